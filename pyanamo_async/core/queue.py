@@ -1,0 +1,49 @@
+"""Where an item stands in the queue index: `Queue` says state and shard, `Queue_Key` what matters in that state.
+
+todo `0<priority><tiebreak>` when claimable, `1<time>` when not before a time · locked: the worker · settled: the time.
+Times have a fixed width, so that their order as text is their order in time.
+"""
+
+from __future__ import annotations
+
+import zlib
+from datetime import UTC, datetime
+
+from pyanamo_async.core.items import Item, State
+
+DELAYED = "1"
+READY = "0"
+
+
+def shard_of(item_id: str, shards: int) -> int:
+    """Choose the shard of an item: the same for every worker, on every machine."""
+    return zlib.crc32(item_id.encode()) % shards
+
+
+def queue(state: State, shard: int) -> str:
+    """Name one shard of one state's queue."""
+    return f"{state}#{shard}"
+
+
+def queue_key(item: Item, tiebreak: str) -> str:
+    """Place an item within its queue; `tiebreak` orders (or scatters) claimable items of one priority."""
+    match item.state:
+        case State.TODO if item.not_before is not None:
+            return DELAYED + stamp(item.not_before)
+        case State.TODO:
+            return f"{READY}{item.priority}{tiebreak}"
+        case State.LOCKED:
+            return item.worker
+        case _:
+            return stamp(item.done_at) if item.done_at else ""
+
+
+def stamp(moment: datetime) -> str:
+    """Write a moment as ISO 8601 in UTC, to the millisecond, in a fixed width."""
+    utc = moment.astimezone(UTC)
+    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+
+
+def moment(text: str) -> datetime:
+    """Read what `stamp` wrote."""
+    return datetime.fromisoformat(text)

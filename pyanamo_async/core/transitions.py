@@ -1,0 +1,158 @@
+"""Decide how an item moves from state to state.
+
+Every change of an item's state is decided here, as a new `Item`; a store writes it if the item still is as it was seen.
+
+    todo --claim--> locked --settle--> done | failed | Wall_Time_Exceeded | todo (retry, release)
+                    locked --reclaim-> todo | failed
+    Wall_Time_Exceeded --claim--> locked          anything --reset--> todo
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
+from pyanamo_async.core.outcomes import Failed, Interrupted, Succeeded, TimedOut, Why
+from pyanamo_async.core.policy import RetryPolicy, Verdict
+
+HISTORY_LENGTH = 5
+REASON_LENGTH = 160
+
+Results = Mapping[str, TaskRecord]
+
+
+def claim(item: Item, *, worker: str, token: str, now: datetime) -> Item:
+    """Lock an item for a worker, under a new attempt number."""
+    return replace(
+        item,
+        state=State.LOCKED,
+        attempt=item.attempt + 1,
+        worker=worker,
+        token=token,
+        locked_at=now,
+        done_at=None,
+        not_before=None,
+    )
+
+
+def record(item: Item, results: Results, *, policy: RetryPolicy) -> Item:
+    """Write down how tasks ended, by task name; the item stays as it is otherwise."""
+    limit = policy.max_failures if item.max_failures is None else item.max_failures
+    tasks = tuple(
+        _ended(task, results[task.name], policy, limit) if task.name in results else task for task in item.tasks
+    )
+    return replace(item, tasks=tasks)
+
+
+def settle(
+    before: Item, results: Results, *, ended: Why | None, now: datetime, policy: RetryPolicy, jitter: float
+) -> Item:
+    """Turn how its tasks ended into the item that ends the claim.
+
+    `before` is the item as claimed, `results` all that ended under this claim, by task name. `ended` is why the attempt
+    stopped with tasks left to run; None when it ran all it could. `jitter` is uniform in [0, 1).
+    """
+    item = record(before, results, policy=policy)
+    if not item.todo:
+        return _finished(item, results, now)
+    if ended is Why.WALL_TIME and results:
+        return _wall_time_exceeded(item, results, now, policy)
+    if ended is not None:
+        return release(item, ended)
+    return _retry(item, results, now, policy, jitter)
+
+
+def release(item: Item, why: Why) -> Item:
+    """Give a claim back: our haste, never the script's fault."""
+    return replace(_with_reason(item, f"interrupted: {why}"), state=State.TODO, interruptions=item.interruptions + 1)
+
+
+def reclaim(item: Item, *, now: datetime, policy: RetryPolicy) -> Item:
+    """Take an item from a worker that vanished; bury it when it did so too often.
+
+    The token goes, so that nothing the old holder may still send can pass for the new state's own.
+    """
+    vanished = replace(item, crashes=item.crashes + 1, token="")
+    if vanished.crashes >= policy.crash_limit:
+        reason = f"its worker vanished {vanished.crashes} times; the last was {item.worker}"
+        return replace(_with_reason(vanished, reason), state=State.FAILED, done_at=now)
+    return replace(_with_reason(vanished, f"its worker {item.worker} vanished"), state=State.TODO)
+
+
+def reset(item: Item, *, all_tasks: bool = False) -> Item:
+    """Put an item back as if it had never run: ledgers at zero, failed tasks (or all) to run again."""
+    tasks = tuple(
+        replace(task, state=TaskState.TODO, failures=0)
+        if all_tasks or task.state is not TaskState.DONE or len(item.tasks) == 1
+        else task
+        for task in item.tasks
+    )
+    return replace(
+        item,
+        tasks=tasks,
+        state=State.TODO,
+        token="",
+        worker="",
+        locked_at=None,
+        done_at=None,
+        not_before=None,
+        crashes=0,
+        interruptions=0,
+        wall_time_kills=0,
+    )
+
+
+def _ended(task: Task, result: TaskRecord, policy: RetryPolicy, limit: int) -> Task:
+    ended = replace(task, attempts=task.attempts + 1, record=result)
+    match result.outcome:
+        case Succeeded():
+            return replace(ended, state=TaskState.DONE)
+        case Interrupted():
+            return ended
+        case outcome:
+            verdict = policy.verdict(outcome)
+    if verdict is Verdict.RETRY:
+        return ended
+    failures = task.failures + 1
+    gave_up = verdict is Verdict.FAIL or failures >= limit
+    return replace(ended, failures=failures, state=TaskState.FAILED if gave_up else TaskState.TODO)
+
+
+def _finished(item: Item, results: Results, now: datetime) -> Item:
+    if all(task.state is TaskState.DONE for task in item.tasks):
+        return replace(_with_reason(item, ""), state=State.DONE, done_at=now, wall_time_kills=0)
+    return replace(_with_reason(item, _first_failure(item, results)), state=State.FAILED, done_at=now)
+
+
+def _wall_time_exceeded(item: Item, results: Results, now: datetime, policy: RetryPolicy) -> Item:
+    progress = any(isinstance(result.outcome, Succeeded) for result in results.values())
+    killed = any(result.outcome == Interrupted(Why.WALL_TIME) for result in results.values())
+    kills = 0 if progress else item.wall_time_kills + killed
+    counted = replace(item, wall_time_kills=kills, interruptions=item.interruptions + 1, done_at=now)
+    if kills >= policy.wall_time_limit:
+        reason = f"the wall time ended it {kills} times without progress"
+        return replace(_with_reason(counted, reason), state=State.FAILED)
+    return replace(_with_reason(counted, Interrupted(Why.WALL_TIME).reason), state=State.WALL_TIME_EXCEEDED)
+
+
+def _retry(item: Item, results: Results, now: datetime, policy: RetryPolicy, jitter: float) -> Item:
+    endings_before = max((task.attempts - 1 for task in item.todo if task.name in results), default=0)
+    not_before = now + policy.delay(endings_before, jitter)
+    return replace(_with_reason(item, _first_failure(item, results)), state=State.TODO, not_before=not_before)
+
+
+def _first_failure(item: Item, results: Results) -> str:
+    for task in item.tasks:
+        result = results.get(task.name) or task.record
+        if task.state is not TaskState.DONE and result and isinstance(result.outcome, Failed | TimedOut):
+            return f"{task.name}: {result.outcome.reason}" if item.nested else result.outcome.reason
+    return ""
+
+
+def _with_reason(item: Item, reason: str) -> Item:
+    """Make `reason` the latest, and what was the latest a line of the bounded history."""
+    older = (*item.history, item.reason) if item.reason else item.history
+    latest = f"attempt {item.attempt}: {reason}"[:REASON_LENGTH] if reason else ""
+    return replace(item, reason=latest, history=older[-HISTORY_LENGTH:])

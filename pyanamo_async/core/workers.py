@@ -1,0 +1,50 @@
+"""Workers as the table knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+
+class Desired(StrEnum):
+    """What a person wants of a worker; the reply to its beat carries it back."""
+
+    RUN = "run"
+    DRAIN = "drain"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One pilot process, and its last sign of life.
+
+    `worker_id` holds a nonce per start: a Batch job id repeats across attempts. `beat` is by the worker's own clock;
+    `lease` is how long after it the worker's claims still stand. `following` lists the item ids somebody watches.
+    """
+
+    worker_id: str
+    host: str
+    started: datetime
+    beat: datetime
+    lease: timedelta
+    job: str = ""
+    slots: int = 0
+    running: int = 0
+    done: int = 0
+    rss_bytes: int = 0
+    desired: Desired = Desired.RUN
+    following: tuple[str, ...] = ()
+    gone: bool = False
+
+    def is_stale(self, now: datetime) -> bool:
+        """Tell whether its claims may be taken over: it neither said goodbye nor showed a sign of life for a lease."""
+        return now - self.beat > self.lease
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the reply to a beat carries back."""
+
+    desired: Desired = Desired.RUN
+    following: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""VERBS OF A PERSON: import, status, list, show, logs; functions over ports."""

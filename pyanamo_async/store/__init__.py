@@ -1,0 +1,1 @@
+"""REMEMBERS: items and workers, in memory, in SQLite, in DynamoDB. Decides nothing."""

@@ -13,6 +13,7 @@ from pyanamo_async.core.items import Item, State
 
 DELAYED = "1"
 READY = "0"
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def shard_of(item_id: str, shards: int) -> int:
@@ -47,3 +48,8 @@ def stamp(moment: datetime) -> str:
 def moment(text: str) -> datetime:
     """Read what `stamp` wrote."""
     return datetime.fromisoformat(text)
+
+
+def due(key: str) -> datetime:
+    """Tell from its queue key when an item may be claimed; what is claimable now has been so since the epoch."""
+    return moment(key[len(DELAYED) :]) if key.startswith(DELAYED) else EPOCH

@@ -27,6 +27,9 @@ from pyanamo_async.core.queue import moment, stamp
 Row = dict[str, Any]
 
 DEFAULT_PRIORITY = 5
+TELLING_ZEROS = frozenset(
+    {"Priority", "MaxFailures", "Exit_Code", "Seconds", "Max_RSS", "CPU_Seconds", "Timeout", "Limit"}
+)
 
 
 def encode(item: Item) -> Row:
@@ -181,8 +184,7 @@ def encode_record(record: TaskRecord) -> Row:
         row[f"{name}_bytes"] = output.size_bytes
         row[f"{name}_lines"] = output.lines
         row["Log_Status" if name == "stdout" else "Log_Status_stderr"] = output.status
-    keep = {"Seconds", "Exit_Code"}  # zero says something there
-    return {key: value for key, value in row.items() if (key in keep and value is not None) or value}
+    return _sparse(row)
 
 
 def decode_record(row: Mapping[str, Any]) -> TaskRecord:
@@ -241,8 +243,8 @@ def _read_outcome(row: Mapping[str, Any]) -> Outcome:
 
 
 def _sparse(row: Row) -> Row:
-    """Leave out what says nothing: None, empty text and collections, ledgers at zero (but not a limit of zero)."""
-    return {key: value for key, value in row.items() if value or (key == "MaxFailures" and value is not None)}
+    """Leave out what says nothing: None, empty text and collections, ledgers at zero."""
+    return {key: value for key, value in row.items() if value or (key in TELLING_ZEROS and value is not None)}
 
 
 def _stamp(at: datetime | None) -> str | None:
@@ -254,4 +256,4 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _seconds(span: timedelta | None) -> float | None:
-    return span.total_seconds() if span else None
+    return None if span is None else span.total_seconds()

@@ -77,7 +77,7 @@ def reclaim(item: Item, *, now: datetime, policy: RetryPolicy) -> Item:
     vanished = replace(item, crashes=item.crashes + 1, token="")
     if vanished.crashes >= policy.crash_limit:
         reason = f"its worker vanished {vanished.crashes} times; the last was {item.worker}"
-        return replace(_with_reason(vanished, reason), state=State.FAILED, done_at=now)
+        return _bury(vanished, reason, now)
     return replace(_with_reason(vanished, f"its worker {item.worker} vanished"), state=State.TODO)
 
 
@@ -133,8 +133,16 @@ def _wall_time_exceeded(item: Item, results: Results, now: datetime, policy: Ret
     counted = replace(item, wall_time_kills=kills, interruptions=item.interruptions + 1, done_at=now)
     if kills >= policy.wall_time_limit:
         reason = f"the wall time ended it {kills} times without progress"
-        return replace(_with_reason(counted, reason), state=State.FAILED)
+        return _bury(counted, reason, now)
     return replace(_with_reason(counted, Interrupted(Why.WALL_TIME).reason), state=State.WALL_TIME_EXCEEDED)
+
+
+def _bury(item: Item, reason: str, now: datetime) -> Item:
+    """Fail an item with tasks left to run, and those with it: a failed item has none."""
+    tasks = tuple(
+        replace(task, state=TaskState.FAILED) if task.state is TaskState.TODO else task for task in item.tasks
+    )
+    return replace(_with_reason(item, reason), tasks=tasks, state=State.FAILED, done_at=now)
 
 
 def _retry(item: Item, results: Results, now: datetime, policy: RetryPolicy, jitter: float) -> Item:

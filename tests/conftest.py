@@ -1,0 +1,78 @@
+"""Fixtures of all suites: the test servers, and a fresh bucket and table name for each test that asks.
+
+No test can reach an AWS account: what the environment holds of one is put away before the first test.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.servers.parts import PartMissing
+from tests.servers.running import NO_ACCOUNT, Run, environment
+
+RUN_FOLDER = "PYANAMO_TEST_RUN"
+RUN_PID = "PYANAMO_TEST_RUN_PID"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin a run, or, in a worker of pytest-xdist, take part in that of its controller."""
+    if RUN_FOLDER not in os.environ:
+        run = Run.mine()
+        config.add_cleanup(run.end)
+        os.environ |= {RUN_FOLDER: str(run.folder), RUN_PID: str(run.pid)}
+    for name in [name for name in os.environ if name.startswith(("AWS_", "PYANAMO_")) and "_TEST_" not in name]:
+        del os.environ[name]
+    os.environ |= NO_ACCOUNT
+
+
+@pytest.fixture(scope="session")
+def dynamodb_endpoint() -> str:
+    """The address of DynamoDB Local; a named skip where it cannot run, a failure in CI."""
+    try:
+        return _run().dynamodb()
+    except PartMissing as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def moto_endpoint() -> str:
+    """The address of moto's server: S3 and CloudWatch Logs."""
+    return _run().moto()
+
+
+@pytest.fixture(scope="session")
+def aws_env(dynamodb_endpoint: str, moto_endpoint: str) -> dict[str, str]:
+    """The environment variables with which AWS clients, in this process or another, find the servers."""
+    return environment(dynamodb_endpoint, moto_endpoint)
+
+
+@pytest.fixture
+def bucket(moto_endpoint: str) -> str:
+    """The name of a bucket that is fresh for this test."""
+    name = f"bucket-{uuid.uuid4().hex}"
+    client = boto3.client(
+        "s3",
+        endpoint_url=moto_endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 # no secret: moto takes any
+    )
+    client.create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def table() -> str:
+    """A table name that no other test uses."""
+    return f"table-{uuid.uuid4().hex}"
+
+
+def _run() -> Run:
+    return Run(Path(os.environ[RUN_FOLDER]), int(os.environ[RUN_PID]))

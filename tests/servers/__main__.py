@@ -1,0 +1,31 @@
+"""Start both servers by hand: `python -m tests.servers` prints the variables that find them and waits for Ctrl-C."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+
+from tests.servers.parts import PartMissing
+from tests.servers.running import Run, environment
+
+
+def main() -> int:
+    """Print `export NAME=value` lines; the servers run until this process ends."""
+    run = Run.mine()
+    try:
+        for name, value in environment(run.dynamodb(), run.moto()).items():
+            print(f"export {name}={shlex.quote(value)}")
+        print("# servers run until Ctrl-C", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    except PartMissing as missing:
+        print(missing, file=sys.stderr)
+        return 1
+    finally:
+        run.end()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

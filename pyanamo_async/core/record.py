@@ -2,7 +2,8 @@
 
 The one place that knows the stored names, many of which are older than this project. Both real stores and `--json`
 speak it. What is empty or at its default is left out: a write is charged by the size of the row. Values are `str`,
-`int`, `float`, `dict` and `list` only; `decode(encode(item)) == item` holds for every item whose times are whole milliseconds.
+`int`, `float`, `dict` and `list` only; `decode(encode(item)) == item` holds for every item whose times are whole
+milliseconds and whose single task, if it is one, stands as the item does.
 """
 
 from __future__ import annotations

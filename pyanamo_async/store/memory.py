@@ -1,0 +1,194 @@
+"""A table in memory, for one event loop: the reference that the other stores are held to.
+
+No method awaits anything, so each is atomic. First in, first out within a priority: a dict keeps the order in which
+items came, also of those that are overwritten.
+"""
+
+from __future__ import annotations
+
+import heapq
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from pyanamo_async.core import transitions
+from pyanamo_async.core.items import Counts, Item, State, Summary, TaskState
+from pyanamo_async.core.queue import due, queue_key
+from pyanamo_async.core.record import log_length
+from pyanamo_async.core.workers import Desired, Orders, Worker
+from pyanamo_async.errors import Fenced, ItemMissing, StoreError, TableMissing
+from pyanamo_async.ports import AddResult, Description, Store
+
+SCHEMA_VERSION = 1
+SETTLED = frozenset({State.DONE, State.FAILED, State.WALL_TIME_EXCEEDED})
+
+
+@dataclass(slots=True)
+class _Table:
+    shards: int
+    items: dict[str, Item] = field(default_factory=dict)
+    workers: dict[str, Worker] = field(default_factory=dict)
+    followed: dict[str, dict[str, datetime]] = field(default_factory=dict)  # by worker and item, until when
+
+
+class MemoryStore(Store):
+    """A store that forgets when the process ends. `token` is the dice that name claims."""
+
+    def __init__(self, *, token: Callable[[], str] = lambda: secrets.token_hex(8)) -> None:
+        self._token = token
+        self._created: _Table | None = None
+
+    @property
+    def _table(self) -> _Table:
+        if self._created is None:
+            raise TableMissing("there is no table in memory", hint="`create` makes it")
+        return self._created
+
+    async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
+        if indexes:
+            raise StoreError("a table in memory takes no further indexes")
+        if self._created is not None:
+            return False
+        self._created = _Table(shards)
+        return True
+
+    async def describe(self) -> Description:
+        return Description("memory", ("itemID",), (), self._table.shards, SCHEMA_VERSION, billing="free")
+
+    async def drop(self) -> None:
+        self._table.items.clear()
+        self._created = None
+
+    async def close(self) -> None:
+        pass
+
+    async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
+        return [self._add(item, replace) for item in items]
+
+    def _add(self, item: Item, overwrite: bool) -> AddResult:
+        known = self._table.items.get(item.item_id)
+        if known and not overwrite:
+            return AddResult.SKIPPED
+        if known and known.state is State.LOCKED:
+            return AddResult.LOCKED
+        self._table.items[item.item_id] = item
+        return AddResult.REPLACED if known else AddResult.ADDED
+
+    async def existing(self, item_ids: Sequence[str]) -> set[str]:
+        return self._table.items.keys() & set(item_ids)
+
+    async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
+        claimable = [item for item in self._standing(state) if item.not_before is None or item.not_before <= now]
+        claims = [
+            transitions.claim(item, worker=worker, token=self._token(), now=now)
+            for item in heapq.nsmallest(limit, claimable, key=_place)
+        ]
+        self._table.items |= {claim.item_id: claim for claim in claims}
+        return claims
+
+    async def next_due(self, *, state: State = State.TODO) -> datetime | None:
+        return min((due(_place(item)) for item in self._standing(state)), default=None)
+
+    async def save(self, before: Item, after: Item) -> None:
+        if self._stands_as(before):
+            self._table.items[after.item_id] = after
+        elif not self._stands_as(after):
+            raise Fenced(f"item {before.item_id} is no longer as it was seen")
+
+    async def remove(self, before: Item) -> None:
+        if not self._stands_as(before):
+            raise Fenced(f"item {before.item_id} is no longer as it was seen")
+        del self._table.items[before.item_id]
+
+    async def read(self, item_id: str) -> Item:
+        if item_id not in self._table.items:
+            raise ItemMissing(f"there is no item {item_id} in memory")
+        return self._table.items[item_id]
+
+    async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
+        for each in [state] if state else State:
+            for item in sorted(self._standing(each), key=_place):
+                if sample is None or item.sample == sample:
+                    yield _summary(item)
+
+    async def counts(self) -> Counts:
+        counts = Counts(dict.fromkeys(State, 0), dict.fromkeys(TaskState, 0))
+        for item in self._table.items.values():
+            counts.items[item.state] += 1
+            counts.tasks[TaskState.DONE] += item.tasks_done
+            rest = TaskState.FAILED if item.state is State.FAILED else TaskState.TODO
+            counts.tasks[rest] += len(item.tasks) - item.tasks_done
+        return counts
+
+    async def beat(self, worker: Worker) -> Orders:
+        known = self._table.workers.get(worker.worker_id)
+        desired = known.desired if known else Desired.RUN
+        self._table.workers[worker.worker_id] = replace(worker, desired=desired, following=())
+        return Orders(desired, self._following(worker))
+
+    async def order(self, worker_id: str, desired: Desired) -> None:
+        self._table.workers[worker_id] = replace(self._worker(worker_id), desired=desired)
+
+    async def follow(self, worker_id: str, item_id: str, *, until: datetime | None) -> None:
+        if until is None:
+            self._table.followed.get(worker_id, {}).pop(item_id, None)
+        else:
+            self._table.followed.setdefault(self._worker(worker_id).worker_id, {})[item_id] = until
+
+    async def workers(self, *, beat_before: datetime | None = None) -> list[Worker]:
+        return sorted(
+            (
+                replace(worker, following=self._following(worker))
+                for worker in self._table.workers.values()
+                if beat_before is None or worker.beat < beat_before
+            ),
+            key=lambda worker: (worker.beat, worker.worker_id),
+        )
+
+    async def forget(self, worker_id: str) -> None:
+        self._table.workers.pop(worker_id, None)
+        self._table.followed.pop(worker_id, None)
+
+    async def held(self, worker_id: str) -> list[Item]:
+        return [item for item in self._standing(State.LOCKED) if item.worker == worker_id]
+
+    def _standing(self, state: State) -> list[Item]:
+        return [item for item in self._table.items.values() if item.state is state]
+
+    def _stands_as(self, item: Item) -> bool:
+        known = self._table.items.get(item.item_id)
+        return known is not None and _fence(known) == _fence(item)
+
+    def _worker(self, worker_id: str) -> Worker:
+        if worker_id not in self._table.workers:
+            raise ItemMissing(f"there is no worker {worker_id} in memory")
+        return self._table.workers[worker_id]
+
+    def _following(self, worker: Worker) -> tuple[str, ...]:
+        followed = self._table.followed.get(worker.worker_id, {})
+        return tuple(sorted(item_id for item_id, until in followed.items() if until > worker.beat))
+
+
+def _place(item: Item) -> str:
+    return queue_key(item, "")
+
+
+def _fence(item: Item) -> tuple[State, int, str]:
+    return item.state, item.attempt, item.token
+
+
+def _summary(item: Item) -> Summary:
+    return Summary(
+        item_id=item.item_id,
+        sample=item.sample,
+        state=item.state,
+        tasks=len(item.tasks),
+        tasks_done=item.tasks_done,
+        log_length=log_length(item),
+        attempt=item.attempt,
+        reason=item.reason,
+        worker=item.worker if item.state is State.LOCKED else "",
+        since=item.done_at if item.state in SETTLED else None,
+        not_before=item.not_before if item.state is State.TODO else None,
+    )

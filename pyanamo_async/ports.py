@@ -142,7 +142,7 @@ class Store(Protocol):
         ...
 
     async def counts(self) -> Counts:
-        """Count items by state, and tasks."""
+        """Count items by every state, and tasks; those not done count as failed when their item is, else as todo."""
         ...
 
     async def beat(self, worker: Worker) -> Orders:
@@ -303,4 +303,15 @@ class Launcher(Protocol):
         Raises:
             LaunchFailed: it could not be started.
         """
+        ...
+
+
+# --- who listens ---------------------------------------------------------------------------------------------------
+
+
+class Journal(Protocol):
+    """Is told what happens, as it happens: a progress bar, log lines, a test."""
+
+    def note(self, event: str, /, **fields: object) -> None:
+        """Take note of a past-tense event and its fields; never fails, never waits."""
         ...

@@ -1,0 +1,151 @@
+"""Find work: take a slot, then claim, as long as there may be something to claim.
+
+Laws: slot before claim. Items others left at their wall time come when nothing is `todo`. An empty answer is not the
+end: items in their backoff, and those our own running attempts may give back, are waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+from pyanamo_async.core.items import Item, State
+from pyanamo_async.errors import Unavailable
+from pyanamo_async.worker.attempt import Tools
+from pyanamo_async.worker.stop import Level, Stop
+from pyanamo_async.worker.waiting import elapsed
+
+T = TypeVar("T")
+
+MOST_AT_ONCE = 25  # what one batch of DynamoDB takes
+CLAIMABLE = (State.TODO, State.WALL_TIME_EXCEEDED)
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Persistence:
+    """How long to look for work: until nothing is left, for ever (`wait`), or until `idle_exit` went by without any."""
+
+    wait: bool = False
+    idle_exit: timedelta | None = None
+
+    def gives_up(self, idle_s: float) -> bool:
+        """Tell whether a worker that has found nothing for so long should go home."""
+        if self.idle_exit is not None:
+            return idle_s >= self.idle_exit.total_seconds()
+        return not self.wait
+
+
+class Claims:
+    """Claims items for free slots. Whoever iterates over it gives each slot back with `done_with_slot`."""
+
+    def __init__(
+        self, tools: Tools, stop: Stop, *, slots: int, persistence: Persistence, attempts: Callable[[], int]
+    ) -> None:
+        self._tools = tools
+        self._stop = stop
+        self._slots = asyncio.Semaphore(slots)
+        self._most_attempts = 2 * slots  # half of them done with their scripts and being settled
+        self._persistence = persistence
+        self._attempts = attempts
+        self._ended = asyncio.Event()
+        self._pause_s = FIRST_PAUSE_S
+        self._idle_since: float | None = None
+
+    def done_with_slot(self) -> None:
+        """Give a slot back, when its scripts have ended."""
+        self._slots.release()
+
+    def look_again(self) -> None:
+        """Say that an attempt was settled, or that the worker is to stop: nobody need wait any longer."""
+        self._ended.set()
+
+    async def items(self) -> AsyncIterator[Item]:
+        """Yield claimed items, each with a slot taken, until drained or told to stop."""
+        while not self._stop.draining:
+            taken = await self._take_slots()
+            items = await self._claim(taken) if self._may_start() else []
+            for _ in range(taken - len(items)):
+                self._slots.release()
+            for item in items:
+                yield item
+            if not items and not await self._worth_waiting():
+                return
+            if items:
+                self._pause_s, self._idle_since = FIRST_PAUSE_S, None
+
+    def _may_start(self) -> bool:
+        if not self._tools.keeper.fits(self._tools.elapsed_s()):
+            self._stop.request(Level.DRAIN, "wall time")
+        return not self._stop.draining
+
+    async def _take_slots(self) -> int:
+        while self._attempts() >= self._most_attempts:
+            await self._until_attempt_ends(None)
+        await self._slots.acquire()
+        taken = 1
+        while taken < MOST_AT_ONCE and not self._slots.locked():
+            await self._slots.acquire()
+            taken += 1
+        return taken
+
+    async def _claim(self, limit: int) -> list[Item]:
+        for state in CLAIMABLE:
+            items = await self._ask(partial(self._claim_in, state, limit))
+            if items:
+                return items
+        return []
+
+    async def _claim_in(self, state: State, limit: int) -> list[Item]:
+        tools = self._tools
+        return await tools.store.claim(tools.worker, limit=limit, now=tools.clock.now(), state=state)
+
+    async def _ask(self, question: Callable[[], Awaitable[T]]) -> T | None:
+        """Ask the store; None when told to stop while it was away."""
+        try:
+            return await self._tools.patience.call(question, given_up=self._stop.drain)
+        except Unavailable:
+            return None
+
+    async def _worth_waiting(self) -> bool:
+        """Wait for what may become claimable; False when nothing will, or when told to stop."""
+        if self._stop.draining:
+            return False
+        due = await self._next_due()
+        if due is None and not self._attempts() and self._persistence.gives_up(self._idle_s()):
+            return False
+        if due is not None or self._attempts():
+            self._idle_since = None
+        await self._until_attempt_ends(self._pause(due))
+        return not self._stop.draining
+
+    async def _next_due(self) -> datetime | None:
+        """Tell when the next item may be claimed, in whichever state; None when there is none at all."""
+        store = self._tools.store
+        moments = [await self._ask(partial(store.next_due, state=state)) for state in CLAIMABLE]
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def _idle_s(self) -> float:
+        now = self._tools.clock.monotonic()
+        if self._idle_since is None:
+            self._idle_since = now
+        return now - self._idle_since
+
+    def _pause(self, due: datetime | None) -> float:
+        """Choose how long to wait: until something is due, else ever longer, scattered among workers."""
+        now = self._tools.clock.now()
+        if due is not None and due > now:
+            return min((due - now).total_seconds(), LONGEST_PAUSE_S)
+        pause_s = self._pause_s * (0.5 + self._tools.dice.random())
+        self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
+        return pause_s
+
+    async def _until_attempt_ends(self, seconds: float | None) -> None:
+        self._ended.clear()
+        if not self._stop.draining:
+            await elapsed(self._ended, seconds)

@@ -1,0 +1,180 @@
+"""Conduct a worker: claim items, run attempts at them, settle, until nothing is left or it is told to stop.
+
+Laws: the beat starts before the first claim and ends after the last settle. Drain never ends an attempt. Settling
+finishes even when cancelled. An error of ours in one attempt costs that attempt alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.outcomes import Why
+from pyanamo_async.core.workers import Worker
+from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
+from pyanamo_async.worker.attempt import Attempt, Tools
+from pyanamo_async.worker.beats import Beats
+from pyanamo_async.worker.claims import CLAIMABLE, Claims, Persistence
+from pyanamo_async.worker.stop import Level, Stop
+from pyanamo_async.worker.waiting import elapsed
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a worker is to work."""
+
+    slots: int
+    grace: timedelta = timedelta(seconds=20)
+    persistence: Persistence = field(default_factory=Persistence)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a worker did: items by the state it settled them in, those it lost, and whether it left work behind."""
+
+    settled: Counter[State] = field(default_factory=Counter)
+    fenced: int = 0
+    errors: int = 0
+    work_left: bool = False
+    stopped: str = ""
+
+
+class Pilot:
+    """One worker."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        tools: Tools,
+        beats: Beats,
+        stop: Stop,
+        *,
+        reclaim: Callable[[], Awaitable[int]],
+        every: timedelta,
+        rss_bytes: Callable[[], int] = lambda: 0,
+    ) -> None:
+        self._plan, self._beats, self._stop = plan, beats, stop
+        self._tools = replace(tools, alive=beats.alive)
+        self._reclaim, self._every_s = reclaim, every.total_seconds()
+        self._rss_bytes = rss_bytes
+        self._attempts: set[Attempt] = set()
+        self._tally = Tally()
+        self._claims = Claims(
+            self._tools, stop, slots=plan.slots, persistence=plan.persistence, attempts=lambda: len(self._attempts)
+        )
+        beats.vitals = self._vitals
+        beats.on_fence = lambda: self._end(Why.FENCED, at_once=True)
+
+    async def run(self) -> Tally:
+        """Work until nothing is left, or told to stop, or fenced.
+
+        Raises:
+            PyanamoError: the table cannot be worked with at all (missing, denied, another schema).
+        """
+        async with self._beats, asyncio.TaskGroup() as watchers:
+            watching = [
+                watchers.create_task(self._watch_stop(), name="stop"),
+                watchers.create_task(self._watch_wall_time(), name="wall time"),
+                watchers.create_task(self._watch_others(), name="reclaim"),
+            ]
+            try:
+                async with asyncio.TaskGroup() as attempts:
+                    async for item in self._claims.items():
+                        self._start(item, attempts)
+                self._tally.stopped = self._stop.reason
+                self._tally.work_left = await self._work_left()
+            finally:
+                for watcher in watching:
+                    watcher.cancel()
+        return self._tally
+
+    def _start(self, item: Item, attempts: asyncio.TaskGroup) -> None:
+        attempt = Attempt(item, self._tools)
+        if self._stop.level >= Level.STOP:  # claimed while the order came: give it back unstarted
+            attempt.end(Why.FENCED if self._beats.fenced else Why.STOP)
+        self._attempts.add(attempt)
+        attempts.create_task(self._attempt(attempt), name=f"attempt {item.item_id}")
+
+    async def _attempt(self, attempt: Attempt) -> None:
+        note, item = self._tools.journal.note, attempt.item
+        note("item claimed", item=item.item_id, attempt=item.attempt)
+        try:
+            try:
+                await attempt.run()
+            finally:
+                self._claims.done_with_slot()
+            after = await asyncio.shield(attempt.settle())
+        except (Fenced, Unavailable) as lost:
+            self._tally.fenced += 1
+            note("item lost", item=item.item_id, attempt=item.attempt, reason=lost.what)
+        except Exception as exc:  # noqa: BLE001 - one of the two borders: our own fault must not cost the others
+            self._tally.errors += 1
+            note("attempt broke", item=item.item_id, attempt=item.attempt, error=repr(exc), exc=exc)
+        else:
+            self._tally.settled[after.state] += 1
+            note("item settled", item=after.item_id, attempt=after.attempt, state=after.state, reason=after.reason)
+        finally:
+            self._attempts.discard(attempt)
+            self._claims.look_again()
+
+    def _end(self, why: Why, *, at_once: bool = False) -> None:
+        for attempt in self._attempts:
+            attempt.end(why, at_once=at_once)
+
+    async def _watch_stop(self) -> None:
+        stop = self._stop
+        await stop.drain.wait()
+        self._tools.journal.note("draining", reason=stop.reason)
+        self._claims.look_again()
+        await stop.stop.wait()
+        await elapsed(stop.now, self._plan.grace.total_seconds())
+        why = Why.FENCED if self._beats.fenced else Why.STOP
+        self._end(why, at_once=stop.now.is_set())
+        await stop.now.wait()
+        self._end(why, at_once=True)
+
+    async def _watch_wall_time(self) -> None:
+        keeper = self._tools.keeper
+        if keeper.budget_s is None:
+            return
+        await asyncio.sleep(max(0.0, keeper.ends_s - self._tools.elapsed_s()))
+        self._stop.request(Level.DRAIN, "wall time")
+        self._end(Why.WALL_TIME)
+
+    async def _watch_others(self) -> None:
+        """Look after workers that vanished, about once a beat: a single cheap query when there are none."""
+        while True:
+            await asyncio.sleep(self._every_s * (0.5 + self._tools.dice.random()))
+            try:
+                reclaimed = await self._reclaim()
+            except PyanamoError as trouble:
+                self._tools.journal.note("reclaim failed", trouble=str(trouble))
+            else:
+                if reclaimed:
+                    self._tools.journal.note("items reclaimed", items=reclaimed)
+                    self._claims.look_again()
+
+    async def _work_left(self) -> bool:
+        """Tell whether a stopped worker leaves something that could be claimed; one that drained does not."""
+        if not self._stop.draining:
+            return False
+        if self._tally.fenced:
+            return True
+        try:
+            moments = [await self._tools.store.next_due(state=state) for state in CLAIMABLE]
+        except PyanamoError:
+            return True  # nobody knows; the careful answer
+        return any(moment is not None for moment in moments)
+
+    def _vitals(self, row: Worker) -> Worker:
+        return replace(
+            row,
+            slots=self._plan.slots,
+            running=len(self._attempts),
+            done=self._tally.settled[State.DONE],
+            rss_bytes=self._rss_bytes(),
+        )

@@ -1,0 +1,110 @@
+"""Receive one stream of one attempt: what is small stays in memory, more goes to a sink while it is produced.
+
+Laws: memory is bounded by `HIGH_WATER_BYTES` and what the sink holds: a slow storage makes the script wait. Output that
+cannot be stored never ends a script: the rest of it is read and only its tail kept, and the record says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from pyanamo_async.core.capture import Capture
+from pyanamo_async.core.items import Output
+from pyanamo_async.errors import PyanamoError
+from pyanamo_async.ports import Sink
+
+HIGH_WATER_BYTES = 256 * 1024
+
+
+class Recorder:
+    """The receiver of one stream. `close` or `abort` ends it, and must be called."""
+
+    def __init__(self, capture: Capture, open_sink: Callable[[], Sink]) -> None:
+        self._capture = capture
+        self._open_sink = open_sink
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._ended = False
+        self._paused = False
+        self._lost = ""
+        self._sink: Sink | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self.resume: Callable[[], None] = lambda: None
+
+    def feed(self, chunk: bytes) -> bool:
+        """Take a chunk; False while the sink is behind."""
+        for_sink = self._capture.feed(chunk)
+        if not for_sink or self._lost:
+            return True
+        self._put(for_sink)
+        self._paused = self._waiting_bytes >= HIGH_WATER_BYTES
+        return not self._paused
+
+    async def close(self) -> Output:
+        """Make the output durable and tell what is known of it."""
+        for_sink = self._capture.end()
+        if for_sink:
+            self._put(for_sink)
+        if self._pump is None:
+            return self._capture.output()
+        self._ended = True
+        self._wake.set()
+        await self._pump
+        location = await self._close_sink()
+        return self._capture.output(at=location, status=self._lost)
+
+    async def abort(self) -> None:
+        """Throw the output away, and whatever of it is stored already."""
+        self._lost = self._lost or "thrown away"
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.wait([self._pump])
+        if self._sink is not None:
+            await self._sink.abort()
+
+    def _put(self, chunk: bytes) -> None:
+        self._waiting.append(chunk)
+        self._waiting_bytes += len(chunk)
+        self._wake.set()
+        if self._pump is None:
+            self._sink = self._open_sink()
+            self._pump = asyncio.create_task(self._store(self._sink), name="output")
+
+    async def _store(self, sink: Sink) -> None:
+        try:
+            while await self._more():
+                chunk = self._waiting.popleft()
+                self._waiting_bytes -= len(chunk)
+                await sink.write(chunk)
+                self._go_on()
+        except PyanamoError as trouble:
+            self._give_up(trouble)
+
+    async def _more(self) -> bool:
+        while not self._waiting and not self._ended:
+            self._wake.clear()
+            await self._wake.wait()
+        return bool(self._waiting)
+
+    def _go_on(self) -> None:
+        if self._paused and self._waiting_bytes < HIGH_WATER_BYTES:
+            self._paused = False
+            self.resume()
+
+    def _give_up(self, trouble: PyanamoError) -> None:
+        self._lost = f"not stored: {trouble.what}"
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        self._go_on()
+
+    async def _close_sink(self) -> str:
+        if self._lost or self._sink is None:
+            return ""
+        try:
+            return await self._sink.close()
+        except PyanamoError as trouble:
+            self._give_up(trouble)
+            return ""

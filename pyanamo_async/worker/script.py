@@ -1,0 +1,142 @@
+"""Run one script once: start it, read it, enforce its time, end it, keep its output.
+
+Ending it early needs no second path: `end` moves the deadline of the one `asyncio.timeout` it waits under to now. Then
+its group gets TERM, and KILL when it has not gone after `kill_after`. Laws: the script's exit ends the attempt, not the
+end of its pipe. Output is durable before the record says so. Whatever happens, no process of the group is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pyanamo_async.core.items import Output, TaskRecord
+from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut, Why
+from pyanamo_async.errors import Fenced, LaunchFailed
+from pyanamo_async.ports import Clock, Command, Exit, Launcher, Process
+from pyanamo_async.worker.recorder import Recorder
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How scripts are ended: TERM, then KILL after `kill_after`; `linger` is how long output is read past the exit."""
+
+    kill_after: timedelta = timedelta(seconds=5)
+    linger: timedelta = timedelta(seconds=2)
+
+
+class Script:
+    """One run of one script."""
+
+    def __init__(
+        self, command: Command, *, limit: timedelta | None, stdout: Recorder, stderr: Recorder, manners: Manners
+    ) -> None:
+        self._command = command
+        self._limit = limit
+        self._stdout, self._stderr = stdout, stderr
+        self._manners = manners
+        self._why: Why | None = None
+        self._terminating = self._at_once = False
+        self._deadline: asyncio.Timeout | None = None
+
+    def end(self, why: Why, *, at_once: bool = False) -> None:
+        """End the script; the first reason stands, except that a fence outranks all. `at_once` leaves out TERM."""
+        if why is Why.FENCED or (self._why is None and not self._terminating):
+            self._why = why
+        hasten = at_once and not self._at_once
+        self._at_once = self._at_once or at_once
+        if self._deadline and not self._deadline.expired() and (hasten or not self._terminating):
+            self._deadline.reschedule(_NOW)
+
+    async def run(self, launcher: Launcher, clock: Clock, *, attempt: int, worker: str) -> TaskRecord:
+        """Run it to its end, whichever it is.
+
+        Raises:
+            Fenced: the claim was lost meanwhile; its output is thrown away.
+        """
+        started, began = clock.now(), clock.monotonic()
+        try:
+            outcome, used = await self._outcome(launcher)
+            seconds = round(clock.monotonic() - began, 3)
+            stdout, stderr = await self._outputs()
+        except BaseException:
+            await asyncio.shield(self._discard())
+            raise
+        return TaskRecord(
+            outcome=outcome,
+            started=started,
+            finished=clock.now(),
+            seconds=seconds,
+            attempt=attempt,
+            worker=worker,
+            max_rss_bytes=used.max_rss_bytes,
+            cpu_seconds=used.cpu_seconds,
+            stdout=stdout,
+            stderr=stderr,
+        )
+
+    async def _outcome(self, launcher: Launcher) -> tuple[Outcome, Exit]:
+        if self._why is not None:
+            return Interrupted(self._why), _NOTHING
+        try:
+            process = await launcher.start(self._command, stdout=self._stdout, stderr=self._stderr)
+        except LaunchFailed as failure:
+            return Failed(detail=str(failure)), _NOTHING
+        self._stdout.resume = self._stderr.resume = process.resume
+        try:
+            in_time, used = await self._until_exit(process)
+        except asyncio.CancelledError:
+            process.signal(signal.SIGKILL)
+            await asyncio.shield(process.finish(linger=timedelta()))
+            raise
+        await process.finish(linger=self._manners.linger)
+        return self._judge(used, in_time=in_time), used
+
+    async def _until_exit(self, process: Process) -> tuple[bool, Exit]:
+        limit_s = self._limit.total_seconds() if self._limit else None
+        ended_while_starting = self._why is not None
+        used = await self._wait(process, 0 if ended_while_starting else limit_s) or await self._wait(process, 0)
+        if used is not None:  # perhaps in the very moment it was to be ended: then it made it
+            return True, used
+        self._terminating = True
+        return False, await self._terminate(process)
+
+    async def _wait(self, process: Process, seconds: float | None) -> Exit | None:
+        try:
+            async with asyncio.timeout(seconds) as self._deadline:
+                return await process.wait()
+        except TimeoutError:
+            return None
+        finally:
+            self._deadline = None
+
+    async def _terminate(self, process: Process) -> Exit:
+        used = None
+        if not self._at_once:
+            process.signal(signal.SIGTERM)
+            process.signal(signal.SIGCONT)  # a stopped script could not act on TERM
+            used = await self._wait(process, self._manners.kill_after.total_seconds())
+        process.signal(signal.SIGKILL)
+        return used or await process.wait()
+
+    def _judge(self, used: Exit, *, in_time: bool) -> Outcome:
+        if in_time:
+            return Succeeded() if used.code == 0 else Failed(exit_code=used.code, signal=used.signal)
+        if self._why is not None:
+            return Interrupted(self._why)
+        return TimedOut(self._limit or timedelta())
+
+    async def _outputs(self) -> tuple[Output, Output]:
+        if self._why is Why.FENCED:
+            raise Fenced("the claim was lost while the script ran")
+        return await self._stdout.close(), await self._stderr.close()
+
+    async def _discard(self) -> None:
+        await self._stdout.abort()
+        await self._stderr.abort()
+
+
+_NOW = 0.0  # on the loop's clock, which is past that
+_NOTHING = Exit(code=None, signal=None)

@@ -100,7 +100,13 @@ def _start(pid: int, command: Callable[[int], list[str]], log: Path) -> int:
         guarded = [sys.executable, str(Path(__file__).with_name("guard.py")), str(pid), *command(port)]
         with log.open("wb") as output:
             guard = subprocess.Popen(
-                guarded, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+                guarded,
+                cwd=log.parent,  # DynamoDB Local leaves a file where it stands
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
         if _is_ready(guard, port):
             return port

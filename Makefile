@@ -1,0 +1,75 @@
+# `make help` lists the targets. Everything goes into .venv and .cache; nothing outside this folder is touched.
+
+PYTHON  ?= python3.13 python3.12 python3.11 python3 python
+ARGS    ?=
+WORKERS ?= 4
+BIN     := .venv/bin
+UV      := $(BIN)/uv
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
+
+.PHONY: help demo test check format servers lock clean
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-8s  %s\n' "$$name" "$$what"; done
+
+demo: export PATH := $(CURDIR)/$(BIN):$(PATH)
+demo: .venv/runtime ## install what is needed and run an example on this machine, with progress and status
+	@rm -rf .cache/demo && mkdir -p .cache/demo
+	cd .cache/demo && sh ../../examples/demo/items.sh > items.txt
+	cd .cache/demo && pyanamo import items.txt
+	cd .cache/demo && pyanamo run -i 8
+	cd .cache/demo && pyanamo status
+
+test: .venv/dev ## install what is needed, test servers included, and run all tests (ARGS="-k name" for some)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+check: .venv/dev ## format, lint, types, and the doors between the rooms
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/dev ## write the code as `make check` wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+servers: .venv/dev ## run the test servers until Ctrl-C and print the variables that find them
+	@$(BIN)/python -m tests.servers
+
+lock: .venv/uv ## bring the lock files in line with pyproject.toml (ARGS=--upgrade for the newest of everything)
+	$(COMPILE) $(ARGS) --all-extras pyproject.toml -o requirements.lock
+	$(COMPILE) pyproject.toml -c requirements.lock -o requirements-runtime.lock
+
+clean: ## delete everything that was installed or written here
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# A stamp file says what .venv holds; it is newer than what it was made from.
+
+.venv/dev: requirements.lock pyproject.toml .venv/uv
+	$(INSTALL) --require-hashes -r requirements.lock
+	$(INSTALL) --no-deps -e .
+	@touch $@ .venv/runtime
+
+.venv/runtime: requirements-runtime.lock pyproject.toml .venv/uv
+	$(INSTALL) --require-hashes -r requirements-runtime.lock
+	$(INSTALL) --no-deps -e .
+	@touch $@
+
+.venv/uv: | $(BIN)/python
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt # its entry in the lock: version and hashes
+	$(BIN)/python -m pip install --quiet --require-hashes -r .venv/uv.txt
+	@touch $@
+
+$(BIN)/python:
+	@for python in $(PYTHON); do \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && found=$$python && break; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "no Python 3.11 or newer here (looked for: $(PYTHON)). hint: install one, or name it with PYTHON=..." >&2; exit 1; \
+	fi; \
+	$$found -m venv --clear .venv || { \
+	  rm -rf .venv; \
+	  echo "$$found cannot make environments. hint: on Debian and Ubuntu, apt-get install python3-venv" >&2; exit 1; \
+	}

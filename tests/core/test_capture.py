@@ -1,0 +1,164 @@
+"""What a record keeps of a stream: the laws of `core.capture` and `core.budget`."""
+
+from __future__ import annotations
+
+import re
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyanamo_async.core.budget import INLINE_BYTES, ITEM_OUTPUT_BYTES, inline_bytes
+from pyanamo_async.core.capture import Capture
+from pyanamo_async.core.items import Output
+
+TAGGED_LINE = re.compile(rb"(?m)^PyAnamo:\t([^\n]*)")
+
+lines = st.sampled_from([b"PyAnamo:\tkey=1", b"PyAnamo:\t", b"PyAnamo: no", b" PyAnamo:\tno", b"PyAnamo", b"", b"text"])
+texts = st.lists(lines, max_size=12).map(b"\n".join)
+
+
+def fed(*chunks: bytes, limit: int = 16, tagged: bool = True) -> tuple[Capture, bytes]:
+    """Feed chunks to a capture; return it and all it sent to its sink."""
+    capture = Capture(limit, tagged=tagged)
+    sent = b"".join([*map(capture.feed, chunks), capture.end()])
+    return capture, sent
+
+
+def test_what_fits_inline_is_kept_whole_and_not_sent() -> None:
+    """Output up to the limit is in the record, with its tags as printed, and no sink hears of it."""
+    capture, sent = fed(b"PyAnamo:\ta=1", b"\nb\n", limit=16)
+
+    assert (b"", Output(text="PyAnamo:\ta=1\nb\n", size_bytes=15, lines=2)) == (sent, capture.output())
+
+
+@given(st.lists(st.binary(max_size=9)), st.integers(0, 20))
+def test_what_does_not_fit_is_sent_whole(chunks: list[bytes], limit: int) -> None:
+    """However it is cut, a sink gets either nothing, and the record all, or every byte in order."""
+    capture, sent = fed(*chunks, limit=limit)
+    whole = b"".join(chunks)
+
+    assert whole == (sent or capture.output().text.encode())
+    assert not sent or len(whole) > limit or b"\xef\xbf\xbd" in capture.output().text.encode()
+
+
+def test_sending_begins_with_the_chunk_that_no_longer_fits() -> None:
+    """Nothing is held back once the whole does not fit: memory stays bounded."""
+    capture = Capture(4)
+
+    assert [capture.feed(b"ab"), capture.feed(b"cde"), capture.feed(b"f")] == [b"", b"abcde", b"f"]
+
+
+def test_small_output_that_is_not_text_is_sent_at_its_end() -> None:
+    """A record holds text only, so bytes that are none are kept by a sink, and shown with replacement."""
+    capture, sent = fed(b"\xff\xfe", limit=16)
+
+    assert (sent, capture.output().text) == (b"\xff\xfe", "\ufffd\ufffd")
+
+
+@given(texts, st.data())
+def test_tags_are_found_however_they_are_cut(text: bytes, data: st.DataObject) -> None:
+    """Tags are the lines that begin with the mark, whatever the chunks they come in."""
+    text += b"\n" + b"." * 16
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=30)))
+    chunks = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    capture, _ = fed(*chunks, limit=16)
+    expected = b"".join(tag + b"\n" for tag in TAGGED_LINE.findall(text))[:16].decode().removesuffix("\n")
+
+    assert expected == capture.output().text or not TAGGED_LINE.search(text)
+
+
+@pytest.mark.parametrize("cut", range(40))
+def test_a_tag_cut_at_any_byte_is_found(cut: int) -> None:
+    """A mark, a tag or its newline may be torn at every byte."""
+    text = b"head\nPyAnamo:\treads=12\nPyAnamo:\tok\n" + b"x" * 100
+    capture, _ = fed(text[:cut], text[cut:], limit=64)
+
+    assert capture.output().text == "reads=12\nok"
+
+
+def test_a_tag_is_found_byte_by_byte_and_at_the_end_without_newline() -> None:
+    """A tag is complete when its output is."""
+    text = b"x" * 100 + b"\nPyAnamo:\tlast"
+    capture, _ = fed(*(text[at : at + 1] for at in range(len(text))), limit=64)
+
+    assert capture.output().text == "last"
+
+
+def test_tags_take_the_room_there_is() -> None:
+    """Tags are kept in their order as long as there is room; the one that is too long is cut to what is left."""
+    capture, _ = fed(b"PyAnamo:\t123456\nPyAnamo:\tabcdefghijkl\nPyAnamo:\tz\n", limit=10)
+
+    assert capture.output().text == "123456\nabc"
+
+
+def test_without_tags_the_tail_is_kept() -> None:
+    """Spilled output without tags is shown by its last bytes."""
+    capture, _ = fed(*[b"0123456789"] * 100, b"the end", limit=10)
+
+    assert capture.output().text == "789the end"
+
+
+def test_stderr_is_shown_by_its_tail_even_with_tags() -> None:
+    """A failure explains itself at the end of stderr; tags there are nobody's business."""
+    capture, _ = fed(b"PyAnamo:\ttag\n" + b"x" * 20 + b"Traceback", limit=9, tagged=False)
+
+    assert capture.output().text == "Traceback"
+
+
+@given(st.text(min_size=20), st.integers(0, 20))
+def test_a_cut_never_tears_a_character(text: str, limit: int) -> None:
+    """Tail and tags end at the edges of characters, within the limit."""
+    tail = fed(text.encode(), limit=limit, tagged=False)[0].output().text
+    tag = fed(("PyAnamo:\t" + text.replace("\n", "")).encode(), limit=limit)[0].output().text
+
+    assert text.endswith(tail)
+    assert text.replace("\n", "").startswith(tag)
+    assert limit - 3 <= len(tail.encode()) <= limit
+    assert len(tag.encode()) <= limit
+
+
+@given(st.binary(min_size=17), st.integers(0, 16))
+def test_what_is_shown_stays_within_the_limit_whatever_the_bytes(data: bytes, limit: int) -> None:
+    """Replacement characters take three bytes each; the budget of a row counts them."""
+    capture, _ = fed(data, limit=limit)
+
+    assert len(capture.output().text.encode()) <= limit
+
+
+@given(st.lists(st.sampled_from([b"\n", b"a", b"a\n", b"\n\n", b""])))
+def test_lines_are_counted_with_the_last_one(chunks: list[bytes]) -> None:
+    """A last line counts without its newline too, spilled or not."""
+    expected = len(b"".join(chunks).splitlines())
+
+    assert {expected} == {fed(*chunks, limit=limit)[0].output().lines for limit in (0, 1, 100)}
+
+
+def test_memory_does_not_depend_on_the_output() -> None:
+    """64 MB, all of it one tag without an end, leave a few KB behind."""
+    capture = Capture(2048)
+    capture.feed(b"PyAnamo:\t")
+    chunk = b"x" * (1 << 20)
+    tracemalloc.start()
+    for _ in range(64):
+        capture.feed(chunk)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert held < 16_384
+    assert capture.output().size_bytes == (1 << 26) + 9
+
+
+def test_where_and_why_are_passed_on() -> None:
+    """The record points to the whole, or says why there is none."""
+    capture, _ = fed(b"some text that is long")
+
+    assert (capture.output(at="s3://b/k").at, capture.output(status="disk full").status) == ("s3://b/k", "disk full")
+
+
+@pytest.mark.parametrize("tasks", [1, 16, 17, 100, 5000])
+def test_the_output_of_an_item_stays_within_its_budget(tasks: int) -> None:
+    """Both streams of all tasks together fit the budget of their item, and few tasks get all they may have."""
+    assert inline_bytes(tasks) * 2 * tasks <= ITEM_OUTPUT_BYTES
+    assert tasks > 16 or inline_bytes(tasks) == INLINE_BYTES

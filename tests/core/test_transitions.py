@@ -1,0 +1,201 @@
+"""What becomes of an item: every rule, and what must hold for all of them together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyanamo_async.core import transitions
+from pyanamo_async.core.items import Item, State, TaskRecord, TaskState
+from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut, Why
+from pyanamo_async.core.policy import RetryPolicy, Verdict
+from tests.fakes import NOON, an_item
+
+POLICY = RetryPolicy()
+OUTCOMES = st.sampled_from(
+    [
+        Succeeded(),
+        Failed(exit_code=1),
+        Failed(signal=9),
+        TimedOut(timedelta(seconds=3)),
+        Interrupted(Why.STOP),
+        Interrupted(Why.WALL_TIME),
+    ]
+)
+
+
+def a_record(outcome: Outcome) -> TaskRecord:
+    return TaskRecord(outcome, started=NOON, finished=NOON, seconds=0.0, attempt=1, worker="w")
+
+
+def claimed(item: Item) -> Item:
+    return transitions.claim(item, worker="w", token="t", now=NOON)
+
+
+def settled(item: Item, *outcomes: Outcome, ended: Why | None = None, policy: RetryPolicy = POLICY) -> Item:
+    results = {task.name: a_record(outcome) for task, outcome in zip(item.todo, outcomes, strict=False)}
+    return transitions.settle(item, results, ended=ended, now=NOON, policy=policy, jitter=0.5)
+
+
+def test_claim_locks_under_a_new_attempt_number() -> None:
+    """A claim names its holder and counts on."""
+    item = claimed(an_item("a"))
+
+    assert (item.state, item.attempt, item.worker, item.token) == (State.LOCKED, 1, "w", "t")
+    assert claimed(item).attempt == 2
+
+
+def test_exit_0_completes() -> None:
+    """A single item whose script exits 0 is done."""
+    item = settled(claimed(an_item("a")), Succeeded())
+
+    assert (item.state, item.done_at, item.reason) == (State.DONE, NOON, "")
+
+
+def test_failure_is_retried_not_before_its_backoff() -> None:
+    """A failure below the limit puts the item back for later."""
+    item = settled(claimed(an_item("a")), Failed(exit_code=7))
+
+    assert item.state is State.TODO
+    assert item.not_before == NOON + timedelta(seconds=0.5)
+    assert (item.failures, item.reason) == (1, "attempt 1: exit status 7")
+
+
+def test_last_failure_buries() -> None:
+    """An item that failed as often as it may waits for a person."""
+    item = an_item("a")
+    for _ in range(3):
+        item = settled(claimed(item), Failed(exit_code=7))
+
+    assert (item.state, item.failures, item.attempt) == (State.FAILED, 3, 3)
+
+
+def test_item_may_have_its_own_limit() -> None:
+    """`MaxFailures` of an item outranks the worker's."""
+    assert settled(claimed(an_item("a", max_failures=1)), Failed(exit_code=7)).state is State.FAILED
+
+
+@pytest.mark.parametrize(
+    ("rule", "outcome", "state", "failures"),
+    [
+        ((75, Verdict.RETRY), Failed(exit_code=75), State.TODO, 0),
+        ((2, Verdict.FAIL), Failed(exit_code=2), State.FAILED, 1),
+        ((137, Verdict.RETRY), Failed(signal=9), State.TODO, 0),
+        (("timeout", Verdict.FAIL), TimedOut(timedelta(seconds=1)), State.FAILED, 1),
+    ],
+)
+def test_policy_by_ending(rule: tuple[int | str, Verdict], outcome: Outcome, state: State, failures: int) -> None:
+    """A rule for an exit status, signal or timeout retries uncounted or gives up at once."""
+    item = settled(claimed(an_item("a")), outcome, policy=RetryPolicy(on_exit=(rule,)))
+
+    assert (item.state, item.failures) == (state, failures)
+
+
+def test_interruption_is_nobodys_fault() -> None:
+    """A stop releases: no failure, no crash, claimable at once."""
+    item = settled(claimed(an_item("a")), Interrupted(Why.STOP), ended=Why.STOP)
+
+    assert (item.state, item.failures, item.crashes, item.interruptions) == (State.TODO, 0, 0, 1)
+    assert item.not_before is None
+
+
+def test_nested_item_fails_only_when_none_is_left_to_run() -> None:
+    """A buried task waits for its siblings; then the item is failed."""
+    policy = RetryPolicy(max_failures=2)
+    first = settled(claimed(an_item("a", nested=["x", "y"])), Failed(exit_code=1), Succeeded(), policy=policy)
+    second = settled(claimed(first), Failed(exit_code=1), policy=policy)
+
+    assert (first.state, first.tasks_done) == (State.TODO, 1)
+    assert (second.state, second.reason) == (State.FAILED, "attempt 2: Task_0: exit status 1")
+
+
+def test_wall_time_without_progress_buries_after_its_limit() -> None:
+    """A task that the wall time keeps killing is given up, for that reason."""
+    item = an_item("a")
+    for _ in range(POLICY.wall_time_limit):
+        item = settled(claimed(item), Interrupted(Why.WALL_TIME), ended=Why.WALL_TIME)
+
+    assert item.state is State.FAILED
+    assert "wall time ended it 5 times" in item.reason
+    assert item.failures == 0
+
+
+def test_progress_forgives_wall_time_kills() -> None:
+    """A nested item that finishes a task each time may be killed for ever."""
+    item = an_item("a", nested=["x"] * 20)
+    for _ in range(POLICY.wall_time_limit + 5):
+        item = settled(claimed(item), Succeeded(), Interrupted(Why.WALL_TIME), ended=Why.WALL_TIME)
+
+    assert (item.state, item.wall_time_kills) == (State.WALL_TIME_EXCEEDED, 0)
+
+
+def test_wall_time_before_anything_started_is_a_release() -> None:
+    """What never ran has not exceeded anything."""
+    assert settled(claimed(an_item("a")), ended=Why.WALL_TIME).state is State.TODO
+
+
+def test_vanished_workers_bury_at_the_crash_limit() -> None:
+    """Exactly `crash_limit` vanished workers bury an item, and the reason says so."""
+    item, states = an_item("a"), []
+    for _ in range(POLICY.crash_limit):
+        item = transitions.reclaim(claimed(item), now=NOON, policy=POLICY)
+        states.append(item.state)
+
+    assert states == [State.TODO] * 4 + [State.FAILED]
+    assert "vanished 5 times" in item.reason
+    assert item.token == ""
+
+
+def test_reset_runs_failed_tasks_again_and_keeps_done_ones() -> None:
+    """A person's reset starts the ledgers anew, not the attempts."""
+    buried = settled(
+        claimed(an_item("a", nested=["x", "y"])), Failed(exit_code=1), Succeeded(), policy=RetryPolicy(max_failures=1)
+    )
+    item = transitions.reset(buried)
+
+    assert [task.state for task in item.tasks] == [TaskState.TODO, TaskState.DONE]
+    assert (item.failures, item.attempt, item.state) == (0, 1, State.TODO)
+    assert len(transitions.reset(buried, all_tasks=True).todo) == 2
+
+
+def test_history_is_bounded() -> None:
+    """Older reasons are kept, the last five of them."""
+    item = an_item("a", max_failures=100)
+    for code in range(1, 20):
+        item = settled(claimed(item), Failed(exit_code=code))
+
+    assert item.reason == "attempt 19: exit status 19"
+    assert item.history == tuple(f"attempt {n}: exit status {n}" for n in range(14, 19))
+
+
+@given(
+    st.integers(1, 4).flatmap(
+        lambda tasks: st.lists(
+            st.tuples(st.lists(OUTCOMES, min_size=tasks, max_size=tasks), st.sampled_from([None, *Why])),
+            max_size=12,
+        ).map(lambda rounds: (tasks, rounds))
+    )
+)
+def test_whatever_happens_no_task_is_lost(story: tuple[int, list[tuple[list[Outcome], Why | None]]]) -> None:
+    """After any story: done tasks stay done, ledgers only grow, and state and tasks agree."""
+    tasks, rounds = story
+    item = an_item("a", nested=["x"] * tasks) if tasks > 1 else an_item("a")
+    for outcomes, why in rounds:
+        if item.state not in {State.TODO, State.WALL_TIME_EXCEEDED}:
+            break
+        interrupted = any(isinstance(outcome, Interrupted) for outcome in outcomes[: len(item.todo)])
+        after = settled(claimed(item), *outcomes, ended=(why or Why.STOP) if interrupted else why)
+        done_before = {task.name for task in item.tasks if task.state is TaskState.DONE}
+
+        assert done_before <= {task.name for task in after.tasks if task.state is TaskState.DONE}
+        assert after.attempt == item.attempt + 1
+        assert after.failures >= item.failures
+        assert after.state is not State.LOCKED
+        assert (after.state is State.DONE) == (after.tasks_done == tasks)
+        assert (after.state is State.FAILED) <= (not after.todo)
+        assert replace(after, tasks=()) != replace(item, tasks=())
+        item = after

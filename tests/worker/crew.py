@@ -1,0 +1,95 @@
+"""Workers put together from fakes: a table in memory, fake scripts, virtual time."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.core.walltime import TimeKeeper, reserve_s
+from pyanamo_async.core.workers import Worker
+from pyanamo_async.operate.reclaim import reclaim
+from pyanamo_async.outputs.memory import MemoryOutputs
+from pyanamo_async.ports import OutputStore, Store
+from pyanamo_async.store.memory import MemoryStore
+from pyanamo_async.worker.attempt import Tools
+from pyanamo_async.worker.beats import Beats
+from pyanamo_async.worker.claims import Persistence
+from pyanamo_async.worker.patience import Patience
+from pyanamo_async.worker.pilot import Pilot, Plan
+from pyanamo_async.worker.script import Manners
+from pyanamo_async.worker.stop import Stop
+from tests.worker.fake_launcher import FakeLauncher
+from tests.worker.virtual import VirtualClock, VirtualLoop
+
+
+@dataclass
+class Notes:
+    """A journal that remembers."""
+
+    taken: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def note(self, event: str, /, **fields: object) -> None:
+        self.taken.append((event, fields))
+
+    def named(self, event: str) -> list[dict[str, Any]]:
+        return [fields for name, fields in self.taken if name == event]
+
+
+@dataclass
+class Crew:
+    """One worker and what it works with, each part open to be replaced before `pilot` is called."""
+
+    loop: VirtualLoop
+    name: str = "w1"
+    store: Store = field(default_factory=MemoryStore)
+    outputs: OutputStore = field(default_factory=MemoryOutputs)
+    launcher: FakeLauncher = field(default_factory=FakeLauncher)
+    notes: Notes = field(default_factory=Notes)
+    stop: Stop = field(default_factory=Stop)
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    persistence: Persistence = field(default_factory=Persistence)
+    seed: int = 1
+    slots: int = 2
+    nests: int = 1
+    wall_s: float | None = None
+    beat_s: float = 20
+    lease_s: float = 180
+    grace_s: float = 20
+    skew: timedelta = timedelta()
+    timeout: timedelta | None = None
+    min_remaining_s: float = 0
+
+    def pilot(self) -> Pilot:
+        clock, dice = VirtualClock(self.loop, self.skew), random.Random(self.seed)
+        began = clock.monotonic()
+        every, lease = timedelta(seconds=self.beat_s), timedelta(seconds=self.lease_s)
+        me = Worker(self.name, "host", clock.now(), clock.now(), lease)
+        tools = Tools(
+            table="table",
+            worker=self.name,
+            store=self.store,
+            outputs=self.outputs,
+            launcher=self.launcher,
+            clock=clock,
+            dice=dice,
+            journal=self.notes,
+            patience=Patience(clock=clock, dice=dice, journal=self.notes),
+            keeper=TimeKeeper(self.wall_s, reserve_s(self.wall_s, kill_after_s=5), self.min_remaining_s),
+            policy=self.policy,
+            manners=Manners(),
+            environ={},
+            nests=self.nests,
+            timeout=self.timeout,
+            elapsed_s=lambda: clock.monotonic() - began,
+        )
+        return Pilot(
+            Plan(self.slots, timedelta(seconds=self.grace_s), self.persistence),
+            tools,
+            Beats(me, every=every, store=self.store, clock=clock, journal=self.notes, stop=self.stop),
+            self.stop,
+            reclaim=lambda: reclaim(self.store, now=clock.now(), policy=self.policy),
+            every=every,
+        )

@@ -1,0 +1,80 @@
+"""Scripts that need no process: `sleep 2`, `print hello`, `exit 3`, `ignore TERM`, `die 9`, joined by `;`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from datetime import timedelta
+
+from pyanamo_async.errors import LaunchFailed
+from pyanamo_async.ports import Command, Exit, Receiver
+
+
+class FakeProcess:
+    """One run of a fake script."""
+
+    def __init__(self, command: Command, stdout: Receiver, launcher: FakeLauncher) -> None:
+        self.command = command
+        self.signals: list[int] = []
+        self._deaf = "ignore TERM" in command.script
+        self._stdout = stdout
+        self._launcher = launcher
+        self._exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
+        self._play: asyncio.Task[None] = asyncio.create_task(self._run())
+
+    @property
+    def pid(self) -> int:
+        return id(self)
+
+    async def wait(self) -> Exit:
+        return await asyncio.shield(self._exit)
+
+    def resume(self) -> None:
+        pass
+
+    def signal(self, number: int) -> None:
+        self.signals.append(number)
+        if number == signal.SIGKILL or (number == signal.SIGTERM and not self._deaf):
+            self._over(Exit(None, number))
+
+    async def finish(self, *, linger: timedelta) -> None:  # noqa: ARG002 # nobody holds a pipe here
+        self._play.cancel()
+        await asyncio.wait([self._play])
+
+    async def _run(self) -> None:
+        for words in (line.split() for line in self.command.script.split(";")):
+            match words:
+                case ["sleep", seconds]:
+                    await asyncio.sleep(float(seconds))
+                case ["print", text]:
+                    self._stdout.feed(text.encode() + b"\n")
+                case ["exit", code]:
+                    return self._over(Exit(int(code), None))
+                case ["die", number]:
+                    return self._over(Exit(None, int(number)))
+        return self._over(Exit(0, None))
+
+    def _over(self, exit_: Exit) -> None:
+        if not self._exit.done():
+            self._exit.set_result(exit_)
+            self._launcher.running -= 1
+
+
+class FakeLauncher:
+    """Starts fake scripts and remembers how many ran at a time, and which item ran how often."""
+
+    def __init__(self) -> None:
+        self.running = self.most_running = 0
+        self.started: Counter[str] = Counter()
+        self.processes: list[FakeProcess] = []
+
+    async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> FakeProcess:  # noqa: ARG002
+        if command.script == "cannot start":
+            raise LaunchFailed("no such shell")
+        self.running += 1
+        self.most_running = max(self.running, self.most_running)
+        self.started[command.env["PYANAMO_ITEM_ID"]] += 1
+        process = FakeProcess(command, stdout, self)
+        self.processes.append(process)
+        return process

@@ -1,0 +1,239 @@
+"""The laws of the pilot loop, with fake scripts on virtual time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pyanamo_async.core.items import State
+from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.worker.claims import Persistence
+from pyanamo_async.worker.pilot import Tally
+from pyanamo_async.worker.stop import Level
+from tests.fakes import an_item
+from tests.worker.crew import Crew
+from tests.worker.virtual import VirtualLoop, run
+
+
+async def _work(crew: Crew, *items: object) -> Tally:
+    await crew.store.create(shards=1)
+    await crew.store.add(items)  # type: ignore[arg-type]
+    return await crew.pilot().run()
+
+
+def test_every_item_is_run_once_and_done() -> None:
+    """A worker runs until nothing is claimable, each item once."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, slots=4)
+        tally = await _work(crew, *(an_item(f"i{n}", script="sleep 1") for n in range(50)))
+
+        assert tally.settled == {State.DONE: 50}
+        assert set(crew.launcher.started.values()) == {1}
+        assert not tally.work_left
+
+    run(main)
+
+
+@pytest.mark.parametrize("slots", [1, 3, 8])
+def test_slot_before_claim(slots: int) -> None:
+    """No more scripts run, and no more items are locked by running ones, than there are slots."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, slots=slots)
+        await _work(crew, *(an_item(f"i{n}", script="sleep 1") for n in range(20)))
+
+        assert crew.launcher.most_running == slots
+        assert loop.time() == pytest.approx(-(-20 // slots), rel=0.3)
+
+    run(main)
+
+
+def test_nested_tasks_run_as_many_at_a_time_as_nests() -> None:
+    """One nested item runs `nests` of its tasks at a time."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, slots=1, nests=3)
+        tally = await _work(crew, an_item("n", nested=["sleep 1"] * 9))
+
+        assert tally.settled == {State.DONE: 1}
+        assert crew.launcher.most_running == 3
+        assert loop.time() == pytest.approx(3, abs=0.5)
+
+    run(main)
+
+
+def test_failures_are_retried_with_backoff_then_buried() -> None:
+    """A script that fails for good runs `max_failures` times, then its item is failed and says why."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop)
+        tally = await _work(crew, an_item("bad", script="exit 3"), an_item("good"))
+        bad = await crew.store.read("bad")
+
+        assert crew.launcher.started["bad"] == 3
+        assert tally.settled == {State.DONE: 1, State.TODO: 2, State.FAILED: 1}
+        assert bad.reason == "attempt 3: exit status 3"
+        assert bad.history == ("attempt 1: exit status 3", "attempt 2: exit status 3")
+
+    run(main)
+
+
+def test_only_failed_tasks_of_a_nested_item_run_again() -> None:
+    """Progress on any task is never lost."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop)
+        tally = await _work(crew, an_item("n", nested=["true", "exit 1", "true"]))
+        item = await crew.store.read("n")
+
+        assert tally.settled[State.FAILED] == 1
+        assert crew.launcher.started["n"] == 5
+        assert [task.attempts for task in item.tasks] == [1, 3, 1]
+
+    run(main)
+
+
+def test_a_script_that_cannot_start_is_a_failure_with_its_reason() -> None:
+    """What cannot be started is recorded like what fails."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, policy=RetryPolicy(max_failures=1))
+        await _work(crew, an_item("x", script="cannot start"))
+
+        assert (await crew.store.read("x")).reason == "attempt 1: no such shell"
+
+    run(main)
+
+
+def test_timeout_ends_a_script_and_counts_as_failure() -> None:
+    """A script that runs longer than its limit gets TERM, and its item a failure."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, policy=RetryPolicy(max_failures=1), timeout=timedelta(seconds=3))
+        await _work(crew, an_item("slow", script="sleep 100"), an_item("own", script="sleep 5", timeout=timedelta(10)))
+
+        assert "longer than its limit of 3 s" in (await crew.store.read("slow")).reason
+        assert (await crew.store.read("own")).state is State.DONE
+
+    run(main)
+
+
+def test_drain_never_ends_an_attempt() -> None:
+    """After an order to drain nothing is claimed, and what runs comes to its end."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, slots=2)
+        loop.call_later(1, crew.stop.request, Level.DRAIN, "test")
+        tally = await _work(crew, *(an_item(f"i{n}", script="sleep 500") for n in range(4)))
+
+        assert tally.settled == {State.DONE: 2}
+        assert tally.work_left
+
+    run(main)
+
+
+def test_stop_gives_grace_then_term_then_kill_and_releases_claims() -> None:
+    """What runs out its grace is ended, deaf or not, and its item is todo again without a failure."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, slots=3, grace_s=20)
+        loop.call_later(1, crew.stop.request, Level.STOP, "SIGTERM")
+        scripts = {"short": "sleep 10", "long": "sleep 500", "deaf": "ignore TERM;sleep 500"}
+        tally = await _work(crew, *(an_item(name, script=script) for name, script in scripts.items()))
+        deaf = await crew.store.read("deaf")
+
+        assert tally.settled == {State.DONE: 1, State.TODO: 2}
+        assert loop.time() == pytest.approx(1 + 20 + 5, abs=0.5)
+        assert (deaf.state, deaf.failures, deaf.interruptions) == (State.TODO, 0, 1)
+        assert tally.work_left
+
+    run(main)
+
+
+def test_second_signal_means_now() -> None:
+    """The second signal leaves out grace and TERM."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop)
+        loop.call_later(1, crew.stop.signalled, "SIGINT")
+        loop.call_later(2, crew.stop.signalled, "SIGINT")
+        tally = await _work(crew, an_item("deaf", script="ignore TERM;sleep 500"))
+
+        assert loop.time() == pytest.approx(2, abs=0.1)
+        assert tally.settled == {State.TODO: 1}
+
+    run(main)
+
+
+def test_wall_time_starts_nothing_that_is_not_expected_to_fit() -> None:
+    """With durations known, nothing is killed at the end of the wall time; the rest is left."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, slots=2, wall_s=7)
+        tally = await _work(crew, *(an_item(f"i{n}", script="sleep 2") for n in range(20)))
+
+        assert tally.settled == {State.DONE: 6}
+        assert tally.work_left
+        assert loop.time() <= 7
+
+    run(main)
+
+
+def test_wall_time_ends_what_still_runs_and_a_nested_item_keeps_its_finished_tasks() -> None:
+    """A nested item cut off by the wall time keeps what is done and is taken up again after todo is empty."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, slots=1, wall_s=60)
+        tally = await _work(crew, an_item("n", nested=["sleep 1"] * 3 + ["sleep 500"]))
+        left = await crew.store.read("n")
+        again = Crew(loop, name="w2", store=crew.store)
+        await again.pilot().run()
+
+        assert tally.settled == {State.WALL_TIME_EXCEEDED: 1}
+        assert loop.time() < 60 + 502
+        assert left.tasks_done == 3
+        assert again.launcher.started["n"] == 1
+        assert (await crew.store.read("n")).state is State.DONE
+
+    run(main)
+
+
+def test_wait_keeps_polling_until_idle_exit() -> None:
+    """With `idle_exit` a worker waits for new work that long after the last, and takes what comes."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, persistence=Persistence(wait=True, idle_exit=timedelta(seconds=100)))
+
+        async def later() -> None:
+            await crew.store.add([an_item("late")])
+
+        loop.call_later(60, lambda: loop.create_task(later()))
+        tally = await _work(crew, an_item("first"))
+
+        assert tally.settled == {State.DONE: 2}
+        assert 160 <= loop.time() <= 160 + 40
+
+    run(main)
+
+
+def test_items_of_a_vanished_worker_are_reclaimed_and_run() -> None:
+    """Others find out within lease and a beat or so that a worker vanished, and finish its items."""
+
+    async def main(loop: VirtualLoop) -> None:
+        ghost, crew = Crew(loop, name="ghost"), Crew(loop, persistence=Persistence(wait=True, idle_exit=timedelta(300)))
+        crew.store = ghost.store
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("x")])
+        pilot = ghost.pilot()
+        await pilot._beats._beat()
+        await crew.store.claim("ghost", limit=1, now=pilot._tools.clock.now())
+        loop.call_later(180 + 2 * 20 + 20, crew.stop.request, Level.DRAIN, "enough")
+        await crew.pilot().run()
+        item = await crew.store.read("x")
+
+        assert (item.state, item.crashes, item.attempt) == (State.DONE, 1, 2)
+        assert item.history == ("attempt 1: its worker ghost vanished",)
+
+    run(main)

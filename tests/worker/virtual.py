@@ -1,0 +1,67 @@
+"""A day in a second: an event loop whose time jumps to the next timer when there is nothing else to do.
+
+Everything that runs on it is real asyncio; only time is not. A loop with nothing to wait for is a deadlock and says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class Deadlock(AssertionError):
+    """Everybody waits, and no timer is set."""
+
+
+class _JumpingSelector(selectors.SelectSelector):
+    jump: Callable[[float], None]
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            raise Deadlock
+        self.jump(timeout)
+        return super().select(0)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop on virtual time, in seconds since it was made."""
+
+    def __init__(self) -> None:
+        self.virtual_s = 0.0
+        selector = _JumpingSelector()
+        selector.jump = self._jump
+        super().__init__(selector)
+
+    def time(self) -> float:
+        return self.virtual_s
+
+    def _jump(self, seconds: float) -> None:
+        self.virtual_s += max(0.0, seconds)
+
+
+class VirtualClock:
+    """The port, on virtual time; `skew` is how wrong this worker's time of day is."""
+
+    def __init__(self, loop: VirtualLoop, skew: timedelta = timedelta()) -> None:
+        self._loop, self._skew = loop, skew
+
+    def now(self) -> datetime:
+        moment = NOON + timedelta(milliseconds=round(self._loop.time() * 1000))
+        return moment + self._skew
+
+    def monotonic(self) -> float:
+        return self._loop.time()
+
+
+def run(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine on virtual time to its end."""
+    loop = VirtualLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(main(loop))

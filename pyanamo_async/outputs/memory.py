@@ -1,0 +1,51 @@
+"""Output in memory: the reference of the contract, and what tests use."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from pyanamo_async.errors import OutputMissing
+from pyanamo_async.outputs.keys import path
+from pyanamo_async.ports import OutputKey, Sink
+
+SCHEME = "memory:"
+
+
+class MemoryOutputs:
+    """An `OutputStore` that holds everything in `kept`, by location."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    async def check(self) -> None:
+        """Find nothing wrong."""
+
+    def open(self, key: OutputKey) -> Sink:
+        """Start a sink."""
+        return _MemorySink(self.kept, SCHEME + path(key))
+
+    async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
+        """Stream what stands at a location."""
+        if location not in self.kept:
+            raise OutputMissing(f"there is no output at {location}")
+        yield self.kept[location][start:]
+
+    async def close(self) -> None:
+        """Let go of nothing: what was kept can still be read."""
+
+
+class _MemorySink:
+    def __init__(self, kept: dict[str, bytes], location: str) -> None:
+        self._kept = kept
+        self._location = location
+        self._taken = bytearray()
+
+    async def write(self, chunk: bytes) -> None:
+        self._taken += chunk
+
+    async def close(self) -> str:
+        self._kept[self._location] = bytes(self._taken)
+        return self._location
+
+    async def abort(self) -> None:
+        self._taken.clear()

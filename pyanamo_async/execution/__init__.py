@@ -1,1 +1,8 @@
 """RUNS ONE SCRIPT: event loop, process group, pipes, resource usage. Knows no store."""
+
+from pyanamo_async.execution.guard import Guard
+from pyanamo_async.execution.launcher import ShellLauncher, find_shell
+from pyanamo_async.execution.process import ShellProcess
+from pyanamo_async.execution.runner import Loop, run
+
+__all__ = ["Guard", "Loop", "ShellLauncher", "ShellProcess", "find_shell", "run"]

@@ -1,0 +1,103 @@
+"""Ends the scripts of a worker that died without a word (SIGKILL, a crash), so that none runs on unattended.
+
+A shell of 1.7 MB in a session of its own waits for the end of a pipe whose only writer is the worker, then kills the
+groups listed in a piece of memory both share. The worker writes there without a system call, so a script costs the
+guard nothing and nothing can block; what the worker wrote survives it. The pipe is not inherited by scripts.
+
+Limit: a script that leaves its group (`setsid`) is not found. In a container PID 1's death ends all anyway.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import tempfile
+
+SHELL = "/bin/sh"
+WATCH = (
+    "trap '' TERM INT HUP QUIT; read -r _; for group in $(cat <&3); do kill -KILL \"-$group\" 2>/dev/null; done; exit 0"
+)
+SLOT_BYTES = 8  # a number of up to seven digits (Linux stops at 4,194,304) and a line end; aligned, so written whole
+FREE = b" " * (SLOT_BYTES - 1) + b"\n"
+SLOTS_PER_PAGE = mmap.PAGESIZE // SLOT_BYTES
+
+
+class Guard:
+    """Watches over process groups from when they start to when they have ended. Starts with the first."""
+
+    def __init__(self) -> None:
+        self._slots: dict[int, int] = {}
+        self._free: list[int] = []
+        self._memory: mmap.mmap | None = None
+        self._memory_fd = self._pipe = self.pid = -1
+
+    def started(self, pgid: int) -> None:
+        """Watch over a group from now on."""
+        if self._memory is None:
+            self._memory = self._start()
+        if not self._free:
+            self._grow(self._memory)
+        slot = self._slots[pgid] = self._free.pop()
+        self._write(slot, b"%-7d\n" % pgid)
+
+    def ended(self, pgid: int) -> None:
+        """Forget a group: its number may soon be a stranger's. Harmless when it is unknown."""
+        slot = self._slots.pop(pgid, None)
+        if slot is not None:
+            self._write(slot, FREE)
+            self._free.append(slot)
+
+    def close(self) -> None:
+        """End the guard, and with it any group not yet forgotten; harmless when repeated."""
+        if self._memory is not None:
+            os.close(self._pipe)
+            os.waitpid(self.pid, 0)
+            self._memory.close()
+            os.close(self._memory_fd)
+            self.__init__()  # type: ignore[misc]
+
+    def _start(self) -> mmap.mmap:
+        reading, self._pipe = os.pipe()
+        self._memory_fd = _shared_memory()
+        try:
+            memory = mmap.mmap(self._memory_fd, 0)
+            self.pid = os.posix_spawn(
+                SHELL,
+                [SHELL, "-c", WATCH],
+                os.environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, reading, 0),
+                    (os.POSIX_SPAWN_DUP2, self._memory_fd, 3),
+                    (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                    (os.POSIX_SPAWN_DUP2, 1, 2),
+                ],
+                setsid=True,
+                setsigmask=[],
+                setsigdef=[signal.SIGPIPE],
+            )
+        finally:
+            os.close(reading)
+        self._free = list(range(SLOTS_PER_PAGE))
+        return memory
+
+    def _grow(self, memory: mmap.mmap) -> None:
+        used = len(memory) // SLOT_BYTES
+        memory.resize(len(memory) + mmap.PAGESIZE)
+        self._free = list(range(used, used + SLOTS_PER_PAGE))
+        memory[used * SLOT_BYTES :] = FREE * SLOTS_PER_PAGE
+
+    def _write(self, slot: int, line: bytes) -> None:
+        assert self._memory is not None  # noqa: S101 - a slot is only there with it
+        self._memory[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES] = line
+
+
+def _shared_memory() -> int:
+    """Open one page of memory as a file without a name, not inherited."""
+    if hasattr(os, "memfd_create"):
+        fd = os.memfd_create("pyanamo-guard", os.MFD_CLOEXEC)
+    else:
+        with tempfile.TemporaryFile(buffering=0) as file:
+            fd = os.dup(file.fileno())
+    os.write(fd, FREE * SLOTS_PER_PAGE)
+    return fd

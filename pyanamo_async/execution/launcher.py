@@ -1,0 +1,86 @@
+"""Starts scripts, each in a session and process group of its own, with stdin empty and outputs in pipes of ours.
+
+Law: a script that could not be started leaves no process and no descriptor, and the error says which of it all was
+missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import shutil
+from pathlib import Path
+from subprocess import DEVNULL
+
+from pyanamo_async.errors import LaunchFailed
+from pyanamo_async.execution.guard import Guard
+from pyanamo_async.execution.pipe import OutputPipe
+from pyanamo_async.execution.process import ShellProcess
+from pyanamo_async.ports import Command, Receiver
+
+HINTS = {
+    errno.E2BIG: "one argument may have 128 KiB on Linux: put a longer script into a file and run that",
+    errno.EAGAIN: "the limit of processes is reached (ulimit -u, or the container's): fewer items at a time",
+    errno.ENOMEM: "memory is used up: fewer items at a time, or a larger machine",
+    errno.EMFILE: "a running script takes three open files: raise ulimit -n, or fewer items at a time",
+    errno.ENFILE: "the system's limit of open files is reached: fewer items at a time",
+}
+
+
+def find_shell() -> str:
+    """Find bash, or else sh."""
+    return shutil.which("bash") or shutil.which("sh") or "/bin/sh"
+
+
+class ShellLauncher:
+    """Starts scripts with a shell; keeps the laws of `ports.Launcher`."""
+
+    def __init__(self, shell: str, *, guard: Guard | None = None) -> None:
+        self._shell = shutil.which(shell) or shell
+        self._guard = guard
+
+    async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> ShellProcess:
+        """Start a script; raises `LaunchFailed` when it could not be started."""
+        loop = asyncio.get_running_loop()
+        pipes: list[OutputPipe] = []
+        try:
+            pipes += [OutputPipe(stdout, loop)]
+            pipes += [OutputPipe(stderr, loop)]
+            process = await self._create(command, *pipes)
+        except BaseException as exc:
+            for pipe in pipes:
+                pipe.close()
+            if isinstance(exc, OSError | ValueError):
+                raise self._failure(command, exc) from exc
+            raise
+        finally:
+            for pipe in pipes:
+                os.close(pipe.write_end)
+        if self._guard is None:
+            return ShellProcess(process, (pipes[0], pipes[1]), loop)
+        self._guard.started(process.pid)
+        return ShellProcess(process, (pipes[0], pipes[1]), loop, self._guard.ended)
+
+    async def _create(self, command: Command, stdout: OutputPipe, stderr: OutputPipe) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_shell(
+            command.script,
+            executable=self._shell,
+            stdin=DEVNULL,
+            stdout=stdout.write_end,
+            stderr=stderr.write_end,
+            env=dict(command.env),  # stock uvloop takes no other mapping
+            cwd=command.cwd,
+            start_new_session=True,
+            close_fds=False,  # Python's own are never inherited, and looking for others costs more than the start
+        )
+
+    def _failure(self, command: Command, exc: OSError | ValueError) -> LaunchFailed:
+        if isinstance(exc, ValueError):
+            return LaunchFailed(f"the script could not be started: {exc}", hint="a script holds no NUL byte")
+        if command.cwd is not None and not Path(command.cwd).is_dir():
+            return LaunchFailed(f"the script could not be started: there is no folder {command.cwd}")
+        if shutil.which(self._shell) is None:
+            return LaunchFailed(f"the shell {self._shell} cannot be run", hint="--shell names another")
+        number = exc.errno or 0
+        return LaunchFailed(f"the script could not be started: {os.strerror(number)}", hint=HINTS.get(number, ""))

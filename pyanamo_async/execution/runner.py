@@ -1,0 +1,91 @@
+"""Run a coroutine on the event loop of one's choice.
+
+`fast` is ours (`fast_loop`), `uvloop` and `asyncio` are those as they come: slower at starting processes, and without
+resource usage. Where the fast loop cannot be, plain asyncio takes its place and the log says once what is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from functools import cache
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+from pyanamo_async.errors import UsageError
+
+MOST_FILES = 65_536  # a script costs three descriptors; more than this slows programs that close all they might have
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class Loop(StrEnum):
+    """An event loop to run on."""
+
+    FAST = "fast"
+    UVLOOP = "uvloop"
+    ASYNCIO = "asyncio"
+
+
+def run(main: Coroutine[Any, Any, T], *, loop: Loop | str = Loop.FAST) -> T:
+    """Run `main` to its end on a new event loop, with as many open files as the system grants (up to 65,536).
+
+    Raises:
+        UsageError: there is no such loop here.
+    """
+    allow_many_files()
+    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
+        return runner.run(main)
+
+
+def loop_factory(loop: Loop | str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Find what makes a loop of that name; raises `UsageError` when there is none."""
+    match loop:
+        case Loop.FAST if missing := missing_for_fast():
+            _say_once(missing)
+        case Loop.FAST:
+            from pyanamo_async.execution.fast_loop import FastLoop
+
+            return FastLoop
+        case Loop.UVLOOP if find_spec("uvloop"):
+            import uvloop
+
+            return uvloop.new_event_loop
+        case Loop.UVLOOP:
+            raise UsageError("--loop uvloop needs the package uvloop", hint="pip install uvloop, or --loop asyncio")
+        case Loop.ASYNCIO:
+            pass
+        case _:
+            raise UsageError(f"there is no event loop '{loop}'", hint=f"one of {', '.join(Loop)}")
+    return asyncio.new_event_loop
+
+
+def missing_for_fast() -> str:
+    """Say what the fast loop lacks here; empty when nothing."""
+    if not find_spec("uvloop"):
+        return "the package uvloop is not installed"
+    if not hasattr(os, "pidfd_open"):
+        return "this platform has no pidfd"
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except OSError as exc:  # a kernel before 5.3, or a container's seccomp profile
+        return f"pidfd_open is refused: {exc.strerror}"
+    return ""
+
+
+def allow_many_files() -> None:
+    """Raise the soft limit of open files as far as it may go."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+@cache
+def _say_once(missing: str) -> None:
+    log.warning("plain asyncio took the place of the fast loop: %s; scripts start slower, usage is unknown", missing)

@@ -4,7 +4,7 @@ Three questions decide. May the same call succeed later? Then `Unavailable`, and
 in? Then `Denied`, which no retry heals. Is the thing itself missing or wrong? Then the error that names it.
 
 An expired credential is `Unavailable`: whoever hands them out renews them (a role, SSO, a mounted file), and a worker
-with hours of work behind it goes on trying until its lease is over. A credential that is missing or refused is `Denied`.
+with hours of work behind it goes on trying until its lease is over. One that is missing or refused is `Denied`.
 """
 
 from __future__ import annotations
@@ -96,6 +96,11 @@ NOT_LET_IN = (
     boto.ProfileNotFound,
 )
 ITEM_LIMIT_HINT = "DynamoDB stores at most 400 KB an item: shorten its scripts, or split it into several items"
+SIGNS_OF_ANOTHER_SCHEMA = (
+    "does not have the specified index",
+    "key element does not match the schema",
+    "required keys was not given",
+)
 FIRST_SERVER_ERROR = 500
 
 
@@ -141,14 +146,15 @@ def refusal(
     if code in PASSING:
         return Unavailable(f"{what} does not answer for now ({code}): {message}")
     if code in EXPIRED:
-        return Unavailable(
-            f"the AWS credentials for {what} have expired", hint="renew them: aws sso login, or a new role"
-        )
+        hint = "renew them: aws sso login, or a new role"
+        return Unavailable(f"the AWS credentials for {what} have expired", hint=hint)
     if code in REFUSED:
-        doing = f"{action} on " if action else ""
-        return Denied(
-            f"{doing}{what} is denied ({code}): {message}", hint="do the credentials and their policy allow it?"
-        )
+        hint = "do the credentials and their policy allow it?"
+        return Denied(f"{action or 'access'} on {what} is denied ({code}): {message}", hint=hint)
+    return _missing(code, what) or _invalid(message, what, otherwise) or otherwise(f"{what}: {message} ({code})")
+
+
+def _missing(code: str, what: str) -> PyanamoError | None:
     match code:
         case "ResourceNotFoundException" | "ResourceNotFound":
             return TableMissing(f"{what} does not exist", hint="create it with: pyanamo table create")
@@ -156,13 +162,15 @@ def refusal(
             return BucketMissing(f"{what} does not exist", hint="create it, or correct -b/--bucket")
         case "NoSuchKey" | "NoSuchUpload":
             return OutputMissing(f"there is nothing at {what}")
-        case "ValidationException" | "ValidationError" if "does not have the specified index" in message:
-            return SchemaMismatch(f"{what} is not a table of ours: {message}", hint="use another table name")
-        case "ValidationException" | "ValidationError" if _is_key_trouble(message):
-            return SchemaMismatch(f"{what} has another key than ours: {message}", hint="use another table name")
-        case "ValidationException" | "ValidationError" if "exceeded the maximum allowed size" in message:
-            return otherwise(f"{what} refuses an item: {message}", hint=ITEM_LIMIT_HINT)
-    return otherwise(f"{what}: {message or 'refused'} ({code})")
+    return None
+
+
+def _invalid(message: str, what: str, otherwise: type[PyanamoError]) -> PyanamoError | None:
+    if any(sign in message for sign in SIGNS_OF_ANOTHER_SCHEMA):
+        return SchemaMismatch(f"{what} is not one of ours: {message}", hint="use another table name")
+    if "exceeded the maximum allowed size" in message:
+        return otherwise(f"{what} refuses an item: {message}", hint=ITEM_LIMIT_HINT)
+    return None
 
 
 def _refusal(exc: boto.ClientError, what: str, otherwise: type[PyanamoError]) -> PyanamoError:
@@ -176,10 +184,6 @@ def _refusal(exc: boto.ClientError, what: str, otherwise: type[PyanamoError]) ->
     if meta.get("HTTPStatusCode", 0) >= FIRST_SERVER_ERROR:
         return Unavailable(f"{what} does not answer for now ({code}): {message}")
     return known
-
-
-def _is_key_trouble(message: str) -> bool:
-    return "key element does not match the schema" in message or "required keys was not given" in message
 
 
 def _retry_after_s(headers: dict[str, str]) -> float | None:

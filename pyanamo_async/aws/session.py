@@ -1,0 +1,122 @@
+"""One AWS session for the life of the process, and one plain client for each role.
+
+Laws: a client is made when it is first asked for, and once: making one blocks the loop for 20 to 150 ms. What a user
+has configured for botocore (profile, region, endpoints, checksums) holds; what we say is timeouts, retries and pools.
+Beats and settles have a client of their own, so that no throttled claim keeps a connection from them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from pyanamo_async.aws.errors import translated
+
+if TYPE_CHECKING:
+    import aioboto3
+    from types_aiobotocore_dynamodb.client import DynamoDBClient
+    from types_aiobotocore_s3.client import S3Client
+
+SMALLEST_POOL = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Role:
+    service: str
+    read_timeout_s: float = 10
+    connect_timeout_s: float = 3
+    sendings: int = 3
+
+
+USUAL = _Role("dynamodb")
+URGENT = _Role("dynamodb", read_timeout_s=5, connect_timeout_s=2)  # late is as bad as lost: a lease runs meanwhile
+OBJECTS = _Role("s3", read_timeout_s=30)  # a part of 128 MiB is answered when it is stored
+
+
+class Aws:
+    """The session of a process; enter it before asking for clients.
+
+    `concurrency` is how many requests of one kind may be under way at once: pools hold twice as many connections.
+    """
+
+    def __init__(self, *, region: str | None = None, concurrency: int = 16) -> None:
+        self._region = region
+        self._connections = max(SMALLEST_POOL, 2 * concurrency)
+        self._clients: dict[_Role, Any] = {}
+        self._making = asyncio.Lock()
+        self._stack = AsyncExitStack()
+        self._session: aioboto3.Session | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._clients.clear()
+        await self._stack.aclose()
+
+    async def dynamodb(self) -> DynamoDBClient:
+        """Give the client for claims, imports and reads; raises `Denied` without a region."""
+        client: DynamoDBClient = await self._client(USUAL)
+        return client
+
+    async def urgent(self) -> DynamoDBClient:
+        """Give the client for beats and settles: its own connections, shorter timeouts."""
+        client: DynamoDBClient = await self._client(URGENT)
+        return client
+
+    async def s3(self) -> S3Client:
+        """Give the client for output."""
+        client: S3Client = await self._client(OBJECTS)
+        return client
+
+    async def client(self, service: str) -> Any:  # noqa: ANN401 - each service has a client type of its own
+        """Give a client for another service, like `logs` or `batch`."""
+        return await self._client(_Role(service))
+
+    async def _client(self, role: _Role) -> Any:  # noqa: ANN401 - as above
+        async with self._making:
+            if role not in self._clients:
+                with translated(f"AWS {role.service}"):
+                    self._clients[role] = await self._make(role)
+        return self._clients[role]
+
+    async def _make(self, role: _Role) -> Any:  # noqa: ANN401 - as above
+        from aiobotocore.config import AioConfig
+
+        if self._session is None:
+            import aioboto3
+
+            self._session = aioboto3.Session(region_name=self._region)
+        config = AioConfig(
+            connect_timeout=role.connect_timeout_s,
+            read_timeout=role.read_timeout_s,
+            retries={"mode": "standard", "total_max_attempts": role.sendings},
+            max_pool_connections=self._connections,
+            tcp_keepalive=True,
+            parameter_validation=role.service != "dynamodb",  # a third of a request's CPU; ours are tested
+            **_for_other_servers(self._session),
+        )
+        make: Any = self._session.client
+        return await self._stack.enter_async_context(make(role.service, config=config))
+
+
+def _for_other_servers(session: aioboto3.Session) -> dict[str, Any]:
+    """Choose what S3-compatible servers understand, where an endpoint is configured and the user chose nothing else."""
+    profile = session._session.get_scoped_config()  # noqa: SLF001 - aioboto3 has no door to botocore's profile
+    if not any(name.startswith("AWS_ENDPOINT_URL") for name in os.environ) and not {"endpoint_url", "services"} & set(
+        profile
+    ):
+        return {}
+    chosen: dict[str, Any] = {}
+    for setting in ("request_checksum_calculation", "response_checksum_validation"):
+        if f"AWS_{setting.upper()}" not in os.environ and setting not in profile:
+            chosen[setting] = "when_required"
+    if "s3" not in profile:
+        chosen["s3"] = {"addressing_style": "path"}
+    return chosen

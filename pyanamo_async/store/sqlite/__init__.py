@@ -1,0 +1,5 @@
+"""A table in an SQLite file: durable, shared by several worker processes of one machine."""
+
+from pyanamo_async.store.sqlite.store import SqliteStore
+
+__all__ = ["SqliteStore"]

@@ -1,0 +1,175 @@
+"""The SQL of items. Each function is one piece of work for the engine: it refuses before it writes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from pyanamo_async.core import transitions
+from pyanamo_async.core.items import Counts, Item, State, Summary, TaskState
+from pyanamo_async.core.queue import DELAYED, due, moment, queue_key, stamp
+from pyanamo_async.core.record import decode, encode
+from pyanamo_async.errors import Fenced, StoreError
+from pyanamo_async.ports import AddResult
+
+Values = tuple[str | int, ...]
+Fence = tuple[str, int, str]
+Place = tuple[str, int]
+START: Place = ("", 0)
+AFTER_ALL_TIMES = "~"
+
+INSERT = """INSERT INTO items (itemID, taskID, ItemState, Queue_Key, InstanceID, lockID, Attempt, Nested_Tasks,
+    Log_Length, Reason, Row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (itemID) DO NOTHING"""
+UPDATE = """UPDATE items SET taskID = ?2, ItemState = ?3, Queue_Key = ?4, InstanceID = ?5, lockID = ?6, Attempt = ?7,
+    Nested_Tasks = ?8, Log_Length = ?9, Reason = ?10, Row = ?11 WHERE itemID = ?1"""
+REPLACE = f"{UPDATE} AND ItemState <> 'locked'"
+SAVE = f"{UPDATE} AND ItemState = ?12 AND Attempt = ?13 AND lockID = ?14"
+CLAIMABLE = """SELECT Row FROM items WHERE ItemState = ? AND Queue_Key <= ? ORDER BY Queue_Key, Position LIMIT ?"""
+HELD = "SELECT Row FROM items WHERE ItemState = 'locked' AND Queue_Key = ? ORDER BY Position"
+SUMMARIES = """SELECT Queue_Key, Position, itemID, taskID, Nested_Tasks, Log_Length, Attempt, Reason, InstanceID
+    FROM items WHERE ItemState = ?1 AND (Queue_Key, Position) > (?2, ?3) AND (?4 IS NULL OR taskID = ?4)
+    ORDER BY Queue_Key, Position LIMIT ?5"""
+COUNTS = """SELECT ItemState, count(*), sum(max(Nested_Tasks, 1)),
+    sum(iif(Nested_Tasks > 0, Log_Length, ItemState = 'done')) FROM items GROUP BY ItemState"""
+
+
+def values_of(item: Item) -> Values:
+    """Write an item as the values of its columns."""
+    row = encode(item)
+    try:
+        text = orjson.dumps(row).decode()
+    except TypeError as error:
+        raise StoreError(f"item {item.item_id!r} cannot be stored: {error}", hint="is all its text Unicode?") from error
+    return (
+        item.item_id,
+        item.sample,
+        row["ItemState"],
+        queue_key(item, ""),
+        item.worker,
+        item.token,
+        item.attempt,
+        row.get("Nested_Tasks", 0),
+        row.get("Log_Length", 0),
+        item.reason,
+        text,
+    )
+
+
+def fence_of(item: Item) -> Fence:
+    """Name what must still be so for a write to be allowed."""
+    return item.state.value, item.attempt, item.token
+
+
+def add(connection: sqlite3.Connection, page: Sequence[Values], *, replace: bool) -> list[AddResult]:
+    """Add items, or overwrite those that no worker holds."""
+    return [_add(connection, values, replace) for values in page]
+
+
+def _add(connection: sqlite3.Connection, values: Values, replace: bool) -> AddResult:
+    if connection.execute(INSERT, values).rowcount:
+        return AddResult.ADDED
+    if not replace:
+        return AddResult.SKIPPED
+    return AddResult.REPLACED if connection.execute(REPLACE, values).rowcount else AddResult.LOCKED
+
+
+def existing(connection: sqlite3.Connection, item_ids: Sequence[str]) -> set[str]:
+    """Tell which ids are there."""
+    find = "SELECT 1 FROM items WHERE itemID = ?"
+    return {item_id for item_id in item_ids if connection.execute(find, (item_id,)).fetchone()}
+
+
+def claim(
+    connection: sqlite3.Connection, worker: str, *, limit: int, now: datetime, state: State, token: Callable[[], str]
+) -> list[Item]:
+    """Lock the first claimable items: those that are ready, by priority, then those whose time has come."""
+    latest = DELAYED + stamp(now) if state is State.TODO else AFTER_ALL_TIMES
+    rows = connection.execute(CLAIMABLE, (state.value, latest, max(limit, 0))).fetchall()
+    claims = [transitions.claim(_item(row), worker=worker, token=token(), now=now) for row in rows]
+    connection.executemany(UPDATE, map(values_of, claims))
+    return claims
+
+
+def next_due(connection: sqlite3.Connection, state: State) -> datetime | None:
+    """Tell when the first of a state may be claimed."""
+    [key] = connection.execute("SELECT min(Queue_Key) FROM items WHERE ItemState = ?", (state.value,)).fetchone()
+    return None if key is None else due(key)
+
+
+def save(connection: sqlite3.Connection, before: Fence, values: Values, after: Fence) -> None:
+    """Write an item if it is as it was seen; when it is already as it shall be, that was an earlier sending."""
+    if not connection.execute(SAVE, values + before).rowcount and _stands(connection, values[0]) != after:
+        raise _fenced(values[0])
+
+
+def remove(connection: sqlite3.Connection, item_id: str, before: Fence) -> None:
+    """Delete an item if it is as it was seen."""
+    if _stands(connection, item_id) != before:
+        raise _fenced(item_id)
+    connection.execute("DELETE FROM items WHERE itemID = ?", (item_id,))
+
+
+def read(connection: sqlite3.Connection, item_id: str) -> Item | None:
+    """Read one item, whole."""
+    row = connection.execute("SELECT Row FROM items WHERE itemID = ?", (item_id,)).fetchone()
+    return _item(row) if row else None
+
+
+def held(connection: sqlite3.Connection, worker_id: str) -> list[Item]:
+    """Read the items a worker holds."""
+    return [_item(row) for row in connection.execute(HELD, (worker_id,))]
+
+
+def summaries(
+    connection: sqlite3.Connection, state: State, sample: str | None, *, after: Place, limit: int
+) -> list[tuple[Place, Summary]]:
+    """List one page of a state, from behind a place in its queue; each with its own place."""
+    rows = connection.execute(SUMMARIES, (state.value, *after, sample, limit))
+    return [(row[:2], _summary(state, row)) for row in rows]
+
+
+def counts(connection: sqlite3.Connection) -> Counts:
+    """Count from the index alone."""
+    counted = Counts(dict.fromkeys(State, 0), dict.fromkeys(TaskState, 0))
+    for name, items, tasks, done in connection.execute(COUNTS):
+        state = State(name)
+        counted.items[state] = items
+        counted.tasks[TaskState.DONE] += done
+        counted.tasks[TaskState.FAILED if state is State.FAILED else TaskState.TODO] += tasks - done
+    return counted
+
+
+def _stands(connection: sqlite3.Connection, item_id: object) -> Fence | None:
+    seen: Fence | None = connection.execute(
+        "SELECT ItemState, Attempt, lockID FROM items WHERE itemID = ?", (item_id,)
+    ).fetchone()
+    return seen
+
+
+def _fenced(item_id: object) -> Fenced:
+    return Fenced(f"item {item_id} is no longer as it was seen")
+
+
+def _item(row: tuple[str]) -> Item:
+    return decode(orjson.loads(row[0]))
+
+
+def _summary(state: State, row: tuple[Any, ...]) -> Summary:
+    key, _, item_id, sample, nested, log_length, attempt, reason, worker = row
+    return Summary(
+        item_id=item_id,
+        sample=sample,
+        state=state,
+        tasks=max(nested, 1),
+        tasks_done=log_length if nested else int(state is State.DONE),
+        log_length=log_length,
+        attempt=attempt,
+        reason=reason,
+        worker=worker if state is State.LOCKED else "",
+        since=moment(key) if key and state not in (State.TODO, State.LOCKED) else None,
+        not_before=due(key) if key.startswith(DELAYED) and state is State.TODO else None,
+    )

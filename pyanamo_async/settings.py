@@ -1,1 +1,152 @@
-"""SETTINGS."""
+"""Settings: everything a command was told, by flags and environment, validated once.
+
+Only `app` reads them; adapters and the worker take plain values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from pyanamo_async.addresses import OutputAddress, SqliteTable, TableAddress, read_output, read_table
+from pyanamo_async.core.durations import parse_duration, show_duration
+from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.errors import UsageError
+
+DEFAULT_TABLE = "sqlite:pyanamo.db"
+DEFAULT_FOLDER = "file:pyanamo-logs"
+DEFAULT_KEY = "PyAnamo"
+DEFAULT_SHARDS = 16
+BEATS_PER_LEASE = 3
+
+
+class LoopKind(StrEnum):
+    """Which event loop the worker runs on."""
+
+    FAST = "fast"
+    UVLOOP = "uvloop"
+    ASYNCIO = "asyncio"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How a worker runs: how much at once, for how long, and what it makes of endings.
+
+    `wait` polls for new work when there is none; `idle_exit` ends that after so long without any. `shell` None means
+    bash where there is one, else sh. `min_remaining` is the least wall time that must be left for anything to start.
+    """
+
+    items: int = 1
+    nests: int = 1
+    wall_time: timedelta | None = None
+    wait: bool = False
+    idle_exit: timedelta | None = None
+    shell: str | None = None
+    exit_zero: bool = False
+    loop: LoopKind = LoopKind.FAST
+    timeout: timedelta | None = None
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    beat: timedelta = timedelta(seconds=20)
+    lease: timedelta = timedelta(seconds=180)
+    grace: timedelta = timedelta(seconds=20)
+    min_remaining: timedelta = timedelta()
+    linger: timedelta = timedelta(seconds=2)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.lease < BEATS_PER_LEASE * self.beat:
+            raise UsageError(
+                f"--lease {show_duration(self.lease)} is shorter than three beats of {show_duration(self.beat)}",
+                hint="one lost beat must not cost a worker its items; lengthen --lease or shorten --beat",
+            )
+        if self.policy.backoff_min > self.policy.backoff_max:
+            raise UsageError("--backoff begins above its end", hint="write it like 1s..10m")
+        if self.wall_time is not None and self.min_remaining >= self.wall_time:
+            raise UsageError(
+                f"--min-remaining {show_duration(self.min_remaining)} leaves nothing of the wall time",
+                hint="nothing would ever start; lower it or raise --wall-time (PYANAMO_WALL_TIME)",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the table is, where output goes, and how a worker runs.
+
+    `output` is None when a DynamoDB table was given and no bucket: enough for all that never touches output.
+    """
+
+    table: TableAddress
+    output: OutputAddress | None
+    region: str | None = None
+    running: Running = field(default_factory=Running)
+
+    @property
+    def table_name(self) -> str:
+        """Name the table as output is filed under it: a SQLite file's name without folder and suffix."""
+        return self.table.path.stem if isinstance(self.table, SqliteTable) else self.table.name
+
+    def need_output(self) -> OutputAddress:
+        """Tell where output goes.
+
+        Raises:
+            UsageError: nobody said.
+        """
+        if self.output is None:
+            raise UsageError(
+                f"no bucket for the output of table {self.table}",
+                hint="give -b BUCKET, s3://bucket/prefix or file:DIR (or S3_BUCKET)",
+            )
+        return self.output
+
+
+def settings(
+    *,
+    table: str = DEFAULT_TABLE,
+    bucket: str | None = None,
+    bucket_key: str = DEFAULT_KEY,
+    region: str | None = None,
+    running: Running | None = None,
+) -> Settings:
+    """Make settings of what people wrote.
+
+    Raises:
+        UsageError: an address is none.
+    """
+    address = read_table(table)
+    if bucket is None and isinstance(address, SqliteTable):
+        bucket = DEFAULT_FOLDER
+    return Settings(
+        table=address,
+        output=read_output(bucket, key=bucket_key) if bucket else None,
+        region=region or None,
+        running=running or Running(),
+    )
+
+
+def read_duration(text: str, flag: str, *, zero: bool = False) -> timedelta:
+    """Read the duration of a flag.
+
+    Raises:
+        UsageError: it is no duration, or nothing at all without `zero`.
+    """
+    try:
+        span = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{flag}: {error}") from None
+    if not span and not zero:
+        raise UsageError(f"{flag} is zero", hint="give at least 1ms")
+    return span
+
+
+def read_backoff(text: str) -> tuple[timedelta, timedelta]:
+    """Read `MIN..MAX`.
+
+    Raises:
+        UsageError: it is no range of durations.
+    """
+    least, _, most = text.partition("..")
+    try:
+        return parse_duration(least), parse_duration(most)
+    except ValueError as error:
+        raise UsageError(f"--backoff '{text}' is no range: {error}", hint="write it like 1s..10m") from None

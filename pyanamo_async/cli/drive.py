@@ -1,0 +1,20 @@
+"""Run one command's coroutine on a plain event loop, with what it needs open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from pyanamo_async import app
+from pyanamo_async.ports import Store
+from pyanamo_async.settings import Settings
+
+
+def with_store(given: Settings, work: Callable[[Store], Awaitable[None]]) -> None:
+    """Open the table, do the work, close it."""
+
+    async def main() -> None:
+        async with app.open_store(given) as store:
+            await work(store)
+
+    asyncio.run(main())

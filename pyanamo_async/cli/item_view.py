@@ -1,0 +1,93 @@
+"""One item as `show` prints it: who it is, where it stands, and for each task the script, its ending and its output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyanamo_async.cli.pictures import COLOURS, size
+from pyanamo_async.cli.screen import draw, on_terminal, say
+from pyanamo_async.core.durations import show_duration
+from pyanamo_async.core.items import Item, Output, Task, TaskRecord, TaskState
+from pyanamo_async.core.queue import stamp
+
+TASK_COLOURS = {TaskState.TODO: "cyan", TaskState.DONE: "green", TaskState.FAILED: "red"}
+CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
+
+Line = tuple[str, str]  # and the style it has on a terminal
+
+
+def show_item(item: Item) -> None:
+    """Print one item; control characters of scripts and output become visible, not active."""
+    for text, style in (*_head(item), *(line for task in item.tasks for line in _task(task, nested=item.nested))):
+        _print(text.translate(CONTROLS), style)
+
+
+def _print(text: str, style: str) -> None:
+    if not (style and on_terminal()):
+        say(text)
+        return
+    from rich.text import Text
+
+    draw(Text(text, style=style))
+
+
+def _head(item: Item) -> Iterator[Line]:
+    yield f"item      {item.item_id}", "bold"
+    yield f"sample    {item.sample}", ""
+    since = item.done_at or item.locked_at
+    yield f"state     {item.state}{f' since {stamp(since)}' if since else ''}", COLOURS[item.state]
+    if item.not_before:
+        yield f"waits     until {stamp(item.not_before)}", ""
+    if item.attempt:
+        yield f"attempt   {item.attempt}{f', by {item.worker}' if item.worker else ''}", ""
+    ledgers = {"failures": item.failures, "crashes": item.crashes, "interruptions": item.interruptions}
+    if any(ledgers.values()):
+        yield f"ledgers   {', '.join(f'{count} {name}' for name, count in ledgers.items() if count)}", ""
+    limits = _limits(item)
+    if limits:
+        yield f"limits    {limits}", ""
+    if item.reason:
+        yield f"reason    {item.reason}", "red"
+    for line in item.history:
+        yield f"before    {line}", "dim"
+
+
+def _limits(item: Item) -> str:
+    limits = []
+    if item.max_failures is not None:
+        limits.append(f"max failures {item.max_failures}")
+    if item.timeout is not None:
+        limits.append(f"timeout {show_duration(item.timeout)}")
+    return ", ".join(limits)
+
+
+def _task(task: Task, *, nested: bool) -> Iterator[Line]:
+    yield "", ""
+    title = f"{task.name}  {task.state}" if nested else str(task.state)
+    record = task.record
+    yield f"{title}{f'  {_ending(record)}' if record else ''}", f"bold {TASK_COLOURS[task.state]}"
+    for line in task.script.splitlines():
+        yield f"  $ {line}", "dim"
+    if record:
+        yield from _output("stdout", record.stdout)
+        yield from _output("stderr", record.stderr)
+
+
+def _ending(record: TaskRecord) -> str:
+    parts = [record.outcome.reason or "exit status 0", f"{record.seconds:.3g} s"]
+    if record.cpu_seconds is not None:
+        parts.append(f"CPU {record.cpu_seconds:.3g} s")
+    if record.max_rss_bytes is not None:
+        parts.append(f"peak {size(record.max_rss_bytes)}")
+    return f"{', '.join(parts)} (attempt {record.attempt})"
+
+
+def _output(name: str, output: Output) -> Iterator[Line]:
+    if not output.size_bytes and not output.text:
+        return
+    kept = f", the whole at {output.at}" if output.at else ""
+    yield f"  {name}: {size(output.size_bytes)}, {output.lines} lines{kept}", "bold"
+    if output.status:
+        yield f"    {output.status}", "red"
+    for line in output.text.splitlines():
+        yield f"    {line}", ""

@@ -1,0 +1,154 @@
+"""`pyanamo run`: the worker's flags."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from pyanamo_async import app
+from pyanamo_async.cli.options import addressed
+from pyanamo_async.core.policy import RetryPolicy, parse_on_exit
+from pyanamo_async.cpus import usable_cpus
+from pyanamo_async.errors import UsageError
+from pyanamo_async.settings import LoopKind, Running, Settings, read_backoff, read_duration
+
+MOST = 100_000
+
+
+@addressed
+def run(
+    given: Settings,
+    *,
+    items: Annotated[
+        int | None,
+        typer.Option(
+            "-i",
+            "--items",
+            envvar="PYANAMO_ITEMS",
+            min=1,
+            max=MOST,
+            help="Items at a time. [default: CPUs this process may use]",
+            show_default=False,
+        ),
+    ] = None,
+    nests: Annotated[
+        int,
+        typer.Option(
+            "-n", "--nests", envvar="PYANAMO_NESTS", min=1, max=MOST, help="Tasks at a time within one nested item."
+        ),
+    ] = 1,
+    wall_time: Annotated[
+        str | None,
+        typer.Option(
+            "-w",
+            "--wall-time",
+            envvar="PYANAMO_WALL_TIME",
+            metavar="DURATION",
+            help="How long this worker may run: seconds, or like 90m, 48h, 1h30m.",
+        ),
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Keep polling for new work when there is none.")] = False,
+    idle_exit: Annotated[
+        str | None,
+        typer.Option("--idle-exit", metavar="DURATION", help="Like --wait, but end after so long without work."),
+    ] = None,
+    shell: Annotated[
+        str | None,
+        typer.Option(
+            "--shell", metavar="PATH", help="What runs scripts, with -c. [default: bash, else sh]", show_default=False
+        ),
+    ] = None,
+    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0, not 3, when items ended failed.")] = False,
+    loop: Annotated[LoopKind, typer.Option("--loop", help="The event loop.")] = LoopKind.FAST,
+    timeout: Annotated[
+        str | None, typer.Option("--timeout", metavar="DURATION", help="How long each task may take.")
+    ] = None,
+    max_failures: Annotated[
+        int, typer.Option("--max-failures", min=1, help="Failures of a task until its item is failed.")
+    ] = 3,
+    backoff: Annotated[
+        str, typer.Option("--backoff", metavar="MIN..MAX", help="Pauses before a failed item is tried again.")
+    ] = "1s..10m",
+    crash_limit: Annotated[
+        int, typer.Option("--crash-limit", min=1, help="Workers that may vanish with an item until it is failed.")
+    ] = 5,
+    on_exit: Annotated[
+        str,
+        typer.Option(
+            "--on-exit", metavar="RULES", help="What exit statuses mean, as 75=retry,2=fail,SIGKILL=retry,timeout=fail."
+        ),
+    ] = "",
+    beat: Annotated[str, typer.Option("--beat", metavar="DURATION", help="Time between signs of life.")] = "20s",
+    lease: Annotated[
+        str, typer.Option("--lease", metavar="DURATION", help="Silence after which others take over; at least 3 beats.")
+    ] = "180s",
+    grace: Annotated[
+        str,
+        typer.Option("--grace", metavar="DURATION", help="Time that running scripts get when the worker is stopped."),
+    ] = "20s",
+    min_remaining: Annotated[
+        str,
+        typer.Option("--min-remaining", metavar="DURATION", help="Wall time that must be left for anything to start."),
+    ] = "0s",
+    linger: Annotated[
+        str, typer.Option("--linger", metavar="DURATION", help="Time to read output after a script's own exit.")
+    ] = "2s",
+) -> None:
+    r"""Run a worker until nothing is left.
+
+    It claims items, runs their scripts and keeps their output. Any number of workers may run on one table. SIGTERM or
+    Ctrl-C stops one within --grace and gives its items back; a second one stops it at once.
+
+    \b
+    Exit status:
+      0   nothing is left, and nothing this worker ran ended failed
+      3   nothing is left, but items ended failed (0 with --exit-zero)
+      75  interrupted, with work left
+      2   what was asked for cannot be meant
+      1   the worker itself failed
+    """
+    running = Running(
+        items=items or usable_cpus(),
+        nests=nests,
+        wall_time=_maybe(wall_time, "--wall-time (PYANAMO_WALL_TIME)"),
+        wait=wait,
+        idle_exit=_maybe(idle_exit, "--idle-exit"),
+        shell=_usable(shell),
+        exit_zero=exit_zero,
+        loop=loop,
+        timeout=_maybe(timeout, "--timeout"),
+        policy=_policy(max_failures, crash_limit, backoff, on_exit),
+        beat=read_duration(beat, "--beat"),
+        lease=read_duration(lease, "--lease"),
+        grace=read_duration(grace, "--grace", zero=True),
+        min_remaining=read_duration(min_remaining, "--min-remaining", zero=True),
+        linger=read_duration(linger, "--linger", zero=True),
+    )
+    settings = replace(given, running=running)
+    settings.need_output()
+    raise typer.Exit(app.run_worker(settings))
+
+
+def _maybe(duration: str | None, flag: str) -> timedelta | None:
+    return None if duration is None else read_duration(duration, flag)
+
+
+def _policy(max_failures: int, crash_limit: int, backoff: str, on_exit: str) -> RetryPolicy:
+    least, most = read_backoff(backoff)
+    return RetryPolicy(
+        max_failures=max_failures,
+        crash_limit=crash_limit,
+        backoff_min=least,
+        backoff_max=most,
+        on_exit=parse_on_exit(on_exit),
+    )
+
+
+def _usable(shell: str | None) -> str | None:
+    if shell is not None and shutil.which(shell) is None:
+        raise UsageError(f"--shell {shell} is no program", hint="give its path, as /bin/bash")
+    return shell

@@ -1,0 +1,106 @@
+"""`pyanamo status`, `list`, `show` and `logs`: what stands in the table and what was printed."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from pyanamo_async import app
+from pyanamo_async.cli import pictures
+from pyanamo_async.cli.drive import with_store
+from pyanamo_async.cli.item_view import show_item
+from pyanamo_async.cli.options import JsonOption, addressed
+from pyanamo_async.cli.screen import flush, note, say_json, say_json_list, say_table, write
+from pyanamo_async.core.items import State
+from pyanamo_async.core.record import encode, encode_summary
+from pyanamo_async.operate.watching import look, output_of, read_output
+from pyanamo_async.ports import OutputStore, Store
+from pyanamo_async.settings import Settings
+
+ItemArgument = Annotated[str, typer.Argument(metavar="ITEM", help="An itemID.")]
+
+
+@addressed
+def status(given: Settings, *, json: JsonOption = False) -> None:
+    """Show how far the table is: items by state, tasks, pace."""
+
+    async def work(store: Store) -> None:
+        seen = await look(store, str(given.table), now=datetime.now(UTC))
+        if json:
+            say_json([pictures.status_row(seen)])
+        else:
+            pictures.show_status(seen)
+
+    with_store(given, work)
+
+
+@addressed
+def list_items(
+    given: Settings,
+    *,
+    state: Annotated[State | None, typer.Option("-s", "--state", help="Only items in this state.")] = None,
+    sample: Annotated[str | None, typer.Option("--sample", metavar="TASKID", help="Only items of this TaskID.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """List items, in the order of state and then of time."""
+
+    async def work(store: Store) -> None:
+        found = store.summaries(state=state, sample=sample)
+        if json:
+            await say_json_list(encode_summary(each) async for each in found)
+        else:
+            await say_table(pictures.LIST_COLUMNS, (pictures.list_row(each) async for each in found))
+
+    with_store(given, work)
+
+
+@addressed
+def show(given: Settings, *, item: ItemArgument, json: JsonOption = False) -> None:
+    """Show all that is known of one item.
+
+    Its scripts, how their last attempts ended, what they used and what they printed.
+    """
+
+    async def work(store: Store) -> None:
+        found = await store.read(item)
+        if json:
+            say_json(encode(found))
+        else:
+            show_item(found)
+
+    with_store(given, work)
+
+
+@addressed
+def logs(
+    given: Settings,
+    *,
+    item: ItemArgument,
+    task: Annotated[
+        str | None,
+        typer.Argument(metavar="[TASK]", help="A task of a nested item, as Task_3 or 3.", show_default=False),
+    ] = None,
+    stderr: Annotated[bool, typer.Option("--stderr", help="What it printed to stderr.")] = False,
+) -> None:
+    """Print what a task printed.
+
+    All that its last attempt wrote to stdout, or with --stderr to stderr, wherever it is kept.
+    """
+
+    async def work(store: Store) -> None:
+        output = output_of(await store.read(item), task, stderr=stderr)
+        async with AsyncExitStack() as opened:
+
+            async def open_outputs() -> OutputStore:
+                return await opened.enter_async_context(app.open_outputs(given))
+
+            async for chunk in read_output(output, open_outputs):
+                write(chunk)
+                flush()
+        if output.status:
+            note(f"pyanamo: this is not all of it: {output.status}")
+
+    with_store(given, work)

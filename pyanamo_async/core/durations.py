@@ -1,0 +1,43 @@
+"""Durations as people type and read them: `90`, `90m`, `48h`, `1h30m`, `500ms`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+LONGEST = timedelta(days=3650)  # far beyond any job, and far below what a clock overflows on
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a number of seconds, or numbers with units from large to small.
+
+    Raises:
+        ValueError: it is neither, or longer than ten years.
+    """
+    word = text.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", word):
+        word += "s"
+    parts = _PART.findall(word)
+    sizes = [UNITS[unit] for _, unit in parts]
+    if not parts or "".join(number + unit for number, unit in parts) != word or sizes != sorted(set(sizes))[::-1]:
+        raise ValueError(f"'{text}' is not a duration like 90, 90m or 1h30m")
+    seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
+    if seconds > LONGEST.total_seconds():
+        raise ValueError(f"'{text}' is longer than ten years")
+    return timedelta(seconds=seconds)
+
+
+def show_duration(span: timedelta) -> str:
+    """Write a duration with its two largest units, as in `1h30m`; below a minute to a tenth of a second."""
+    seconds = span.total_seconds()
+    if round(seconds, 1) < UNITS["m"]:
+        return f"{round(seconds, 1):g}s"
+    rest = round(seconds)
+    counts: list[tuple[int, str]] = []
+    for unit in ("d", "h", "m", "s"):
+        count, rest = divmod(rest, int(UNITS[unit]))
+        counts.append((count, unit))
+    first = next(index for index, (count, _) in enumerate(counts) if count)
+    return "".join(f"{count}{unit}" for count, unit in counts[first : first + 2] if count)

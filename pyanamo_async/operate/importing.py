@@ -1,0 +1,144 @@
+"""Import a task file: all of it is checked before the first write, then it goes to the table in batches.
+
+Memory holds the ids and a few batches, whatever the size of the file. Importing the same file again changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+
+from pyanamo_async.core.items import Item
+from pyanamo_async.core.taskfile import Format, Problem, parse
+from pyanamo_async.errors import TableMissing, TaskFileInvalid, UsageError
+from pyanamo_async.operate.taskfiles import TaskFile
+from pyanamo_async.ports import AddResult, Store
+
+BATCH = 1000
+BATCHES_AT_ONCE = 4
+SHOWN_PROBLEMS = 50
+SHOWN_IDS = 3
+
+
+class OnExists(StrEnum):
+    """What becomes of items that are in the table already."""
+
+    SKIP = "skip"
+    FAIL = "fail"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a checked file holds."""
+
+    items: int
+    tasks: int
+
+
+def check(file: TaskFile, form: Format) -> Contents:
+    """Read the whole file without writing anything.
+
+    Raises:
+        TaskFileInvalid: it has bad lines, the first of which are told, or no items at all.
+    """
+    items, tasks, bad = 0, 0, 0
+    problems: list[str] = []
+    for row in parse(file.lines(), form):
+        match row:
+            case Item():
+                items, tasks = items + 1, tasks + len(row.tasks)
+            case Problem():
+                bad += 1
+                if bad <= SHOWN_PROBLEMS:
+                    problems.append(str(row))
+    if bad:
+        lines = "1 bad line" if bad == 1 else f"{bad} bad lines"
+        raise TaskFileInvalid(f"{file.name} has {lines}; nothing was imported", problems)
+    if not items:
+        raise TaskFileInvalid(f"{file.name} has no items", [], hint="a header like itemID|TaskID|TaskScript, then rows")
+    return Contents(items, tasks)
+
+
+async def import_items(
+    store: Store, file: TaskFile, form: Format, *, on_exists: OnExists, progress: Callable[[int], None]
+) -> Counter[AddResult]:
+    """Add the items of a checked file and count what became of them; `progress` is told of each batch's size.
+
+    Raises:
+        UsageError: `on_exists` is `fail` and items exist; nothing was written, unless others added them meanwhile.
+    """
+    counts: Counter[AddResult] = Counter()
+    room = asyncio.Semaphore(BATCHES_AT_ONCE)
+
+    async def add(batch: list[Item]) -> None:
+        try:
+            counts.update(await store.add(batch, replace=on_exists is OnExists.REPLACE))
+            progress(len(batch))
+        finally:
+            room.release()
+
+    if on_exists is OnExists.FAIL:
+        _refuse(await _existing(store, file, form), "nothing was imported")
+    async with asyncio.TaskGroup() as adding:
+        for batch in _batches(_items(file, form)):
+            await room.acquire()
+            adding.create_task(add(batch), name="import")
+    if on_exists is OnExists.FAIL:
+        _refuse([""] * counts[AddResult.SKIPPED], "somebody else imported them meanwhile")
+    return counts
+
+
+async def rehearse(store: Store, file: TaskFile, form: Format, *, on_exists: OnExists) -> Counter[AddResult]:
+    """Count what importing would do, without writing; a table that is missing would be created."""
+    try:
+        known = len(await _existing(store, file, form))
+    except TableMissing:
+        known = 0
+    total = sum(1 for _ in _items(file, form))
+    there = AddResult.REPLACED if on_exists is OnExists.REPLACE else AddResult.SKIPPED
+    return Counter({AddResult.ADDED: total - known, there: known})
+
+
+async def _existing(store: Store, file: TaskFile, form: Format) -> list[str]:
+    known: list[str] = []
+    for batch in _batches(_items(file, form)):
+        there = await store.existing([item.item_id for item in batch])
+        known += [item.item_id for item in batch if item.item_id in there]
+    return known
+
+
+def _refuse(known: list[str], what: str) -> None:
+    if not known:
+        return
+    names = ", ".join(name for name in known[:SHOWN_IDS] if name)
+    more = ", ..." if len(known) > SHOWN_IDS else ""
+    raise UsageError(
+        f"{len(known)} items are in the table already{f' ({names}{more})' if names else ''}; {what}",
+        hint="--on-exists skip leaves them alone, replace overwrites those that no worker holds",
+    )
+
+
+def _items(file: TaskFile, form: Format) -> Iterator[Item]:
+    """Read the items again; a line that turned bad since the check is a file that changed.
+
+    Raises:
+        UsageError: it did.
+    """
+    for row in parse(file.lines(), form):
+        if isinstance(row, Problem):
+            raise UsageError(
+                f"{file.name} changed while it was imported: {row}",
+                hint="import it again: what is in the table is skipped",
+            )
+        yield row
+
+
+def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, BATCH)):
+        yield batch

@@ -9,9 +9,9 @@ import os
 import uuid
 from pathlib import Path
 
-import boto3
 import pytest
 
+from tests.servers.clients import client
 from tests.servers.parts import PartMissing
 from tests.servers.running import NO_ACCOUNT, Run, environment
 
@@ -57,14 +57,7 @@ def aws_env(dynamodb_endpoint: str, moto_endpoint: str) -> dict[str, str]:
 def bucket(moto_endpoint: str) -> str:
     """The name of a bucket that is fresh for this test."""
     name = f"bucket-{uuid.uuid4().hex}"
-    client = boto3.client(
-        "s3",
-        endpoint_url=moto_endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 # no secret: moto takes any
-    )
-    client.create_bucket(Bucket=name)
+    client("s3", moto_endpoint).create_bucket(Bucket=name)
     return name
 
 

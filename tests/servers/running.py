@@ -27,6 +27,7 @@ READY_WITHIN_SECONDS = 90
 TRIES = 3  # another process may take the free port before the server does
 HEAP = "-Xmx768m"
 REGION = "us-east-1"
+KEY = "test"  # no secret: the servers take any
 
 NO_ACCOUNT = {
     "AWS_CONFIG_FILE": os.devnull,
@@ -80,8 +81,8 @@ def environment(dynamodb_endpoint: str, moto_endpoint: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL_S3": moto_endpoint,
         "AWS_ENDPOINT_URL_LOGS": moto_endpoint,
         **NO_ACCOUNT,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": KEY,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
     }

@@ -1,0 +1,77 @@
+"""The task files of the original PyAnamo: a blank first line, single and nested items, `seq` and a script of bash."""
+
+from __future__ import annotations
+
+import subprocess
+
+from tests.acceptance.program import ROOT, Program, Row
+
+SCRIPTS = {
+    ("Seq_Test_1", "Task_0"): "seq 3",
+    ("Seq_Test_2", "Task_0"): "seq 1",
+    ("Seq_Test_3", "Task_0"): "seq 2",
+    ("Seq_Test_4", "Task_0"): "seq 10",
+    **{("Seq_Test_5", f"Task_{k}"): f"seq {last}" for k, last in enumerate((8, 2, 1))},
+    **{("Seq_Test_6", f"Task_{k}"): f"seq {last}" for k, last in enumerate((3, 2, 1))},
+    **{("Seq_Test_7", f"Task_{k}"): f"seq {last}" for k, last in enumerate((1, 4, 2))},
+    **{("Seq_Test_8", f"Task_{k}"): f"seq {last}" for k, last in enumerate((2, 3, 1))},
+    **{
+        ("Bash_Test_1", f"Task_{k}"): f"bash {ROOT}/examples/original/climb.sh {grade}"
+        for k, grade in enumerate(("Easy", "Normal", "Hard"))
+    },
+}
+
+
+def test_the_original_task_files_have_one_result_on_both_foundations(pyanamo: Program) -> None:
+    """What each task prints when a person runs it is what the table holds of it, on SQLite and on DynamoDB."""
+    printed = {key: _printed(script) for key, script in SCRIPTS.items()}
+
+    pyanamo("import", ROOT / "examples/original/single.txt")
+    pyanamo("import", "--nested", ROOT / "examples/original/nested.txt")
+    pyanamo("run", "-i", "2", "-n", "4")
+
+    rows = pyanamo.rows()
+    assert printed == {key: record["stdout"] for key, record in _records(rows).items()}
+    assert {"done"} == {row["ItemState"] for row in rows.values()}
+    assert {("Succeeded", 0, 1)} == {
+        (record["Status"], record["Exit_Code"], record["Attempt"]) for record in _records(rows).values()
+    }
+
+
+def test_status_counts_items_and_tasks(pyanamo: Program) -> None:
+    """Before the run everything is to do, after it everything is done, and tasks of nested items count one by one."""
+    pyanamo("import", ROOT / "examples/original/single.txt")
+    pyanamo("import", "--nested", ROOT / "examples/original/nested.txt")
+    before = pyanamo.status()
+    pyanamo("run", "-i", "4", "-n", "2")
+    after = pyanamo.status()
+
+    nothing = {"todo": 0, "locked": 0, "done": 0, "failed": 0, "Wall_Time_Exceeded": 0}
+    assert nothing | {"todo": 9} == before["items"]
+    assert nothing | {"done": 9} == after["items"]
+    assert (9, len(SCRIPTS), 0) == (before["total"], before["tasks"]["total"], before["tasks"]["done"])
+    assert (9, len(SCRIPTS), len(SCRIPTS)) == (after["total"], after["tasks"]["total"], after["tasks"]["done"])
+
+
+def test_logs_print_what_the_task_printed(pyanamo: Program) -> None:
+    """`logs` gives a task's output back as it was, and nothing else on stdout."""
+    pyanamo("import", "--nested", ROOT / "examples/original/nested.txt")
+    pyanamo("run", "-n", "3")
+
+    assert _printed(SCRIPTS["Bash_Test_1", "Task_2"]) == pyanamo("logs", "Bash_Test_1", "Task_2")
+    assert pyanamo("logs", "Bash_Test_1", "Task_2", "--stderr") == ""
+
+
+def _records(rows: dict[str, Row]) -> dict[tuple[str, str], Row]:
+    single = {(name, "Task_0"): row["Log"] for name, row in rows.items() if "Status" in row["Log"]}
+    nested = {
+        (name, task): record
+        for name, row in rows.items()
+        if "Status" not in row["Log"]
+        for task, record in row["Log"].items()
+    }
+    return single | nested
+
+
+def _printed(script: str) -> str:
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout

@@ -24,8 +24,8 @@ CONNECTIONS = 50
 
 def test_fifty_connections_are_served_side_by_side(bucket: str, moto_endpoint: str) -> None:
     """Connections that stay open starve nobody: fifty clients put and get at once, in bounded time."""
-    once = {"max_attempts": 0}
-    s3 = client("s3", moto_endpoint, Config(max_pool_connections=CONNECTIONS, retries=once, read_timeout=30))
+    impatient = Config(max_pool_connections=CONNECTIONS, retries={"max_attempts": 0}, read_timeout=30)
+    s3 = client("s3", moto_endpoint, impatient)
     together = threading.Barrier(CONNECTIONS)
 
     def put_and_get(number: int) -> bytes:

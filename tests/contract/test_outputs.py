@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
 
 from pyanamo_async.errors import OutputMissing
 from pyanamo_async.ports import OutputKey
-from tests.outputs.stores import Kept, files, memory, read_all, write_all
+from tests.outputs.stores import Kept, files, memory, read_all, s3, s3_client, write_all
 
 KEY = OutputKey("table", "item", "Task_0", 1, "stdout")
 NOISE = random.Random(1).randbytes(3_000_000)  # does not get smaller when compressed
 
 
-@pytest.fixture(params=["memory", "files"])
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Kept:
+@pytest.fixture(params=["memory", "files", "s3"])
+async def kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Kept]:
     """Each store in turn."""
-    return memory() if request.param == "memory" else files(tmp_path)
+    match request.param:
+        case "memory":
+            yield memory()
+        case "files":
+            yield files(tmp_path)
+        case "s3":
+            async with s3_client(request.getfixturevalue("moto_endpoint")) as client:
+                yield s3(client, request.getfixturevalue("bucket"))
 
 
 @pytest.mark.parametrize(

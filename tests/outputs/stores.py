@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aioboto3
+from aiobotocore.config import AioConfig
 
 from pyanamo_async.outputs.compression import PIECE_BYTES
 from pyanamo_async.outputs.files import FileOutputs
 from pyanamo_async.outputs.memory import MemoryOutputs
+from pyanamo_async.outputs.s3 import S3Outputs
 from pyanamo_async.ports import OutputKey, OutputStore
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,28 @@ def files(folder: Path) -> Kept:
         return [str(path) for path in folder.rglob("*")]
 
     return Kept(FileOutputs(folder / "new" / "logs", "PyAnamo"), traces)
+
+
+def s3(client: S3Client, bucket: str) -> Kept:
+    """Keep in a bucket."""
+
+    async def traces() -> list[str]:
+        objects = await client.list_objects_v2(Bucket=bucket)
+        uploads = await client.list_multipart_uploads(Bucket=bucket)
+        return [thing["Key"] for thing in (*objects.get("Contents", []), *uploads.get("Uploads", []))]
+
+    return Kept(S3Outputs(client, bucket, "Pyanamo/logs"), traces)
+
+
+@asynccontextmanager
+async def s3_client(endpoint: str) -> AsyncIterator[S3Client]:
+    """Talk to moto, as the program does."""
+    config = AioConfig(
+        max_pool_connections=64, connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 2}
+    )
+    session = aioboto3.Session("test", "test", region_name="us-east-1")
+    async with session.client("s3", endpoint_url=endpoint, config=config) as client:
+        yield client
 
 
 async def write_all(store: OutputStore, key: OutputKey, chunks: Iterable[bytes]) -> str:

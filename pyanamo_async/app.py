@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pyanamo_async.addresses import Folder, SqliteTable
-from pyanamo_async.ports import OutputStore, Store
+from pyanamo_async.ports import Journal, OutputStore, Store
 from pyanamo_async.settings import Settings
 
 
@@ -43,3 +43,15 @@ async def open_outputs(settings: Settings) -> AsyncIterator[OutputStore]:
                 yield outputs
             finally:
                 await outputs.close()
+
+
+def run_worker(settings: Settings, journal: Journal) -> int:
+    """Run a worker to its end and return the exit status that says how it was."""
+    from pyanamo_async.execution import run
+    from pyanamo_async.station import work
+
+    async def main() -> int:
+        async with open_store(settings) as store, open_outputs(settings) as outputs:
+            return await work(settings, store=store, outputs=outputs, journal=journal)
+
+    return run(main(), loop=settings.running.loop)

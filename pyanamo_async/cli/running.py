@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sys
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
@@ -10,10 +12,14 @@ from typing import Annotated
 import typer
 
 from pyanamo_async import app
+from pyanamo_async.cli.drive import with_store
+from pyanamo_async.cli.journal import listening
 from pyanamo_async.cli.options import addressed
+from pyanamo_async.core.items import State
 from pyanamo_async.core.policy import RetryPolicy, parse_on_exit
 from pyanamo_async.cpus import usable_cpus
 from pyanamo_async.errors import UsageError
+from pyanamo_async.ports import Store
 from pyanamo_async.settings import LoopKind, Running, Settings, read_backoff, read_duration
 
 MOST = 100_000
@@ -130,7 +136,20 @@ def run(
     )
     settings = replace(given, running=running)
     settings.need_output()
-    raise typer.Exit(app.run_worker(settings))
+    with listening(_claimable(settings) if sys.stderr.isatty() else None) as journal:
+        status = app.run_worker(settings, journal)
+    raise typer.Exit(status)
+
+
+def _claimable(settings: Settings) -> int:
+    """Count what there is to run, for the bar."""
+    items: Counter[State] = Counter()
+
+    async def count(store: Store) -> None:
+        items.update((await store.counts()).items)
+
+    with_store(settings, count)
+    return items[State.TODO] + items[State.WALL_TIME_EXCEEDED]
 
 
 def _maybe(duration: str | None, flag: str) -> timedelta | None:

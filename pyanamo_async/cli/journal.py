@@ -1,0 +1,106 @@
+"""What a worker says while it works: a progress bar on a terminal, otherwise one line for each event, on stderr."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pyanamo_async.core.items import State
+from pyanamo_async.core.queue import stamp
+from pyanamo_async.ports import Journal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+QUIET = frozenset({"item claimed", "worker started"})  # on a terminal the bar tells these
+REDRAWS_PER_SECOND = 5
+
+
+@contextmanager
+def listening(total: int | None) -> Iterator[Journal]:
+    """Make a journal; `total` is how many items there are to run, where a bar is to show it."""
+    if total is None:
+        yield LogLines()
+        return
+    with bar(total) as journal:
+        yield journal
+
+
+class LogLines:
+    """One line for each event: when, what, and its fields."""
+
+    def note(self, event: str, /, **fields: object) -> None:
+        """Write the line; a stderr that is gone is not worth a worker's life."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(f"{stamp(datetime.now(UTC))} {line(event, fields)}\n")
+
+
+class Bar:
+    """Counts what is settled; draws itself from a thread, so that an event costs two additions."""
+
+    def __init__(self, progress: Progress, console: Console, total: int) -> None:
+        self._progress, self._console = progress, console
+        self._task = progress.add_task("", total=total, running=0, settled="")
+        self._running = 0
+        self._settled: Counter[State] = Counter()
+
+    def note(self, event: str, /, **fields: object) -> None:
+        """Count the event; print it above the bar when it is out of the ordinary."""
+        state = fields.get("state")
+        if event == "item claimed":
+            self._running += 1
+        elif event in {"item settled", "item lost", "attempt broke"}:
+            self._running -= 1
+        if isinstance(state, State):
+            self._settled[state] += 1
+        if event not in QUIET and state is not State.DONE:
+            self._console.print(line(event, fields), style="red" if state is State.FAILED else "yellow")
+
+    def draw(self) -> None:
+        """Bring the bar up to date."""
+        ended = self._settled[State.DONE] + self._settled[State.FAILED]
+        failed = f", {self._settled[State.FAILED]} failed" if self._settled[State.FAILED] else ""
+        self._progress.update(self._task, completed=ended, settled=f"{self._running} running{failed}", refresh=True)
+
+
+def line(event: str, fields: dict[str, object]) -> str:
+    """Put an event in one line; fields that say nothing are left out."""
+    said = (f"{name}={_field(value)}" for name, value in fields.items() if value not in {None, ""} and name != "exc")
+    return " ".join((event, *said))
+
+
+def _field(value: object) -> str:
+    text = str(value)
+    return repr(text) if not text or not text.isprintable() or " " in text else text
+
+
+@contextmanager
+def bar(total: int) -> Iterator[Journal]:
+    """Draw a bar while it is entered."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[settled]}"), TimeRemainingColumn())
+    over = threading.Event()
+    with Progress(*columns, console=console, auto_refresh=False) as progress:
+        shown = Bar(progress, console, total)
+
+        def draw() -> None:
+            while not over.wait(1 / REDRAWS_PER_SECOND):
+                shown.draw()
+
+        thread = threading.Thread(target=draw, name="progress bar", daemon=True)
+        thread.start()
+        try:
+            yield shown
+        finally:
+            over.set()
+            thread.join()
+            shown.draw()

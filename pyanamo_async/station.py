@@ -1,0 +1,116 @@
+"""Put a worker together from its parts and run it: the half of the composition root that is about running.
+
+`app` imports it only for `pyanamo run`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from pyanamo_async.aws.whoami import identify
+from pyanamo_async.clock import SystemClock
+from pyanamo_async.core.items import State
+from pyanamo_async.core.walltime import TimeKeeper, reserve_s
+from pyanamo_async.core.workers import Worker
+from pyanamo_async.execution import Guard, ShellLauncher, find_shell
+from pyanamo_async.operate.reclaim import reclaim
+from pyanamo_async.ports import Journal, OutputStore, Store
+from pyanamo_async.settings import Settings
+from pyanamo_async.worker.attempt import Tools
+from pyanamo_async.worker.beats import Beats
+from pyanamo_async.worker.claims import Persistence
+from pyanamo_async.worker.patience import Patience
+from pyanamo_async.worker.pilot import Pilot, Plan, Tally
+from pyanamo_async.worker.script import Manners
+from pyanamo_async.worker.stop import Stop
+
+DRAINED, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
+
+
+async def work(settings: Settings, *, store: Store, outputs: OutputStore, journal: Journal) -> int:
+    """Run a worker until it is done or told to stop; return the exit status that says how it was."""
+    stop = Stop()
+    await store.describe()  # a table that is missing is more important to say than a folder that is
+    await outputs.check()
+    with closing(Guard()) as guard, _signals(stop):
+        pilot = _pilot(settings, store=store, outputs=outputs, guard=guard, journal=journal, stop=stop)
+        tally = await pilot.run()
+    journal.note("worker ended", stopped=tally.stopped, **{str(state): count for state, count in tally.settled.items()})
+    return _status(tally, exit_zero=settings.running.exit_zero)
+
+
+def _status(tally: Tally, *, exit_zero: bool) -> int:
+    if tally.errors:
+        return OUR_FAILURE
+    if tally.work_left:
+        return WORK_LEFT
+    return SOME_FAILED if tally.settled[State.FAILED] and not exit_zero else DRAINED
+
+
+def _pilot(
+    settings: Settings, *, store: Store, outputs: OutputStore, guard: Guard, journal: Journal, stop: Stop
+) -> Pilot:
+    how, clock, dice = settings.running, SystemClock(), random.Random()  # noqa: S311 - scatters, keeps no secret
+    began = clock.monotonic()
+    me = identify(os.environ, host=socket.gethostname(), nonce=secrets.token_hex(4))
+    row = Worker(me.worker_id, me.host, clock.now(), clock.now(), how.lease, job=me.job, slots=how.items)
+    manners = Manners(linger=how.linger)
+    budget_s = how.wall_time.total_seconds() if how.wall_time else None
+    reserve = reserve_s(budget_s, kill_after_s=manners.kill_after.total_seconds())
+    tools = Tools(
+        table=settings.table_name,
+        worker=me.worker_id,
+        store=store,
+        outputs=outputs,
+        launcher=ShellLauncher(how.shell or find_shell(), guard=guard),
+        clock=clock,
+        dice=dice,
+        journal=journal,
+        patience=Patience(clock=clock, dice=dice, journal=journal),
+        keeper=TimeKeeper(budget_s, reserve, how.min_remaining.total_seconds()),
+        policy=how.policy,
+        manners=manners,
+        environ=dict(os.environ),
+        nests=how.nests,
+        timeout=how.timeout,
+        elapsed_s=lambda: clock.monotonic() - began,
+    )
+    journal.note("worker started", worker=me.worker_id, table=str(settings.table), items=how.items, nests=how.nests)
+    return Pilot(
+        Plan(how.items, how.grace, Persistence(wait=how.wait, idle_exit=how.idle_exit)),
+        tools,
+        Beats(row, every=how.beat, store=store, clock=clock, journal=journal, stop=stop),
+        stop,
+        reclaim=lambda: reclaim(store, now=clock.now(), policy=how.policy),
+        every=how.beat,
+        rss_bytes=_rss_bytes,
+    )
+
+
+@contextmanager
+def _signals(stop: Stop) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, stop.signalled, number.name)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+def _rss_bytes() -> int:
+    try:
+        pages = Path("/proc/self/statm").read_text().split()[1]
+    except OSError:  # not Linux
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,76 @@
+"""What workers and people do with a store, in short."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pyanamo_async.core import transitions
+from pyanamo_async.core.items import Item, Output, State, Summary, TaskRecord
+from pyanamo_async.core.outcomes import Failed, Outcome, Succeeded, Why
+from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.core.queue import shard_of
+from pyanamo_async.ports import Store
+from tests.fakes import NOON
+
+POLICY = RetryPolicy(backoff_min=timedelta(seconds=10))
+TEXT = "tab\t newline\n NUL\0 umlaut ü emoji 🧬 replaced \ufffd quote ' \" back\\slash"
+
+
+async def claim(
+    store: Store, worker: str = "w1", *, limit: int = 1, now: datetime = NOON, state: State = State.TODO
+) -> list[Item]:
+    """Claim as a worker does: fewer than asked for says nothing about the table, `next_due` does."""
+    claims: list[Item] = []
+    while len(claims) < limit and (due := await store.next_due(state=state)) and due <= now:
+        claims += await store.claim(worker, limit=limit - len(claims), now=now, state=state)
+    return claims
+
+
+async def claim_one(store: Store, worker: str = "w1", *, now: datetime = NOON, state: State = State.TODO) -> Item:
+    """Claim the one item there is to claim."""
+    [item] = await claim(store, worker, now=now, state=state)
+    return item
+
+
+def settled(before: Item, outcome: Outcome | None = None, *, ended: Why | None = None, now: datetime = NOON) -> Item:
+    """End a claim with all its tasks having ended alike."""
+    results = {task.name: a_record(outcome or Succeeded(), before) for task in before.todo}
+    return transitions.settle(before, results, ended=ended, now=now, policy=POLICY, jitter=0.5)
+
+
+def failed(before: Item, *, now: datetime = NOON) -> Item:
+    """End a claim with a failure that is retried five seconds later."""
+    return settled(before, Failed(exit_code=1), now=now)
+
+
+def reclaimed(before: Item) -> Item:
+    """Take an item from a worker that vanished."""
+    return transitions.reclaim(before, now=NOON, policy=POLICY)
+
+
+def a_record(outcome: Outcome, item: Item) -> TaskRecord:
+    """Write down an attempt, with all that a record may hold."""
+    return TaskRecord(
+        outcome=outcome,
+        started=NOON,
+        finished=NOON + timedelta(milliseconds=1234),
+        seconds=1.234567,
+        attempt=item.attempt,
+        worker=item.worker,
+        max_rss_bytes=2**40,
+        cpu_seconds=0.0,
+        stdout=Output(text=TEXT, size_bytes=len(TEXT.encode()), lines=2),
+        stderr=Output(text="tail", at="s3://bucket/key.gz", size_bytes=2**33, lines=7, status="kept late"),
+    )
+
+
+async def listing(store: Store, *, state: State | None = None, sample: str | None = None) -> list[Summary]:
+    """List all at once."""
+    return [summary async for summary in store.summaries(state=state, sample=sample)]
+
+
+async def one_shard_ids(store: Store, count: int, *, width: int = 1) -> list[str]:
+    """Make ids, at least `width` long, that share one shard of the table, for what is promised only within a shard."""
+    shards = (await store.describe()).shards
+    names = (f"{number:0{width}}" for number in range(100 * count * shards))
+    return [name for name in names if shard_of(name, shards) == 0][:count]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+from contextlib import suppress
 
 from tests.servers.parts import PartMissing
 from tests.servers.running import Run, environment
@@ -12,13 +13,14 @@ from tests.servers.running import Run, environment
 
 def main() -> int:
     """Print `export NAME=value` lines; the servers run until this process ends."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     run = Run.mine()
     try:
-        for name, value in environment(run.dynamodb(), run.moto()).items():
-            print(f"export {name}={shlex.quote(value)}")
-        print("# servers run until Ctrl-C", file=sys.stderr, flush=True)
-        sys.stdout.flush()
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        with suppress(KeyboardInterrupt):
+            for name, value in environment(run.dynamodb(), run.moto()).items():
+                print(f"export {name}={shlex.quote(value)}", flush=True)
+            print("# the servers run until Ctrl-C", file=sys.stderr)
+            signal.pause()
     except PartMissing as missing:
         print(missing, file=sys.stderr)
         return 1

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -20,14 +20,12 @@ from pyanamo_async.store.sqlite import SqliteStore
 @pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """Each store in turn."""
-    match request.param:
-        case "memory":
-            fresh = _open(MemoryStore(), create=True)
-        case "sqlite":
-            fresh = _open(SqliteStore(tmp_path / "table.db"), create=True)
-        case _:
-            fresh = _dynamo(request)
-    async with fresh as each:
+    fresh: dict[str, Callable[[], AbstractAsyncContextManager[Store]]] = {
+        "memory": lambda: _open(MemoryStore(), create=True),
+        "sqlite": lambda: _open(SqliteStore(tmp_path / "table.db"), create=True),
+        "dynamodb": lambda: _dynamo(request),
+    }
+    async with fresh[request.param]() as each:
         yield each
 
 

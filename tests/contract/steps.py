@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, Output, State, Summary, TaskRecord
 from pyanamo_async.core.outcomes import Failed, Outcome, Succeeded, Why
 from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.core.queue import shard_of
+from pyanamo_async.core.workers import Worker
 from pyanamo_async.ports import Store
 from tests.fakes import NOON
 
@@ -62,6 +64,11 @@ def a_record(outcome: Outcome, item: Item) -> TaskRecord:
         stdout=Output(text=TEXT, size_bytes=len(TEXT.encode()), lines=2),
         stderr=Output(text="tail", at="s3://bucket/key.gz", size_bytes=2**33, lines=7, status="kept late"),
     )
+
+
+def a_worker(worker_id: str, *, beat: datetime = NOON, **fields: Any) -> Worker:  # noqa: ANN401 # any field of Worker
+    """Make a worker that showed its last sign of life at `beat`."""
+    return Worker(worker_id, **{"host": "host", "started": NOON, "beat": beat, "lease": timedelta(minutes=3), **fields})
 
 
 async def listing(store: Store, *, state: State | None = None, sample: str | None = None) -> list[Summary]:

@@ -1,0 +1,138 @@
+"""The laws of counting and listing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from pyanamo_async.core.items import Counts, State, Summary, TaskState
+from pyanamo_async.core.outcomes import Interrupted, Succeeded, Why
+from pyanamo_async.core.transitions import record
+from pyanamo_async.ports import Store
+from tests.contract.steps import POLICY, a_record, a_worker, claim, claim_one, failed, listing, one_shard_ids, settled
+from tests.fakes import NOON, an_item
+
+SECOND = timedelta(seconds=1)
+
+
+async def test_an_empty_table_counts_nothing(store: Store) -> None:
+    """Every state is named, with zero."""
+    empty = Counts(items=dict.fromkeys(State, 0), tasks=dict.fromkeys(TaskState, 0))
+
+    assert empty == await store.counts()
+    assert await listing(store) == []
+
+
+async def test_items_and_tasks_are_counted(store: Store) -> None:
+    """Items by state; tasks too, those of nested items that are partly done each for itself."""
+    await _one_of_each(store)
+
+    counts = await store.counts()
+
+    assert counts.items == dict.fromkeys(State, 1)
+    assert counts.tasks == {TaskState.DONE: 2, TaskState.TODO: 5, TaskState.FAILED: 2}
+    assert counts.total == 5
+
+
+async def test_workers_and_the_table_itself_are_not_counted(store: Store) -> None:
+    """No listing and no count shows what is not an item."""
+    await store.beat(a_worker("w1"))
+
+    assert (await store.counts()).total == 0
+    assert await listing(store) == []
+    assert await store.next_due() is None
+
+
+async def test_a_listing_tells_each_item(store: Store) -> None:
+    """In the order of states, with what can be told without reading it whole."""
+    await _one_of_each(store)
+
+    assert await listing(store) == [
+        _summary("todo", "s1", State.TODO, (1, 0), 2, reason="exit status 1", not_before=NOON + 5 * SECOND),
+        _summary("locked", "s2", State.LOCKED, (3, 1), 1, worker="w1"),
+        _summary("done", "s1", State.DONE, (1, 1), 2, since=NOON),
+        _summary("failed", "s2", State.FAILED, (2, 0), 0, reason="Task_0: exit status 1", since=NOON),
+        _summary("ended", "s1", State.WALL_TIME_EXCEEDED, (2, 0), 0, reason="interrupted: wall time", since=NOON),
+    ]
+
+
+async def test_a_listing_is_filtered(store: Store) -> None:
+    """By state, by sample, by both."""
+    await _one_of_each(store)
+
+    for state in State:
+        assert [summary.state for summary in await listing(store, state=state)] == [state]
+    assert [summary.item_id for summary in await listing(store, sample="s1")] == ["todo", "done", "ended"]
+    assert [summary.item_id for summary in await listing(store, sample="s2", state=State.FAILED)] == ["failed"]
+    assert await listing(store, sample="s3") == []
+
+
+async def test_a_listing_of_one_state_is_in_the_order_of_its_queue(store: Store) -> None:
+    """Within a shard: best priority first, then what must wait, by its time; what is settled, by its time."""
+    ids = await one_shard_ids(store, 6)
+    await store.add([an_item(item_id, priority=9 - number) for number, item_id in enumerate(ids)])
+    assert ids[::-1] == [summary.item_id for summary in await listing(store, state=State.TODO)]
+
+    claims = await claim(store, limit=6)
+    for number, item in enumerate(claims):
+        await store.save(item, settled(item, now=NOON + ((number * 7) % 6) * SECOND))
+    since = [summary.since for summary in await listing(store, state=State.DONE)]
+    assert since == [NOON + number * SECOND for number in range(6)]
+
+
+async def test_a_listing_goes_on_past_one_megabyte(store: Store) -> None:
+    """However much there is, every item is listed and counted once, also when all of it stands in one shard."""
+    ids = await one_shard_ids(store, 900, width=1000)
+    await store.add([an_item(item_id, sample="s" * 1000) for item_id in ids])
+
+    listed = [summary.item_id for summary in await listing(store, state=State.TODO)]
+
+    assert sorted(ids) == sorted(listed)
+    assert ids[:1] == [summary.item_id async for summary in store.summaries() if summary.item_id == ids[0]]
+    assert (await store.counts()).items[State.TODO] == 900
+
+
+async def test_a_listing_that_is_left_early_disturbs_nothing(store: Store) -> None:
+    """Who has seen enough may go; the store works on."""
+    await store.add([an_item(str(number)) for number in range(20)])
+    async for _ in store.summaries():
+        break
+
+    assert len(await claim(store, limit=20)) == 20
+
+
+async def _one_of_each(store: Store) -> None:
+    """Bring one item into each state."""
+    await store.add([an_item("todo", sample="s1")])
+    item = await claim_one(store)
+    await store.save(item, failed(item))
+
+    await store.add([an_item("failed", sample="s2", nested=["x", "y"], max_failures=1)])
+    item = await claim_one(store)
+    await store.save(item, failed(item))
+
+    await store.add([an_item("ended", sample="s1", nested=["x", "y"])])
+    item = await claim_one(store)
+    await store.save(item, settled(item, Interrupted(Why.WALL_TIME), ended=Why.WALL_TIME))
+
+    await store.add([an_item("done", sample="s1")])
+    item = await claim_one(store)
+    await store.save(item, settled(item))
+
+    await store.add([an_item("locked", sample="s2", nested=["x", "y", "z"])])
+    item = await claim_one(store)
+    await store.save(item, record(item, {"Task_1": a_record(Succeeded(), item)}, policy=POLICY))
+
+
+def _summary(
+    item_id: str,
+    sample: str,
+    state: State,
+    tasks: tuple[int, int],
+    log_length: int,
+    *,
+    reason: str = "",
+    **fields: Any,  # noqa: ANN401 # any field of Summary
+) -> Summary:
+    reason = f"attempt 1: {reason}" if reason else ""
+    return Summary(item_id, sample, state, *tasks, log_length=log_length, attempt=1, reason=reason, **fields)

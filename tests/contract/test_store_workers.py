@@ -1,0 +1,113 @@
+"""The laws of worker rows: signs of life, and what a person asks of a worker."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pyanamo_async.core.workers import Desired, Orders
+from pyanamo_async.errors import ItemMissing
+from pyanamo_async.ports import Store
+from tests.contract.steps import a_worker
+from tests.fakes import NOON
+
+SECOND = timedelta(seconds=1)
+
+
+async def test_a_beat_is_written_whole(store: Store) -> None:
+    """What a worker says of itself stands in the table, the latest of it."""
+    first = a_worker("w1", job="job:3", slots=8, running=8, done=0, rss_bytes=2**33)
+    latest = a_worker("w1", beat=NOON + SECOND, job="job:3", slots=8, running=0, done=9, rss_bytes=0, gone=True)
+
+    await store.beat(first)
+    assert [first] == await store.workers()
+    await store.beat(latest)
+    assert [latest] == await store.workers()
+
+
+async def test_the_first_beat_is_answered_with_run(store: Store) -> None:
+    """Nobody has asked for anything yet."""
+    assert await store.beat(a_worker("w1")) == Orders(Desired.RUN, ())
+
+
+async def test_an_order_survives_beats(store: Store) -> None:
+    """Beats are written around the order, and every reply carries it, until a person takes it back."""
+    await store.beat(a_worker("w1"))
+    await store.beat(a_worker("w2"))
+    await store.order("w1", Desired.DRAIN)
+
+    for beat in range(1, 4):
+        assert (await store.beat(a_worker("w1", beat=NOON + beat * SECOND))).desired is Desired.DRAIN
+    assert (await store.beat(a_worker("w2"))).desired is Desired.RUN
+    assert {worker.worker_id: worker.desired for worker in await store.workers()} == {
+        "w1": Desired.DRAIN,
+        "w2": Desired.RUN,
+    }
+    await store.order("w1", Desired.RUN)
+    assert (await store.beat(a_worker("w1"))).desired is Desired.RUN
+
+
+async def test_a_worker_cannot_order_itself(store: Store) -> None:
+    """What a beat says of orders is not written."""
+    orders = await store.beat(a_worker("w1", desired=Desired.STOP, following=("a",)))
+
+    assert orders == Orders(Desired.RUN, ())
+    assert await store.workers() == [a_worker("w1")]
+
+
+async def test_an_order_needs_its_worker(store: Store) -> None:
+    """Nobody is told that an order was left for a worker the table does not know."""
+    with pytest.raises(ItemMissing, match="nobody"):
+        await store.order("nobody", Desired.STOP)
+    with pytest.raises(ItemMissing, match="nobody"):
+        await store.follow("nobody", "a", until=NOON)
+    assert await store.workers() == []
+
+
+async def test_followed_items_are_told_until_their_time(store: Store) -> None:
+    """The reply to a beat names what is followed at the time of the beat, however many and whatever their ids."""
+    await store.beat(a_worker("w1"))
+    await store.follow("w1", "long.id#1 ü", until=NOON + 60 * SECOND)
+    await store.follow("w1", "short", until=NOON + 10 * SECOND)
+
+    assert set((await store.beat(a_worker("w1", beat=NOON + 9 * SECOND))).following) == {"long.id#1 ü", "short"}
+    assert set((await store.workers())[0].following) == {"long.id#1 ü", "short"}
+    assert (await store.beat(a_worker("w1", beat=NOON + 10 * SECOND))).following == ("long.id#1 ü",)
+    assert (await store.beat(a_worker("w1", beat=NOON + 60 * SECOND))).following == ()
+
+
+async def test_following_is_prolonged_and_withdrawn(store: Store) -> None:
+    """The later time counts; a withdrawal is harmless when repeated, or when the worker is gone."""
+    await store.beat(a_worker("w1"))
+    await store.follow("w1", "a", until=NOON + SECOND)
+    await store.follow("w1", "a", until=NOON + 99 * SECOND)
+    assert (await store.beat(a_worker("w1", beat=NOON + 9 * SECOND))).following == ("a",)
+
+    for worker_id in ("w1", "w1", "nobody"):
+        await store.follow(worker_id, "a", until=None)
+    assert (await store.beat(a_worker("w1", beat=NOON + 9 * SECOND))).following == ()
+    assert len(await store.workers()) == 1
+
+
+async def test_workers_are_listed_by_last_beat(store: Store) -> None:
+    """The one heard of longest ago comes first; `beat_before` leaves out those heard of since."""
+    for number in (3, 1, 4, 0, 2):
+        await store.beat(a_worker(f"w{number}", beat=NOON + number * SECOND))
+
+    assert [worker.worker_id for worker in await store.workers()] == ["w0", "w1", "w2", "w3", "w4"]
+    stale = await store.workers(beat_before=NOON + 2 * SECOND)
+    assert [worker.worker_id for worker in stale] == ["w0", "w1"]
+
+
+async def test_a_forgotten_worker_is_gone(store: Store) -> None:
+    """With all that was asked of it; forgetting again is harmless."""
+    await store.beat(a_worker("w1"))
+    await store.order("w1", Desired.STOP)
+    await store.follow("w1", "a", until=NOON + 99 * SECOND)
+
+    for _ in range(2):
+        await store.forget("w1")
+
+    assert await store.workers() == []
+    assert await store.beat(a_worker("w1")) == Orders(Desired.RUN, ())

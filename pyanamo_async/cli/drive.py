@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from pyanamo_async import app
@@ -12,6 +11,7 @@ from pyanamo_async.settings import Settings
 
 def with_store(given: Settings, work: Callable[[Store], Awaitable[None]]) -> None:
     """Open the table, do the work, close it."""
+    import asyncio
 
     async def main() -> None:
         async with app.open_store(given) as store:

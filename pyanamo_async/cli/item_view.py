@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyanamo_async.cli.pictures import COLOURS, size
-from pyanamo_async.cli.screen import draw, on_terminal, say
+from pyanamo_async.cli.pictures import COLOURS, clock_time, size
+from pyanamo_async.cli.screen import draw, on_terminal, say, visible
 from pyanamo_async.core.durations import show_duration
 from pyanamo_async.core.items import Item, Output, Task, TaskRecord, TaskState
-from pyanamo_async.core.queue import stamp
 
 TASK_COLOURS = {TaskState.TODO: "cyan", TaskState.DONE: "green", TaskState.FAILED: "red"}
-CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
 
 Line = tuple[str, str]  # and the style it has on a terminal
 
@@ -19,7 +17,7 @@ Line = tuple[str, str]  # and the style it has on a terminal
 def show_item(item: Item) -> None:
     """Print one item; control characters of scripts and output become visible, not active."""
     for text, style in (*_head(item), *(line for task in item.tasks for line in _task(task, nested=item.nested))):
-        _print(text.translate(CONTROLS), style)
+        _print(visible(text), style)
 
 
 def _print(text: str, style: str) -> None:
@@ -35,9 +33,9 @@ def _head(item: Item) -> Iterator[Line]:
     yield f"item      {item.item_id}", "bold"
     yield f"sample    {item.sample}", ""
     since = item.done_at or item.locked_at
-    yield f"state     {item.state}{f' since {stamp(since)}' if since else ''}", COLOURS[item.state]
+    yield f"state     {item.state}{f' since {clock_time(since)}' if since else ''}", COLOURS[item.state]
     if item.not_before:
-        yield f"waits     until {stamp(item.not_before)}", ""
+        yield f"waits     until {clock_time(item.not_before)}", ""
     if item.attempt:
         yield f"attempt   {item.attempt}{f', by {item.worker}' if item.worker else ''}", ""
     ledgers = {"failures": item.failures, "crashes": item.crashes, "interruptions": item.interruptions}
@@ -86,7 +84,7 @@ def _output(name: str, output: Output) -> Iterator[Line]:
     if not output.size_bytes and not output.text:
         return
     kept = f", the whole at {output.at}" if output.at else ""
-    yield f"  {name}: {size(output.size_bytes)}, {output.lines} lines{kept}", "bold"
+    yield f"  {name}: {size(output.size_bytes)}, {output.lines} line{'' if output.lines == 1 else 's'}{kept}", "bold"
     if output.status:
         yield f"    {output.status}", "red"
     for line in output.text.splitlines():

@@ -60,13 +60,19 @@ class Bar:
         if isinstance(state, State):
             self._settled[state] += 1
         if event not in QUIET and state is not State.DONE:
-            self._console.print(line(event, fields), style="red" if state is State.FAILED else "yellow")
+            self._console.print(_remark(event, fields), style="red" if state is State.FAILED else "yellow")
 
     def draw(self) -> None:
         """Bring the bar up to date."""
         ended = self._settled[State.DONE] + self._settled[State.FAILED]
         failed = f", {self._settled[State.FAILED]} failed" if self._settled[State.FAILED] else ""
         self._progress.update(self._task, completed=ended, settled=f"{self._running} running{failed}", refresh=True)
+
+
+def _remark(event: str, fields: dict[str, object]) -> str:
+    if event == "item settled":
+        return f"{fields['item']}: {fields['state']}, {fields['reason']}"
+    return line(event, fields)
 
 
 def line(event: str, fields: dict[str, object]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
-from pyanamo_async.cli.screen import draw, on_terminal, say
+from pyanamo_async.cli.screen import Row, draw, on_terminal, say
 from pyanamo_async.core.durations import show_duration
 from pyanamo_async.core.items import Counts, State, Summary, TaskState
 from pyanamo_async.core.queue import stamp
@@ -19,7 +20,7 @@ COLOURS = {
     State.WALL_TIME_EXCEEDED: "magenta",
 }
 BAR_WIDTH = 24
-LIST_COLUMNS = ("itemID", "taskID", "state", "tasks", "attempt", "since", "worker", "reason")
+LIST_COLUMNS = ("itemID", "taskID", "state", "tasks", "attempt", "since", "remark")
 KILOBYTE = 1024
 
 
@@ -45,20 +46,25 @@ def show_status(seen: Status) -> None:
         say(f"tasks {name}\t{count}")
 
 
-def list_row(each: Summary) -> Sequence[str]:
+def list_row(each: Summary) -> Row:
     """Put one line of a listing."""
     since = each.since or each.not_before
-    tasks = f"{each.tasks_done}/{each.tasks}"
-    return (
+    remark = f"held by {each.worker}" if each.state is State.LOCKED else each.reason
+    fields = (
         each.item_id,
         each.sample,
         str(each.state),
-        tasks,
+        f"{each.tasks_done}/{each.tasks}",
         str(each.attempt),
-        stamp(since) if since else "",
-        each.worker if each.state is State.LOCKED else "",
-        each.reason,
+        clock_time(since) if since else "",
+        remark,
     )
+    return Row(fields, COLOURS[each.state])
+
+
+def clock_time(moment: datetime) -> str:
+    """Write a moment for people, to the second, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def description_row(seen: Description, counts: Counts, *, table: str) -> dict[str, object]:
@@ -120,12 +126,12 @@ def _tasks(counts: Counts) -> dict[str, int]:
 
 
 def _draw_status(seen: Status) -> None:
-    from rich.box import SIMPLE_HEAD
+    from rich.box import SIMPLE
     from rich.table import Table
     from rich.text import Text
 
     total = seen.counts.total
-    table = Table(box=SIMPLE_HEAD, title=seen.table, title_justify="left", title_style="bold", show_footer=True)
+    table = Table(box=SIMPLE, title=seen.table, title_justify="left", title_style="bold", show_footer=True)
     table.add_column("state", footer="total")
     table.add_column("items", footer=f"{total:,}", justify="right")
     table.add_column("", justify="right")

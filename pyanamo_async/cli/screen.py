@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
 SIGPIPE_STATUS = 141
 PAGE = 500  # rows that are laid out together on a terminal
+CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table, and its style on a terminal."""
+
+    fields: Sequence[str]
+    style: str = ""
 
 
 class PipeClosed(Exception):
@@ -81,46 +91,50 @@ async def say_json_list(values: AsyncIterator[object]) -> None:
 
 def draw(renderable: RenderableType) -> None:
     """Draw something of rich's on the terminal."""
-    console().print(renderable)
-
-
-def console() -> Console:
-    """Make a console on stdout that guesses nothing about what it is given."""
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+    flush()  # rich writes past our buffer
+    Console(highlight=False, markup=False, emoji=False).print(renderable)
 
 
-async def say_table(columns: Sequence[str], rows: AsyncIterator[Sequence[str]]) -> None:
-    """Write a table of any length, page by page."""
+async def say_table(columns: Sequence[str], rows: AsyncIterator[Row]) -> None:
+    """Write a table of any length, on a terminal page by page."""
     if not on_terminal():
         say("\t".join(columns))
         async for row in rows:
-            say("\t".join(_plain(field) for field in row))
+            say("\t".join(_plain(field) for field in row.fields))
         return
-    page: list[Sequence[str]] = []
-    first = True
+    page: list[Row] = []
+    header = True
     async for row in rows:
         page.append(row)
         if len(page) == PAGE:
-            _draw_page(columns, page, header=first)
-            page, first = [], False
-    if page or first:
-        _draw_page(columns, page, header=first)
+            _draw_page(columns, page, header=header)
+            page, header = [], False
+    if page or header:
+        _draw_page(columns, page, header=header)
 
 
-def _draw_page(columns: Sequence[str], rows: Iterable[Sequence[str]], *, header: bool) -> None:
+def _draw_page(columns: Sequence[str], rows: Sequence[Row], *, header: bool) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(*columns, box=SIMPLE_HEAD, show_header=header, pad_edge=False, header_style="bold")
+    table = Table(box=SIMPLE_HEAD, show_header=header, pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")  # an id that is cut off cannot be copied
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(visible(field)) for field in row.fields), style=row.style)
     draw(table)
 
 
+def visible(text: str) -> str:
+    """Make control characters visible: what scripts print must not move the cursor of whoever reads about it."""
+    return text.translate(CONTROLS)
+
+
 def _plain(field: str) -> str:
-    return field.replace("\t", " ").replace("\n", " ")
+    return visible(field.replace("\t", " ").replace("\n", " "))
 
 
 def _pipe_closed() -> PipeClosed:

@@ -5,7 +5,6 @@ Memory holds the ids and a few batches, whatever the size of the file. Importing
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -72,6 +71,8 @@ async def import_items(
     Raises:
         UsageError: `on_exists` is `fail` and items exist; nothing was written, unless others added them meanwhile.
     """
+    import asyncio
+
     counts: Counter[AddResult] = Counter()
     room = asyncio.Semaphore(BATCHES_AT_ONCE)
 

@@ -1,7 +1,6 @@
 """Every store in turn, fresh and created, behind one fixture.
 
-`tests.contract.dynamo` brings the DynamoDB ones: `dynamo_store()` and, for a second client of its table,
-`dynamo_twin(store)`, both async context managers.
+DynamoDB is imported only where it is asked for: the others are tested in a moment.
 """
 
 from __future__ import annotations
@@ -37,18 +36,22 @@ async def twins(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         async with _open(SqliteStore(path), create=True) as one, _open(SqliteStore(path)) as other:
             yield one, other
         return
-    async with _dynamo(request) as one:
-        from tests.contract.dynamo import dynamo_twin
+    from tests.contract.dynamo import DynamoStore, dynamo_client, dynamo_store
 
-        async with dynamo_twin(one) as other:
-            yield one, other
+    endpoint = request.getfixturevalue("dynamodb_endpoint")
+    async with (
+        dynamo_store(endpoint) as one,
+        dynamo_client(endpoint) as client,
+        _open(DynamoStore((await one.describe()).table, client)) as other,
+    ):
+        yield one, other
 
 
 def _dynamo(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Store]:
-    request.getfixturevalue("dynamodb_endpoint")  # skips, with the reason, where DynamoDB Local cannot run
+    endpoint = request.getfixturevalue("dynamodb_endpoint")  # skips, and says why, where DynamoDB Local cannot run
     from tests.contract.dynamo import dynamo_store
 
-    return dynamo_store()
+    return dynamo_store(endpoint)
 
 
 @asynccontextmanager

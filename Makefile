@@ -3,6 +3,7 @@
 PYTHON  ?= python3.13 python3.12 python3.11 python3 python
 ARGS    ?=
 WORKERS ?= 4
+DEMO    ?= .cache/demo
 BIN     := .venv/bin
 UV      := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
@@ -16,11 +17,11 @@ help: ## list the targets
 
 demo: export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: .venv/runtime ## install what is needed and run an example on this machine, with progress and status
-	@rm -rf .cache/demo && mkdir -p .cache/demo
-	cd .cache/demo && sh ../../examples/demo/items.sh > items.txt
-	cd .cache/demo && pyanamo import items.txt
-	cd .cache/demo && pyanamo run -i 8
-	cd .cache/demo && pyanamo status
+	@rm -rf $(DEMO) && mkdir -p $(DEMO)
+	sh examples/demo/items.sh > $(DEMO)/items.txt
+	cd $(DEMO) && pyanamo import items.txt
+	cd $(DEMO) && pyanamo run -i 8
+	cd $(DEMO) && pyanamo status
 
 test: .venv/dev ## install what is needed, test servers included, and run all tests (ARGS="-k name" for some)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

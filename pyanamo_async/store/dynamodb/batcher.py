@@ -1,0 +1,94 @@
+"""Natural batching: what is ready together travels together, and nothing waits for company.
+
+A lone request goes at once. While requests are under way, others gather, and the next one takes all that fit. No timer
+adds latency, and the busier the table, the fuller the batches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class Batcher(Generic[In, Out]):
+    """Sends what is submitted, up to `most` at a time, with up to `in_flight` sendings under way.
+
+    `send` answers each of its requests in their order, with an exception for those that failed alone. No two requests
+    of one `key` travel in one batch.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Sequence[In]], Awaitable[Sequence[Out | Exception]]],
+        *,
+        key: Callable[[In], Hashable],
+        most: int,
+        in_flight: int,
+    ) -> None:
+        self._send, self._key, self._most, self._in_flight = send, key, most, in_flight
+        self._waiting: deque[tuple[In, asyncio.Future[Out]]] = deque()
+        self._sending: set[asyncio.Task[None]] = set()
+        self._called = False
+
+    def submit(self, request: In) -> asyncio.Future[Out]:
+        """Take a request; its answer comes by the future. One that is cancelled before it is sent, is not sent."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Out] = loop.create_future()
+        self._waiting.append((request, answer))
+        if not self._called and len(self._sending) < self._in_flight:
+            self._called = True
+            loop.call_soon(self._start)  # after all that is ready now has been submitted
+        return answer
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        while self._sending:
+            await asyncio.wait(self._sending)
+
+    def _start(self) -> None:
+        self._called = False
+        while len(self._sending) < self._in_flight and (batch := self._next()):
+            sending = asyncio.create_task(self._run(batch), name="batch")
+            self._sending.add(sending)
+            sending.add_done_callback(self._sent)
+
+    def _sent(self, sending: asyncio.Task[None]) -> None:
+        self._sending.discard(sending)
+        self._start()
+
+    def _next(self) -> list[tuple[In, asyncio.Future[Out]]]:
+        batch: dict[Hashable, tuple[In, asyncio.Future[Out]]] = {}
+        later: list[tuple[In, asyncio.Future[Out]]] = []
+        while self._waiting and len(batch) < self._most:
+            request, answer = self._waiting.popleft()
+            if answer.cancelled():
+                continue
+            key = self._key(request)
+            if key in batch:
+                later.append((request, answer))
+            else:
+                batch[key] = request, answer
+        self._waiting.extendleft(reversed(later))
+        return list(batch.values())
+
+    async def _run(self, batch: list[tuple[In, asyncio.Future[Out]]]) -> None:
+        try:
+            results: Sequence[Out | Exception] = await self._send([request for request, _ in batch])
+        except asyncio.CancelledError:
+            for _, answer in batch:
+                answer.cancel()
+            raise
+        except Exception as exc:  # noqa: BLE001 - not handled here: it goes to those who wait for the answers
+            results = [exc] * len(batch)
+        for (_, answer), result in zip(batch, results, strict=True):
+            if answer.done():
+                continue
+            if isinstance(result, Exception):
+                answer.set_exception(result)
+            else:
+                answer.set_result(result)

@@ -1,0 +1,136 @@
+"""What one store has seen of one state's queue: candidates at hand, and which shards are worth a look.
+
+The index is a hint, and so is all that stands here. That a shard is empty, or due later, is believed for 2 s; when this
+store has changed nothing since, for 2.5 s for each shard there is. So an idle worker looks at one shard each time it
+asks, and at each about every 40 s (16 shards); one that has just worked sweeps them all before it goes home.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pyanamo_async.core.queue import READY, due
+from pyanamo_async.store.dynamodb.rows import Candidate
+
+HINT_S = 2.0
+BELIEF_S = 2.0
+IDLE_BELIEF_S_PER_SHARD = 2.5
+DEEP_S = 30.0
+MOST_TRIED = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The first key of a shard's queue when it was looked at (None: there was none)."""
+
+    key: str | None
+    at_s: float
+
+
+class Board:
+    """The sights and hints of one state. Times in seconds are the loop's."""
+
+    def __init__(self, shards: int, *, dice: random.Random) -> None:
+        self._dice = dice
+        self._idle_belief_s = shards * IDLE_BELIEF_S_PER_SHARD
+        self._shards = list(range(shards))
+        self._sights: dict[int, Sight] = {}
+        self._deep: dict[int, tuple[str, float]] = {}
+        self._hints: deque[tuple[Candidate, float]] = deque()
+        self._tried: dict[tuple[str, str], None] = {}
+        self._changed_s = float("-inf")
+
+    def offer(self, seen: Iterable[Candidate], *, now_s: float) -> None:
+        """Keep candidates for 2 s, scattered within their priority.
+
+        Those tried already, which the index may still show, are left out.
+        """
+        fresh = [each for each in seen if (each.item_id, each.queue_key) not in self._tried]
+        self._dice.shuffle(fresh)
+        fresh.sort(key=_rank)
+        self._hints.extend((each, now_s + HINT_S) for each in fresh)
+
+    def take(self, most: int, *, now_s: float) -> list[Candidate]:
+        """Take candidates to try."""
+        taken: list[Candidate] = []
+        while self._hints and len(taken) < most:
+            candidate, until_s = self._hints.popleft()
+            if until_s >= now_s:
+                taken.append(candidate)
+                self._tried[candidate.item_id, candidate.queue_key] = None
+        while len(self._tried) > MOST_TRIED:
+            del self._tried[next(iter(self._tried))]
+        return taken
+
+    def keep(self, candidate: Candidate) -> None:
+        """Keep a candidate whose claim was sent and never answered: only trying again tells whether it was won."""
+        self._hints.appendleft((replace(candidate, sent=True), float("inf")))
+
+    def saw(self, shard: int, key: str | None, *, now_s: float) -> None:
+        """Note the first key of a shard."""
+        self._sights[shard] = Sight(key, now_s)
+
+    def forget(self, shard: int, *, now_s: float) -> None:
+        """Believe nothing of the head of a shard from which this store has claimed."""
+        self._sights.pop(shard, None)
+        self._changed_s = now_s
+
+    def moved(self, shard: int, *, now_s: float) -> None:
+        """Believe nothing of a shard where this store has put or taken something."""
+        self.forget(shard, now_s=now_s)
+        self._deep.pop(shard, None)
+
+    def changed(self, *, now_s: float) -> None:
+        """Note that this store has written, so that it is no idle one."""
+        self._changed_s = now_s
+
+    def note_deep(self, shard: int, prefix: str, *, now_s: float) -> None:
+        """Note that a shard has more than a page of its best priority, and may be entered anywhere within it."""
+        self._deep[shard] = prefix, now_s + DEEP_S
+
+    def deep(self, shard: int, *, now_s: float) -> str:
+        """Tell within which priority a shard may be entered anywhere; empty when it is to be read from its head."""
+        prefix, until_s = self._deep.get(shard, ("", 0.0))
+        if until_s < now_s:
+            self._deep.pop(shard, None)
+            return ""
+        return prefix
+
+    def worth_a_look(self, now: datetime, *, now_s: float) -> list[int]:
+        """List shards that may hold something claimable, scattered; or one, that was not looked at for longest."""
+        worth = [shard for shard in self._shards if self._may_hold(shard, now, now_s)]
+        self._dice.shuffle(worth)
+        return worth or [min(self._sights, key=lambda shard: self._sights[shard].at_s)]
+
+    def unsure(self, *, now_s: float) -> list[int]:
+        """List the shards whose first key is not known well enough to tell when it is due."""
+        return [
+            shard
+            for shard in self._shards
+            if (sight := self._believed(shard, now_s)) is None or (sight.key or "").startswith(READY)
+        ]
+
+    def next_due(self) -> datetime | None:
+        """Tell when the first of all that was seen is due."""
+        return min((due(sight.key) for sight in self._sights.values() if sight.key is not None), default=None)
+
+    def _may_hold(self, shard: int, now: datetime, now_s: float) -> bool:
+        sight = self._believed(shard, now_s)
+        return sight is None or (sight.key is not None and due(sight.key) <= now)
+
+    def _believed(self, shard: int, now_s: float) -> Sight | None:
+        sight = self._sights.get(shard)
+        if sight is None:
+            return None
+        age_s = now_s - sight.at_s
+        idle = sight.at_s > self._changed_s and age_s < self._idle_belief_s
+        return sight if age_s < BELIEF_S or idle else None
+
+
+def _rank(candidate: Candidate) -> str:
+    """Put what is claimable at once before what was delayed, and better priorities first."""
+    return candidate.queue_key[: len(READY) + 1]

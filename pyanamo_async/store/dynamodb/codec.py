@@ -1,0 +1,69 @@
+"""Plain values and DynamoDB's typed ones.
+
+Plain is what `core.record` speaks: `str`, `int`, `float`, `dict`, `list`. Numbers travel as text, a float as the
+shortest that reads back as the same float. Types that we never write (other tools may have) are read as they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Attribute = dict[str, Any]
+Attributes = dict[str, Attribute]
+
+
+def marshal(value: object) -> Attribute:
+    """Type a plain value.
+
+    Raises:
+        TypeError: it is not a plain value, or a number that is not finite.
+    """
+    match value:
+        case str():
+            return {"S": str(value)}
+        case bool():
+            raise TypeError(f"{value!r} is not a plain value")
+        case int():
+            return {"N": str(value)}
+        case float() if abs(value) < float("inf"):
+            return {"N": repr(value)}
+        case dict():
+            return {"M": {name: marshal(each) for name, each in value.items()}}
+        case list():
+            return {"L": [marshal(each) for each in value]}
+    raise TypeError(f"{value!r} is not a plain value")
+
+
+def unmarshal(attribute: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever was stored
+    """Read a typed value."""
+    [(kind, value)] = attribute.items()
+    match kind:
+        case "S":
+            return value
+        case "N":
+            return _number(value)
+        case "M":
+            return {name: unmarshal(each) for name, each in value.items()}
+        case "L":
+            return [unmarshal(each) for each in value]
+        case "NULL":
+            return None
+    return value
+
+
+def marshal_row(row: Mapping[str, object]) -> Attributes:
+    """Type the attributes of a row."""
+    return {name: marshal(value) for name, value in row.items()}
+
+
+def unmarshal_row(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Read the attributes of a row."""
+    return {name: unmarshal(attribute) for name, attribute in attributes.items()}
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)

@@ -1,0 +1,133 @@
+"""Worker rows: signs of life, and what people order. They live beside the items, in a queue of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from pyanamo_async.core.queue import moment, stamp
+from pyanamo_async.core.record import Row
+from pyanamo_async.core.workers import Desired, Orders, Worker
+from pyanamo_async.errors import ItemMissing
+from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal_row
+from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX
+from pyanamo_async.store.dynamodb.table import Table
+from pyanamo_async.store.dynamodb.writes import KEY
+
+WORKER_ROW = "#worker#"
+QUEUE = "worker#0"
+
+
+async def beat(table: Table, worker: Worker) -> Orders:
+    """Write a worker's row, except what a person orders, and read those orders from the reply."""
+    row = _row(worker)
+    sets = ", ".join(f"#{name} = :{name}" for name in row)
+    request: dict[str, Any] = {
+        "TableName": table.name,
+        "Key": _key(worker.worker_id),
+        "UpdateExpression": f"SET {sets}, Following = if_not_exists(Following, :nobody)",
+        "ExpressionAttributeNames": {f"#{name}": name for name in row},
+        "ExpressionAttributeValues": marshal_row({f":{name}": value for name, value in row.items()} | {":nobody": {}}),
+        "ReturnValues": "ALL_NEW",
+    }
+    answer = await table.asking(table.urgent.update_item(**request))
+    known = _worker(unmarshal_row(answer["Attributes"]))
+    return Orders(known.desired, known.following)
+
+
+async def order(table: Table, worker_id: str, desired: Desired) -> None:
+    """Leave an order in a worker's row."""
+    await _change(table, worker_id, "SET Desired = :desired", {":desired": str(desired)}, {})
+
+
+async def follow(table: Table, worker_id: str, item_id: str, until: datetime | None) -> None:
+    """Leave, or withdraw, the wish to see an item's output."""
+    names = {"#item": item_id}
+    if until is not None:
+        await _change(table, worker_id, "SET Following.#item = :until", {":until": stamp(until)}, names)
+        return
+    try:
+        await _change(table, worker_id, "REMOVE Following.#item", {}, names)
+    except ItemMissing:
+        return  # nobody is left who could follow
+
+
+async def workers(table: Table, beat_before: datetime | None) -> list[Worker]:
+    """Read the rows of all workers, or of those that were silent since."""
+    keys = [item[KEY]["S"] async for page in table.pages(_asked(beat_before)) for item in page["Items"]]
+    known = [_worker(row) for row in await table.get_many(keys)]
+    late = [worker for worker in known if beat_before is None or worker.beat < beat_before]  # the index lags
+    return sorted(late, key=lambda worker: (worker.beat, worker.worker_id))
+
+
+async def forget(table: Table, worker_id: str) -> None:
+    """Delete a worker's row."""
+    await table.asking(table.client.delete_item(TableName=table.name, Key=_key(worker_id)))
+
+
+def _asked(beat_before: datetime | None) -> dict[str, Any]:
+    silent, values = "", {":queue": QUEUE}
+    if beat_before is not None:
+        silent, values = " AND Queue_Key < :then", values | {":then": stamp(beat_before)}
+    return {
+        "IndexName": QUEUE_INDEX,
+        "KeyConditionExpression": f"Queue = :queue{silent}",
+        "ExpressionAttributeValues": marshal_row(values),
+        "ProjectionExpression": KEY,
+    }
+
+
+async def _change(table: Table, worker_id: str, update: str, values: dict[str, str], names: dict[str, str]) -> None:
+    request: dict[str, Any] = {
+        "TableName": table.name,
+        "Key": _key(worker_id),
+        "UpdateExpression": update,
+        "ConditionExpression": f"attribute_exists({KEY})",
+    }
+    if values:
+        request["ExpressionAttributeValues"] = marshal_row(values)
+    if names:
+        request["ExpressionAttributeNames"] = names
+    reply = await table.write_alone(table.client, "update_item", request)
+    if not reply.met:
+        raise ItemMissing(f"there is no worker '{worker_id}' in {table.what}", hint="`pyanamo workers` lists them")
+
+
+def _key(worker_id: str) -> dict[str, Any]:
+    return {KEY: marshal(f"{WORKER_ROW}{worker_id}")}
+
+
+def _row(worker: Worker) -> Row:
+    return {
+        "Queue": QUEUE,
+        "Queue_Key": stamp(worker.beat),
+        "Host": worker.host,
+        "Started": stamp(worker.started),
+        "Lease": worker.lease.total_seconds(),
+        "Job": worker.job,
+        "Slots": worker.slots,
+        "Running": worker.running,
+        "Done": worker.done,
+        "RSS": worker.rss_bytes,
+        "Gone": int(worker.gone),
+    }
+
+
+def _worker(row: Mapping[str, Any]) -> Worker:
+    beat = moment(row["Queue_Key"])
+    return Worker(
+        worker_id=row[KEY][len(WORKER_ROW) :],
+        host=row["Host"],
+        started=moment(row["Started"]),
+        beat=beat,
+        lease=timedelta(seconds=float(row["Lease"])),
+        job=row["Job"],
+        slots=row["Slots"],
+        running=row["Running"],
+        done=row["Done"],
+        rss_bytes=row["RSS"],
+        desired=Desired(row.get("Desired", Desired.RUN)),
+        following=tuple(sorted(item for item, until in row.get("Following", {}).items() if moment(until) > beat)),
+        gone=bool(row["Gone"]),
+    )

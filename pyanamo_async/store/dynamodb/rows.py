@@ -1,0 +1,127 @@
+"""Items as rows of the table: their place in the queue index, and what a move of theirs changes.
+
+The only place that knows how `Queue` and `Queue_Key` come into a row. Nothing here knows a client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pyanamo_async.core.items import Item, State, Summary
+from pyanamo_async.core.queue import DELAYED, moment, queue, queue_key, shard_of, stamp
+from pyanamo_async.core.record import Row, encode
+from pyanamo_async.store.dynamodb.writes import Path, Update
+
+QUEUE_INDEX = "QueueIndex"
+PROJECTED = ("taskID", "Nested_Tasks", "Log_Length", "Attempt", "Reason")
+"""What listings, counts and claims read from the index: small, so that an index row stays within one write unit."""
+
+NO_KEY = "-"  # a key of the index cannot be empty; sorts before every time
+BY_TASK = ("TaskScript", "Log")  # maps with a member for each task of a nested item
+MOST_MEMBERS = 40  # changed one by one; with more the whole map goes, and the text of a change stays short
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An item seen in the index, and the token with which it will be claimed.
+
+    `sent` tells that it may have been claimed already, by a request whose reply was lost.
+    """
+
+    item_id: str
+    queue: str
+    queue_key: str
+    attempt: int
+    token: str
+    sent: bool = False
+
+
+def stored(item: Item, *, shards: int, tiebreak: str) -> Row:
+    """Write an item as a row, with its place in the index."""
+    return encode(item) | place(item, shards=shards, tiebreak=tiebreak)
+
+
+def place(item: Item, *, shards: int, tiebreak: str) -> Row:
+    """Tell where in the index an item belongs."""
+    return {
+        "Queue": queue(item.state, shard_of(item.item_id, shards)),
+        "Queue_Key": queue_key(item, tiebreak) or NO_KEY,
+    }
+
+
+def claiming(seen: Candidate, *, worker: str, now: datetime) -> Update:
+    """Lock exactly what was seen, as `core.transitions.claim` has it."""
+    shard = seen.queue.rpartition("#")[2]
+    return Update(
+        key=seen.item_id,
+        expected={"Queue": seen.queue, "Queue_Key": seen.queue_key, "Attempt": seen.attempt or None},
+        sets={
+            ("ItemState",): str(State.LOCKED),
+            ("Queue",): f"{State.LOCKED}#{shard}",
+            ("Queue_Key",): worker,
+            ("InstanceID",): worker,
+            ("lockID",): seen.token,
+            ("Lock_Date",): stamp(now),
+            ("Attempt",): seen.attempt + 1,
+        },
+        removes=(("Done_Date",), ("Not_Before",)),
+        returning=True,
+    )
+
+
+def fence(item: Item) -> dict[str, object]:
+    """Tell what a row must still be like for a write that follows from `item`."""
+    return {"ItemState": str(item.state), "Attempt": item.attempt or None, "lockID": item.token or None}
+
+
+def stands_as(row: Mapping[str, Any], item: Item) -> bool:
+    """Tell whether a row passes the fence of `item`."""
+    return all(row.get(name) == value for name, value in fence(item).items())
+
+
+def change(before: Item, after: Item, *, shards: int, tiebreak: str) -> Update:
+    """Write what differs between two of an item's forms, if the row still passes the fence of the first."""
+    old, new = encode(before), encode(after)
+    sets: dict[Path, object] = {}
+    removes: list[Path] = [(name,) for name in old if name not in new]
+    for name, value in new.items():
+        known = old.get(name)
+        if value == known:
+            continue
+        if before.nested and name in BY_TASK and isinstance(known, dict):
+            sets |= _members(name, known, value)
+        else:
+            sets[(name,)] = value
+    if after.state is not State.LOCKED or before.state is not State.LOCKED:
+        sets |= {(name,): value for name, value in place(after, shards=shards, tiebreak=tiebreak).items()}
+    unchanged: dict[Path, object] = {("ItemState",): str(after.state)}
+    return Update(before.item_id, fence(before), sets or unchanged, removes)
+
+
+def _members(name: str, old: Row, new: Row) -> dict[Path, object]:
+    """Write only the members of a map that changed, unless they are many or some are gone."""
+    changed: dict[Path, object] = {(name, task): value for task, value in new.items() if value != old.get(task)}
+    return changed if len(changed) <= MOST_MEMBERS and old.keys() <= new.keys() else {(name,): new}
+
+
+def summary(row: Mapping[str, Any]) -> Summary:
+    """Read one line of a listing from a row of the index."""
+    state, key = State(row["Queue"].rpartition("#")[0]), row["Queue_Key"]
+    tasks, log_length = int(row.get("Nested_Tasks", 0)), int(row.get("Log_Length", 0))
+    settled = state not in {State.TODO, State.LOCKED}
+    return Summary(
+        item_id=row["itemID"],
+        sample=row.get("taskID", ""),
+        state=state,
+        tasks=tasks or 1,
+        tasks_done=log_length if tasks else int(state is State.DONE),
+        log_length=log_length,
+        attempt=int(row.get("Attempt", 0)),
+        reason=row.get("Reason", ""),
+        worker=key if state is State.LOCKED and key != NO_KEY else "",
+        since=moment(key) if settled and key != NO_KEY else None,
+        not_before=moment(key[1:]) if state is State.TODO and key.startswith(DELAYED) else None,
+    )

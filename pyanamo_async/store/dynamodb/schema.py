@@ -1,0 +1,130 @@
+"""What a table of ours looks like, and how to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyanamo_async.errors import SchemaMismatch
+from pyanamo_async.ports import Description, Index
+from pyanamo_async.store.dynamodb.rows import PROJECTED, QUEUE_INDEX
+from pyanamo_async.store.dynamodb.writes import KEY
+
+SCHEMA_VERSION = 1
+TABLE_ROW = "#table"
+NUMBERS = frozenset(
+    {
+        "Log_Length",
+        "Nested_Tasks",
+        "Attempt",
+        "Attempts",
+        "Failures",
+        "Crashes",
+        "Interruptions",
+        "Wall_Time_Kills",
+        "Priority",
+        "MaxFailures",
+        "Timeout",
+    }
+)
+
+
+def creation(table: str, further: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """Write the request that creates a table; `further` indexes in DynamoDB's own words."""
+    ours = {
+        "IndexName": QUEUE_INDEX,
+        "KeySchema": _key("Queue", "Queue_Key"),
+        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(PROJECTED)},
+    }
+    indexes = [ours, *(dict(index) for index in further)]
+    keys = {KEY} | {key["AttributeName"] for index in indexes for key in index.get("KeySchema", ())}
+    return {
+        "TableName": table,
+        "KeySchema": _key(KEY),
+        "AttributeDefinitions": [
+            {"AttributeName": name, "AttributeType": "N" if name in NUMBERS else "S"} for name in sorted(keys)
+        ],
+        "GlobalSecondaryIndexes": indexes,
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+
+
+def table_row(shards: int) -> dict[str, object]:
+    """Write the row that pins what must never change."""
+    return {KEY: TABLE_ROW, "Shards": shards, "Schema_Version": SCHEMA_VERSION}
+
+
+def shards_of(row: Mapping[str, Any] | None, table: str) -> int:
+    """Read the number of shards from the table row.
+
+    Raises:
+        SchemaMismatch: there is no such row, or another version's.
+    """
+    if row is None:
+        raise SchemaMismatch(f"table '{table}' is not one of ours: it has no row '{TABLE_ROW}'", hint=_ANOTHER)
+    version = row.get("Schema_Version")
+    if version != SCHEMA_VERSION:
+        hint = "use the version of pyanamo that made it, or another table"
+        raise SchemaMismatch(f"table '{table}' has schema version {version}, ours is {SCHEMA_VERSION}", hint=hint)
+    return int(row["Shards"])
+
+
+def check(described: Mapping[str, Any]) -> None:
+    """Find out whether a table has our key and our index.
+
+    Raises:
+        SchemaMismatch: it has not.
+    """
+    table = described["TableName"]
+    if _names(described) != (KEY,):
+        raise SchemaMismatch(f"table '{table}' has the key {', '.join(_names(described))}, not {KEY}", hint=_ANOTHER)
+    for index in described.get("GlobalSecondaryIndexes", ()):
+        if index["IndexName"] == QUEUE_INDEX:
+            projection = index["Projection"]
+            lacking = set(PROJECTED) - set(projection.get("NonKeyAttributes", ()))
+            if _names(index) == ("Queue", "Queue_Key") and (projection["ProjectionType"] == "ALL" or not lacking):
+                return
+    raise SchemaMismatch(f"table '{table}' has no index {QUEUE_INDEX} like ours", hint=_ANOTHER)
+
+
+def is_active(described: Mapping[str, Any]) -> bool:
+    """Tell whether a table and all its indexes are usable."""
+    indexes = described.get("GlobalSecondaryIndexes", ())
+    return described["TableStatus"] == "ACTIVE" and all(index["IndexStatus"] == "ACTIVE" for index in indexes)
+
+
+def description(described: Mapping[str, Any], shards: int) -> Description:
+    """Tell what a table looks like in our words."""
+    billing = described.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
+    return Description(
+        table=described["TableName"],
+        keys=_names(described),
+        indexes=tuple(
+            Index(index["IndexName"], _names(index), _projection(index["Projection"]))
+            for index in sorted(described.get("GlobalSecondaryIndexes", ()), key=lambda index: str(index["IndexName"]))
+        ),
+        shards=shards,
+        schema_version=SCHEMA_VERSION,
+        billing="on demand" if billing == "PAY_PER_REQUEST" else "provisioned",
+        status=described["TableStatus"],
+        size_bytes=described.get("TableSizeBytes"),
+        created=described.get("CreationDateTime"),
+    )
+
+
+_ANOTHER = "use another table name; `pyanamo table create` makes one"
+
+
+def _key(*names: str) -> list[dict[str, str]]:
+    kinds = ("HASH", "RANGE")
+    return [{"AttributeName": name, "KeyType": kind} for name, kind in zip(names, kinds, strict=False)]
+
+
+def _names(keyed: Mapping[str, Any]) -> tuple[str, ...]:
+    ordered = sorted(keyed["KeySchema"], key=lambda key: str(key["KeyType"]))  # HASH before RANGE
+    return tuple(key["AttributeName"] for key in ordered)
+
+
+def _projection(projection: Mapping[str, Any]) -> str:
+    names = ", ".join(projection.get("NonKeyAttributes", ()))
+    return names or str(projection["ProjectionType"])

@@ -1,0 +1,149 @@
+"""The table on DynamoDB: a `Store` made of the parts beside it.
+
+Laws: nothing is believed of a table before its row `#table` was read, once. A save is fenced by the row's own state,
+attempt and token, and writes what changed. Claims and saves that are ready together travel together.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from pyanamo_async.core.items import Counts, Item, State, Summary
+from pyanamo_async.core.record import decode
+from pyanamo_async.core.workers import Desired, Orders, Worker
+from pyanamo_async.errors import Fenced, ItemMissing
+from pyanamo_async.ports import AddResult, Description, Store
+from pyanamo_async.store.dynamodb import fleet, lifecycle, reading, schema
+from pyanamo_async.store.dynamodb.adding import Adding
+from pyanamo_async.store.dynamodb.claiming import Claims
+from pyanamo_async.store.dynamodb.rows import change, fence, stands_as
+from pyanamo_async.store.dynamodb.table import Reply, Table
+from pyanamo_async.store.dynamodb.writes import KEY, Delete, Write
+
+if TYPE_CHECKING:
+    from types_aiobotocore_dynamodb.client import DynamoDBClient
+
+
+class DynamoStore(Store):
+    """A table by name. `urgent` is the client for beats and saves; commands that do neither may leave it out."""
+
+    def __init__(
+        self,
+        table: str,
+        client: DynamoDBClient,
+        urgent: DynamoDBClient | None = None,
+        *,
+        dice: random.Random | None = None,
+    ) -> None:
+        self._dice = dice or random.Random()  # noqa: S311 - scatters claims; no secret
+        self._table = Table(table, client, urgent or client, dice=self._dice)
+        self._opened: Claims | None = None
+
+    async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
+        return await lifecycle.create(self._table, shards, indexes)
+
+    async def describe(self) -> Description:
+        return await lifecycle.describe(self._table, await self._shards())
+
+    async def drop(self) -> None:
+        await self._shards()
+        self._opened = None
+        await lifecycle.drop(self._table)
+
+    async def close(self) -> None:
+        await self._table.close()
+
+    async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
+        claims = await self._claims()
+        try:
+            return await Adding(self._table, claims.shards, dice=self._dice).add(items, replace=replace)
+        finally:
+            for item in items:
+                claims.changed(item)
+
+    async def existing(self, item_ids: Sequence[str]) -> set[str]:
+        await self._shards()
+        return {str(row[KEY]) for row in await self._table.get_many(item_ids, only=KEY)}
+
+    async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
+        return await (await self._claims()).claim(worker, limit=limit, now=now, state=state)
+
+    async def next_due(self, *, state: State = State.TODO) -> datetime | None:
+        return await (await self._claims()).next_due(state)
+
+    async def save(self, before: Item, after: Item) -> None:
+        claims = await self._claims()
+        write = change(before, after, shards=claims.shards, tiebreak=self._tiebreak())
+        reply = await self._write(write, claims, before, after)
+        if not reply.met:
+            row = reply.row or await self._table.get(before.item_id, urgent=True)
+            if row is None or not stands_as(row, after):
+                raise Fenced(f"item '{before.item_id}' is no longer as it was seen")
+
+    async def remove(self, before: Item) -> None:
+        reply = await self._write(Delete(before.item_id, fence(before)), await self._claims(), before)
+        if not reply.met:
+            row = reply.row or await self._table.get(before.item_id, urgent=True)
+            if row is not None or not reply.again:
+                raise Fenced(f"item '{before.item_id}' is no longer as it was seen")
+
+    async def read(self, item_id: str) -> Item:
+        await self._shards()
+        row = await self._table.get(item_id)
+        if row is None or "ItemState" not in row:
+            raise ItemMissing(f"there is no item '{item_id}' in {self._table.what}", hint="`pyanamo list` shows them")
+        return decode(row)
+
+    async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
+        shards = await self._shards()
+        async for line in reading.summaries(self._table, shards, state=state, sample=sample):
+            yield line
+
+    async def counts(self) -> Counts:
+        return await reading.count(self._table, await self._shards())
+
+    async def beat(self, worker: Worker) -> Orders:
+        await self._shards()
+        return await fleet.beat(self._table, worker)
+
+    async def order(self, worker_id: str, desired: Desired) -> None:
+        await self._shards()
+        await fleet.order(self._table, worker_id, desired)
+
+    async def follow(self, worker_id: str, item_id: str, *, until: datetime | None) -> None:
+        await self._shards()
+        await fleet.follow(self._table, worker_id, item_id, until)
+
+    async def workers(self, *, beat_before: datetime | None = None) -> list[Worker]:
+        await self._shards()
+        return await fleet.workers(self._table, beat_before)
+
+    async def forget(self, worker_id: str) -> None:
+        await self._shards()
+        await fleet.forget(self._table, worker_id)
+
+    async def held(self, worker_id: str) -> list[Item]:
+        return await reading.held(self._table, await self._shards(), worker_id)
+
+    async def _write(self, write: Write, claims: Claims, *forms: Item) -> Reply:
+        try:
+            return await self._table.saves.submit(write)
+        finally:
+            claims.changed(*forms)
+
+    async def _claims(self) -> Claims:
+        """Find out, the first time, whether the table is one of ours, and how many shards it has."""
+        if self._opened is None or self._table.gone:
+            shards = schema.shards_of(await self._table.get(schema.TABLE_ROW), self._table.name)
+            self._opened = Claims(self._table, shards, dice=self._dice)
+            self._table.gone = False
+        return self._opened
+
+    async def _shards(self) -> int:
+        return (await self._claims()).shards
+
+    def _tiebreak(self) -> str:
+        return f"{self._dice.getrandbits(32):08x}"

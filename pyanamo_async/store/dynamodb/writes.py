@@ -1,0 +1,183 @@
+"""Conditional writes of one row, as values, in both of DynamoDB's languages.
+
+A write that travels alone is a plain request; several travel as PartiQL statements of one batch, where each fails
+alone. The text of a statement depends only on the names in it, and is made once for each set of names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from pyanamo_async.store.dynamodb.codec import marshal, marshal_row
+
+KEY = "itemID"
+STATEMENT_LIMIT = 8192  # characters of a PartiQL statement
+
+Path = tuple[str, ...]
+"""An attribute, or a member of a map: `("Log", "Task_3")`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Put a row where there is none."""
+
+    row: Mapping[str, object]
+
+    @property
+    def key(self) -> str:
+        """Name the row."""
+        return str(self.row[KEY])
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Change a row that is as `expected` (None: the attribute is missing); `returning` asks for the row afterwards."""
+
+    key: str
+    expected: Mapping[str, object]
+    sets: Mapping[Path, object]
+    removes: Sequence[Path] = ()
+    returning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete a row that is as `expected`."""
+
+    key: str
+    expected: Mapping[str, object]
+
+
+Write = Insert | Update | Delete
+
+
+def statement(write: Write, table: str) -> dict[str, Any] | None:
+    """Write it as one statement of a batch; None when it would be too long for that."""
+    match write:
+        case Insert(row):
+            text = _insert_text(table, tuple(row))
+            values: Iterable[object] = row.values()
+        case Update(key, expected, sets, removes, returning):
+            text = _update_text(table, _shape(expected), tuple(sets), tuple(removes), returning)
+            values = (*sets.values(), key, *_told(expected).values())
+        case Delete(key, expected):
+            text = _delete_text(table, _shape(expected))
+            values = (key, *_told(expected).values())
+    if len(text) > STATEMENT_LIMIT:
+        return None
+    return {
+        "Statement": text,
+        "Parameters": [marshal(value) for value in values],
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+def request(write: Write, table: str) -> tuple[str, dict[str, Any]]:
+    """Write it as a request of its own: the operation and its arguments."""
+    match write:
+        case Insert(row):
+            item = marshal_row(row)
+            return "put_item", {"TableName": table, "Item": item, "ConditionExpression": f"attribute_not_exists({KEY})"}
+        case Update(key, expected, sets, removes, returning):
+            words = _Words()
+            changes = [f"SET {', '.join(f'{words.path(path)} = {words.value(new)}' for path, new in sets.items())}"]
+            if removes:
+                changes.append(f"REMOVE {', '.join(words.path(path) for path in removes)}")
+            fields = {"UpdateExpression": " ".join(changes), "ReturnValues": "ALL_NEW" if returning else "NONE"}
+            return "update_item", _keyed(table, key, words.condition(expected), words) | fields
+        case Delete(key, expected):
+            words = _Words()
+            return "delete_item", _keyed(table, key, words.condition(expected), words)
+
+
+def overwrite(row: Mapping[str, object], table: str, *, unless_state: str) -> dict[str, Any]:
+    """Write a `put_item` over whatever is there, unless it stands in a state."""
+    return {
+        "TableName": table,
+        "Item": marshal_row(row),
+        "ConditionExpression": "attribute_not_exists(ItemState) OR ItemState <> :state",
+        "ExpressionAttributeValues": {":state": marshal(unless_state)},
+        "ReturnValues": "ALL_OLD",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Placeholders of an expression: names and values that might be words of the language, or anything."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def path(self, path: Path) -> str:
+        return ".".join(self.names.setdefault(name, f"#{len(self.names)}") for name in path)
+
+    def value(self, value: object) -> str:
+        word = f":{len(self.values)}"
+        self.values[word] = marshal(value)
+        return word
+
+    def condition(self, expected: Mapping[str, object]) -> str:
+        return " AND ".join(
+            f"attribute_not_exists({self.path((name,))})"
+            if value is None
+            else f"{self.path((name,))} = {self.value(value)}"
+            for name, value in expected.items()
+        )
+
+
+def _keyed(table: str, key: str, condition: str, words: _Words) -> dict[str, Any]:
+    return {
+        "TableName": table,
+        "Key": {KEY: marshal(key)},
+        "ConditionExpression": condition,
+        "ExpressionAttributeNames": {word: name for name, word in words.names.items()},
+        "ExpressionAttributeValues": words.values,
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+def _told(expected: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in expected.items() if value is not None}
+
+
+def _shape(expected: Mapping[str, object]) -> tuple[tuple[str, bool], ...]:
+    """Keep the order in which `_told` gives the values: what must be missing comes last."""
+    missing = tuple((name, False) for name, value in expected.items() if value is None)
+    return (*((name, True) for name in _told(expected)), *missing)
+
+
+@lru_cache(maxsize=1024)
+def _insert_text(table: str, names: tuple[str, ...]) -> str:
+    members = ", ".join(f"'{name}': ?" for name in names)
+    return f"INSERT INTO {_quoted(table)} VALUE {{{members}}}"
+
+
+@lru_cache(maxsize=1024)
+def _update_text(
+    table: str, shape: tuple[tuple[str, bool], ...], sets: tuple[Path, ...], removes: tuple[Path, ...], returning: bool
+) -> str:
+    changes = [*(f"SET {_dotted(path)}=?" for path in sets), *(f"REMOVE {_dotted(path)}" for path in removes)]
+    text = f"UPDATE {_quoted(table)} {' '.join(changes)} WHERE {_where(shape)}"
+    return f"{text} RETURNING ALL NEW *" if returning else text
+
+
+@lru_cache(maxsize=1024)
+def _delete_text(table: str, shape: tuple[tuple[str, bool], ...]) -> str:
+    return f"DELETE FROM {_quoted(table)} WHERE {_where(shape)}"  # noqa: S608 - names are quoted, values are parameters
+
+
+def _where(shape: tuple[tuple[str, bool], ...]) -> str:
+    conditions = (f"{_quoted(name)}=?" if present else f"{_quoted(name)} IS MISSING" for name, present in shape)
+    return " AND ".join((f"{_quoted(KEY)}=?", *conditions))
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(_quoted(name) for name in path)
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'

@@ -17,7 +17,6 @@ from pyanamo_async.core.record import encode, encode_record
 from pyanamo_async.core.transitions import HISTORY_LENGTH, REASON_LENGTH
 
 MAX_ROW_BYTES = 400 * 1024
-MAX_NUMBER_BYTES = 21
 COLLECTION_BYTES = 3  # of a map or list, and one more for each member
 
 LOCATION_BYTES = 160  # bucket, prefix, table, task and attempt
@@ -25,7 +24,7 @@ NAME_BYTES = 200  # of an id in a location, at most
 
 
 def stored_bytes(value: object) -> int:
-    """Count the bytes of a value as DynamoDB stores it; numbers at their largest."""
+    """Count the bytes of a value as DynamoDB stores it: text as UTF-8, numbers by two digits a byte."""
     match value:
         case str():
             return len(value.encode())
@@ -34,7 +33,7 @@ def stored_bytes(value: object) -> int:
         case list():
             return COLLECTION_BYTES + sum(1 + stored_bytes(each) for each in value)
         case _:
-            return MAX_NUMBER_BYTES
+            return len(str(value)) // 2 + 2
 
 
 def row_ceiling(item: Item) -> int:
@@ -46,23 +45,25 @@ def row_ceiling(item: Item) -> int:
     return _ROW_BYTES + id_bytes + len(item.sample.encode()) + scripts + per_task * len(item.tasks)
 
 
-_NAME = "x" * 128  # longer than any worker's id, token or task's name
+_LARGE = 10**15  # a petabyte
+_SECONDS = 123456789.123456
+_NAME = "x" * 128  # longer than any worker's id or token
 _THEN = datetime(2000, 1, 1, tzinfo=UTC)
 _SENTENCE = "\N{EURO SIGN}" * REASON_LENGTH  # three bytes a character
-_OUTPUT = Output(size_bytes=1, lines=1, status="x" * 64)
+_OUTPUT = Output(size_bytes=_LARGE, lines=_LARGE)
 _RECORD = TaskRecord(
-    outcome=Failed(exit_code=1, signal=1, detail="x" * 64),
+    outcome=Failed(signal=9, detail="x" * 64),
     started=_THEN,
     finished=_THEN,
-    seconds=1,
-    attempt=1,
-    worker="x" * 96,
-    max_rss_bytes=1,
-    cpu_seconds=1,
+    seconds=_SECONDS,
+    attempt=1000,
+    worker="x" * 64,
+    max_rss_bytes=_LARGE,
+    cpu_seconds=_SECONDS,
     stdout=_OUTPUT,
     stderr=_OUTPUT,
 )
-_TASK = Task(name="Task_000", script="", state=TaskState.FAILED, attempts=1, failures=1)
+_TASK = Task(name="Task_000", script="", state=TaskState.FAILED, attempts=1000, failures=1000)
 _ITEM = Item(
     item_id="",
     sample="",

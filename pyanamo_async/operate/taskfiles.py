@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +18,7 @@ from pyanamo_async.core.taskfile import MAX_LINE_BYTES
 from pyanamo_async.errors import UsageError
 
 STDIN = "-"
+COPIED_AT_ONCE = 1 << 20
 _MAGIC = {
     b"\x1f\x8b": "gzip: unpack it, as in `zcat FILE | pyanamo import -`",
     b"PK\x03\x04": "a zip archive or a spreadsheet: save it as text",
@@ -49,17 +50,22 @@ def open_task_file(name: str) -> Iterator[TaskFile]:
     Raises:
         UsageError: it cannot be read, or is not text.
     """
-    try:
-        with sys.stdin.buffer if name == STDIN else Path(name).open("rb") as file, tempfile.TemporaryFile() as spool:
+    with ExitStack() as opened:
+        try:
+            file = sys.stdin.buffer if name == STDIN else opened.enter_context(Path(name).open("rb"))
             if not file.seekable():
-                shutil.copyfileobj(file, spool, 1 << 20)
-            readable = file if file.seekable() else spool
-            _refuse_binary(name, readable)
-            yield TaskFile("standard input" if name == STDIN else name, readable)
-    except FileNotFoundError:
-        raise UsageError(f"there is no file {name}", hint="check the path; '-' reads standard input") from None
-    except OSError as error:
-        raise UsageError(f"cannot read {name}: {error.strerror}", hint="check the path and its permissions") from error
+                spool = opened.enter_context(tempfile.TemporaryFile())
+                shutil.copyfileobj(file, spool, COPIED_AT_ONCE)
+                file = spool
+            shown = "standard input" if name == STDIN else name
+            _refuse_binary(shown, file)
+        except FileNotFoundError:
+            raise UsageError(f"there is no file {name}", hint="check the path; - reads standard input") from None
+        except OSError as error:
+            raise UsageError(
+                f"cannot read {name}: {error.strerror}", hint="check the path and who may read it"
+            ) from error
+        yield TaskFile(shown, file)
 
 
 def _refuse_binary(name: str, file: BinaryIO) -> None:

@@ -41,8 +41,7 @@ def queue_key(item: Item, tiebreak: str) -> str:
 
 def stamp(moment: datetime) -> str:
     """Write a moment as ISO 8601 in UTC, to the millisecond, in a fixed width."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return f"{moment.astimezone(UTC).isoformat('T', 'milliseconds').removesuffix('+00:00')}Z"
 
 
 def moment(text: str) -> datetime:

@@ -1,48 +1,82 @@
 """WIRES: the only place that knows which adapter is real.
 
-Adapters are imported where they are chosen: whoever works on a SQLite file never pays for AWS.
+Adapters are imported where they are chosen: whoever works on a SQLite file never pays for AWS. What is opened together
+shares one AWS session, and is closed in reverse.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
-from pyanamo_async.addresses import Folder, SqliteTable
+from pyanamo_async.addresses import FOLDER, S3, Bucket, DynamoTable, Folder, OutputAddress, SqliteTable, read_output
 from pyanamo_async.ports import Journal, OutputStore, Store
 from pyanamo_async.settings import Settings
 
-
-@asynccontextmanager
-async def open_store(settings: Settings) -> AsyncIterator[Store]:
-    """Open the table; nothing is read or created before a method is called."""
-    match settings.table:
-        case SqliteTable(path=path):
-            from pyanamo_async.store.sqlite import SqliteStore
-
-            store = SqliteStore(path)
-            try:
-                yield store
-            finally:
-                await store.close()
+if TYPE_CHECKING:
+    from pyanamo_async.aws.session import Aws
 
 
-@asynccontextmanager
-async def open_outputs(settings: Settings) -> AsyncIterator[OutputStore]:
-    """Open where output goes.
+class Opened:
+    """What a command works with, opened as it asks for it, closed when it is left."""
 
-    Raises:
-        UsageError: nobody said where that is.
-    """
-    match settings.need_output():
-        case Folder(path=path, key=key):
-            from pyanamo_async.outputs.files import FileOutputs
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = AsyncExitStack()
+        self._session: Aws | None = None
 
-            outputs = FileOutputs(path, key)
-            try:
-                yield outputs
-            finally:
-                await outputs.close()
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def store(self, *, urgent: bool = False) -> Store:
+        """Open the table; `urgent` gives beats and settles connections of their own. Creates nothing."""
+        store: Store
+        match self._settings.table:
+            case SqliteTable(path=path):
+                from pyanamo_async.store.sqlite import SqliteStore
+
+                store = SqliteStore(path)
+            case DynamoTable(name=name):
+                from pyanamo_async.store.dynamodb import DynamoStore
+
+                aws = await self._aws()
+                store = DynamoStore(name, await aws.dynamodb(), await aws.urgent() if urgent else None)
+        self._stack.push_async_callback(store.close)
+        return store
+
+    async def outputs(self, location: str = "") -> OutputStore:
+        """Open where new output goes, or what a location of older output is in, wherever that is.
+
+        Raises:
+            UsageError: nobody said where new output goes.
+        """
+        address = _address_of(location) if location else self._settings.need_output()
+        outputs: OutputStore
+        match address:
+            case Folder(path=path, key=key):
+                from pyanamo_async.outputs.files import FileOutputs
+
+                outputs = FileOutputs(path, key)
+            case Bucket(name=name, prefix=prefix):
+                from pyanamo_async.outputs.s3 import S3Outputs
+
+                outputs = S3Outputs(await (await self._aws()).s3(), name, prefix)
+        self._stack.push_async_callback(outputs.close)
+        return outputs
+
+    async def _aws(self) -> Aws:
+        if self._session is None:
+            from pyanamo_async.aws.session import Aws
+
+            session = Aws(region=self._settings.region, concurrency=self._settings.running.items)
+            self._session = await self._stack.enter_async_context(session)
+        return self._session
 
 
 def run_worker(settings: Settings, journal: Journal) -> int:
@@ -51,7 +85,14 @@ def run_worker(settings: Settings, journal: Journal) -> int:
     from pyanamo_async.station import work
 
     async def main() -> int:
-        async with open_store(settings) as store, open_outputs(settings) as outputs:
-            return await work(settings, store=store, outputs=outputs, journal=journal)
+        async with Opened(settings) as opened:
+            store = await opened.store(urgent=True)
+            return await work(settings, store=store, outputs=await opened.outputs(), journal=journal)
 
     return run(main(), loop=settings.running.loop)
+
+
+def _address_of(location: str) -> OutputAddress:
+    """Find the folder or bucket in a location like `file:/logs/a.gz` or `s3://bucket/key`."""
+    container = location.removeprefix(S3).partition("/")[0] if location.startswith(S3) else FOLDER + "/"
+    return read_output(container, key="")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from pyanamo_async import app
+from pyanamo_async.app import Opened
 from pyanamo_async.ports import Store
 from pyanamo_async.settings import Settings
 
@@ -14,7 +14,7 @@ def with_store(given: Settings, work: Callable[[Store], Awaitable[None]]) -> Non
     import asyncio
 
     async def main() -> None:
-        async with app.open_store(given) as store:
-            await work(store)
+        async with Opened(given) as opened:
+            await work(await opened.store())
 
     asyncio.run(main())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from pyanamo_async import app
+from pyanamo_async.app import Opened
 from pyanamo_async.cli import pictures
 from pyanamo_async.cli.drive import with_store
 from pyanamo_async.cli.item_view import show_item
@@ -16,8 +15,8 @@ from pyanamo_async.cli.options import JsonOption, addressed
 from pyanamo_async.cli.screen import flush, note, say_json, say_json_list, say_table, write
 from pyanamo_async.core.items import State
 from pyanamo_async.core.record import encode, encode_summary
-from pyanamo_async.operate.watching import look, output_of, read_output
-from pyanamo_async.ports import OutputStore, Store
+from pyanamo_async.operate.watching import look, output_of
+from pyanamo_async.ports import Store
 from pyanamo_async.settings import Settings
 
 ItemArgument = Annotated[str, typer.Argument(metavar="ITEM", help="An itemID.")]
@@ -92,14 +91,13 @@ def logs(
 
     async def work(store: Store) -> None:
         output = output_of(await store.read(item), task, stderr=stderr)
-        async with AsyncExitStack() as opened:
-
-            async def open_outputs() -> OutputStore:
-                return await opened.enter_async_context(app.open_outputs(given))
-
-            async for chunk in read_output(output, open_outputs):
-                write(chunk)
-                flush()
+        if output.at:
+            async with Opened(given) as opened:
+                async for chunk in (await opened.outputs(output.at)).read(output.at):
+                    write(chunk)
+                    flush()
+        else:
+            write(output.text.encode())
         if output.status:
             note(f"pyanamo: this is not all of it: {output.status}")
 

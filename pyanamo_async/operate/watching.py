@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pyanamo_async.core.items import Counts, Item, Output, Task
 from pyanamo_async.core.progress import items_per_second, time_left
 from pyanamo_async.errors import OutputMissing, UsageError
-from pyanamo_async.ports import OutputStore, Store
-
-OpenOutputs = Callable[[], Awaitable[OutputStore]]
+from pyanamo_async.ports import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +44,6 @@ def output_of(item: Item, task: str | None, *, stderr: bool) -> Output:
             f"{where} has no output: no attempt has ended", hint=f"it is {item.state}; see `pyanamo show`"
         )
     return chosen.record.stderr if stderr else chosen.record.stdout
-
-
-async def read_output(output: Output, open_outputs: OpenOutputs) -> AsyncIterator[bytes]:
-    """Stream the whole of an output, from the record or from where it stands."""
-    if not output.at:
-        yield output.text.encode()
-        return
-    outputs = await open_outputs()
-    async for chunk in outputs.read(output.at):
-        yield chunk
 
 
 def _task(item: Item, name: str | None) -> Task:

@@ -1,0 +1,150 @@
+"""The laws of stored rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
+from pyanamo_async.core.outcomes import Failed, Interrupted, Succeeded, TimedOut, Why
+from pyanamo_async.core.record import decode, encode
+from tests.fakes import an_item
+
+TEXT = st.text(max_size=20)
+WORDS = st.text(min_size=1, max_size=20)
+COUNT = st.integers(0, 2**53)
+SECONDS = st.floats(0, 1e9)
+TIMES = st.integers(0, 4_102_444_800_000).map(lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms))
+LIMITS = st.integers(0, 10**9).map(lambda ms: timedelta(milliseconds=ms))
+
+OUTCOMES = st.one_of(
+    st.just(Succeeded()),
+    st.builds(Failed, exit_code=st.none() | st.integers(0, 255), signal=st.none() | st.integers(1, 64), detail=TEXT),
+    st.builds(TimedOut, LIMITS),
+    st.builds(Interrupted, st.sampled_from(Why)),
+)
+OUTPUTS = st.builds(Output, text=TEXT, at=TEXT, size_bytes=COUNT, lines=COUNT, status=TEXT)
+RECORDS = st.builds(
+    TaskRecord,
+    outcome=OUTCOMES,
+    started=TIMES,
+    finished=TIMES,
+    seconds=SECONDS,
+    attempt=COUNT,
+    worker=TEXT,
+    max_rss_bytes=st.none() | COUNT,
+    cpu_seconds=st.none() | SECONDS,
+    stdout=OUTPUTS,
+    stderr=OUTPUTS,
+)
+TASKS = st.builds(
+    Task,
+    name=st.just("Task_0"),
+    script=WORDS,
+    state=st.sampled_from(TaskState),
+    attempts=COUNT,
+    failures=COUNT,
+    record=st.none() | RECORDS,
+)
+PATIENTLY = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+STANDS_AS = {State.DONE: TaskState.DONE, State.FAILED: TaskState.FAILED}
+
+
+@st.composite
+def items(draw: st.DrawFn) -> Item:
+    """Any item: a single one whose task stands as it does, or a nested one of one to thirteen tasks."""
+    nested = draw(st.booleans())
+    state = draw(st.sampled_from(State))
+    drawn = draw(st.lists(TASKS, min_size=1, max_size=13 if nested else 1))
+    tasks = tuple(replace(task, name=f"Task_{number}") for number, task in enumerate(drawn))
+    if not nested:
+        tasks = (replace(tasks[0], state=STANDS_AS.get(state, TaskState.TODO)),)
+    return Item(
+        item_id=draw(WORDS),
+        sample=draw(TEXT),
+        tasks=tasks,
+        nested=nested,
+        state=state,
+        priority=draw(st.integers(0, 9)),
+        max_failures=draw(st.none() | COUNT),
+        timeout=draw(st.none() | LIMITS),
+        attempt=draw(COUNT),
+        token=draw(TEXT),
+        worker=draw(TEXT),
+        locked_at=draw(st.none() | TIMES),
+        done_at=draw(st.none() | TIMES),
+        not_before=draw(st.none() | TIMES),
+        crashes=draw(COUNT),
+        interruptions=draw(COUNT),
+        wall_time_kills=draw(COUNT),
+        reason=draw(TEXT),
+        history=tuple(draw(st.lists(TEXT, max_size=5))),
+    )
+
+
+@PATIENTLY
+@given(items())
+def test_an_item_reads_back_as_written(item: Item) -> None:
+    """Nothing is lost or changed in a row, whatever the item."""
+    assert item == decode(encode(item))
+
+
+@PATIENTLY
+@given(items())
+def test_a_row_is_plain(item: Item) -> None:
+    """A row survives JSON, so every store and every `--json` can carry it."""
+    assert item == decode(orjson.loads(orjson.dumps(encode(item))))
+
+
+@PATIENTLY
+@given(items())
+def test_a_row_holds_nothing_that_says_nothing(item: Item) -> None:
+    """A write is charged by the size of the row: no empty text, no empty collection, nothing absent."""
+    row = encode(item)
+
+    assert [key for key, value in _members(row) if value in ("", [], {}, None)] == []
+
+
+def test_a_fresh_item_is_a_small_row() -> None:
+    """What is at its default is left out."""
+    assert encode(an_item("a", script="true", sample="s")) == {
+        "itemID": "a",
+        "taskID": "s",
+        "TaskScript": "true",
+        "ItemState": "todo",
+    }
+
+
+@pytest.mark.parametrize("item", [an_item("a", priority=0), an_item("a", max_failures=0)], ids=["priority", "limit"])
+def test_a_zero_that_says_something_is_kept(item: Item) -> None:
+    """Priority 0 is the best, and no failures is a limit; neither is the default."""
+    assert 0 in encode(item).values()
+    assert item == decode(encode(item))
+
+
+def test_tasks_keep_their_order() -> None:
+    """`Task_10` comes behind `Task_9`, in whatever order a service returns the map."""
+    item = an_item("a", nested=[str(number) for number in range(120)])
+    row = encode(item)
+    row["TaskScript"] = dict(sorted(row["TaskScript"].items()))
+
+    assert item == decode(row)
+
+
+def test_unknown_attributes_are_passed_over() -> None:
+    """A row that another tool has added to is still read."""
+    item = an_item("a")
+
+    assert item == decode({**encode(item), "Note": "by hand"})
+
+
+def _members(value: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 # whatever stands in a row
+    if not isinstance(value, dict):
+        return []
+    return [*value.items(), *(member for each in value.values() for member in _members(each))]

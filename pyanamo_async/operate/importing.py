@@ -6,9 +6,10 @@ Memory holds the ids and a few batches, whatever the size of the file. Importing
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from itertools import islice
 
 from pyanamo_async.core.items import Item
@@ -69,28 +70,42 @@ async def import_items(
     """Add the items of a checked file and count what became of them; `progress` is told of each batch's size.
 
     Raises:
-        UsageError: `on_exists` is `fail` and items exist; nothing was written, unless others added them meanwhile.
+        UsageError: `on_exists` is `fail` and items exist, or the file changed since it was checked.
+        PyanamoError: the table could not take it; what was written stays, and is skipped the next time.
     """
+    if on_exists is OnExists.FAIL:
+        _refuse(await _existing(store, file, form), "nothing was imported")
+    add = partial(store.add, replace=on_exists is OnExists.REPLACE)
+    counts = await _add_all(add, _batches(_items(file, form)), progress)
+    if on_exists is OnExists.FAIL:
+        _refuse([""] * counts[AddResult.SKIPPED], "somebody else imported them meanwhile")
+    return counts
+
+
+async def _add_all(
+    add: Callable[[list[Item]], Awaitable[list[AddResult]]],
+    batches: Iterator[list[Item]],
+    progress: Callable[[int], None],
+) -> Counter[AddResult]:
     import asyncio
 
     counts: Counter[AddResult] = Counter()
     room = asyncio.Semaphore(BATCHES_AT_ONCE)
 
-    async def add(batch: list[Item]) -> None:
+    async def add_one(batch: list[Item]) -> None:
         try:
-            counts.update(await store.add(batch, replace=on_exists is OnExists.REPLACE))
+            counts.update(await add(batch))
             progress(len(batch))
         finally:
             room.release()
 
-    if on_exists is OnExists.FAIL:
-        _refuse(await _existing(store, file, form), "nothing was imported")
-    async with asyncio.TaskGroup() as adding:
-        for batch in _batches(_items(file, form)):
-            await room.acquire()
-            adding.create_task(add(batch), name="import")
-    if on_exists is OnExists.FAIL:
-        _refuse([""] * counts[AddResult.SKIPPED], "somebody else imported them meanwhile")
+    try:
+        async with asyncio.TaskGroup() as adding:
+            for batch in batches:
+                await room.acquire()
+                adding.create_task(add_one(batch), name="import")
+    except ExceptionGroup as troubles:
+        raise troubles.exceptions[0] from troubles  # one is enough to say: the others are of the same table
     return counts
 
 

@@ -1,0 +1,261 @@
+"""Importing: checked whole, written in batches, repeated without harm."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from pyanamo_async.core import transitions
+from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.taskfile import MAX_LINE_BYTES, Format
+from pyanamo_async.errors import TaskFileInvalid, Unavailable, UsageError
+from pyanamo_async.operate.importing import BATCH, SHOWN_PROBLEMS, Contents, OnExists, check, import_items, rehearse
+from pyanamo_async.operate.taskfiles import TaskFile, open_task_file
+from pyanamo_async.ports import AddResult
+from pyanamo_async.store.memory import MemoryStore
+from tests.fakes import NOON, an_item
+
+HEADER = "itemID|TaskID|TaskScript\n"
+FORM = Format()
+ADDED, SKIPPED, REPLACED, LOCKED = AddResult
+
+
+@pytest.fixture
+async def store() -> MemoryStore:
+    made = MemoryStore()
+    await made.create(shards=4)
+    return made
+
+
+def task_file(tmp_path: Path, text: str | bytes) -> Path:
+    path = tmp_path / "items.txt"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Iterator[TaskFile]:
+    with open_task_file(str(task_file(tmp_path, f"{HEADER}a|s|true\n\nb|s|false\n"))) as file:
+        yield file
+
+
+async def imported(store: MemoryStore, file: TaskFile, on_exists: OnExists = OnExists.SKIP) -> Counter[AddResult]:
+    return await import_items(store, file, FORM, on_exists=on_exists, progress=lambda _: None)
+
+
+async def ids(store: MemoryStore) -> list[str]:
+    return sorted([each.item_id async for each in store.summaries()])
+
+
+async def test_importing_again_changes_nothing(store: MemoryStore, two: TaskFile) -> None:
+    """What is there is skipped, whatever became of it meanwhile."""
+    assert await imported(store, two) == {ADDED: 2}
+    [item] = await store.claim("w", limit=1, now=NOON)
+
+    assert await imported(store, two) == {SKIPPED: 2}
+    assert (await store.read(item.item_id)).state is State.LOCKED
+
+
+async def test_replace_never_replaces_what_a_worker_holds(store: MemoryStore, two: TaskFile) -> None:
+    """It says how many those were."""
+    await store.add([an_item("a", script="old")])
+    [held] = await store.claim("w", limit=1, now=NOON)
+    await store.add([an_item("b", script="old")])
+
+    assert await imported(store, two, OnExists.REPLACE) == {LOCKED: 1, REPLACED: 1}
+    assert await store.read("a") == held
+    assert (await store.read("b")).tasks[0].script == "false"
+
+
+async def test_fail_writes_nothing_when_one_exists(store: MemoryStore, two: TaskFile) -> None:
+    """Not even the items that are new."""
+    await store.add([an_item("b")])
+
+    with pytest.raises(UsageError, match=r"1 items .*\(b\).*nothing was imported"):
+        await imported(store, two, OnExists.FAIL)
+    assert await ids(store) == ["b"]
+
+
+async def test_fail_adds_when_none_exists(store: MemoryStore, two: TaskFile) -> None:
+    """`fail` is for new items only."""
+    assert await imported(store, two, OnExists.FAIL) == {ADDED: 2}
+
+
+async def test_fail_tells_when_others_were_faster(two: TaskFile) -> None:
+    """An item that comes between the look and the write is not passed over in silence."""
+
+    class Overtaken(MemoryStore):
+        async def existing(self, item_ids: Sequence[str]) -> set[str]:
+            found = await super().existing(item_ids)
+            await self.add([an_item("a")])
+            return found
+
+    store = Overtaken()
+    await store.create(shards=1)
+
+    with pytest.raises(UsageError, match="somebody else imported them meanwhile"):
+        await imported(store, two, OnExists.FAIL)
+
+
+@pytest.mark.parametrize(("on_exists", "there"), [(OnExists.SKIP, SKIPPED), (OnExists.REPLACE, REPLACED)])
+async def test_a_rehearsal_counts_and_writes_nothing(
+    store: MemoryStore, two: TaskFile, on_exists: OnExists, there: AddResult
+) -> None:
+    """What would be added, and what is there."""
+    await store.add([an_item("a", script="old")])
+
+    assert await rehearse(store, two, FORM, on_exists=on_exists) == {ADDED: 1, there: 1}
+    assert await ids(store) == ["a"]
+    assert (await store.read("a")).tasks[0].script == "old"
+
+
+async def test_a_rehearsal_without_a_table_creates_none(two: TaskFile) -> None:
+    """Everything would be added."""
+    store = MemoryStore()
+
+    assert await rehearse(store, two, FORM, on_exists=OnExists.SKIP) == {ADDED: 2, SKIPPED: 0}
+    assert await store.create(shards=1)
+
+
+async def test_large_files_go_in_batches_and_progress_is_told(store: MemoryStore, tmp_path: Path) -> None:
+    """Nothing is lost at the edges of batches."""
+    count = 3 * BATCH + 7
+    path = task_file(tmp_path, HEADER + "".join(f"i{number}|s|true\n" for number in range(count)))
+    told: list[int] = []
+
+    with open_task_file(str(path)) as file:
+        assert check(file, FORM) == Contents(count, count)
+        counts = await import_items(store, file, FORM, on_exists=OnExists.SKIP, progress=told.append)
+
+    assert counts == {ADDED: count}
+    assert sorted(told) == [7, BATCH, BATCH, BATCH]
+    assert (await store.counts()).total == count
+
+
+async def test_at_most_a_few_batches_are_under_way(tmp_path: Path) -> None:
+    """A slow table makes reading wait, not memory grow."""
+    under_way, most = 0, 0
+
+    class Slow(MemoryStore):
+        async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            await asyncio.sleep(0)
+            under_way -= 1
+            return await super().add(items, replace=replace)
+
+    store = Slow()
+    await store.create(shards=1)
+    path = task_file(tmp_path, HEADER + "".join(f"i{number}|s|true\n" for number in range(10 * BATCH)))
+
+    with open_task_file(str(path)) as file:
+        assert await imported(store, file) == {ADDED: 10 * BATCH}
+    assert 1 < most <= 4
+
+
+async def test_an_error_of_the_table_ends_the_import(two: TaskFile) -> None:
+    """It comes out, and no further batch is begun."""
+
+    class Away(MemoryStore):
+        async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
+            raise Unavailable(f"{len(items)} items, replace={replace}")
+
+    with pytest.raises(Unavailable, match="2 items"):
+        await imported(Away(), two)
+
+
+def test_every_bad_line_is_counted_and_the_first_are_told(tmp_path: Path) -> None:
+    """Nobody reads a million complaints, everybody wants to know how many there are."""
+    path = task_file(tmp_path, HEADER + "good|s|true\n" + "bad\n" * 123)
+
+    with open_task_file(str(path)) as file, pytest.raises(TaskFileInvalid, match="123 bad lines") as raised:
+        check(file, FORM)
+    assert len(raised.value.problems) == SHOWN_PROBLEMS
+    assert raised.value.problems[0] == "line 3: missing field TaskID"
+    assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", HEADER])
+def test_a_file_without_items_is_refused(tmp_path: Path, text: str) -> None:
+    """It is a mistake, not an import of nothing."""
+    with open_task_file(str(task_file(tmp_path, text))) as file, pytest.raises(TaskFileInvalid, match="no items"):
+        check(file, FORM)
+
+
+async def test_a_file_that_changes_meanwhile_is_told(store: MemoryStore, tmp_path: Path) -> None:
+    """What is read the second time is checked like the first."""
+    path = task_file(tmp_path, f"{HEADER}a|s|true\n")
+
+    with open_task_file(str(path)) as file:
+        check(file, FORM)
+        path.write_text(f"{HEADER}a|s|\n")
+        with pytest.raises(UsageError, match="changed while it was imported: line 2: empty script"):
+            await imported(store, file)
+
+
+async def test_what_can_be_read_only_once_is_imported_all_the_same(store: MemoryStore, tmp_path: Path) -> None:
+    """A pipe is kept aside for the second reading."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=(f"{HEADER}a|s|true\n",))
+    writer.start()
+
+    with open_task_file(str(pipe)) as file:
+        assert check(file, FORM) == Contents(1, 1)
+        assert await imported(store, file) == {ADDED: 1}
+    writer.join()
+
+
+def test_of_an_endless_line_only_the_beginning_is_read(tmp_path: Path) -> None:
+    """The rest is passed over, so that the next line is the next line."""
+    path = task_file(tmp_path, b"x" * (2 * MAX_LINE_BYTES + 9) + b"\nnext\n")
+
+    with open_task_file(str(path)) as file:
+        assert [len(line) for line in file.lines()] == [MAX_LINE_BYTES + 1, 5]
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (b"\x1f\x8b\x08\x00", "zcat"),
+        (b"PK\x03\x04stuff", "spreadsheet"),
+        ("itemID".encode("utf-16"), "iconv"),
+        (b"\x7fELF\0\0", "UTF-8"),
+    ],
+)
+def test_what_is_no_text_is_refused_at_once(tmp_path: Path, content: bytes, hint: str) -> None:
+    """With the way to make it text."""
+    path = str(task_file(tmp_path, content))
+
+    with pytest.raises(UsageError, match="not a text file") as raised, open_task_file(path):
+        pass
+    assert hint in raised.value.hint
+
+
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    """Missing, or a folder."""
+    missing = str(tmp_path / "missing")
+
+    with pytest.raises(UsageError, match=f"no file {missing}"), open_task_file(missing):
+        pass
+    with pytest.raises(UsageError, match="Is a directory"), open_task_file(str(tmp_path)):
+        pass
+
+
+async def test_an_item_put_back_keeps_its_overrides(store: MemoryStore, tmp_path: Path) -> None:
+    """What the file says of an item holds for all its attempts."""
+    path = task_file(tmp_path, "itemID|TaskID|MaxFailures|Timeout|TaskScript\na|s|7|90m|true\n")
+    with open_task_file(str(path)) as file:
+        await imported(store, file)
+    [item] = await store.claim("w", limit=1, now=NOON)
+    await store.save(item, transitions.reset(item))
+
+    back = await store.read("a")
+    assert (back.max_failures, back.timeout) == (7, item.timeout)

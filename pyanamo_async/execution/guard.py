@@ -99,5 +99,5 @@ def _shared_memory() -> int:
     else:
         with tempfile.TemporaryFile(buffering=0) as file:
             fd = os.dup(file.fileno())
-    os.write(fd, FREE * SLOTS_PER_PAGE)
+    os.pwrite(fd, FREE * SLOTS_PER_PAGE, 0)  # the offset is shared with the guard and stays at the beginning
     return fd

@@ -42,6 +42,8 @@ class ShellLauncher:
 
     async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> ShellProcess:
         """Start a script; raises `LaunchFailed` when it could not be started."""
+        if "\0" in command.script:
+            raise LaunchFailed("the script holds a NUL byte", hint="no system can pass it to a shell")
         loop = asyncio.get_running_loop()
         pipes: list[OutputPipe] = []
         try:
@@ -77,7 +79,7 @@ class ShellLauncher:
 
     def _failure(self, command: Command, exc: OSError | ValueError) -> LaunchFailed:
         if isinstance(exc, ValueError):
-            return LaunchFailed(f"the script could not be started: {exc}", hint="a script holds no NUL byte")
+            return LaunchFailed(f"the script could not be started: {exc}")
         if command.cwd is not None and not Path(command.cwd).is_dir():
             return LaunchFailed(f"the script could not be started: there is no folder {command.cwd}")
         if shutil.which(self._shell) is None:

@@ -1,0 +1,145 @@
+"""The guard: scripts of a worker that died without a word end, and nobody else's do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pyanamo_async.execution import Guard, ShellLauncher, find_shell
+from tests.process.scripts import LINGER, is_running, living, run_script, start
+
+WORKER = """
+import asyncio, os, sys
+from datetime import timedelta
+from pyanamo_async.execution import Guard, ShellLauncher, run
+from pyanamo_async.ports import Command
+
+class Nobody:
+    def feed(self, chunk): return True
+
+async def main():
+    guard = Guard()
+    launcher = ShellLauncher("sh", guard=guard)
+    async def start(script):
+        return await launcher.start(Command(script, dict(os.environ)), stdout=Nobody(), stderr=Nobody())
+    for _ in range(20):
+        await (await start("true")).finish(linger=timedelta(0))
+    running = [await start("trap '' TERM HUP; sleep 60 & wait; wait") for _ in range({scripts})]
+    print(guard.pid, *(process.pid for process in running), flush=True)
+    await asyncio.sleep(60)
+
+run(main(), loop="{loop}")
+"""
+
+
+@pytest.fixture
+def guard() -> Iterator[Guard]:
+    guard = Guard()
+    yield guard
+    guard.close()
+
+
+def gone_within(seconds: float, pgids: list[int]) -> bool:
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        if not any(living(pgid) for pgid in pgids):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+@pytest.mark.parametrize("loop", ["fast", "uvloop", "asyncio"])
+def test_scripts_of_a_killed_worker_end_within_five_seconds(loop: str) -> None:
+    """SIGKILL leaves the worker no time for anything; its scripts end, and the guard after them."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKER.format(scripts=20, loop=loop)], stdout=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdout is not None
+        guard, *scripts = map(int, worker.stdout.readline().split())
+        assert all(living(pid) for pid in scripts)
+        assert is_running(guard)
+        worker.kill()
+
+    assert len(scripts) == 20
+    assert gone_within(5, [*scripts, guard])
+
+
+def test_more_scripts_than_a_page_holds_are_guarded() -> None:
+    """The shared memory grows with the number of scripts; the last ones are no less guarded than the first."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKER.format(scripts=600, loop="fast")], stdout=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdout is not None
+        guard, *scripts = map(int, worker.stdout.readline().split())
+        worker.kill()
+
+    assert len(scripts) == 600
+    assert gone_within(5, [*scripts[-3:], *scripts[:3], guard])
+    for pid in scripts:
+        assert not is_running(pid)
+
+
+def test_guard_survives_the_signals_of_a_terminal() -> None:
+    """TERM, INT and HUP to the worker's group or job are not meant for it: it goes when the worker is gone."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKER.format(scripts=1, loop="fast")], stdout=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdout is not None
+        guard, script = map(int, worker.stdout.readline().split())
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(guard, number)
+        assert os.getsid(guard) != os.getsid(worker.pid)
+        worker.kill()
+
+    assert gone_within(5, [script, guard])
+
+
+async def test_ended_script_is_forgotten(guard: Guard, launcher: ShellLauncher) -> None:
+    """Its number may be a stranger's by the time the worker dies."""
+    guarded = ShellLauncher(find_shell(), guard=guard)
+    process = await start(guarded, "true")
+    await process.finish(linger=LINGER)
+    stranger = await start(launcher, "sleep 60")
+    kept = await start(guarded, "sleep 61")
+    guard.started(stranger.pid)
+    guard.ended(stranger.pid)
+    guard.close()  # the end of the pipe, as when the worker dies
+
+    assert is_running(stranger.pid)
+    assert (await kept.wait()).signal == signal.SIGKILL
+    stranger.signal(signal.SIGKILL)
+    for each in (stranger, kept):
+        await each.finish(linger=LINGER)
+
+
+async def test_scripts_do_not_hold_the_guards_pipe(guard: Guard) -> None:
+    """One that left its session would keep the guard from ever seeing the end."""
+    launcher = ShellLauncher(find_shell(), guard=guard)
+    await run_script(launcher, "true")
+    seen = await run_script(launcher, "readlink /proc/$$/fd/*")
+
+    assert str(Path(f"/proc/{guard.pid}/fd/0").readlink()).encode() not in seen.stdout.split()
+
+
+async def test_guard_starts_with_the_first_script_and_is_small(guard: Guard) -> None:
+    """Who runs nothing needs none; one that waits costs no more than 4 MB."""
+    assert guard.pid == -1
+    await run_script(ShellLauncher(find_shell(), guard=guard), "true")
+
+    assert psutil.Process(guard.pid).memory_info().rss < 4_000_000
+
+
+def test_forgetting_what_is_unknown_is_harmless(guard: Guard) -> None:
+    """Also before it started, and twice."""
+    guard.ended(12345)
+    guard.started(4_194_303)  # no such process in a test's lifetime; the widest number Linux gives
+    guard.ended(4_194_303)
+    guard.ended(4_194_303)

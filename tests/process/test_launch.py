@@ -1,0 +1,144 @@
+"""Starting: what cannot be started says so, and leaves nothing; many start at once."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pyanamo_async.errors import LaunchFailed
+from pyanamo_async.execution import ShellLauncher, find_shell
+from tests.process.scripts import LINGER, Collector, command, is_running, run_script, start, until
+
+
+async def failure(launcher: ShellLauncher, script: str = "true", cwd: str | None = None) -> LaunchFailed:
+    with pytest.raises(LaunchFailed) as caught:
+        await launcher.start(command(script, cwd=cwd), stdout=Collector(), stderr=Collector())
+    return caught.value
+
+
+async def test_missing_shell_is_named() -> None:
+    """A shell that is not there is our failure to launch, not the script's."""
+    failed = await failure(ShellLauncher("/nowhere/bash"))
+
+    assert "/nowhere/bash" in failed.what
+    assert "--shell" in failed.hint
+
+
+async def test_missing_folder_is_named(launcher: ShellLauncher, tmp_path: Path) -> None:
+    """The folder is blamed, not the shell."""
+    failed = await failure(launcher, cwd=str(tmp_path / "gone"))
+
+    assert str(tmp_path / "gone") in failed.what
+
+
+async def test_too_long_script_says_what_to_do(launcher: ShellLauncher) -> None:
+    """Linux takes 128 KiB in one argument; the hint is a file."""
+    failed = await failure(launcher, ": " + "x" * 140_000)
+
+    assert os.strerror(errno.E2BIG) in failed.what
+    assert "file" in failed.hint
+
+
+async def test_nul_in_a_script_is_refused(launcher: ShellLauncher) -> None:
+    """No system can pass it on."""
+    failed = await failure(launcher, "echo a\0b")
+
+    assert "NUL" in failed.what
+
+
+async def test_failed_launch_leaves_no_descriptor(launcher: ShellLauncher, open_files: Callable[[], list[str]]) -> None:
+    """However often it fails."""
+    await run_script(launcher, "true")
+    before = open_files()
+    for _ in range(20):
+        await failure(ShellLauncher("/nowhere/bash"))
+        await failure(launcher, ": " + "x" * 140_000)
+
+    assert before == open_files()
+
+
+@pytest.mark.asyncio(loop_factories=["fast", "asyncio"])  # stock uvloop itself leaks when descriptors run out
+@pytest.mark.parametrize("spare", range(9))
+async def test_lack_of_files_is_told(launcher: ShellLauncher, open_files: Callable[[], list[str]], spare: int) -> None:
+    """Wherever in a start the descriptors run out, it says so, leaves nothing, and passes when some are free again."""
+    await run_script(launcher, "true")
+    before = open_files()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(before) + 20, hard))
+    taken = list(iter(_one_more_file, -1))
+    for fd in taken[:spare]:
+        os.close(fd)
+    try:
+        process = await start(launcher, "true")
+        await process.finish(linger=LINGER)
+        hint = ""
+    except LaunchFailed as failed:
+        hint = failed.hint
+    finally:
+        for fd in taken[spare:]:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert "ulimit -n" in hint or (hint == "" and spare > 4)  # two pipes need four
+    assert (await run_script(launcher, "true")).exit.code == 0
+    assert before == open_files()
+
+
+def _one_more_file() -> int:
+    try:
+        return os.dup(0)
+    except OSError:
+        return -1
+
+
+async def test_two_hundred_runs_leave_no_descriptor_and_no_zombie(
+    launcher: ShellLauncher, open_files: Callable[[], list[str]]
+) -> None:
+    """A worker that lives for weeks does not fill up."""
+    await run_script(launcher, "true")
+    before = open_files()
+    for _ in range(50):
+        await asyncio.gather(*(run_script(launcher, "echo hi; sleep 0.0$RANDOM 2>/dev/null") for _ in range(4)))
+
+    assert before == open_files()
+
+
+async def test_five_hundred_start_at_once(launcher: ShellLauncher) -> None:
+    """All of them run at the same time."""
+    processes = [await start(launcher, "echo up; sleep 600", Collector()) for _ in range(500)]
+    try:
+        assert len({process.pid for process in processes}) == 500
+        assert all(is_running(process.pid) for process in processes)
+    finally:
+        for process in processes:
+            process.signal(9)
+        await asyncio.gather(*(process.finish(linger=LINGER) for process in processes))
+
+
+async def test_cancelled_start_leaves_nothing(launcher: ShellLauncher, open_files: Callable[[], list[str]]) -> None:
+    """Whatever moment the cancel comes: no descriptor stays, and the autouse fixture finds no process."""
+    await run_script(launcher, "true")
+    before = open_files()
+    for yields in range(4):
+        task = asyncio.create_task(start(launcher, "sleep 600"))
+        for _ in range(yields):
+            await asyncio.sleep(0)
+        task.cancel()
+        [outcome] = await asyncio.gather(task, return_exceptions=True)
+        if not isinstance(outcome, BaseException):
+            outcome.signal(9)
+            await outcome.finish(linger=LINGER)
+
+    await until(lambda: before == open_files())  # stock loops reap a process they gave up in their own time
+
+
+def test_bash_is_preferred() -> None:
+    """People write bash."""
+    assert Path(find_shell()).name in {"bash", "sh"}
+    assert Path(find_shell()).name == "bash" or not Path("/bin/bash").exists()

@@ -1,0 +1,83 @@
+"""Which loop it runs on, and what it says when that cannot be."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from pyanamo_async.errors import UsageError
+from pyanamo_async.execution import Loop, run
+
+SEVEN_WITHOUT = """
+import asyncio, logging, os, sys
+{missing}
+from pyanamo_async.execution import run
+logging.basicConfig(format="%(message)s")
+async def main():
+    process = await asyncio.create_subprocess_shell("exit 7")
+    print(type(asyncio.get_running_loop()).__module__.split(".")[0], await process.wait())
+run(main())
+run(main())
+"""
+
+
+async def loop_name() -> str:
+    return type(asyncio.get_running_loop()).__qualname__
+
+
+@pytest.mark.parametrize(
+    ("asked", "runs"), [("fast", "FastLoop"), ("uvloop", "Loop"), ("asyncio", "_UnixSelectorEventLoop")]
+)
+def test_loop_is_the_one_that_was_asked_for(asked: str, runs: str) -> None:
+    """By name, or by `Loop`."""
+    assert run(loop_name(), loop=asked) == runs
+    assert run(loop_name(), loop=Loop(asked)) == runs
+
+
+def test_unknown_loop_is_a_usage_error() -> None:
+    """It names those there are."""
+    main = loop_name()
+    with pytest.raises(UsageError, match="fast, uvloop, asyncio"):
+        run(main, loop="trio")
+    main.close()
+
+
+@pytest.mark.parametrize(
+    ("missing", "word"),
+    [
+        ("sys.modules['uvloop'] = None", "uvloop is not installed"),
+        ("del os.pidfd_open", "no pidfd"),
+        ("def refused(pid): raise PermissionError(1, 'seccomp')\nos.pidfd_open = refused", "pidfd_open is refused"),
+    ],
+)
+def test_plain_asyncio_takes_the_place_of_a_fast_loop_that_cannot_be(missing: str, word: str) -> None:
+    """It works all the same, and says once what is missing."""
+    program = SEVEN_WITHOUT.format(missing=missing)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.splitlines() == ["asyncio 7", "asyncio 7"]
+    assert done.stderr.count("plain asyncio") == 1
+    assert word in done.stderr
+
+
+def test_as_many_files_as_the_system_grants_may_be_open() -> None:
+    """A thousand scripts at once need three thousand descriptors; a login shell grants 1,024."""
+    program = (
+        "import resource; from pyanamo_async.execution import run\n"
+        "async def main(): print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])\n"
+        "run(main())"
+    )
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    done = subprocess.run(
+        ["sh", "-c", f'ulimit -S -n 256; exec "{sys.executable}" -c "$0"', program],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+
+    assert int(done.stdout) == min(hard, 65_536)

@@ -21,7 +21,7 @@ from pyanamo_async.core.items import State
 from pyanamo_async.core.walltime import TimeKeeper, reserve_s
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.execution import Guard, ShellLauncher, find_shell
-from pyanamo_async.operate.reclaim import reclaim
+from pyanamo_async.operate.reclaim import look_after
 from pyanamo_async.ports import Journal, OutputStore, Store
 from pyanamo_async.settings import Settings
 from pyanamo_async.worker.attempt import Tools
@@ -89,7 +89,7 @@ def _pilot(
         tools,
         Beats(row, every=how.beat, store=store, clock=clock, journal=journal, stop=stop),
         stop,
-        reclaim=lambda: reclaim(store, now=clock.now(), policy=how.policy),
+        reclaim=lambda: look_after(store, now=clock.now(), lease=how.lease, policy=how.policy, dice=dice),
         every=how.beat,
         rss_bytes=_rss_bytes,
     )

@@ -81,6 +81,14 @@ def reclaim(item: Item, *, now: datetime, policy: RetryPolicy) -> Item:
     return replace(_with_reason(vanished, f"its worker {item.worker} vanished"), state=State.TODO)
 
 
+def give_up(item: Item, problem: str, *, now: datetime, policy: RetryPolicy) -> Item:
+    """Put an item back whose attempt broke by a fault of ours; counts like a worker that vanished, to end some day."""
+    broken = replace(item, crashes=item.crashes + 1)
+    if broken.crashes >= policy.crash_limit:
+        return _bury(broken, problem, now)
+    return replace(_with_reason(broken, problem), state=State.TODO)
+
+
 def reset(item: Item, *, all_tasks: bool = False) -> Item:
     """Put an item back as if it had never run: ledgers at zero, failed tasks (or all) to run again."""
     tasks = tuple(

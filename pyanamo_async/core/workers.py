@@ -38,7 +38,7 @@ class Worker:
     gone: bool = False
 
     def is_stale(self, now: datetime) -> bool:
-        """Tell whether its claims may be taken over: it neither said goodbye nor showed a sign of life for a lease."""
+        """Tell whether its claims may be taken over: it showed no sign of life for a lease."""
         return now - self.beat > self.lease
 
 

@@ -110,6 +110,13 @@ class Attempt:
         await self._save(after)
         return after
 
+    async def give_up(self, problem: str) -> Item:
+        """Put the item back after a fault of ours; raises as `settle` does."""
+        tools = self._tools
+        after = transitions.give_up(self._saved, problem, now=tools.clock.now(), policy=tools.policy)
+        await self._save(after)
+        return after
+
     async def _run_tasks(self, tasks: tuple[Task, ...]) -> None:
         places = asyncio.Semaphore(self._tools.nests)
         finished = asyncio.Event()

@@ -64,7 +64,7 @@ class Beats:
 
     def alive(self) -> bool:
         """Tell whether the lease still holds by our own clock; fences when it does not."""
-        if not self.fenced and self._clock.monotonic() - self._last_s > self._fence_after_s:
+        if not self.fenced and self._left_s() <= 0:
             self._fence()
         return not self.fenced
 

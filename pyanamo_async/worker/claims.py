@@ -1,13 +1,14 @@
 """Find work: take a slot, then claim, as long as there may be something to claim.
 
 Laws: slot before claim. Items others left at their wall time come when nothing is `todo`. An empty answer is not the
-end: items in their backoff, and those our own running attempts may give back, are waited for.
+end: items in their backoff, and those our own running attempts may give back, are waited for. A claim whose reply never
+came is looked for among what the worker holds, or it would be locked for as long as the worker lives.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,7 +16,7 @@ from typing import TypeVar
 
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.errors import Unavailable
-from pyanamo_async.worker.attempt import Tools
+from pyanamo_async.worker.attempt import Attempt, Tools
 from pyanamo_async.worker.stop import Level, Stop
 from pyanamo_async.worker.waiting import elapsed
 
@@ -25,6 +26,7 @@ MOST_AT_ONCE = 25  # what one batch of DynamoDB takes
 CLAIMABLE = (State.TODO, State.WALL_TIME_EXCEEDED)
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 15.0
+SEARCHES = 3  # for a lost claim: the index it is found by lags behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Claims:
     """Claims items for free slots. Whoever iterates over it gives each slot back with `done_with_slot`."""
 
     def __init__(
-        self, tools: Tools, stop: Stop, *, slots: int, persistence: Persistence, attempts: Callable[[], int]
+        self, tools: Tools, stop: Stop, *, slots: int, persistence: Persistence, attempts: Collection[Attempt]
     ) -> None:
         self._tools = tools
         self._stop = stop
@@ -56,6 +58,7 @@ class Claims:
         self._ended = asyncio.Event()
         self._pause_s = FIRST_PAUSE_S
         self._idle_since: float | None = None
+        self._searches_left = 0
 
     def done_with_slot(self) -> None:
         """Give a slot back, when its scripts have ended."""
@@ -85,7 +88,7 @@ class Claims:
         return not self._stop.draining
 
     async def _take_slots(self) -> int:
-        while self._attempts() >= self._most_attempts:
+        while len(self._attempts) >= self._most_attempts:
             await self._until_attempt_ends(None)
         await self._slots.acquire()
         taken = 1
@@ -103,7 +106,22 @@ class Claims:
 
     async def _claim_in(self, state: State, limit: int) -> list[Item]:
         tools = self._tools
-        return await tools.store.claim(tools.worker, limit=limit, now=tools.clock.now(), state=state)
+        if self._searches_left:
+            found = await self._lost_claims()
+            if found:
+                return found[:limit]
+        try:
+            return await tools.store.claim(tools.worker, limit=limit, now=tools.clock.now(), state=state)
+        except Unavailable:
+            self._searches_left = SEARCHES
+            raise
+
+    async def _lost_claims(self) -> list[Item]:
+        """Look for items that were claimed for us in an answer that never came."""
+        held = await self._tools.store.held(self._tools.worker)
+        self._searches_left -= 1
+        known = {attempt.item.token for attempt in self._attempts}
+        return [item for item in held if item.token not in known]
 
     async def _ask(self, question: Callable[[], Awaitable[T]]) -> T | None:
         """Ask the store; None when told to stop while it was away."""
@@ -117,9 +135,9 @@ class Claims:
         if self._stop.draining:
             return False
         due = await self._next_due()
-        if due is None and not self._attempts() and self._persistence.gives_up(self._idle_s()):
+        if due is None and not self._attempts and self._persistence.gives_up(self._idle_s()):
             return False
-        if due is not None or self._attempts():
+        if due is not None or self._attempts:
             self._idle_since = None
         await self._until_attempt_ends(self._pause(due))
         return not self._stop.draining

@@ -64,7 +64,7 @@ class Pilot:
         self._attempts: set[Attempt] = set()
         self._tally = Tally()
         self._claims = Claims(
-            self._tools, stop, slots=plan.slots, persistence=plan.persistence, attempts=lambda: len(self._attempts)
+            self._tools, stop, slots=plan.slots, persistence=plan.persistence, attempts=self._attempts
         )
         beats.vitals = self._vitals
         beats.on_fence = lambda: self._end(Why.FENCED, at_once=True)
@@ -75,6 +75,12 @@ class Pilot:
         Raises:
             PyanamoError: the table cannot be worked with at all (missing, denied, another schema).
         """
+        try:
+            return await self._run()
+        except BaseExceptionGroup as group:
+            raise _first_of_ours(group) or group from None
+
+    async def _run(self) -> Tally:
         async with self._beats, asyncio.TaskGroup() as watchers:
             watching = [
                 watchers.create_task(self._watch_stop(), name="stop"),
@@ -103,23 +109,30 @@ class Pilot:
         note, item = self._tools.journal.note, attempt.item
         note("item claimed", item=item.item_id, attempt=item.attempt)
         try:
-            try:
-                await attempt.run()
-            finally:
-                self._claims.done_with_slot()
-            after = await asyncio.shield(attempt.settle())
+            after = await self._settled(attempt)
         except (Fenced, Unavailable) as lost:
             self._tally.fenced += 1
             note("item lost", item=item.item_id, attempt=item.attempt, reason=lost.what)
-        except Exception as exc:  # noqa: BLE001 - one of the two borders: our own fault must not cost the others
-            self._tally.errors += 1
-            note("attempt broke", item=item.item_id, attempt=item.attempt, error=repr(exc), exc=exc)
         else:
             self._tally.settled[after.state] += 1
             note("item settled", item=after.item_id, attempt=after.attempt, state=after.state, reason=after.reason)
         finally:
             self._attempts.discard(attempt)
             self._claims.look_again()
+
+    async def _settled(self, attempt: Attempt) -> Item:
+        try:
+            try:
+                await attempt.run()
+            finally:
+                self._claims.done_with_slot()
+            return await asyncio.shield(attempt.settle())
+        except (Fenced, Unavailable):
+            raise
+        except Exception as exc:  # noqa: BLE001 - one of the two borders: our own fault must not cost the others
+            self._tally.errors += 1
+            self._tools.journal.note("attempt broke", item=attempt.item.item_id, error=repr(exc), exc=exc)
+            return await asyncio.shield(attempt.give_up(f"our own fault: {exc!r}"))
 
     def _end(self, why: Why, *, at_once: bool = False) -> None:
         for attempt in self._attempts:
@@ -148,7 +161,7 @@ class Pilot:
     async def _watch_others(self) -> None:
         """Look after workers that vanished, about once a beat: a single cheap query when there are none."""
         while True:
-            await asyncio.sleep(self._every_s * (0.5 + self._tools.dice.random()))
+            await asyncio.sleep(self._every_s * (0.5 + self._tools.dice.random()))  # scattered among workers
             try:
                 reclaimed = await self._reclaim()
             except PyanamoError as trouble:
@@ -178,3 +191,10 @@ class Pilot:
             done=self._tally.settled[State.DONE],
             rss_bytes=self._rss_bytes(),
         )
+
+
+def _first_of_ours(error: BaseException) -> PyanamoError | None:
+    """Find what we could not do, in the middle of what that ended."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for inner in error.exceptions if (found := _first_of_ours(inner))), None)
+    return error if isinstance(error, PyanamoError) else None

@@ -10,7 +10,7 @@ from typing import Any
 from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.core.walltime import TimeKeeper, reserve_s
 from pyanamo_async.core.workers import Worker
-from pyanamo_async.operate.reclaim import reclaim
+from pyanamo_async.operate.reclaim import look_after
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputStore, Store
 from pyanamo_async.store.memory import MemoryStore
@@ -90,6 +90,6 @@ class Crew:
             tools,
             Beats(me, every=every, store=self.store, clock=clock, journal=self.notes, stop=self.stop),
             self.stop,
-            reclaim=lambda: reclaim(self.store, now=clock.now(), policy=self.policy),
+            reclaim=lambda: look_after(self.store, now=clock.now(), lease=lease, policy=self.policy, dice=dice),
             every=every,
         )

@@ -8,6 +8,7 @@ came is looked for among what the worker holds, or it would be locked for as lon
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ MOST_AT_ONCE = 25  # what one batch of DynamoDB takes
 CLAIMABLE = (State.TODO, State.WALL_TIME_EXCEEDED)
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 15.0
+RECENT = 1024  # tokens of claims that came: an answer about what is held may be older than their settle
 SEARCHES = 3  # for a lost claim: the index it is found by lags behind
 
 
@@ -59,6 +61,7 @@ class Claims:
         self._pause_s = FIRST_PAUSE_S
         self._idle_since: float | None = None
         self._searches_left = 0
+        self._recent: deque[str] = deque(maxlen=RECENT)
 
     def done_with_slot(self) -> None:
         """Give a slot back, when its scripts have ended."""
@@ -76,6 +79,7 @@ class Claims:
             for _ in range(taken - len(items)):
                 self._slots.release()
             for item in items:
+                self._recent.append(item.token)
                 yield item
             if not items and not await self._worth_waiting():
                 return
@@ -121,7 +125,7 @@ class Claims:
         held = await self._tools.store.held(self._tools.worker)
         self._searches_left -= 1
         known = {attempt.item.token for attempt in self._attempts}
-        return [item for item in held if item.token not in known]
+        return [item for item in held if item.token not in known and item.token not in self._recent]
 
     async def _ask(self, question: Callable[[], Awaitable[T]]) -> T | None:
         """Ask the store; None when told to stop while it was away."""

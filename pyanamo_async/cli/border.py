@@ -17,11 +17,15 @@ SIGINT_STATUS = 130
 
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit status."""
-    status = _run(argv)
     try:
+        status = _run(argv)
         flush()
     except PipeClosed:
         return SIGPIPE_STATUS
+    except KeyboardInterrupt:
+        return SIGINT_STATUS
+    except Exception as error:  # noqa: BLE001 - the border: whatever it is, it becomes one line
+        return complain(error)
     return status
 
 
@@ -32,16 +36,11 @@ def _run(argv: Sequence[str]) -> int:
         app(args=argv, prog_name="pyanamo")
     except SystemExit as ending:
         return ending.code if isinstance(ending.code, int) else 0
-    except KeyboardInterrupt:
-        return SIGINT_STATUS
-    except PipeClosed:
-        return SIGPIPE_STATUS
-    except Exception as error:  # noqa: BLE001 - the border: whatever it is, it becomes one line
-        return _complain(error)
     return 0
 
 
-def _complain(error: Exception) -> int:
+def complain(error: Exception) -> int:
+    """Say on stderr what went wrong, and return the exit status for it."""
     if os.environ.get(DEBUG):
         import traceback
 
@@ -53,7 +52,8 @@ def _complain(error: Exception) -> int:
                 _list(known)
             return known.exit_code
         case unknown:
-            note(f"pyanamo: {type(unknown).__name__}: {_one_line(str(unknown))}. hint: {DEBUG}=1 shows where")
+            name, what = type(unknown).__name__, _one_line(str(unknown))
+            note(f"pyanamo: {name}: {what}. hint: {DEBUG}=1 shows where it happened")
             return 1
 
 

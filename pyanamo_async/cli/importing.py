@@ -14,6 +14,7 @@ from pyanamo_async.cli.drive import with_store
 from pyanamo_async.cli.options import JsonOption, addressed
 from pyanamo_async.cli.screen import note, say, say_json
 from pyanamo_async.core.taskfile import Format
+from pyanamo_async.errors import UsageError
 from pyanamo_async.operate.importing import Contents, OnExists, check, import_items, rehearse
 from pyanamo_async.operate.taskfiles import open_task_file
 from pyanamo_async.ports import AddResult, Store
@@ -28,7 +29,10 @@ def import_file(
     *,
     file: Annotated[str, typer.Argument(metavar="FILE", help="The task file; - is standard input.")],
     delimiter: Annotated[
-        str, typer.Option("-d", "--delimiter", help=r"What separates fields, \t for a tab. Found in the header.")
+        str,
+        typer.Option(
+            "-d", "--delimiter", metavar="TEXT", help=r"What separates fields, \t for a tab. Found in the header."
+        ),
     ] = "",
     nested: Annotated[
         bool, typer.Option("-n", "--nested", help="Every row has TaskArgs: one task for each argument.")
@@ -48,7 +52,7 @@ def import_file(
     itemID|TaskID|TaskScript|TaskArgs, with any delimiter, and may have the columns MaxFailures, Timeout and Priority.
     JSON Lines with the same names are read too. The whole file is checked before anything is written.
     """
-    form = Format(delimiter=delimiter.replace("\\t", "\t"), nested=nested, header=not no_header)
+    form = Format(delimiter=_delimiter(delimiter), nested=nested, header=not no_header)
     with open_task_file(file) as source:
         contents = check(source, form)
 
@@ -63,6 +67,18 @@ def import_file(
             _tell(counts, contents, json=json, dry_run=dry_run)
 
         with_store(given, work)
+
+
+def _delimiter(text: str) -> str:
+    """Read a delimiter as it comes through a shell.
+
+    Raises:
+        UsageError: it can separate no fields of a line.
+    """
+    delimiter = text.replace("\\t", "\t")
+    if {"\n", "\r", '"'} & set(delimiter):
+        raise UsageError(f"--delimiter {text!r} cannot separate fields", hint=r"any other text can, as '|' or '\t'")
+    return delimiter
 
 
 def _tell(counts: Counter[AddResult], contents: Contents, *, json: bool, dry_run: bool) -> None:

@@ -23,6 +23,14 @@ from pyanamo_async.ports import Store
 from pyanamo_async.settings import LoopKind, Running, Settings, read_backoff, read_duration
 
 MOST = 100_000
+EXIT_STATUSES = """\b
+Exit status:
+  0   nothing is left, and nothing this worker ran ended failed
+  3   nothing is left, but items ended failed (0 with --exit-zero)
+  75  interrupted, with work left
+  2   what was asked for cannot be meant
+  1   the worker itself failed
+"""
 
 
 @addressed
@@ -35,6 +43,7 @@ def run(
             "-i",
             "--items",
             envvar="PYANAMO_ITEMS",
+            metavar="N",
             min=1,
             max=MOST,
             help="Items at a time. [default: CPUs this process may use]",
@@ -44,7 +53,13 @@ def run(
     nests: Annotated[
         int,
         typer.Option(
-            "-n", "--nests", envvar="PYANAMO_NESTS", min=1, max=MOST, help="Tasks at a time within one nested item."
+            "-n",
+            "--nests",
+            envvar="PYANAMO_NESTS",
+            metavar="N",
+            min=1,
+            max=MOST,
+            help="Tasks at a time within one nested item.",
         ),
     ] = 1,
     wall_time: Annotated[
@@ -74,13 +89,16 @@ def run(
         str | None, typer.Option("--timeout", metavar="DURATION", help="How long each task may take.")
     ] = None,
     max_failures: Annotated[
-        int, typer.Option("--max-failures", min=1, help="Failures of a task until its item is failed.")
+        int, typer.Option("--max-failures", metavar="N", min=1, help="Failures of a task until its item is failed.")
     ] = 3,
     backoff: Annotated[
         str, typer.Option("--backoff", metavar="MIN..MAX", help="Pauses before a failed item is tried again.")
     ] = "1s..10m",
     crash_limit: Annotated[
-        int, typer.Option("--crash-limit", min=1, help="Workers that may vanish with an item until it is failed.")
+        int,
+        typer.Option(
+            "--crash-limit", metavar="N", min=1, help="Workers that may vanish with an item until it is failed."
+        ),
     ] = 5,
     on_exit: Annotated[
         str,
@@ -104,18 +122,10 @@ def run(
         str, typer.Option("--linger", metavar="DURATION", help="Time to read output after a script's own exit.")
     ] = "2s",
 ) -> None:
-    r"""Run a worker until nothing is left.
+    """Run a worker until nothing is left.
 
     It claims items, runs their scripts and keeps their output. Any number of workers may run on one table. SIGTERM or
     Ctrl-C stops one within --grace and gives its items back; a second one stops it at once.
-
-    \b
-    Exit status:
-      0   nothing is left, and nothing this worker ran ended failed
-      3   nothing is left, but items ended failed (0 with --exit-zero)
-      75  interrupted, with work left
-      2   what was asked for cannot be meant
-      1   the worker itself failed
     """
     running = Running(
         items=items or usable_cpus(),

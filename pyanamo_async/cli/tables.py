@@ -31,7 +31,10 @@ def create(
     given: Settings,
     *,
     shards: Annotated[
-        int, typer.Option("--shards", min=1, max=MAX_SHARDS, help="Shards of the queue; 64 for thousands of workers.")
+        int,
+        typer.Option(
+            "--shards", metavar="N", min=1, max=MAX_SHARDS, help="Shards of the queue; 64 for thousands of workers."
+        ),
     ] = DEFAULT_SHARDS,
     indexes: Annotated[
         Path | None,

@@ -58,7 +58,11 @@ def check(file: TaskFile, form: Format) -> Contents:
                     problems.append(str(row))
     if bad:
         lines = "1 bad line" if bad == 1 else f"{bad} bad lines"
-        raise TaskFileInvalid(f"{file.name} has {lines}; nothing was imported", problems)
+        if bad > SHOWN_PROBLEMS:
+            problems.append(f"... and {bad - SHOWN_PROBLEMS} more")
+        raise TaskFileInvalid(
+            f"{file.name} has {lines}; nothing was imported", problems, hint="correct them and import again"
+        )
     if not items:
         raise TaskFileInvalid(f"{file.name} has no items", [], hint="a header like itemID|TaskID|TaskScript, then rows")
     return Contents(items, tasks)

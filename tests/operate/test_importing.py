@@ -177,7 +177,8 @@ def test_every_bad_line_is_counted_and_the_first_are_told(tmp_path: Path) -> Non
 
     with open_task_file(str(path)) as file, pytest.raises(TaskFileInvalid, match="123 bad lines") as raised:
         check(file, FORM)
-    assert len(raised.value.problems) == SHOWN_PROBLEMS
+    assert len(raised.value.problems) == SHOWN_PROBLEMS + 1
+    assert raised.value.problems[-1] == "... and 73 more"
     assert raised.value.problems[0] == "line 3: missing field TaskID"
     assert raised.value.exit_code == 2
 

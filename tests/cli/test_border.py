@@ -1,0 +1,178 @@
+"""The border: whatever goes wrong is one line and an exit status."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pyanamo_async import __version__
+from pyanamo_async.cli import border
+from pyanamo_async.errors import Denied, Unavailable, UsageError
+from tests.cli.conftest import PYANAMO, Cli, process
+
+
+def test_version(cli: Cli) -> None:
+    """Data, like any other."""
+    assert cli("--version").out == f"pyanamo {__version__}\n"
+
+
+@pytest.mark.parametrize("name", ["import", "run", "status", "list", "show", "logs", "table create", "table delete"])
+def test_every_command_takes_the_addresses_and_shows_their_variables(cli: Cli, name: str) -> None:
+    """Flags are accepted after the command, as people type them."""
+    text = cli(*name.split(), "--help").out
+
+    for words in ("--table", "--bucket", "--bucket-key", "--region", "PYANAMO_TABLE", "S3_BUCKET", "AWS_REGION"):
+        assert words in text
+
+
+def test_run_documents_its_exit_statuses(cli: Cli) -> None:
+    """In its own help."""
+    lines = cli("run", "--help").out.splitlines()
+
+    for status in ("0", "3", "75", "2", "1"):
+        assert any(line.split()[:1] == [status] for line in lines)
+
+
+@pytest.mark.parametrize(
+    "argv", [[], ["walk"], ["status", "--loud"], ["show"], ["run", "-i", "0"], ["run", "-i", "many"], ["table"]]
+)
+def test_usage_errors_exit_2(cli: Cli, argv: list[str]) -> None:
+    """Whoever finds them."""
+    said = cli(*argv)
+
+    assert said.status == 2
+    assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "argv"),
+    [
+        ("PYANAMO_TABLE", "no/table", ["status"]),
+        ("PYANAMO_ITEMS", "many", ["run"]),
+        ("PYANAMO_NESTS", "0", ["run"]),
+        ("PYANAMO_WALL_TIME", "soon", ["run"]),
+        ("S3_BUCKET", "no bucket", ["run"]),
+    ],
+)
+def test_what_comes_from_the_environment_is_checked_too(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, argv: list[str]
+) -> None:
+    """And the complaint names the variable."""
+    monkeypatch.setenv(variable, value)
+
+    said = cli(*argv)
+
+    assert said.status == 2
+    assert variable in said.err
+
+
+def test_the_environment_says_where(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flag outweighs it."""
+    monkeypatch.setenv("PYANAMO_TABLE", "sqlite:there.db")
+    cli("import", "single.txt")
+
+    assert (folder / "there.db").exists()
+    assert cli("status", "--json").json()[0]["table"] == "sqlite:there.db"
+    assert "here.db" in cli("status", "-t", "sqlite:here.db").err
+
+
+def test_errors_are_one_line_on_stderr(cli: Cli) -> None:
+    """What, which, and how to go on."""
+    said = cli("status")
+
+    assert (said.status, said.out) == (1, "")
+    [line] = said.err.splitlines()
+    assert line.startswith("pyanamo: ")
+    assert "pyanamo.db" in line
+    assert ". hint: " in line
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (UsageError("this", hint="that"), 2, "pyanamo: this. hint: that"),
+        (Denied("no\nentry", hint="ask"), 1, "pyanamo: no entry. hint: ask"),
+        (ExceptionGroup("x", [OSError("y"), Unavailable("away", hint="wait")]), 1, "pyanamo: away. hint: wait"),
+        (ZeroDivisionError("oh"), 1, "pyanamo: ZeroDivisionError: oh. hint: PYANAMO_DEBUG=1 shows where it happened"),
+    ],
+)
+def test_any_error_becomes_one_line(
+    capsys: pytest.CaptureFixture[str], error: Exception, status: int, line: str
+) -> None:
+    """Ours with their own words, strangers with their name; of a group, the one that says most."""
+    assert border.complain(error) == status
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+def test_the_traceback_is_there_for_those_who_ask(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the line."""
+    monkeypatch.setenv("PYANAMO_DEBUG", "1")
+
+    said = cli("status")
+
+    assert "Traceback" in said.err
+    assert said.err.splitlines()[-1].startswith("pyanamo: ")
+
+
+def test_a_full_device_is_told() -> None:
+    """Output that could not be written is a failure."""
+    assert process("table", "create").status == 0
+    with Path("/dev/full").open("w") as full:
+        said = process("status", stdout=full, stderr=subprocess.PIPE, capture_output=False)
+
+    assert said.status == 1
+    assert "No space left" in said.err
+    assert "Traceback" not in said.err
+
+
+def test_root_of_a_checkout_runs_it(folder: Path) -> None:
+    """`python cli.py` is the same program."""
+    checkout = Path(border.__file__).parents[2]
+
+    done = subprocess.run(
+        [Path(PYANAMO).with_name("python"), checkout / "cli.py", "table", "create"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=folder,
+    )
+
+    assert done.stdout == "created table sqlite:pyanamo.db\n"
+
+
+def test_tables_are_drawn_on_a_terminal(ran: Cli) -> None:
+    """With the same facts as in a pipe."""
+    assert ran("status").status == 0
+
+    status, listed, shown = on_terminal("status"), on_terminal("list"), on_terminal("show", "b")
+
+    for words in ("Wall_Time_Exceeded", "66.7%", "33.3%", "tasks: 3 of 4 done, 1 failed"):
+        assert words in status
+    for words in ("attempt 1: exit status 3", "─────"):
+        assert words in listed
+    assert "exit status 3" in shown
+
+
+def on_terminal(*argv: str) -> str:
+    """Run a command with a terminal for stdout and return what appears on it."""
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "COLUMNS": "100", "TERM": "xterm"}
+    with subprocess.Popen([PYANAMO, *argv], stdin=subprocess.DEVNULL, stdout=theirs, env=env) as shown:
+        os.close(theirs)
+        pieces = []
+        while piece := _read(ours):
+            pieces.append(piece)
+    os.close(ours)
+    assert shown.returncode == 0
+    return b"".join(pieces).decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # how Linux says that the other end is closed
+        return b""

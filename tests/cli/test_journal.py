@@ -1,0 +1,61 @@
+"""What a worker says while it works."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pyanamo_async.cli.journal import LogLines, bar
+from pyanamo_async.core.items import State
+from tests.cli.conftest import Cli, process
+
+
+def test_an_event_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Time, event, fields; text with spaces or line ends is quoted, what says nothing is left out."""
+    LogLines().note("item settled", item="a b", state=State.DONE, reason="", seconds=0, worker=None, trouble="x\ny")
+
+    line = capsys.readouterr().err
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (.*)\n", line)
+    assert line.endswith(" item settled item='a b' state=done seconds=0 trouble='x\\ny'\n")
+
+
+def test_a_stderr_that_is_gone_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker does not die of a closed terminal."""
+
+    class Gone:
+        def write(self, _: str) -> None:
+            raise BrokenPipeError
+
+    monkeypatch.setattr("sys.stderr", Gone())
+
+    LogLines().note("item claimed", item="a")
+
+
+def test_the_bar_counts_and_tells_what_is_out_of_the_ordinary(capsys: pytest.CaptureFixture[str]) -> None:
+    """Done items move it; failures and retries are lines above it."""
+    with bar(3) as journal:
+        for name in "abc":
+            journal.note("item claimed", item=name, attempt=1)
+        journal.note("item settled", item="a", state=State.DONE, reason="")
+        journal.note("item settled", item="b", state=State.FAILED, reason="attempt 1: exit status 3")
+        journal.note("bad weather began", trouble="throttled")
+
+    err = capsys.readouterr().err
+    assert "b: failed, attempt 1: exit status 3" in err
+    assert "bad weather began trouble=throttled" in err
+    assert "2/3 1 running, 1 failed" in err
+    assert "a: done" not in err
+
+
+def test_a_run_in_a_pipe_says_one_line_for_each_event(cli: Cli) -> None:
+    """On stderr; stdout is for data."""
+    cli("import", "single.txt")
+
+    said = process("run", "--max-failures", "1")
+
+    events = [line.split(" ", 1)[1] for line in said.err.splitlines()]
+    assert said.out == ""
+    assert events[0].startswith("worker started ")
+    assert "item settled item=b attempt=1 state=failed reason='attempt 1: exit status 3'" in events
+    assert events[-1] == "worker ended done=1 failed=1"

@@ -1,0 +1,89 @@
+"""`pyanamo table create`, `describe` and `delete`."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import PYANAMO, Cli
+
+
+def test_create_is_a_no_op_on_a_table_of_ours_and_says_so(cli: Cli) -> None:
+    """It may stand in scripts."""
+    first, second = cli("table", "create", "--shards", "4"), cli("table", "create")
+
+    assert (first.status, first.out) == (0, "created table sqlite:pyanamo.db\n")
+    assert (second.status, second.out) == (0, "table sqlite:pyanamo.db is there already; nothing was changed\n")
+
+
+def test_describe(cli: Cli) -> None:
+    """Keys, indexes, shards, billing, counts; for people and as JSON."""
+    cli("import", "single.txt")
+
+    said = cli("table", "describe", "--json").json()
+    text = cli("table", "describe").out
+
+    assert (said["table"], said["keys"], said["total"], said["items"]["todo"]) == (
+        "sqlite:pyanamo.db",
+        ["itemID"],
+        2,
+        2,
+    )
+    assert {"indexes", "shards", "billing", "schema_version"} <= said.keys()
+    for words in ("keys", "index", "billing", "2 todo"):
+        assert words in text
+
+
+def test_delete_without_a_terminal_wants_yes(cli: Cli, folder: Path) -> None:
+    """Nothing is deleted by a script that forgot to say so."""
+    cli("import", "single.txt")
+
+    done = subprocess.run(
+        [PYANAMO, "table", "delete"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--yes" in done.stderr
+    assert (folder / "pyanamo.db").exists()
+
+
+def test_delete(cli: Cli, folder: Path) -> None:
+    """With --yes it is gone, and commands say so."""
+    cli("import", "single.txt")
+
+    assert cli("table", "delete", "--yes").out == "deleted table sqlite:pyanamo.db with 2 items\n"
+    assert not (folder / "pyanamo.db").exists()
+    assert cli("status").status == 1
+    assert cli("table", "delete", "--yes").status == 1
+
+
+@pytest.mark.parametrize(("answer", "status", "there"), [(b"y\n", 0, False), (b"n\n", 1, True), (b"\x04", 1, True)])
+def test_delete_asks_on_a_terminal(cli: Cli, folder: Path, answer: bytes, status: int, there: bool) -> None:
+    """And takes no for an answer, and the end of input too."""
+    cli("import", "single.txt")
+    ours, theirs = pty.openpty()
+
+    asked = subprocess.Popen([PYANAMO, "table", "delete"], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    os.write(ours, answer)
+    _, err = asked.communicate(timeout=30)
+    os.close(ours)
+    os.close(theirs)
+
+    assert asked.returncode == status
+    assert b"delete table sqlite:pyanamo.db with 2 items?" in err
+    assert b"Traceback" not in err
+    assert (folder / "pyanamo.db").exists() is there
+
+
+def test_indexes_are_for_dynamodb(cli: Cli, folder: Path) -> None:
+    """A SQLite table refuses them."""
+    (folder / "indexes.json").write_text('[{"IndexName": "ItemStateIndex"}]')
+
+    said = cli("table", "create", "--indexes", "indexes.json")
+
+    assert said.status == 2
+    assert "hint: " in said.err

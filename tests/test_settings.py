@@ -1,0 +1,113 @@
+"""Settings and addresses: what people write, checked once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pyanamo_async.addresses import Bucket, DynamoTable, Folder, SqliteTable, read_output, read_table
+from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.errors import UsageError
+from pyanamo_async.settings import Running, read_backoff, read_duration, settings
+
+
+@pytest.mark.parametrize(
+    ("text", "table", "name"),
+    [
+        ("sqlite:pyanamo.db", SqliteTable(Path("pyanamo.db")), "pyanamo"),
+        ("sqlite:/data/step one.sqlite", SqliteTable(Path("/data/step one.sqlite")), "step one"),
+        ("Step_1.align-2", DynamoTable("Step_1.align-2"), "Step_1.align-2"),
+        ("x" * 255, DynamoTable("x" * 255), "x" * 255),
+    ],
+)
+def test_tables(text: str, table: SqliteTable | DynamoTable, name: str) -> None:
+    """A name is a DynamoDB table, `sqlite:` begins a path; output is filed under a name without folders."""
+    assert read_table(text) == table
+    assert str(table) == text
+    assert settings(table=text).table_name == name
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ab", "x" * 256, "a/b.db", "postgres:x", "sqlite:", "naïve", "my table", "file:x"]
+)
+def test_what_is_no_table_is_refused(text: str) -> None:
+    """With what it could have been."""
+    with pytest.raises(UsageError, match="--table"):
+        read_table(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "output"),
+    [
+        ("my-bucket", "PyAnamo", Bucket("my-bucket", "PyAnamo")),
+        ("s3://my-bucket", "PyAnamo", Bucket("my-bucket", "PyAnamo")),
+        ("s3://my-bucket/a/b/", "/PyAnamo/", Bucket("my-bucket", "a/b/PyAnamo")),
+        ("s3://my-bucket/a", "", Bucket("my-bucket", "a")),
+        ("file:logs", "PyAnamo", Folder(Path("logs"), "PyAnamo")),
+        ("file:/var/log/x y", "a/b", Folder(Path("/var/log/x y"), "a/b")),
+    ],
+)
+def test_outputs(text: str, key: str, output: Bucket | Folder) -> None:
+    """A bucket by name or with a prefix, or a folder; the key comes below."""
+    assert read_output(text, key=key) == output
+
+
+@pytest.mark.parametrize("text", ["", "ab", "file:", "s3://", "my-bucket/prefix", "gs://bucket", "-bucket", "a b c"])
+def test_what_is_no_output_is_refused(text: str) -> None:
+    """A prefix wants `s3://`, so that a path is never taken for a bucket."""
+    with pytest.raises(UsageError, match="--bucket"):
+        read_output(text, key="PyAnamo")
+
+
+def test_sqlite_comes_with_a_folder_and_dynamodb_wants_a_bucket() -> None:
+    """A container's own disk forgets; but only what touches output needs to know."""
+    assert settings().need_output() == Folder(Path("pyanamo-logs"), "PyAnamo")
+    assert settings(table="Step", bucket="my-bucket").need_output() == Bucket("my-bucket", "PyAnamo")
+    assert settings(table="Step", bucket="file:logs").need_output() == Folder(Path("logs"), "PyAnamo")
+
+    with pytest.raises(UsageError, match=r"no bucket for the output of table Step.*S3_BUCKET"):
+        settings(table="Step").need_output()
+
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "flag"),
+    [
+        ({"beat": 61 * SECOND}, "--lease"),
+        ({"lease": 59 * SECOND}, "--lease"),
+        ({"policy": RetryPolicy(backoff_min=2 * SECOND, backoff_max=SECOND)}, "--backoff"),
+        ({"wall_time": 60 * SECOND, "min_remaining": 60 * SECOND}, "--min-remaining"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(changes: dict[str, object], flag: str) -> None:
+    """Naming the flag to change."""
+    with pytest.raises(UsageError, match=flag):
+        replace(Running(), **changes)  # type: ignore[arg-type]  # each is of its field's type
+
+
+def test_settings_at_their_limits_are_fine() -> None:
+    """Three beats to a lease, a fixed backoff."""
+    Running(beat=60 * SECOND, lease=180 * SECOND, policy=RetryPolicy(backoff_min=SECOND, backoff_max=SECOND))
+
+
+def test_durations_of_flags() -> None:
+    """Zero only where it means something."""
+    assert read_duration("1h30m", "--grace") == timedelta(minutes=90)
+    assert read_duration("0", "--grace", zero=True) == timedelta()
+    with pytest.raises(UsageError, match="--beat is zero"):
+        read_duration("0s", "--beat")
+    with pytest.raises(UsageError, match="--beat: 'soon' is not a duration"):
+        read_duration("soon", "--beat")
+
+
+@pytest.mark.parametrize("text", ["", "1s", "..", "1s..", "1s..x", "1s-10m"])
+def test_a_backoff_is_a_range(text: str) -> None:
+    """Of two durations."""
+    assert read_backoff("0..10m") == (timedelta(), timedelta(minutes=10))
+    with pytest.raises(UsageError, match="--backoff"):
+        read_backoff(text)

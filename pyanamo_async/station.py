@@ -13,8 +13,10 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
+from pyanamo_async.aws.spot import interruption, metadata_endpoint
 from pyanamo_async.aws.whoami import identify
 from pyanamo_async.clock import SystemClock
 from pyanamo_async.core.items import State
@@ -92,6 +94,7 @@ def _pilot(
         reclaim=lambda: look_after(store, now=clock.now(), lease=how.lease, policy=how.policy, dice=dice),
         every=how.beat,
         rss_bytes=_rss_bytes,
+        notice=partial(interruption, endpoint) if (endpoint := metadata_endpoint(os.environ)) else None,
     )
 
 

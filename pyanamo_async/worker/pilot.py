@@ -56,11 +56,13 @@ class Pilot:
         reclaim: Callable[[], Awaitable[int]],
         every: timedelta,
         rss_bytes: Callable[[], int] = lambda: 0,
+        notice: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         self._plan, self._beats, self._stop = plan, beats, stop
         self._tools = replace(tools, alive=beats.alive)
         self._reclaim, self._every_s = reclaim, every.total_seconds()
         self._rss_bytes = rss_bytes
+        self._notice = notice
         self._attempts: set[Attempt] = set()
         self._tally = Tally()
         self._claims = Claims(
@@ -86,6 +88,7 @@ class Pilot:
                 watchers.create_task(self._watch_stop(), name="stop"),
                 watchers.create_task(self._watch_wall_time(), name="wall time"),
                 watchers.create_task(self._watch_others(), name="reclaim"),
+                watchers.create_task(self._watch_platform(), name="platform"),
             ]
             try:
                 async with asyncio.TaskGroup() as attempts:
@@ -157,6 +160,11 @@ class Pilot:
         await asyncio.sleep(max(0.0, keeper.ends_s - self._tools.elapsed_s()))
         self._stop.request(Level.DRAIN, "wall time")
         self._end(Why.WALL_TIME)
+
+    async def _watch_platform(self) -> None:
+        """Stop when the platform says that it is about to take the machine away."""
+        if self._notice is not None:
+            self._stop.request(Level.STOP, await self._notice())
 
     async def _watch_others(self) -> None:
         """Look after workers that vanished, about once a beat: a single cheap query when there are none."""

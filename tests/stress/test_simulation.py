@@ -24,5 +24,9 @@ def test_the_simulation_notices_a_worker_that_fences_itself_too_late(monkeypatch
     monkeypatch.setattr(beats, "SHARE_OF_LEASE", 1.5)
 
     with pytest.raises(Broken, match="runs under attempt"):
-        for seed in range(100):
-            simulate(seed)
+        _simulate_all(range(100))
+
+
+def _simulate_all(seeds: range) -> None:
+    for seed in seeds:
+        simulate(seed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
+from datetime import timedelta
 from pathlib import Path
 
 from pyanamo_async.execution import ShellLauncher
@@ -93,6 +95,23 @@ async def test_exit_is_told_although_a_receiver_is_paused(launcher: ShellLaunche
     process.resume()
     await finish
     assert bytes(out.data) == b"one\ntwo\n"
+
+
+async def test_enlarged_pipe_is_owed_whole(launcher: ShellLauncher) -> None:
+    """A program may enlarge its pipe to 1 MiB; all it printed is fed, also when nobody may linger."""
+    enlarge = "import fcntl, sys; fcntl.fcntl(1, 1031, 1 << 20); sys.stdout.write('a'); sys.stdout.flush()"
+    fill = "sys.stdin.readline(); sys.stdout.write('b' * 1_000_000)"
+    out = Collector(limit=0)
+    process = await start(launcher, f'sleep 0.3 | "{sys.executable}" -c "{enlarge}; {fill}"', out)
+    await process.wait()
+    assert len(out.data) == 1
+
+    out.limit = float("inf")
+    finish = asyncio.create_task(process.finish(linger=timedelta(0)))
+    await asyncio.sleep(0)
+    process.resume()
+    await finish
+    assert len(out.data) == 1_000_001
 
 
 async def test_script_may_close_its_outputs(launcher: ShellLauncher) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
 
 SMALLEST_POOL = 10
+USER_AGENT = "pyanamo-async aiobotocore"  # botocore's own is put together anew for every request: 0.1 ms of CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class Aws:
             retries={"mode": "standard", "total_max_attempts": role.sendings},
             max_pool_connections=self._connections,
             tcp_keepalive=True,
+            user_agent=USER_AGENT,
             parameter_validation=role.service != "dynamodb",  # a third of a request's CPU; ours are tested
             **_for_other_servers(self._session),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pyanamo_async.store.dynamodb import DynamoStore
@@ -12,6 +13,7 @@ from pyanamo_async.store.dynamodb import DynamoStore
 __all__ = ["DynamoStore", "dynamo_client", "dynamo_store"]
 
 if TYPE_CHECKING:
+    import aioboto3
     from types_aiobotocore_dynamodb.client import DynamoDBClient
 
 SHARDS = 4
@@ -20,17 +22,19 @@ SHARDS = 4
 @asynccontextmanager
 async def dynamo_client(endpoint: str) -> AsyncIterator[DynamoDBClient]:
     """A client that retries nothing, so that a test sees what the server said."""
-    import aioboto3
     from aiobotocore.config import AioConfig
 
     config = AioConfig(retries={"mode": "standard", "total_max_attempts": 1}, max_pool_connections=64)
-    session = aioboto3.Session(
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
-    async with session.client("dynamodb", endpoint_url=endpoint, config=config) as client:
+    async with _session().client("dynamodb", endpoint_url=endpoint, config=config) as client:
         yield client
+
+
+@cache
+def _session() -> aioboto3.Session:
+    """One session for all tests of a process: it keeps the service's model, which takes long to read."""
+    import aioboto3
+
+    return aioboto3.Session(region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
 
 
 @asynccontextmanager

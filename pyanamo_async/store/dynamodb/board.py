@@ -59,9 +59,10 @@ class Board:
         taken: list[Candidate] = []
         while self._hints and len(taken) < most:
             candidate, until_s = self._hints.popleft()
-            if until_s >= now_s:
+            sight = candidate.item_id, candidate.queue_key
+            if until_s >= now_s and (candidate.sent or sight not in self._tried):  # two looks may have shown it
                 taken.append(candidate)
-                self._tried[candidate.item_id, candidate.queue_key] = None
+                self._tried[sight] = None
         while len(self._tried) > MOST_TRIED:
             del self._tried[next(iter(self._tried))]
         return taken

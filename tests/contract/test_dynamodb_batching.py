@@ -1,0 +1,230 @@
+"""Natural batching and the common pace, without a table."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from pyanamo_async.errors import StoreError, Unavailable
+from pyanamo_async.store.dynamodb.batcher import Batcher
+from pyanamo_async.store.dynamodb.pace import Pace
+from pyanamo_async.store.dynamodb.table import together
+
+
+class Wire:
+    """What a batcher sends by: holds each batch until it is let go."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.gates: list[asyncio.Event] = []
+        self.sent = asyncio.Event()
+
+    async def send(self, batch: Sequence[str]) -> list[str | Exception]:
+        self.batches.append(list(batch))
+        gate = asyncio.Event()
+        self.gates.append(gate)
+        self.sent.set()
+        await gate.wait()
+        return [StoreError("refused") if text == "bad" else text.upper() for text in batch]
+
+    def batcher(self, *, most: int = 25, in_flight: int = 1) -> Batcher[str, str]:
+        return Batcher(self.send, key=lambda text: text[:1], most=most, in_flight=in_flight)
+
+    async def until_sent(self) -> None:
+        await self.sent.wait()
+        self.sent.clear()
+
+
+async def test_a_lone_request_goes_at_once_and_the_rest_in_company() -> None:
+    """Nothing waits for company; what comes while a request is under way shares the next."""
+    wire = Wire()
+    batcher = wire.batcher()
+    first = batcher.submit("a")
+    await wire.until_sent()
+    others = [batcher.submit(text) for text in "bcd"]
+    wire.gates[0].set()
+    assert await first == "A"
+    await wire.until_sent()
+    wire.gates[1].set()
+
+    assert [await other for other in others] == ["B", "C", "D"]
+    assert wire.batches == [["a"], ["b", "c", "d"]]
+
+
+async def test_what_is_ready_together_travels_together() -> None:
+    """Requests submitted in one go share the first batch, up to what fits."""
+    wire = Wire()
+    batcher = wire.batcher(most=2)
+    answers = [batcher.submit(text) for text in "abc"]
+    await wire.until_sent()
+    wire.gates[0].set()
+    await wire.until_sent()
+    wire.gates[1].set()
+
+    assert [await answer for answer in answers] == ["A", "B", "C"]
+    assert wire.batches == [["a", "b"], ["c"]]
+
+
+async def test_one_row_is_never_twice_in_a_batch() -> None:
+    """DynamoDB refuses a whole batch for it; order within a row is kept."""
+    wire = Wire()
+    batcher = wire.batcher()
+    answers = [batcher.submit(text) for text in ("a1", "b1", "a2", "a3")]
+    for number in range(3):
+        await wire.until_sent()
+        wire.gates[number].set()
+
+    assert [await answer for answer in answers] == ["A1", "B1", "A2", "A3"]
+    assert wire.batches == [["a1", "b1"], ["a2"], ["a3"]]
+
+
+async def test_each_fails_alone() -> None:
+    """One refused request is the error of who sent it."""
+    wire = Wire()
+    batcher = wire.batcher()
+    good, bad = batcher.submit("good"), batcher.submit("bad")
+    await wire.until_sent()
+    wire.gates[0].set()
+
+    assert await good == "GOOD"
+    with pytest.raises(StoreError, match="refused"):
+        await bad
+
+
+async def test_a_batch_that_fails_fails_for_all_of_it_and_not_for_the_next() -> None:
+    """What is wrong with the connection reaches everybody who was on it, once."""
+    calls: list[list[str]] = []
+
+    async def send(batch: Sequence[str]) -> list[str | Exception]:
+        calls.append(list(batch))
+        if len(calls) == 1:
+            raise Unavailable("away")
+        return list(batch)
+
+    batcher: Batcher[str, str] = Batcher(send, key=str, most=25, in_flight=1)
+    answers = await asyncio.gather(batcher.submit("a"), batcher.submit("b"), return_exceptions=True)
+
+    assert [str(answer) for answer in answers] == ["away", "away"]
+    assert await batcher.submit("c") == "c"
+
+
+async def test_who_no_longer_waits_is_not_sent() -> None:
+    """A request cancelled while it gathers costs nothing; one under way is seen through."""
+    wire = Wire()
+    batcher = wire.batcher()
+    under_way = batcher.submit("a")
+    await wire.until_sent()
+    gathering = batcher.submit("b")
+    gathering.cancel()
+    under_way.cancel()
+    kept = batcher.submit("c")
+    wire.gates[0].set()
+    await wire.until_sent()
+    wire.gates[1].set()
+
+    assert await kept == "C"
+    assert wire.batches == [["a"], ["c"]]
+
+
+async def test_close_waits_for_what_is_under_way() -> None:
+    """No request is cut off, none is left behind."""
+    wire = Wire()
+    batcher = wire.batcher()
+    answers = [batcher.submit(text) for text in "ab"]
+    closing = asyncio.create_task(batcher.close())
+    await wire.until_sent()
+    wire.gates[0].set()
+    await closing
+
+    assert [answer.result() for answer in answers] == ["A", "B"]
+
+
+async def _throttled(pace: Pace) -> None:
+    with pytest.raises(Unavailable):
+        async with pace:
+            raise Unavailable("throttled")
+
+
+async def test_the_pace_halves_and_comes_back() -> None:
+    """Every push-back halves what may be under way; what goes well opens it again, one by one."""
+    pace = Pace(8, dice=random.Random(1))
+    await _throttled(pace)
+    assert pace.window == 4
+    await _throttled(pace)
+    assert pace.window == 2
+
+    for _ in range(40):
+        async with pace:
+            pass
+    assert pace.window == 8
+
+
+async def test_one_round_of_push_backs_halves_once() -> None:
+    """Eight requests that hit the same wall are one piece of news."""
+    pace = Pace(8, dice=random.Random(1))
+    together_at_the_wall = asyncio.Barrier(8)
+
+    async def ask() -> None:
+        async with pace:
+            await together_at_the_wall.wait()
+            raise Unavailable("throttled")
+
+    await asyncio.gather(*(ask() for _ in range(8)), return_exceptions=True)
+
+    assert pace.window == 4
+
+
+async def test_no_more_are_under_way_than_the_pace_allows() -> None:
+    """Requests wait their turn, in order, and a cancelled one gives its turn on."""
+    pace = Pace(2, dice=random.Random(1))
+    running: list[int] = []
+    most = 0
+    let_go = asyncio.Event()
+
+    async def ask(number: int) -> None:
+        nonlocal most
+        async with pace:
+            running.append(number)
+            most = max(most, len(running))
+            await let_go.wait()
+            running.remove(number)
+
+    tasks = [asyncio.create_task(ask(number)) for number in range(6)]
+    await asyncio.sleep(0)
+    tasks[2].cancel()
+    let_go.set()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert most == 2
+    assert [type(result) for result in results] == [type(None)] * 2 + [asyncio.CancelledError] + [type(None)] * 3
+
+
+async def test_an_error_that_is_no_push_back_leaves_the_pace() -> None:
+    """A refused item says nothing about the load."""
+    pace = Pace(8, dice=random.Random(1))
+    with pytest.raises(StoreError):
+        async with pace:
+            raise StoreError("too large")
+
+    assert pace.window == 8
+
+
+async def test_together_raises_the_error_itself() -> None:
+    """No exception group reaches a person; the others are not left running."""
+    cancelled = asyncio.Event()
+
+    async def fails() -> None:
+        raise Unavailable("away")
+
+    async def waits() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    with pytest.raises(Unavailable, match="away"):
+        await together([waits(), fails()])
+    assert cancelled.is_set()

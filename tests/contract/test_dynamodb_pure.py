@@ -1,0 +1,263 @@
+"""What of the DynamoDB store needs no DynamoDB: values, requests, places, sights."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from boto3.dynamodb.types import TypeDeserializer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyanamo_async.core import transitions
+from pyanamo_async.core.items import State, TaskState
+from pyanamo_async.core.outcomes import Succeeded
+from pyanamo_async.errors import SchemaMismatch
+from pyanamo_async.store.dynamodb import schema
+from pyanamo_async.store.dynamodb.board import Board
+from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal, unmarshal_row
+from pyanamo_async.store.dynamodb.rows import Candidate, change, claiming, place
+from pyanamo_async.store.dynamodb.writes import Delete, Insert, Update, request, statement
+from tests.contract.steps import POLICY, a_record, settled
+from tests.fakes import NOON, an_item
+
+FLOATS = st.floats(min_value=-1e125, max_value=1e125, allow_subnormal=False).filter(lambda x: not 0 < abs(x) < 1e-129)
+SCALARS = st.text() | st.integers(-(10**37), 10**37) | FLOATS
+PLAIN = st.recursive(
+    SCALARS, lambda each: st.lists(each, max_size=4) | st.dictionaries(st.text(min_size=1), each, max_size=4)
+)
+NAMES = st.text("abcXYZ_019", min_size=1, max_size=8)
+
+
+class TestValues:
+    @given(PLAIN)
+    def test_every_plain_value_reads_back_as_it_was(self, value: object) -> None:
+        """Texts of any characters, whole numbers of any size, floats to the last bit, and what is made of them."""
+        assert unmarshal(marshal(value)) == value
+
+    @given(st.dictionaries(NAMES, SCALARS))
+    def test_values_are_typed_as_amazons_own_reader_has_them(self, row: dict[str, Any]) -> None:
+        """Numbers are read by boto3 as the same numbers, texts as the same texts."""
+        theirs = {name: TypeDeserializer().deserialize(value) for name, value in marshal_row(row).items()}
+
+        assert row == {name: float(v) if isinstance(row[name], float) else v for name, v in theirs.items()}
+
+    @pytest.mark.parametrize("value", [None, True, b"bytes", float("nan"), float("inf"), Decimal(1), {1}, (1,)])
+    def test_what_is_not_plain_is_refused(self, value: object) -> None:
+        """Nothing is stored that would not read back as it was."""
+        with pytest.raises(TypeError):
+            marshal(value)
+
+    def test_what_others_stored_is_read(self) -> None:
+        """A notebook's sets, booleans and nulls do not keep an item from being read."""
+        row: dict[str, Any] = {"a": {"BOOL": True}, "b": {"NULL": True}, "c": {"SS": ["x"]}, "d": {"B": b"y"}}
+
+        assert unmarshal_row(row) == {"a": True, "b": None, "c": ["x"], "d": b"y"}
+
+
+class TestWrites:
+    def test_both_languages_say_the_same(self) -> None:
+        """An update has its values in the statement's order, and the same names and values in the plain request."""
+        update = Update("a", {"Gone": None, "Attempt": 1}, {("Log", "Task_3"): "x", ("ItemState",): "done"}, [("Old",)])
+
+        assert statement(update, "t") == {
+            "Statement": 'UPDATE "t" SET "Log"."Task_3"=? SET "ItemState"=? REMOVE "Old"'
+            ' WHERE "itemID"=? AND "Attempt"=? AND "Gone" IS MISSING',
+            "Parameters": [{"S": "x"}, {"S": "done"}, {"S": "a"}, {"N": "1"}],
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        operation, arguments = request(update, "t")
+        assert operation == "update_item"
+        names = arguments["ExpressionAttributeNames"]
+        assert sorted(names.values()) == ["Attempt", "Gone", "ItemState", "Log", "Old", "Task_3"]
+        assert list(arguments["ExpressionAttributeValues"].values()) == [{"S": "x"}, {"S": "done"}, {"N": "1"}]
+
+    def test_names_cannot_break_out(self) -> None:
+        """A quote in a name stays within the name."""
+        text = statement(Delete("a", {'x" OR "y': 1}), "t")
+
+        assert text is not None
+        assert text["Statement"] == 'DELETE FROM "t" WHERE "itemID"=? AND "x"" OR ""y"=?'
+
+    def test_a_statement_that_would_be_too_long_is_none(self) -> None:
+        """What PartiQL does not take travels as a plain request."""
+        many: dict[str, object] = {"itemID": "a"} | {f"attribute_{number}": number for number in range(1000)}
+
+        assert statement(Insert(many), "t") is None
+        assert request(Insert(many), "t")[1]["Item"]["attribute_7"] == {"N": "7"}
+
+
+class TestChanges:
+    def test_a_save_writes_only_what_changed(self) -> None:
+        """A script of 100 KB does not travel again because an item is done."""
+        held = transitions.claim(an_item("a", script="x" * 100_000), worker="w", token="t", now=NOON)
+        done = settled(held)
+
+        update = change(held, done, shards=16, tiebreak="00")
+
+        assert ("TaskScript",) not in update.sets
+        assert update.expected == {"ItemState": "locked", "Attempt": 1, "lockID": "t"}
+        assert update.sets[("ItemState",)] == "done"
+        assert update.sets[("Queue",)] == place(done, shards=16, tiebreak="00")["Queue"]
+
+    def test_progress_writes_only_the_tasks_that_ended(self) -> None:
+        """One task of many costs a request of one task; the item keeps its place in the index."""
+        before = transitions.claim(an_item("a", nested=["true"] * 50), worker="w", token="t", now=NOON)
+        one = transitions.record(before, {"Task_3": a_record(Succeeded(), before)}, policy=POLICY)
+        two = transitions.record(one, {"Task_7": a_record(Succeeded(), before)}, policy=POLICY)
+
+        update = change(one, two, shards=16, tiebreak="00")
+
+        assert set(update.sets) == {("TaskScript", "Task_7"), ("Log", "Task_7"), ("Log_Length",)}
+        assert not update.removes
+
+    def test_the_first_progress_makes_the_log(self) -> None:
+        """A member cannot be set in a map that is not there yet."""
+        before = transitions.claim(an_item("a", nested=["true"] * 3), worker="w", token="t", now=NOON)
+        after = transitions.record(before, {"Task_1": a_record(Succeeded(), before)}, policy=POLICY)
+
+        assert set(change(before, after, shards=16, tiebreak="00").sets) == {
+            ("Log",),
+            ("Log_Length",),
+            ("TaskScript", "Task_1"),
+        }
+
+    def test_many_tasks_at_once_go_as_a_whole(self) -> None:
+        """The text of a change stays within what DynamoDB parses, however many tasks an item has."""
+        before = transitions.claim(an_item("a", nested=["true"] * 500), worker="w", token="t", now=NOON)
+        tasks = tuple(replace(task, state=TaskState.FAILED, failures=3) for task in before.tasks)
+
+        update = change(before, replace(before, tasks=tasks), shards=16, tiebreak="00")
+
+        assert set(update.sets) == {("TaskScript",), ("Failures",)}
+        assert statement(update, "t") is not None
+
+    def test_a_change_of_nothing_is_still_a_fence(self) -> None:
+        """Saving an item as it was asks whether it still is."""
+        held = transitions.claim(an_item("a"), worker="w", token="t", now=NOON)
+
+        assert change(held, held, shards=16, tiebreak="00").sets == {("ItemState",): "locked"}
+
+    def test_a_claim_is_conditional_on_exactly_what_was_seen(self) -> None:
+        """The place in the queue and the attempt: whoever was there meanwhile has changed one of them."""
+        seen = Candidate("a", "todo#3", "05abcd", 0, "token")
+
+        update = claiming(seen, worker="w", now=NOON)
+
+        assert update.expected == {"Queue": "todo#3", "Queue_Key": "05abcd", "Attempt": None}
+        assert update.sets[("Queue",)] == "locked#3"
+        assert update.returning
+
+    def test_an_item_without_a_time_has_a_place_too(self) -> None:
+        """A key of an index cannot be empty."""
+        assert place(an_item("a", state=State.DONE), shards=1, tiebreak="") == {"Queue": "done#0", "Queue_Key": "-"}
+
+
+class TestBoard:
+    @pytest.mark.parametrize("every_s", [1.0, 2.5, 5.0, 15.0])
+    def test_an_idle_worker_asks_for_each_state_at_most_sixty_times_a_minute(self, every_s: float) -> None:
+        """An hour of polling an empty table of 16 shards; from a period of 2.5 s on it is 24 times a minute."""
+        board, looks, now_s = Board(16, dice=random.Random(1)), 0, 0.0
+        while now_s < 3600:
+            for shard in board.worth_a_look(NOON, now_s=now_s):
+                board.saw(shard, None, now_s=now_s)
+                looks += 1
+            assert len(board.unsure(now_s=now_s)) == 0
+            now_s += every_s
+
+        assert looks / 60 <= (60.5 if every_s == 1 else 25)
+
+    def test_what_comes_is_found_within_forty_seconds(self) -> None:
+        """No shard goes unseen for longer, however the worker polls."""
+        board, seen, now_s = Board(16, dice=random.Random(1)), dict.fromkeys(range(16), 0.0), 0.0
+        while now_s < 600:
+            for shard in board.worth_a_look(NOON, now_s=now_s):
+                assert now_s - seen[shard] <= 42
+                seen[shard] = now_s
+                board.saw(shard, None, now_s=now_s)
+            now_s += 2
+
+    def test_whoever_has_just_worked_sweeps_before_going_home(self) -> None:
+        """Beliefs from before the last write of this store hold for two seconds only."""
+        board = Board(4, dice=random.Random(1))
+        for shard in range(4):
+            board.saw(shard, None, now_s=0)
+        board.changed(now_s=1)
+
+        assert board.unsure(now_s=1.5) == []
+        assert board.unsure(now_s=3) == [0, 1, 2, 3]
+
+    def test_a_queue_that_seemed_claimable_is_never_believed(self) -> None:
+        """Others may have taken all of it since: when it is due is asked again."""
+        board = Board(1, dice=random.Random(1))
+        board.saw(0, "05abc", now_s=0)
+
+        assert board.unsure(now_s=0) == [0]
+
+    def test_a_delayed_queue_is_looked_at_when_it_is_due(self) -> None:
+        """No look is wasted on a shard whose first item is not due, none is missed when it is."""
+        board = Board(2, dice=random.Random(1))
+        board.saw(0, "12026-01-01T12:00:05.000Z", now_s=0)
+        board.saw(1, None, now_s=1)
+
+        assert board.next_due() == NOON + timedelta(seconds=5)
+        assert board.worth_a_look(NOON + timedelta(seconds=4), now_s=1) == [0]  # the longest unseen
+        board.saw(0, "12026-01-01T12:00:05.000Z", now_s=1.5)
+        assert board.worth_a_look(NOON + timedelta(seconds=4), now_s=1.5) == [1]
+        assert board.worth_a_look(NOON + timedelta(seconds=5), now_s=1.5) == [0]
+
+    def test_hints_go_stale(self) -> None:
+        """What was left over is tried for two seconds, then looked for anew."""
+        board = Board(1, dice=random.Random(1))
+        board.offer([Candidate(name, "todo#0", "05a", 0, "t") for name in "abc"], now_s=0)
+
+        assert len(board.take(2, now_s=2)) == 2
+        assert board.take(2, now_s=2.1) == []
+
+    def test_a_stale_index_does_not_bring_back_what_was_tried(self) -> None:
+        """An item that the index still shows is not contended for twice."""
+        board = Board(1, dice=random.Random(1))
+        seen = Candidate("a", "todo#0", "05a", 0, "t")
+        board.offer([seen], now_s=0)
+        assert board.take(1, now_s=0) == [seen]
+        board.offer([seen, replace(seen, queue_key="05b")], now_s=0)
+
+        assert board.take(5, now_s=0) == [replace(seen, queue_key="05b")]
+
+    def test_an_unanswered_claim_is_tried_again_first(self) -> None:
+        """However late: only its token tells whether the item is ours."""
+        board = Board(1, dice=random.Random(1))
+        seen = Candidate("a", "todo#0", "05a", 0, "t")
+        board.keep(seen)
+        board.offer([replace(seen, item_id="b")], now_s=999)
+
+        assert board.take(1, now_s=999) == [replace(seen, sent=True)]
+
+
+class TestSchema:
+    def test_further_indexes_bring_their_attributes(self) -> None:
+        """Keys of further indexes are declared, numbers as numbers."""
+        further = {
+            "IndexName": "ByLog",
+            "KeySchema": [
+                {"AttributeName": "taskID", "KeyType": "HASH"},
+                {"AttributeName": "Log_Length", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+
+        created = schema.creation("t", [further])
+
+        types = {each["AttributeName"]: each["AttributeType"] for each in created["AttributeDefinitions"]}
+        assert types == {"itemID": "S", "Queue": "S", "Queue_Key": "S", "taskID": "S", "Log_Length": "N"}
+        assert [index["IndexName"] for index in created["GlobalSecondaryIndexes"]] == ["QueueIndex", "ByLog"]
+
+    @pytest.mark.parametrize("row", [None, {"itemID": "#table"}, {"itemID": "#table", "Schema_Version": 2}])
+    def test_a_table_row_of_another_version_is_refused(self, row: dict[str, Any] | None) -> None:
+        """A table is used only by the version that made it."""
+        with pytest.raises(SchemaMismatch, match="table 't'"):
+            schema.shards_of(row, "t")

@@ -33,6 +33,7 @@ HELD = "SELECT Row FROM items WHERE ItemState = 'locked' AND Queue_Key = ? ORDER
 SUMMARIES = """SELECT Queue_Key, Position, itemID, taskID, Nested_Tasks, Log_Length, Attempt, Reason, InstanceID
     FROM items WHERE ItemState = ?1 AND (Queue_Key, Position) > (?2, ?3) AND (?4 IS NULL OR taskID = ?4)
     ORDER BY Queue_Key, Position LIMIT ?5"""
+NEXT = "SELECT min(Queue_Key) FROM items WHERE ItemState = ?"
 COUNTS = """SELECT ItemState, count(*), sum(max(Nested_Tasks, 1)),
     sum(iif(Nested_Tasks > 0, Log_Length, ItemState = 'done')) FROM items GROUP BY ItemState"""
 
@@ -96,7 +97,7 @@ def claim(
 
 def next_due(connection: sqlite3.Connection, state: State) -> datetime | None:
     """Tell when the first of a state may be claimed."""
-    [key] = connection.execute("SELECT min(Queue_Key) FROM items WHERE ItemState = ?", (state.value,)).fetchone()
+    [key] = connection.execute(NEXT, (state.value,)).fetchone()
     return None if key is None else due(key)
 
 

@@ -18,6 +18,7 @@ from pyanamo_async.ports import Description, Index
 
 APPLICATION_ID = 0x5059414E  # "PYAN": `file` and we recognise the file by it
 SCHEMA_VERSION = 1
+SMALLEST_PAGE = 512  # bytes; SQLite takes a file that is smaller for an empty one, and would overwrite it
 INDEX = "QueueIndex"
 INDEX_KEYS = ("ItemState", "Queue_Key", "Position")
 INDEX_EXTRAS = ("Nested_Tasks", "Log_Length")
@@ -152,6 +153,8 @@ def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
             f"the table {path} has schema version {version}; this program knows {SCHEMA_VERSION}",
             hint="use the version of pyanamo that created it",
         )
+    if 0 < path.stat().st_size < SMALLEST_PAGE:
+        raise SchemaMismatch(f"{path} is not a table of ours", hint="choose another name for the table")
     if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
         return False
     raise SchemaMismatch(f"{path} is a database of another program", hint="choose another name for the table")

@@ -1,0 +1,191 @@
+"""The laws of the engine: one thread, commits in groups, nobody disturbs anybody."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from pyanamo_async.core.items import State
+from pyanamo_async.errors import Fenced, StoreError
+from pyanamo_async.store.sqlite import SqliteStore
+from pyanamo_async.store.sqlite.engine import Engine
+from tests.contract.steps import settled
+from tests.fakes import NOON, an_item
+
+
+@dataclass
+class Traced:
+    """An engine over a file with one table of numbers, and every statement it ran."""
+
+    engine: Engine
+    statements: list[str] = field(default_factory=list)
+
+    @property
+    def commits(self) -> int:
+        return self.statements.count("COMMIT")
+
+    async def numbers(self) -> list[int]:
+        return await self.engine.read(lambda c: [number for [number] in c.execute("SELECT n FROM numbers ORDER BY n")])
+
+
+@pytest.fixture
+async def traced(tmp_path: Path) -> AsyncIterator[Traced]:
+    path = tmp_path / "numbers.db"
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("CREATE TABLE IF NOT EXISTS numbers (n INTEGER PRIMARY KEY)")
+        connection.set_trace_callback(steps.statements.append)
+        return connection
+
+    steps = Traced(Engine(path, connect))
+    yield steps
+    await steps.engine.close()
+
+
+async def test_what_gathers_travels_together(traced: Traced) -> None:
+    """Work that came while a transaction was under way shares the next one; a lone piece goes at once."""
+    await traced.engine.write(_insert(0))
+    assert traced.commits == 1
+
+    release = threading.Event()
+    held = asyncio.ensure_future(traced.engine.write(lambda _: release.wait()))
+    crowd = [asyncio.ensure_future(traced.engine.write(_insert(number))) for number in range(1, 21)]
+    await asyncio.sleep(0)  # all have submitted
+    release.set()
+    await asyncio.gather(held, *crowd)
+
+    assert traced.commits <= 3
+    assert await traced.numbers() == list(range(21))
+
+
+async def test_a_refusal_spoils_none_that_travel_with_it(traced: Traced) -> None:
+    """One of our errors reaches its caller; the others commit."""
+    outcomes = await _at_once(traced, _insert(1), _refuse, _insert(2))
+
+    assert [type(outcome) for outcome in outcomes] == [int, Fenced, int]
+    assert await traced.numbers() == [1, 2]
+
+
+async def test_work_that_breaks_spoils_none_that_travel_with_it(traced: Traced) -> None:
+    """It is undone whole, its caller hears why, and the others are done as if it had not been."""
+    outcomes = await _at_once(traced, _insert(1), _insert_and_break(7), _insert(1), _insert_and_fail(8), _insert(2))
+
+    assert [type(outcome) for outcome in outcomes] == [int, StoreError, StoreError, ZeroDivisionError, int]
+    assert await traced.numbers() == [1, 2]
+
+
+async def test_callers_that_go_away_disturb_nobody(tmp_path: Path) -> None:
+    """Cancelled calls happen or do not; what stands afterwards is whole, and the store works on."""
+    store = SqliteStore(tmp_path / "table.db")
+    await store.create(shards=1)
+    await store.add([an_item(f"item-{number}") for number in range(100)])
+
+    calls = [asyncio.ensure_future(store.claim(f"w{number % 5}", limit=1, now=NOON)) for number in range(100)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    for call in calls[::2]:
+        call.cancel()
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+
+    won = [item for outcome in outcomes if isinstance(outcome, list) for item in outcome]
+    counts = await store.counts()
+    assert len(won) <= counts.items[State.LOCKED]
+    assert counts.total == 100
+    for item in won:
+        await store.save(item, settled(item))
+    assert (await store.counts()).items[State.DONE] == len(won) >= 50
+    await store.close()
+
+
+async def test_closing_finishes_what_was_submitted(traced: Traced) -> None:
+    """No acknowledged or pending write is lost by a close, and no thread is left."""
+    crowd = [asyncio.ensure_future(traced.engine.write(_insert(number))) for number in range(20)]
+    await asyncio.sleep(0)
+    await traced.engine.close()
+
+    assert await asyncio.gather(*crowd) == [1] * 20
+    assert not [thread for thread in threading.enumerate() if thread.name == "sqlite numbers.db"]
+
+
+PROGRAM = """
+import asyncio, sys, threading, time
+from pyanamo_async.store.sqlite import SqliteStore
+
+begun = threading.Event()
+
+def compute(connection):
+    begun.set()
+    connection.execute("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n").fetchall()
+
+def sleep(connection):
+    begun.set()
+    time.sleep(600)
+
+async def main():
+    store = SqliteStore(sys.argv[1])
+    await store.create(shards=1)
+    match sys.argv[2]:
+        case "reading":
+            asyncio.ensure_future(store._engine.read(compute))
+            await asyncio.to_thread(begun.wait)
+        case "in a transaction":
+            asyncio.ensure_future(store._engine.write(sleep))
+            await asyncio.to_thread(begun.wait)
+        case "cancelled":
+            asyncio.ensure_future(store.counts()).cancel()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("ending", ["idle", "reading", "in a transaction", "cancelled"])
+def test_no_process_is_kept_alive(tmp_path: Path, ending: str) -> None:
+    """A program that ends without closing its store ends, whatever the thread is doing."""
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "table.db"), ending]
+
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+async def _at_once(traced: Traced, *works: Callable[[sqlite3.Connection], object]) -> list[object]:
+    """Do works in one transaction."""
+    release = threading.Event()
+    held = asyncio.ensure_future(traced.engine.read(lambda _: release.wait()))
+    crowd = [asyncio.ensure_future(traced.engine.write(work)) for work in works]
+    await asyncio.sleep(0)
+    release.set()
+    await held
+    return list(await asyncio.gather(*crowd, return_exceptions=True))
+
+
+def _insert(number: int) -> Callable[[sqlite3.Connection], int]:
+    return lambda connection: connection.execute("INSERT INTO numbers VALUES (?)", (number,)).rowcount
+
+
+def _refuse(_: sqlite3.Connection) -> None:
+    raise Fenced("no longer as it was seen")
+
+
+def _insert_and_break(number: int) -> Callable[[sqlite3.Connection], object]:
+    def work(connection: sqlite3.Connection) -> None:
+        _insert(number)(connection)
+        connection.execute("SELECT * FROM absent")
+
+    return work
+
+
+def _insert_and_fail(number: int) -> Callable[[sqlite3.Connection], object]:
+    def work(connection: sqlite3.Connection) -> float:
+        return 1 / (_insert(number)(connection) - 1)
+
+    return work

@@ -122,9 +122,9 @@ from pyanamo_async.store.sqlite import SqliteStore
 
 begun = threading.Event()
 
-def compute(connection):
+def compute(database):
     begun.set()
-    connection.execute("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n").fetchall()
+    database.execute("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n").fetchall()
 
 def sleep(connection):
     begun.set()

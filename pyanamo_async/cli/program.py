@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pyanamo_async import __version__
-from pyanamo_async.cli import importing, running, tables, watching
+from pyanamo_async.cli import importing, running, tables, watching, workers
 from pyanamo_async.cli.screen import say
 
 app = typer.Typer(
@@ -41,4 +41,6 @@ app.command("status")(watching.status)
 app.command("list")(watching.list_items)
 app.command("show")(watching.show)
 app.command("logs")(watching.logs)
+app.command("reclaim")(workers.reclaim)
+app.add_typer(workers.app, name="workers")
 app.add_typer(tables.app, name="table")

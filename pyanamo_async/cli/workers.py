@@ -1,0 +1,154 @@
+"""`pyanamo workers`, its `drain` and `stop`, and `pyanamo reclaim`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
+
+import typer
+
+from pyanamo_async.cli.drive import with_store
+from pyanamo_async.cli.options import JsonOption, addressed
+from pyanamo_async.cli.pictures import clock_time, size
+from pyanamo_async.cli.screen import Row, note, say, say_json, say_json_list, say_table
+from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.core.queue import stamp
+from pyanamo_async.core.workers import Desired, Worker
+from pyanamo_async.operate.crew import condition, list_workers
+from pyanamo_async.operate.crew import order as leave_order
+from pyanamo_async.operate.reclaim import reclaim as take_over
+from pyanamo_async.operate.reclaim import reclaim_orphans, stale_workers
+from pyanamo_async.ports import Store
+from pyanamo_async.settings import Running, Settings
+
+T = TypeVar("T")
+
+LEASE = Running().lease  # of workers whose row is gone
+COLUMNS = ("worker", "is", "last beat", "running", "done", "memory", "ordered to", "job")
+
+WorkerArgument = Annotated[str | None, typer.Argument(metavar="[WORKER]", help="A worker's id.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Every worker that lives.")]
+
+app = typer.Typer(help="List workers, or tell them to drain or stop.", rich_markup_mode=None, add_completion=False)
+
+
+@app.callback(invoke_without_command=True)
+@addressed
+def workers(
+    given: Settings,
+    *,
+    ctx: typer.Context,
+    stale: Annotated[bool, typer.Option("--stale", help="Only those silent for their lease.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """List workers by last beat, or tell them to drain or stop."""
+    if ctx.invoked_subcommand:
+        return
+
+    async def work(store: Store) -> None:
+        now = datetime.now(UTC)
+        found = await list_workers(store, stale=stale, now=now)
+        if json:
+            await say_json_list(_each(_json(worker, now) for worker in found))
+        else:
+            await say_table(COLUMNS, _each(_row(worker, now) for worker in found))
+
+    with_store(given, work)
+
+
+@app.command("drain")
+@addressed
+def drain(given: Settings, *, worker: WorkerArgument = None, everyone: AllOption = False) -> None:
+    """Tell a worker to claim nothing more, and to end when what it runs has ended."""
+    _order(given, worker, Desired.DRAIN, everyone)
+
+
+@app.command("stop")
+@addressed
+def stop(given: Settings, *, worker: WorkerArgument = None, everyone: AllOption = False) -> None:
+    """Tell a worker to stop, as SIGTERM does: what runs longer than its grace is ended and given back."""
+    _order(given, worker, Desired.STOP, everyone)
+
+
+@addressed
+def reclaim(
+    given: Settings,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell which items would go back.")] = False,
+    crash_limit: Annotated[
+        int, typer.Option("--crash-limit", min=1, help="Workers that may vanish with an item until it is failed.")
+    ] = RetryPolicy().crash_limit,
+    json: JsonOption = False,
+) -> None:
+    """Put back the items of workers that vanished; running workers do so by themselves."""
+
+    async def work(store: Store) -> None:
+        now = datetime.now(UTC)
+        if dry_run:
+            stale = await stale_workers(store, now=now)
+            held = [item.item_id for worker in stale for item in await store.held(worker.worker_id)]
+            _tell(held, json=json)
+            return
+        policy = RetryPolicy(crash_limit=crash_limit)
+        taken = await take_over(store, now=now, policy=policy)
+        taken += await reclaim_orphans(store, await store.workers(), now=now, lease=LEASE, policy=policy)
+        say_json({"reclaimed": taken}) if json else say(f"{taken} items went back")
+
+    with_store(given, work)
+
+
+def _tell(held: list[str], *, json: bool) -> None:
+    if json:
+        say_json({"would_reclaim": held})
+        return
+    for item_id in held:
+        say(item_id)
+    note(f"{len(held)} items would go back")
+
+
+def _order(given: Settings, worker: str | None, desired: Desired, everyone: bool) -> None:
+    async def work(store: Store) -> None:
+        told = await leave_order(store, worker, desired, everyone=everyone, now=datetime.now(UTC))
+        for each in told:
+            say(f"{each} is told to {desired} with its next beat")
+        if not told:
+            note("there are no living workers")
+
+    with_store(given, work)
+
+
+def _row(worker: Worker, now: datetime) -> Row:
+    fields = (
+        worker.worker_id,
+        str(condition(worker, now=now)),
+        clock_time(worker.beat),
+        f"{worker.running}/{worker.slots}",
+        str(worker.done),
+        size(worker.rss_bytes),
+        "" if worker.desired is Desired.RUN else str(worker.desired),
+        worker.job,
+    )
+    return Row(fields)
+
+
+def _json(worker: Worker, now: datetime) -> dict[str, object]:
+    return {
+        "worker": worker.worker_id,
+        "condition": str(condition(worker, now=now)),
+        "host": worker.host,
+        "job": worker.job,
+        "started": stamp(worker.started),
+        "beat": stamp(worker.beat),
+        "lease_seconds": worker.lease.total_seconds(),
+        "slots": worker.slots,
+        "running": worker.running,
+        "done": worker.done,
+        "rss_bytes": worker.rss_bytes,
+        "desired": str(worker.desired),
+    }
+
+
+async def _each(values: Iterable[T]) -> AsyncIterator[T]:
+    for value in values:
+        yield value

@@ -15,7 +15,6 @@ from isal import isal_zlib
 from pyanamo_async.errors import OutputError
 
 BLOCK_BYTES = 128 * 1024
-OFF_LOOP_BYTES = 32 * 1024  # compressing less takes less time than asking a thread to
 PIECE_BYTES = 1 << 20  # what reading hands out at most: a few KB may stand for gigabytes
 
 _HEADER = bytes.fromhex("1f8b 0800 00000000 04ff")  # deflate, no name, no time, fastest, unknown system
@@ -25,31 +24,39 @@ _LEVEL = 1
 
 
 class Compressor:
-    """Turn chunks into the bytes of one gzip member, large ones off the event loop."""
+    """Turn chunks into the bytes of one gzip member; a thread deflates one block while the next is gathered."""
 
     def __init__(self) -> None:
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._total_bytes = 0
         self._crc = 0
+        self._deflating: asyncio.Future[bytes] | None = None
 
     async def feed(self, chunk: bytes) -> bytes:
         """Take a chunk; return what is ready, often nothing."""
         self._held.append(chunk)
         self._held_bytes += len(chunk)
-        return await self._flush() if self._held_bytes >= BLOCK_BYTES else b""
+        if self._held_bytes < BLOCK_BYTES:
+            return b""
+        ready = await self._ready()
+        self._deflating = asyncio.get_running_loop().run_in_executor(None, self._deflate, self._block())
+        return ready
 
     async def end(self) -> bytes:
         """Return the rest."""
-        rest = await self._flush()
-        return rest + _LAST_BLOCK + self._crc.to_bytes(4, "little") + (self._total_bytes % 2**32).to_bytes(4, "little")
+        ready = await self._ready()
+        rest = self._deflate(self._block())
+        length = self._total_bytes % 2**32
+        return ready + rest + _LAST_BLOCK + self._crc.to_bytes(4, "little") + length.to_bytes(4, "little")
 
-    async def _flush(self) -> bytes:
+    async def _ready(self) -> bytes:
+        return await self._deflating if self._deflating else b""
+
+    def _block(self) -> bytes:
         block = self._held[0] if len(self._held) == 1 else b"".join(self._held)
         self._held, self._held_bytes = [], 0
-        if len(block) < OFF_LOOP_BYTES:
-            return self._deflate(block)
-        return await asyncio.get_running_loop().run_in_executor(None, self._deflate, block)
+        return block
 
     def _deflate(self, block: bytes) -> bytes:
         deflate = isal_zlib.compressobj(_LEVEL, isal_zlib.DEFLATED, _RAW)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import io
 import tempfile
+from typing import IO, cast
 
 from aiofiles.threadpool import wrap
-from aiofiles.threadpool.binary import AsyncFileIO
 
 from pyanamo_async.outputs.disk import append, translated
+from pyanamo_async.outputs.pages import PAGE_BYTES, Pages, pages_of
 from pyanamo_async.outputs.patience import Patience
 from pyanamo_async.outputs.sink import to_its_end
 
@@ -24,7 +25,7 @@ class Spool:
     """The memory that all parts of a worker share."""
 
     def __init__(self, memory_bytes: int, patience: Patience) -> None:
-        self.free_bytes = memory_bytes
+        self.free_pages = memory_bytes // PAGE_BYTES
         self.patience = patience
 
     def part(self) -> Part:
@@ -38,8 +39,7 @@ class Part:
     def __init__(self, spool: Spool) -> None:
         self.size = 0
         self._spool = spool
-        self._memory = io.BytesIO()
-        self._reserved = 0
+        self._pages = Pages()
         self._file: io.FileIO | None = None
 
     async def append(self, data: bytes) -> None:
@@ -48,46 +48,53 @@ class Part:
         Raises:
             OutputError: there is no memory left, and for minutes no room on the disk.
         """
-        if self._file is None and self._spool.free_bytes >= len(data):
-            self._spool.free_bytes -= len(data)
-            self._reserved += len(data)
-            self._memory.write(data)
+        if self._file is None and self._reserve(len(data)):
+            self._pages.append(data)
             self.size += len(data)
-            return
-        if self._file is None:
-            await self._move_to_file()
-        await self._append_to_file(data)
+        else:
+            await self._write(await self._moved(), data)
 
-    def body(self) -> io.BytesIO | io.FileIO:
+    def body(self) -> IO[bytes]:
         """Hand it out as a file, from its beginning."""
-        body = self._file or self._memory
+        body = self._file or self._pages
         body.seek(0)
-        return body
+        return cast("IO[bytes]", body)
 
     def close(self) -> None:
-        """Give back memory and disk; harmless when repeated."""
-        self._free_memory()
+        """Give memory and disk back; harmless when repeated."""
+        self._free()
         if self._file is not None:
             self._file.close()
 
-    async def _move_to_file(self) -> None:
-        await self._spool.patience.through(lambda: to_its_end(self._make_file()))
-        self.size = 0
-        await self._append_to_file(self._memory.getvalue())
-        self._free_memory()
+    def _reserve(self, more: int) -> bool:
+        pages = pages_of(self.size + more) - pages_of(self.size)
+        if pages > self._spool.free_pages:
+            return False
+        self._spool.free_pages -= pages
+        return True
 
-    async def _make_file(self) -> None:
+    def _free(self) -> None:
+        self._spool.free_pages += pages_of(self._pages.size)
+        self._pages.clear()
+
+    async def _moved(self) -> io.FileIO:
+        """Give its file, into which what was in memory moves first."""
+        if self._file is not None:
+            return self._file
+        file = await self._spool.patience.through(lambda: to_its_end(self._make_file()))
+        self.size = 0
+        for page in self._pages.stored():
+            await self._write(file, page)
+        self._free()
+        return file
+
+    async def _make_file(self) -> io.FileIO:
         with translated(_place()):
             self._file = await asyncio.to_thread(_open)
+        return self._file
 
-    async def _append_to_file(self, data: bytes) -> None:
-        file: AsyncFileIO = wrap(self._file)
-        self.size = await append(file, data, at=self.size, what=_place(), patience=self._spool.patience)
-
-    def _free_memory(self) -> None:
-        self._memory = io.BytesIO()
-        self._spool.free_bytes += self._reserved
-        self._reserved = 0
+    async def _write(self, file: io.FileIO, data: bytes) -> None:
+        self.size = await append(wrap(file), data, at=self.size, what=_place(), patience=self._spool.patience)
 
 
 def _open() -> io.FileIO:

@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from pyanamo_async.execution.spawn import Child
 
@@ -97,6 +97,8 @@ class PidfdTransport(asyncio.SubprocessTransport):
         for pipe in self._pipes.values():
             if pipe.transport is not None:
                 pipe.transport.close()
+        for file in self._files():
+            file.close()  # those that were not connected
         if self._returncode is None:
             self.kill()
 
@@ -140,13 +142,17 @@ class PidfdTransport(asyncio.SubprocessTransport):
             self._lost = True
             self._call(lambda: self._subprocess_protocol.connection_lost(None))
 
+    def _files(self) -> list[IO[bytes]]:
+        popen = self._child.popen
+        return [file for file in (popen.stdin, popen.stdout, popen.stderr) if file] if popen else []
+
     async def _connect_pipes(self, popen: subprocess.Popen[bytes]) -> None:
         for fd, file in enumerate((popen.stdin, popen.stdout, popen.stderr)):
             if file is not None:
                 connect = self._loop.connect_read_pipe if fd else self._loop.connect_write_pipe
                 pipe = _PipeProtocol(self, fd)
                 self._pipes[fd] = pipe
-                await connect(lambda pipe=pipe: pipe, file)  # type: ignore[misc]
+                await connect(lambda pipe=pipe: pipe, _HandedOver(file))  # type: ignore[misc]
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Pass on what the process printed."""
@@ -182,6 +188,20 @@ class _PipeProtocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._process.get_protocol().resume_writing()
+
+
+class _HandedOver:
+    """A descriptor that libuv will close; a file object would be closed by uvloop too, perhaps as somebody else's."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._fd = os.dup(file.fileno())
+        file.close()
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def close(self) -> None:
+        """Leave it to libuv."""
 
 
 def _watched(child: Child) -> int:

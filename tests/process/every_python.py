@@ -5,6 +5,7 @@ Each gets a virtual environment below `.cache/`, with what these tests need and 
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -24,11 +25,12 @@ def main() -> int:
 
 
 def interpreter(version: str) -> str | None:
-    """Find an interpreter of that version that really starts: a shim may stand for nothing."""
-    python = shutil.which(f"python{version}")
-    if python is None or subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode:
-        return None
-    return python
+    """Find an interpreter of that version that really starts: a shim of pyenv may stand for nothing."""
+    installed = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser().glob(f"versions/{version}.*/bin/python")
+    for python in (shutil.which(f"python{version}"), *map(str, installed)):
+        if python and subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return python
+    return None
 
 
 def passes(version: str, python: str) -> bool:

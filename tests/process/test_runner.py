@@ -51,7 +51,7 @@ def test_unknown_loop_is_a_usage_error() -> None:
     [
         ("sys.modules['uvloop'] = None", "uvloop is not installed"),
         ("del os.pidfd_open", "no pidfd"),
-        ("def refused(pid): raise PermissionError(1, 'seccomp')\nos.pidfd_open = refused", "pidfd_open is refused"),
+        ("def refused(*_): raise PermissionError(1, 'seccomp')\nos.pidfd_open = refused", "pidfd_open is refused"),
     ],
 )
 def test_plain_asyncio_takes_the_place_of_a_fast_loop_that_cannot_be(missing: str, word: str) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 SIGPIPE_STATUS = 141
-PAGE = 500  # rows that are laid out together on a terminal
+PAGE = 500  # rows that are laid out together
 CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
 
 
@@ -98,21 +98,24 @@ def draw(renderable: RenderableType) -> None:
 
 
 async def say_table(columns: Sequence[str], rows: AsyncIterator[Row]) -> None:
-    """Write a table of any length, on a terminal page by page."""
-    if not on_terminal():
-        say("\t".join(columns))
-        async for row in rows:
-            say("\t".join(_plain(field) for field in row.fields))
-        return
+    """Write a table of any length, page by page; nothing at all when the first rows cannot be had."""
+    show = _draw_page if on_terminal() else _say_page
     page: list[Row] = []
     header = True
     async for row in rows:
         page.append(row)
         if len(page) == PAGE:
-            _draw_page(columns, page, header=header)
+            show(columns, page, header=header)
             page, header = [], False
     if page or header:
-        _draw_page(columns, page, header=header)
+        show(columns, page, header=header)
+
+
+def _say_page(columns: Sequence[str], rows: Sequence[Row], *, header: bool) -> None:
+    if header:
+        say("\t".join(columns))
+    for row in rows:
+        say("\t".join(_plain(field) for field in row.fields))
 
 
 def _draw_page(columns: Sequence[str], rows: Sequence[Row], *, header: bool) -> None:

@@ -80,9 +80,10 @@ def test_the_environment_says_where(cli: Cli, folder: Path, monkeypatch: pytest.
     assert "here.db" in cli("status", "-t", "sqlite:here.db").err
 
 
-def test_errors_are_one_line_on_stderr(cli: Cli) -> None:
-    """What, which, and how to go on."""
-    said = cli("status")
+@pytest.mark.parametrize("argv", [["status"], ["list"], ["list", "--json"], ["show", "a"], ["logs", "a"]])
+def test_errors_are_one_line_on_stderr(cli: Cli, argv: list[str]) -> None:
+    """What, which, and how to go on; stdout stays empty, without even a header."""
+    said = cli(*argv)
 
     assert (said.status, said.out) == (1, "")
     [line] = said.err.splitlines()

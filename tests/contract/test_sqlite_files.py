@@ -1,0 +1,235 @@
+"""What goes wrong with files, and how a store says so."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pyanamo_async.errors import SchemaMismatch, StoreError, TableMissing, Unavailable, UsageError
+from pyanamo_async.store.sqlite import SqliteStore
+from tests.contract.steps import claim_one, settled
+from tests.fakes import NOON, an_item
+
+NOBODY = 65534
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    """A created store that waits a twentieth of a second for locks."""
+    store = SqliteStore(tmp_path / "table.db", busy_timeout=timedelta(milliseconds=50))
+    await store.create(shards=1)
+    yield store
+    await store.close()
+
+
+async def test_a_lock_that_stays_is_named(store: SqliteStore) -> None:
+    """The call ends after the busy timeout, says which file is locked, and may be repeated; reading goes on."""
+    await store.add([an_item("a")])
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable, match=rf"{store.path} is locked.*hint: "):
+            await store.claim("w1", limit=1, now=NOON)
+        assert (await store.counts()).total == 1
+        other.execute("COMMIT")
+
+    assert (await claim_one(store)).attempt == 1
+
+
+@pytest.mark.parametrize("content", [b"not a database\n" * 300, b"x"], ids=["text", "one byte"])
+async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path, content: bytes) -> None:
+    """It is neither read as a table, nor made into one, nor deleted."""
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    store = SqliteStore(path)
+
+    for call in (store.counts, lambda: store.create(shards=1), store.drop):
+        with pytest.raises(SchemaMismatch, match=r"notes\.txt.*hint: "):
+            await call()
+    assert path.read_bytes() == content
+    await store.close()
+
+
+async def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    """Ours are marked; nothing is ever written into another's, or deleted."""
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    store = SqliteStore(path)
+
+    for call in (store.counts, lambda: store.create(shards=1), store.drop):
+        with pytest.raises(SchemaMismatch, match="another program"):
+            await call()
+    assert path.exists()
+    await store.close()
+
+
+async def test_another_schema_version_is_named(store: SqliteStore) -> None:
+    """A table of a later program is left to that program."""
+    await store.close()
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+
+    with pytest.raises(SchemaMismatch, match="version 99"):
+        await SqliteStore(store.path).counts()
+
+
+async def test_an_empty_file_is_no_table_yet(tmp_path: Path) -> None:
+    """It is missing until it is created in that place."""
+    path = tmp_path / "table.db"
+    path.touch()
+    store = SqliteStore(path)
+    with pytest.raises(TableMissing, match="pyanamo import"):
+        await store.counts()
+
+    assert await store.create(shards=1) is True
+    assert (await store.counts()).total == 0
+    await store.close()
+
+
+async def test_asking_a_missing_table_creates_nothing(tmp_path: Path) -> None:
+    """A mistyped name leaves no empty file behind."""
+    store = SqliteStore(tmp_path / "table.db")
+    with pytest.raises(TableMissing):
+        await store.claim("w1", limit=1, now=NOON)
+
+    assert list(tmp_path.iterdir()) == []
+    await store.close()
+
+
+async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    """Folders are made by people."""
+    store = SqliteStore(tmp_path / "absent" / "table.db")
+    with pytest.raises(StoreError, match=r"no folder .*absent.*hint: "):
+        await store.create(shards=1)
+
+    assert list(tmp_path.iterdir()) == []
+    await store.close()
+
+
+async def test_a_folder_is_no_table(tmp_path: Path) -> None:
+    """Nor can it become one."""
+    store = SqliteStore(tmp_path)
+    for call in (store.counts, lambda: store.create(shards=1), store.drop):
+        with pytest.raises(StoreError, match=r"cannot be opened.*hint: "):
+            await call()
+    await store.close()
+
+
+async def test_a_folder_that_cannot_be_written_is_named() -> None:
+    """Creating and claiming say what must be writable."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.db"
+        store = SqliteStore(path)
+        await store.create(shards=1)
+        await store.add([an_item("a")])
+        await store.close()
+        with _read_only(Path(folder)):
+            for call in (_claim_from(path), _create(Path(folder) / "other.db")):
+                with pytest.raises(StoreError, match=r"cannot be opened or written.*hint: file and folder"):
+                    await call
+
+
+async def test_a_full_disk_is_waited_for(store: SqliteStore) -> None:
+    """What could not be written was not written; once there is room the same call succeeds."""
+    await store.add([an_item("small")])
+    large = an_item("large", script="x" * 300_000)
+    with _no_file_larger_than(200_000):
+        with pytest.raises(Unavailable, match=rf"{store.path}.*hint: "):
+            await store.add([large])
+        assert await store.existing(["small", "large"]) == {"small"}
+
+    await store.add([large])
+    assert large == await store.read("large")
+
+
+async def test_text_that_is_not_unicode_is_refused(store: SqliteStore) -> None:
+    """A lone surrogate, as Python makes of undecodable arguments, fails its own call and no other."""
+    bad = an_item("bad", script="\udcff")
+    outcomes = await asyncio.gather(
+        store.add([an_item("a")]), store.add([bad]), store.read("\udcff"), store.add([an_item("b")]),
+        return_exceptions=True,
+    )  # fmt: skip
+
+    assert [type(outcome) for outcome in outcomes] == [list, StoreError, StoreError, list]
+    assert await store.existing(["a", "bad", "b"]) == {"a", "b"}
+
+
+async def test_dropping_leaves_nothing(store: SqliteStore, tmp_path: Path) -> None:
+    """Not the log beside the file either, also while another has it open."""
+    other = SqliteStore(store.path)
+    await other.add([an_item("a")])
+
+    await store.drop()
+
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(TableMissing):
+        await other.counts()
+    await other.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_further_indexes_are_refused(tmp_path: Path) -> None:
+    """They are DynamoDB's."""
+    with pytest.raises(UsageError, match="indexes"):
+        await SqliteStore(tmp_path / "table.db").create(shards=1, indexes=[{"IndexName": "x"}])
+
+
+async def test_a_closed_store_says_so(store: SqliteStore) -> None:
+    """It does not open its file again behind the back of whoever closed it."""
+    claimed = await store.add([an_item("a")])
+    await store.close()
+
+    assert claimed
+    with pytest.raises(StoreError, match="closed"):
+        await store.save(an_item("a"), settled(an_item("a")))
+
+
+async def _claim_from(path: Path) -> None:
+    store = SqliteStore(path)
+    try:
+        await store.claim("w1", limit=1, now=NOON)
+    finally:
+        await store.close()
+
+
+async def _create(path: Path) -> None:
+    store = SqliteStore(path)
+    try:
+        await store.create(shards=1)
+    finally:
+        await store.close()
+
+
+@contextmanager
+def _read_only(folder: Path) -> Iterator[None]:
+    """Take the right to write; from root by being nobody for a while."""
+    folder.chmod(0o555)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.chmod(0o700)
+
+
+@contextmanager
+def _no_file_larger_than(size_bytes: int) -> Iterator[None]:
+    """Let writes beyond a size fail, as they do on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -1,0 +1,115 @@
+"""The laws of `outputs.files` that are its own."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from pathlib import Path
+
+import pytest
+
+from pyanamo_async.errors import OutputError, OutputMissing
+from pyanamo_async.outputs.files import FileOutputs
+from pyanamo_async.ports import OutputKey
+from tests.outputs.stores import read_all, write_all
+
+KEY = OutputKey("t", "i", "Task_0", 1, "stdout")
+
+
+async def test_the_layout_is_that_of_the_bucket(tmp_path: Path) -> None:
+    """Output is where the documentation says, as ordinary gzip."""
+    location = await write_all(FileOutputs(tmp_path, "PyAnamo"), KEY, [b"text"])
+    file = tmp_path / "PyAnamo/t/i/Task_0/1.stdout.gz"
+
+    assert (location, gzip.decompress(file.read_bytes())) == (f"file:{file}", b"text")
+
+
+async def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
+    """Until then there is a hidden one."""
+    sink = FileOutputs(tmp_path).open(KEY)
+    for _ in range(10):
+        await sink.write(bytes(100_000))
+    [under_way] = files(tmp_path)
+    await sink.close()
+
+    assert under_way.startswith(".")
+    assert files(tmp_path) == ["1.stdout.gz"]
+
+
+async def test_the_location_holds_wherever_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative folder is that of the worker, not of whoever reads."""
+    monkeypatch.chdir(tmp_path)
+    location = await write_all(FileOutputs(Path("logs"), "k"), KEY, [b"text"])
+    monkeypatch.chdir("/")
+
+    assert await read_all(FileOutputs(Path("elsewhere")), location) == b"text"
+
+
+async def test_abort_leaves_what_others_made(tmp_path: Path) -> None:
+    """Folders that were there, or in which there is something, stay."""
+    (tmp_path / "t").mkdir()
+    store = FileOutputs(tmp_path)
+    ours, beside = store.open(KEY), store.open(OutputKey("t", "i", "Task_0", 1, "stderr"))
+    await ours.write(bytes(1_000_000))
+    await beside.write(bytes(1_000_000))
+    await ours.abort()
+    await beside.close()
+
+    assert files(tmp_path) == ["1.stderr.gz"]
+
+
+async def test_a_folder_removed_by_another_is_made_again(tmp_path: Path) -> None:
+    """Sinks that abort and sinks that begin in the same folders do not disturb each other."""
+    store = FileOutputs(tmp_path / "logs")
+    keys = [OutputKey("t", "i", "Task_0", number, "stdout") for number in range(60)]
+
+    async def write_or_abort(key: OutputKey) -> str:
+        sink = store.open(key)
+        await sink.write(bytes(200_000))
+        if key.attempt % 2:
+            await sink.abort()
+            return ""
+        return await sink.close()
+
+    locations = await asyncio.gather(*map(write_or_abort, keys))
+
+    assert [len(await read_all(store, location)) for location in locations if location] == [200_000] * 30
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("file/in/the/way", "hint: a file stands where a folder should"),
+        ("file", "hint: a file stands where a folder should"),
+    ],
+)
+async def test_a_folder_that_cannot_be_is_refused(tmp_path: Path, folder: str, said: str) -> None:
+    """The check says what is wrong and what to do; a sink says the same, at once."""
+    (tmp_path / "file").write_text("in the way")
+    store = FileOutputs(tmp_path / folder)
+
+    with pytest.raises(OutputError, match=said):
+        await store.check()
+    with pytest.raises(OutputError, match=said):
+        await write_all(store, KEY, [b"text"])
+
+
+async def test_a_folder_where_nobody_may_write_is_refused() -> None:
+    """The check writes, for permissions alone do not tell: /proc takes no files of anybody."""
+    with pytest.raises(OutputError, match=r"folder /proc/self/fdinfo/logs"):
+        await FileOutputs(Path("/proc/self/fdinfo/logs")).check()
+
+
+async def test_a_damaged_file_is_no_output(tmp_path: Path) -> None:
+    """It is said, and a folder is no file."""
+    store = FileOutputs(tmp_path)
+    (tmp_path / "bad.gz").write_bytes(b"no gzip at all, really")
+
+    with pytest.raises(OutputError, match="damaged"):
+        await read_all(store, f"file:{tmp_path}/bad.gz")
+    with pytest.raises(OutputMissing):
+        await read_all(store, f"file:{tmp_path}")
+
+
+def files(folder: Path) -> list[str]:
+    return [path.name for path in folder.rglob("*") if path.is_file()]

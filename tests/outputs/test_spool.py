@@ -1,0 +1,113 @@
+"""The laws of `outputs.spool`, `outputs.pages` and `outputs.disk`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import aiofiles
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyanamo_async.errors import OutputError
+from pyanamo_async.outputs.disk import append
+from pyanamo_async.outputs.pages import PAGE_BYTES, Pages
+from pyanamo_async.outputs.patience import Patience
+from pyanamo_async.outputs.spool import Part, Spool
+from tests.outputs.fake_time import FakeTime
+
+sizes = st.lists(st.sampled_from([0, 1, 1000, PAGE_BYTES - 1, PAGE_BYTES, PAGE_BYTES + 1, 2 * PAGE_BYTES]), max_size=8)
+
+
+@given(sizes, st.integers(0, 9))
+def test_a_part_gives_back_what_it_was_given(lengths: list[int], pages: int) -> None:
+    """Whether all of it was in memory, some, or none; as often as it is read."""
+
+    async def twice() -> tuple[bytes, bytes, int]:
+        spool = Spool(pages * PAGE_BYTES, Patience())
+        part = spool.part()
+        for chunk in chunks:
+            await part.append(chunk)
+        read = part.body().read(), part.body().read(), part.size
+        part.close()
+        part.close()
+        assert spool.free_pages == pages
+        return read
+
+    chunks = [os.urandom(length) for length in lengths]
+    whole = b"".join(chunks)
+
+    assert asyncio.run(twice()) == (whole, whole, len(whole))
+
+
+async def test_parts_share_the_memory_and_never_wait_for_it() -> None:
+    """What finds no memory goes to a file, and memory that comes back is used again."""
+    spool = Spool(4 * PAGE_BYTES, Patience())
+    first, second, third = spool.part(), spool.part(), spool.part()
+    await first.append(bytes(3 * PAGE_BYTES))
+    await second.append(bytes(2 * PAGE_BYTES))
+    assert [in_memory(first), in_memory(second), spool.free_pages] == [True, False, 1]
+    first.close()
+    await third.append(bytes(4 * PAGE_BYTES))
+
+    assert [in_memory(third), spool.free_pages] == [True, 0]
+    second.close()
+    third.close()
+
+
+async def test_temporary_files_have_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is killed leaves none behind."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    part = Spool(0, Patience()).part()
+    await part.append(b"text")
+
+    assert (list(tmp_path.iterdir()), part.body().read()) == ([], b"text")
+    part.close()
+
+
+@given(st.binary(max_size=50), st.integers(-60, 60))
+def test_pages_are_read_from_anywhere(data: bytes, back: int) -> None:
+    """They can be sought in like a file, from its beginning, its end and where one is."""
+    pages = Pages()
+    pages.append(bytes(PAGE_BYTES - 20) + data)
+    whole = bytes(PAGE_BYTES - 20) + data
+    at = pages.seek(back, os.SEEK_END)
+
+    assert pages.tell() == at == len(whole) + back
+    assert pages.read() == whole[at:]
+    pages.clear()
+
+
+async def test_a_full_disk_is_waited_for() -> None:
+    """What does not fit is written when there is room again, and no byte is lost or doubled."""
+    time = FakeTime()
+    async with (
+        aiofiles.tempfile.TemporaryFile("w+b", buffering=0) as roomy,
+        aiofiles.open("/dev/full", "wb", 0) as file,
+    ):
+        await append(roomy, b"begun, ", at=0, what="disk", patience=time.patience())
+        time.at(100, lambda: move(roomy.fileno(), file.fileno()))
+        end = await append(file, b"and ended", at=7, what="disk", patience=time.patience())
+        await roomy.seek(0)
+
+        assert (end, await roomy.read()) == (16, b"begun, and ended")
+
+
+async def test_a_disk_that_stays_full_is_given_up() -> None:
+    """After five minutes, with what to do about it."""
+    time = FakeTime()
+    async with aiofiles.open("/dev/full", "wb", 0) as file:
+        with pytest.raises(OutputError, match=r"logs: No space left on device \(tried.*hint: free some space"):
+            await append(file, b"text", at=0, what="logs", patience=time.patience())
+    assert time.seconds == 300
+
+
+def in_memory(part: Part) -> bool:
+    return isinstance(part.body(), Pages)
+
+
+def move(source: int, target: int) -> None:
+    """Make one descriptor lead to the other's file."""
+    os.dup2(source, target)

@@ -10,10 +10,14 @@ import uuid
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.servers.clients import client
 from tests.servers.parts import PartMissing
 from tests.servers.running import NO_ACCOUNT, Run, environment
+
+settings.register_profile("suite", deadline=None)  # a loaded machine is no failure; pytest-timeout has the last word
+settings.load_profile("suite")
 
 RUN_FOLDER = "PYANAMO_TEST_RUN"
 RUN_PID = "PYANAMO_TEST_RUN_PID"

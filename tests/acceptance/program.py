@@ -36,7 +36,7 @@ class Program:
     folder: Path
     env: Mapping[str, str]
 
-    def __call__(self, *args: str | Path, code: int = 0, wait_seconds: float = 110) -> str:
+    def __call__(self, *args: str | Path, code: int = 0, wait_seconds: float = 100) -> str:
         """Run a command to its end, see that it exits with `code`, and return what it printed."""
         done = self.run(*args, wait_seconds=wait_seconds)
         assert done.returncode == code, f"{args} exited with {done.returncode}: {done.stderr[-3000:]}"
@@ -121,7 +121,7 @@ def until(true: Callable[[], bool], *, within_seconds: float = 60) -> None:
     deadline = time.monotonic() + within_seconds
     while not true():
         assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.1)
+        time.sleep(0.2)
 
 
 PR_CAPBSET_DROP = 24

@@ -105,7 +105,12 @@ class Aws:
             **_for_other_servers(self._session),
         )
         make: Any = self._session.client
-        return await self._stack.enter_async_context(make(role.service, config=config))
+        client = await self._stack.enter_async_context(make(role.service, config=config))
+        if role.service == "dynamodb":
+            from pyanamo_async.aws.direct import speak_directly
+
+            speak_directly(client)
+        return client
 
 
 def _for_other_servers(session: aioboto3.Session) -> dict[str, Any]:

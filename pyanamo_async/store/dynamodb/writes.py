@@ -62,10 +62,10 @@ def statement(write: Write, table: str) -> dict[str, Any] | None:
             values: Iterable[object] = row.values()
         case Update(key, expected, sets, removes, returning):
             text = _update_text(table, _shape(expected), tuple(sets), tuple(removes), returning)
-            values = (*sets.values(), key, *_told(expected).values())
+            values = (*sets.values(), key, *_told(expected))
         case Delete(key, expected):
             text = _delete_text(table, _shape(expected))
-            values = (key, *_told(expected).values())
+            values = (key, *_told(expected))
     if len(text) > STATEMENT_LIMIT:
         return None
     return {
@@ -139,39 +139,42 @@ def _keyed(table: str, key: str, condition: str, words: _Words) -> dict[str, Any
     }
 
 
-def _told(expected: Mapping[str, object]) -> dict[str, object]:
-    return {name: value for name, value in expected.items() if value is not None}
+Names = tuple[str, ...]
+Shape = tuple[Names, Names]
 
 
-def _shape(expected: Mapping[str, object]) -> tuple[tuple[str, bool], ...]:
-    """Keep the order in which `_told` gives the values: what must be missing comes last."""
-    missing = tuple((name, False) for name, value in expected.items() if value is None)
-    return (*((name, True) for name in _told(expected)), *missing)
+def _told(expected: Mapping[str, object]) -> list[object]:
+    return [value for value in expected.values() if value is not None]
+
+
+def _shape(expected: Mapping[str, object]) -> Shape:
+    """Name the attributes that must have a value, and those that must be missing."""
+    missing = tuple([name for name, value in expected.items() if value is None])
+    return tuple([name for name in expected if name not in missing]), missing
 
 
 @lru_cache(maxsize=1024)
-def _insert_text(table: str, names: tuple[str, ...]) -> str:
+def _insert_text(table: str, names: Names) -> str:
     members = ", ".join(f"'{name}': ?" for name in names)
     return f"INSERT INTO {_quoted(table)} VALUE {{{members}}}"
 
 
 @lru_cache(maxsize=1024)
-def _update_text(
-    table: str, shape: tuple[tuple[str, bool], ...], sets: tuple[Path, ...], removes: tuple[Path, ...], returning: bool
-) -> str:
+def _update_text(table: str, shape: Shape, sets: tuple[Path, ...], removes: tuple[Path, ...], returning: bool) -> str:
     changes = [*(f"SET {_dotted(path)}=?" for path in sets), *(f"REMOVE {_dotted(path)}" for path in removes)]
     text = f"UPDATE {_quoted(table)} {' '.join(changes)} WHERE {_where(shape)}"
     return f"{text} RETURNING ALL NEW *" if returning else text
 
 
 @lru_cache(maxsize=1024)
-def _delete_text(table: str, shape: tuple[tuple[str, bool], ...]) -> str:
-    return f"DELETE FROM {_quoted(table)} WHERE {_where(shape)}"  # noqa: S608 - names are quoted, values are parameters
+def _delete_text(table: str, shape: Shape) -> str:
+    return f"DELETE FROM {_quoted(table)} WHERE {_where(shape)}"  # noqa: S608 - names are quoted
 
 
-def _where(shape: tuple[tuple[str, bool], ...]) -> str:
-    conditions = (f"{_quoted(name)}=?" if present else f"{_quoted(name)} IS MISSING" for name, present in shape)
-    return " AND ".join((f"{_quoted(KEY)}=?", *conditions))
+def _where(shape: Shape) -> str:
+    present, missing = shape
+    values = [f"{_quoted(name)}=?" for name in (KEY, *present)]
+    return " AND ".join(values + [f"{_quoted(name)} IS MISSING" for name in missing])
 
 
 def _dotted(path: Path) -> str:

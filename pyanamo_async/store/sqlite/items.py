@@ -89,7 +89,7 @@ def claim(
 ) -> list[Item]:
     """Lock the first claimable items: those that are ready, by priority, then those whose time has come."""
     latest = DELAYED + stamp(now) if state is State.TODO else AFTER_ALL_TIMES
-    rows = connection.execute(CLAIMABLE, (state.value, latest, max(limit, 0))).fetchall()
+    rows = connection.execute(CLAIMABLE, (state.value, latest, limit)).fetchall()
     claims = [transitions.claim(_item(row), worker=worker, token=token(), now=now) for row in rows]
     connection.executemany(UPDATE, map(values_of, claims))
     return claims

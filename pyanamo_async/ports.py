@@ -246,7 +246,11 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a process ended (`code` or `signal`, one is None) and what it used; None where the platform cannot tell."""
+    """How a process ended (`code` or `signal`, one is None) and what it used; None where the platform cannot tell.
+
+    `max_rss_bytes` is the peak of its largest process, as `wait4` has it: on Linux never less than the worker's own,
+    because a child shares the worker's memory until its exec. It is a bound for small scripts and exact for large ones.
+    """
 
     code: int | None
     signal: int | None

@@ -24,7 +24,7 @@ SLOTS_PER_PAGE = mmap.PAGESIZE // SLOT_BYTES
 
 
 class Guard:
-    """Watches over process groups from when they start to when they have ended. Starts with the first."""
+    """Watches over process groups from when they start to when they have ended; runs from the first `start`."""
 
     def __init__(self) -> None:
         self._slots: dict[int, int] = {}
@@ -32,13 +32,15 @@ class Guard:
         self._memory: mmap.mmap | None = None
         self._memory_fd = self._pipe = self.pid = -1
 
+    def start(self) -> None:
+        """Start the guard unless it runs; raises `OSError` when it cannot be."""
+        if self._memory is None:
+            self._memory = self._spawn()
+
     def started(self, pgid: int) -> None:
         """Watch over a group from now on."""
-        if self._memory is None:
-            self._memory = self._start()
-        if not self._free:
-            self._grow(self._memory)
-        slot = self._slots[pgid] = self._free.pop()
+        self.start()
+        slot = self._slots[pgid] = self._free.pop() if self._free else self._grow()
         self._write(slot, b"%-7d\n" % pgid)
 
     def ended(self, pgid: int) -> None:
@@ -57,7 +59,12 @@ class Guard:
             os.close(self._memory_fd)
             self.__init__()  # type: ignore[misc]
 
-    def _start(self) -> mmap.mmap:
+    @property
+    def _running(self) -> mmap.mmap:
+        assert self._memory is not None  # noqa: S101 - who asks has called `start`
+        return self._memory
+
+    def _spawn(self) -> mmap.mmap:
         reading, self._pipe = os.pipe()
         self._memory_fd = _shared_memory()
         try:
@@ -81,15 +88,17 @@ class Guard:
         self._free = list(range(SLOTS_PER_PAGE))
         return memory
 
-    def _grow(self, memory: mmap.mmap) -> None:
+    def _grow(self) -> int:
+        """Add a page of slots and take one of them."""
+        memory = self._running
         used = len(memory) // SLOT_BYTES
         memory.resize(len(memory) + mmap.PAGESIZE)
-        self._free = list(range(used, used + SLOTS_PER_PAGE))
         memory[used * SLOT_BYTES :] = FREE * SLOTS_PER_PAGE
+        self._free = list(range(used + 1, used + SLOTS_PER_PAGE))
+        return used
 
     def _write(self, slot: int, line: bytes) -> None:
-        assert self._memory is not None  # noqa: S101 - a slot is only there with it
-        self._memory[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES] = line
+        self._running[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES] = line
 
 
 def _shared_memory() -> int:

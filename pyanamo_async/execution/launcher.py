@@ -49,6 +49,8 @@ class ShellLauncher:
         try:
             pipes += [OutputPipe(stdout, loop)]
             pipes += [OutputPipe(stderr, loop)]
+            if self._guard:
+                self._guard.start()  # before the script: there is none without it
             process = await self._create(command, *pipes)
         except BaseException as exc:
             for pipe in pipes:

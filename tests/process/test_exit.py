@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import signal
 import sys
 from pathlib import Path
@@ -60,6 +61,13 @@ async def test_peak_memory_and_cpu_time_are_told(launcher: ShellLauncher) -> Non
     assert ran.exit.cpu_seconds is not None
     assert 200 * MIB <= ran.exit.max_rss_bytes < 300 * MIB
     assert 0.02 < ran.exit.cpu_seconds < 60
+
+
+async def test_peak_memory_of_a_small_script_is_no_more_than_the_workers(launcher: ShellLauncher) -> None:
+    """Until its exec a child shares our memory, and Linux counts that: the figure is a bound, and never beyond it."""
+    ran = await run_script(launcher, "true")
+
+    assert (ran.exit.max_rss_bytes or 0) <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 async def test_cpu_time_is_not_wall_time(launcher: ShellLauncher) -> None:

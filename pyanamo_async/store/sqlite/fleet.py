@@ -9,12 +9,12 @@ from pyanamo_async.core.queue import moment, stamp
 from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import ItemMissing
 
-BEAT = """INSERT INTO workers (InstanceID, Beat, Host, Job, Started, Lease, Slots, Running, Done, RSS, Gone)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-    ON CONFLICT (InstanceID) DO UPDATE SET Beat = ?2, Host = ?3, Job = ?4, Started = ?5, Lease = ?6, Slots = ?7,
-    Running = ?8, Done = ?9, RSS = ?10, Gone = ?11"""
-WORKERS = """SELECT InstanceID, Beat, Host, Job, Started, Lease, Slots, Running, Done, RSS, Gone, Desired FROM workers
-    WHERE ?1 IS NULL OR Beat < ?1 ORDER BY Beat, InstanceID"""
+BEAT = """INSERT INTO workers (InstanceID, Beat, Host, Job, Process, Started, Lease, Slots, Running, Done, RSS, Gone)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+    ON CONFLICT (InstanceID) DO UPDATE SET Beat = ?2, Host = ?3, Job = ?4, Process = ?5, Started = ?6, Lease = ?7,
+    Slots = ?8, Running = ?9, Done = ?10, RSS = ?11, Gone = ?12"""
+WORKERS = """SELECT InstanceID, Beat, Host, Job, Process, Started, Lease, Slots, Running, Done, RSS, Gone, Desired
+    FROM workers WHERE ?1 IS NULL OR Beat < ?1 ORDER BY Beat, InstanceID"""
 FOLLOWING = "SELECT itemID FROM followed WHERE InstanceID = ? AND Until > ? ORDER BY itemID"
 FOLLOW = "INSERT INTO followed VALUES (?1, ?2, ?3) ON CONFLICT (InstanceID, itemID) DO UPDATE SET Until = ?3"
 
@@ -28,6 +28,7 @@ def beat(connection: sqlite3.Connection, worker: Worker) -> Orders:
             stamp(worker.beat),
             worker.host,
             worker.job,
+            worker.process,
             stamp(worker.started),
             worker.lease.total_seconds(),
             worker.slots,
@@ -69,6 +70,7 @@ def workers(connection: sqlite3.Connection, beat_before: datetime | None) -> lis
             beat=moment(beat),
             lease=timedelta(seconds=lease),
             job=job,
+            process=process,
             slots=slots,
             running=running,
             done=done,
@@ -77,7 +79,7 @@ def workers(connection: sqlite3.Connection, beat_before: datetime | None) -> lis
             following=_following(connection, worker_id, beat),
             gone=bool(gone),
         )
-        for worker_id, beat, host, job, started, lease, slots, running, done, rss, gone, desired in rows
+        for worker_id, beat, host, job, process, started, lease, slots, running, done, rss, gone, desired in rows
     ]
 
 

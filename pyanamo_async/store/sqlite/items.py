@@ -30,8 +30,11 @@ REPLACE = f"{UPDATE} AND ItemState <> 'locked'"
 SAVE = f"{UPDATE} AND ItemState = ?12 AND Attempt = ?13 AND lockID = ?14"
 CLAIMABLE = """SELECT Row FROM items WHERE ItemState = ? AND Queue_Key <= ? ORDER BY Queue_Key, Position LIMIT ?"""
 HELD = "SELECT Row FROM items WHERE ItemState = 'locked' AND Queue_Key = ? ORDER BY Position"
+# In two halves: for `(Queue_Key, Position) > (?, ?)` SQLite walks the index from the key on, past all of its positions.
 SUMMARIES = """SELECT Queue_Key, Position, itemID, taskID, Nested_Tasks, Log_Length, Attempt, Reason, InstanceID
-    FROM items WHERE ItemState = ?1 AND (Queue_Key, Position) > (?2, ?3) AND (?4 IS NULL OR taskID = ?4)
+    FROM items WHERE ItemState = ?1 AND Queue_Key = ?2 AND Position > ?3 AND (?4 IS NULL OR taskID = ?4)
+    UNION ALL SELECT Queue_Key, Position, itemID, taskID, Nested_Tasks, Log_Length, Attempt, Reason, InstanceID
+    FROM items WHERE ItemState = ?1 AND Queue_Key > ?2 AND (?4 IS NULL OR taskID = ?4)
     ORDER BY Queue_Key, Position LIMIT ?5"""
 NEXT = "SELECT min(Queue_Key) FROM items WHERE ItemState = ?"
 COUNTS = """SELECT ItemState, count(*), sum(max(Nested_Tasks, 1)),

@@ -44,6 +44,7 @@ TABLES = (
         Beat TEXT NOT NULL,
         Host TEXT NOT NULL,
         Job TEXT NOT NULL,
+        Process TEXT NOT NULL,
         Started TEXT NOT NULL,
         Lease REAL NOT NULL,
         Slots INTEGER NOT NULL,

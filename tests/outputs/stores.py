@@ -62,10 +62,13 @@ def s3(client: S3Client, bucket: str) -> Kept:
 
 
 @asynccontextmanager
-async def s3_client(endpoint: str) -> AsyncIterator[S3Client]:
+async def s3_client(endpoint: str, *, sendings: int = 2) -> AsyncIterator[S3Client]:
     """Talk to moto, as the program does."""
     config = AioConfig(
-        max_pool_connections=64, connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 2}
+        max_pool_connections=64,
+        connect_timeout=3,
+        read_timeout=10,
+        retries={"mode": "standard", "total_max_attempts": sendings},
     )
     session = aioboto3.Session("test", "test", region_name="us-east-1")
     async with session.client("s3", endpoint_url=endpoint, config=config) as client:

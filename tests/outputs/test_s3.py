@@ -1,0 +1,227 @@
+"""The laws of output in S3 that are its own: requests, failures, memory."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pyanamo_async.errors import BucketMissing, OutputError, Unavailable
+from pyanamo_async.outputs.pages import PAGE_BYTES
+from pyanamo_async.outputs.s3 import S3Outputs
+from pyanamo_async.outputs.upload import MIB, PARTS_UNDER_WAY, part_bytes
+from pyanamo_async.ports import OutputKey, Sink
+from tests.outputs.fake_time import FakeTime
+from tests.outputs.proxy import Proxy, proxied
+from tests.outputs.stores import read_all, s3, s3_client, write_all
+
+if TYPE_CHECKING:
+    from types_aiobotocore_s3 import S3Client
+
+KEY = OutputKey("t", "i", "Task_0", 1, "stdout")
+PATH = "logs/t/i/Task_0/1.stdout.gz"
+NOISE = random.Random(2).randbytes(30 * MIB)
+CHUNKS = [NOISE[at : at + 100_000] for at in range(0, len(NOISE), 100_000)]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A client whose network fails on demand, one whose does not, and a bucket."""
+
+    proxy: Proxy
+    client: S3Client
+    outside: S3Client
+    bucket: str
+    time: FakeTime
+
+    def store(self, **settings: object) -> S3Outputs:
+        return S3Outputs(self.client, self.bucket, "logs", patience=self.time.patience(), **settings)  # type: ignore[arg-type]
+
+    async def traces(self) -> list[str]:
+        return await s3(self.outside, self.bucket).traces()
+
+
+@pytest.fixture
+async def bench(moto_endpoint: str, bucket: str) -> AsyncIterator[Bench]:
+    async with (
+        proxied(moto_endpoint) as proxy,
+        s3_client(proxy.url, sendings=1) as client,
+        s3_client(moto_endpoint) as outside,
+    ):
+        yield Bench(proxy, client, outside, bucket, FakeTime())
+
+
+async def test_what_fits_one_part_is_one_request(bench: Bench) -> None:
+    """Small output costs one PutObject."""
+    location = await write_all(bench.store(), KEY, [b"text"])
+
+    assert location == f"s3://{bench.bucket}/{PATH}"
+    assert [line.split()[0] for line in bench.proxy.requests] == ["PUT"]
+
+
+async def test_more_is_sent_in_parts(bench: Bench) -> None:
+    """30 MiB that do not compress are three parts of 8 MiB and a rest."""
+    await write_all(bench.store(), KEY, CHUNKS)
+    head = await bench.outside.head_object(Bucket=bench.bucket, Key=PATH)
+
+    assert head["ETag"].endswith('-4"')
+
+
+async def test_parts_grow_so_that_ten_thousand_suffice() -> None:
+    """S3 takes 10,000 parts; they hold over 900 GiB, and no first one is under its 5 MiB."""
+    sizes = [part_bytes(number) for number in range(1, 10_001)]
+
+    assert sum(sizes) > 900 << 30
+    assert (min(sizes), sizes) == (8 * MIB, sorted(sizes))
+
+
+async def test_objects_say_what_they_are(bench: Bench) -> None:
+    """A browser shows them as text, whether sent whole or in parts."""
+    for key, chunks in ((KEY, [b"text"]), (OutputKey("t", "i", "Task_0", 1, "stderr"), CHUNKS)):
+        location = await write_all(bench.store(), key, chunks)
+        path = location.removeprefix(f"s3://{bench.bucket}/")
+        head = await bench.outside.head_object(Bucket=bench.bucket, Key=path)
+
+        assert (head["ContentType"], head["ContentEncoding"]) == ("text/plain; charset=utf-8", "gzip")
+
+
+@pytest.mark.parametrize("chunks", [[b"text"], CHUNKS], ids=["whole", "in parts"])
+async def test_objects_are_encrypted_as_wished(bench: Bench, chunks: list[bytes]) -> None:
+    """`aws:kms:KEY` names the service and the key, whatever colons the key has."""
+    key = "arn:aws:kms:us-east-1:123456789012:key/abc"
+    await write_all(bench.store(sse=f"aws:kms:{key}"), KEY, chunks)
+    head = await bench.outside.head_object(Bucket=bench.bucket, Key=PATH)
+
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
+
+
+async def test_a_store_that_fails_for_a_while_loses_no_byte(bench: Bench) -> None:
+    """Thirty seconds without a network in the middle of an output are waited out."""
+    store = bench.store()
+    sink = store.open(KEY)
+    for number, chunk in enumerate(CHUNKS):
+        if number == len(CHUNKS) // 2:
+            bench.proxy.down()
+            bench.time.at(bench.time.seconds + 30, bench.proxy.up)
+        await sink.write(chunk)
+    location = await sink.close()
+
+    assert bench.time.seconds >= 30
+    assert await read_all(store, location) == NOISE
+    assert await bench.traces() == [PATH]
+
+
+async def test_a_store_that_fails_for_good_is_given_up(bench: Bench) -> None:
+    """Writing or closing raises `OutputError` after minutes, not hours."""
+    sink = bench.store().open(KEY)
+    await sink.write(NOISE[: 9 * MIB])
+    bench.proxy.down()
+
+    with pytest.raises(OutputError, match="tried again for 5 minutes"):
+        await write_on(sink, CHUNKS)
+    assert bench.time.seconds < 900
+    await sink.abort()
+
+
+@pytest.mark.parametrize(
+    "lost", [r"^POST .*\?uploads", r"^PUT .*partNumber=1", r"^PUT .*partNumber=4", r"^POST .*uploadId="]
+)
+async def test_a_lost_answer_does_no_harm(bench: Bench, lost: str) -> None:
+    """Whichever request was done and answered to nobody: the output is whole, and no second upload is left."""
+    bench.proxy.lose = [lost]
+    store = bench.store()
+    location = await write_all(store, KEY, CHUNKS)
+
+    assert bench.proxy.lose == []
+    assert await read_all(store, location) == NOISE
+    assert await bench.traces() == [PATH]
+
+
+async def test_an_upload_nobody_knows_is_aborted_too(bench: Bench) -> None:
+    """One whose beginning was answered to nobody goes when the output is thrown away."""
+    bench.proxy.lose = [r"^POST .*\?uploads"]
+    sink = bench.store().open(KEY)
+    for chunk in CHUNKS[:150]:
+        await sink.write(chunk)
+    await sink.abort()
+
+    assert bench.proxy.lose == []
+    assert await bench.traces() == []
+
+
+async def test_a_slow_store_makes_the_script_wait(bench: Bench) -> None:
+    """Two parts are under way and one is full: no more is taken until one of them has arrived."""
+    sink, taken = bench.store().open(KEY), 0
+    almost = asyncio.Event()
+
+    async def write() -> str:
+        nonlocal taken
+        for chunk in CHUNKS * 2:
+            await sink.write(chunk)
+            taken += len(chunk)
+            if taken > PARTS_UNDER_WAY * part_bytes(1):
+                almost.set()
+        return await sink.close()
+
+    bench.proxy.hold = "^PUT"
+    writing = asyncio.create_task(write())
+    await almost.wait()
+    for _ in range(30):
+        await bench.traces()  # time passes
+    assert taken < (PARTS_UNDER_WAY + 1) * part_bytes(1) + MIB
+    bench.proxy.open.set()
+
+    assert await read_all(bench.store(), await writing) == NOISE * 2
+
+
+@pytest.mark.parametrize("spool_bytes", [0, 8 * PAGE_BYTES, 64 * MIB])
+async def test_sinks_share_little_memory_and_do_not_block_each_other(bench: Bench, spool_bytes: int) -> None:
+    """Outputs of several parts come through at once with no memory, a little, and enough."""
+    store = bench.store(spool_bytes=spool_bytes)
+    keys = [OutputKey("t", f"item {number}", "Task_0", 1, "stdout") for number in range(8)]
+    locations = await asyncio.gather(*(write_all(store, key, CHUNKS[:100]) for key in keys))
+
+    for location in locations:
+        assert await read_all(store, location) == b"".join(CHUNKS[:100])
+
+
+async def test_reading_survives_broken_connections(bench: Bench) -> None:
+    """It goes on where the connection broke, with the same object."""
+    store = bench.store()
+    location = await write_all(store, KEY, CHUNKS)
+    bench.proxy.down()
+    bench.proxy.up()
+    bench.proxy.cut = [100, 2 * MIB, MIB, 3 * MIB]
+
+    assert await read_all(store, location) == NOISE
+    assert bench.proxy.cut == []
+
+
+async def test_a_bucket_that_is_not_there_is_named(bench: Bench) -> None:
+    """The check and every sink say so at once, with a hint."""
+    store = S3Outputs(bench.client, "no-such-bucket", patience=bench.time.patience())
+
+    with pytest.raises(BucketMissing, match=r"bucket 'no-such-bucket' does not exist. hint:"):
+        await store.check()
+    with pytest.raises(BucketMissing):
+        await write_all(store, KEY, [b"text"])
+    with pytest.raises(BucketMissing):
+        await write_all(store, KEY, CHUNKS)
+    assert bench.time.seconds == 0
+
+
+async def write_on(sink: Sink, chunks: Iterable[bytes]) -> None:
+    for chunk in chunks:
+        await sink.write(chunk)
+
+
+async def test_a_check_without_a_network_fails(bench: Bench) -> None:
+    """It says that nobody answers rather than wait for minutes."""
+    bench.proxy.down()
+
+    with pytest.raises(Unavailable, match="does not answer"):
+        await bench.store().check()

@@ -23,7 +23,7 @@ from pyanamo_async.core.items import State
 from pyanamo_async.core.walltime import TimeKeeper, reserve_s
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.execution import Guard, ShellLauncher, find_shell
-from pyanamo_async.operate.reclaim import look_after
+from pyanamo_async.operate.reclaim import look_after, may_come_back
 from pyanamo_async.ports import Journal, OutputStore, Store
 from pyanamo_async.settings import Settings
 from pyanamo_async.worker.attempt import Tools
@@ -35,6 +35,8 @@ from pyanamo_async.worker.script import Manners
 from pyanamo_async.worker.stop import Stop
 
 DRAINED, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
+
+SILENT_BEATS = 2  # whoever shows no sign of life for so long may have vanished
 
 
 async def work(settings: Settings, *, store: Store, outputs: OutputStore, journal: Journal) -> int:
@@ -92,6 +94,7 @@ def _pilot(
         Beats(row, every=how.beat, store=store, clock=clock, journal=journal, stop=stop),
         stop,
         reclaim=lambda: look_after(store, now=clock.now(), lease=how.lease, policy=how.policy, dice=dice),
+        may_come_back=lambda idle: may_come_back(store, now=clock.now(), idle=idle, silence=SILENT_BEATS * how.beat),
         every=how.beat,
         rss_bytes=_rss_bytes,
         notice=partial(interruption, endpoint) if (endpoint := metadata_endpoint(os.environ)) else None,

@@ -144,9 +144,9 @@ class Attempt:
             places.release()
 
     async def _run_task(self, task: Task) -> None:
-        if self._why is not None:
-            return
         tools = self._tools
+        if not tools.alive() or self._why is not None:  # it may have stood still since the claim
+            return
         script = self._script(task)
         self._scripts.add(script)
         try:

@@ -1,8 +1,9 @@
 """Find work: take a slot, then claim, as long as there may be something to claim.
 
 Laws: slot before claim. Items others left at their wall time come when nothing is `todo`. An empty answer is not the
-end: items in their backoff, and those our own running attempts may give back, are waited for. A claim whose reply never
-came is looked for among what the worker holds, or it would be locked for as long as the worker lives.
+end: items in their backoff, those our own running attempts may give back, and those of workers that perhaps vanished,
+are waited for. A claim whose reply never came is looked for among what the worker holds, or it would be locked for as
+long as the worker lives.
 """
 
 from __future__ import annotations
@@ -49,13 +50,21 @@ class Claims:
     """Claims items for free slots. Whoever iterates over it gives each slot back with `done_with_slot`."""
 
     def __init__(
-        self, tools: Tools, stop: Stop, *, slots: int, persistence: Persistence, attempts: Collection[Attempt]
+        self,
+        tools: Tools,
+        stop: Stop,
+        *,
+        slots: int,
+        persistence: Persistence,
+        attempts: Collection[Attempt],
+        may_come_back: Callable[[timedelta], Awaitable[bool]],
     ) -> None:
         self._tools = tools
         self._stop = stop
         self._slots = asyncio.Semaphore(slots)
         self._most_attempts = 2 * slots  # half of them done with their scripts and being settled
         self._persistence = persistence
+        self._may_come_back = may_come_back
         self._attempts = attempts
         self._ended = asyncio.Event()
         self._pause_s = FIRST_PAUSE_S
@@ -139,12 +148,20 @@ class Claims:
         if self._stop.draining:
             return False
         due = await self._next_due()
-        if due is None and not self._attempts and self._persistence.gives_up(self._idle_s()):
+        if due is None and not self._attempts and await self._gives_up():
             return False
         if due is not None or self._attempts:
             self._idle_since = None
         await self._until_attempt_ends(self._pause(due))
         return not self._stop.draining
+
+    async def _gives_up(self) -> bool:
+        idle_s = self._idle_s()
+        if not self._persistence.gives_up(idle_s):
+            return False
+        if self._persistence.idle_exit is not None:
+            return True
+        return not await self._ask(partial(self._may_come_back, timedelta(seconds=idle_s)))
 
     async def _next_due(self) -> datetime | None:
         """Tell when the next item may be claimed, in whichever state; None when there is none at all."""

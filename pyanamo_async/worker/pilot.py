@@ -54,6 +54,7 @@ class Pilot:
         stop: Stop,
         *,
         reclaim: Callable[[], Awaitable[int]],
+        may_come_back: Callable[[timedelta], Awaitable[bool]],
         every: timedelta,
         rss_bytes: Callable[[], int] = lambda: 0,
         notice: Callable[[], Awaitable[str]] | None = None,
@@ -66,7 +67,12 @@ class Pilot:
         self._attempts: set[Attempt] = set()
         self._tally = Tally()
         self._claims = Claims(
-            self._tools, stop, slots=plan.slots, persistence=plan.persistence, attempts=self._attempts
+            self._tools,
+            stop,
+            slots=plan.slots,
+            persistence=plan.persistence,
+            attempts=self._attempts,
+            may_come_back=may_come_back,
         )
         beats.vitals = self._vitals
         beats.on_fence = lambda: self._end(Why.FENCED, at_once=True)
@@ -103,7 +109,7 @@ class Pilot:
 
     def _start(self, item: Item, attempts: asyncio.TaskGroup) -> None:
         attempt = Attempt(item, self._tools)
-        if self._stop.level >= Level.STOP:  # claimed while the order came: give it back unstarted
+        if not self._beats.alive() or self._stop.level >= Level.STOP:  # claimed while the order came: back, unstarted
             attempt.end(Why.FENCED if self._beats.fenced else Why.STOP)
         self._attempts.add(attempt)
         attempts.create_task(self._attempt(attempt), name=f"attempt {item.item_id}")

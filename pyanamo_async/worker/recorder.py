@@ -29,6 +29,7 @@ class Recorder:
         self._ended = False
         self._paused = False
         self._lost = ""
+        self._kept: Output | None = None
         self._sink: Sink | None = None
         self._pump: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
@@ -46,24 +47,34 @@ class Recorder:
     async def close(self) -> Output:
         """Make the output durable and tell what is known of it."""
         for_sink = self._capture.end()
-        if for_sink:
+        if for_sink and not self._lost:
             self._put(for_sink)
-        if self._pump is None:
-            return self._capture.output()
-        self._ended = True
-        self._wake.set()
-        await self._pump
-        location = await self._close_sink()
-        return self._capture.output(at=location, status=self._lost)
+        location = ""
+        if self._pump is not None:
+            self._ended = True
+            self._wake.set()
+            await self._pump
+            location = await self._close_sink()
+        self._kept = self._capture.output(at=location, status=self._lost)
+        return self._kept
+
+    async def give_up(self, reason: str) -> Output:
+        """Tell what is known of the output without waiting for what is not stored yet; that is thrown away."""
+        if self._kept is None:
+            self._lost = self._lost or reason
+            await self.abort()
+            self._kept = self._capture.output(status=self._lost)
+        return self._kept
 
     async def abort(self) -> None:
-        """Throw the output away, and whatever of it is stored already."""
+        """Throw the output away, and whatever of it is stored already; what still comes is read and forgotten."""
         self._lost = self._lost or "thrown away"
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.wait([self._pump])
         if self._sink is not None:
             await self._sink.abort()
+        self._forget()
 
     def _put(self, chunk: bytes) -> None:
         self._waiting.append(chunk)
@@ -96,6 +107,9 @@ class Recorder:
 
     def _give_up(self, trouble: PyanamoError) -> None:
         self._lost = f"not stored: {trouble.what}"
+        self._forget()
+
+    def _forget(self) -> None:
         self._waiting.clear()
         self._waiting_bytes = 0
         self._go_on()

@@ -18,6 +18,8 @@ from pyanamo_async.errors import Fenced, LaunchFailed
 from pyanamo_async.ports import Clock, Command, Exit, Launcher, Process
 from pyanamo_async.worker.recorder import Recorder
 
+CLOSING_S = 2.0  # for output when the worker is to stop: SIGTERM leaves 30 s, grace and KILL take 25
+
 
 @dataclass(frozen=True, slots=True)
 class Manners:
@@ -38,17 +40,21 @@ class Script:
         self._stdout, self._stderr = stdout, stderr
         self._manners = manners
         self._why: Why | None = None
-        self._terminating = self._at_once = False
+        self._terminating = self._at_once = self._closing = False
         self._deadline: asyncio.Timeout | None = None
 
     def end(self, why: Why, *, at_once: bool = False) -> None:
-        """End the script; the first reason stands, except that a fence outranks all. `at_once` leaves out TERM."""
+        """End the script; the first reason stands, except that a fence outranks all. `at_once` leaves out TERM.
+
+        When the script has ended by itself and only its output is being stored, this ends that, soon.
+        """
         if why is Why.FENCED or (self._why is None and not self._terminating):
             self._why = why
         hasten = at_once and not self._at_once
         self._at_once = self._at_once or at_once
         if self._deadline and not self._deadline.expired() and (hasten or not self._terminating):
-            self._deadline.reschedule(_NOW)
+            later_s = CLOSING_S if self._closing and not at_once else 0.0
+            self._deadline.reschedule(asyncio.get_running_loop().time() + later_s)
 
     async def run(self, launcher: Launcher, clock: Clock, *, attempt: int, worker: str) -> TaskRecord:
         """Run it to its end, whichever it is.
@@ -58,16 +64,16 @@ class Script:
         """
         started, began = clock.now(), clock.monotonic()
         try:
-            outcome, used = await self._outcome(launcher)
-            seconds = round(clock.monotonic() - began, 3)
-            stdout, stderr = await self._outputs()
+            process, outcome, used = await self._outcome(launcher)
+            finished, seconds = clock.now(), round(clock.monotonic() - began, 3)
+            stdout, stderr = await self._outputs(process)
         except BaseException:
             await asyncio.shield(self._discard())
             raise
         return TaskRecord(
             outcome=outcome,
             started=started,
-            finished=clock.now(),
+            finished=finished,
             seconds=seconds,
             attempt=attempt,
             worker=worker,
@@ -77,13 +83,13 @@ class Script:
             stderr=stderr,
         )
 
-    async def _outcome(self, launcher: Launcher) -> tuple[Outcome, Exit]:
+    async def _outcome(self, launcher: Launcher) -> tuple[Process | None, Outcome, Exit]:
         if self._why is not None:
-            return Interrupted(self._why), _NOTHING
+            return None, Interrupted(self._why), _NOTHING
         try:
             process = await launcher.start(self._command, stdout=self._stdout, stderr=self._stderr)
         except LaunchFailed as failure:
-            return Failed(detail=str(failure)), _NOTHING
+            return None, Failed(detail=str(failure)), _NOTHING
         self._stdout.resume = self._stderr.resume = process.resume
         try:
             in_time, used = await self._until_exit(process)
@@ -91,8 +97,7 @@ class Script:
             process.signal(signal.SIGKILL)
             await asyncio.shield(process.finish(linger=timedelta()))
             raise
-        await process.finish(linger=self._manners.linger)
-        return self._judge(used, in_time=in_time), used
+        return process, self._judge(used, in_time=in_time), used
 
     async def _until_exit(self, process: Process) -> tuple[bool, Exit]:
         limit_s = self._limit.total_seconds() if self._limit else None
@@ -128,15 +133,29 @@ class Script:
             return Interrupted(self._why)
         return TimedOut(self._limit or timedelta())
 
-    async def _outputs(self) -> tuple[Output, Output]:
-        if self._why is Why.FENCED:
-            raise Fenced("the claim was lost while the script ran")
-        return await self._stdout.close(), await self._stderr.close()
+    async def _outputs(self, process: Process | None) -> tuple[Output, Output]:
+        """Read what is left and make it durable; a worker that is to stop does not wait long for a slow storage."""
+        self._closing = True
+        try:
+            async with asyncio.timeout(CLOSING_S if self._why else None) as self._deadline:
+                if self._why is Why.FENCED:
+                    await self._discard()
+                if process is not None:
+                    await process.finish(linger=self._manners.linger)
+                if self._why is not Why.FENCED:
+                    return await self._stdout.close(), await self._stderr.close()
+        except TimeoutError:
+            late = f"not stored: {self._why} came before the storage was done"
+            kept = await self._stdout.give_up(late), await self._stderr.give_up(late)
+            if self._why is not Why.FENCED:
+                return kept
+        finally:
+            self._deadline = None
+        raise Fenced("the claim was lost while the script ran")
 
     async def _discard(self) -> None:
         await self._stdout.abort()
         await self._stderr.abort()
 
 
-_NOW = 0.0  # on the loop's clock, which is past that
 _NOTHING = Exit(code=None, signal=None)

@@ -15,12 +15,21 @@ class Desired(StrEnum):
     STOP = "stop"
 
 
+class Fate(StrEnum):
+    """What this machine can tell of a worker's process, whatever its beats say."""
+
+    UNKNOWN = "unknown"  # it runs elsewhere, or stands still
+    LIVES = "lives"
+    DIED = "died"  # and nothing that it started is left
+
+
 @dataclass(frozen=True, slots=True)
 class Worker:
     """One pilot process, and its last sign of life.
 
     `worker_id` holds a nonce per start: a Batch job id repeats across attempts. `beat` is by the worker's own clock;
     `lease` is how long after it the worker's claims still stand. `following` lists the item ids somebody watches.
+    `process` is a mark by which its own machine can find the process again; empty where there is none.
     """
 
     worker_id: str
@@ -29,6 +38,7 @@ class Worker:
     beat: datetime
     lease: timedelta
     job: str = ""
+    process: str = ""
     slots: int = 0
     running: int = 0
     done: int = 0

@@ -17,7 +17,7 @@ SECOND = timedelta(seconds=1)
 
 async def test_a_beat_is_written_whole(store: Store) -> None:
     """What a worker says of itself stands in the table, the latest of it."""
-    first = a_worker("w1", job="job:3", slots=8, running=8, done=0, rss_bytes=2**33)
+    first = a_worker("w1", job="job:3", process="boot ns 7 99", slots=8, running=8, done=0, rss_bytes=2**33)
     latest = a_worker("w1", beat=NOON + SECOND, job="job:3", slots=8, running=0, done=9, rss_bytes=0, gone=True)
 
     await store.beat(first)

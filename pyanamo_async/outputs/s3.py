@@ -33,7 +33,8 @@ REQUESTS = 16  # that carry parts at once, of the whole worker: what one machine
 class S3Outputs:
     """An `OutputStore` in `bucket`, below the path `prefix`.
 
-    `sse` is `aws:kms`, or `aws:kms:KEY` with the id or ARN of a key; `spool_bytes` the memory for parts of all sinks.
+    `sse` is `aws:kms`, or `aws:kms:KEY` with the id or ARN of a key; `spool_bytes` is the memory for what all sinks
+    gather, in `spool`.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class S3Outputs:
         patience = patience or Patience()
         self._client = client
         self._prefix = prefix.strip("/")
-        self._spool = Spool(spool_bytes, patience)
+        self.spool = Spool(spool_bytes, patience)
         self._bucket = Bucket(client, bucket, asyncio.Semaphore(REQUESTS), patience, _properties(sse))
 
     async def check(self) -> None:
@@ -61,7 +62,7 @@ class S3Outputs:
 
     def open(self, key: OutputKey) -> GzipSink:
         """Start a sink."""
-        return GzipSink(Upload(self._bucket, self._key(path(key)), self._spool))
+        return GzipSink(Upload(self._bucket, self._key(path(key)), self.spool))
 
     async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
         """Stream what stands at a location, of any bucket."""

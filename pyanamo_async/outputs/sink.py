@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from pyanamo_async.outputs.compression import Compressor
@@ -37,11 +37,11 @@ class GzipSink:
 
     async def write(self, chunk: bytes) -> None:
         """Take a chunk."""
-        await self._or_abort(self._write(chunk))
+        await undone_by(self.abort, self._write(chunk))
 
     async def close(self) -> str:
         """Make all of it durable and return its location."""
-        location = await self._or_abort(self._finish())
+        location = await undone_by(self.abort, self._finish())
         self._ended = True
         return location
 
@@ -59,12 +59,14 @@ class GzipSink:
         await self._target.put(await self._compressor.end())
         return await self._target.finish()
 
-    async def _or_abort(self, work: Awaitable[Result]) -> Result:
-        try:
-            return await work
-        except BaseException:
-            await self.abort()
-            raise
+
+async def undone_by(abort: Callable[[], Awaitable[None]], work: Awaitable[Result]) -> Result:
+    """Await work; abort when it fails or is cancelled."""
+    try:
+        return await work
+    except BaseException:
+        await abort()
+        raise
 
 
 async def to_its_end(work: Coroutine[Any, Any, Result]) -> Result:

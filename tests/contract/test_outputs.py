@@ -6,18 +6,20 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from pyanamo_async.clock import SystemClock
 from pyanamo_async.errors import OutputMissing
 from pyanamo_async.ports import OutputKey
-from tests.outputs.stores import Kept, files, memory, read_all, s3, s3_client, write_all
+from tests.outputs.stores import Kept, files, logs, logs_client, memory, read_all, s3, s3_client, write_all
 
 KEY = OutputKey("table", "item", "Task_0", 1, "stdout")
 NOISE = random.Random(1).randbytes(3_000_000)  # does not get smaller when compressed
 
 
-@pytest.fixture(params=["memory", "files", "s3"])
+@pytest.fixture(params=["memory", "files", "s3", "logs"])
 async def kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Kept]:
     """Each store in turn."""
     match request.param:
@@ -28,6 +30,9 @@ async def kept(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         case "s3":
             async with s3_client(request.getfixturevalue("moto_endpoint")) as client:
                 yield s3(client, request.getfixturevalue("bucket"))
+        case "logs":
+            async with logs_client(request.getfixturevalue("moto_endpoint")) as client:
+                yield logs(client, f"/PyAnamo/{uuid4().hex}", files(tmp_path), SystemClock())
 
 
 @pytest.mark.parametrize(

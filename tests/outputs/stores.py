@@ -7,18 +7,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aioboto3
 from aiobotocore.config import AioConfig
 
+from pyanamo_async.outputs.cloudwatch import CloudWatchOutputs
 from pyanamo_async.outputs.compression import PIECE_BYTES
 from pyanamo_async.outputs.files import FileOutputs
 from pyanamo_async.outputs.memory import MemoryOutputs
+from pyanamo_async.outputs.patience import Patience
 from pyanamo_async.outputs.s3 import S3Outputs
-from pyanamo_async.ports import OutputKey, OutputStore
+from pyanamo_async.outputs.spool import Spool
+from pyanamo_async.ports import Clock, OutputKey, OutputStore
 
 if TYPE_CHECKING:
+    from types_aiobotocore_logs import CloudWatchLogsClient
     from types_aiobotocore_s3 import S3Client
 
 
@@ -61,9 +65,30 @@ def s3(client: S3Client, bucket: str) -> Kept:
     return Kept(S3Outputs(client, bucket, "Pyanamo/logs"), traces)
 
 
+def logs(client: CloudWatchLogsClient, group: str, behind: Kept, clock: Clock) -> Kept:
+    """Keep in CloudWatch Logs, or behind it; what was sent as events cannot be taken back and is no trace."""
+    store = CloudWatchOutputs(
+        client, group, "worker", behind=behind.store, spool=Spool(64 << 20, Patience()), clock=clock
+    )
+    return Kept(store, behind.traces)
+
+
 @asynccontextmanager
 async def s3_client(endpoint: str, *, sendings: int = 2) -> AsyncIterator[S3Client]:
     """Talk to moto, as the program does."""
+    async with _client("s3", endpoint, sendings) as client:
+        yield client
+
+
+@asynccontextmanager
+async def logs_client(endpoint: str) -> AsyncIterator[CloudWatchLogsClient]:
+    """Talk to moto, as the program does."""
+    async with _client("logs", endpoint, 2) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _client(service: Any, endpoint: str, sendings: int) -> AsyncIterator[Any]:  # noqa: ANN401 # any service
     config = AioConfig(
         max_pool_connections=64,
         connect_timeout=3,
@@ -71,7 +96,7 @@ async def s3_client(endpoint: str, *, sendings: int = 2) -> AsyncIterator[S3Clie
         retries={"mode": "standard", "total_max_attempts": sendings},
     )
     session = aioboto3.Session("test", "test", region_name="us-east-1")
-    async with session.client("s3", endpoint_url=endpoint, config=config) as client:
+    async with session.client(service, endpoint_url=endpoint, config=config) as client:
         yield client
 
 

@@ -1,0 +1,187 @@
+"""Output of up to 10 MiB in CloudWatch Logs, larger output in the store behind.
+
+An output is gathered until it ends, for only then it is known where it goes; the spool bounds the memory that takes. It
+is sent when it is whole, so that an aborted one leaves no event; what the service does not take (no permission, events
+it rejects for a wrong clock) goes to the store behind. One stream serves all outputs of a worker, as streams are
+rationed: 50 new ones a second for an account.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from pyanamo_async.errors import OutputError, OutputMissing
+from pyanamo_async.outputs.download import A_MOMENT
+from pyanamo_async.outputs.events import Rejoiner, batches, events, mark
+from pyanamo_async.outputs.log_stream import LogStream
+from pyanamo_async.outputs.patience import Patience
+from pyanamo_async.outputs.sink import undone_by
+from pyanamo_async.outputs.spool import Part, Spool
+from pyanamo_async.ports import Clock, OutputKey, OutputStore, Sink
+
+if TYPE_CHECKING:
+    from types_aiobotocore_logs import CloudWatchLogsClient
+
+SCHEME = "logs://"
+LARGE_BYTES = 10 * 1024 * 1024
+_READ_BYTES = 256 * 1024
+
+logger = logging.getLogger(__name__)
+
+
+class CloudWatchOutputs:
+    """An `OutputStore`: stream `stream` of `group`, and `behind` it the store for what is larger.
+
+    The client is the caller's; closing closes the store behind. `read` knows the locations of both.
+    """
+
+    def __init__(
+        self,
+        client: CloudWatchLogsClient,
+        group: str,
+        stream: str,
+        *,
+        behind: OutputStore,
+        spool: Spool,
+        clock: Clock,
+        patience: Patience | None = None,
+    ) -> None:
+        self._client = client
+        self._stream = LogStream(client, group, stream, patience or Patience())
+        self._behind = behind
+        self._spool = spool
+        self._clock = clock
+
+    async def check(self) -> None:
+        """Make the stream, and check the store behind."""
+        await self._stream.make()
+        await self._behind.check()
+
+    def open(self, key: OutputKey) -> Sink:
+        """Start a sink."""
+        return _LogsSink(self._stream, key, self._spool.part(), self._clock, self._behind)
+
+    async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
+        """Stream what stands at a location, in Logs or in the store behind."""
+        if not location.startswith(SCHEME):
+            async for piece in self._behind.read(location, start=start):
+                yield piece
+            return
+        async for piece in self._rejoined(location):
+            if len(piece) > start:
+                yield piece[start:]
+            start = max(0, start - len(piece))
+
+    async def close(self) -> None:
+        """Close the store behind."""
+        await self._behind.close()
+
+    async def _rejoined(self, location: str) -> AsyncIterator[bytes]:
+        span = Span.read(location)
+        if not span.events:
+            return
+        rejoiner = Rejoiner(span.marked)
+        stream = LogStream(self._client, span.group, span.stream, A_MOMENT)
+        async for message in stream.messages(span.begin, span.end):
+            if piece := rejoiner.feed(message):
+                yield piece
+            if rejoiner.joined == span.events:
+                return
+        if rejoiner.joined < span.events:
+            raise OutputMissing(
+                f"event {rejoiner.joined + 1} of {span.events} is missing at {location}",
+                hint="new events show after some seconds; old ones are deleted when the group's retention ends",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where the events of one output are: `begin` and `end` are times in milliseconds, both included."""
+
+    group: str
+    stream: str
+    marked: str
+    begin: int
+    end: int
+    events: int
+
+    @property
+    def location(self) -> str:
+        """Write it as a location."""
+        place = f"{SCHEME}{quote(self.group, safe='')}/{quote(self.stream, safe='')}"
+        return f"{place}?mark={self.marked}&from={self.begin}&to={self.end}&events={self.events}"
+
+    @classmethod
+    def read(cls, location: str) -> Span:
+        """Read a location; raises `OutputMissing` when it is none."""
+        url = urlsplit(location)
+        said = dict(parse_qsl(url.query))
+        try:
+            begin, end, events = (int(said[name]) for name in ("from", "to", "events"))
+            return cls(unquote(url.netloc), unquote(url.path[1:]), said["mark"], begin, end, events)
+        except (KeyError, ValueError) as error:
+            raise OutputMissing(f"{location} is no place in CloudWatch Logs") from error
+
+
+class _LogsSink:
+    def __init__(self, stream: LogStream, key: OutputKey, gathered: Part, clock: Clock, behind: OutputStore) -> None:
+        self._stream = stream
+        self._key = key
+        self._gathered = gathered
+        self._clock = clock
+        self._behind = behind
+        self._large: Sink | None = None
+
+    async def write(self, chunk: bytes) -> None:
+        await undone_by(self.abort, self._take(chunk))
+
+    async def close(self) -> str:
+        return await undone_by(self.abort, self._finish())
+
+    async def abort(self) -> None:
+        self._gathered.close()
+        if self._large is not None:
+            await self._large.abort()
+
+    async def _take(self, chunk: bytes) -> None:
+        if self._large is None and self._gathered.size + len(chunk) <= LARGE_BYTES:
+            await self._gathered.append(chunk)
+        else:
+            await (await self._moved()).write(chunk)
+
+    async def _finish(self) -> str:
+        if self._large is not None:
+            return await self._large.close()
+        try:
+            location = await self._send()
+        except OutputError as error:
+            logger.warning("output goes to the store behind CloudWatch Logs: %s", error)
+            return await (await self._moved()).close()
+        self._gathered.close()
+        return location
+
+    async def _send(self) -> str:
+        marked = mark(self._key)
+        times, sent = [], 0
+        for batch in batches(events(marked, self._chunks())):
+            times.append(await self._stream.put(batch, self._clock))
+            sent += len(batch)
+        begin, end = (min(times), max(times)) if times else (0, 0)
+        return Span(self._stream.group, self._stream.name, marked, begin, end, sent).location
+
+    async def _moved(self) -> Sink:
+        """Give the sink behind, into which what was gathered moves first."""
+        if self._large is None:
+            self._large = self._behind.open(self._key)
+            for chunk in self._chunks():
+                await self._large.write(chunk)
+            self._gathered.close()
+        return self._large
+
+    def _chunks(self) -> Iterator[bytes]:
+        body = self._gathered.body()
+        return iter(lambda: body.read(_READ_BYTES), b"")

@@ -1,0 +1,119 @@
+"""The laws of output in CloudWatch Logs that are its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from pyanamo_async.clock import SystemClock
+from pyanamo_async.errors import OutputMissing
+from pyanamo_async.outputs.cloudwatch import LARGE_BYTES, CloudWatchOutputs
+from pyanamo_async.outputs.memory import MemoryOutputs
+from pyanamo_async.outputs.patience import Patience
+from pyanamo_async.outputs.spool import Spool
+from pyanamo_async.ports import Clock, OutputKey
+from tests.fakes import FakeClock
+from tests.outputs.stores import logs_client, read_all, write_all
+
+if TYPE_CHECKING:
+    from types_aiobotocore_logs import CloudWatchLogsClient
+
+KEY = OutputKey("t", "i", "Task_0", 1, "stdout")
+LINES = [b"line %d of a text that is nearly ten megabytes long\n" % number for number in range(180_000)]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A group of its own, and the store behind."""
+
+    client: CloudWatchLogsClient
+    group: str
+    behind: MemoryOutputs
+    spool: Spool
+
+    def store(self, stream: str = "worker", clock: Clock | None = None) -> CloudWatchOutputs:
+        return CloudWatchOutputs(
+            self.client, self.group, stream, behind=self.behind, spool=self.spool, clock=clock or SystemClock()
+        )
+
+    async def streams(self) -> list[str]:
+        answer = await self.client.describe_log_streams(logGroupName=self.group)
+        return [stream["logStreamName"] for stream in answer["logStreams"]]
+
+
+@pytest.fixture
+async def bench(moto_endpoint: str) -> AsyncIterator[Bench]:
+    async with logs_client(moto_endpoint) as client:
+        yield Bench(client, f"/PyAnamo/{uuid4().hex}", MemoryOutputs(), Spool(64 << 20, Patience()))
+
+
+async def test_output_up_to_ten_megabytes_goes_to_logs(bench: Bench) -> None:
+    """Nothing is lost of 9.4 MB in 180,000 lines, and the order is kept."""
+    store = bench.store()
+    location = await write_all(store, KEY, LINES)
+
+    assert location.startswith("logs://")
+    assert (await read_all(store, location), bench.behind.kept) == (b"".join(LINES), {})
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(LARGE_BYTES, "logs:"), (LARGE_BYTES + 1, "memory:")])
+async def test_what_is_larger_goes_to_the_store_behind_whole(bench: Bench, size: int, scheme: str) -> None:
+    """One byte more than 10 MiB, and no part of it is in Logs."""
+    store = bench.store()
+    location = await write_all(store, KEY, [b"x" * 100_000] * (size // 100_000) + [b"y" * (size % 100_000)])
+
+    assert location.startswith(scheme)
+    assert len(await read_all(store, location)) == size
+
+
+async def test_a_worker_has_one_stream(bench: Bench) -> None:
+    """Streams are rationed: all outputs of a worker share one, and another worker has its own."""
+    one, other = bench.store("one"), bench.store("other")
+    for number in range(3):
+        await write_all(one, OutputKey("t", f"item {number}", "Task_0", 1, "stdout"), [b"text"])
+    await write_all(other, KEY, [b"text"])
+
+    assert await bench.streams() == ["one", "other"]
+
+
+async def test_any_worker_reads_what_another_wrote(bench: Bench) -> None:
+    """The location says all that is needed."""
+    location = await write_all(bench.store("a worker/1 [x]"), KEY, [b"text\n"])
+
+    assert await read_all(bench.store("other"), location) == b"text\n"
+
+
+async def test_rejected_events_go_to_the_store_behind(bench: Bench) -> None:
+    """A clock that is a year behind makes the service reject events: they are noticed, and nothing is lost."""
+    store = bench.store(clock=FakeClock())
+    location = await write_all(store, KEY, [b"text"])
+
+    assert location.startswith("memory:")
+    assert await read_all(store, location) == b"text"
+
+
+async def test_memory_is_given_back(bench: Bench) -> None:
+    """Whether an output was closed, moved or aborted."""
+    store, free = bench.store(), bench.spool.free_pages
+    await write_all(store, KEY, [b"text"])
+    await write_all(store, KEY, [bytes(LARGE_BYTES), b"more"])
+    sink = store.open(KEY)
+    await sink.write(b"text")
+    assert bench.spool.free_pages == free - 1
+    await sink.abort()
+
+    assert bench.spool.free_pages == free
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["logs://group/stream", "logs://g/s?mark=m&from=x&to=1&events=1", "logs://g/s?mark=m&from=1&to=1&events=1"],
+)
+async def test_a_place_where_nothing_is_is_missing(bench: Bench, location: str) -> None:
+    """Malformed locations and streams that are gone are output that is not there."""
+    with pytest.raises(OutputMissing):
+        await read_all(bench.store(), location)

@@ -1,0 +1,96 @@
+"""The laws of `outputs.events`."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyanamo_async.outputs.events import (
+    BATCH_BYTES,
+    BATCH_EVENTS,
+    EVENT_OVERHEAD_BYTES,
+    Rejoiner,
+    batches,
+    events,
+    mark,
+)
+from pyanamo_async.ports import OutputKey
+
+MARK = mark(OutputKey("t", "item 1", "Task_0", 2, "stdout"))
+MOST_EVENT_BYTES = 256 * 1024 - EVENT_OVERHEAD_BYTES
+chunks = st.lists(st.one_of(st.binary(), st.sampled_from([b"\n", b"a b\n", "ä€😀".encode(), b"\xff", b"\r\n", b"\0"])))
+
+
+def rejoined(messages: list[str]) -> bytes:
+    rejoiner = Rejoiner(MARK)
+    return b"".join(map(rejoiner.feed, messages))
+
+
+def test_a_line_is_an_event_with_item_task_and_attempt() -> None:
+    """People read and search them; what is no text is in base64."""
+    assert list(events(MARK, [b"one\ntw", b"o\n\xff\n\nend"])) == [
+        "item=201/Task_0/2.stdout 0. one",
+        "item=201/Task_0/2.stdout 1. two",
+        "item=201/Task_0/2.stdout 2= /wo=",
+        "item=201/Task_0/2.stdout 3. ",
+        "item=201/Task_0/2.stdout 4+ end",
+    ]
+
+
+@given(chunks)
+def test_events_hold_every_byte(pieces: list[bytes]) -> None:
+    """Whatever the bytes, and however they are cut."""
+    assert rejoined(list(events(MARK, pieces))) == b"".join(pieces)
+
+
+@given(chunks, st.randoms())
+def test_events_may_come_in_any_order_more_than_once_and_among_others(pieces: list[bytes], dice: random.Random) -> None:
+    """A request that is sent again doubles them, and events of one moment have no order of their own."""
+    ours = list(events(MARK, pieces))
+    others = list(events("other/Task_0/1.stdout", pieces)) + list(events(MARK + "2", pieces))
+    messages = [*ours, *ours, *others, "something else"]
+    dice.shuffle(messages)
+
+    assert rejoined(messages) == b"".join(pieces)
+
+
+@pytest.mark.parametrize("unit", [b"x", "ä".encode(), "😀".encode(), b"\xff", "€".encode() + b"\x80"])
+def test_long_lines_are_split_within_the_limit(unit: bytes) -> None:
+    """No event is larger than the service takes, text is cut at the edges of characters, and nothing is lost."""
+    line = b"a" + unit * (1_000_000 // len(unit)) + b"\nnext\n"
+    messages = list(events(MARK, [line[at : at + 65_536] for at in range(0, len(line), 65_536)]))
+
+    assert max(len(message.encode()) for message in messages) <= MOST_EVENT_BYTES
+    assert rejoined(messages) == line
+    assert "�" not in "".join(messages)
+
+
+def test_the_longest_mark_leaves_room_for_bytes_that_are_no_text() -> None:
+    """Ids are bounded, so are events."""
+    longest = mark(OutputKey("t", "x" * 500, "y" * 500, 10**9, "stdout"))
+
+    assert max(len(message) for message in events(longest, [b"\xff" * 1_000_000])) <= MOST_EVENT_BYTES
+
+
+@given(st.lists(st.integers(0, MOST_EVENT_BYTES), max_size=60))
+def test_requests_stay_within_the_limits_of_bytes(lengths: list[int]) -> None:
+    """Each event counts 26 bytes more; all are sent, in order, and none is sent alone without need."""
+    messages = ["é" * (length // 2) for length in lengths]
+    sent = list(batches(messages))
+
+    assert [message for batch in sent for message in batch] == messages
+    assert all(counted(batch) <= BATCH_BYTES for batch in sent)
+    assert all(counted([*batch, after[0]]) > BATCH_BYTES for batch, after in pairwise(sent))
+
+
+def test_requests_stay_within_the_limit_of_events() -> None:
+    """10,000 a request."""
+    assert [len(batch) for batch in batches(["x"] * (2 * BATCH_EVENTS + 1))] == [BATCH_EVENTS, BATCH_EVENTS, 1]
+
+
+def counted(batch: list[str]) -> int:
+    return sum(len(message.encode()) + EVENT_OVERHEAD_BYTES for message in batch)

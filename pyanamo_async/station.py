@@ -23,8 +23,9 @@ from pyanamo_async.core.items import State
 from pyanamo_async.core.walltime import TimeKeeper, reserve_s
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.execution import Guard, ShellLauncher, find_shell
-from pyanamo_async.operate.reclaim import look_after, may_come_back
+from pyanamo_async.operate.others import Others
 from pyanamo_async.ports import Journal, OutputStore, Store
+from pyanamo_async.process_mark import WORKER_VARIABLE, fate, own_mark
 from pyanamo_async.settings import Settings
 from pyanamo_async.worker.attempt import Tools
 from pyanamo_async.worker.beats import Beats
@@ -35,8 +36,6 @@ from pyanamo_async.worker.script import Manners
 from pyanamo_async.worker.stop import Stop
 
 DRAINED, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
-
-SILENT_BEATS = 2  # whoever shows no sign of life for so long may have vanished
 
 
 async def work(settings: Settings, *, store: Store, outputs: OutputStore, journal: Journal) -> int:
@@ -65,10 +64,12 @@ def _pilot(
     how, clock, dice = settings.running, SystemClock(), random.Random()  # noqa: S311 - scatters, keeps no secret
     began = clock.monotonic()
     me = identify(os.environ, host=socket.gethostname(), nonce=secrets.token_hex(4))
-    row = Worker(me.worker_id, me.host, clock.now(), clock.now(), how.lease, job=me.job, slots=how.items)
+    now = clock.now()
+    row = Worker(me.worker_id, me.host, now, now, how.lease, job=me.job, process=own_mark(), slots=how.items)
     manners = Manners(linger=how.linger)
     budget_s = how.wall_time.total_seconds() if how.wall_time else None
     reserve = reserve_s(budget_s, kill_after_s=manners.kill_after.total_seconds())
+    others = Others(me.worker_id, store, clock, dice, how.beat, how.lease, how.policy, fate)
     tools = Tools(
         table=settings.table_name,
         worker=me.worker_id,
@@ -82,7 +83,7 @@ def _pilot(
         keeper=TimeKeeper(budget_s, reserve, how.min_remaining.total_seconds()),
         policy=how.policy,
         manners=manners,
-        environ=dict(os.environ),
+        environ={**os.environ, WORKER_VARIABLE: me.worker_id},
         nests=how.nests,
         timeout=how.timeout,
         elapsed_s=lambda: clock.monotonic() - began,
@@ -93,8 +94,8 @@ def _pilot(
         tools,
         Beats(row, every=how.beat, store=store, clock=clock, journal=journal, stop=stop),
         stop,
-        reclaim=lambda: look_after(store, now=clock.now(), lease=how.lease, policy=how.policy, dice=dice),
-        may_come_back=lambda idle: may_come_back(store, now=clock.now(), idle=idle, silence=SILENT_BEATS * how.beat),
+        reclaim=others.look_after,
+        may_come_back=others.may_come_back,
         every=how.beat,
         rss_bytes=_rss_bytes,
         notice=partial(interruption, endpoint) if (endpoint := metadata_endpoint(os.environ)) else None,

@@ -14,12 +14,12 @@ from pyanamo_async.cli.pictures import clock_time, size
 from pyanamo_async.cli.screen import Row, note, say, say_json, say_json_list, say_table
 from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.core.queue import stamp
-from pyanamo_async.core.workers import Desired, Worker
+from pyanamo_async.core.workers import Desired, Fate, Worker
 from pyanamo_async.operate.crew import condition, list_workers
 from pyanamo_async.operate.crew import order as leave_order
-from pyanamo_async.operate.reclaim import reclaim as take_over
-from pyanamo_async.operate.reclaim import reclaim_orphans, stale_workers
+from pyanamo_async.operate.reclaim import reclaim_from, reclaim_orphans
 from pyanamo_async.ports import Store
+from pyanamo_async.process_mark import fate
 from pyanamo_async.settings import Running, Settings
 
 T = TypeVar("T")
@@ -85,13 +85,13 @@ def reclaim(
 
     async def work(store: Store) -> None:
         now = datetime.now(UTC)
+        vanished = [each for each in await store.workers() if each.is_stale(now) or fate(each) is Fate.DIED]
         if dry_run:
-            stale = await stale_workers(store, now=now)
-            held = [item.item_id for worker in stale for item in await store.held(worker.worker_id)]
+            held = [item.item_id for worker in vanished for item in await store.held(worker.worker_id)]
             _tell(held, json=json)
             return
         policy = RetryPolicy(crash_limit=crash_limit)
-        taken = await take_over(store, now=now, policy=policy)
+        taken = await reclaim_from(store, vanished, now=now, policy=policy)
         taken += await reclaim_orphans(store, await store.workers(), now=now, lease=LEASE, policy=policy)
         say_json({"reclaimed": taken}) if json else say(f"{taken} items went back")
 

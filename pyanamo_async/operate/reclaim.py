@@ -2,13 +2,11 @@
 
 Laws: a reclaim can never undo a settle that came first: it passes the same fence. A worker's row goes only after all it
 held was taken over, so that one who dies in between leaves nothing unnoticed. Workers that said goodbye are looked
-after too: theirs is what they could not give back before they left. Who goes home leaves nothing behind that may come
-back: somebody is there until every holder has shown that it lives.
+after too: theirs is what they could not give back before they left.
 """
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -19,53 +17,20 @@ from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import Fenced
 from pyanamo_async.ports import Store
 
-ORPHANS_EVERY = 1 / 15  # of the looks at others
+
+async def reclaim(store: Store, *, now: datetime, lease: timedelta, policy: RetryPolicy) -> int:
+    """Put back, or bury, what is held by workers silent for their lease, and at least for `lease`; count the items."""
+    stale = [worker for worker in await store.workers(beat_before=now - lease) if worker.is_stale(now)]
+    return await reclaim_from(store, stale, now=now, policy=policy)
 
 
-async def stale_workers(store: Store, *, now: datetime, lease: timedelta = timedelta()) -> Sequence[Worker]:
-    """List the workers whose claims may be taken over; with `lease`, without reading those silent for less than it."""
-    return [worker for worker in await store.workers(beat_before=now - lease) if worker.is_stale(now)]
-
-
-async def reclaim(store: Store, *, now: datetime, lease: timedelta = timedelta(), policy: RetryPolicy) -> int:
-    """Put the items of vanished workers back, or bury those that were held too often by such; count them."""
+async def reclaim_from(store: Store, vanished: Sequence[Worker], *, now: datetime, policy: RetryPolicy) -> int:
+    """Put back, or bury, what these workers held, and forget them; count the items."""
     taken = 0
-    for worker in await stale_workers(store, now=now, lease=lease):
+    for worker in vanished:
         taken += await _take_over(store, await store.held(worker.worker_id), now, policy)
         await store.forget(worker.worker_id)
     return taken
-
-
-async def look_after(store: Store, *, now: datetime, lease: timedelta, policy: RetryPolicy, dice: random.Random) -> int:
-    """Do what a running worker does for the others about once a beat: reclaim, and seldom look for orphans."""
-    taken = await reclaim(store, now=now, lease=lease, policy=policy)
-    if dice.random() < ORPHANS_EVERY:
-        known = await store.workers()
-        if dice.random() * len(known) < 1:  # one of the fleet is enough
-            taken += await reclaim_orphans(store, known, now=now, lease=lease, policy=policy)
-    return taken
-
-
-async def may_come_back(store: Store, *, now: datetime, idle: timedelta, silence: timedelta) -> bool:
-    """Tell whether a worker that found nothing to do for `idle` should stay, because others may lose what they hold.
-
-    Whether a holder lives shows when it should have beaten again: until then, which `silence` tells, everybody stays.
-    Then those do whom a silent worker's items wait for; its lease decides.
-    """
-    if not await _any_locked(store):
-        return False
-    if idle <= silence:
-        return True
-    for worker in await store.workers(beat_before=now - silence):
-        if await store.held(worker.worker_id):
-            return True
-    return False
-
-
-async def _any_locked(store: Store) -> bool:
-    async for _ in store.summaries(state=State.LOCKED):
-        return True
-    return False
 
 
 async def reclaim_orphans(

@@ -69,6 +69,7 @@ class Claims:
         self._ended = asyncio.Event()
         self._pause_s = FIRST_PAUSE_S
         self._idle_since: float | None = None
+        self.stays_for_others = False
         self._searches_left = 0
         self._recent: deque[str] = deque(maxlen=RECENT)
 
@@ -101,7 +102,7 @@ class Claims:
         return not self._stop.draining
 
     async def _take_slots(self) -> int:
-        while len(self._attempts) >= self._most_attempts:
+        while len(self._attempts) >= self._most_attempts and not self._stop.draining:
             await self._until_attempt_ends(None)
         await self._slots.acquire()
         taken = 1
@@ -161,7 +162,9 @@ class Claims:
             return False
         if self._persistence.idle_exit is not None:
             return True
-        return not await self._ask(partial(self._may_come_back, timedelta(seconds=idle_s)))
+        question = partial(self._may_come_back, timedelta(seconds=idle_s))
+        self.stays_for_others = bool(await self._ask(question))
+        return not self.stays_for_others and await self._next_due() is None  # it may have come back while we asked
 
     async def _next_due(self) -> datetime | None:
         """Tell when the next item may be claimed, in whichever state; None when there is none at all."""

@@ -173,9 +173,8 @@ class Pilot:
             self._stop.request(Level.STOP, await self._notice())
 
     async def _watch_others(self) -> None:
-        """Look after workers that vanished, about once a beat: a single cheap query when there are none."""
+        """Look after workers that vanished: at once, then about once a beat."""
         while True:
-            await asyncio.sleep(self._every_s * (0.5 + self._tools.dice.random()))  # scattered among workers
             try:
                 reclaimed = await self._reclaim()
             except PyanamoError as trouble:
@@ -184,12 +183,13 @@ class Pilot:
                 if reclaimed:
                     self._tools.journal.note("items reclaimed", items=reclaimed)
                     self._claims.look_again()
+            await asyncio.sleep(self._every_s * (0.5 + self._tools.dice.random()))  # scattered among workers
 
     async def _work_left(self) -> bool:
         """Tell whether a stopped worker leaves something that could be claimed; one that drained does not."""
         if not self._stop.draining:
             return False
-        if self._tally.fenced:
+        if self._tally.fenced or self._claims.stays_for_others:
             return True
         try:
             moments = [await self._tools.store.next_due(state=state) for state in CLAIMABLE]

@@ -10,7 +10,7 @@ from typing import Any
 from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.core.walltime import TimeKeeper, reserve_s
 from pyanamo_async.core.workers import Worker
-from pyanamo_async.operate.reclaim import look_after, may_come_back
+from pyanamo_async.operate.others import Others
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputStore, Store
 from pyanamo_async.store.memory import MemoryStore
@@ -85,12 +85,13 @@ class Crew:
             timeout=self.timeout,
             elapsed_s=lambda: clock.monotonic() - began,
         )
+        others = Others(self.name, self.store, clock, dice, every, lease, self.policy)
         return Pilot(
             Plan(self.slots, timedelta(seconds=self.grace_s), self.persistence),
             tools,
             Beats(me, every=every, store=self.store, clock=clock, journal=self.notes, stop=self.stop),
             self.stop,
-            reclaim=lambda: look_after(self.store, now=clock.now(), lease=lease, policy=self.policy, dice=dice),
-            may_come_back=lambda idle: may_come_back(self.store, now=clock.now(), idle=idle, silence=2 * every),
+            reclaim=others.look_after,
+            may_come_back=others.may_come_back,
             every=every,
         )

@@ -1,0 +1,93 @@
+"""What a running worker does for the others, and whether it should stay for the sake of what they hold.
+
+Laws: about once a beat it takes over what vanished workers held: two cheap queries when there are none. Who goes home
+leaves nothing behind that may come back: somebody is there until every holder has shown that it lives. On one machine
+nobody need wait for that: a process is there or it is not. Workers are near when their ids differ in the nonce alone,
+so a fleet learns from one locked item that it need not look for processes.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pyanamo_async.core.items import State
+from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.core.workers import Fate, Worker
+from pyanamo_async.operate.reclaim import reclaim, reclaim_from, reclaim_orphans
+from pyanamo_async.ports import Clock, Store
+
+ORPHANS_EVERY = 1 / 15  # of the looks at others
+SILENT_BEATS = 2  # whoever shows no sign of life for so long may have vanished
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """The other workers, as the worker `me` sees them. `fate` tells what became of a process of this machine."""
+
+    me: str
+    store: Store
+    clock: Clock
+    dice: random.Random
+    beat: timedelta
+    lease: timedelta
+    policy: RetryPolicy
+    fate: Callable[[Worker], Fate] = lambda _: Fate.UNKNOWN
+
+    async def look_after(self) -> int:
+        """Take over from workers silent for their lease or dead on this machine, seldom from unknown; count items."""
+        now = self.clock.now()
+        taken = await reclaim(self.store, now=now, lease=self.lease, policy=self.policy)
+        taken += await self._take_from_dead(await self._near(await self._holders()))
+        if self.dice.random() < ORPHANS_EVERY:
+            known = await self.store.workers()
+            if self.dice.random() * len(known) < 1:  # one of the fleet is enough
+                taken += await reclaim_orphans(self.store, known, now=now, lease=self.lease, policy=self.policy)
+        return taken
+
+    async def may_come_back(self, idle: timedelta) -> bool:
+        """Tell whether a worker that found nothing to do for `idle` should stay: others may lose what they hold.
+
+        Whether a holder lives shows when it should have beaten again: until then everybody stays. Then those do for
+        whom a silent worker's items wait; its lease decides.
+        """
+        holders = await self._holders()
+        if not holders:
+            return False
+        near = await self._near(holders)
+        if await self._take_from_dead(near):
+            return True
+        silence = SILENT_BEATS * self.beat
+        since = self.clock.now() - silence
+        if holders <= {worker.worker_id for worker in near if worker.beat > since and self.fate(worker) is Fate.LIVES}:
+            return False
+        if idle <= silence:
+            return True
+        for worker in await self.store.workers(beat_before=since):
+            if await self.store.held(worker.worker_id):
+                return True
+        return False
+
+    async def _near(self, holders: set[str]) -> Sequence[Worker]:
+        """List the workers that hold items, if all of them may be processes of this machine."""
+        if not holders or not all(self._is_near(holder) for holder in holders):
+            return ()
+        return [worker for worker in await self.store.workers() if worker.worker_id in holders]
+
+    async def _holders(self) -> set[str]:
+        """Name who holds items: all, if they are near; one that is not says enough."""
+        holders = set()
+        async for item in self.store.summaries(state=State.LOCKED):
+            holders.add(item.worker)
+            if not self._is_near(item.worker):
+                break
+        return holders - {self.me}
+
+    async def _take_from_dead(self, near: Sequence[Worker]) -> int:
+        dead = [worker for worker in near if self.fate(worker) is Fate.DIED]
+        return await reclaim_from(self.store, dead, now=self.clock.now(), policy=self.policy)
+
+    def _is_near(self, worker_id: str) -> bool:
+        return worker_id.rpartition("-")[0] == self.me.rpartition("-")[0]

@@ -1,0 +1,171 @@
+"""Real workers to be stopped, cut off and killed, and a file in which their scripts bear witness."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.acceptance.program import Program, Row
+
+LOOK_S = 0.05
+SOON_S = 40  # a loaded machine is no failure
+SHORT_LEASE = ("--beat", "0.5s", "--lease", "2s")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of one script; `ended` is None when it did not come to its own end. Times are in nanoseconds."""
+
+    item: str
+    attempt: int
+    begun: int
+    ended: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A file to which scripts append when they begin and when they come to their end."""
+
+    file: Path
+
+    def script(self, work: str) -> str:
+        """Wrap a script's work in its testimony."""
+        say = f'w() {{ echo "$1 $PYANAMO_ITEM_ID $PYANAMO_TASK $PYANAMO_ATTEMPT $(date +%s%N)" >> {self.file}; }}'
+        return f"{say}; w begin; {work}; w end"
+
+    def runs(self) -> list[Run]:
+        """Read who ran, in the order of their beginnings."""
+        begun, ended = self._at("begin"), self._at("end")
+        return [Run(key[0], int(key[2]), at, ended.get(key)) for key, at in begun.items()]
+
+    def begun(self) -> int:
+        """Count the runs that began."""
+        return len(self._at("begin"))
+
+    def overlaps(self) -> list[tuple[Run, Run]]:
+        """List runs of one item that began before the one before had ended; none that was killed has an end."""
+        runs = sorted(self.runs(), key=lambda run: (run.item, run.begun))
+        return [(one, two) for one, two in pairwise(runs) if one.item == two.item and (one.ended or 0) > two.begun]
+
+    def _at(self, what: str) -> dict[tuple[str, str, str], int]:
+        lines = self.file.read_text().splitlines() if self.file.exists() else []
+        words = [line.split() for line in lines]
+        return {(item, task, attempt): int(at) for said, item, task, attempt, at in words if said == what}
+
+
+@dataclass(slots=True)
+class Worker:
+    """A worker process, and what it says."""
+
+    process: subprocess.Popen[str]
+    log: Path
+
+    def exit(self, *, within_s: float = SOON_S) -> int:
+        """Wait for its exit status."""
+        try:
+            return self.process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still there after {within_s:g} s: {self.said()}") from None
+
+    def said(self) -> str:
+        """Read what it said until now."""
+        return self.log.read_text()
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+
+@dataclass(slots=True)
+class Site:
+    """A program, its workers, and all processes that came of them: each bears the folder of the test as its HOME."""
+
+    program: Program
+    workers: list[Worker] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the test."""
+        return self.program.folder
+
+    @property
+    def witness(self) -> Witness:
+        """What the scripts tell."""
+        return Witness(self.folder / "witness")
+
+    def start(self, *flags: str, before: Callable[[], None] | None = None) -> Worker:
+        """Start a worker; `before` runs in the new process before the program."""
+        log = self.folder / f"worker-{len(self.workers)}.log"
+        with log.open("w") as stderr:
+            process = subprocess.Popen(  # noqa: PLW1509 # `before` is one system call
+                self.program.command("run", *flags),
+                cwd=self.folder,
+                env=self.program.env,
+                stdin=subprocess.DEVNULL,
+                stderr=stderr,
+                text=True,
+                preexec_fn=before,
+            )
+        worker = Worker(process, log)
+        self.workers.append(worker)
+        return worker
+
+    def items(self, *rows: str, header: str = "itemID|TaskID|TaskScript") -> None:
+        """Import items."""
+        self.program.import_rows(*rows, header=header)
+
+    def states(self) -> dict[str, str]:
+        """Tell where each item stands."""
+        return {name: row["ItemState"] for name, row in self.rows().items()}
+
+    def rows(self) -> dict[str, Row]:
+        """Read the items as they are stored."""
+        return self.program.rows()
+
+    def crew(self) -> list[dict[str, Any]]:
+        """List the workers the table knows."""
+        listed: list[dict[str, Any]] = json.loads(self.program("workers", "--json"))
+        return listed
+
+    def scripts(self) -> list[psutil.Process]:
+        """List the processes of scripts: these, and whatever they started that is still there."""
+        return [process for process, env in self._processes() if "PYANAMO_ITEM_ID" in env]
+
+    def end(self) -> None:
+        """Leave no process behind, whatever became of the test."""
+        for process, _ in self._processes():
+            process.kill()
+        for worker in self.workers:
+            worker.process.wait()
+
+    def _processes(self) -> list[tuple[psutil.Process, dict[str, str]]]:
+        found = []
+        for process in psutil.process_iter():
+            try:
+                env = process.environ()
+            except psutil.Error:
+                continue
+            if env.get("HOME") == str(self.folder):
+                found.append((process, env))
+        return found
+
+
+def with_env(program: Program, **env: str) -> Program:
+    """Give a program more environment."""
+    return replace(program, env={**program.env, **env})
+
+
+def until(true: Callable[[], bool], *, within_s: float = SOON_S) -> None:
+    """Look until it is so: a process of somebody else has no way to tell us."""
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(LOOK_S)

@@ -212,11 +212,40 @@ class TestBoard:
 
     def test_hints_go_stale(self) -> None:
         """What was left over is tried for two seconds, then looked for anew."""
-        board = Board(1, dice=random.Random(1))
+        board = _calm_board()
         board.offer([Candidate(name, "todo#0", "05a", 0, "t") for name in "abc"], now_s=0)
 
         assert len(board.take(2, now_s=2)) == 2
         assert board.take(2, now_s=2.1) == []
+
+    def test_a_lost_claim_drops_the_hints_beside_it(self) -> None:
+        """Whoever was quicker knows the same page: it is looked elsewhere, and what is left over lives shorter."""
+        board = _calm_board()
+        seen = [Candidate(str(number), "todo#0", "05a", 0, "t") for number in range(20)]
+        board.offer(seen[:10], now_s=0)
+        board.contended(won=0, lost=1)
+
+        assert board.take(5, now_s=0) == []
+        board.offer(seen[10:], now_s=0)
+        assert len(board.take(1, now_s=0.9)) == 1
+        assert board.take(1, now_s=1.1) == []
+
+    def test_where_many_contend_fewer_are_tried_at_once(self) -> None:
+        """A batch of claims that all collide costs as many writes; one alone finds out as well."""
+        board = _calm_board()
+        for _ in range(10):
+            board.contended(won=0, lost=4)
+        board.offer([Candidate(str(number), "todo#0", "05a", 0, "t") for number in range(25)], now_s=0)
+
+        assert len(board.take(8, now_s=0)) == 2
+
+    def test_a_lost_claim_does_not_drop_what_may_be_ours(self) -> None:
+        """An unanswered claim stays until it is answered."""
+        board = _calm_board()
+        board.keep(Candidate("a", "todo#0", "05a", 0, "t"))
+        board.contended(won=0, lost=1)
+
+        assert [each.item_id for each in board.take(1, now_s=99)] == ["a"]
 
     def test_a_stale_index_does_not_bring_back_what_was_tried(self) -> None:
         """An item that the index still shows is not contended for twice."""
@@ -236,6 +265,13 @@ class TestBoard:
         board.offer([replace(seen, item_id="b")], now_s=999)
 
         assert board.take(1, now_s=999) == [replace(seen, sent=True)]
+
+
+def _calm_board() -> Board:
+    """A board of a worker that has won a thousand claims and lost none."""
+    board = Board(1, dice=random.Random(1))
+    board.contended(won=1000, lost=0)
+    return board
 
 
 class TestSchema:

@@ -7,6 +7,7 @@ asks, and at each about every 40 s (16 shards); one that has just worked sweeps 
 
 from __future__ import annotations
 
+import math
 import random
 from collections import deque
 from collections.abc import Iterable
@@ -17,6 +18,8 @@ from pyanamo_async.core.queue import READY, due
 from pyanamo_async.store.dynamodb.rows import Candidate
 
 HINT_S = 2.0
+LEAST_CALM, FIRST_CALM = 0.02, 0.1
+CALMING = 1.01  # against a half for a loss: calm where between one and two in a hundred are lost
 BELIEF_S = 2.0
 IDLE_BELIEF_S_PER_SHARD = 2.5
 DEEP_S = 30.0
@@ -43,6 +46,7 @@ class Board:
         self._hints: deque[tuple[Candidate, float]] = deque()
         self._tried: dict[tuple[str, str], None] = {}
         self._changed_s = float("-inf")
+        self._calm = FIRST_CALM  # 1: alone; less: hints live shorter, and fewer are tried at once
 
     def offer(self, seen: Iterable[Candidate], *, now_s: float) -> None:
         """Keep candidates for 2 s, scattered within their priority.
@@ -52,10 +56,11 @@ class Board:
         fresh = [each for each in seen if (each.item_id, each.queue_key) not in self._tried]
         self._dice.shuffle(fresh)
         fresh.sort(key=_rank)
-        self._hints.extend((each, now_s + HINT_S) for each in fresh)
+        self._hints.extend((each, now_s + self._calm * HINT_S) for each in fresh)
 
     def take(self, most: int, *, now_s: float) -> list[Candidate]:
-        """Take candidates to try."""
+        """Take candidates to try: as many as are wanted, or fewer where others are after the same."""
+        most = math.ceil(min(1.0, self._calm / FIRST_CALM) * most)
         taken: list[Candidate] = []
         while self._hints and len(taken) < most:
             candidate, until_s = self._hints.popleft()
@@ -66,6 +71,18 @@ class Board:
         while len(self._tried) > MOST_TRIED:
             del self._tried[next(iter(self._tried))]
         return taken
+
+    def contended(self, *, won: int, lost: int) -> None:
+        """Learn from a round of claims: where some were lost, others know the same candidates, so the rest is dropped.
+
+        Losing halves how long hints live, and each claim won adds a hundredth: with thousands of workers on one table
+        candidates are tried at once or not at all, while few workers read the index once for 25 claims.
+        """
+        if lost:
+            self._calm = max(LEAST_CALM, self._calm / 2)
+            self._hints = deque(hint for hint in self._hints if hint[0].sent)
+        else:
+            self._calm = min(1.0, self._calm * CALMING**won)
 
     def keep(self, candidate: Candidate) -> None:
         """Keep a candidate whose claim was sent and never answered: only trying again tells whether it was won."""

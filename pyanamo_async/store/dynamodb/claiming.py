@@ -75,6 +75,7 @@ class Claims:
         submit = self._table.claims.submit
         replies = [submit(claiming(each, worker=worker, now=now)) for each in candidates]
         won: list[Item] = []
+        lost = 0
         trouble: PyanamoError | None = None
         for candidate, reply in zip(candidates, replies, strict=True):
             try:
@@ -85,9 +86,13 @@ class Claims:
             except PyanamoError as refused:
                 trouble = refused
             else:
-                if row is not None:
+                if row is None:
+                    lost += 1
+                else:
                     board.forget(shard_of(candidate.item_id, self.shards), now_s=_now_s())
                     won.append(decode(row))
+        board.contended(won=len(won), lost=lost)
+        self.lost += lost
         if trouble and not won:
             raise trouble
         return won
@@ -99,7 +104,6 @@ class Claims:
             row = reply.row or await self._table.get(candidate.item_id)
             if row and row.get("lockID") == candidate.token and row["ItemState"] == State.LOCKED:
                 return row if row["InstanceID"] == worker else None
-        self.lost += 1
         return None
 
     async def _look(self, board: Board, state: State, shard: int, now: datetime) -> None:

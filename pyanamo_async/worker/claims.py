@@ -163,8 +163,11 @@ class Claims:
         if self._persistence.idle_exit is not None:
             return True
         question = partial(self._may_come_back, timedelta(seconds=idle_s))
-        self.stays_for_others = bool(await self._ask(question))
-        return not self.stays_for_others and await self._next_due() is None  # it may have come back while we asked
+        stays = bool(await self._ask(question))
+        if stays and not self.stays_for_others:
+            self._tools.journal.note("waiting for others", reason="they hold items and may have vanished")
+        self.stays_for_others = stays
+        return not stays and await self._next_due() is None  # it may have come back while we asked
 
     async def _next_due(self) -> datetime | None:
         """Tell when the next item may be claimed, in whichever state; None when there is none at all."""
@@ -188,6 +191,6 @@ class Claims:
         return pause_s
 
     async def _until_attempt_ends(self, seconds: float | None) -> None:
-        self._ended.clear()
         if not self._stop.draining:
             await elapsed(self._ended, seconds)
+        self._ended.clear()  # not before: what ended while we looked is worth another look

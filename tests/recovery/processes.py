@@ -101,18 +101,17 @@ class Site:
         """What the scripts tell."""
         return Witness(self.folder / "witness")
 
-    def start(self, *flags: str, before: Callable[[], None] | None = None) -> Worker:
-        """Start a worker; `before` runs in the new process before the program."""
+    def start(self, *flags: str) -> Worker:
+        """Start a worker."""
         log = self.folder / f"worker-{len(self.workers)}.log"
         with log.open("w") as stderr:
-            process = subprocess.Popen(  # noqa: PLW1509 # `before` is one system call
+            process = subprocess.Popen(
                 self.program.command("run", *flags),
                 cwd=self.folder,
                 env=self.program.env,
                 stdin=subprocess.DEVNULL,
                 stderr=stderr,
                 text=True,
-                preexec_fn=before,
             )
         worker = Worker(process, log)
         self.workers.append(worker)

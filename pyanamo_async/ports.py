@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
+from pyanamo_async.core.live import Feed, Live
 from pyanamo_async.core.workers import Desired, Orders, Worker
 
 
@@ -92,8 +93,9 @@ class Store(Protocol):
     async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
         """Add items, each for itself, and say in their order what became of each.
 
-        An item that exists is left alone (`SKIPPED`), or with `replace` overwritten whole unless it is locked. The call
-        is idempotent: repeated after a lost reply it only skips. Any number of items may be passed.
+        An item that exists is left alone (`SKIPPED`), or with `replace` overwritten whole unless it is locked; only its
+        attempt number counts on, so that no attempt ever writes over the output of an older one. The call is
+        idempotent: repeated after a lost reply it only skips. Any number of items may be passed.
         """
         ...
 
@@ -141,6 +143,13 @@ class Store(Protocol):
         """List items in the order of state, then of their queue; memory does not grow with their number."""
         ...
 
+    def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
+        """Read items whole, in no order; memory does not grow with their number.
+
+        Whatever others write meanwhile: an item that matches all the while is read once.
+        """
+        ...
+
     async def counts(self) -> Counts:
         """Count items by every state, and tasks; those not done count as failed when their item is, else as todo."""
         ...
@@ -153,8 +162,24 @@ class Store(Protocol):
         """Leave an order for a worker; raises `ItemMissing` when the table has no such worker."""
         ...
 
-    async def follow(self, worker_id: str, item_id: str, *, until: datetime | None) -> None:
-        """Ask a worker to publish an item's output while it grows, until then; None withdraws it."""
+    async def follow(self, worker_id: str, feed: Feed, *, until: datetime | None) -> None:
+        """Ask a worker to publish what a task prints, until then; None withdraws that, and what was published goes.
+
+        Raises:
+            ItemMissing: the table has no such worker (who withdraws is not told).
+        """
+        ...
+
+    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[Feed] | None:
+        """Tell between beats what is followed at `now`; None where looking costs as much as a beat, which tells it too."""
+        ...
+
+    async def publish(self, feed: Feed, live: Live, *, now: datetime) -> bool:
+        """Show followers what a task printed last, instead of what was shown; False when nobody asks at `now`: no write."""
+        ...
+
+    async def published(self, feed: Feed) -> Live | None:
+        """Read what was shown last, at first nothing; None when nobody asks for it, or no longer."""
         ...
 
     async def workers(self, *, beat_before: datetime | None = None) -> list[Worker]:
@@ -162,7 +187,7 @@ class Store(Protocol):
         ...
 
     async def forget(self, worker_id: str) -> None:
-        """Delete a worker's row; harmless when there is none."""
+        """Delete a worker's row, with all that was asked of it and published; harmless when there is none."""
         ...
 
     async def held(self, worker_id: str) -> list[Item]:
@@ -217,6 +242,10 @@ class OutputStore(Protocol):
 
     def open(self, key: OutputKey) -> Sink:
         """Start a sink; nothing is created or sent before there is something to keep."""
+        ...
+
+    def location(self, key: OutputKey) -> str:
+        """Tell where the output of a key stands, if it was kept for itself: reading finds out."""
         ...
 
     def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:

@@ -65,6 +65,10 @@ class CloudWatchOutputs:
         """Start a sink."""
         return _LogsSink(self._stream, key, self._spool.part(), self._clock, self._behind)
 
+    def location(self, key: OutputKey) -> str:
+        """Tell where the output of a key stands in the store behind: only a record knows its place in Logs."""
+        return self._behind.location(key)
+
     async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
         """Stream what stands at a location, in Logs or in the store behind."""
         if not location.startswith(SCHEME):

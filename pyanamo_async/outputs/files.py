@@ -48,6 +48,10 @@ class FileOutputs:
         """Start a sink."""
         return GzipSink(_File(self._folder / path(key), self._patience))
 
+    def location(self, key: OutputKey) -> str:
+        """Tell where the output of a key stands."""
+        return SCHEME + str(self._folder / path(key))
+
     async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
         """Stream what stands at a location."""
         async for piece in decompressed(_chunks(location), start=start):

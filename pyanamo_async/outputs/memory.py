@@ -22,7 +22,11 @@ class MemoryOutputs:
 
     def open(self, key: OutputKey) -> Sink:
         """Start a sink."""
-        return _MemorySink(self.kept, SCHEME + path(key))
+        return _MemorySink(self.kept, self.location(key))
+
+    def location(self, key: OutputKey) -> str:
+        """Tell where the output of a key stands."""
+        return SCHEME + path(key)
 
     async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
         """Stream what stands at a location."""

@@ -64,6 +64,10 @@ class S3Outputs:
         """Start a sink."""
         return GzipSink(Upload(self._bucket, self._key(path(key)), self.spool))
 
+    def location(self, key: OutputKey) -> str:
+        """Tell where the output of a key stands."""
+        return self._bucket.location(self._key(path(key)))
+
     async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
         """Stream what stands at a location, of any bucket."""
         bucket, _, key = location.removeprefix(SCHEME).partition("/")

@@ -72,7 +72,7 @@ class MemoryStore(Store):
             return AddResult.SKIPPED
         if known and known.state is State.LOCKED:
             return AddResult.LOCKED
-        self._table.items[item.item_id] = item
+        self._table.items[item.item_id] = replace(item, attempt=known.attempt) if known else item
         return AddResult.REPLACED if known else AddResult.ADDED
 
     async def existing(self, item_ids: Sequence[str]) -> set[str]:
@@ -111,6 +111,11 @@ class MemoryStore(Store):
             for item in sorted(self._standing(each), key=_place):
                 if sample is None or item.sample == sample:
                     yield _summary(item)
+
+    async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
+        for item in list(self._table.items.values()):
+            if state in (None, item.state) and sample in (None, item.sample):
+                yield item
 
     async def counts(self) -> Counts:
         counts = Counts(dict.fromkeys(State, 0), dict.fromkeys(TaskState, 0))

@@ -63,6 +63,13 @@ async def test_reading_begins_anywhere(kept: Kept, start: int) -> None:
     assert await read_all(kept.store, location, start=start) == NOISE[start:]
 
 
+async def test_output_stands_where_its_key_says(kept: Kept) -> None:
+    """Whoever knows the key finds output that was kept for itself, without a record of it."""
+    location = await write_all(kept.store, KEY, [NOISE] * 4)  # too large for Logs
+
+    assert location == kept.store.location(KEY)
+
+
 async def test_nothing_is_created_before_there_is_something_to_keep(kept: Kept) -> None:
     """An open sink costs nothing."""
     sink = kept.store.open(KEY)

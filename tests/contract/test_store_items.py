@@ -29,14 +29,27 @@ async def test_items_are_added_once(store: Store) -> None:
 
 
 async def test_replacing_overwrites_whole(store: Store) -> None:
-    """Nothing of a settled item is left behind by its replacement."""
+    """Nothing of a settled item is left behind by its replacement but the number of its attempts."""
     await store.add([an_item("a", sample="old", priority=1)])
     claimed = await claim_one(store)
     await store.save(claimed, settled(claimed))
     fresh = an_item("a", nested=["x", "y"], sample="new")
 
     assert await store.add([fresh, an_item("b")], replace=True) == [REPLACED, ADDED]
-    assert fresh == await store.read("a")
+    assert replace(fresh, attempt=1) == await store.read("a")
+
+
+async def test_attempts_of_a_replaced_item_count_on(store: Store) -> None:
+    """However often an item is replaced and runs, no two of its attempts have one number: their output has one name."""
+    numbers = []
+    for _ in range(3):
+        await store.add([an_item("a")], replace=True)
+        await store.add([an_item("a")], replace=True)
+        claimed = await claim_one(store)
+        numbers.append(claimed.attempt)
+        await store.save(claimed, settled(claimed))
+
+    assert numbers == [1, 2, 3]
 
 
 async def test_replacing_never_touches_what_a_worker_holds(store: Store) -> None:

@@ -92,6 +92,45 @@ async def test_a_listing_goes_on_past_one_megabyte(store: Store) -> None:
     assert (await store.counts()).items[State.TODO] == 900
 
 
+async def test_items_are_read_whole(store: Store) -> None:
+    """All there are, in any order, or those of a state, of a sample, of both; no row of anything else."""
+    await _one_of_each(store)
+    await store.beat(a_worker("w1"))
+
+    items = {item.item_id: item async for item in store.items()}
+    assert items == {item_id: await store.read(item_id) for item_id in ("todo", "locked", "done", "failed", "ended")}
+    for state in State:
+        assert [item.state async for item in store.items(state=state)] == [state]
+    assert {item.item_id async for item in store.items(sample="s1")} == {"todo", "done", "ended"}
+    assert [item.item_id async for item in store.items(sample="s2", state=State.LOCKED)] == ["locked"]
+    assert [item async for item in store.items(sample="s3")] == []
+
+
+async def test_reading_items_goes_on_past_one_megabyte(store: Store) -> None:
+    """However much there is, every item is read once; matching ones too that stand behind megabytes of others."""
+    await store.add([an_item(f"{number}", script="x" * 20_000) for number in range(180)])
+    await store.add([an_item("last", sample="other")])
+
+    ids = [item.item_id async for item in store.items()]
+
+    assert sorted(ids) == sorted([*map(str, range(180)), "last"])
+    assert [item.item_id async for item in store.items(sample="other")] == ["last"]
+
+
+async def test_items_that_move_while_they_are_read_are_read_once(store: Store) -> None:
+    """Workers go on meanwhile: no item is missed or read twice because it changed its state."""
+    await store.add([an_item(f"{number}") for number in range(300)])
+
+    ids = []
+    async for item in store.items():
+        ids.append(item.item_id)
+        if len(ids) % 30 == 0:
+            for claimed in await claim(store, limit=10):
+                await store.save(claimed, settled(claimed))
+
+    assert sorted(ids) == sorted(map(str, range(300)))
+
+
 async def test_a_listing_that_is_left_early_disturbs_nothing(store: Store) -> None:
     """Who has seen enough may go; the store works on."""
     await store.add([an_item(str(number)) for number in range(20)])

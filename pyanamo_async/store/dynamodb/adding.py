@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from pyanamo_async.core.items import Item, State
@@ -17,7 +18,7 @@ from pyanamo_async.errors import Unavailable
 from pyanamo_async.ports import AddResult
 from pyanamo_async.store.dynamodb.rows import stored
 from pyanamo_async.store.dynamodb.table import MOST_STATEMENTS, PATIENCE_S, Reply, Table, together
-from pyanamo_async.store.dynamodb.writes import KEY, Insert, overwrite
+from pyanamo_async.store.dynamodb.writes import Insert, overwrite
 
 
 class Adding:
@@ -68,12 +69,20 @@ class Adding:
         return await self._table.send([Insert(self._row(item)) for item in items])
 
     async def _replace(self, item: Item) -> AddResult:
-        request = overwrite(self._row(item), self._table.name, unless_state=State.LOCKED)
-        put = partial(self._table.write_alone, self._table.client, "put_item", request)
-        reply = await self._table.patiently(put)
-        if not reply.met:
-            return AddResult.LOCKED
-        return AddResult.REPLACED if reply.row and KEY in reply.row else AddResult.ADDED
+        """Overwrite the row that was seen, unless it is locked; look again when it has changed meanwhile."""
+        while True:
+            seen = await self._table.get(item.item_id) or {}
+            if seen.get("ItemState") == State.LOCKED:
+                return AddResult.LOCKED
+            row = self._row(replace(item, attempt=seen.get("Attempt", 0)))
+            request = overwrite(
+                row, self._table.name, expected={name: seen.get(name) for name in ("ItemState", "Attempt")}
+            )
+            reply = await self._table.patiently(
+                partial(self._table.write_alone, self._table.client, "put_item", request)
+            )
+            if reply.met:
+                return AddResult.REPLACED if seen else AddResult.ADDED
 
     def _row(self, item: Item) -> Row:
         return stored(item, shards=self._shards, tiebreak=f"{self._dice.getrandbits(32):08x}")

@@ -26,6 +26,18 @@ async def summaries(table: Table, shards: int, *, state: State | None, sample: s
                     yield summary(unmarshal_row(item))
 
 
+async def items(table: Table, *, state: State | None, sample: str | None) -> AsyncIterator[Item]:
+    """Read items whole, as last written, a page of the table at a time; only rows of items have a state."""
+    wanted = {name: value for name, value in (("ItemState", state), ("taskID", sample)) if value is not None}
+    conditions = ["attribute_exists(ItemState)", *(f"{name} = :{name}" for name in wanted)]
+    asked: dict[str, Any] = {"FilterExpression": " AND ".join(conditions), "ConsistentRead": True}
+    if wanted:
+        asked["ExpressionAttributeValues"] = marshal_row({f":{name}": value for name, value in wanted.items()})
+    async for page in table.pages(asked, scan=True):
+        for row in page["Items"]:
+            yield decode(unmarshal_row(row))
+
+
 async def count(table: Table, shards: int) -> Counts:
     """Count items and tasks, all shards at once."""
     counts = Counts(dict.fromkeys(State, 0), dict.fromkeys(TaskState, 0))

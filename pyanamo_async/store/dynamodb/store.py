@@ -102,6 +102,11 @@ class DynamoStore(Store):
         async for line in reading.summaries(self._table, shards, state=state, sample=sample):
             yield line
 
+    async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
+        await self._shards()
+        async for item in reading.items(self._table, state=state, sample=sample):
+            yield item
+
     async def counts(self) -> Counts:
         return await reading.count(self._table, await self._shards())
 

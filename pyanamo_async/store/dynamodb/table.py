@@ -92,11 +92,12 @@ class Table:
         chunks = iter(lambda: list(islice(unique, MOST_GETS)), [])
         return [row for rows in await together(self._get_chunk(chunk, only) for chunk in chunks) for row in rows]
 
-    async def pages(self, asked: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """Query page by page."""
+    async def pages(self, asked: dict[str, Any], *, scan: bool = False) -> AsyncIterator[dict[str, Any]]:
+        """Query, or scan, page by page."""
+        ask: Any = self.client.scan if scan else self.client.query
         asked = {"TableName": self.name} | asked
         while True:
-            page: Any = await self.patiently(partial(self.client.query, **asked))
+            page: Any = await self.patiently(partial(ask, **asked))
             yield page
             if "LastEvaluatedKey" not in page:
                 return

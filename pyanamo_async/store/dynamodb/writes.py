@@ -93,15 +93,11 @@ def request(write: Write, table: str) -> tuple[str, dict[str, Any]]:
             return "delete_item", _keyed(table, key, words.condition(expected), words)
 
 
-def overwrite(row: Mapping[str, object], table: str, *, unless_state: str) -> dict[str, Any]:
-    """Write a `put_item` over whatever is there, unless it stands in a state."""
-    return {
-        "TableName": table,
-        "Item": marshal_row(row),
-        "ConditionExpression": "attribute_not_exists(ItemState) OR ItemState <> :state",
-        "ExpressionAttributeValues": {":state": marshal(unless_state)},
-        "ReturnValues": "ALL_OLD",
-    }
+def overwrite(row: Mapping[str, object], table: str, *, expected: Mapping[str, object]) -> dict[str, Any]:
+    """Write a `put_item` over a row that is as `expected`."""
+    words = _Words()
+    asked = _keyed(table, str(row[KEY]), words.condition(expected), words) | {"Item": marshal_row(row)}
+    return {name: value for name, value in asked.items() if value and name != "Key"}
 
 
 @dataclass(frozen=True, slots=True)

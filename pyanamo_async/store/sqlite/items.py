@@ -24,9 +24,11 @@ AFTER_ALL_TIMES = "~"
 
 INSERT = """INSERT INTO items (itemID, taskID, ItemState, Queue_Key, InstanceID, lockID, Attempt, Nested_Tasks,
     Log_Length, Reason, Row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (itemID) DO NOTHING"""
-UPDATE = """UPDATE items SET taskID = ?2, ItemState = ?3, Queue_Key = ?4, InstanceID = ?5, lockID = ?6, Attempt = ?7,
-    Nested_Tasks = ?8, Log_Length = ?9, Reason = ?10, Row = ?11 WHERE itemID = ?1"""
-REPLACE = f"{UPDATE} AND ItemState <> 'locked'"
+CHANGES = """taskID = ?2, ItemState = ?3, Queue_Key = ?4, InstanceID = ?5, lockID = ?6, Nested_Tasks = ?8,
+    Log_Length = ?9, Reason = ?10"""
+UPDATE = f"UPDATE items SET {CHANGES}, Attempt = ?7, Row = ?11 WHERE itemID = ?1"  # noqa: S608 - our own words
+REPLACE = f"""UPDATE items SET {CHANGES}, Row = iif(Attempt, json_set(?11, '$.Attempt', Attempt), ?11)
+    WHERE itemID = ?1 AND ItemState <> 'locked'"""  # noqa: S608 - our own words
 SAVE = f"{UPDATE} AND ItemState = ?12 AND Attempt = ?13 AND lockID = ?14"
 CLAIMABLE = """SELECT Row FROM items WHERE ItemState = ? AND Queue_Key <= ? ORDER BY Queue_Key, Position LIMIT ?"""
 HELD = "SELECT Row FROM items WHERE ItemState = 'locked' AND Queue_Key = ? ORDER BY Position"
@@ -36,6 +38,8 @@ SUMMARIES = """SELECT Queue_Key, Position, itemID, taskID, Nested_Tasks, Log_Len
     UNION ALL SELECT Queue_Key, Position, itemID, taskID, Nested_Tasks, Log_Length, Attempt, Reason, InstanceID
     FROM items WHERE ItemState = ?1 AND Queue_Key > ?2 AND (?4 IS NULL OR taskID = ?4)
     ORDER BY Queue_Key, Position LIMIT ?5"""
+WHOLE = """SELECT Position, Row FROM items WHERE Position > ?1 AND (?2 IS NULL OR ItemState = ?2)
+    AND (?3 IS NULL OR taskID = ?3) ORDER BY Position LIMIT ?4"""
 NEXT = "SELECT min(Queue_Key) FROM items WHERE ItemState = ?"
 COUNTS = """SELECT ItemState, count(*), sum(max(Nested_Tasks, 1)),
     sum(iif(Nested_Tasks > 0, Log_Length, ItemState = 'done')) FROM items GROUP BY ItemState"""
@@ -69,7 +73,7 @@ def fence_of(item: Item) -> Fence:
 
 
 def add(connection: sqlite3.Connection, page: Sequence[Values], *, replace: bool) -> list[AddResult]:
-    """Add items, or overwrite those that no worker holds."""
+    """Add items, or overwrite those that no worker holds; their attempts count on."""
     return [_add(connection, values, replace) for values in page]
 
 
@@ -134,6 +138,14 @@ def summaries(
     """List one page of a state, from behind a place in its queue; each with its own place."""
     rows = connection.execute(SUMMARIES, (state.value, *after, sample, limit))
     return [(row[:2], _summary(state, row)) for row in rows]
+
+
+def whole(
+    connection: sqlite3.Connection, state: State | None, sample: str | None, *, after: int, limit: int
+) -> list[tuple[int, Item]]:
+    """Read one page of items, from behind a position in the table; each with its own."""
+    rows = connection.execute(WHOLE, (after, state and state.value, sample, limit))
+    return [(position, decode(orjson.loads(row))) for position, row in rows]
 
 
 def counts(connection: sqlite3.Connection) -> Counts:

@@ -21,6 +21,7 @@ from pyanamo_async.store.sqlite.engine import Engine
 PATIENCE = timedelta(seconds=5)
 ADD_PAGE = 1000  # one transaction: long enough to be fast, short enough for a claim to come in between
 LIST_PAGE = 500
+WHOLE_PAGE = 50  # rows of up to 400 KB
 
 
 class SqliteStore(Store):
@@ -101,6 +102,14 @@ class SqliteStore(Store):
     async def _page(self, state: State, sample: str | None, after: items.Place) -> list[tuple[items.Place, Summary]]:
         work = partial(items.summaries, state=state, sample=sample, after=after, limit=LIST_PAGE)
         return await self._engine.read(work)
+
+    async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
+        position = 0
+        while page := await self._engine.read(
+            partial(items.whole, state=state, sample=sample, after=position, limit=WHOLE_PAGE)
+        ):
+            for position, item in page:  # noqa: B007 # the last position is where the next page starts
+                yield item
 
     async def counts(self) -> Counts:
         return await self._engine.read(items.counts)

@@ -35,6 +35,7 @@ RegionOption = Annotated[
         "-r", "--region", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], metavar="REGION", help="The AWS region."
     ),
 ]
+ItemArgument = Annotated[str, typer.Argument(metavar="ITEM", help="An itemID.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

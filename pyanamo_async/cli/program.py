@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pyanamo_async import __version__
-from pyanamo_async.cli import importing, running, tables, watching, workers
+from pyanamo_async.cli import importing, logs, running, tables, watching, workers
 from pyanamo_async.cli.screen import say
 
 app = typer.Typer(
@@ -40,7 +40,7 @@ app.command("run", epilog=running.EXIT_STATUSES)(running.run)
 app.command("status")(watching.status)
 app.command("list")(watching.list_items)
 app.command("show")(watching.show)
-app.command("logs")(watching.logs)
+app.command("logs")(logs.logs)
 app.command("reclaim")(workers.reclaim)
 app.add_typer(workers.app, name="workers")
 app.add_typer(tables.app, name="table")

@@ -1,4 +1,4 @@
-"""`pyanamo status`, `list`, `show` and `logs`: what stands in the table and what was printed."""
+"""`pyanamo status`, `list` and `show`: what stands in the table."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async.app import Opened
 from pyanamo_async.cli import pictures
 from pyanamo_async.cli.drive import with_store
 from pyanamo_async.cli.item_view import show_item
-from pyanamo_async.cli.options import JsonOption, addressed
-from pyanamo_async.cli.screen import flush, note, say_json, say_json_list, say_table, write
+from pyanamo_async.cli.options import ItemArgument, JsonOption, addressed
+from pyanamo_async.cli.screen import say_json, say_json_list, say_table
 from pyanamo_async.core.items import State
 from pyanamo_async.core.record import encode, encode_summary
-from pyanamo_async.operate.watching import look, output_of
+from pyanamo_async.operate.watching import look
 from pyanamo_async.ports import Store
 from pyanamo_async.settings import Settings
-
-ItemArgument = Annotated[str, typer.Argument(metavar="ITEM", help="An itemID.")]
 
 
 @addressed
@@ -69,36 +66,5 @@ def show(given: Settings, *, item: ItemArgument, json: JsonOption = False) -> No
             say_json(encode(found))
         else:
             show_item(found)
-
-    with_store(given, work)
-
-
-@addressed
-def logs(
-    given: Settings,
-    *,
-    item: ItemArgument,
-    task: Annotated[
-        str | None,
-        typer.Argument(metavar="[TASK]", help="A task of a nested item, as Task_3 or 3.", show_default=False),
-    ] = None,
-    stderr: Annotated[bool, typer.Option("--stderr", help="What it printed to stderr.")] = False,
-) -> None:
-    """Print what a task printed.
-
-    All that its last attempt wrote to stdout, or with --stderr to stderr, wherever it is kept.
-    """
-
-    async def work(store: Store) -> None:
-        output = output_of(await store.read(item), task, stderr=stderr)
-        if output.at:
-            async with Opened(given) as opened:
-                async for chunk in (await opened.outputs(output.at)).read(output.at):
-                    write(chunk)
-                    flush()
-        else:
-            write(output.text.encode())
-        if output.status:
-            note(f"pyanamo: this is not all of it: {output.status}")
 
     with_store(given, work)

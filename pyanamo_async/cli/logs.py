@@ -1,0 +1,75 @@
+"""`pyanamo logs`: what a task printed, as it printed it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pyanamo_async.app import Opened
+from pyanamo_async.cli.drive import with_opened
+from pyanamo_async.cli.options import ItemArgument, addressed
+from pyanamo_async.cli.screen import flush, note, write
+from pyanamo_async.errors import OutputMissing, UsageError
+from pyanamo_async.operate.reading import STDERR, STDOUT, Found, Reader, task_of
+from pyanamo_async.settings import Settings
+
+
+@addressed
+def logs(
+    given: Settings,
+    *,
+    item: ItemArgument,
+    task: Annotated[
+        str | None,
+        typer.Argument(metavar="[TASK]", help="A task of a nested item, as Task_3 or 3.", show_default=False),
+    ] = None,
+    stderr: Annotated[bool, typer.Option("--stderr", help="What it printed to stderr.")] = False,
+    both: Annotated[bool, typer.Option("--both", help="Stdout, then stderr, each below a heading.")] = False,
+    attempt: Annotated[
+        int | None, typer.Option("--attempt", metavar="N", min=1, help="An older attempt, where it was stored.")
+    ] = None,
+    tail: Annotated[int | None, typer.Option("--tail", metavar="N", min=0, help="Only the last N lines.")] = None,
+) -> None:
+    """Print what a task printed.
+
+    All that its last attempt wrote to stdout, or with --stderr to stderr, wherever it is kept.
+    """
+    if stderr and both:
+        raise UsageError("--stderr and --both cannot be meant together", hint="--both has stderr too")
+    streams = (STDOUT, STDERR) if both else (STDERR if stderr else STDOUT,)
+
+    async def work(opened: Opened) -> None:
+        seen = await (await opened.store()).read(item)
+        chosen = task_of(seen, task)
+        reader = Reader(given.table_name, opened.outputs)
+        found = [await reader.find(seen, chosen, stream, attempt=attempt) for stream in streams]
+        if both:
+            await _print_both(reader, found, tail)
+        else:
+            await _print(reader, found[0], tail)
+
+    with_opened(given, work)
+
+
+async def _print_both(reader: Reader, found: list[Found], tail: int | None) -> None:
+    """Print both with headings as those of `head` and `tail`; one of them may be missing."""
+    gone = []
+    for heading, stream in zip((b"==> stdout <==\n", b"\n==> stderr <==\n"), found, strict=True):
+        write(heading)
+        try:
+            await _print(reader, stream, tail)
+        except OutputMissing as missing:
+            gone.append(missing)
+    if len(gone) == len(found):
+        raise gone[0]
+    for each in gone:
+        note(f"pyanamo: {each}")
+
+
+async def _print(reader: Reader, found: Found, tail: int | None) -> None:
+    async for piece in reader.read(found, last=tail):
+        write(piece)
+        flush()
+    if found.output.status:
+        note(f"pyanamo: this is not all of it: {found.output.status}")

@@ -1,0 +1,125 @@
+"""Read what a task printed, wherever it is kept.
+
+Laws: memory does not grow with the output. What an attempt printed is found by its record, which is that of the last
+one that ended; what an older one printed only where it was too large for a record, by its key in storage.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+from pyanamo_async.core.items import Item, Output, State, Task
+from pyanamo_async.errors import OutputMissing, UsageError
+from pyanamo_async.ports import OutputKey, OutputStore
+
+STDOUT, STDERR = "stdout", "stderr"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known of one stream of an attempt; `guessed` when its place is only where it would be."""
+
+    output: Output
+    whose: str
+    guessed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads the output of a table; `open_at` opens what a location is in, or where new output goes when it is empty."""
+
+    table: str
+    open_at: Callable[[str], Awaitable[OutputStore]]
+
+    async def find(self, item: Item, task: Task, stream: str, *, attempt: int | None = None) -> Found:
+        """Find one stream of the last attempt that ended, or of the one that is asked for.
+
+        Raises:
+            OutputMissing: no attempt has ended, or that one still runs.
+            UsageError: there was no such attempt.
+        """
+        record, whose = task.record, _name(item, task)
+        if record and attempt in {None, record.attempt}:
+            return Found(record.stderr if stream == STDERR else record.stdout, whose)
+        if attempt is None:
+            raise OutputMissing(
+                f"{whose} has no output: no attempt has ended", hint=f"it is {item.state}; see `pyanamo show`"
+            )
+        if not 0 < attempt <= item.attempt:
+            raise UsageError(f"{whose} has had {item.attempt} attempts, and no attempt {attempt}")
+        if attempt == item.attempt and item.state is State.LOCKED:
+            raise OutputMissing(f"attempt {attempt} of {whose} has not ended", hint="wait for it")
+        outputs = await self.open_at("")
+        at = outputs.location(OutputKey(self.table, item.item_id, task.name, attempt, stream))
+        return Found(Output(at=at), f"{stream} of attempt {attempt} of {whose}", guessed=True)
+
+    async def read(self, found: Found, *, last: int | None = None) -> AsyncIterator[bytes]:
+        """Stream an output, or its last lines: those take reading it twice.
+
+        Raises:
+            OutputMissing: nothing is where it should be.
+        """
+        try:
+            start = 0 if last is None else await start_of_last(last, self._pieces(found.output))
+            async for piece in self._pieces(found.output, start=start):
+                yield piece
+        except OutputMissing as missing:
+            raise (_gone(found) if found.guessed else missing) from missing
+
+    async def _pieces(self, output: Output, *, start: int = 0) -> AsyncIterator[bytes]:
+        if not output.at:
+            yield output.text.encode()[start:]
+            return
+        outputs = await self.open_at(output.at)
+        async for piece in outputs.read(output.at, start=start):
+            yield piece
+
+
+async def start_of_last(lines: int, pieces: AsyncIterator[bytes]) -> int:
+    """Tell at which byte the last lines of a stream begin; a last line may lack its newline."""
+    ends: deque[int] = deque(maxlen=lines + 1)
+    size = 0
+    async for piece in pieces:
+        ends.extend(size + end for end in reversed(list(_last_ends(piece, lines + 1))))
+        size += len(piece)
+    if size and (not ends or ends[-1] != size):
+        ends.append(size)
+    return ends[0] if len(ends) > lines else 0
+
+
+def _last_ends(piece: bytes, most: int) -> Iterator[int]:
+    """List where lines end, the last ones, from the end on."""
+    end = len(piece)
+    while most and (end := piece.rfind(b"\n", 0, end)) >= 0:
+        yield end + 1
+        most -= 1
+
+
+def task_of(item: Item, name: str | None) -> Task:
+    """Find a task of an item by its name or number; the only task needs no name.
+
+    Raises:
+        UsageError: there are several tasks and none was named, or none of that name.
+    """
+    if name is None and len(item.tasks) == 1:
+        return item.tasks[0]
+    tasks = {task.name: task for task in item.tasks}
+    wanted = f"Task_{name}" if name and name.isdigit() else name
+    if wanted in tasks:
+        return tasks[wanted]
+    names = f"{item.tasks[0].name} to {item.tasks[-1].name}" if len(tasks) > 1 else item.tasks[0].name
+    what = f"has no task {name}" if name else f"has {len(tasks)} tasks"
+    raise UsageError(f"item {item.item_id} {what}", hint=f"name one of {names}, as in `pyanamo logs {item.item_id} 0`")
+
+
+def _name(item: Item, task: Task) -> str:
+    return f"task {task.name} of item {item.item_id}" if item.nested else f"item {item.item_id}"
+
+
+def _gone(found: Found) -> OutputMissing:
+    return OutputMissing(
+        f"nothing is stored of {found.whose} ({found.output.at})",
+        hint="up to 2 KB stand in the record alone, and that is of the last attempt; `pyanamo show` has older reasons",
+    )

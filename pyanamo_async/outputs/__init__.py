@@ -1,1 +1,1 @@
-"""CARRIES OUTPUT: to a folder, to S3, to memory. Never interprets it."""
+"""CARRIES OUTPUT: to a folder, to S3, to CloudWatch Logs, to memory. Never interprets it."""

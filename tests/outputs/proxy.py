@@ -28,6 +28,7 @@ class Proxy:
         self.url = ""
         self._upstream = urlsplit(upstream)
         self._down = False
+        self._more = asyncio.Event()
         self._connections: set[asyncio.Task[None]] = set()
 
     def down(self) -> None:
@@ -37,6 +38,12 @@ class Proxy:
 
     def up(self) -> None:
         self._down = False
+
+    async def asked(self, times: int) -> None:
+        """Wait until so many requests have come."""
+        while len(self.requests) < times:
+            self._more.clear()
+            await self._more.wait()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection."""
@@ -72,6 +79,7 @@ class Proxy:
         while chunk := await reader.read(CHUNK_BYTES):
             if line := re.match(rb"[A-Z]+ \S+ HTTP", chunk):
                 self.requests.append(line[0].decode())
+                self._more.set()
                 if forgotten := [wanted for wanted in self.lose if re.search(wanted, self.requests[-1])]:
                     self.lose.remove(forgotten[0])
                     lost.set()

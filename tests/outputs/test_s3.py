@@ -12,6 +12,7 @@ import pytest
 
 from pyanamo_async.errors import BucketMissing, OutputError, Unavailable
 from pyanamo_async.outputs.pages import PAGE_BYTES
+from pyanamo_async.outputs.patience import IMPATIENT
 from pyanamo_async.outputs.s3 import S3Outputs
 from pyanamo_async.outputs.upload import MIB, PARTS_UNDER_WAY, part_bytes
 from pyanamo_async.ports import OutputKey, Sink
@@ -150,6 +151,31 @@ async def test_an_upload_nobody_knows_is_aborted_too(bench: Bench) -> None:
     await sink.abort()
 
     assert bench.proxy.lose == []
+    assert await bench.traces() == []
+
+
+@pytest.mark.parametrize("requests", range(1, 7))
+@pytest.mark.parametrize("moments", [0, 5, 50])
+async def test_a_cancelled_upload_leaves_nothing(bench: Bench, requests: int, moments: int) -> None:
+    """Whether it is beginning, sending parts or completing."""
+    writing = asyncio.create_task(write_all(bench.store(), KEY, CHUNKS))
+    await bench.proxy.asked(requests)
+    for _ in range(moments):
+        await asyncio.sleep(0)
+    assert writing.cancel()
+    await asyncio.wait([writing])
+
+    assert writing.cancelled()
+    assert await bench.traces() == []
+
+
+async def test_an_upload_that_fails_leaves_nothing(bench: Bench) -> None:
+    """A part that cannot be sent ends the output, and those that were sent go."""
+    store = S3Outputs(bench.client, bench.bucket, "logs", patience=IMPATIENT)
+    bench.proxy.lose = [r"^PUT .*partNumber=3"] * 2  # aiohttp itself tries once more on a new connection
+
+    with pytest.raises(OutputError):
+        await write_all(store, KEY, CHUNKS)
     assert await bench.traces() == []
 
 

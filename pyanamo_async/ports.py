@@ -171,11 +171,11 @@ class Store(Protocol):
         ...
 
     async def followed(self, worker_id: str, *, now: datetime) -> Sequence[Feed] | None:
-        """Tell between beats what is followed at `now`; None where looking costs as much as a beat, which tells it too."""
+        """Tell between beats what is followed at `now`; None, without a look, where one costs as much as a beat."""
         ...
 
     async def publish(self, feed: Feed, live: Live, *, now: datetime) -> bool:
-        """Show followers what a task printed last, instead of what was shown; False when nobody asks at `now`: no write."""
+        """Show those who follow what a task printed last; False, and nothing is written, when nobody asks at `now`."""
         ...
 
     async def published(self, feed: Feed) -> Live | None:

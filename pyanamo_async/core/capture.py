@@ -7,6 +7,7 @@ costs next to nothing: it is looked at once, when it ends or no longer fits.
 from __future__ import annotations
 
 from pyanamo_async.core.items import Output
+from pyanamo_async.core.live import Piece
 
 MARK = b"\nPyAnamo:\t"  # a tag begins a line
 _SLACK = 3  # bytes a cut may leave of a UTF-8 character: kept, so that the cut can be moved to the character's edge
@@ -38,6 +39,10 @@ class Capture:
         """Take the end; return the whole when it fits but is not UTF-8: no record can hold that byte for byte."""
         return b"" if self._scan or _is_text(self._head) else self._spill()
 
+    def last(self) -> Piece:
+        """Show the last bytes so far, as many as are at hand."""
+        return Piece(self._scan.tail if self._scan else self._head, self.size_bytes)
+
     def output(self, *, at: str = "", status: str = "") -> Output:
         """Tell what the record is to hold; `at` is where a sink has put the whole, `status` why it could not."""
         if self._scan:
@@ -59,23 +64,23 @@ class _Scan:
     def __init__(self, room: int, *, tagged: bool) -> None:
         self._room = room
         self._newlines = 0
-        self._tail = b""
+        self.tail = b""
         self._tags = Tags(room) if tagged else None
 
     def feed(self, chunk: bytes) -> None:
         self._newlines += chunk.count(b"\n")
-        self._tail = (chunk if len(chunk) >= self._room else self._tail + chunk)[-self._room :]
+        self.tail = (chunk if len(chunk) >= self._room else self.tail + chunk)[-self._room :]
         if self._tags:
             self._tags.feed(chunk)
 
     @property
     def lines(self) -> int:
-        return self._newlines + (not self._tail.endswith(b"\n"))
+        return self._newlines + (not self.tail.endswith(b"\n"))
 
     def text(self, limit: int) -> str:
         if self._tags and self._tags.found:
             return _first(self._tags.found, limit)
-        return _last(self._tail, limit)
+        return _last(self.tail, limit)
 
 
 class Tags:

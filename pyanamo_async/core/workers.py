@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from pyanamo_async.core.live import Feed
+
 
 class Desired(StrEnum):
     """What a person wants of a worker; the reply to its beat carries it back."""
@@ -28,7 +30,7 @@ class Worker:
     """One pilot process, and its last sign of life.
 
     `worker_id` holds a nonce per start: a Batch job id repeats across attempts. `beat` is by the worker's own clock;
-    `lease` is how long after it the worker's claims still stand. `following` lists the item ids somebody watches.
+    `lease` is how long after it the worker's claims still stand. `following` lists what somebody watches.
     `process` is a mark by which its own machine can find the process again; empty where there is none.
     """
 
@@ -44,7 +46,7 @@ class Worker:
     done: int = 0
     rss_bytes: int = 0
     desired: Desired = Desired.RUN
-    following: tuple[str, ...] = ()
+    following: tuple[Feed, ...] = ()
     gone: bool = False
 
     def is_stale(self, now: datetime) -> bool:
@@ -57,4 +59,4 @@ class Orders:
     """What the reply to a beat carries back."""
 
     desired: Desired = Desired.RUN
-    following: tuple[str, ...] = ()
+    following: tuple[Feed, ...] = ()

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Counts, Item, State, Summary, TaskState
+from pyanamo_async.core.live import Feed, Live
 from pyanamo_async.core.queue import due, queue_key
 from pyanamo_async.core.record import log_length
 from pyanamo_async.core.workers import Desired, Orders, Worker
@@ -25,11 +26,18 @@ SETTLED = frozenset({State.DONE, State.FAILED, State.WALL_TIME_EXCEEDED})
 
 
 @dataclass(slots=True)
+class _Wish:
+    worker: str
+    until: datetime
+    live: Live = field(default_factory=Live)
+
+
+@dataclass(slots=True)
 class _Table:
     shards: int
     items: dict[str, Item] = field(default_factory=dict)
     workers: dict[str, Worker] = field(default_factory=dict)
-    followed: dict[str, dict[str, datetime]] = field(default_factory=dict)  # by worker and item, until when
+    wishes: dict[Feed, _Wish] = field(default_factory=dict)
 
 
 class MemoryStore(Store):
@@ -130,21 +138,37 @@ class MemoryStore(Store):
         known = self._table.workers.get(worker.worker_id)
         desired = known.desired if known else Desired.RUN
         self._table.workers[worker.worker_id] = replace(worker, desired=desired, following=())
-        return Orders(desired, self._following(worker))
+        return Orders(desired, self._followed(worker.worker_id, worker.beat))
 
     async def order(self, worker_id: str, desired: Desired) -> None:
         self._table.workers[worker_id] = replace(self._worker(worker_id), desired=desired)
 
-    async def follow(self, worker_id: str, item_id: str, *, until: datetime | None) -> None:
+    async def follow(self, worker_id: str, feed: Feed, *, until: datetime | None) -> None:
         if until is None:
-            self._table.followed.get(worker_id, {}).pop(item_id, None)
+            self._table.wishes.pop(feed, None)
         else:
-            self._table.followed.setdefault(self._worker(worker_id).worker_id, {})[item_id] = until
+            self._table.wishes[feed] = _Wish(
+                self._worker(worker_id).worker_id, until, await self.published(feed) or Live()
+            )
+
+    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[Feed] | None:
+        return self._followed(worker_id, now)
+
+    async def publish(self, feed: Feed, live: Live, *, now: datetime) -> bool:
+        wish = self._table.wishes.get(feed)
+        if wish is None or wish.until <= now:
+            return False
+        wish.live = live
+        return True
+
+    async def published(self, feed: Feed) -> Live | None:
+        wish = self._table.wishes.get(feed)
+        return wish.live if wish else None
 
     async def workers(self, *, beat_before: datetime | None = None) -> list[Worker]:
         return sorted(
             (
-                replace(worker, following=self._following(worker))
+                replace(worker, following=self._followed(worker.worker_id, worker.beat))
                 for worker in self._table.workers.values()
                 if beat_before is None or worker.beat < beat_before
             ),
@@ -152,8 +176,9 @@ class MemoryStore(Store):
         )
 
     async def forget(self, worker_id: str) -> None:
-        self._table.workers.pop(worker_id, None)
-        self._table.followed.pop(worker_id, None)
+        table = self._table
+        table.workers.pop(worker_id, None)
+        table.wishes = {feed: wish for feed, wish in table.wishes.items() if wish.worker != worker_id}
 
     async def held(self, worker_id: str) -> list[Item]:
         return [item for item in self._standing(State.LOCKED) if item.worker == worker_id]
@@ -170,9 +195,9 @@ class MemoryStore(Store):
             raise ItemMissing(f"there is no worker {worker_id} in memory")
         return self._table.workers[worker_id]
 
-    def _following(self, worker: Worker) -> tuple[str, ...]:
-        followed = self._table.followed.get(worker.worker_id, {})
-        return tuple(sorted(item_id for item_id, until in followed.items() if until > worker.beat))
+    def _followed(self, worker_id: str, now: datetime) -> tuple[Feed, ...]:
+        wishes = self._table.wishes.items()
+        return tuple(sorted(feed for feed, wish in wishes if wish.worker == worker_id and wish.until > now))
 
 
 def _place(item: Item) -> str:

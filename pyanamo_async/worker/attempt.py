@@ -17,6 +17,7 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.budget import inline_bytes
 from pyanamo_async.core.capture import Capture
 from pyanamo_async.core.items import Item, Task, TaskRecord
+from pyanamo_async.core.live import Live
 from pyanamo_async.core.outcomes import Interrupted, Why
 from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.core.walltime import TimeKeeper
@@ -64,7 +65,7 @@ class Attempt:
         self._tools = tools
         self._saved = item
         self._results: dict[str, TaskRecord] = {}
-        self._scripts: set[Script] = set()
+        self._scripts: dict[str, Script] = {}  # those that run, by task name
         self._why: Why | None = None
         self._fenced = asyncio.Event()
         self._unsaved = asyncio.Event()
@@ -75,8 +76,13 @@ class Attempt:
             self._why = why
         if why is Why.FENCED:
             self._fenced.set()
-        for script in self._scripts:
+        for script in self._scripts.values():
             script.end(why, at_once=at_once)
+
+    def watch(self, task: str) -> Live | None:
+        """Show what a task printed last; None when it does not run."""
+        script = self._scripts.get(task)
+        return script.watch() if script else None
 
     async def run(self) -> None:
         """Run the tasks that are still to run, as many at a time as nested tasks may.
@@ -148,13 +154,13 @@ class Attempt:
         if not tools.alive() or self._why is not None:  # it may have stood still since the claim
             return
         script = self._script(task)
-        self._scripts.add(script)
+        self._scripts[task.name] = script
         try:
             record = await script.run(tools.launcher, tools.clock, attempt=self.item.attempt, worker=tools.worker)
         except Fenced:
             return  # `run` says so, once for all tasks
         finally:
-            self._scripts.discard(script)
+            del self._scripts[task.name]
         if not isinstance(record.outcome, Interrupted):
             tools.keeper.observe(record.seconds)
         self._results[task.name] = record

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from pyanamo_async.core.capture import Capture
 from pyanamo_async.core.items import Output
+from pyanamo_async.core.live import Piece, Rolling
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.ports import Sink
 
@@ -32,17 +33,26 @@ class Recorder:
         self._kept: Output | None = None
         self._sink: Sink | None = None
         self._pump: asyncio.Task[None] | None = None
+        self._watched: Rolling | None = None
         self._wake = asyncio.Event()
         self.resume: Callable[[], None] = lambda: None
 
     def feed(self, chunk: bytes) -> bool:
         """Take a chunk; False while the sink is behind."""
+        if self._watched is not None:
+            self._watched.feed(chunk)
         for_sink = self._capture.feed(chunk)
         if not for_sink or self._lost:
             return True
         self._put(for_sink)
         self._paused = self._waiting_bytes >= HIGH_WATER_BYTES
         return not self._paused
+
+    def watch(self) -> Piece:
+        """Show what was printed last: what happens to be at hand at first, a longer piece from then on."""
+        if self._watched is None:
+            self._watched = Rolling(self._capture.last())
+        return self._watched.piece()
 
     async def close(self) -> Output:
         """Make the output durable and tell what is known of it."""

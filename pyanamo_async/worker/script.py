@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pyanamo_async.core.items import Output, TaskRecord
+from pyanamo_async.core.live import Live
 from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut, Why
 from pyanamo_async.errors import Fenced, LaunchFailed
 from pyanamo_async.ports import Clock, Command, Exit, Launcher, Process
@@ -55,6 +56,10 @@ class Script:
         if self._deadline and not self._deadline.expired() and (hasten or not self._terminating):
             later_s = CLOSING_S if self._closing and not at_once else 0.0
             self._deadline.reschedule(asyncio.get_running_loop().time() + later_s)
+
+    def watch(self) -> Live:
+        """Show what it printed last."""
+        return Live(self._stdout.watch(), self._stderr.watch())
 
     async def run(self, launcher: Launcher, clock: Clock, *, attempt: int, worker: str) -> TaskRecord:
         """Run it to its end, whichever it is.

@@ -16,6 +16,7 @@ from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, 
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.live import Feed, Live, Piece
 from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut, Why
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import PyanamoError
@@ -27,6 +28,7 @@ from tests.fakes import FakeClock, an_item
 
 IDS = st.sampled_from([f"item {number}" for number in range(8)])
 WORKERS = st.sampled_from(["w1", "w2", "w3"])
+FEEDS = st.builds(Feed, IDS, st.just("Task_0"), st.sampled_from([9, 10]))
 SAMPLES = st.sampled_from(["s1", "s2"])
 OUTCOMES = st.sampled_from(
     [Succeeded(), Failed(exit_code=1), Failed(signal=9), TimedOut(timedelta(1)), Interrupted(Why.WALL_TIME)]
@@ -147,10 +149,16 @@ class Stores(RuleBasedStateMachine):
     def order(self, worker: str, desired: Desired) -> None:
         self.both(lambda store: store.order(worker, desired))
 
-    @rule(worker=WORKERS, item_id=IDS, seconds=st.sampled_from([None, 3, 30]))
-    def follow(self, worker: str, item_id: str, seconds: int | None) -> None:
+    @rule(worker=WORKERS, feed=FEEDS, seconds=st.sampled_from([None, 3, 30]))
+    def follow(self, worker: str, feed: Feed, seconds: int | None) -> None:
         until = None if seconds is None else self.clock.now() + timedelta(seconds=seconds)
-        self.both(lambda store: store.follow(worker, item_id, until=until))
+        self.both(lambda store: store.follow(worker, feed, until=until))
+        self.both(lambda store: store.followed(worker, now=self.clock.now()))
+
+    @rule(feed=FEEDS, text=st.binary(max_size=5))
+    def publish(self, feed: Feed, text: bytes) -> None:
+        self.both(lambda store: store.publish(feed, Live(Piece(text, len(text))), now=self.clock.now()))
+        self.both(lambda store: store.published(feed))
 
     @rule(worker=WORKERS)
     def forget(self, worker: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from pyanamo_async.core.items import State
+from pyanamo_async.core.live import Feed, Live
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import TableMissing
 from pyanamo_async.ports import Store
@@ -15,6 +16,7 @@ from tests.contract.steps import a_worker, claim_one, listing
 from tests.fakes import NOON, an_item
 
 ITEM = an_item("a")
+FEED = Feed("a", "Task_0", 1)
 CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "describe": lambda store: store.describe(),
     "drop": lambda store: store.drop(),
@@ -29,7 +31,9 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "counts": lambda store: store.counts(),
     "beat": lambda store: store.beat(a_worker("w1")),
     "order": lambda store: store.order("w1", Desired.RUN),
-    "follow": lambda store: store.follow("w1", "a", until=NOON),
+    "follow": lambda store: store.follow("w1", FEED, until=NOON),
+    "publish": lambda store: store.publish(FEED, Live(), now=NOON),
+    "published": lambda store: store.published(FEED),
     "workers": lambda store: store.workers(),
     "forget": lambda store: store.forget("w1"),
     "held": lambda store: store.held("w1"),

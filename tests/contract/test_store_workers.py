@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from pyanamo_async.core.live import Feed
 from pyanamo_async.core.workers import Desired, Orders
 from pyanamo_async.errors import ItemMissing
 from pyanamo_async.ports import Store
@@ -13,6 +14,7 @@ from tests.contract.steps import a_worker
 from tests.fakes import NOON
 
 SECOND = timedelta(seconds=1)
+FEED = Feed("a", "Task_0", 1)
 
 
 async def test_a_beat_is_written_whole(store: Store) -> None:
@@ -50,7 +52,7 @@ async def test_an_order_survives_beats(store: Store) -> None:
 
 async def test_a_worker_cannot_order_itself(store: Store) -> None:
     """What a beat says of orders is not written."""
-    orders = await store.beat(a_worker("w1", desired=Desired.STOP, following=("a",)))
+    orders = await store.beat(a_worker("w1", desired=Desired.STOP, following=(FEED,)))
 
     assert orders == Orders(Desired.RUN, ())
     assert await store.workers() == [a_worker("w1")]
@@ -60,34 +62,7 @@ async def test_an_order_needs_its_worker(store: Store) -> None:
     """Nobody is told that an order was left for a worker the table does not know."""
     with pytest.raises(ItemMissing, match="nobody"):
         await store.order("nobody", Desired.STOP)
-    with pytest.raises(ItemMissing, match="nobody"):
-        await store.follow("nobody", "a", until=NOON)
     assert await store.workers() == []
-
-
-async def test_followed_items_are_told_until_their_time(store: Store) -> None:
-    """The reply to a beat names what is followed at the time of the beat, however many and whatever their ids."""
-    await store.beat(a_worker("w1"))
-    await store.follow("w1", "long.id#1 ü", until=NOON + 60 * SECOND)
-    await store.follow("w1", "short", until=NOON + 10 * SECOND)
-
-    assert set((await store.beat(a_worker("w1", beat=NOON + 9 * SECOND))).following) == {"long.id#1 ü", "short"}
-    assert set((await store.workers())[0].following) == {"long.id#1 ü", "short"}
-    assert (await store.beat(a_worker("w1", beat=NOON + 10 * SECOND))).following == ("long.id#1 ü",)
-    assert (await store.beat(a_worker("w1", beat=NOON + 60 * SECOND))).following == ()
-
-
-async def test_following_is_prolonged_and_withdrawn(store: Store) -> None:
-    """The later time counts; a withdrawal is harmless when repeated, or when the worker is gone."""
-    await store.beat(a_worker("w1"))
-    await store.follow("w1", "a", until=NOON + SECOND)
-    await store.follow("w1", "a", until=NOON + 99 * SECOND)
-    assert (await store.beat(a_worker("w1", beat=NOON + 9 * SECOND))).following == ("a",)
-
-    for worker_id in ("w1", "w1", "nobody"):
-        await store.follow(worker_id, "a", until=None)
-    assert (await store.beat(a_worker("w1", beat=NOON + 9 * SECOND))).following == ()
-    assert len(await store.workers()) == 1
 
 
 async def test_workers_are_listed_by_last_beat(store: Store) -> None:
@@ -104,7 +79,7 @@ async def test_a_forgotten_worker_is_gone(store: Store) -> None:
     """With all that was asked of it; forgetting again is harmless."""
     await store.beat(a_worker("w1"))
     await store.order("w1", Desired.STOP)
-    await store.follow("w1", "a", until=NOON + 99 * SECOND)
+    await store.follow("w1", FEED, until=NOON + 99 * SECOND)
 
     for _ in range(2):
         await store.forget("w1")

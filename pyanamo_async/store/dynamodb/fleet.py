@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from pyanamo_async.core.live import Feed
 from pyanamo_async.core.queue import moment, stamp
 from pyanamo_async.core.record import Row
 from pyanamo_async.core.workers import Desired, Orders, Worker
@@ -38,19 +39,7 @@ async def beat(table: Table, worker: Worker) -> Orders:
 
 async def order(table: Table, worker_id: str, desired: Desired) -> None:
     """Leave an order in a worker's row."""
-    await _change(table, worker_id, "SET Desired = :desired", {":desired": str(desired)}, {})
-
-
-async def follow(table: Table, worker_id: str, item_id: str, until: datetime | None) -> None:
-    """Leave, or withdraw, the wish to see an item's output."""
-    names = {"#item": item_id}
-    if until is not None:
-        await _change(table, worker_id, "SET Following.#item = :until", {":until": stamp(until)}, names)
-        return
-    try:
-        await _change(table, worker_id, "REMOVE Following.#item", {}, names)
-    except ItemMissing:
-        return  # nobody is left who could follow
+    await change_worker(table, worker_id, "SET Desired = :desired", {":desired": str(desired)}, {})
 
 
 async def workers(table: Table, beat_before: datetime | None) -> list[Worker]:
@@ -61,24 +50,19 @@ async def workers(table: Table, beat_before: datetime | None) -> list[Worker]:
     return sorted(late, key=lambda worker: (worker.beat, worker.worker_id))
 
 
-async def forget(table: Table, worker_id: str) -> None:
-    """Delete a worker's row."""
-    await table.asking(table.client.delete_item(TableName=table.name, Key=_key(worker_id)))
+async def forget(table: Table, worker_id: str) -> list[Feed]:
+    """Delete a worker's row, and tell what was asked of it."""
+    answer = await table.asking(
+        table.client.delete_item(TableName=table.name, Key=_key(worker_id), ReturnValues="ALL_OLD")
+    )
+    row = unmarshal_row(answer.get("Attributes", {}))
+    return [Feed.read(text) for text in row.get("Following", {})]
 
 
-def _asked(beat_before: datetime | None) -> dict[str, Any]:
-    silent, values = "", {":queue": QUEUE}
-    if beat_before is not None:
-        silent, values = " AND Queue_Key < :then", values | {":then": stamp(beat_before)}
-    return {
-        "IndexName": QUEUE_INDEX,
-        "KeyConditionExpression": f"Queue = :queue{silent}",
-        "ExpressionAttributeValues": marshal_row(values),
-        "ProjectionExpression": KEY,
-    }
-
-
-async def _change(table: Table, worker_id: str, update: str, values: dict[str, str], names: dict[str, str]) -> None:
+async def change_worker(
+    table: Table, worker_id: str, update: str, values: dict[str, str], names: dict[str, str]
+) -> None:
+    """Change a worker's row; raises `ItemMissing` when there is none."""
     request: dict[str, Any] = {
         "TableName": table.name,
         "Key": _key(worker_id),
@@ -92,6 +76,18 @@ async def _change(table: Table, worker_id: str, update: str, values: dict[str, s
     reply = await table.write_alone(table.client, "update_item", request)
     if not reply.met:
         raise ItemMissing(f"there is no worker '{worker_id}' in {table.what}", hint="`pyanamo workers` lists them")
+
+
+def _asked(beat_before: datetime | None) -> dict[str, Any]:
+    silent, values = "", {":queue": QUEUE}
+    if beat_before is not None:
+        silent, values = " AND Queue_Key < :then", values | {":then": stamp(beat_before)}
+    return {
+        "IndexName": QUEUE_INDEX,
+        "KeyConditionExpression": f"Queue = :queue{silent}",
+        "ExpressionAttributeValues": marshal_row(values),
+        "ProjectionExpression": KEY,
+    }
 
 
 def _key(worker_id: str) -> dict[str, Any]:
@@ -130,6 +126,8 @@ def _worker(row: Mapping[str, Any]) -> Worker:
         done=row["Done"],
         rss_bytes=row["RSS"],
         desired=Desired(row.get("Desired", Desired.RUN)),
-        following=tuple(sorted(item for item, until in row.get("Following", {}).items() if moment(until) > beat)),
+        following=tuple(
+            sorted(Feed.read(text) for text, until in row.get("Following", {}).items() if moment(until) > beat)
+        ),
         gone=bool(row["Gone"]),
     )

@@ -12,11 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
+from pyanamo_async.core.live import Feed, Live
 from pyanamo_async.core.record import decode
 from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import Fenced, ItemMissing
 from pyanamo_async.ports import AddResult, Description, Store
-from pyanamo_async.store.dynamodb import fleet, lifecycle, reading, schema
+from pyanamo_async.store.dynamodb import feeds, fleet, lifecycle, reading, schema
 from pyanamo_async.store.dynamodb.adding import Adding
 from pyanamo_async.store.dynamodb.claiming import Claims
 from pyanamo_async.store.dynamodb.rows import change, fence, stands_as
@@ -118,9 +119,23 @@ class DynamoStore(Store):
         await self._shards()
         await fleet.order(self._table, worker_id, desired)
 
-    async def follow(self, worker_id: str, item_id: str, *, until: datetime | None) -> None:
+    async def follow(self, worker_id: str, feed: Feed, *, until: datetime | None) -> None:
         await self._shards()
-        await fleet.follow(self._table, worker_id, item_id, until)
+        if until is None:
+            await feeds.withdraw(self._table, worker_id, feed)
+        else:
+            await feeds.ask(self._table, worker_id, feed, until)
+
+    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[Feed] | None:  # noqa: ARG002 # the port's
+        return None  # a look would cost what a beat does
+
+    async def publish(self, feed: Feed, live: Live, *, now: datetime) -> bool:
+        await self._shards()
+        return await feeds.publish(self._table, feed, live, now)
+
+    async def published(self, feed: Feed) -> Live | None:
+        await self._shards()
+        return await feeds.published(self._table, feed)
 
     async def workers(self, *, beat_before: datetime | None = None) -> list[Worker]:
         await self._shards()
@@ -128,7 +143,7 @@ class DynamoStore(Store):
 
     async def forget(self, worker_id: str) -> None:
         await self._shards()
-        await fleet.forget(self._table, worker_id)
+        await feeds.clear(self._table, await fleet.forget(self._table, worker_id))
 
     async def held(self, worker_id: str) -> list[Item]:
         return await reading.held(self._table, await self._shards(), worker_id)

@@ -1,10 +1,14 @@
-"""The SQL of workers. What a person orders stands in columns of its own: a beat writes around it."""
+"""The SQL of workers. What a person orders stands in columns of its own: a beat writes around it.
+
+What is followed has a row of its own, which holds the wish and what is published for it.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from datetime import datetime, timedelta
 
+from pyanamo_async.core.live import Feed, Live, Piece
 from pyanamo_async.core.queue import moment, stamp
 from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import ItemMissing
@@ -15,8 +19,12 @@ BEAT = """INSERT INTO workers (InstanceID, Beat, Host, Job, Process, Started, Le
     Slots = ?8, Running = ?9, Done = ?10, RSS = ?11, Gone = ?12"""
 WORKERS = """SELECT InstanceID, Beat, Host, Job, Process, Started, Lease, Slots, Running, Done, RSS, Gone, Desired
     FROM workers WHERE ?1 IS NULL OR Beat < ?1 ORDER BY Beat, InstanceID"""
-FOLLOWING = "SELECT itemID FROM followed WHERE InstanceID = ? AND Until > ? ORDER BY itemID"
-FOLLOW = "INSERT INTO followed VALUES (?1, ?2, ?3) ON CONFLICT (InstanceID, itemID) DO UPDATE SET Until = ?3"
+FOLLOWED = "SELECT Feed FROM followed WHERE InstanceID = ? AND Until > ?"
+FOLLOW = """INSERT INTO followed (Feed, InstanceID, Until) VALUES (?1, ?2, ?3)
+    ON CONFLICT (Feed) DO UPDATE SET InstanceID = ?2, Until = ?3"""
+PUBLISH = """UPDATE followed SET Stdout = ?3, Stdout_End = ?4, Stderr = ?5, Stderr_End = ?6
+    WHERE Feed = ?1 AND Until > ?2"""
+PUBLISHED = "SELECT Stdout, Stdout_End, Stderr, Stderr_End FROM followed WHERE Feed = ?"
 
 
 def beat(connection: sqlite3.Connection, worker: Worker) -> Orders:
@@ -39,7 +47,7 @@ def beat(connection: sqlite3.Connection, worker: Worker) -> Orders:
         ),
     )
     [desired] = connection.execute("SELECT Desired FROM workers WHERE InstanceID = ?", (worker.worker_id,)).fetchone()
-    return Orders(Desired(desired), _following(connection, worker.worker_id, stamp(worker.beat)))
+    return Orders(Desired(desired), followed(connection, worker.worker_id, worker.beat))
 
 
 def order(connection: sqlite3.Connection, worker_id: str, desired: Desired) -> None:
@@ -49,14 +57,32 @@ def order(connection: sqlite3.Connection, worker_id: str, desired: Desired) -> N
         raise _missing(worker_id)
 
 
-def follow(connection: sqlite3.Connection, worker_id: str, item_id: str, until: datetime | None) -> None:
-    """Ask for an item's output, or withdraw it."""
+def follow(connection: sqlite3.Connection, worker_id: str, feed: Feed, until: datetime | None) -> None:
+    """Ask for what a task prints, or withdraw it."""
     if until is None:
-        connection.execute("DELETE FROM followed WHERE InstanceID = ? AND itemID = ?", (worker_id, item_id))
+        connection.execute("DELETE FROM followed WHERE Feed = ?", (str(feed),))
         return
     if connection.execute("SELECT 1 FROM workers WHERE InstanceID = ?", (worker_id,)).fetchone() is None:
         raise _missing(worker_id)
-    connection.execute(FOLLOW, (worker_id, item_id, stamp(until)))
+    connection.execute(FOLLOW, (str(feed), worker_id, stamp(until)))
+
+
+def followed(connection: sqlite3.Connection, worker_id: str, now: datetime) -> tuple[Feed, ...]:
+    """Tell what is asked for."""
+    return tuple(sorted(Feed.read(text) for [text] in connection.execute(FOLLOWED, (worker_id, stamp(now)))))
+
+
+def publish(connection: sqlite3.Connection, feed: Feed, live: Live, now: datetime) -> bool:
+    """Write over what was published, if somebody still asks for it."""
+    out, err = live.stdout, live.stderr
+    values = (str(feed), stamp(now), out.data, out.end, err.data, err.end)
+    return connection.execute(PUBLISH, values).rowcount > 0
+
+
+def published(connection: sqlite3.Connection, feed: Feed) -> Live | None:
+    """Read what was published last."""
+    row = connection.execute(PUBLISHED, (str(feed),)).fetchone()
+    return None if row is None else Live(Piece(*row[:2]), Piece(*row[2:]))
 
 
 def workers(connection: sqlite3.Connection, beat_before: datetime | None) -> list[Worker]:
@@ -76,7 +102,7 @@ def workers(connection: sqlite3.Connection, beat_before: datetime | None) -> lis
             done=done,
             rss_bytes=rss,
             desired=Desired(desired),
-            following=_following(connection, worker_id, beat),
+            following=followed(connection, worker_id, moment(beat)),
             gone=bool(gone),
         )
         for worker_id, beat, host, job, process, started, lease, slots, running, done, rss, gone, desired in rows
@@ -87,10 +113,6 @@ def forget(connection: sqlite3.Connection, worker_id: str) -> None:
     """Delete a worker and what was asked of it."""
     connection.execute("DELETE FROM followed WHERE InstanceID = ?", (worker_id,))
     connection.execute("DELETE FROM workers WHERE InstanceID = ?", (worker_id,))
-
-
-def _following(connection: sqlite3.Connection, worker_id: str, beat: str) -> tuple[str, ...]:
-    return tuple(item_id for [item_id] in connection.execute(FOLLOWING, (worker_id, beat)))
 
 
 def _missing(worker_id: str) -> ItemMissing:

@@ -55,10 +55,13 @@ TABLES = (
         Desired TEXT NOT NULL DEFAULT 'run'
     ) STRICT""",
     """CREATE TABLE followed (
+        Feed TEXT NOT NULL PRIMARY KEY,
         InstanceID TEXT NOT NULL,
-        itemID TEXT NOT NULL,
         Until TEXT NOT NULL,
-        PRIMARY KEY (InstanceID, itemID)
+        Stdout BLOB NOT NULL DEFAULT x'',
+        Stdout_End INTEGER NOT NULL DEFAULT 0,
+        Stderr BLOB NOT NULL DEFAULT x'',
+        Stderr_End INTEGER NOT NULL DEFAULT 0
     ) STRICT""",
     "CREATE TABLE description (Shards INTEGER NOT NULL, Created TEXT NOT NULL) STRICT",
     f"PRAGMA application_id = {APPLICATION_ID}",

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
+from pyanamo_async.core.live import Feed, Live
 from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import ItemMissing, UsageError
 from pyanamo_async.ports import AddResult, Description, Store
@@ -120,8 +121,17 @@ class SqliteStore(Store):
     async def order(self, worker_id: str, desired: Desired) -> None:
         await self._engine.write(partial(fleet.order, worker_id=worker_id, desired=desired))
 
-    async def follow(self, worker_id: str, item_id: str, *, until: datetime | None) -> None:
-        await self._engine.write(partial(fleet.follow, worker_id=worker_id, item_id=item_id, until=until))
+    async def follow(self, worker_id: str, feed: Feed, *, until: datetime | None) -> None:
+        await self._engine.write(partial(fleet.follow, worker_id=worker_id, feed=feed, until=until))
+
+    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[Feed] | None:
+        return await self._engine.read(partial(fleet.followed, worker_id=worker_id, now=now))
+
+    async def publish(self, feed: Feed, live: Live, *, now: datetime) -> bool:
+        return await self._engine.write(partial(fleet.publish, feed=feed, live=live, now=now))
+
+    async def published(self, feed: Feed) -> Live | None:
+        return await self._engine.read(partial(fleet.published, feed=feed))
 
     async def workers(self, *, beat_before: datetime | None = None) -> list[Worker]:
         return await self._engine.read(partial(fleet.workers, beat_before=beat_before))

@@ -12,6 +12,7 @@ from pyanamo_async.cli.drive import with_store
 from pyanamo_async.cli.options import JsonOption, addressed
 from pyanamo_async.cli.pictures import clock_time, size
 from pyanamo_async.cli.screen import Row, note, say, say_json, say_json_list, say_table
+from pyanamo_async.core.items import State
 from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.core.queue import stamp
 from pyanamo_async.core.workers import Desired, Fate, Worker
@@ -93,7 +94,11 @@ def reclaim(
         policy = RetryPolicy(crash_limit=crash_limit)
         taken = await reclaim_from(store, vanished, now=now, policy=policy)
         taken += await reclaim_orphans(store, await store.workers(), now=now, lease=LEASE, policy=policy)
-        say_json({"reclaimed": taken}) if json else say(f"{taken} items went back")
+        back, failed = taken[State.TODO], taken[State.FAILED]
+        if json:
+            say_json({"reclaimed": back, "failed": failed})
+        else:
+            say(f"{back} items went back" + (f", {failed} failed" if failed else ""))
 
     with_store(given, work)
 

@@ -54,6 +54,10 @@ class RetryPolicy:
                 return None
         return next((verdict for key, verdict in self.on_exit if key == ending), None)
 
+    def is_last_chance(self, crashes: int) -> bool:
+        """Tell whether the next crash would bury an item that perhaps only ran beside the culprit of those before."""
+        return 0 < crashes == self.crash_limit - 1
+
     def delay(self, endings_before: int, jitter: float) -> timedelta:
         """Choose the pause before the next attempt; `jitter` is uniform in [0, 1)."""
         doublings = min(endings_before, 40)  # 2**40 seconds is past every cap

@@ -69,6 +69,11 @@ def release(item: Item, why: Why) -> Item:
     return replace(_with_reason(item, f"interrupted: {why}"), state=State.TODO, interruptions=item.interruptions + 1)
 
 
+def unclaim(item: Item) -> Item:
+    """Give a claim back that nothing was done with: no more than its attempt number is used up."""
+    return replace(item, state=State.TODO)
+
+
 def reclaim(item: Item, *, now: datetime, policy: RetryPolicy) -> Item:
     """Take an item from a worker that vanished; bury it when it did so too often.
 

@@ -16,7 +16,7 @@ from datetime import timedelta
 from pyanamo_async.core.items import State
 from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.core.workers import Fate, Worker
-from pyanamo_async.operate.reclaim import reclaim, reclaim_from, reclaim_orphans
+from pyanamo_async.operate.reclaim import Taken, reclaim, reclaim_from, reclaim_orphans
 from pyanamo_async.ports import Clock, Store
 
 ORPHANS_EVERY = 1 / 15  # of the looks at others
@@ -36,8 +36,8 @@ class Others:
     policy: RetryPolicy
     fate: Callable[[Worker], Fate] = lambda _: Fate.UNKNOWN
 
-    async def look_after(self) -> int:
-        """Take over from workers silent for their lease or dead on this machine, seldom from unknown; count items."""
+    async def look_after(self) -> Taken:
+        """Take over from workers silent for their lease or dead on this machine, seldom from unknown ones."""
         now = self.clock.now()
         taken = await reclaim(self.store, now=now, lease=self.lease, policy=self.policy)
         taken += await self._take_from_dead(await self._near(await self._holders()))
@@ -57,8 +57,6 @@ class Others:
         if not holders:
             return False
         near = await self._near(holders)
-        if await self._take_from_dead(near):
-            return True
         silence = SILENT_BEATS * self.beat
         since = self.clock.now() - silence
         if holders <= {worker.worker_id for worker in near if worker.beat > since and self.fate(worker) is Fate.LIVES}:
@@ -85,7 +83,7 @@ class Others:
                 break
         return holders - {self.me}
 
-    async def _take_from_dead(self, near: Sequence[Worker]) -> int:
+    async def _take_from_dead(self, near: Sequence[Worker]) -> Taken:
         dead = [worker for worker in near if self.fate(worker) is Fate.DIED]
         return await reclaim_from(self.store, dead, now=self.clock.now(), policy=self.policy)
 

@@ -7,6 +7,7 @@ after too: theirs is what they could not give back before they left.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -17,16 +18,18 @@ from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import Fenced
 from pyanamo_async.ports import Store
 
+Taken = Counter[State]  # how many items went where: back to todo, or to failed
 
-async def reclaim(store: Store, *, now: datetime, lease: timedelta, policy: RetryPolicy) -> int:
-    """Put back, or bury, what is held by workers silent for their lease, and at least for `lease`; count the items."""
+
+async def reclaim(store: Store, *, now: datetime, lease: timedelta, policy: RetryPolicy) -> Taken:
+    """Put back, or bury, what is held by workers silent for their lease, and at least for `lease`."""
     stale = [worker for worker in await store.workers(beat_before=now - lease) if worker.is_stale(now)]
     return await reclaim_from(store, stale, now=now, policy=policy)
 
 
-async def reclaim_from(store: Store, vanished: Sequence[Worker], *, now: datetime, policy: RetryPolicy) -> int:
-    """Put back, or bury, what these workers held, and forget them; count the items."""
-    taken = 0
+async def reclaim_from(store: Store, vanished: Sequence[Worker], *, now: datetime, policy: RetryPolicy) -> Taken:
+    """Put back, or bury, what these workers held, and forget them."""
+    taken: Taken = Counter()
     for worker in vanished:
         taken += await _take_over(store, await store.held(worker.worker_id), now, policy)
         await store.forget(worker.worker_id)
@@ -35,27 +38,28 @@ async def reclaim_from(store: Store, vanished: Sequence[Worker], *, now: datetim
 
 async def reclaim_orphans(
     store: Store, known: Sequence[Worker], *, now: datetime, lease: timedelta, policy: RetryPolicy
-) -> int:
-    """Put back items held by none of the known workers: count them.
+) -> Taken:
+    """Put back items held by none of the known workers.
 
     A claim that was under way while its worker was given up for dead may arrive when the worker's row is gone already.
     Items held for less than a lease are left alone: the row of a new worker may not be seen yet.
     """
     ids = {worker.worker_id for worker in known}
     holders = {item.worker async for item in store.summaries(state=State.LOCKED)}
-    taken = 0
+    taken: Taken = Counter()
     for holder in sorted(holders - ids):
         orphans = [item for item in await store.held(holder) if item.locked_at and now - item.locked_at > lease]
         taken += await _take_over(store, orphans, now, policy)
     return taken
 
 
-async def _take_over(store: Store, items: Sequence[Item], now: datetime, policy: RetryPolicy) -> int:
-    taken = 0
+async def _take_over(store: Store, items: Sequence[Item], now: datetime, policy: RetryPolicy) -> Taken:
+    taken: Taken = Counter()
     for item in items:
         try:
-            await store.save(item, transitions.reclaim(item, now=now, policy=policy))
-            taken += 1
+            after = transitions.reclaim(item, now=now, policy=policy)
+            await store.save(item, after)
+            taken[after.state] += 1
         except Fenced:
             continue  # settled, or taken over by somebody else, meanwhile
     return taken

@@ -3,7 +3,7 @@
 Laws: slot before claim. Items others left at their wall time come when nothing is `todo`. An empty answer is not the
 end: items in their backoff, those our own running attempts may give back, and those of workers that perhaps vanished,
 are waited for. A claim whose reply never came is looked for among what the worker holds, or it would be locked for as
-long as the worker lives.
+long as the worker lives. An item that would be buried for one more crash runs alone, so that none is for another's.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
+from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.errors import Unavailable
+from pyanamo_async.errors import Fenced, Unavailable
 from pyanamo_async.worker.attempt import Attempt, Tools
 from pyanamo_async.worker.stop import Level, Stop
 from pyanamo_async.worker.waiting import elapsed
@@ -71,6 +73,7 @@ class Claims:
         self._idle_since: float | None = None
         self.stays_for_others = False
         self._searches_left = 0
+        self._one_at_a_time = False
         self._recent: deque[str] = deque(maxlen=RECENT)
 
     def done_with_slot(self) -> None:
@@ -85,7 +88,7 @@ class Claims:
         """Yield claimed items, each with a slot taken, until drained or told to stop."""
         while not self._stop.draining:
             taken = await self._take_slots()
-            items = await self._claim(taken) if self._may_start() else []
+            items = await self._without_company(await self._claim(taken)) if self._may_start() else []
             for _ in range(taken - len(items)):
                 self._slots.release()
             for item in items:
@@ -96,17 +99,34 @@ class Claims:
             if items:
                 self._pause_s, self._idle_since = FIRST_PAUSE_S, None
 
+    async def _without_company(self, items: list[Item]) -> list[Item]:
+        """Keep one item on its last chance if it would be alone; give back others, to come again one at a time."""
+        last = [item for item in items if self._tools.policy.is_last_chance(item.crashes)]
+        self._one_at_a_time = bool(last)
+        if not last:
+            return items
+        first = [item for item in items if item not in last]
+        run = first or ([] if self._attempts else last[:1])
+        for item in last:
+            if item not in run:
+                await self._give_back(item)
+        return run
+
+    async def _give_back(self, item: Item) -> None:
+        with suppress(Fenced):
+            await self._ask(partial(self._tools.store.save, item, transitions.unclaim(item)))
+
     def _may_start(self) -> bool:
         if not self._tools.keeper.fits(self._tools.elapsed_s()):
             self._stop.request(Level.DRAIN, "wall time")
         return not self._stop.draining
 
     async def _take_slots(self) -> int:
-        while len(self._attempts) >= self._most_attempts and not self._stop.draining:
+        while len(self._attempts) >= (1 if self._one_at_a_time else self._most_attempts) and not self._stop.draining:
             await self._until_attempt_ends(None)
         await self._slots.acquire()
         taken = 1
-        while taken < MOST_AT_ONCE and not self._slots.locked():
+        while not self._one_at_a_time and taken < MOST_AT_ONCE and not self._slots.locked():
             await self._slots.acquire()
             taken += 1
         return taken

@@ -53,7 +53,7 @@ class Pilot:
         beats: Beats,
         stop: Stop,
         *,
-        reclaim: Callable[[], Awaitable[int]],
+        reclaim: Callable[[], Awaitable[Counter[State]]],
         may_come_back: Callable[[timedelta], Awaitable[bool]],
         every: timedelta,
         rss_bytes: Callable[[], int] = lambda: 0,
@@ -61,7 +61,7 @@ class Pilot:
     ) -> None:
         self._plan, self._beats, self._stop = plan, beats, stop
         self._tools = replace(tools, alive=beats.alive)
-        self._reclaim, self._every_s = reclaim, every.total_seconds()
+        self._reclaim, self._others_hold, self._every_s = reclaim, may_come_back, every.total_seconds()
         self._rss_bytes = rss_bytes
         self._notice = notice
         self._attempts: set[Attempt] = set()
@@ -72,7 +72,7 @@ class Pilot:
             slots=plan.slots,
             persistence=plan.persistence,
             attempts=self._attempts,
-            may_come_back=may_come_back,
+            may_come_back=self._may_come_back,
         )
         beats.vitals = self._vitals
         beats.on_fence = lambda: self._end(Why.FENCED, at_once=True)
@@ -176,14 +176,22 @@ class Pilot:
         """Look after workers that vanished: at once, then about once a beat."""
         while True:
             try:
-                reclaimed = await self._reclaim()
+                await self._look_after()
             except PyanamoError as trouble:
                 self._tools.journal.note("reclaim failed", trouble=str(trouble))
-            else:
-                if reclaimed:
-                    self._tools.journal.note("items reclaimed", items=reclaimed)
-                    self._claims.look_again()
             await asyncio.sleep(self._every_s * (0.5 + self._tools.dice.random()))  # scattered among workers
+
+    async def _look_after(self) -> bool:
+        taken = await self._reclaim()
+        if taken:
+            back, failed = taken[State.TODO], taken[State.FAILED]
+            self._tools.journal.note("items reclaimed", back=back, failed=failed)
+            self._tally.settled += Counter({State.FAILED: failed})
+            self._claims.look_again()
+        return bool(taken)
+
+    async def _may_come_back(self, idle: timedelta) -> bool:
+        return await self._look_after() or await self._others_hold(idle)
 
     async def _work_left(self) -> bool:
         """Tell whether a stopped worker leaves something that could be claimed; one that drained does not."""

@@ -44,3 +44,9 @@ def test_rules_that_mean_nothing_are_refused(text: str) -> None:
     """A rule that cannot be meant is an error that quotes it."""
     with pytest.raises(UsageError, match=text):
         parse_on_exit(text)
+
+
+def test_the_last_chance_is_the_one_before_the_crash_limit() -> None:
+    """A limit of one leaves none: nothing that never crashed is suspected."""
+    assert [crashes for crashes in range(6) if RetryPolicy(crash_limit=5).is_last_chance(crashes)] == [4]
+    assert [crashes for crashes in range(6) if RetryPolicy(crash_limit=1).is_last_chance(crashes)] == []

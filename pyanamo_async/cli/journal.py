@@ -46,17 +46,17 @@ class Bar:
 
     def __init__(self, progress: Progress, console: Console, total: int) -> None:
         self._progress, self._console = progress, console
-        self._task = progress.add_task("", total=total, running=0, settled="")
-        self._running = 0
+        self._task = progress.add_task("", total=total, settled="")
+        self._held = 0
         self._settled: Counter[State] = Counter()
 
     def note(self, event: str, /, **fields: object) -> None:
         """Count the event; print it above the bar when it is out of the ordinary."""
         state = fields.get("state")
         if event == "item claimed":
-            self._running += 1
-        elif event in {"item settled", "item lost", "attempt broke"}:
-            self._running -= 1
+            self._held += 1
+        elif event in {"item settled", "item lost"}:
+            self._held -= 1
         if isinstance(state, State):
             self._settled[state] += 1
         if event not in QUIET and state is not State.DONE:
@@ -66,7 +66,7 @@ class Bar:
         """Bring the bar up to date."""
         ended = self._settled[State.DONE] + self._settled[State.FAILED]
         failed = f", {self._settled[State.FAILED]} failed" if self._settled[State.FAILED] else ""
-        self._progress.update(self._task, completed=ended, settled=f"{self._running} running{failed}", refresh=True)
+        self._progress.update(self._task, completed=ended, settled=f"{self._held} in hand{failed}", refresh=True)
 
 
 def _remark(event: str, fields: dict[str, object]) -> str:

@@ -59,7 +59,8 @@ async def test_peak_memory_and_cpu_time_are_told(launcher: ShellLauncher) -> Non
         return
     assert ran.exit.max_rss_bytes is not None
     assert ran.exit.cpu_seconds is not None
-    assert 200 * MIB <= ran.exit.max_rss_bytes < 300 * MIB
+    ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # which it may include
+    assert 200 * MIB <= ran.exit.max_rss_bytes < max(300 * MIB, ours + MIB)
     assert 0.02 < ran.exit.cpu_seconds < 60
 
 

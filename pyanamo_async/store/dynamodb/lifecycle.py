@@ -28,6 +28,7 @@ async def create(table: Table, shards: int, indexes: Sequence[Mapping[str, objec
     schema.check(await _until_active(table))
     row = await table.get(schema.TABLE_ROW)
     if row is None and not made and await _holds_something(table):
+        row = await table.get(schema.TABLE_ROW)  # what it holds may be that row, which another has just written
         schema.shards_of(row, table.name)
     if row is not None:
         schema.shards_of(row, table.name)

@@ -1,7 +1,8 @@
 """Claim items: look where some may be, contend for them, keep what is left over as hints.
 
 Laws: exactly one worker wins what it saw, by a write that is conditional on it: the index lags and is a hint, the write
-is the truth. A claim whose reply was lost is tried again with the same token, and found by it. What was won is
+is the truth. What this store itself has just put back is claimable although the index does not show it yet: nobody goes
+home because of that. A claim whose reply was lost is tried again with the same token, and found by it. What was won is
 returned, whatever fails afterwards.
 """
 
@@ -23,6 +24,8 @@ from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, Candidate, claiming
 from pyanamo_async.store.dynamodb.table import Reply, Table, together
 
 PAGE = 25
+INDEX_LAG_S = 20.0  # how far behind we reckon with
+MOST_RETURNED = 100
 
 
 class Claims:
@@ -31,6 +34,7 @@ class Claims:
     def __init__(self, table: Table, shards: int, *, dice: random.Random) -> None:
         self._table, self.shards, self._dice = table, shards, dice
         self._boards = {state: Board(shards, dice=dice) for state in State}
+        self._returned: dict[str, float] = {}  # what this store has put, and when
         self.lost = 0
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State) -> list[Item]:
@@ -58,7 +62,7 @@ class Claims:
         """Tell when the next item may be claimed; see `ports.Store.next_due`."""
         board = self._boards[state]
         await together(self._see_head(board, state, shard) for shard in board.unsure(now_s=_now_s()))
-        return board.next_due()
+        return board.next_due() or await self._due_unseen(state)
 
     def changed(self, *forms: Item) -> None:
         """Note that this store wrote an item, in these forms before and after."""
@@ -69,6 +73,10 @@ class Claims:
                 board.moved(shard, now_s=now_s)
             else:
                 board.changed(now_s=now_s)
+        self._returned.pop(forms[-1].item_id, None)
+        self._returned[forms[-1].item_id] = now_s
+        if len(self._returned) > MOST_RETURNED:
+            del self._returned[next(iter(self._returned))]
 
     async def _contend(self, board: Board, candidates: Sequence[Candidate], worker: str, now: datetime) -> list[Item]:
         """Try to claim them all, each for itself; raise only when none was won."""
@@ -120,6 +128,12 @@ class Claims:
 
     async def _anywhere(self, state: State, shard: int, prefix: str) -> list[dict[str, Any]]:
         return await self._page(state, shard, start=prefix + self._tiebreak(), end=f"{prefix}~")
+
+    async def _due_unseen(self, state: State) -> datetime | None:
+        """Look at the rows themselves of what this store has put lately."""
+        since_s = _now_s() - INDEX_LAG_S
+        rows = await self._table.get_many(key for key, at_s in self._returned.items() if at_s > since_s)
+        return min((due(row["Queue_Key"]) for row in rows if row.get("ItemState") == state), default=None)
 
     async def _see_head(self, board: Board, state: State, shard: int) -> None:
         rows = await self._page(state, shard, limit=1)

@@ -1,0 +1,40 @@
+"""What the store makes of an index that has not caught up with the table."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from pyanamo_async.core import transitions
+from pyanamo_async.core.items import State
+from pyanamo_async.core.outcomes import Why
+from pyanamo_async.core.queue import EPOCH
+from tests.contract.dynamo import DynamoStore, dynamo_store
+from tests.contract.weather import Call, Weather
+from tests.fakes import NOON, an_item
+
+
+@pytest.fixture
+async def store(dynamodb_endpoint: str) -> AsyncIterator[DynamoStore]:
+    """A store on a table of its own."""
+    async with dynamo_store(dynamodb_endpoint) as store:
+        yield store
+
+
+async def _shows_nothing(real: Call, _: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 # clients are made at run time
+    answer = await real(**arguments)
+    return answer | {"Items": [], "Count": 0}
+
+
+async def test_what_was_just_put_back_is_due_although_the_index_does_not_show_it(store: DynamoStore) -> None:
+    """Who gives an item back does not believe that nothing is left, or it would go home and leave it."""
+    await store.add([an_item("x")])
+    [claimed] = await store.claim("w", limit=1, now=NOON)
+    store._table.client = Weather(store._table.client, _shows_nothing, "query")  # type: ignore[assignment] # stands for one
+
+    assert await store.next_due() is None
+    await store.save(claimed, transitions.release(claimed, Why.STOP))
+    assert await store.next_due() == EPOCH
+    assert await store.next_due(state=State.WALL_TIME_EXCEEDED) is None

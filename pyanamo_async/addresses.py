@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pyanamo_async.errors import UsageError
 
-SQLITE, FOLDER, S3 = "sqlite:", "file:", "s3://"
+SQLITE, FOLDER, S3, LOGS = "sqlite:", "file:", "s3://", "logs://"
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}")
 

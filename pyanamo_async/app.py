@@ -10,12 +10,23 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from pyanamo_async.addresses import FOLDER, S3, Bucket, DynamoTable, Folder, OutputAddress, SqliteTable, read_output
+from pyanamo_async.addresses import (
+    FOLDER,
+    LOGS,
+    S3,
+    Bucket,
+    DynamoTable,
+    Folder,
+    OutputAddress,
+    SqliteTable,
+    read_output,
+)
 from pyanamo_async.ports import Journal, OutputStore, Store
 from pyanamo_async.settings import Settings
 
 if TYPE_CHECKING:
     from pyanamo_async.aws.session import Aws
+    from pyanamo_async.outputs.spool import Spool
 
 
 class Opened:
@@ -25,6 +36,7 @@ class Opened:
         self._settings = settings
         self._stack = AsyncExitStack()
         self._session: Aws | None = None
+        self._spool: Spool | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -56,6 +68,8 @@ class Opened:
         Raises:
             UsageError: nobody said where new output goes.
         """
+        if location.startswith(LOGS):
+            return await self._logs("", "", behind=await self.outputs(FOLDER))
         address = _address_of(location) if location else self._settings.need_output()
         outputs: OutputStore
         match address:
@@ -66,9 +80,28 @@ class Opened:
             case Bucket(name=name, prefix=prefix):
                 from pyanamo_async.outputs.s3 import S3Outputs
 
-                outputs = S3Outputs(await (await self._aws()).s3(), name, prefix)
+                keeping = self._settings.keeping
+                client = await (await self._aws()).s3()
+                outputs = S3Outputs(client, name, prefix, sse=keeping.sse, spool_bytes=keeping.spool_bytes)
+                self._spool = outputs.spool
         self._stack.push_async_callback(outputs.close)
         return outputs
+
+    async def worker_outputs(self, worker_id: str) -> OutputStore:
+        """Open where the output of a worker goes: into a log group first, when there is one, in a stream of its own."""
+        outputs, group = await self.outputs(), self._settings.keeping.log_group
+        return await self._logs(group, worker_id, behind=outputs) if group else outputs
+
+    async def _logs(self, group: str, worker_id: str, *, behind: OutputStore) -> OutputStore:
+        from pyanamo_async.clock import SystemClock
+        from pyanamo_async.outputs.cloudwatch import CloudWatchOutputs
+        from pyanamo_async.outputs.patience import Patience
+        from pyanamo_async.outputs.spool import Spool
+
+        client = await (await self._aws()).client("logs")
+        spool = self._spool or Spool(self._settings.keeping.spool_bytes, Patience())
+        stream = worker_id.replace(":", "_").replace("*", "_")  # which no stream's name may have; a Batch job's id does
+        return CloudWatchOutputs(client, group, stream, behind=behind, spool=spool, clock=SystemClock())
 
     async def _aws(self) -> Aws:
         if self._session is None:
@@ -82,12 +115,14 @@ class Opened:
 def run_worker(settings: Settings, journal: Journal) -> int:
     """Run a worker to its end and return the exit status that says how it was."""
     from pyanamo_async.execution import run
-    from pyanamo_async.station import work
+    from pyanamo_async.station import who, work
 
     async def main() -> int:
         async with Opened(settings) as opened:
+            me = who()
             store = await opened.store(urgent=True)
-            return await work(settings, store=store, outputs=await opened.outputs(), journal=journal)
+            outputs = await opened.worker_outputs(me.worker_id)
+            return await work(settings, me, store=store, outputs=outputs, journal=journal)
 
     return run(main(), loop=settings.running.loop)
 

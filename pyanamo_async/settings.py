@@ -5,13 +5,15 @@ Only `app` reads them; adapters and the worker take plain values.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
-from pyanamo_async.addresses import OutputAddress, SqliteTable, TableAddress, read_output, read_table
+from pyanamo_async.addresses import Folder, OutputAddress, SqliteTable, TableAddress, read_output, read_table
 from pyanamo_async.core.durations import parse_duration, show_duration
 from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.core.sizes import parse_size
 from pyanamo_async.errors import UsageError
 
 DEFAULT_TABLE = "sqlite:pyanamo.db"
@@ -19,6 +21,9 @@ DEFAULT_FOLDER = "file:pyanamo-logs"
 DEFAULT_KEY = "PyAnamo"
 DEFAULT_SHARDS = 16
 BEATS_PER_LEASE = 3
+SPOOL_MEMORY = "64MiB"
+_LOG_GROUP = re.compile(r"[A-Za-z0-9_./#-]{1,512}")
+_ENCRYPTION = re.compile(r"AES256|aws:kms(:[^:].*)?")
 
 
 class LoopKind(StrEnum):
@@ -35,6 +40,7 @@ class Running:
 
     `wait` polls for new work when there is none; `idle_exit` ends that after so long without any. `shell` None means
     bash where there is one, else sh. `min_remaining` is the least wall time that must be left for anything to start.
+    Without `task_credentials` nothing in a script's environment leads to the worker's AWS credentials.
     """
 
     items: int = 1
@@ -52,6 +58,7 @@ class Running:
     grace: timedelta = timedelta(seconds=20)
     min_remaining: timedelta = timedelta()
     linger: timedelta = timedelta(seconds=2)
+    task_credentials: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -70,6 +77,18 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
+class Keeping:
+    """How a worker keeps output: the memory for all that is on its way, and how objects of a bucket are encrypted.
+
+    `sse` is empty for the bucket's own rule. `log_group` takes output of up to 10 MiB; empty for no CloudWatch Logs.
+    """
+
+    spool_bytes: int = parse_size(SPOOL_MEMORY)
+    sse: str = ""
+    log_group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Where the table is, where output goes, and how a worker runs.
 
@@ -80,6 +99,7 @@ class Settings:
     output: OutputAddress | None
     region: str | None = None
     running: Running = field(default_factory=Running)
+    keeping: Keeping = field(default_factory=Keeping)
 
     @property
     def table_name(self) -> str:
@@ -150,3 +170,25 @@ def read_backoff(text: str) -> tuple[timedelta, timedelta]:
         return parse_duration(least), parse_duration(most)
     except ValueError as error:
         raise UsageError(f"--backoff '{text}' is no range: {error}", hint="write it like 1s..10m") from None
+
+
+def read_keeping(given: Settings, *, spool_memory: str, sse: str, cloudwatch: str | None) -> Keeping:
+    """Read how output is kept; `cloudwatch` is None when nobody asked for it, and empty for the table's own group.
+
+    Raises:
+        UsageError: it cannot be kept like that.
+    """
+    try:
+        spool_bytes = parse_size(spool_memory)
+    except ValueError as error:
+        raise UsageError(f"--spool-memory: {error}") from None
+    if sse and not _ENCRYPTION.fullmatch(sse):
+        raise UsageError(f"--sse '{sse}' is no encryption of S3", hint="aws:kms, aws:kms:KEY or AES256")
+    if sse and isinstance(given.need_output(), Folder):
+        raise UsageError(f"--sse encrypts objects of a bucket, and output goes to {given.output}", hint="leave it out")
+    group = f"/PyAnamo/{given.table_name}" if cloudwatch == "" else cloudwatch or ""
+    if group and not _LOG_GROUP.fullmatch(group):
+        raise UsageError(
+            f"--cloudwatch '{group}' can be no log group", hint="up to 512 letters, digits, '_', '-', '/', '.', '#'"
+        )
+    return Keeping(spool_bytes, sse, group)

@@ -11,13 +11,14 @@ import random
 import secrets
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
+from pyanamo_async.aws.credentials import without_credentials
 from pyanamo_async.aws.spot import interruption, metadata_endpoint
-from pyanamo_async.aws.whoami import identify
+from pyanamo_async.aws.whoami import Identity, identify
 from pyanamo_async.clock import SystemClock
 from pyanamo_async.core.items import State
 from pyanamo_async.core.walltime import TimeKeeper, reserve_s
@@ -26,7 +27,7 @@ from pyanamo_async.execution import Guard, ShellLauncher, find_shell
 from pyanamo_async.operate.others import Others
 from pyanamo_async.ports import Journal, OutputStore, Store
 from pyanamo_async.process_mark import WORKER_VARIABLE, fate, own_mark
-from pyanamo_async.settings import Settings
+from pyanamo_async.settings import Running, Settings
 from pyanamo_async.worker.attempt import Tools
 from pyanamo_async.worker.beats import Beats
 from pyanamo_async.worker.claims import Persistence
@@ -38,13 +39,18 @@ from pyanamo_async.worker.stop import Stop
 DRAINED, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
 
 
-async def work(settings: Settings, *, store: Store, outputs: OutputStore, journal: Journal) -> int:
+def who() -> Identity:
+    """Name the worker that starts now."""
+    return identify(os.environ, host=socket.gethostname(), nonce=secrets.token_hex(4))
+
+
+async def work(settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, journal: Journal) -> int:
     """Run a worker until it is done or told to stop; return the exit status that says how it was."""
     stop = Stop()
     await store.describe()  # a table that is missing is more important to say than a folder that is
     await outputs.check()
     with closing(Guard()) as guard, _signals(stop):
-        pilot = _pilot(settings, store=store, outputs=outputs, guard=guard, journal=journal, stop=stop)
+        pilot = _pilot(settings, me, store=store, outputs=outputs, guard=guard, journal=journal, stop=stop)
         tally = await pilot.run()
     journal.note("worker ended", stopped=tally.stopped, **{str(state): count for state, count in tally.settled.items()})
     return _status(tally, exit_zero=settings.running.exit_zero)
@@ -59,11 +65,10 @@ def _status(tally: Tally, *, exit_zero: bool) -> int:
 
 
 def _pilot(
-    settings: Settings, *, store: Store, outputs: OutputStore, guard: Guard, journal: Journal, stop: Stop
+    settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, guard: Guard, journal: Journal, stop: Stop
 ) -> Pilot:
     how, clock, dice = settings.running, SystemClock(), random.Random()  # noqa: S311 - scatters, keeps no secret
     began = clock.monotonic()
-    me = identify(os.environ, host=socket.gethostname(), nonce=secrets.token_hex(4))
     now = clock.now()
     row = Worker(me.worker_id, me.host, now, now, how.lease, job=me.job, process=own_mark(), slots=how.items)
     manners = Manners(linger=how.linger)
@@ -83,7 +88,7 @@ def _pilot(
         keeper=TimeKeeper(budget_s, reserve, how.min_remaining.total_seconds()),
         policy=how.policy,
         manners=manners,
-        environ={**os.environ, WORKER_VARIABLE: me.worker_id},
+        environ={**_environment(how), WORKER_VARIABLE: me.worker_id},
         nests=how.nests,
         timeout=how.timeout,
         elapsed_s=lambda: clock.monotonic() - began,
@@ -100,6 +105,10 @@ def _pilot(
         rss_bytes=_rss_bytes,
         notice=partial(interruption, endpoint) if (endpoint := metadata_endpoint(os.environ)) else None,
     )
+
+
+def _environment(how: Running) -> Mapping[str, str]:
+    return os.environ if how.task_credentials else without_credentials(os.environ)
 
 
 @contextmanager

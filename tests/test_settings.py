@@ -11,7 +11,7 @@ import pytest
 from pyanamo_async.addresses import Bucket, DynamoTable, Folder, SqliteTable, read_output, read_table
 from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.errors import UsageError
-from pyanamo_async.settings import Running, read_backoff, read_duration, settings
+from pyanamo_async.settings import Keeping, Running, read_backoff, read_duration, read_keeping, settings
 
 
 @pytest.mark.parametrize(
@@ -111,3 +111,46 @@ def test_a_backoff_is_a_range(text: str) -> None:
     assert read_backoff("0..10m") == (timedelta(), timedelta(minutes=10))
     with pytest.raises(UsageError, match="--backoff"):
         read_backoff(text)
+
+
+@pytest.mark.parametrize(
+    ("cloudwatch", "group"), [(None, ""), ("", "/PyAnamo/Step_1"), ("/mine/#1", "/mine/#1"), ("x" * 512, "x" * 512)]
+)
+def test_a_log_group_is_the_tables_own_unless_named(cloudwatch: str | None, group: str) -> None:
+    """And there is none unless somebody asks."""
+    given = settings(table="Step_1", bucket="bucket")
+
+    assert read_keeping(given, spool_memory="1M", sse="", cloudwatch=cloudwatch) == Keeping(1 << 20, "", group)
+
+
+@pytest.mark.parametrize("sse", ["", "AES256", "aws:kms", "aws:kms:alias/mine", "aws:kms:arn:aws:kms:r:1:key/k"])
+def test_encryption(sse: str) -> None:
+    """As S3 names it, with a key behind a colon."""
+    given = settings(table="Step_1", bucket="bucket")
+
+    assert read_keeping(given, spool_memory="64MiB", sse=sse, cloudwatch=None) == Keeping(sse=sse)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"sse": "kms"}, "--sse 'kms'"),
+        ({"sse": "aws:kms:"}, "--sse 'aws:kms:'"),
+        ({"spool_memory": "much"}, "--spool-memory: 'much'"),
+        ({"cloudwatch": "a group"}, "--cloudwatch 'a group'"),
+        ({"cloudwatch": "x" * 513}, "--cloudwatch"),
+    ],
+)
+def test_output_that_cannot_be_kept_like_that(wrong: dict[str, str], says: str) -> None:
+    """The flag is named."""
+    given = settings(table="Step_1", bucket="bucket")
+    fine: dict[str, str | None] = {"spool_memory": "64MiB", "sse": "", "cloudwatch": None}
+
+    with pytest.raises(UsageError, match=says):
+        read_keeping(given, **(fine | wrong))  # type: ignore[arg-type] # each is what its flag gives
+
+
+def test_a_folder_encrypts_nothing() -> None:
+    """Whoever asks for it believes something that is not so."""
+    with pytest.raises(UsageError, match="--sse encrypts objects of a bucket"):
+        read_keeping(settings(), spool_memory="64MiB", sse="aws:kms", cloudwatch=None)

@@ -36,7 +36,7 @@ def pyanamo(
 
 
 app.command("import")(importing.import_file)
-app.command("run", epilog=running.EXIT_STATUSES)(running.run)
+app.command("run", cls=running.RunCommand, epilog=running.EXIT_STATUSES)(running.run)
 app.command("status")(watching.status)
 app.command("list")(watching.list_items)
 app.command("show")(watching.show)

@@ -7,9 +7,11 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from typing import Annotated
+from itertools import pairwise
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from pyanamo_async import app
 from pyanamo_async.cli.drive import with_store
@@ -20,9 +22,10 @@ from pyanamo_async.core.policy import RetryPolicy, parse_on_exit
 from pyanamo_async.cpus import usable_cpus
 from pyanamo_async.errors import UsageError
 from pyanamo_async.ports import Store
-from pyanamo_async.settings import LoopKind, Running, Settings, read_backoff, read_duration
+from pyanamo_async.settings import SPOOL_MEMORY, LoopKind, Running, Settings, read_backoff, read_duration, read_keeping
 
 MOST = 100_000
+CLOUDWATCH = "--cloudwatch"
 EXIT_STATUSES = """\b
 Exit status:
   0   nothing is left, and nothing this worker ran ended failed
@@ -31,6 +34,17 @@ Exit status:
   2   what was asked for cannot be meant
   1   the worker itself failed
 """
+
+
+class RunCommand(TyperCommand):
+    """Lets `--cloudwatch` stand alone, as people type it: without a value it has an empty one."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - its type is typer's own affair
+        """Read the command line."""
+        followed = pairwise([*args, "-"])
+        return super().parse_args(
+            ctx, [f"{CLOUDWATCH}=" if arg == CLOUDWATCH and after.startswith("-") else arg for arg, after in followed]
+        )
 
 
 @addressed
@@ -121,6 +135,30 @@ def run(
     linger: Annotated[
         str, typer.Option("--linger", metavar="DURATION", help="Time to read output after a script's own exit.")
     ] = "2s",
+    spool_memory: Annotated[
+        str,
+        typer.Option(
+            "--spool-memory", metavar="SIZE", help="Memory of this worker for output on its way; more goes to TMPDIR."
+        ),
+    ] = SPOOL_MEMORY,
+    sse: Annotated[
+        str,
+        typer.Option("--sse", metavar="HOW", help="Encrypt output in the bucket: aws:kms, aws:kms:KEY or AES256."),
+    ] = "",
+    cloudwatch: Annotated[
+        str | None,
+        typer.Option(
+            CLOUDWATCH,
+            metavar="[GROUP]",
+            help="Output from 2 KB to 10 MiB goes to CloudWatch Logs, to /PyAnamo/TABLE unless a group is named.",
+        ),
+    ] = None,
+    no_task_credentials: Annotated[
+        bool,
+        typer.Option(
+            "--no-task-credentials", help="Nothing in a script's environment leads to this worker's AWS credentials."
+        ),
+    ] = False,
 ) -> None:
     """Run a worker until nothing is left.
 
@@ -143,9 +181,11 @@ def run(
         grace=read_duration(grace, "--grace", zero=True),
         min_remaining=read_duration(min_remaining, "--min-remaining", zero=True),
         linger=read_duration(linger, "--linger", zero=True),
+        task_credentials=not no_task_credentials,
     )
-    settings = replace(given, running=running)
-    settings.need_output()
+    given.need_output()
+    keeping = read_keeping(given, spool_memory=spool_memory, sse=sse, cloudwatch=cloudwatch)
+    settings = replace(given, running=running, keeping=keeping)
     with listening(_claimable(settings) if sys.stderr.isatty() else None) as journal:
         status = app.run_worker(settings, journal)
     raise typer.Exit(status)

@@ -1,0 +1,21 @@
+"""Sizes as people type them: `1000000`, `500k`, `64MiB`, `1GB`."""
+
+from __future__ import annotations
+
+import re
+
+UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) *([a-z]*)")
+
+
+def parse_size(text: str) -> int:
+    """Read bytes: `K`, `M` and `G` (or `KiB` and so on) are powers of 1,024, `KB`, `MB` and `GB` of 1,000.
+
+    Raises:
+        ValueError: it is no size.
+    """
+    found = _SIZE.fullmatch(text.strip().lower())
+    unit = found[2].removesuffix("ib") if found else "?"
+    if not found or unit not in UNITS or found[2] == "ib":
+        raise ValueError(f"'{text}' is not a size like 64MiB, 500MB or 1G")
+    return int(float(found[1]) * UNITS[unit])

@@ -19,6 +19,7 @@ from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.worker.attempt import Attempt, Tools
 from pyanamo_async.worker.beats import Beats
 from pyanamo_async.worker.claims import CLAIMABLE, Claims, Persistence
+from pyanamo_async.worker.publishing import Publisher
 from pyanamo_async.worker.stop import Level, Stop
 from pyanamo_async.worker.waiting import elapsed
 
@@ -74,6 +75,10 @@ class Pilot:
             attempts=self._attempts,
             may_come_back=self._may_come_back,
         )
+        self._publisher = Publisher(
+            tools.worker, self._attempts, store=tools.store, clock=tools.clock, journal=tools.journal
+        )
+        beats.on_beat = self._publisher.hear
         beats.vitals = self._vitals
         beats.on_fence = lambda: self._end(Why.FENCED, at_once=True)
 
@@ -95,6 +100,7 @@ class Pilot:
                 watchers.create_task(self._watch_wall_time(), name="wall time"),
                 watchers.create_task(self._watch_others(), name="reclaim"),
                 watchers.create_task(self._watch_platform(), name="platform"),
+                watchers.create_task(self._publisher.run(), name="publisher"),
             ]
             try:
                 async with asyncio.TaskGroup() as attempts:

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pyanamo_async.aws.errors import translated
 from pyanamo_async.errors import OutputError, OutputMissing
 from pyanamo_async.outputs.patience import Patience
+from pyanamo_async.outputs.sink import to_its_end
 from pyanamo_async.outputs.spool import Part
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
     from types_aiobotocore_s3.type_defs import CompletedPartTypeDef
+
+GRACE_S = 10.0
 
 Result = TypeVar("Result")
 
@@ -59,7 +62,7 @@ class Bucket:
             async with self.gate:
                 await self.client.put_object(Bucket=self.name, Key=key, Body=part.body(), **self.properties)
 
-        await self._ask(carry)
+        await self._ask(carry, lasting=True)
 
     async def begin(self, key: str) -> Begun:
         """Begin a multipart upload."""
@@ -72,7 +75,7 @@ class Bucket:
             again = tries > 1 or answer["ResponseMetadata"]["RetryAttempts"] > 0
             return Begun(answer["UploadId"], alone=not again)
 
-        return await self._ask(begin)
+        return await self._ask(begin, lasting=True)
 
     async def send(self, key: str, upload_id: str, number: int, part: Part) -> str:
         """Send a part and return its ETag."""
@@ -93,7 +96,8 @@ class Bucket:
             await self._ask(
                 lambda: self.client.complete_multipart_upload(
                     Bucket=self.name, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
-                )
+                ),
+                lasting=True,
             )
         except OutputMissing:
             await self._ask(lambda: self.client.head_object(Bucket=self.name, Key=key))  # the first answer was lost
@@ -114,9 +118,11 @@ class Bucket:
         """Delete an object; harmless when there is none."""
         await self._ask(lambda: self.client.delete_object(Bucket=self.name, Key=key))
 
-    async def _ask(self, request: Callable[[], Awaitable[Result]]) -> Result:
+    async def _ask(self, request: Callable[[], Awaitable[Result]], *, lasting: bool = False) -> Result:
+        """Make a request; what `lasting` ones do could not be undone before they end, so a cancellation waits for them."""
+
         async def once() -> Result:
             with translated(f"bucket '{self.name}'", otherwise=OutputError):
                 return await request()
 
-        return await self.patience.through(once)
+        return await self.patience.through((lambda: to_its_end(once(), at_most_s=GRACE_S)) if lasting else once)

@@ -69,16 +69,21 @@ async def undone_by(abort: Callable[[], Awaitable[None]], work: Awaitable[Result
         raise
 
 
-async def to_its_end(work: Coroutine[Any, Any, Result]) -> Result:
-    """Await work that must not be left half done; a cancellation meanwhile is raised when it is through."""
+async def to_its_end(work: Coroutine[Any, Any, Result], *, at_most_s: float | None = None) -> Result:
+    """Await work that must not be left half done; a cancellation meanwhile is raised when it is through.
+
+    After a cancellation it has `at_most_s` seconds left, then it is cancelled too.
+    """
     task = asyncio.ensure_future(work)
     cancelled = False
     while not task.done():
         try:
-            await asyncio.wait([task])
+            await asyncio.wait([task], timeout=at_most_s if cancelled else None)
         except asyncio.CancelledError:
             cancelled = True
+        else:
+            task.cancel()  # its time is over, unless it is done
     if cancelled:
-        task.exception()  # seen; what counts is that it is over
+        await asyncio.gather(task, return_exceptions=True)  # what counts is that it is over
         raise asyncio.CancelledError
     return task.result()

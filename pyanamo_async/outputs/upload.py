@@ -17,7 +17,6 @@ from datetime import timedelta
 
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.outputs.bucket import Begun, Bucket
-from pyanamo_async.outputs.sink import to_its_end
 from pyanamo_async.outputs.spool import Part, Spool
 
 MIB = 1024 * 1024
@@ -74,14 +73,8 @@ class Upload:
         await self._clean(uploads=self._asked_to_begin, published=self._asked_to_publish)
 
     async def _upload(self) -> Begun:
-        begun = self._begun
-        if begun is None:  # cancelled midway, there would be an upload of which nobody knows the id
-            begun = await to_its_end(self._begin())
-        return begun
-
-    async def _begin(self) -> Begun:
         self._asked_to_begin = True
-        self._begun = await self._bucket.begin(self._key)
+        self._begun = self._begun or await self._bucket.begin(self._key)
         return self._begun
 
     async def _send(self, upload: Begun) -> None:
@@ -126,5 +119,5 @@ class Upload:
     async def _abort_all(self, bucket: Bucket) -> None:
         if self._begun:
             await bucket.abort(self._key, self._begun.upload_id)
-        for upload_id in await bucket.uploads(self._key):  # begun by a request whose answer was lost
+        for upload_id in await bucket.uploads(self._key):  # begun by a request whose answer nobody got
             await bucket.abort(self._key, upload_id)

@@ -39,3 +39,21 @@ async def test_its_result_and_its_failure_are_passed_on() -> None:
     assert await to_its_end(work(2)) == 3
     with pytest.raises(ZeroDivisionError):
         await to_its_end(work(0))
+
+
+async def test_it_ends_in_its_time() -> None:
+    """What is not through some time after the cancellation is cancelled too, and that is waited for."""
+    ended = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("work")
+
+    waiting = asyncio.create_task(to_its_end(work(), at_most_s=0))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+
+    assert (waiting.cancelled(), ended) == (True, ["work"])

@@ -8,6 +8,7 @@ import typer
 
 from pyanamo_async.app import Opened
 from pyanamo_async.cli.drive import with_opened
+from pyanamo_async.cli.following import follow as follow_task
 from pyanamo_async.cli.options import ItemArgument, addressed
 from pyanamo_async.cli.screen import flush, note, write
 from pyanamo_async.errors import OutputMissing, UsageError
@@ -30,6 +31,9 @@ def logs(
         int | None, typer.Option("--attempt", metavar="N", min=1, help="An older attempt, where it was stored.")
     ] = None,
     tail: Annotated[int | None, typer.Option("--tail", metavar="N", min=0, help="Only the last N lines.")] = None,
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="What it prints, while it runs; exits with 0 if it succeeds, else 3.")
+    ] = False,
 ) -> None:
     """Print what a task printed.
 
@@ -38,6 +42,13 @@ def logs(
     if stderr and both:
         raise UsageError("--stderr and --both cannot be meant together", hint="--both has stderr too")
     streams = (STDOUT, STDERR) if both else (STDERR if stderr else STDOUT,)
+    if follow:
+        if attempt is not None or tail is not None:
+            raise UsageError(
+                "--follow goes with the attempt that runs, from where it is", hint="leave --attempt and --tail out"
+            )
+        follow_task(given, item, task, streams)
+        return
 
     async def work(opened: Opened) -> None:
         seen = await (await opened.store()).read(item)

@@ -62,13 +62,14 @@ class Reader:
             OutputMissing: nothing is where it should be.
         """
         try:
-            start = 0 if last is None else await start_of_last(last, self._pieces(found.output))
-            async for piece in self._pieces(found.output, start=start):
+            start = 0 if last is None else await start_of_last(last, self.pieces(found.output))
+            async for piece in self.pieces(found.output, start=start):
                 yield piece
         except OutputMissing as missing:
             raise (_gone(found) if found.guessed else missing) from missing
 
-    async def _pieces(self, output: Output, *, start: int = 0) -> AsyncIterator[bytes]:
+    async def pieces(self, output: Output, *, start: int = 0) -> AsyncIterator[bytes]:
+        """Stream what is kept whole, from byte `start` on."""
         if not output.at:
             yield output.text.encode()[start:]
             return

@@ -200,16 +200,16 @@ class Pilot:
         return await self._look_after() or await self._others_hold(idle)
 
     async def _work_left(self) -> bool:
-        """Tell whether a stopped worker leaves something that could be claimed; one that drained does not."""
+        """Tell whether a worker that was stopped leaves something that can be claimed, now or when its holder is dead."""
         if not self._stop.draining:
             return False
         if self._tally.fenced or self._claims.stays_for_others:
             return True
         try:
             moments = [await self._tools.store.next_due(state=state) for state in CLAIMABLE]
+            return any(moment is not None for moment in moments) or await self._others_hold(timedelta())
         except PyanamoError:
             return True  # nobody knows; the careful answer
-        return any(moment is not None for moment in moments)
 
     def _vitals(self, row: Worker) -> Worker:
         return replace(

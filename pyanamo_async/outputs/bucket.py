@@ -119,7 +119,7 @@ class Bucket:
         await self._ask(lambda: self.client.delete_object(Bucket=self.name, Key=key))
 
     async def _ask(self, request: Callable[[], Awaitable[Result]], *, lasting: bool = False) -> Result:
-        """Make a request; what `lasting` ones do could not be undone before they end, so a cancellation waits for them."""
+        """Make a request. What a `lasting` one does cannot be undone before it ends: a cancellation waits for that."""
 
         async def once() -> Result:
             with translated(f"bucket '{self.name}'", otherwise=OutputError):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pyanamo_async.core.items import State
 from pyanamo_async.settings import DEFAULT_KEY, DEFAULT_TABLE, Settings, settings
 
 TableOption = Annotated[
@@ -36,6 +37,8 @@ RegionOption = Annotated[
     ),
 ]
 ItemArgument = Annotated[str, typer.Argument(metavar="ITEM", help="An itemID.")]
+StateOption = Annotated[State | None, typer.Option("-s", "--state", help="Only items in this state.")]
+SampleOption = Annotated[str | None, typer.Option("--sample", metavar="TASKID", help="Only items of this TaskID.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pyanamo_async import __version__
-from pyanamo_async.cli import importing, logs, running, tables, watching, workers
+from pyanamo_async.cli import importing, logs, running, tables, trace, watching, workers
 from pyanamo_async.cli.screen import say
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ app.command("status")(watching.status)
 app.command("list")(watching.list_items)
 app.command("show")(watching.show)
 app.command("logs")(logs.logs)
+app.command("trace")(trace.trace)
 app.command("reclaim")(workers.reclaim)
 app.add_typer(workers.app, name="workers")
 app.add_typer(tables.app, name="table")

@@ -71,11 +71,12 @@ def note(line: str) -> None:
     print(line, file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints
 
 
-def say_json(value: object) -> None:
-    """Write a value as JSON, indented on a terminal."""
+def say_json(value: object, *, lines: bool = False) -> None:
+    """Write a value as JSON: on a terminal indented, unless it is one of the `lines` of JSON Lines."""
     import orjson
 
-    write(orjson.dumps(value, option=(orjson.OPT_INDENT_2 if on_terminal() else 0) | orjson.OPT_APPEND_NEWLINE))
+    indent = orjson.OPT_INDENT_2 if on_terminal() and not lines else 0
+    write(orjson.dumps(value, option=indent | orjson.OPT_APPEND_NEWLINE))
 
 
 async def say_json_list(values: AsyncIterator[object]) -> None:
@@ -97,9 +98,12 @@ def draw(renderable: RenderableType) -> None:
     Console(highlight=False, markup=False, emoji=False).print(renderable)
 
 
-async def say_table(columns: Sequence[str], rows: AsyncIterator[Row]) -> None:
-    """Write a table of any length, page by page; nothing at all when the first rows cannot be had."""
-    show = _draw_page if on_terminal() else _say_page
+async def say_table(columns: Sequence[str], rows: AsyncIterator[Row], *, plain: bool = False) -> None:
+    """Write a table of any length, page by page; nothing at all when the first rows cannot be had.
+
+    A `plain` one is on a terminal what it is in a pipe.
+    """
+    show = _draw_page if on_terminal() and not plain else _say_page
     page: list[Row] = []
     header = True
     async for row in rows:

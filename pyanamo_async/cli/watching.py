@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
-
-import typer
 
 from pyanamo_async.cli import pictures
 from pyanamo_async.cli.drive import with_store
 from pyanamo_async.cli.item_view import show_item
-from pyanamo_async.cli.options import ItemArgument, JsonOption, addressed
+from pyanamo_async.cli.options import ItemArgument, JsonOption, SampleOption, StateOption, addressed
 from pyanamo_async.cli.screen import say_json, say_json_list, say_table
-from pyanamo_async.core.items import State
 from pyanamo_async.core.record import encode, encode_summary
 from pyanamo_async.operate.watching import look
 from pyanamo_async.ports import Store
@@ -37,8 +33,8 @@ def status(given: Settings, *, json: JsonOption = False) -> None:
 def list_items(
     given: Settings,
     *,
-    state: Annotated[State | None, typer.Option("-s", "--state", help="Only items in this state.")] = None,
-    sample: Annotated[str | None, typer.Option("--sample", metavar="TASKID", help="Only items of this TaskID.")] = None,
+    state: StateOption = None,
+    sample: SampleOption = None,
     json: JsonOption = False,
 ) -> None:
     """List items, in the order of state and then of time."""

@@ -1,0 +1,77 @@
+"""Attempts as the rows of a trace, under their stored names or as GNU parallel writes them in its joblog.
+
+A record holds the last attempt at a task that ended, so a trace has a row for that one: of older ones there are only
+their reasons, in the item's history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyanamo_async.core.items import Item, TaskRecord
+from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut
+from pyanamo_async.core.record import Row, encode_record
+
+COLUMNS = (
+    "itemID",
+    "taskID",
+    "Task",
+    "Attempt",
+    "Status",
+    "Exit_Code",
+    "Signal",
+    "Reason",
+    "Started",
+    "Finished",
+    "Seconds",
+    "CPU_Seconds",
+    "Max_RSS",
+    "stdout_bytes",
+    "stderr_bytes",
+    "Worker",
+)
+JOBLOG_COLUMNS = ("Seq", "Host", "Starttime", "JobRuntime", "Send", "Receive", "Exitval", "Signal", "Command")
+ENDED_BY_US = (-1, 15)  # as parallel writes a job that it has ended with TERM
+NOT_STARTED = (127, 0)  # as a shell says it
+
+
+def trace(item: Item) -> Iterator[Row]:
+    """Write a row for each task that has a record; what is not known is None."""
+    for task in item.tasks:
+        if task.record:
+            own = {
+                "itemID": item.item_id,
+                "taskID": item.sample,
+                "Task": task.name,
+                "stdout_bytes": 0,
+                "stderr_bytes": 0,
+            }
+            known = own | encode_record(task.record) | {"Reason": task.record.outcome.reason}
+            yield {name: known.get(name) for name in COLUMNS}
+
+
+def joblog(item: Item) -> Iterator[tuple[str, ...]]:
+    """Write what stands behind `Seq` in a line of a joblog, for each task that has a record.
+
+    Source: `--joblog` in parallel(1). Newlines in commands become NUL, as parallel writes them.
+    """
+    for task in item.tasks:
+        if task.record:
+            yield (*_measured(task.record), *map(str, _exit(task.record.outcome)), task.script.replace("\n", "\0"))
+
+
+def _measured(record: TaskRecord) -> tuple[str, ...]:
+    started, runtime = f"{record.started.timestamp():.3f}", f"{record.seconds:10.3f}"
+    return record.worker or ":", started, runtime, "0", str(record.stdout.size_bytes)
+
+
+def _exit(outcome: Outcome) -> tuple[int, int]:
+    match outcome:
+        case Succeeded():
+            return 0, 0
+        case Failed(exit_code=None, signal=None):
+            return NOT_STARTED
+        case Failed(exit_code=code, signal=number):
+            return code or 0, number or 0
+        case TimedOut() | Interrupted():
+            return ENDED_BY_US

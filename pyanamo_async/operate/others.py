@@ -21,6 +21,7 @@ from pyanamo_async.ports import Clock, Store
 
 ORPHANS_EVERY = 1 / 15  # of the looks at others
 SILENT_BEATS = 2  # whoever shows no sign of life for so long may have vanished
+CLOCKS_BEATS = 1  # how far clocks may be apart for that to be seen in time
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Others:
         since = self.clock.now() - silence
         if holders <= {worker.worker_id for worker in near if worker.beat > since and self.fate(worker) is Fate.LIVES}:
             return False
-        if idle <= silence:
+        if idle <= silence + CLOCKS_BEATS * self.beat:
             return True
         for worker in await self.store.workers(beat_before=since):
             if await self.store.held(worker.worker_id):

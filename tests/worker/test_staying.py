@@ -51,7 +51,7 @@ def test_a_holder_that_beats_is_left_to_itself() -> None:
         home_s = loop.time()
 
         assert not tally.settled
-        assert home_s == pytest.approx(2 * 20, abs=20)
+        assert home_s == pytest.approx(3 * 20, abs=20)
         assert (await working).settled == {State.DONE: 1}
 
     run(main)

@@ -53,7 +53,7 @@ class Follower:
     _wish: tuple[str, Feed] | None = None
     _renew_s: float = 0.0
     _check_s: float = 0.0
-    _said: str = ""
+    _said: set[str] = field(default_factory=set)
 
     async def follow(self) -> Outcome | None:
         """Show what the task prints until its attempt is over; tell how that ended, None when nothing is known of it.
@@ -170,8 +170,8 @@ class Follower:
         self.view.say(f"... {size_bytes} bytes of {stream} skipped ...")
 
     def _say_once(self, line: str) -> None:
-        if line != self._said:
-            self._said = line
+        if line not in self._said:
+            self._said.add(line)
             self.view.say(line)
 
 

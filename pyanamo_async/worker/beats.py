@@ -40,6 +40,7 @@ class Beats:
         self._last_s = clock.monotonic()
         self._leaving = asyncio.Event()
         self._keeping: asyncio.Task[None] | None = None
+        self._failing = False
         self.fenced = False
         self.vitals: Callable[[Worker], Worker] = lambda row: row
         self.on_fence: Callable[[], None] = lambda: None
@@ -84,8 +85,13 @@ class Beats:
             async with asyncio.timeout(min(self._every_s, self._left_s())):
                 await self._beat()
         except (PyanamoError, TimeoutError) as trouble:
-            self._journal.note("beat failed", trouble=str(trouble) or "no answer in time")
+            if not self._failing:  # once per spell
+                self._journal.note("beat failed", trouble=str(trouble) or "no answer in time")
+            self._failing = True
             return False
+        if self._failing:
+            self._journal.note("beat came through again")
+        self._failing = False
         return True
 
     async def _beat(self) -> None:

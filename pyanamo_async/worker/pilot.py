@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -182,7 +183,8 @@ class Pilot:
         """Look after workers that vanished: at once, then about once a beat."""
         while True:
             try:
-                await self._look_after()
+                with suppress(Unavailable):  # the beats say that the store is away
+                    await self._look_after()
             except PyanamoError as trouble:
                 self._tools.journal.note("reclaim failed", trouble=str(trouble))
             await asyncio.sleep(self._every_s * (0.5 + self._tools.dice.random()))  # scattered among workers

@@ -66,14 +66,17 @@ class Worker:
     """A worker process, and what it says."""
 
     process: subprocess.Popen[str]
+    scribe: subprocess.Popen[bytes]
     log: Path
 
     def exit(self, *, within_s: float = SOON_S) -> int:
         """Wait for its exit status."""
         try:
-            return self.process.wait(within_s)
+            status = self.process.wait(within_s)
+            self.scribe.wait(within_s)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still there after {within_s:g} s: {self.said()}") from None
+        return status
 
     def said(self) -> str:
         """Read what it said until now."""
@@ -102,18 +105,21 @@ class Site:
         return Witness(self.folder / "witness")
 
     def start(self, *flags: str) -> Worker:
-        """Start a worker."""
+        """Start a worker. A process of its own writes down what it says: a full disk shall not silence it."""
         log = self.folder / f"worker-{len(self.workers)}.log"
-        with log.open("w") as stderr:
-            process = subprocess.Popen(
-                self.program.command("run", *flags),
-                cwd=self.folder,
-                env=self.program.env,
-                stdin=subprocess.DEVNULL,
-                stderr=stderr,
-                text=True,
-            )
-        worker = Worker(process, log)
+        with log.open("w") as file:
+            scribe = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file, env={"HOME": str(self.folder)})
+        process = subprocess.Popen(
+            self.program.command("run", *flags),
+            cwd=self.folder,
+            env=self.program.env,
+            stdin=subprocess.DEVNULL,
+            stderr=scribe.stdin,
+            text=True,
+        )
+        assert scribe.stdin
+        scribe.stdin.close()
+        worker = Worker(process, scribe, log)
         self.workers.append(worker)
         return worker
 
@@ -144,6 +150,7 @@ class Site:
             process.kill()
         for worker in self.workers:
             worker.process.wait()
+            worker.scribe.wait()
 
     def _processes(self) -> list[tuple[psutil.Process, dict[str, str]]]:
         found = []

@@ -31,7 +31,8 @@ CLAIMABLE = (State.TODO, State.WALL_TIME_EXCEEDED)
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 15.0
 RECENT = 1024  # tokens of claims that came: an answer about what is held may be older than their settle
-SEARCHES = 3  # for a lost claim: the index it is found by lags behind
+SEARCHES = 3  # for a lost claim, while there is other work
+INDEX_LAG_S = 20.0  # how far the index by which it is found may be behind: nobody goes home before
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,9 @@ class Claims:
         self._ended = asyncio.Event()
         self._pause_s = FIRST_PAUSE_S
         self._idle_since: float | None = None
-        self.stays_for_others = False
+        self._is_staying = False
         self._searches_left = 0
+        self._lost_s: float | None = None  # when a claim was last sent and never answered
         self._one_at_a_time = False
         self._recent: deque[str] = deque(maxlen=RECENT)
 
@@ -147,7 +149,7 @@ class Claims:
         try:
             return await tools.store.claim(tools.worker, limit=limit, now=tools.clock.now(), state=state)
         except Unavailable:
-            self._searches_left = SEARCHES
+            self._searches_left, self._lost_s = SEARCHES, tools.clock.monotonic()
             raise
 
     async def _lost_claims(self) -> list[Item]:
@@ -183,11 +185,16 @@ class Claims:
         if self._persistence.idle_exit is not None:
             return True
         question = partial(self._may_come_back, timedelta(seconds=idle_s))
-        stays = bool(await self._ask(question))
-        if stays and not self.stays_for_others:
+        stays = self._lost_lately() or bool(await self._ask(question))
+        if stays and not self._is_staying:
             self._tools.journal.note("waiting for others", reason="they hold items and may have vanished")
-        self.stays_for_others = stays
+        self._is_staying = stays
+        if stays and self._lost_s is not None:
+            self._searches_left = max(1, self._searches_left)  # what is held may be ours
         return not stays and await self._next_due() is None  # it may have come back while we asked
+
+    def _lost_lately(self) -> bool:
+        return self._lost_s is not None and self._tools.clock.monotonic() - self._lost_s < INDEX_LAG_S
 
     async def _next_due(self) -> datetime | None:
         """Tell when the next item may be claimed, in whichever state; None when there is none at all."""

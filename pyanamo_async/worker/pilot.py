@@ -202,14 +202,16 @@ class Pilot:
         return await self._look_after() or await self._others_hold(idle)
 
     async def _work_left(self) -> bool:
-        """Tell whether a worker that was stopped leaves something that can be claimed, now or when its holder is dead."""
+        """Tell whether a stopped worker leaves something that can be claimed, now or when its holder has vanished."""
         if not self._stop.draining:
             return False
-        if self._tally.fenced or self._claims.stays_for_others:
+        if self._tally.fenced:
             return True
         try:
-            moments = [await self._tools.store.next_due(state=state) for state in CLAIMABLE]
-            return any(moment is not None for moment in moments) or await self._others_hold(timedelta())
+            if await self._others_hold(timedelta()):
+                return True
+            moments = [await self._tools.store.next_due(state=state) for state in CLAIMABLE]  # after: it may come back
+            return any(moment is not None for moment in moments)
         except PyanamoError:
             return True  # nobody knows; the careful answer
 

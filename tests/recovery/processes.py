@@ -140,9 +140,10 @@ class Site:
         listed: list[dict[str, Any]] = json.loads(self.program("workers", "--json"))
         return listed
 
-    def scripts(self) -> list[psutil.Process]:
-        """List the processes of scripts: these, and whatever they started that is still there."""
-        return [process for process, env in self._processes() if "PYANAMO_ITEM_ID" in env]
+    def scripts(self, *, attempt: int | None = None) -> list[psutil.Process]:
+        """List the processes of scripts, of one attempt or all: these, and whatever they started that is still there."""
+        attempts = [(process, env.get("PYANAMO_ATTEMPT")) for process, env in self._processes()]
+        return [process for process, of in attempts if of and attempt in {None, int(of)}]
 
     def end(self) -> None:
         """Leave no process behind, whatever became of the test."""

@@ -24,7 +24,7 @@ def test_scripts_of_a_killed_worker_are_ended_and_run_again_by_another(any_site:
 
     killed.signal(signal.SIGKILL)
     first.touch()
-    until(lambda: not [process for process in site.scripts() if _is_of(process.environ(), attempt=1)], within_s=GUARD_S)
+    until(lambda: not site.scripts(attempt=1), within_s=GUARD_S)
 
     until(lambda: set(site.states().values()) == {"done"})
     other.signal(signal.SIGTERM)
@@ -106,10 +106,6 @@ def test_reclaim_takes_over_from_the_dead_of_this_machine(site: Site) -> None:
     assert site.program("reclaim", "--dry-run") == "a\n"
     assert site.program("reclaim") == "1 items went back\n"
     assert site.states() == {"a": "todo"}
-
-
-def _is_of(env: dict[str, str], *, attempt: int) -> bool:
-    return env.get("PYANAMO_ATTEMPT") == str(attempt)
 
 
 def _move_to_another_machine(site: Site) -> None:

@@ -229,6 +229,15 @@ class Sink(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Output under way: its location when it will be whole, since when nothing came, and what its store calls it."""
+
+    location: str
+    since: datetime
+    name: str
+
+
 class OutputStore(Protocol):
     """Carries output, never interprets it."""
 
@@ -254,6 +263,14 @@ class OutputStore(Protocol):
         Raises:
             OutputMissing: there is nothing.
         """
+        ...
+
+    def unfinished(self, table: str) -> AsyncIterator[Unfinished]:
+        """List what of a table's output is under way, or was when its worker was killed; what checks left too."""
+        ...
+
+    async def discard(self, unfinished: Unfinished) -> None:
+        """Remove what is unfinished; harmless when it is gone. A sink that still writes to it fails."""
         ...
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ after too: theirs is what they could not give back before they left.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 from pyanamo_async.core import transitions
@@ -39,18 +39,25 @@ async def reclaim_from(store: Store, vanished: Sequence[Worker], *, now: datetim
 async def reclaim_orphans(
     store: Store, known: Sequence[Worker], *, now: datetime, lease: timedelta, policy: RetryPolicy
 ) -> Taken:
-    """Put back items held by none of the known workers.
+    """Put back items held by none of the known workers."""
+    taken: Taken = Counter()
+    async for items in orphans(store, known, now=now, lease=lease):
+        taken += await _take_over(store, items, now, policy)
+    return taken
+
+
+async def orphans(
+    store: Store, known: Sequence[Worker], *, now: datetime, lease: timedelta
+) -> AsyncIterator[Sequence[Item]]:
+    """Read the items held by none of the known workers, holder by holder.
 
     A claim that was under way while its worker was given up for dead may arrive when the worker's row is gone already.
     Items held for less than a lease are left alone: the row of a new worker may not be seen yet.
     """
     ids = {worker.worker_id for worker in known}
     holders = {item.worker async for item in store.summaries(state=State.LOCKED)}
-    taken: Taken = Counter()
     for holder in sorted(holders - ids):
-        orphans = [item for item in await store.held(holder) if item.locked_at and now - item.locked_at > lease]
-        taken += await _take_over(store, orphans, now, policy)
-    return taken
+        yield [item for item in await store.held(holder) if item.locked_at and now - item.locked_at > lease]
 
 
 async def _take_over(store: Store, items: Sequence[Item], now: datetime, policy: RetryPolicy) -> Taken:

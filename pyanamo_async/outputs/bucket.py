@@ -7,7 +7,7 @@ to be completed has been completed, and of two uploads that were begun the forgo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,7 +19,7 @@ from pyanamo_async.outputs.spool import Part
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
-    from types_aiobotocore_s3.type_defs import CompletedPartTypeDef
+    from types_aiobotocore_s3.type_defs import CompletedPartTypeDef, MultipartUploadTypeDef
 
 GRACE_S = 10.0
 
@@ -113,6 +113,14 @@ class Bucket:
         """List the uploads of a key that are under way."""
         answer = await self._ask(lambda: self.client.list_multipart_uploads(Bucket=self.name, Prefix=key))
         return [upload["UploadId"] for upload in answer.get("Uploads", []) if upload["Key"] == key]
+
+    async def under_way(self, prefix: str) -> AsyncIterator[MultipartUploadTypeDef]:
+        """List all uploads under way of keys that begin with `prefix`."""
+        pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.name, Prefix=prefix)
+        with translated(f"bucket '{self.name}'", otherwise=OutputError):
+            async for page in pages:
+                for upload in page.get("Uploads", []):
+                    yield upload
 
     async def delete(self, key: str) -> None:
         """Delete an object; harmless when there is none."""

@@ -21,7 +21,7 @@ from pyanamo_async.outputs.log_stream import LogStream
 from pyanamo_async.outputs.patience import Patience
 from pyanamo_async.outputs.sink import undone_by
 from pyanamo_async.outputs.spool import Part, Spool
-from pyanamo_async.ports import Clock, OutputKey, OutputStore, Sink
+from pyanamo_async.ports import Clock, OutputKey, OutputStore, Sink, Unfinished
 
 if TYPE_CHECKING:
     from types_aiobotocore_logs import CloudWatchLogsClient
@@ -79,6 +79,14 @@ class CloudWatchOutputs:
             if len(piece) > start:
                 yield piece[start:]
             start = max(0, start - len(piece))
+
+    def unfinished(self, table: str) -> AsyncIterator[Unfinished]:
+        """List what is under way in the store behind: to Logs output goes whole."""
+        return self._behind.unfinished(table)
+
+    async def discard(self, unfinished: Unfinished) -> None:
+        """Remove it from the store behind."""
+        await self._behind.discard(unfinished)
 
     async def close(self) -> None:
         """Close the store behind."""

@@ -12,6 +12,8 @@ import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import aiofiles
@@ -20,10 +22,11 @@ from aiofiles.threadpool.binary import AsyncFileIO
 from pyanamo_async.errors import OutputMissing
 from pyanamo_async.outputs.compression import decompressed
 from pyanamo_async.outputs.disk import append, translated
-from pyanamo_async.outputs.keys import path
+from pyanamo_async.outputs.hidden import find_hidden, hidden
+from pyanamo_async.outputs.keys import CHECK, name, path
 from pyanamo_async.outputs.patience import IMPATIENT, Patience
 from pyanamo_async.outputs.sink import GzipSink, to_its_end
-from pyanamo_async.ports import OutputKey
+from pyanamo_async.ports import OutputKey, Unfinished
 
 SCHEME = "file:"
 _READ_BYTES = 256 * 1024
@@ -38,7 +41,7 @@ class FileOutputs:
 
     async def check(self) -> None:
         """Write a file, and remove it again with all that had to be made for it."""
-        probe = _File(self._folder / f"check-{uuid.uuid4().hex}", IMPATIENT)
+        probe = _File(self._folder / f"{CHECK}{uuid.uuid4().hex}", IMPATIENT)
         try:
             await probe.put(b"check")
         finally:
@@ -57,6 +60,22 @@ class FileOutputs:
         async for piece in decompressed(_chunks(location), start=start):
             yield piece
 
+    async def unfinished(self, table: str) -> AsyncIterator[Unfinished]:
+        """List the files that are under way."""
+        for file, target in await asyncio.to_thread(self._hidden, table):
+            with suppress(FileNotFoundError):  # just finished
+                since = datetime.fromtimestamp((await asyncio.to_thread(file.stat)).st_mtime, UTC)
+                yield Unfinished(SCHEME + str(target), since, str(file))
+
+    async def discard(self, unfinished: Unfinished) -> None:
+        """Remove the file."""
+        with translated(unfinished.name):
+            await asyncio.to_thread(partial(Path(unfinished.name).unlink, missing_ok=True))
+
+    def _hidden(self, table: str) -> list[tuple[Path, Path]]:
+        checks = [found for found in find_hidden(self._folder, below=False) if found[1].name.startswith(CHECK)]
+        return [*find_hidden(self._folder / name(table), below=True), *checks]
+
     async def close(self) -> None:
         """Let go of nothing: sinks own their files."""
 
@@ -66,7 +85,7 @@ class _File:
 
     def __init__(self, target: Path, patience: Patience) -> None:
         self._target = target
-        self._hidden = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+        self._hidden = hidden(target)
         self._patience = patience
         self._file: AsyncFileIO | None = None
         self._size = 0

@@ -12,6 +12,7 @@ from hashlib import sha256
 
 from pyanamo_async.ports import OutputKey
 
+CHECK = "check-"  # begins the names of what is written to find out whether anything can be
 NAME_LENGTH = 200  # of the 255 a file name may have, and of the 1,024 an S3 key may have
 _UNSAFE = re.compile(rb"^\.|[^A-Za-z0-9._-]")
 _HASH_LENGTH = 32

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from pyanamo_async.errors import OutputMissing
 from pyanamo_async.outputs.keys import path
-from pyanamo_async.ports import OutputKey, Sink
+from pyanamo_async.ports import OutputKey, Sink, Unfinished
 
 SCHEME = "memory:"
 
@@ -33,6 +33,15 @@ class MemoryOutputs:
         if location not in self.kept:
             raise OutputMissing(f"there is no output at {location}")
         yield self.kept[location][start:]
+
+    async def unfinished(self, table: str) -> AsyncIterator[Unfinished]:  # noqa: ARG002
+        """List nothing: what is not finished is nobody's but its sink's."""
+        nothing: tuple[Unfinished, ...] = ()
+        for each in nothing:
+            yield each
+
+    async def discard(self, unfinished: Unfinished) -> None:
+        """Remove nothing: there is nothing to remove."""
 
     async def close(self) -> None:
         """Let go of nothing: what was kept can still be read."""

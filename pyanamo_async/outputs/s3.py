@@ -16,12 +16,12 @@ from pyanamo_async.errors import OutputError, OutputMissing
 from pyanamo_async.outputs.bucket import Bucket
 from pyanamo_async.outputs.compression import decompressed
 from pyanamo_async.outputs.download import download
-from pyanamo_async.outputs.keys import path
+from pyanamo_async.outputs.keys import CHECK, name, path
 from pyanamo_async.outputs.patience import Patience
 from pyanamo_async.outputs.sink import GzipSink
 from pyanamo_async.outputs.spool import SPOOL_BYTES, Spool
 from pyanamo_async.outputs.upload import Upload
-from pyanamo_async.ports import OutputKey
+from pyanamo_async.ports import OutputKey, Unfinished
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -55,7 +55,7 @@ class S3Outputs:
 
     async def check(self) -> None:
         """Begin an upload and abort it: what a sink needs to be allowed to, and nothing stays."""
-        bucket, key = self._bucket.name, self._key(f"check-{uuid.uuid4().hex}")
+        bucket, key = self._bucket.name, self._key(f"{CHECK}{uuid.uuid4().hex}")
         with translated(f"bucket '{bucket}'", otherwise=OutputError):
             upload = await self._client.create_multipart_upload(Bucket=bucket, Key=key, **self._bucket.properties)
             await self._client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload["UploadId"])
@@ -75,6 +75,16 @@ class S3Outputs:
             raise OutputMissing(f"{location} is no place in a bucket")
         async for piece in decompressed(download(self._client, bucket, key), start=start):
             yield piece
+
+    async def unfinished(self, table: str) -> AsyncIterator[Unfinished]:
+        """List the multipart uploads that are under way."""
+        for folder in (f"{name(table)}/", CHECK):
+            async for upload in self._bucket.under_way(self._key(folder)):
+                yield Unfinished(self._bucket.location(upload["Key"]), upload["Initiated"], upload["UploadId"])
+
+    async def discard(self, unfinished: Unfinished) -> None:
+        """Abort the upload."""
+        await self._bucket.abort(unfinished.location.removeprefix(self._bucket.location("")), unfinished.name)
 
     async def close(self) -> None:
         """Let go of nothing: sinks own their parts, and the client is the caller's."""

@@ -1,0 +1,81 @@
+"""`pyanamo doctor`: what a killed fleet has left behind."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from pyanamo_async.app import Opened
+from pyanamo_async.cli.drive import with_opened
+from pyanamo_async.cli.options import JsonOption, addressed
+from pyanamo_async.cli.pictures import clock_time
+from pyanamo_async.cli.screen import Row, note, say_json_list, say_table
+from pyanamo_async.core.queue import stamp
+from pyanamo_async.operate.doctor import Doctor, Finding
+from pyanamo_async.process_mark import fate
+from pyanamo_async.settings import Running, Settings, read_duration
+
+SOMETHING_LEFT = 3  # as `run` says it of items: it worked, and not all is well
+COLUMNS = ("finding", "which", "since", "hint")
+REMOVED = "removed"
+
+
+@addressed
+def doctor(
+    given: Settings,
+    *,
+    remove: Annotated[
+        bool, typer.Option("--remove", "--abort", help="Abort uploads and delete files that nobody finishes.")
+    ] = False,
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="DURATION", help="Leave younger uploads and files alone.")
+    ] = "1h",
+    json: JsonOption = False,
+) -> None:
+    """Find what workers left behind that were killed: their items, their uploads, their files.
+
+    Exits with 0 when nothing is left, with 3 when something is.
+    """
+    age = read_duration(older_than, "--older-than", zero=True)
+    left = 0
+
+    async def work(opened: Opened) -> None:
+        store, outputs = await opened.store(), await opened.outputs()
+        examiner = Doctor(store, outputs, given.table_name, datetime.now(UTC), Running().lease, fate)
+
+        async def treated() -> AsyncIterator[tuple[Finding, str]]:
+            nonlocal left
+            async for finding in examiner.examine(older_than=age):
+                if remove and finding.unfinished:
+                    await outputs.discard(finding.unfinished)
+                    yield finding, REMOVED
+                else:
+                    left += 1
+                    yield finding, finding.hint
+
+        if json:
+            await say_json_list(_json(*each) async for each in treated())
+        else:
+            await say_table(COLUMNS, (_row(*each) async for each in treated()))
+
+    with_opened(given, work)
+    if left:
+        raise typer.Exit(SOMETHING_LEFT)
+    note("nothing is left behind")
+
+
+def _row(finding: Finding, hint: str) -> Row:
+    return Row((str(finding.what), finding.which, clock_time(finding.since), hint))
+
+
+def _json(finding: Finding, hint: str) -> dict[str, object]:
+    return {
+        "finding": str(finding.what),
+        "which": finding.which,
+        "since": stamp(finding.since),
+        "removed": hint == REMOVED,
+        "hint": hint,
+    }

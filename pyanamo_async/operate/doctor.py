@@ -1,0 +1,93 @@
+"""Find what a fleet leaves behind that was killed.
+
+Laws: what a living worker has under way is never a finding: its item is locked, under the very attempt. Nor is what
+began a short while ago: the index may not show yet who holds its item. Temporary files of workers have no name, so
+nothing of them can be left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pyanamo_async.core.items import SINGLE_TASK, State
+from pyanamo_async.core.workers import Fate, Worker
+from pyanamo_async.operate.reading import STDOUT
+from pyanamo_async.operate.reclaim import orphans
+from pyanamo_async.ports import OutputKey, OutputStore, Store, Unfinished
+
+RECLAIM_HINT = "`pyanamo reclaim` puts them back; running workers do so by themselves"
+REMOVE_HINT = "`pyanamo doctor --remove` removes it"
+
+
+class Ailment(StrEnum):
+    """What may be wrong."""
+
+    WORKER = "worker vanished"
+    ORPHANS = "worker unknown"
+    OUTPUT = "output unfinished"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that was left behind, since when, and how to be rid of it; `unfinished` is output to be discarded."""
+
+    what: Ailment
+    which: str
+    since: datetime
+    hint: str
+    unfinished: Unfinished | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    """Examines a table and its output; `lease` is that of workers whose row is gone."""
+
+    store: Store
+    outputs: OutputStore
+    table: str
+    now: datetime
+    lease: timedelta
+    fate: Callable[[Worker], Fate]
+
+    async def examine(self, *, older_than: timedelta) -> AsyncIterator[Finding]:
+        """Find workers that vanished, items that nobody holds, and output that nobody finishes and is older than so."""
+        left = [each async for each in self.outputs.unfinished(self.table) if self.now - each.since >= older_than]
+        known = await self.store.workers()
+        vanished = [worker for worker in known if worker.is_stale(self.now) or self.fate(worker) is Fate.DIED]
+        async for finding in self._holders(known, vanished):
+            yield finding
+        working = {worker.worker_id for worker in known} - {worker.worker_id for worker in vanished}
+        live = await self._live(working) if left else set()
+        for each in left:
+            if _attempt(each.location) not in live:
+                yield Finding(Ailment.OUTPUT, each.location, each.since, REMOVE_HINT, each)
+
+    async def _holders(self, known: Sequence[Worker], vanished: Sequence[Worker]) -> AsyncIterator[Finding]:
+        for worker in vanished:
+            held = len(await self.store.held(worker.worker_id))
+            if held or not worker.gone:
+                which = f"{worker.worker_id} with {held} items"
+                yield Finding(Ailment.WORKER, which, worker.beat, RECLAIM_HINT)
+        async for items in orphans(self.store, known, now=self.now, lease=self.lease):
+            if items:
+                since = min(item.locked_at or self.now for item in items)
+                yield Finding(Ailment.ORPHANS, f"{items[0].worker} with {len(items)} items", since, RECLAIM_HINT)
+
+    async def _live(self, working: set[str]) -> set[tuple[str, str]]:
+        """Tell which attempts run, as their output is stored."""
+        locked = self.store.summaries(state=State.LOCKED)
+        keys = [
+            OutputKey(self.table, item.item_id, SINGLE_TASK, item.attempt, STDOUT)
+            async for item in locked
+            if item.worker in working
+        ]
+        return {_attempt(self.outputs.location(key)) for key in keys}
+
+
+def _attempt(location: str) -> tuple[str, str]:
+    """Tell the item's folder and the attempt in a location, which ends in `/<task>/<attempt>.<stream>.gz`."""
+    folder, *_, file = location.rsplit("/", 2)
+    return folder, file.partition(".")[0]

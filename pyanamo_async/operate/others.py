@@ -41,7 +41,7 @@ class Others:
         """Take over from workers silent for their lease or dead on this machine, seldom from unknown ones."""
         now = self.clock.now()
         taken = await reclaim(self.store, now=now, lease=self.lease, policy=self.policy)
-        taken += await self._take_from_dead(await self._near(await self._holders()))
+        taken += await self._take_from_dead(await self._near(await self._holders() - {self.me}))
         if self.dice.random() < ORPHANS_EVERY:
             known = await self.store.workers()
             if self.dice.random() * len(known) < 1:  # one of the fleet is enough
@@ -57,6 +57,8 @@ class Others:
         holders = await self._holders()
         if not holders:
             return False
+        if self.me in holders:  # a claim whose answer never came
+            return True
         near = await self._near(holders)
         silence = SILENT_BEATS * self.beat
         since = self.clock.now() - silence
@@ -64,8 +66,9 @@ class Others:
             return False
         if idle <= silence + CLOCKS_BEATS * self.beat:
             return True
-        for worker in await self.store.workers(beat_before=since):
-            if await self.store.held(worker.worker_id):
+        silent = [worker.worker_id for worker in await self.store.workers(beat_before=since)]
+        for worker_id in (self.me, *silent):
+            if await self.store.held(worker_id):
                 return True
         return False
 
@@ -82,7 +85,7 @@ class Others:
             holders.add(item.worker)
             if not self._is_near(item.worker):
                 break
-        return holders - {self.me}
+        return holders
 
     async def _take_from_dead(self, near: Sequence[Worker]) -> Taken:
         dead = [worker for worker in near if self.fate(worker) is Fate.DIED]

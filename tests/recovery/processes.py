@@ -141,7 +141,7 @@ class Site:
         return listed
 
     def scripts(self, *, attempt: int | None = None) -> list[psutil.Process]:
-        """List the processes of scripts, of one attempt or all: these, and whatever they started that is still there."""
+        """List the processes of scripts, of one attempt or all: these, and what they started that is still there."""
         attempts = [(process, env.get("PYANAMO_ATTEMPT")) for process, env in self._processes()]
         return [process for process, of in attempts if of and attempt in {None, int(of)}]
 

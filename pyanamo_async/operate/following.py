@@ -97,7 +97,7 @@ class Follower:
             self._say_once(f"item {item.item_id} waits for a worker{_until(item)}")
             return ""
         if item.state is not State.LOCKED or item.attempt > feed.attempt:
-            return item.reason or f"the item is {item.state}"
+            return item.reason.removeprefix(f"attempt {feed.attempt}: ") or f"the item is {item.state}"
         self._say_once(f"attempt {feed.attempt} runs on {item.worker}")
         try:
             live = await self._ask(item.worker, feed)

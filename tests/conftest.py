@@ -6,6 +6,7 @@ No test can reach an AWS account: what the environment holds of one is put away 
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from pathlib import Path
 
@@ -32,6 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith(("AWS_", "PYANAMO_")) and "_TEST_" not in name]:
         del os.environ[name]
     os.environ |= NO_ACCOUNT
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell without job control starts what goes to the back
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # or no process of the tests could be interrupted
 
 
 @pytest.fixture(scope="session")

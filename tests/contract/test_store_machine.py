@@ -89,7 +89,8 @@ class Stores(RuleBasedStateMachine):
     @rule(target=sends, item=claims, outcomes=st.lists(OUTCOMES, min_size=3, max_size=3))
     def progress(self, item: Item, outcomes: list[Outcome]) -> Send:
         results = {task.name: a_record(outcome, item) for task, outcome in zip(item.todo, outcomes, strict=False)}
-        return self.save(item, transitions.record(item, dict(list(results.items())[:1]), policy=POLICY))
+        finished = list(results.items())[: int(item.nested)]  # the task of a single item stands as the item does
+        return self.save(item, transitions.record(item, dict(finished), policy=POLICY))
 
     @rule(
         target=sends,

@@ -14,6 +14,7 @@ import pytest
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import State
+from pyanamo_async.core.live import TAIL_BYTES, Feed, Live, Piece
 from pyanamo_async.core.outcomes import Failed, Succeeded
 from pyanamo_async.core.queue import queue_key, shard_of
 from pyanamo_async.core.record import encode
@@ -102,6 +103,21 @@ class TestCost:
         await fresh.beat(a_worker("w1", beat=NOON + timedelta(seconds=20)))
 
         assert units == [("UpdateItem", 2), ("UpdateItem", 3)]
+
+    async def test_publishing_costs_what_is_shown(
+        self, store: DynamoStore, client: DynamoDBClient, units: list[tuple[str, float]]
+    ) -> None:
+        """A unit for each KB of text, however large the item."""
+        feed, fresh = Feed("a", "Task_0", 1), another(store, client)
+        await fresh.add([an_item("a", script="x" * 100_000)])
+        await fresh.beat(a_worker("w1"))
+        await fresh.follow("w1", feed, until=NOON + timedelta(minutes=2))
+        units.clear()
+
+        await fresh.publish(feed, Live(Piece(b"few words", 9)), now=NOON)
+        await fresh.publish(feed, Live(Piece(b"x" * TAIL_BYTES, TAIL_BYTES)), now=NOON)
+
+        assert units == [("UpdateItem", 1), ("UpdateItem", TAIL_BYTES // 1024 + 1)]
 
 
 class TestClaims:

@@ -1,184 +1,113 @@
-"""A fleet in a box: workers on virtual time, and a table that is slow, forgetful, repetitive and out of date.
+"""A fleet in a box: workers on virtual time, and a table that is far away (`network`), watched over by a `witness`.
 
-One number is a whole schedule: `python -m tests.stress.simulation 4711` replays it and prints what happened. Workers
-are killed, cut off from the table, and have clocks that are wrong by up to 20 s. Requests are lost, replies are lost,
-requests arrive again later, and the queue is read as it was a while ago.
+One number is a whole schedule: `python -m tests.stress.simulation 4711` replays it and prints what happened, and
+`0..9999` runs a range on all cores. Workers are killed, stopped for a while alone or with their machine, cut off from
+the table, told to stop or to drain, and have clocks that are wrong by up to 20 s. Whoever is killed, or leaves work
+behind, is replaced; whoever finds nothing more to do goes home, as `pyanamo run` does.
 
-What must hold, for every number: every item is done or buried in the end; none is settled twice under one attempt; no
-two runs of one item overlap; nothing is done without having run to its end.
+Besides the laws of the witness, for every number: every item is done or failed in the end, and a worker that went home
+left no script behind. Where clocks differ by more than a beat, the last to go home may take one that has just vanished
+for alive: then it takes `pyanamo reclaim`, or the next run, to find what that one held.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-import sys
-from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
-from pyanamo_async.core.items import Item, State, Summary
+from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.outcomes import Why
-from pyanamo_async.core.workers import Orders, Worker
-from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
+from pyanamo_async.errors import PyanamoError
+from pyanamo_async.operate.reclaim import reclaim, reclaim_orphans
 from pyanamo_async.ports import Command, Receiver
-from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.claims import Persistence
+from pyanamo_async.worker.pilot import Tally
 from pyanamo_async.worker.stop import Level
 from tests.fakes import an_item
+from tests.stress.network import NETWORK, OLDEST_VIEW_S, Line, Table
+from tests.stress.suspension import SuspendableLoop, SuspendableProcess
+from tests.stress.witness import Broken, Witness
 from tests.worker.crew import Crew, Notes
 from tests.worker.fake_launcher import FakeLauncher, FakeProcess
-from tests.worker.virtual import VirtualLoop, run
+from tests.worker.virtual import VirtualClock, run_on
 
 LONGEST_S = 6 * 3600.0
 SKEW_S = 20.0
-
-
-class Broken(AssertionError):
-    """A law does not hold."""
-
-
-@dataclass
-class Witness:
-    """Sees every run and every settle that took effect."""
-
-    running: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    settled: Counter[tuple[str, int]] = field(default_factory=Counter)
-    done: Counter[str] = field(default_factory=Counter)
-    finished: Counter[str] = field(default_factory=Counter)
-    violations: list[str] = field(
-        default_factory=list
-    )  # kept here too: a worker survives what goes wrong in an attempt
-
-    def broken(self, law: str) -> None:
-        self.violations.append(law)
-        raise Broken(law)
-
-    def started(self, item_id: str, attempt: str) -> None:
-        others = {running for running in self.running[item_id] if running != attempt}
-        if others:
-            self.broken(f"{item_id} runs under attempt {attempt} and {others}")
-        self.running[item_id][attempt] += 1
-
-    def ended(self, item_id: str, attempt: str) -> None:
-        self.running[item_id] -= Counter([attempt])
-
-    def saved(self, before: Item, after: Item) -> None:
-        if before.state is State.LOCKED and after.state is not State.LOCKED:
-            self.settled[before.item_id, before.attempt] += 1
-            if self.settled[before.item_id, before.attempt] > 1:
-                self.broken(f"attempt {before.attempt} at {before.item_id} was settled twice")
-        if after.state is State.DONE:
-            self.done[after.item_id] += 1
-            if not self.finished[after.item_id]:
-                self.broken(f"{after.item_id} is done and never ran to its end")
-
-
-class SeenStore(MemoryStore):
-    """The truth: a table in memory that shows its witness every write that took effect."""
-
-    def __init__(self, witness: Witness, dice: random.Random) -> None:
-        super().__init__(token=lambda: f"{dice.getrandbits(64):x}")
-        self._witness = witness
-
-    async def save(self, before: Item, after: Item) -> None:
-        known = await self.read(before.item_id)
-        await super().save(before, after)
-        if known != after and (known.state, known.attempt, known.token) == (before.state, before.attempt, before.token):
-            self._witness.saved(before, after)
-
-
-class Weather:
-    """What one worker sees of the table."""
-
-    def __init__(self, store: SeenStore, dice: random.Random, badness: float) -> None:
-        self._store, self._dice, self._badness = store, dice, badness
-        self.cut_off = asyncio.Event()
-        self.cut_off.set()
-        self.dead = False
-        self._echoes: set[asyncio.Task[None]] = set()
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 # stands for every method of a store
-        method = getattr(self._store, name)
-
-        async def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-            await self._travel()
-            if self._chance(0.5):
-                raise Unavailable(f"{name}: the request was lost")
-            answer = await method(*args, **kwargs)
-            if name == "save" and self._chance(1):
-                self._echoes.add(asyncio.create_task(self._again(*args)))
-            await self._travel()
-            if self._chance(0.5):
-                raise Unavailable(f"{name}: the reply was lost")
-            return answer
-
-        return call
-
-    async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
-        """Claim from a queue as it was: some of it is not seen yet, and what was seen may be gone."""
-        if self._chance(2):
-            return []
-        return await self.__getattr__("claim")(worker, limit=self._dice.randint(1, limit), now=now, state=state)  # type: ignore[no-any-return]
-
-    async def next_due(self, *, state: State = State.TODO) -> datetime | None:
-        """Look at a queue as it was: it may seem empty when it is not."""
-        if self._chance(1):
-            return None
-        return await self.__getattr__("next_due")(state=state)  # type: ignore[no-any-return]
-
-    async def beat(self, worker: Worker) -> Orders:
-        """Beat, through the same weather."""
-        return await self.__getattr__("beat")(worker)  # type: ignore[no-any-return]
-
-    async def summaries(self, *, state: State | None = None) -> AsyncIterator[Summary]:
-        """List, through the same weather."""
-        await self._travel()
-        if self._chance(1):
-            raise Unavailable("summaries: the reply was lost")
-        async for summary in self._store.summaries(state=state):
-            yield summary
-
-    async def _travel(self) -> None:
-        if self.dead:
-            await asyncio.Event().wait()
-        await self.cut_off.wait()
-        await asyncio.sleep(self._dice.expovariate(20) + (self._dice.random() * 8 if self._chance(0.3) else 0))
-        if self.dead:
-            await asyncio.Event().wait()
-
-    async def _again(self, before: Item, after: Item) -> None:
-        await asyncio.sleep(self._dice.random() * 300)
-        try:
-            await self._store.save(before, after)
-        except Fenced:
-            return
-
-    def _chance(self, weight: float) -> bool:
-        return self._dice.random() < weight * self._badness
+GUARD_S = 5.0
+FATES = ("kill", "stand still", "freeze", "cut off", "stop", "drain", "nothing", "nothing")
 
 
 class SeenLauncher(FakeLauncher):
-    """Starts fake scripts in sight of the witness."""
+    """Starts fake scripts on a machine, for a worker, in sight of the witness."""
 
-    def __init__(self, witness: Witness) -> None:
+    def __init__(self, witness: Witness, worker: SuspendableProcess, machine: SuspendableProcess) -> None:
         super().__init__()
-        self._witness = witness
-        self._seen: set[asyncio.Task[None]] = set()
+        self._witness, self._worker, self._machine = witness, worker, machine
 
-    async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> FakeProcess:
-        item_id, attempt = command.env["PYANAMO_ITEM_ID"], command.env["PYANAMO_ATTEMPT"]
-        self._witness.started(item_id, attempt)
-        process = await super().start(command, stdout=stdout, stderr=stderr)
-        self._seen.add(asyncio.create_task(self._see_end(process, item_id, attempt)))
+    async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> FakeProcess:  # noqa: ARG002
+        item_id = command.env["PYANAMO_ITEM_ID"]
+        attempt = f"{command.env['PYANAMO_ATTEMPT']} {command.env['PYANAMO_TASK']}"
+        process = self._machine.context.run(FakeProcess, command, stdout, self)
+        self.processes.append(process)
+        process._exit.add_done_callback(
+            lambda end: self._witness.ended(item_id, attempt, well=end.result().code == 0), context=NETWORK
+        )
+        self._witness.started(item_id, attempt, self._worker)
         return process
 
-    async def _see_end(self, process: FakeProcess, item_id: str, attempt: str) -> None:
-        exit_ = await process.wait()
-        self._witness.ended(item_id, attempt)
-        self._witness.finished[item_id] += exit_.code == 0
+    def kill(self) -> None:
+        """Do what the guard does when the worker has vanished."""
+        for process in self.processes:
+            process.signal(9)
+
+
+@dataclass
+class SeenNotes(Notes):
+    """Hears what a worker believes; says it aloud when asked to."""
+
+    witness: Witness = field(default_factory=Witness)
+    speaker: str = ""
+    loop: SuspendableLoop | None = None
+
+    def note(self, event: str, /, **fields: object) -> None:
+        if self.loop:
+            print(f"{self.loop.time():9.1f} {self.speaker:>6} {event}", *(f"{key}={fields[key]}" for key in fields))
+        match event, fields:
+            case "item settled", {"item": str(item), "attempt": int(attempt), "state": State() as state}:
+                self.witness.believed(item, attempt, state, str(fields["reason"]))
+            case "attempt broke", {"exc": Broken() as law}:
+                raise law
+            case "attempt broke", _:
+                self.witness.broken(f"a fault of ours: {fields['error']}")
+
+
+@dataclass
+class Member:
+    """One worker of the fleet, for as long as it lives."""
+
+    crew: Crew
+    line: Line
+    process: SuspendableProcess
+    machine: SuspendableProcess
+    launcher: SeenLauncher
+    life: asyncio.Task[Tally] | None = None
+
+    def begin(self) -> asyncio.Task[Tally]:
+        self.life = asyncio.get_running_loop().create_task(self.crew.pilot().run(), context=self.process.context)
+        return self.life
+
+    async def put_away(self) -> None:
+        """End what is left of it when the schedule is over."""
+        self.line.mend()
+        self.machine.go_on()
+        self.process.go_on()
+        if self.life is not None:
+            self.life.cancel()
+            await asyncio.wait({self.life})
 
 
 @dataclass
@@ -186,34 +115,70 @@ class Fleet:
     """Workers come and go until all items are settled."""
 
     seed: int
-    loop: VirtualLoop
+    loop: SuspendableLoop
     tell: bool = False
     witness: Witness = field(default_factory=Witness)
+    members: list[Member] = field(default_factory=list)
+    stranded: int = 0
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
-        self.store = SeenStore(self.witness, self.dice)
+        self.table = Table(self.loop, self.witness)
+        self.is_near = self.dice.random() < 0.3  # workers of one machine, by their names
+        self.skew_s = self.dice.choice([0.0, 8.0, SKEW_S])
         self.badness = self.dice.choice([0.0, 0.02, 0.1, 0.2])
-        self.started = 0
 
-    async def live(self) -> Counter[State]:
-        """Run the schedule; return how many items ended in which state."""
+    async def live(self) -> Counter[str]:
+        """Run the schedule; count how many items ended in which state, and how many were put back by hand."""
         dice = self.dice
-        await self.store.create(shards=1)
-        await self.store.add([self._item(n) for n in range(dice.randint(1, 15))])
+        await self.table.create(shards=1)
+        await self.table.add([self._item(n) for n in range(dice.randint(1, 15))])
+        self.table.imported()
+        places = [asyncio.create_task(self._place()) for _ in range(dice.randint(1, 4))]
         try:
-            async with asyncio.timeout(LONGEST_S), asyncio.TaskGroup() as group:
-                places = [group.create_task(self._place()) for _ in range(dice.randint(1, 4))]
-                while not await self._settled():
-                    await asyncio.sleep(5)
-                    if self.witness.violations:
-                        raise Broken(self.witness.violations[0])
-                for place in places:
-                    place.cancel()
+            async with asyncio.timeout(LONGEST_S):
+                await self._until_settled(places)
         except TimeoutError:
             raise Broken(f"not drained after {LONGEST_S:g} s") from None
-        counts = (await self.store.counts()).items
-        return Counter({state: n for state, n in counts.items() if n})
+        finally:
+            self.witness.is_off_duty = True
+            for place in places:
+                place.cancel()
+            await asyncio.wait(places)
+            for member in self.members:
+                await member.put_away()
+        counts = (await self.table.counts()).items
+        return Counter({str(state): n for state, n in counts.items() if n} | {"stranded": self.stranded})
+
+    async def _until_settled(self, places: list[asyncio.Task[None]]) -> None:
+        while not self.table.settled():
+            await asyncio.sleep(5)
+            if self.witness.violations:
+                raise Broken(self.witness.violations[0])
+            if all(place.done() for place in places):
+                for place in places:
+                    place.result()
+                if not self.table.settled():
+                    await self._by_hand()
+        if self.witness.violations:
+            raise Broken(self.witness.violations[0])
+
+    async def _by_hand(self) -> None:
+        """When all went home and something is left: `pyanamo reclaim`, and a worker more."""
+        crew = Crew(self.loop)
+        await asyncio.sleep(crew.lease_s + 2 * SKEW_S)
+        now, lease = VirtualClock(self.loop).now(), timedelta(seconds=crew.lease_s)
+        known = await self.table.workers()
+        taken = await reclaim(self.table, now=now, lease=lease, policy=crew.policy)
+        taken += await reclaim_orphans(self.table, known, now=now, lease=lease, policy=crew.policy)
+        if not taken:
+            raise Broken("all workers went home, and nobody holds what is left")
+        self.stranded += taken.total()
+        if self.skew_s < SKEW_S:
+            raise Broken("the last worker went home while one that had vanished held an item")
+        await asyncio.sleep(OLDEST_VIEW_S)
+        while not await self._worker(safe=True):
+            pass
 
     def _item(self, number: int) -> Item:
         dice = self.dice
@@ -224,81 +189,97 @@ class Fleet:
         nested = scripts if dice.random() < 0.3 else ()
         return an_item(f"i{number}", script=scripts[0], nested=nested)
 
-    async def _settled(self) -> bool:
-        counts = (await self.store.counts()).items
-        return counts[State.DONE] + counts[State.FAILED] == sum(counts.values())
-
     async def _place(self) -> None:
-        """Where a worker runs, and another when it is gone."""
-        while True:
-            await self._worker()
-            await asyncio.sleep(self.dice.random() * 30)
+        """Where a worker runs, and another when it was killed or left work behind."""
+        await asyncio.sleep(self.dice.random() * 10)
+        while not await self._worker():
+            await asyncio.sleep(self.dice.random() * 30)  # it takes a while to start another
 
-    async def _worker(self) -> None:
-        dice, self.started = self.dice, self.started + 1
-        weather = Weather(self.store, dice, self.badness)
+    async def _worker(self, *, safe: bool = False) -> bool:
+        """Let a worker live; tell whether it went home because nothing was left."""
+        member = self._member(safe=safe)
+        self.members.append(member)
+        life = member.begin()
+        fate = asyncio.create_task(asyncio.Event().wait() if safe else self._fate(member))
+        try:
+            await asyncio.wait({life, fate}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            fate.cancel()
+        if not life.done():
+            fate.result()
+            return False  # killed
+        return self._ended(life, member)
+
+    def _ended(self, life: asyncio.Task[Tally], member: Member) -> bool:
+        trouble = life.exception()
+        if isinstance(trouble, PyanamoError):
+            return False  # it could not even begin
+        if trouble is not None:
+            raise trouble
+        self.witness.went_home(member.process)
+        return not life.result().work_left
+
+    def _member(self, *, safe: bool) -> Member:
+        dice, number = self.dice, len(self.members) + 1
+        name = f"{0 if self.is_near else number}-{number}"
+        process, machine = SuspendableProcess(self.loop), SuspendableProcess(self.loop)
+        line = Line(self.table, self.loop, dice, self.badness)
+        launcher = SeenLauncher(self.witness, process, machine)
         crew = Crew(
             self.loop,
-            name=f"w{self.started}",
-            store=weather,  # type: ignore[arg-type] # stands for one
-            launcher=SeenLauncher(self.witness),
-            notes=Loud(crew_name=f"w{self.started}", loop=self.loop) if self.tell else Notes(),
+            name=name,
+            store=line,
+            launcher=launcher,
+            notes=SeenNotes(witness=self.witness, speaker=name, loop=self.loop if self.tell else None),
             seed=dice.getrandbits(32),
             slots=dice.randint(1, 4),
             nests=dice.randint(1, 2),
-            skew=timedelta(seconds=dice.uniform(-SKEW_S, SKEW_S)),
+            skew=timedelta(seconds=dice.uniform(-self.skew_s, self.skew_s)),
             wall_s=dice.choice([None, None, 300.0]),
-            persistence=Persistence(wait=dice.random() < 0.5),
+            persistence=Persistence(wait=dice.random() < 0.2 and not safe),
         )
-        life = asyncio.create_task(crew.pilot().run())
-        fate = asyncio.create_task(self._fate(crew, weather))
-        try:
-            await asyncio.wait({life, fate}, return_when=asyncio.FIRST_COMPLETED)
-            if weather.dead:
-                for process in crew.launcher.processes:
-                    process.signal(9)  # the guard's work
-        finally:
-            fate.cancel()
-            life.cancel()
-            await asyncio.wait({life})
-        if not life.cancelled() and (trouble := life.exception()) and not isinstance(trouble, PyanamoError):
-            raise trouble
+        return Member(crew, line, process, machine, launcher)
 
-    async def _fate(self, crew: Crew, weather: Weather) -> None:
+    async def _fate(self, member: Member) -> None:
         """Choose what happens to a worker, in its time; return when it is dead."""
         dice = self.dice
         while True:
             await asyncio.sleep(dice.expovariate(1 / 200))
-            match dice.choice(["kill", "cut off", "stop", "drain", "nothing", "nothing"]):
+            fate = dice.choice(FATES)
+            if self.tell:
+                print(f"{self.loop.time():9.1f} {member.crew.name:>6} --- {fate}")
+            match fate:
                 case "kill":
-                    weather.dead = True
+                    member.process.stop()
+                    self.loop.call_later(dice.random() * GUARD_S, member.launcher.kill, context=NETWORK)
                     return
+                case "stand still" | "freeze":
+                    await self._stand_still(member, with_machine=fate == "freeze")
                 case "cut off":
-                    weather.cut_off.clear()
+                    member.line.cut()
                     await asyncio.sleep(dice.expovariate(1 / 200))
-                    weather.cut_off.set()
+                    member.line.mend()
                 case "stop":
-                    crew.stop.request(Level.STOP, str(Why.STOP))
+                    member.process.context.copy().run(member.crew.stop.request, Level.STOP, str(Why.STOP))
                 case "drain":
-                    crew.stop.request(Level.DRAIN, "drain")
+                    member.process.context.copy().run(member.crew.stop.request, Level.DRAIN, "drain")
+
+    async def _stand_still(self, member: Member, *, with_machine: bool) -> None:
+        member.process.stop()
+        if with_machine:
+            member.machine.stop()
+        await asyncio.sleep(self.dice.expovariate(1 / 200))
+        if with_machine:
+            member.machine.go_on()
+        member.process.go_on()
+        await asyncio.sleep(0.5)  # virtual: time enough to notice that it stood still
+        self.witness.look_everywhere()
 
 
-@dataclass
-class Loud(Notes):
-    """Prints what it is told."""
-
-    crew_name: str = ""
-    loop: VirtualLoop | None = None
-
-    def note(self, event: str, /, **fields: object) -> None:
-        at = self.loop.time() if self.loop else 0.0
-        print(f"{at:9.1f} {self.crew_name:>4} {event}", *(f"{key}={value}" for key, value in fields.items()))
-
-
-def simulate(seed: int, *, tell: bool = False) -> Counter[State]:
+def simulate(seed: int, *, tell: bool = False) -> Counter[str]:
     """Run one schedule; raises `Broken` when a law does not hold."""
     try:
-        return run(lambda loop: Fleet(seed, loop, tell).live())
+        return run_on(SuspendableLoop(), lambda loop: Fleet(seed, loop, tell).live())
     except BaseExceptionGroup as group:
         raise next((error for error in _leaves(group) if isinstance(error, Broken)), group) from None
 
@@ -311,17 +292,7 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
         yield from _leaves(inner)
 
 
-def main() -> None:
-    """Replay one seed aloud, or run a range of them: `SEED` or `FIRST..LAST`."""
-    first, _, last = sys.argv[1].partition("..")
-    for seed in range(int(first), int(last or first) + 1):
-        try:
-            ended = simulate(seed, tell=not last)
-        except Broken as law:
-            print(f"seed {seed}: {law}")
-            raise SystemExit(1) from None
-    print(f"{int(last or first) - int(first) + 1} schedules, every law held; the last ended with {dict(ended)}")
-
-
 if __name__ == "__main__":
+    from tests.stress.many import main
+
     main()

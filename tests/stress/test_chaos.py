@@ -29,11 +29,10 @@ def test_killed_every_second_nothing_is_lost_and_nothing_done_twice(pyanamo: Pro
     assert killed >= 3
     assert set(names) == rows.keys()
     assert {"done"} == {row["ItemState"] for row in rows.values()}
-    assert [] == seen.overlaps
+    assert not seen.overlaps
     for name, row in rows.items():
-        attempts = [int(number) for number in range(1, int(row["Attempt"]) + 1)]
+        last = int(row["Attempt"])
         lost = int(row.get("Crashes", 0)) + int(row.get("Interruptions", 0))
-        assert len(attempts) == lost + 1, f"{name}: each attempt is accounted for once, the last by its settle"
+        assert last == lost + 1, f"{name}: each attempt is accounted for once, the last by its settle"
         assert sorted(set(seen.started[name])) == seen.started[name], f"{name}: no attempt started twice, or late"
-        assert set(seen.started[name]) <= set(attempts)
-        assert attempts[-1] == seen.started[name][-1] == seen.ended[name][-1] == int(row["Log"]["Attempt"])
+        assert last == seen.started[name][-1] == seen.ended[name][-1] == int(row["Log"]["Attempt"])

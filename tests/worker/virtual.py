@@ -27,7 +27,7 @@ class _JumpingSelector(selectors.SelectSelector):
         if timeout is None:
             raise Deadlock
         self.jump(timeout)
-        return super().select(0)
+        return []  # nothing but time happens here
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -60,8 +60,15 @@ class VirtualClock:
         return self._loop.time()
 
 
+Loop = TypeVar("Loop", bound=VirtualLoop)
+
+
 def run(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine on virtual time to its end."""
-    loop = VirtualLoop()
+    return run_on(VirtualLoop(), main)
+
+
+def run_on(loop: Loop, main: Callable[[Loop], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine to its end on a loop of one's own, and close that."""
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(main(loop))

@@ -1,0 +1,260 @@
+"""The table as the workers of a fleet reach it: far away, forgetful, repetitive, and out of date.
+
+Modelled after DynamoDB. Requests and replies take time and get lost, each for itself; a write that was sent may arrive
+again, and one that its sender gave up, or did not live to see answered, arrives all the same. What is read through the
+index (the queue, who holds what, which workers there are) is what stood there a while ago; rows are read, and writes
+are decided, as they are. A claim is a look at the index, then one conditional write for each item that was seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextvars import Context
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import nsmallest
+from typing import Any
+
+from pyanamo_async.core import transitions
+from pyanamo_async.core.items import Item, State, Summary
+from pyanamo_async.core.queue import due, queue_key
+from pyanamo_async.core.workers import Desired, Worker
+from pyanamo_async.errors import PyanamoError, Unavailable
+from pyanamo_async.ports import Store
+from pyanamo_async.store import memory
+from pyanamo_async.store.memory import MemoryStore
+from tests.stress.suspension import SuspendableLoop
+from tests.stress.witness import Witness
+
+NETWORK = Context()
+"""Where things happen that belong to no process."""
+
+REPEATED_S = {"save": 300.0, "contend": 300.0, "forget": 300.0, "beat": 60.0}
+"""How much later a write may arrive again. A beat is not older than that: it would make a living worker look dead."""
+
+GIVEN_UP_S = 6.0
+OLDEST_VIEW_S = 20.0
+SEEN = 256
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the index shows, since when."""
+
+    since_s: float
+    items: dict[str, Item]
+    workers: frozenset[str]
+
+
+class Table(MemoryStore):
+    """The truth, and what the index shows of it; every write that takes effect has a witness."""
+
+    def __init__(self, loop: SuspendableLoop, witness: Witness) -> None:
+        super().__init__()
+        self._loop, self._witness = loop, witness
+        self._views: deque[View] = deque([View(0.0, {}, frozenset())], maxlen=SEEN)
+
+    async def save(self, before: Item, after: Item) -> None:
+        known = self._table.items[before.item_id]
+        await super().save(before, after)
+        if self._table.items[before.item_id] is not known:
+            self._changed()
+            self._witness.saved(known, after)
+
+    async def beat(self, worker: Worker) -> Any:  # noqa: ANN401 # Orders
+        orders = await super().beat(worker)
+        self._changed()
+        return orders
+
+    async def forget(self, worker_id: str) -> None:
+        await super().forget(worker_id)
+        self._changed()
+
+    async def look(self, limit: int, now: datetime, state: State, *, age_s: float) -> list[Item]:
+        """See items that may be claimed, as the index shows them."""
+        standing = [item for item in self._view(age_s).items.values() if item.state is state]
+        return nsmallest(limit, [each for each in standing if not each.not_before or each.not_before <= now], key=_key)
+
+    async def contend(self, seen: Sequence[Item], worker: str, tokens: Sequence[str], now: datetime) -> list[Item]:
+        """Claim each item that is still as it was seen."""
+        won = []
+        for item, token in zip(seen, tokens, strict=True):
+            known = self._table.items[item.item_id]
+            if memory._fence(known) == memory._fence(item):
+                claim = self._table.items[item.item_id] = transitions.claim(known, worker=worker, token=token, now=now)
+                won.append(claim)
+        self._changed()
+        return won
+
+    async def due_as_seen(self, state: State, *, age_s: float) -> datetime | None:
+        """Tell when an item may be claimed, as the index shows it."""
+        return min((due(_key(item)) for item in self._view(age_s).items.values() if item.state is state), default=None)
+
+    async def due_of(self, item_ids: Sequence[str], state: State) -> datetime | None:
+        """Tell when one of these may be claimed, as their rows have it."""
+        known = [self._table.items[item_id] for item_id in item_ids]
+        return min((due(_key(item)) for item in known if item.state is state), default=None)
+
+    async def held_as_seen(self, worker_id: str, *, age_s: float) -> list[Item]:
+        """Read what a worker holds of what the index shows it to hold."""
+        seen = [item for item in self._view(age_s).items.values() if (item.state, item.worker) == _by(worker_id)]
+        known = [self._table.items[item.item_id] for item in seen]
+        return [item for item in known if (item.state, item.worker) == _by(worker_id)]
+
+    async def workers_as_seen(self, beat_before: datetime | None, *, age_s: float) -> list[Worker]:
+        """Read the rows of the workers that the index shows."""
+        seen = self._view(age_s).workers
+        return [worker for worker in await self.workers(beat_before=beat_before) if worker.worker_id in seen]
+
+    async def listed_as_seen(self, state: State, *, age_s: float) -> list[Summary]:
+        """List what the index shows."""
+        seen = [item for item in self._view(age_s).items.values() if item.state is state]
+        return [memory._summary(item) for item in seen]
+
+    def settled(self) -> bool:
+        """Tell whether nothing is left to do."""
+        return all(item.state in {State.DONE, State.FAILED} for item in self._table.items.values())
+
+    def imported(self) -> None:
+        """Let the index catch up with what was added."""
+        self._changed()
+
+    def _changed(self) -> None:
+        known = self._table
+        self._views.append(View(self._loop.virtual_s, known.items.copy(), frozenset(known.workers)))
+
+    def _view(self, age_s: float) -> View:
+        then = self._loop.virtual_s - age_s
+        return next((view for view in reversed(self._views) if view.since_s <= then), self._views[0])
+
+
+class Line(Store):
+    """A worker's way to the table."""
+
+    def __init__(self, table: Table, loop: SuspendableLoop, dice: random.Random, badness: float) -> None:
+        self._table, self._loop, self._dice, self._badness = table, loop, dice, badness
+        self._returned: dict[str, float] = {}
+        self._held_back: list[Callable[[], None]] = []
+        self._is_cut = False
+
+    def cut(self) -> None:
+        """Let nothing through."""
+        self._is_cut = True
+
+    def mend(self) -> None:
+        """Let everything through again, and what the network kept."""
+        self._is_cut = False
+        for send in self._held_back:
+            send()
+        self._held_back.clear()
+
+    async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
+        seen = await self._ask("look", limit, now, state, age_s=self._age_s())
+        if not seen:
+            return []
+        tokens = [f"{self._dice.getrandbits(64):x}" for _ in seen]
+        return await self._ask("contend", seen, worker, tokens, now)  # type: ignore[no-any-return]
+
+    async def next_due(self, *, state: State = State.TODO) -> datetime | None:
+        seen = await self._ask("due_as_seen", state, age_s=self._age_s())
+        lately = [key for key, at_s in self._returned.items() if at_s > self._loop.time() - OLDEST_VIEW_S]
+        return seen or (await self._ask("due_of", lately, state) if lately else None)
+
+    async def save(self, before: Item, after: Item) -> None:
+        self._returned[after.item_id] = self._loop.time() + 2 * GIVEN_UP_S  # when it may take effect
+        await self._ask("save", before, after)
+
+    async def beat(self, worker: Worker) -> Any:  # noqa: ANN401 # Orders
+        return await self._ask("beat", worker)
+
+    async def forget(self, worker_id: str) -> None:
+        await self._ask("forget", worker_id)
+
+    async def order(self, worker_id: str, desired: Desired) -> None:
+        await self._ask("order", worker_id, desired)
+
+    async def workers(self, *, beat_before: datetime | None = None) -> list[Worker]:
+        return await self._ask("workers_as_seen", beat_before, age_s=self._age_s())  # type: ignore[no-any-return]
+
+    async def held(self, worker_id: str) -> list[Item]:
+        return await self._ask("held_as_seen", worker_id, age_s=self._age_s())  # type: ignore[no-any-return]
+
+    async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:  # noqa: ARG002 # workers list by state only
+        for summary in await self._ask("listed_as_seen", state, age_s=self._age_s()):
+            yield summary
+
+    def _ask(self, name: str, *args: Any, **kwargs: Any) -> asyncio.Future[Any]:  # noqa: ANN401 # stands for every method
+        reply: asyncio.Future[Any] = self._loop.create_future()
+
+        def send() -> None:
+            self._later(self._journey_s(), self._arrive, name, args, kwargs, reply)
+
+        if self._is_cut or self._chance(0.5):
+            self._later(self._dice.random() * GIVEN_UP_S, _give_up, reply, f"{name}: no answer")
+            if self._is_cut and self._dice.random() < 0.5:
+                self._held_back.append(send)
+            return reply
+        send()
+        if name in REPEATED_S and self._chance(1):
+            self._later(self._dice.random() * REPEATED_S[name], self._arrive, name, args, kwargs, None)
+        return reply
+
+    def _arrive(
+        self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], reply: asyncio.Future[Any] | None
+    ) -> None:
+        answer, error = _at_once(getattr(self._table, name)(*args, **kwargs))
+        if reply is None:
+            return
+        if self._is_cut or self._chance(0.5):
+            self._later(self._dice.random() * GIVEN_UP_S, _give_up, reply, f"{name}: the reply was lost")
+        else:
+            self._later(self._journey_s(), _answer, reply, answer, error)
+
+    def _later(self, seconds: float, what: Callable[..., None], *args: Any) -> None:  # noqa: ANN401 # as call_later has it
+        self._loop.call_later(seconds, what, *args, context=NETWORK)
+
+    def _journey_s(self) -> float:
+        return self._dice.expovariate(20) + (self._dice.random() * 8 if self._chance(0.3) else 0)
+
+    def _age_s(self) -> float:
+        if not self._badness:
+            return 0.0
+        return self._dice.random() * OLDEST_VIEW_S if self._chance(2) else self._dice.expovariate(2)
+
+    def _chance(self, weight: float) -> bool:
+        return self._dice.random() < weight * self._badness
+
+
+def _by(worker: str) -> tuple[State, str]:
+    return State.LOCKED, worker
+
+
+def _at_once(call: Coroutine[Any, Any, Any]) -> tuple[Any, PyanamoError | None]:
+    """Run a coroutine that never waits."""
+    try:
+        call.send(None)
+    except StopIteration as end:
+        return end.value, None
+    except PyanamoError as error:
+        return None, error
+    raise AssertionError("a table in memory does not wait")
+
+
+def _answer(reply: asyncio.Future[Any], answer: object, error: PyanamoError | None) -> None:
+    if reply.done():
+        return
+    if error is None:
+        reply.set_result(answer)
+    else:
+        reply.set_exception(error)
+
+
+def _give_up(reply: asyncio.Future[Any], what: str) -> None:
+    _answer(reply, None, Unavailable(what))
+
+
+def _key(item: Item) -> str:
+    return queue_key(item, "")

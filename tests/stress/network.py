@@ -15,15 +15,15 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from heapq import nsmallest
 from typing import Any
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State, Summary
 from pyanamo_async.core.queue import due, queue_key
-from pyanamo_async.core.workers import Desired, Worker
+from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import PyanamoError, Unavailable
-from pyanamo_async.ports import Store
 from pyanamo_async.store import memory
 from pyanamo_async.store.memory import MemoryStore
 from tests.stress.suspension import SuspendableLoop
@@ -131,8 +131,8 @@ class Table(MemoryStore):
         return next((view for view in reversed(self._views) if view.since_s <= then), self._views[0])
 
 
-class Line(Store):
-    """A worker's way to the table."""
+class Line:
+    """A worker's way to the table: what workers use of a store."""
 
     def __init__(self, table: Table, loop: SuspendableLoop, dice: random.Random, badness: float) -> None:
         self._table, self._loop, self._dice, self._badness = table, loop, dice, badness
@@ -167,14 +167,9 @@ class Line(Store):
         self._returned[after.item_id] = self._loop.time() + 2 * GIVEN_UP_S  # when it may take effect
         await self._ask("save", before, after)
 
-    async def beat(self, worker: Worker) -> Any:  # noqa: ANN401 # Orders
-        return await self._ask("beat", worker)
-
-    async def forget(self, worker_id: str) -> None:
-        await self._ask("forget", worker_id)
-
-    async def order(self, worker_id: str, desired: Desired) -> None:
-        await self._ask("order", worker_id, desired)
+    def __getattr__(self, name: str) -> Callable[..., asyncio.Future[Any]]:
+        """Ask the table for what needs no index."""
+        return partial(self._ask, name)
 
     async def workers(self, *, beat_before: datetime | None = None) -> list[Worker]:
         return await self._ask("workers_as_seen", beat_before, age_s=self._age_s())  # type: ignore[no-any-return]

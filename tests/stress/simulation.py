@@ -19,95 +19,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.items import Item
 from pyanamo_async.core.outcomes import Why
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.operate.reclaim import reclaim, reclaim_orphans
-from pyanamo_async.ports import Command, Receiver
 from pyanamo_async.worker.claims import Persistence
 from pyanamo_async.worker.pilot import Tally
 from pyanamo_async.worker.stop import Level
 from tests.fakes import an_item
+from tests.stress.member import Member, SeenLauncher, SeenNotes
 from tests.stress.network import NETWORK, OLDEST_VIEW_S, Line, Table
 from tests.stress.suspension import SuspendableLoop, SuspendableProcess
 from tests.stress.witness import Broken, Witness
-from tests.worker.crew import Crew, Notes
-from tests.worker.fake_launcher import FakeLauncher, FakeProcess
+from tests.worker.crew import Crew
 from tests.worker.virtual import VirtualClock, run_on
 
 LONGEST_S = 6 * 3600.0
 SKEW_S = 20.0
 GUARD_S = 5.0
 FATES = ("kill", "stand still", "freeze", "cut off", "stop", "drain", "nothing", "nothing")
-
-
-class SeenLauncher(FakeLauncher):
-    """Starts fake scripts on a machine, for a worker, in sight of the witness."""
-
-    def __init__(self, witness: Witness, worker: SuspendableProcess, machine: SuspendableProcess) -> None:
-        super().__init__()
-        self._witness, self._worker, self._machine = witness, worker, machine
-
-    async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> FakeProcess:  # noqa: ARG002
-        item_id = command.env["PYANAMO_ITEM_ID"]
-        attempt = f"{command.env['PYANAMO_ATTEMPT']} {command.env['PYANAMO_TASK']}"
-        process = self._machine.context.run(FakeProcess, command, stdout, self)
-        self.processes.append(process)
-        process._exit.add_done_callback(
-            lambda end: self._witness.ended(item_id, attempt, well=end.result().code == 0), context=NETWORK
-        )
-        self._witness.started(item_id, attempt, self._worker)
-        return process
-
-    def kill(self) -> None:
-        """Do what the guard does when the worker has vanished."""
-        for process in self.processes:
-            process.signal(9)
-
-
-@dataclass
-class SeenNotes(Notes):
-    """Hears what a worker believes; says it aloud when asked to."""
-
-    witness: Witness = field(default_factory=Witness)
-    speaker: str = ""
-    loop: SuspendableLoop | None = None
-
-    def note(self, event: str, /, **fields: object) -> None:
-        if self.loop:
-            print(f"{self.loop.time():9.1f} {self.speaker:>6} {event}", *(f"{key}={fields[key]}" for key in fields))
-        match event, fields:
-            case "item settled", {"item": str(item), "attempt": int(attempt), "state": State() as state}:
-                self.witness.believed(item, attempt, state, str(fields["reason"]))
-            case "attempt broke", {"exc": Broken() as law}:
-                raise law
-            case "attempt broke", _:
-                self.witness.broken(f"a fault of ours: {fields['error']}")
-
-
-@dataclass
-class Member:
-    """One worker of the fleet, for as long as it lives."""
-
-    crew: Crew
-    line: Line
-    process: SuspendableProcess
-    machine: SuspendableProcess
-    launcher: SeenLauncher
-    life: asyncio.Task[Tally] | None = None
-
-    def begin(self) -> asyncio.Task[Tally]:
-        self.life = asyncio.get_running_loop().create_task(self.crew.pilot().run(), context=self.process.context)
-        return self.life
-
-    async def put_away(self) -> None:
-        """End what is left of it when the schedule is over."""
-        self.line.mend()
-        self.machine.go_on()
-        self.process.go_on()
-        if self.life is not None:
-            self.life.cancel()
-            await asyncio.wait({self.life})
 
 
 @dataclass
@@ -192,7 +122,7 @@ class Fleet:
     async def _place(self) -> None:
         """Where a worker runs, and another when it was killed or left work behind."""
         await asyncio.sleep(self.dice.random() * 10)
-        while not await self._worker():
+        while not await self._worker():  # noqa: ASYNC110 # nothing to wait for
             await asyncio.sleep(self.dice.random() * 30)  # it takes a while to start another
 
     async def _worker(self, *, safe: bool = False) -> bool:
@@ -228,7 +158,7 @@ class Fleet:
         crew = Crew(
             self.loop,
             name=name,
-            store=line,
+            store=line,  # type: ignore[arg-type] # what workers use of a store
             launcher=launcher,
             notes=SeenNotes(witness=self.witness, speaker=name, loop=self.loop if self.tell else None),
             seed=dice.getrandbits(32),

@@ -85,4 +85,8 @@ class Denied(PyanamoError):
 
 
 class LaunchFailed(PyanamoError):
-    """A script could not even be started (shell missing, no processes left, no memory)."""
+    """A script cannot be started, here or anywhere: it holds a NUL byte, or is too long."""
+
+
+class LaunchRefused(LaunchFailed):
+    """This machine cannot start scripts for now: no descriptors, processes, memory, shell. No fault of the script."""

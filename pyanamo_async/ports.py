@@ -52,9 +52,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a table looks like."""
+    """What a table looks like; `filed_as` is the name its output is filed under, which no other table ever has."""
 
     table: str
+    filed_as: str
     keys: tuple[str, ...]
     indexes: tuple[Index, ...]
     shards: int
@@ -351,7 +352,8 @@ class Launcher(Protocol):
         """Start a script with stdin empty and both outputs read as they come.
 
         Raises:
-            LaunchFailed: it could not be started.
+            LaunchRefused: this machine cannot start scripts for now.
+            LaunchFailed: this script cannot be started at all.
         """
         ...
 

@@ -16,6 +16,7 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
+from pyanamo_async.addresses import SqliteTable, TableAddress
 from pyanamo_async.aws.credentials import without_credentials
 from pyanamo_async.aws.spot import interruption, metadata_endpoint
 from pyanamo_async.aws.whoami import Identity, identify
@@ -36,6 +37,8 @@ from pyanamo_async.worker.pilot import Pilot, Plan, Tally
 from pyanamo_async.worker.script import Manners
 from pyanamo_async.worker.stop import Stop
 
+START_PATIENCE_S = 15.0
+ENDINGS = {State.TODO: "put_back"}  # what the states of settled items are called where they are counted
 DRAINED, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
 
 
@@ -47,13 +50,28 @@ def who() -> Identity:
 async def work(settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, journal: Journal) -> int:
     """Run a worker until it is done or told to stop; return the exit status that says how it was."""
     stop = Stop()
-    await store.describe()  # a table that is missing is more important to say than a folder that is
-    await outputs.check()
     with closing(Guard()) as guard, _signals(stop):
-        pilot = _pilot(settings, me, store=store, outputs=outputs, guard=guard, journal=journal, stop=stop)
+        filed_as = await _usable(store, outputs, journal, stop)
+        pilot = _pilot(settings, me, filed_as, store=store, outputs=outputs, guard=guard, journal=journal, stop=stop)
         tally = await pilot.run()
-    journal.note("worker ended", stopped=tally.stopped, **{str(state): count for state, count in tally.settled.items()})
+    ended = {ENDINGS.get(state, str(state)): count for state, count in tally.settled.items()}
+    journal.note("worker ended", stopped=tally.stopped, **ended)
     return _status(tally, exit_zero=settings.running.exit_zero)
+
+
+async def _usable(store: Store, outputs: OutputStore, journal: Journal, stop: Stop) -> str:
+    """Find out whether there is a table and a place for output, with some patience: thousands may start at once.
+
+    Returns the name that output is filed under.
+    """
+    patience = Patience(clock=SystemClock(), dice=random.Random(), journal=journal)  # noqa: S311
+    limit = asyncio.get_running_loop().call_later(START_PATIENCE_S, stop.drain.set)
+    try:
+        table = await patience.call(store.describe, given_up=stop.drain)  # first: that it is missing is what to say
+        await patience.call(outputs.check, given_up=stop.drain)
+    finally:
+        limit.cancel()
+    return table.filed_as
 
 
 def _status(tally: Tally, *, exit_zero: bool) -> int:
@@ -65,7 +83,7 @@ def _status(tally: Tally, *, exit_zero: bool) -> int:
 
 
 def _pilot(
-    settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, guard: Guard, journal: Journal, stop: Stop
+    settings: Settings, me: Identity, filed_as: str, *, store: Store, outputs: OutputStore, guard: Guard, journal: Journal, stop: Stop
 ) -> Pilot:
     how, clock, dice = settings.running, SystemClock(), random.Random()  # noqa: S311 - scatters, keeps no secret
     began = clock.monotonic()
@@ -76,7 +94,8 @@ def _pilot(
     reserve = reserve_s(budget_s, kill_after_s=manners.kill_after.total_seconds())
     others = Others(me.worker_id, store, clock, dice, how.beat, how.lease, how.policy, fate)
     tools = Tools(
-        table=settings.table_name,
+        table=filed_as,
+        address=_everywhere(settings.table),
         worker=me.worker_id,
         store=store,
         outputs=outputs,
@@ -107,6 +126,11 @@ def _pilot(
     )
 
 
+def _everywhere(table: TableAddress) -> str:
+    """Write an address so that it means the same in whatever folder a script goes to."""
+    return str(SqliteTable(table.path.absolute()) if isinstance(table, SqliteTable) else table)
+
+
 def _environment(how: Running) -> Mapping[str, str]:
     return os.environ if how.task_credentials else without_credentials(os.environ)
 
@@ -114,7 +138,8 @@ def _environment(how: Running) -> Mapping[str, str]:
 @contextmanager
 def _signals(stop: Stop) -> Iterator[None]:
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGTERM, signal.SIGINT)
+    wanted = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    numbers = [each for each in wanted if signal.getsignal(each) is not signal.SIG_IGN]  # nohup means what it says
     for number in numbers:
         loop.add_signal_handler(number, stop.signalled, number.name)
     try:

@@ -13,6 +13,7 @@ class Why(StrEnum):
 
     STOP = "stop"  # drain is over: a signal, a Spot notice, an order
     WALL_TIME = "wall time"  # the worker's own budget is used up
+    MACHINE = "the machine could not start it"  # no fault of the script
     FENCED = "fenced"  # the claim is no longer ours: nothing may be written
 
 

@@ -57,11 +57,11 @@ def settle(
     item = record(before, results, policy=policy)
     if not item.todo:
         return _finished(item, results, now)
+    if ended is None or _ran_all(item, results):
+        return _retry(item, results, now, policy, jitter)
     if ended is Why.WALL_TIME and results:
         return _wall_time_exceeded(item, results, now, policy)
-    if ended is not None:
-        return release(item, ended)
-    return _retry(item, results, now, policy, jitter)
+    return release(item, ended)
 
 
 def release(item: Item, why: Why) -> Item:
@@ -148,6 +148,12 @@ def _wall_time_exceeded(item: Item, results: Results, now: datetime, policy: Ret
         reason = f"the wall time ended it {kills} times without progress"
         return _bury(counted, reason, now)
     return replace(_with_reason(counted, Interrupted(Why.WALL_TIME).reason), state=State.WALL_TIME_EXCEEDED)
+
+
+def _ran_all(item: Item, results: Results) -> bool:
+    """Tell whether all that is left to run did run to its own end, so that no stop can have cut it short."""
+    ran = {name for name, result in results.items() if not isinstance(result.outcome, Interrupted)}
+    return all(task.name in ran for task in item.todo)
 
 
 def _bury(item: Item, reason: str, now: datetime) -> Item:

@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from subprocess import DEVNULL
 
-from pyanamo_async.errors import LaunchFailed
+from pyanamo_async.errors import LaunchFailed, LaunchRefused
 from pyanamo_async.execution.guard import Guard
 from pyanamo_async.execution.pipe import OutputPipe
 from pyanamo_async.execution.process import ShellProcess
@@ -41,7 +41,7 @@ class ShellLauncher:
         self._guard = guard
 
     async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> ShellProcess:
-        """Start a script; raises `LaunchFailed` when it could not be started."""
+        """Start a script; raises `LaunchRefused` when this machine cannot for now, `LaunchFailed` when none could."""
         if "\0" in command.script:
             raise LaunchFailed("the script holds a NUL byte", hint="no system can pass it to a shell")
         loop = asyncio.get_running_loop()
@@ -85,6 +85,7 @@ class ShellLauncher:
         if command.cwd is not None and not Path(command.cwd).is_dir():
             return LaunchFailed(f"the script could not be started: there is no folder {command.cwd}")
         if shutil.which(self._shell) is None:
-            return LaunchFailed(f"the shell {self._shell} cannot be run", hint="--shell names another")
+            return LaunchRefused(f"the shell {self._shell} cannot be run", hint="--shell names another")
         number = exc.errno or 0
-        return LaunchFailed(f"the script could not be started: {os.strerror(number)}", hint=HINTS.get(number, ""))
+        kind = LaunchFailed if number == errno.E2BIG else LaunchRefused
+        return kind(f"the script could not be started: {os.strerror(number)}", hint=HINTS.get(number, ""))

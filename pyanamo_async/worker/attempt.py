@@ -21,7 +21,7 @@ from pyanamo_async.core.live import Live
 from pyanamo_async.core.outcomes import Interrupted, Why
 from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.core.walltime import TimeKeeper
-from pyanamo_async.errors import Fenced, Unavailable
+from pyanamo_async.errors import Fenced, LaunchRefused, PyanamoError
 from pyanamo_async.ports import Clock, Command, Journal, Launcher, OutputKey, OutputStore, Store
 from pyanamo_async.worker.patience import Patience
 from pyanamo_async.worker.recorder import Recorder
@@ -35,10 +35,12 @@ PROGRESS_PAUSE_S = 1.0  # tasks that end within it share one write
 class Tools:
     """What every attempt of a worker works with.
 
-    `alive` tells whether the worker's lease still holds by its own clock; nothing is written when it does not.
+    `table` is the name output is filed under, `address` what scripts are told of the table. `alive` tells whether the
+    worker's lease still holds by its own clock; nothing is written when it does not.
     """
 
     table: str
+    address: str
     worker: str
     store: Store
     outputs: OutputStore
@@ -67,6 +69,7 @@ class Attempt:
         self._results: dict[str, TaskRecord] = {}
         self._scripts: dict[str, Script] = {}  # those that run, by task name
         self._why: Why | None = None
+        self.refusal = ""  # why this machine could not start a script
         self._fenced = asyncio.Event()
         self._unsaved = asyncio.Event()
 
@@ -159,6 +162,10 @@ class Attempt:
             record = await script.run(tools.launcher, tools.clock, attempt=self.item.attempt, worker=tools.worker)
         except Fenced:
             return  # `run` says so, once for all tasks
+        except LaunchRefused as refusal:
+            self.refusal = str(refusal)
+            self._why = self._why or Why.MACHINE
+            return
         finally:
             del self._scripts[task.name]
         if not isinstance(record.outcome, Interrupted):
@@ -185,7 +192,7 @@ class Attempt:
     def _environment(self, task: Task) -> Mapping[str, str]:
         return {
             **self._tools.environ,
-            "PYANAMO_TABLE": self._tools.table,
+            "PYANAMO_TABLE": self._tools.address,
             "PYANAMO_ITEM_ID": self.item.item_id,
             "PYANAMO_TASK_ID": self.item.sample,
             "PYANAMO_TASK": task.name,
@@ -204,7 +211,8 @@ class Attempt:
             except Fenced:
                 self.end(Why.FENCED, at_once=True)
                 return
-            except Unavailable:  # given up because the claim is lost, which `end` has said
+            except PyanamoError as trouble:  # scripts run on; the settle will say the same, and count
+                self._tools.journal.note("progress not written", item=self.item.item_id, trouble=trouble.what)
                 return
 
     async def _save(self, after: Item) -> None:

@@ -49,6 +49,7 @@ class Beats:
     async def __aenter__(self) -> Self:
         await self._beat()
         self._keeping = asyncio.create_task(self._keep(), name="beats")
+        self._keeping.add_done_callback(self._kept)
         return self
 
     async def __aexit__(
@@ -77,6 +78,10 @@ class Beats:
                 return
             self._note_lag(self._clock.monotonic() - began_s - pause_s)
             pause_s = self._every_s if await self._beat_in_time() else self._every_s / 4
+
+    def _kept(self, keeping: asyncio.Task[None]) -> None:
+        if not keeping.cancelled() and keeping.exception() is not None:
+            self._fence()  # a worker that does not beat must not go on, whatever kept it from it
 
     async def _beat_in_time(self) -> bool:
         if not self.alive():

@@ -107,6 +107,8 @@ class Pilot:
                 async with asyncio.TaskGroup() as attempts:
                     async for item in self._claims.items():
                         self._start(item, attempts)
+                if self._claims.trouble is not None:  # after what ran has come to its end
+                    raise self._claims.trouble
                 self._tally.stopped = self._stop.reason
                 self._tally.work_left = await self._work_left()
             finally:
@@ -126,12 +128,14 @@ class Pilot:
         note("item claimed", item=item.item_id, attempt=item.attempt)
         try:
             after = await self._settled(attempt)
-        except (Fenced, Unavailable) as lost:
+        except PyanamoError as lost:  # what ran is not written down; others will find the item when our lease is over
             self._tally.fenced += 1
-            note("item lost", item=item.item_id, attempt=item.attempt, reason=lost.what)
+            self._tally.errors += not isinstance(lost, Fenced | Unavailable)
+            note("item lost", item=item.item_id, attempt=item.attempt, reason=str(lost))
         else:
             self._tally.settled[after.state] += 1
             note("item settled", item=after.item_id, attempt=after.attempt, state=after.state, reason=after.reason)
+            self._see_to_machine(attempt)
         finally:
             self._attempts.discard(attempt)
             self._claims.look_again()
@@ -143,12 +147,20 @@ class Pilot:
             finally:
                 self._claims.done_with_slot()
             return await asyncio.shield(attempt.settle())
-        except (Fenced, Unavailable):
+        except PyanamoError:
             raise
         except Exception as exc:  # noqa: BLE001 - one of the two borders: our own fault must not cost the others
             self._tally.errors += 1
             self._tools.journal.note("attempt broke", item=attempt.item.item_id, error=repr(exc), exc=exc)
             return await asyncio.shield(attempt.give_up(f"our own fault: {exc!r}"))
+
+    def _see_to_machine(self, attempt: Attempt) -> None:
+        """Claim more slowly on a machine that cannot start scripts, and go home when it cannot for minutes."""
+        if not attempt.refusal:
+            self._claims.rested()
+        elif not self._claims.rest():
+            self._tally.errors += not self._stop.draining
+            self._stop.request(Level.DRAIN, f"this machine cannot start scripts: {attempt.refusal}")
 
     def _end(self, why: Why, *, at_once: bool = False) -> None:
         for attempt in self._attempts:

@@ -101,7 +101,7 @@ class Recorder:
                 self._waiting_bytes -= len(chunk)
                 await sink.write(chunk)
                 self._go_on()
-        except PyanamoError as trouble:
+        except Exception as trouble:  # noqa: BLE001 - whatever it is, the script must not wait for ever for room
             self._give_up(trouble)
 
     async def _more(self) -> bool:
@@ -115,8 +115,8 @@ class Recorder:
             self._paused = False
             self.resume()
 
-    def _give_up(self, trouble: PyanamoError) -> None:
-        self._lost = f"not stored: {trouble.what}"
+    def _give_up(self, trouble: Exception) -> None:
+        self._lost = f"not stored: {trouble.what if isinstance(trouble, PyanamoError) else repr(trouble)}"
         self._forget()
 
     def _forget(self) -> None:

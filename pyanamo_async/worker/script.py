@@ -15,7 +15,7 @@ from datetime import timedelta
 from pyanamo_async.core.items import Output, TaskRecord
 from pyanamo_async.core.live import Live
 from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut, Why
-from pyanamo_async.errors import Fenced, LaunchFailed
+from pyanamo_async.errors import Fenced, LaunchFailed, LaunchRefused
 from pyanamo_async.ports import Clock, Command, Exit, Launcher, Process
 from pyanamo_async.worker.recorder import Recorder
 
@@ -43,6 +43,7 @@ class Script:
         self._why: Why | None = None
         self._terminating = self._at_once = self._closing = False
         self._deadline: asyncio.Timeout | None = None
+        self._hurry: Why | None = None
 
     def end(self, why: Why, *, at_once: bool = False) -> None:
         """End the script; the first reason stands, except that a fence outranks all. `at_once` leaves out TERM.
@@ -53,9 +54,18 @@ class Script:
             self._why = why
         hasten = at_once and not self._at_once
         self._at_once = self._at_once or at_once
-        if self._deadline and not self._deadline.expired() and (hasten or not self._terminating):
-            later_s = CLOSING_S if self._closing and not at_once else 0.0
-            self._deadline.reschedule(asyncio.get_running_loop().time() + later_s)
+        self._hurry = why
+        if self._closing:
+            self._not_later_than(0.0 if at_once or why is Why.FENCED else CLOSING_S)
+        elif hasten or not self._terminating:
+            self._not_later_than(0.0)
+
+    def _not_later_than(self, seconds: float) -> None:
+        if self._deadline is None or self._deadline.expired():
+            return
+        when, until = self._deadline.when(), asyncio.get_running_loop().time() + seconds
+        if when is None or until < when:
+            self._deadline.reschedule(until)
 
     def watch(self) -> Live:
         """Show what it printed last."""
@@ -66,6 +76,7 @@ class Script:
 
         Raises:
             Fenced: the claim was lost meanwhile; its output is thrown away.
+            LaunchRefused: this machine cannot start it for now; nothing ran.
         """
         started, began = clock.now(), clock.monotonic()
         try:
@@ -93,6 +104,8 @@ class Script:
             return None, Interrupted(self._why), _NOTHING
         try:
             process = await launcher.start(self._command, stdout=self._stdout, stderr=self._stderr)
+        except LaunchRefused:
+            raise
         except LaunchFailed as failure:
             return None, Failed(detail=str(failure)), _NOTHING
         self._stdout.resume = self._stderr.resume = process.resume
@@ -142,7 +155,7 @@ class Script:
         """Read what is left and make it durable; a worker that is to stop does not wait long for a slow storage."""
         self._closing = True
         try:
-            async with asyncio.timeout(CLOSING_S if self._why else None) as self._deadline:
+            async with asyncio.timeout(CLOSING_S if self._hurry else None) as self._deadline:
                 if self._why is Why.FENCED:
                     await self._discard()
                 if process is not None:
@@ -150,7 +163,7 @@ class Script:
                 if self._why is not Why.FENCED:
                     return await self._stdout.close(), await self._stderr.close()
         except TimeoutError:
-            late = f"not stored: {self._why} came before the storage was done"
+            late = f"not stored: {self._hurry} came before the storage was done"
             kept = await self._stdout.give_up(late), await self._stderr.give_up(late)
             if self._why is not Why.FENCED:
                 return kept

@@ -69,6 +69,7 @@ class Crew:
         me = Worker(self.name, "host", clock.now(), clock.now(), lease)
         tools = Tools(
             table="table",
+            address="memory:table",
             worker=self.name,
             store=self.store,
             outputs=self.outputs,

@@ -1,0 +1,172 @@
+"""What goes wrong around scripts that are innocent of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.errors import Denied, LaunchRefused, StoreError
+from pyanamo_async.ports import Command, OutputKey, Receiver, Sink
+from pyanamo_async.store.memory import MemoryStore
+from pyanamo_async.worker.stop import Level
+from tests.fakes import an_item
+from tests.worker.crew import Crew
+from tests.worker.fake_launcher import FakeLauncher, FakeProcess
+from tests.worker.test_output import LONG, SlowOutputs
+from tests.worker.virtual import VirtualLoop, run
+
+
+class SmallMachine(FakeLauncher):
+    """Starts no more than so many scripts at a time."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> FakeProcess:
+        if self.running >= self.most:
+            raise LaunchRefused("no more processes")
+        return await super().start(command, stdout=stdout, stderr=stderr)
+
+
+class PickyStore(MemoryStore):
+    """Refuses to settle one item, or to give any claim after the first."""
+
+    def __init__(self, *, unsettled: str = "", claims: int = 1000) -> None:
+        super().__init__()
+        self.unsettled, self.claims = unsettled, claims
+
+    async def save(self, before: Item, after: Item) -> None:
+        if before.item_id == self.unsettled:
+            raise StoreError("this row is refused")
+        await super().save(before, after)
+
+    async def claim(self, *args: object, **kwargs: object) -> list[Item]:
+        self.claims -= 1
+        if self.claims < 0:
+            raise Denied("not any more")
+        return await super().claim(*args, **kwargs)  # type: ignore[arg-type]
+
+
+class ExplodingOutputs(SlowOutputs):
+    """Breaks in a way nobody foresaw."""
+
+    def open(self, key: OutputKey) -> Sink:  # noqa: ARG002 # it breaks for everybody
+        return _ExplodingSink()
+
+
+class _ExplodingSink:
+    async def write(self, chunk: bytes) -> None:
+        raise RuntimeError(f"cannot start new thread for {len(chunk)} bytes")
+
+    async def close(self) -> str:
+        return ""
+
+    async def abort(self) -> None:
+        pass
+
+
+def test_a_machine_that_cannot_start_scripts_costs_no_item_a_failure() -> None:
+    """What cannot be started here goes back unharmed, and claiming slows down until it can."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, slots=60, launcher=SmallMachine(10))
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item(f"i{n}", script="sleep 1") for n in range(60)])
+        tally = await crew.pilot().run()
+        items = [await crew.store.read(f"i{n}") for n in range(60)]
+
+        assert {item.state for item in items} == {State.DONE}
+        assert sum(item.failures for item in items) == 0
+        assert tally.errors == 0
+
+    run(main)
+
+
+def test_a_machine_that_can_start_nothing_goes_home() -> None:
+    """After minutes without one script started the worker ends by its own fault, and every item is as it was."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, launcher=SmallMachine(0))
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("a"), an_item("n", nested=["true", "true"])])
+        tally = await crew.pilot().run()
+        counts = await crew.store.counts()
+
+        assert (tally.errors, tally.work_left) == (1, True)
+        assert "cannot start scripts: no more processes" in tally.stopped
+        assert counts.items[State.TODO] == 2
+        assert 30 < loop.time() < 600
+
+    run(main)
+
+
+def test_a_refused_write_costs_its_item_alone() -> None:
+    """An item that cannot be settled is lost to this worker; what runs beside it runs on."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, store=PickyStore(unsettled="bad"))
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("bad"), an_item("long", script="sleep 100")])
+        loop.call_later(150, crew.stop.request, Level.DRAIN, "enough")
+        tally = await crew.pilot().run()
+
+        assert (await crew.store.read("long")).state is State.DONE
+        assert (tally.errors, tally.settled[State.DONE]) == (1, 1)
+        assert crew.notes.named("item lost")[0]["reason"] == "this row is refused"
+
+    run(main)
+
+
+def test_refused_claims_end_a_worker_when_its_scripts_have_ended() -> None:
+    """Rights that are taken away never cancel a running script."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, store=PickyStore(claims=1))
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("a", script="sleep 100"), an_item("b", script="sleep 50")])
+        with pytest.raises(Denied, match="not any more"):
+            await crew.pilot().run()
+
+        assert (await crew.store.counts()).items[State.DONE] == 2
+
+    run(main)
+
+
+def test_a_stop_shortens_the_storing_of_a_timed_out_script_too() -> None:
+    """The timeout stays on record, whatever ended the wait for its output."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, outputs=SlowOutputs(closes_after_s=1000), timeout=timedelta(seconds=5))
+        crew.policy = RetryPolicy(max_failures=1)
+        loop.call_later(10, crew.stop.request, Level.STOP, "SIGTERM")
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("a", script=f"print {LONG};sleep 500")])
+        await crew.pilot().run()
+        item = await crew.store.read("a")
+
+        assert loop.time() == pytest.approx(10 + 20 + 2, abs=0.2)
+        assert item.reason == "attempt 1: ran longer than its limit of 5 s"
+
+    run(main)
+
+
+def test_a_storage_that_breaks_in_an_unknown_way_holds_no_script() -> None:
+    """Whatever the sink raises, the rest of the output is read."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, outputs=ExplodingOutputs())
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("a", script=";".join([f"print {LONG}"] * 100))])
+        await crew.pilot().run()
+        item = await crew.store.read("a")
+        record = item.tasks[0].record
+
+        assert item.state is State.DONE
+        assert record is not None
+        assert "cannot start new thread" in record.stdout.status
+
+    run(main)

@@ -18,7 +18,7 @@ from pyanamo_async.errors import OutputError, OutputMissing
 from pyanamo_async.outputs.download import A_MOMENT
 from pyanamo_async.outputs.events import Rejoiner, batches, events, mark
 from pyanamo_async.outputs.log_stream import LogStream
-from pyanamo_async.outputs.patience import Patience
+from pyanamo_async.outputs.patience import IMPATIENT, Patience
 from pyanamo_async.outputs.sink import undone_by
 from pyanamo_async.outputs.spool import Part, Spool
 from pyanamo_async.ports import Clock, OutputKey, OutputStore, Sink, Unfinished
@@ -57,8 +57,8 @@ class CloudWatchOutputs:
         self._clock = clock
 
     async def check(self) -> None:
-        """Make the stream, and check the store behind."""
-        await self._stream.make()
+        """Make the stream, at once or not at all, and check the store behind."""
+        await LogStream(self._client, self._stream.group, self._stream.name, IMPATIENT).make()
         await self._behind.check()
 
     def open(self, key: OutputKey) -> Sink:

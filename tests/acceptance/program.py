@@ -24,6 +24,7 @@ from tests.servers.clients import client
 ROOT = Path(__file__).parents[2]
 PYANAMO = str(Path(sys.executable).with_name("pyanamo"))
 SQLITE = "sqlite:"
+SERVICE_IDS = {"logs": "CLOUDWATCH_LOGS"}  # as botocore spells them in variables, where they differ
 Row = dict[str, Any]
 
 
@@ -79,7 +80,7 @@ class Program:
 
     def client(self, service: str) -> Any:  # noqa: ANN401 # boto3 makes its clients at run time
         """Make a client of our own for what the program uses."""
-        return client(service, self.env[f"AWS_ENDPOINT_URL_{service.upper()}"])
+        return client(service, self.env[f"AWS_ENDPOINT_URL_{SERVICE_IDS.get(service, service.upper())}"])
 
     def sqlite_file(self) -> Path:
         """Tell where the table's file is."""

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from pyanamo_async.clock import SystemClock
-from pyanamo_async.errors import OutputMissing
+from pyanamo_async.errors import OutputError, OutputMissing
 from pyanamo_async.outputs.cloudwatch import LARGE_BYTES, CloudWatchOutputs
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.outputs.patience import Patience
@@ -94,6 +94,16 @@ async def test_rejected_events_go_to_the_store_behind(bench: Bench) -> None:
 
     assert location.startswith("memory:")
     assert await read_all(store, location) == b"text"
+
+
+async def test_a_check_without_a_network_fails(bench: Bench) -> None:
+    """At once: somebody waits for the worker to start."""
+    async with logs_client("http://127.0.0.1:1") as client:
+        nowhere = CloudWatchOutputs(
+            client, bench.group, "worker", behind=bench.behind, spool=bench.spool, clock=SystemClock()
+        )
+        with pytest.raises(OutputError, match=f"log group '{bench.group}'"):
+            await nowhere.check()
 
 
 async def test_memory_is_given_back(bench: Bench) -> None:

@@ -79,7 +79,7 @@ def environment(dynamodb_endpoint: str, moto_endpoint: str) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_endpoint,
         "AWS_ENDPOINT_URL_S3": moto_endpoint,
-        "AWS_ENDPOINT_URL_LOGS": moto_endpoint,
+        "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": moto_endpoint,
         **NO_ACCOUNT,
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": KEY,

@@ -1,0 +1,53 @@
+"""Output between 2 KB and 10 MiB in CloudWatch Logs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.acceptance.program import Program
+
+LINE = "%07d of many lines that are long enough to make ten megabytes of not too many of them\n"
+LINES_9_9_MB = 9_900_000 // len(LINE % 0)
+PRINT = f"""
+import sys
+sys.stdout.writelines({LINE!r} % number for number in range(int(sys.argv[1])))
+"""
+
+
+@pytest.mark.timeout(300)
+def test_output_goes_where_its_size_belongs(on_aws: Program) -> None:
+    """Nothing of 9.9 MB is lost and its order is kept; what is larger stands in S3, what is small in the record."""
+    sizes = {"small": 20, "middle": LINES_9_9_MB, "large": 2 * LINES_9_9_MB}
+    (on_aws.folder / "print.py").write_text(PRINT)
+    on_aws.import_rows(*(f"{name}|s|python3 print.py {count}" for name, count in sizes.items()))
+    on_aws("run", "-i", "3", "--cloudwatch", wait_seconds=200)
+
+    records = {name: row["Log"] for name, row in on_aws.rows().items()}
+    assert "stdout_at" not in records["small"]
+    assert records["middle"]["stdout_at"].startswith("logs://")
+    assert records["large"]["stdout_at"].startswith(f"s3://{on_aws.bucket}/")
+    for name, count in sizes.items():
+        assert on_aws("logs", name) == "".join(LINE % number for number in range(count))
+    assert on_aws("logs", "middle", "--tail", "1") == LINE % (LINES_9_9_MB - 1)
+    assert len(streams(on_aws, f"/PyAnamo/{on_aws.table}")) == 1
+
+
+def test_a_group_may_be_named_and_every_worker_has_its_stream(on_aws: Program) -> None:
+    """Both streams of a task go there; whoever looks into the group sees whose lines they are."""
+    on_aws.import_rows("one|s|seq 1000; seq 2000 >&2")
+    on_aws("run", "--cloudwatch", "our/group")
+    on_aws.import_rows("two|s|seq 3000")
+    on_aws("run", "--cloudwatch=our/group")
+
+    assert on_aws("logs", "one", "--both").endswith("\n==> stderr <==\n" + "".join(f"{n}\n" for n in range(1, 2001)))
+    names = streams(on_aws, "our/group")
+    assert sorted(names) == sorted({row["InstanceID"] for row in on_aws.rows().values()})
+    events = on_aws.client("logs").get_log_events(logGroupName="our/group", logStreamName=names[0])["events"]
+    assert all(event["message"].startswith(("one/Task_0/1.std", "two/Task_0/1.std")) for event in events)
+
+
+def streams(of: Program, group: str) -> list[str]:
+    found: Any = of.client("logs").describe_log_streams(logGroupName=group)["logStreams"]
+    return [stream["logStreamName"] for stream in found]

@@ -1,0 +1,126 @@
+"""Whatever becomes of a worker, no upload is left; only of one killed with -9, and the doctor finds that."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.program import Program, until
+
+SHORT_LEASE = ("--beat", "0.5s", "--lease", "2s")
+PRINTED_BYTES = 20_000_000
+PRINT = f"head -c {PRINTED_BYTES} /dev/urandom; touch printed-$PYANAMO_ATTEMPT; until test -e go-on; do sleep 0.1; done"
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(pyanamo: Program) -> Iterator[Start]:
+    """Start workers; none of them, nor of their scripts, outlives the test."""
+    workers: list[subprocess.Popen[str]] = []
+
+    def start(*flags: str) -> subprocess.Popen[str]:
+        workers.append(pyanamo.start("run", *flags))
+        return workers[-1]
+
+    yield start
+    (pyanamo.folder / "go-on").touch()
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+
+
+def test_a_stopped_worker_leaves_no_upload(pyanamo: Program, start: Start) -> None:
+    """What it could not finish is aborted before it goes."""
+    worker = printing(pyanamo, start, "--grace", "0s")
+    worker.send_signal(signal.SIGTERM)
+
+    assert worker.wait(timeout=40) == 75
+    assert left(pyanamo) == []
+    assert examined(pyanamo, code=0) == []
+
+
+def test_a_fenced_worker_leaves_no_upload(pyanamo: Program, start: Start) -> None:
+    """It comes back when its item is another's: it ends its script and aborts its upload."""
+    stopped = printing(pyanamo, start, *SHORT_LEASE)
+    stopped.send_signal(signal.SIGSTOP)
+    (pyanamo.folder / "go-on").touch()
+    assert start(*SHORT_LEASE).wait(timeout=60) == 0
+    assert len(left(pyanamo)) == 1
+    stopped.send_signal(signal.SIGCONT)
+
+    assert stopped.wait(timeout=40) == 75
+    assert left(pyanamo) == []
+    assert len(pyanamo.rows()["a"]["Log"]["stdout_at"]) > 0
+
+
+def test_what_a_killed_worker_leaves_is_found_and_removed(pyanamo: Program, start: Start) -> None:
+    """Its item, until it is reclaimed, and what it had begun to store; what a living worker stores is no finding."""
+    killed = printing(pyanamo, start)
+    killed.kill()
+    killed.wait()
+    until(lambda: "worker vanished" in kinds(pyanamo))  # when its scripts are gone
+    assert kinds(pyanamo) == ["worker vanished", "output unfinished"]
+
+    living = printing(pyanamo, start, attempt=2)
+    [finding] = examined(pyanamo, code=3)
+    assert finding["which"].endswith("/a/Task_0/1.stdout.gz")
+    assert len(left(pyanamo)) == 2
+    [removed] = examined(pyanamo, "--remove", code=0)
+    assert (removed["which"], removed["removed"]) == (finding["which"], True)
+    assert len(left(pyanamo)) == 1
+
+    (pyanamo.folder / "go-on").touch()
+    assert living.wait(timeout=40) == 0
+    assert left(pyanamo) == []
+    assert examined(pyanamo, code=0) == []
+    assert pyanamo.rows()["a"]["Log"]["stdout_bytes"] == PRINTED_BYTES
+
+
+def test_a_person_reads_lines_with_hints(on_sqlite: Program) -> None:
+    """One line for each finding, and a word when there is none."""
+    on_sqlite("table", "create")
+    healthy = on_sqlite.run("doctor")
+    folder = on_sqlite.folder / "logs" / "PyAnamo" / "step" / "gone" / "Task_0"
+    folder.mkdir(parents=True)
+    (folder / ".1.stderr.gz.0123abcd").touch()
+    young = on_sqlite.run("doctor")
+    found = on_sqlite.run("doctor", "--older-than", "0s")
+
+    assert (healthy.returncode, young.returncode, found.returncode) == (0, 0, 3)
+    assert "nothing is left behind" in healthy.stderr
+    [_, line] = found.stdout.splitlines()
+    assert line.startswith(f"output unfinished\tfile:{folder}/1.stderr.gz\t")
+    assert "pyanamo doctor --remove" in line
+
+
+def printing(of: Program, start: Start, *flags: str, attempt: int = 1) -> subprocess.Popen[str]:
+    """Start a worker and wait until its script has printed enough for an upload to be under way."""
+    if attempt == 1:
+        of.import_rows(f"a|s|{PRINT}")
+    before = len(left(of))
+    worker = start(*flags)
+    until(lambda: (of.folder / f"printed-{attempt}").exists() and len(left(of)) > before)
+    return worker
+
+
+def left(of: Program) -> list[str]:
+    """List uploads and files under way, looked at from outside."""
+    if of.table.startswith("sqlite:"):
+        return [str(path) for path in Path(of.folder, "logs").rglob(".*.gz.*")]
+    uploads: Any = of.client("s3").list_multipart_uploads(Bucket=of.bucket).get("Uploads", [])
+    return [upload["Key"] for upload in uploads]
+
+
+def kinds(of: Program) -> list[str]:
+    return [finding["finding"] for finding in json.loads(of.run("doctor", "--json", "--older-than", "0s").stdout)]
+
+
+def examined(of: Program, *flags: str, code: int) -> list[dict[str, Any]]:
+    findings: list[dict[str, Any]] = json.loads(of("doctor", "--json", "--older-than", "0s", *flags, code=code))
+    return findings

@@ -103,7 +103,7 @@ class Settings:
 
     @property
     def table_name(self) -> str:
-        """Name the table as output is filed under it: a SQLite file's name without folder and suffix."""
+        """Name the table as its log group has it: a SQLite file's name without folder and suffix."""
         return self.table.path.stem if isinstance(self.table, SqliteTable) else self.table.name
 
     def need_output(self) -> OutputAddress:

@@ -83,7 +83,15 @@ def _status(tally: Tally, *, exit_zero: bool) -> int:
 
 
 def _pilot(
-    settings: Settings, me: Identity, filed_as: str, *, store: Store, outputs: OutputStore, guard: Guard, journal: Journal, stop: Stop
+    settings: Settings,
+    me: Identity,
+    filed_as: str,
+    *,
+    store: Store,
+    outputs: OutputStore,
+    guard: Guard,
+    journal: Journal,
+    stop: Stop,
 ) -> Pilot:
     how, clock, dice = settings.running, SystemClock(), random.Random()  # noqa: S311 - scatters, keeps no secret
     began = clock.monotonic()

@@ -44,7 +44,8 @@ def doctor(
 
     async def work(opened: Opened) -> None:
         store, outputs = await opened.store(), await opened.outputs()
-        examiner = Doctor(store, outputs, given.table_name, datetime.now(UTC), Running().lease, fate)
+        filed_as = (await store.describe()).filed_as
+        examiner = Doctor(store, outputs, filed_as, datetime.now(UTC), Running().lease, fate)
 
         async def treated() -> AsyncIterator[tuple[Finding, str]]:
             nonlocal left

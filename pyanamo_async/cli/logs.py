@@ -51,9 +51,10 @@ def logs(
         return
 
     async def work(opened: Opened) -> None:
-        seen = await (await opened.store()).read(item)
+        store = await opened.store()
+        seen = await store.read(item)
         chosen = task_of(seen, task)
-        reader = Reader(given.table_name, opened.outputs)
+        reader = Reader((await store.describe()).filed_as, opened.outputs)
         found = [await reader.find(seen, chosen, stream, attempt=attempt) for stream in streams]
         if both:
             await _print_both(reader, found, tail)

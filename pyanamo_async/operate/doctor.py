@@ -43,7 +43,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """Examines a table and its output; `lease` is that of workers whose row is gone."""
+    """Examines a table and its output, which is filed under `table`; `lease` is that of workers whose row is gone."""
 
     store: Store
     outputs: OutputStore

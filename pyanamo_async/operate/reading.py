@@ -28,7 +28,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads the output of a table; `open_at` opens what a location is in, or where new output goes when it is empty."""
+    """Reads output filed under `table`; `open_at` opens what a location is in, or where new output goes if it is empty."""
 
     table: str
     open_at: Callable[[str], Awaitable[OutputStore]]

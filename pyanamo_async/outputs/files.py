@@ -89,6 +89,7 @@ class _File:
         self._patience = patience
         self._file: AsyncFileIO | None = None
         self._size = 0
+        self._status: os.stat_result | None = None
         self._made: list[Path] = []
 
     async def put(self, data: bytes) -> None:
@@ -113,6 +114,7 @@ class _File:
         with translated(f"folder {self._target.parent}"):
             await asyncio.to_thread(self._make_folders)
             self._file = await aiofiles.open(self._hidden, "xb", buffering=0)
+            self._status = os.fstat(self._file.fileno())
         return self._file
 
     async def _publish(self) -> None:
@@ -133,7 +135,8 @@ class _File:
     def _remove(self) -> None:
         with suppress(OSError):
             self._hidden.unlink(missing_ok=True)
-            self._target.unlink(missing_ok=True)  # a cancelled `finish` may have got that far
+            if self._status and os.path.samestat(self._status, self._target.stat()):
+                self._target.unlink()  # a cancelled `finish` got that far; what another wrote there is not ours
         for folder in reversed(self._made):
             with suppress(OSError):  # others may have put something there
                 folder.rmdir()

@@ -62,7 +62,7 @@ class MemoryStore(Store):
         return True
 
     async def describe(self) -> Description:
-        return Description("memory", ("itemID",), (), self._table.shards, SCHEMA_VERSION, billing="free")
+        return Description("memory", "memory", ("itemID",), (), self._table.shards, SCHEMA_VERSION, billing="free")
 
     async def drop(self) -> None:
         self._table.items.clear()

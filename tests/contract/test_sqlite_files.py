@@ -16,7 +16,7 @@ import pytest
 
 from pyanamo_async.errors import SchemaMismatch, StoreError, TableMissing, Unavailable, UsageError
 from pyanamo_async.store.sqlite import SqliteStore
-from tests.contract.steps import claim_one, settled
+from tests.contract.steps import a_worker, claim_one, settled
 from tests.fakes import NOON, an_item
 
 NOBODY = 65534
@@ -233,3 +233,44 @@ def _no_file_larger_than(size_bytes: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_no_two_tables_file_their_output_under_one_name(tmp_path: Path) -> None:
+    """Not those of one name in two folders, not those whose names differ in the suffix, not one that was made again."""
+    names = set()
+    for path in ("1/same.db", "2/same.db", "2/same.sqlite", "2/same.db"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        store = SqliteStore(tmp_path / path)
+        if not await store.create(shards=1):
+            await store.drop()
+            await store.create(shards=1)
+        names.add((await store.describe()).filed_as)
+        assert (await store.describe()).filed_as in names
+        await store.close()
+
+    assert len(names) == 4
+    assert all(name.startswith("same-") for name in names)
+
+
+async def test_a_table_of_other_columns_is_named(store: SqliteStore) -> None:
+    """A file of ours, made by a version that had other columns, says so instead of failing in the midst of things."""
+    with closing(sqlite3.connect(store.path)) as other:
+        other.execute("ALTER TABLE workers DROP COLUMN Process")
+    again = SqliteStore(store.path)
+
+    for call in (again.counts, lambda: again.create(shards=1), lambda: again.beat(a_worker("w"))):
+        with pytest.raises(SchemaMismatch, match=r"table\.db.*workers\.Process.*hint: "):
+            await call()
+    await again.close()
+
+
+async def test_columns_of_somebody_else_do_no_harm(store: SqliteStore) -> None:
+    """Whoever adds a column or an index may."""
+    with closing(sqlite3.connect(store.path)) as other:
+        other.execute("ALTER TABLE workers ADD COLUMN Remark TEXT")
+        other.execute("CREATE INDEX Mine ON workers (Remark)")
+    again = SqliteStore(store.path)
+    await again.beat(a_worker("w"))
+
+    assert len(await again.workers()) == 1
+    await again.close()

@@ -53,6 +53,7 @@ async def test_a_table_is_described(store: Store) -> None:
     description = await store.describe()
 
     assert description.table
+    assert description.filed_as
     assert description.keys == ("itemID",)
     assert description.schema_version >= 1
     assert description.shards >= 1

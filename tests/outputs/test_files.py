@@ -58,6 +58,17 @@ async def test_abort_leaves_what_others_made(tmp_path: Path) -> None:
     assert files(tmp_path) == ["1.stderr.gz"]
 
 
+async def test_abort_leaves_what_another_wrote(tmp_path: Path) -> None:
+    """What stands under our name and is not of us stays, whoever broke the rule that no two share a name."""
+    store = FileOutputs(tmp_path)
+    ours = store.open(KEY)
+    await ours.write(bytes(1_000_000))
+    location = await write_all(store, KEY, [b"text"])
+    await ours.abort()
+
+    assert await read_all(store, location) == b"text"
+
+
 async def test_a_folder_removed_by_another_is_made_again(tmp_path: Path) -> None:
     """Sinks that abort and sinks that begin in the same folders do not disturb each other."""
     store = FileOutputs(tmp_path / "logs")

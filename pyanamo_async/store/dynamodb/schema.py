@@ -98,6 +98,7 @@ def description(described: Mapping[str, Any], shards: int) -> Description:
     billing = described.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
     return Description(
         table=described["TableName"],
+        filed_as=described["TableName"],
         keys=_names(described),
         indexes=tuple(
             Index(index["IndexName"], _names(index), _projection(index["Projection"]))

@@ -7,9 +7,11 @@ claiming nor counting reads rows: done items cost the queue nothing, and rows of
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 from pyanamo_async.core.queue import moment
@@ -18,6 +20,7 @@ from pyanamo_async.ports import Description, Index
 
 APPLICATION_ID = 0x5059414E  # "PYAN": `file` and we recognise the file by it
 SCHEMA_VERSION = 1
+MARK_BYTES = 4
 SMALLEST_PAGE = 512  # bytes; SQLite takes a file that is smaller for an empty one, and would overwrite it
 INDEX = "QueueIndex"
 INDEX_KEYS = ("ItemState", "Queue_Key", "Position")
@@ -63,7 +66,7 @@ TABLES = (
         Stderr BLOB NOT NULL DEFAULT x'',
         Stderr_End INTEGER NOT NULL DEFAULT 0
     ) STRICT""",
-    "CREATE TABLE description (Shards INTEGER NOT NULL, Created TEXT NOT NULL) STRICT",
+    "CREATE TABLE description (Shards INTEGER NOT NULL, Created TEXT NOT NULL, Mark TEXT NOT NULL) STRICT",
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
@@ -108,18 +111,23 @@ def create_table(path: Path, patience: timedelta, *, shards: int) -> bool:
         for statement in TABLES:
             connection.execute(statement)
         connection.execute(
-            "INSERT INTO description VALUES (?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))",
-            (shards,),
+            "INSERT INTO description VALUES (?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?)",
+            (shards, secrets.token_hex(MARK_BYTES)),
         )
         connection.execute("COMMIT")
     return True
 
 
 def describe(connection: sqlite3.Connection, path: Path) -> Description:
-    """Describe a table that is open."""
-    [shards, created] = connection.execute("SELECT Shards, Created FROM description").fetchone()
+    """Describe a table that is open.
+
+    Many tables may file their output in one folder: a mark tells files of one name apart, also one that was deleted and
+    made again; the name tells copies of one file apart.
+    """
+    [shards, created, mark] = connection.execute("SELECT Shards, Created, Mark FROM description").fetchone()
     return Description(
         table=str(path),
+        filed_as=f"{path.stem}-{mark}",
         keys=("itemID",),
         indexes=(Index(INDEX, INDEX_KEYS, projection=", ".join(INDEX_EXTRAS)),),
         shards=shards,
@@ -153,6 +161,11 @@ def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
     [application] = connection.execute("PRAGMA application_id").fetchone()
     [version] = connection.execute("PRAGMA user_version").fetchone()
     if (application, version) == (APPLICATION_ID, SCHEMA_VERSION):
+        if missing := _columns_of_ours() - _columns(connection):
+            raise SchemaMismatch(
+                f"the table {path} was made by another version of pyanamo: it has no {', '.join(sorted(missing))}",
+                hint="use the version that made it, or remove the file and import again",
+            )
         return True
     if application == APPLICATION_ID:
         raise SchemaMismatch(
@@ -164,6 +177,22 @@ def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
     if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
         return False
     raise SchemaMismatch(f"{path} is a database of another program", hint="choose another name for the table")
+
+
+@cache
+def _columns_of_ours() -> frozenset[str]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for statement in TABLES:
+            connection.execute(statement)
+        return _columns(connection)
+
+
+def _columns(connection: sqlite3.Connection) -> frozenset[str]:
+    """List columns as `table.column`; more than ours do no harm."""
+    rows = connection.execute(
+        "SELECT found.name || '.' || its.name FROM sqlite_master found, pragma_table_info(found.name) its"
+    )
+    return frozenset(name for [name] in rows)
 
 
 def _missing(path: Path) -> TableMissing:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
 
 import pytest
 
+from pyanamo_async.aws.credentials import INSTEAD, WITHHELD
+from pyanamo_async.settings import DEFAULT_KEY
 from tests.acceptance.program import PYANAMO, ROOT
+from tests.servers.clients import client
 
 FENCE = re.compile(r"^```(?:sh|bash|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 WHAT_EVERYBODY_DOES = {"import", "run", "status", "logs"}
@@ -48,6 +52,25 @@ def test_a_make_target_of_the_readmes_exists(words: list[str]) -> None:
     targets = [word for word in words[1:] if "=" not in word]
 
     subprocess.run(["make", "--dry-run", *targets], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+
+
+def test_the_lifecycle_rule_is_one_that_s3_takes(bucket: str, moto_endpoint: str) -> None:
+    """As it stands in the README; it covers what the default `--bucket-key` is the beginning of."""
+    [rules] = re.findall(r"^```json\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    s3 = client("s3", moto_endpoint)
+
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=json.loads(rules))
+
+    [rule] = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert (rule["Status"], rule["Filter"]["Prefix"]) == ("Enabled", f"{DEFAULT_KEY}/")
+    assert rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 7
+
+
+def test_variables_that_are_withheld_are_in_the_readme() -> None:
+    """Whoever relies on `--no-task-credentials` reads exactly what it does."""
+    text = (ROOT / "README.md").read_text()
+
+    assert [name for name in (WITHHELD | INSTEAD.keys()) if f"`{name}`" not in text] == []
 
 
 def test_exit_codes_are_in_the_readme() -> None:

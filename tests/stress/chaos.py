@@ -69,7 +69,10 @@ def rage(pyanamo: Program, storm: Storm, dice: random.Random) -> int:
             assert time.monotonic() < deadline, f"not drained: {_states(pyanamo)}; {_log(pyanamo)}"
             time.sleep(storm.kill_every_s)
             _send_home(workers, pyanamo, storm)
-            if workers and set(_states(pyanamo)) != {"done"}:
+            raging = (
+                time.monotonic() < deadline - storm.within_s / 2 and len(workers) > 1
+            )  # the last has to get to work
+            if raging and set(_states(pyanamo)) != {"done"}:
                 killed += _replace(dice.choice(workers), workers, pyanamo, storm)
     return killed
 

@@ -84,18 +84,18 @@ def test_what_a_killed_worker_leaves_is_found_and_removed(pyanamo: Program, star
 
 def test_a_person_reads_lines_with_hints(on_sqlite: Program) -> None:
     """One line for each finding, and a word when there is none."""
-    on_sqlite("table", "create")
+    on_sqlite.import_rows("a|s|seq 30000")
+    on_sqlite("run")
     healthy = on_sqlite.run("doctor")
-    folder = on_sqlite.folder / "logs" / "PyAnamo" / "step" / "gone" / "Task_0"
-    folder.mkdir(parents=True)
-    (folder / ".1.stderr.gz.0123abcd").touch()
+    folder = Path(on_sqlite.rows()["a"]["Log"]["stdout_at"].removeprefix("file:")).parent
+    (folder / ".2.stderr.gz.0123abcd").touch()
     young = on_sqlite.run("doctor")
     found = on_sqlite.run("doctor", "--older-than", "0s")
 
     assert (healthy.returncode, young.returncode, found.returncode) == (0, 0, 3)
     assert "nothing is left behind" in healthy.stderr
     [_, line] = found.stdout.splitlines()
-    assert line.startswith(f"output unfinished\tfile:{folder}/1.stderr.gz\t")
+    assert line.startswith(f"output unfinished\tfile:{folder}/2.stderr.gz\t")
     assert "pyanamo doctor --remove" in line
 
 

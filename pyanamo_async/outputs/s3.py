@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pyanamo_async.aws.errors import translated
@@ -56,7 +57,8 @@ class S3Outputs:
     async def check(self) -> None:
         """Begin an upload and abort it: what a sink needs to be allowed to, and nothing stays."""
         bucket, key = self._bucket.name, self._key(f"{CHECK}{uuid.uuid4().hex}")
-        with translated(f"bucket '{bucket}'", otherwise=OutputError):
+        gone = suppress(OutputMissing)  # aborted already, by a request whose answer was lost
+        with gone, translated(f"bucket '{bucket}'", otherwise=OutputError):
             upload = await self._client.create_multipart_upload(Bucket=bucket, Key=key, **self._bucket.properties)
             await self._client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload["UploadId"])
 

@@ -24,7 +24,7 @@ from pyanamo_async.outputs.compression import decompressed
 from pyanamo_async.outputs.disk import append, translated
 from pyanamo_async.outputs.hidden import find_hidden, hidden
 from pyanamo_async.outputs.keys import CHECK, name, path
-from pyanamo_async.outputs.patience import IMPATIENT, Patience
+from pyanamo_async.outputs.patience import BRIEF, IMPATIENT, Patience
 from pyanamo_async.outputs.sink import GzipSink, to_its_end
 from pyanamo_async.ports import OutputKey, Unfinished
 
@@ -40,8 +40,8 @@ class FileOutputs:
         self._patience = patience or Patience()
 
     async def check(self) -> None:
-        """Write a file, and remove it again with all that had to be made for it."""
-        probe = _File(self._folder / f"{CHECK}{uuid.uuid4().hex}", IMPATIENT)
+        """Write a file, and remove it again with all that had to be made for it; others may do so at the same time."""
+        probe = _File(self._folder / f"{CHECK}{uuid.uuid4().hex}", BRIEF)
         try:
             await probe.put(b"check")
         finally:

@@ -59,8 +59,9 @@ class Patience:
 
     def _gave_up(self, error: Unavailable) -> OutputError:
         minutes = self.limit.total_seconds() / 60
-        tries = f" (tried again for {minutes:g} minutes)" if minutes else ""
+        tries = f" (tried again for {minutes:g} minutes)" if minutes >= 1 else ""
         return OutputError(error.what + tries, hint=error.hint)
 
 
 IMPATIENT = Patience(limit=timedelta())
+BRIEF = Patience(limit=timedelta(seconds=3), shortest_s=0.02)  # for what others may undo in the same moment

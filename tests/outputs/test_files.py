@@ -124,3 +124,12 @@ async def test_a_damaged_file_is_no_output(tmp_path: Path) -> None:
 
 def files(folder: Path) -> list[str]:
     return [path.name for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_many_may_check_a_new_folder_at_once(tmp_path: Path) -> None:
+    """Workers that start together do not remove the folder for each other."""
+    folder = tmp_path / "new"
+
+    await asyncio.gather(*(FileOutputs(folder, "key").check() for _ in range(50)))
+
+    assert not [left for left in folder.rglob("*") if left.is_file()]

@@ -12,6 +12,8 @@ from pathlib import Path
 from pyanamo_async.errors import UsageError
 
 SQLITE, FOLDER, S3, LOGS = "sqlite:", "file:", "s3://", "logs://"
+_SUFFIXES = (".db", ".sqlite", ".sqlite3")
+_MAGIC = b"SQLite format 3\0"
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 _BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{2,254}")
 
@@ -71,7 +73,9 @@ def read_table(text: str) -> TableAddress:
     if text.startswith(SQLITE):
         if not text.removeprefix(SQLITE):
             raise UsageError(f"--table '{text}' names no file", hint="write it like sqlite:pyanamo.db")
-        return SqliteTable(Path(text.removeprefix(SQLITE)))
+        return SqliteTable(_path(text, SQLITE))
+    if _is_file(text):
+        raise UsageError(f"--table '{text}' is a file's name", hint=f"did you mean {SQLITE}{text}?")
     if _TABLE_NAME.fullmatch(text):
         return DynamoTable(text)
     raise UsageError(
@@ -89,7 +93,7 @@ def read_output(text: str, *, key: str) -> OutputAddress:
     if text.startswith(FOLDER):
         if not text.removeprefix(FOLDER):
             raise UsageError(f"--bucket '{text}' names no folder", hint="write it like file:pyanamo-logs")
-        return Folder(Path(text.removeprefix(FOLDER)), key.strip("/"))
+        return Folder(_path(text, FOLDER), key.strip("/"))
     name, _, prefix = text.removeprefix(S3).partition("/")
     if _BUCKET_NAME.fullmatch(name) and (text.startswith(S3) or not prefix):
         return Bucket(name, "/".join(part for part in (prefix.strip("/"), key.strip("/")) if part))
@@ -97,3 +101,27 @@ def read_output(text: str, *, key: str) -> OutputAddress:
         f"--bucket '{text}' is neither a bucket nor a folder",
         hint="a bucket's name, s3://bucket/prefix, or file:DIR; -b or S3_BUCKET",
     )
+
+
+def _path(text: str, scheme: str) -> Path:
+    """Read a path, in which a shell leaves `~` alone when it stands behind a scheme.
+
+    Raises:
+        UsageError: that is nobody's home.
+    """
+    try:
+        return Path(text.removeprefix(scheme)).expanduser()
+    except RuntimeError:
+        hint = f"write the path in full; if a folder is called like that, {scheme}./~..."
+        raise UsageError(f"'{text}' names a home that is not known", hint=hint) from None
+
+
+def _is_file(text: str) -> bool:
+    """Tell whether somebody forgot the scheme: a suffix says so, or what is in such a file."""
+    if text.endswith(_SUFFIXES):
+        return True
+    try:
+        with Path(text).open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+    except (OSError, ValueError):
+        return False

@@ -154,3 +154,26 @@ def test_a_folder_encrypts_nothing() -> None:
     """Whoever asks for it believes something that is not so."""
     with pytest.raises(UsageError, match="--sse encrypts objects of a bucket"):
         read_keeping(settings(), spool_memory="64MiB", sse="aws:kms", cloudwatch=None)
+
+
+def test_a_home_is_found_behind_a_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where shells leave `~` alone."""
+    monkeypatch.setenv("HOME", "/home/somebody")
+    given = settings(table="sqlite:~/x.db", bucket="file:~/logs")
+
+    assert str(given.table) == "sqlite:/home/somebody/x.db"
+    assert str(given.output) == "file:/home/somebody/logs"
+    with pytest.raises(UsageError, match=r"home.*hint: "):
+        settings(table="sqlite:~no-such-user-of-ours/x.db")
+
+
+@pytest.mark.parametrize("name", ["pyanamo.db", "some/path.sqlite", "made-by-sqlite"])
+def test_a_file_without_its_scheme_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """By its suffix, or by what is in it; any other file is no obstacle to a table of its name."""
+    monkeypatch.chdir(tmp_path)
+    Path("made-by-sqlite").write_bytes(b"SQLite format 3\0 and so on")
+    Path("tasks").write_text("itemID|TaskID|TaskScript")
+
+    with pytest.raises(UsageError, match=f"hint: did you mean sqlite:{name}"):
+        settings(table=name)
+    assert str(settings(table="tasks").table) == "tasks"

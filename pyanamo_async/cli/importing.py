@@ -14,6 +14,7 @@ from pyanamo_async.cli.drive import with_store
 from pyanamo_async.cli.options import JsonOption, addressed
 from pyanamo_async.cli.screen import note, say, say_json
 from pyanamo_async.core.taskfile import Format
+from pyanamo_async.core.words import many
 from pyanamo_async.errors import UsageError
 from pyanamo_async.operate.importing import Contents, OnExists, check, import_items, rehearse
 from pyanamo_async.operate.taskfiles import open_task_file
@@ -62,7 +63,7 @@ def import_file(
             else:
                 if await store.create(shards=DEFAULT_SHARDS):
                     note(f"created table {given.table}")
-                with _bar(contents.items) as progress:
+                with _bar(contents.items) as bar, _interruptible(bar, contents.items) as progress:
                     counts = await import_items(store, source, form, on_exists=on_exists, progress=progress)
             _tell(counts, contents, json=json, dry_run=dry_run)
 
@@ -89,7 +90,27 @@ def _tell(counts: Counter[AddResult], contents: Contents, *, json: bool, dry_run
     words = ", ".join(f"{count} {name}" for name, count in shown.items() if count or name != AddResult.LOCKED)
     say(f"{'would be ' if dry_run else ''}{words}")
     if counts[AddResult.LOCKED]:
-        note(f"{counts[AddResult.LOCKED]} were not replaced: workers hold them. hint: import again when they are done")
+        held = many(counts[AddResult.LOCKED], "item")
+        note(f"{held} {'would stay' if dry_run else 'stayed'}: workers hold them. hint: import when they are done")
+
+
+@contextmanager
+def _interruptible(bar: Callable[[int], None], items: int) -> Iterator[Callable[[int], None]]:
+    """Say how far it came when it is interrupted."""
+    import asyncio
+
+    taken = 0
+
+    def progress(count: int) -> None:
+        nonlocal taken
+        taken += count
+        bar(count)
+
+    try:
+        yield progress
+    except asyncio.CancelledError:
+        note(f"interrupted: {taken} of {many(items, 'item')} stand in the table. hint: import again to continue")
+        raise
 
 
 @contextmanager

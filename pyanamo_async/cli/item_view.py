@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pyanamo_async.cli.pictures import COLOURS, clock_time, size
 from pyanamo_async.cli.screen import draw, on_terminal, say, visible
 from pyanamo_async.core.durations import show_duration
-from pyanamo_async.core.items import Item, Output, Task, TaskRecord, TaskState
+from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
+from pyanamo_async.core.words import many
 
 TASK_COLOURS = {TaskState.TODO: "cyan", TaskState.DONE: "green", TaskState.FAILED: "red"}
 
@@ -32,7 +33,7 @@ def _print(text: str, style: str) -> None:
 def _head(item: Item) -> Iterator[Line]:
     yield f"item      {item.item_id}", "bold"
     yield f"sample    {item.sample}", ""
-    since = item.done_at or item.locked_at
+    since = item.locked_at if item.state is State.LOCKED else item.done_at
     yield f"state     {item.state}{f' since {clock_time(since)}' if since else ''}", COLOURS[item.state]
     if item.not_before:
         yield f"waits     until {clock_time(item.not_before)}", ""
@@ -84,7 +85,7 @@ def _output(name: str, output: Output) -> Iterator[Line]:
     if not output.size_bytes and not output.text:
         return
     kept = f", the whole at {output.at}" if output.at else ""
-    yield f"  {name}: {size(output.size_bytes)}, {output.lines} line{'' if output.lines == 1 else 's'}{kept}", "bold"
+    yield f"  {name}: {size(output.size_bytes)}, {many(output.lines, 'line')}{kept}", "bold"
     if output.status:
         yield f"    {output.status}", "red"
     for line in output.text.splitlines():

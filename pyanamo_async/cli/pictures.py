@@ -71,6 +71,7 @@ def description_row(seen: Description, counts: Counts, *, table: str) -> dict[st
     """Put a description as JSON has it."""
     return {
         "table": table,
+        "filed_as": seen.filed_as,
         "keys": list(seen.keys),
         "indexes": [
             {"name": each.name, "keys": list(each.keys), "projection": each.projection} for each in seen.indexes
@@ -105,6 +106,7 @@ def size(count: int) -> str:
 
 def _description_lines(seen: Description, counts: Counts, table: str) -> Iterator[tuple[str, str]]:
     yield "table", table
+    yield "output", f"filed under {seen.filed_as}"
     yield "keys", ", ".join(seen.keys)
     for index in seen.indexes:
         yield "index", f"{index.name} ({', '.join(index.keys)}), {index.projection}"

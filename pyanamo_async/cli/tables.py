@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,13 @@ from pyanamo_async.cli import pictures
 from pyanamo_async.cli.drive import with_store
 from pyanamo_async.cli.options import JsonOption, addressed
 from pyanamo_async.cli.screen import note, say, say_json
+from pyanamo_async.core.words import many
 from pyanamo_async.errors import UsageError
+from pyanamo_async.operate.crew import living
 from pyanamo_async.operate.tables import describe as describe_table
 from pyanamo_async.operate.tables import read_indexes
 from pyanamo_async.ports import Store
+from pyanamo_async.process_mark import fate
 from pyanamo_async.settings import DEFAULT_SHARDS, Settings
 
 MAX_SHARDS = 999
@@ -72,7 +76,10 @@ def describe(given: Settings, *, json: JsonOption = False) -> None:
 @app.command("delete")
 @addressed
 def delete(
-    given: Settings, *, yes: Annotated[bool, typer.Option("-y", "--yes", help="Delete without asking.")] = False
+    given: Settings,
+    *,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Delete without asking.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Delete it while workers work on it, too.")] = False,
 ) -> None:
     """Delete the table with all its items.
 
@@ -80,11 +87,17 @@ def delete(
     """
 
     async def work(store: Store) -> None:
-        counts = await store.counts()
+        what = f"table {given.table} with {many((await store.counts()).total, 'item')}"
+        busy = len(await living(store, now=datetime.now(UTC), fate=fate))
+        if busy and not force:
+            raise UsageError(
+                f"{many(busy, 'worker')} may still work on {what}",
+                hint="`pyanamo workers drain --all` sends them home; --force deletes it under their hands",
+            )
         if not yes:
-            _ask(f"delete table {given.table} with {counts.total} items?")
+            _ask(f"delete {what}?")
         await store.drop()
-        say(f"deleted table {given.table} with {counts.total} items")
+        say(f"deleted {what}")
 
     with_store(given, work)
 

@@ -12,6 +12,7 @@ from pyanamo_async.cli.screen import say_json, say_json_list, say_table
 from pyanamo_async.core.record import encode, encode_summary
 from pyanamo_async.operate.watching import look
 from pyanamo_async.ports import Store
+from pyanamo_async.process_mark import fate
 from pyanamo_async.settings import Settings
 
 
@@ -20,7 +21,7 @@ def status(given: Settings, *, json: JsonOption = False) -> None:
     """Show how far the table is: items by state, tasks, pace."""
 
     async def work(store: Store) -> None:
-        seen = await look(store, str(given.table), now=datetime.now(UTC))
+        seen = await look(store, str(given.table), now=datetime.now(UTC), fate=fate)
         if json:
             say_json([pictures.status_row(seen)])
         else:

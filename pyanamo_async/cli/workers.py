@@ -15,7 +15,9 @@ from pyanamo_async.cli.screen import Row, note, say, say_json, say_json_list, sa
 from pyanamo_async.core.items import State
 from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.core.queue import stamp
+from pyanamo_async.core.words import many
 from pyanamo_async.core.workers import Desired, Fate, Worker
+from pyanamo_async.errors import UsageError
 from pyanamo_async.operate.crew import condition, list_workers
 from pyanamo_async.operate.crew import order as leave_order
 from pyanamo_async.operate.reclaim import reclaim_from, reclaim_orphans
@@ -40,22 +42,39 @@ def workers(
     given: Settings,
     *,
     ctx: typer.Context,
-    stale: Annotated[bool, typer.Option("--stale", help="Only those silent for their lease.")] = False,
+    stale: Annotated[bool, typer.Option("--stale", help="Only those silent for their lease, or dead.")] = False,
     json: JsonOption = False,
 ) -> None:
     """List workers by last beat, or tell them to drain or stop."""
     if ctx.invoked_subcommand:
+        _refuse_flags_before(ctx, ctx.invoked_subcommand)
         return
 
     async def work(store: Store) -> None:
         now = datetime.now(UTC)
-        found = await list_workers(store, stale=stale, now=now)
+        found = await list_workers(store, stale=stale, now=now, fate=fate)
         if json:
             await say_json_list(_each(_json(worker, now) for worker in found))
         else:
             await say_table(COLUMNS, _each(_row(worker, now) for worker in found))
 
     with_store(given, work)
+
+
+def _refuse_flags_before(ctx: typer.Context, subcommand: str) -> None:
+    """Refuse flags that would be lost: an order must never go to another table than the one that was named.
+
+    Raises:
+        UsageError: there are some.
+    """
+    for each in ctx.command.params:
+        source = ctx.get_parameter_source(each.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            flag = each.opts[-1]
+            raise UsageError(
+                f"{flag} stands before {subcommand}, and is not for it",
+                hint=f"write `pyanamo workers {subcommand} ... {flag} ...`",
+            )
 
 
 @app.command("drain")
@@ -98,7 +117,7 @@ def reclaim(
         if json:
             say_json({"reclaimed": back, "failed": failed})
         else:
-            say(f"{back} items went back" + (f", {failed} failed" if failed else ""))
+            say(f"{many(back, 'item')} went back" + (f", {failed} failed" if failed else ""))
 
     with_store(given, work)
 
@@ -109,12 +128,12 @@ def _tell(held: list[str], *, json: bool) -> None:
         return
     for item_id in held:
         say(item_id)
-    note(f"{len(held)} items would go back")
+    note(f"{many(len(held), 'item')} would go back")
 
 
 def _order(given: Settings, worker: str | None, desired: Desired, everyone: bool) -> None:
     async def work(store: Store) -> None:
-        told = await leave_order(store, worker, desired, everyone=everyone, now=datetime.now(UTC))
+        told = await leave_order(store, worker, desired, everyone=everyone, now=datetime.now(UTC), fate=fate)
         for each in told:
             say(f"{each} is told to {desired} with its next beat")
         if not told:
@@ -126,7 +145,7 @@ def _order(given: Settings, worker: str | None, desired: Desired, everyone: bool
 def _row(worker: Worker, now: datetime) -> Row:
     fields = (
         worker.worker_id,
-        str(condition(worker, now=now)),
+        str(condition(worker, now=now, fate=fate)),
         clock_time(worker.beat),
         f"{worker.running}/{worker.slots}",
         str(worker.done),
@@ -140,7 +159,7 @@ def _row(worker: Worker, now: datetime) -> Row:
 def _json(worker: Worker, now: datetime) -> dict[str, object]:
     return {
         "worker": worker.worker_id,
-        "condition": str(condition(worker, now=now)),
+        "condition": str(condition(worker, now=now, fate=fate)),
         "host": worker.host,
         "job": worker.job,
         "started": stamp(worker.started),

@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from pyanamo_async.core.workers import Desired, Worker
+from pyanamo_async.core.workers import Desired, Fate, Worker
 from pyanamo_async.errors import ItemMissing, UsageError
 from pyanamo_async.ports import Store
 
+Fates = Callable[[Worker], Fate]  # what a machine can tell of the workers that are its own
+
 
 class Condition(StrEnum):
-    """How a worker is, as far as its row tells."""
+    """How a worker is, as far as its row and this machine tell."""
 
     ALIVE = "alive"
     STALE = "stale"
+    DIED = "died"
     GONE = "gone"
 
 
-def condition(worker: Worker, *, now: datetime) -> Condition:
-    """Tell how a worker is: it said goodbye, or has been silent for its lease, or lives."""
+VANISHED = frozenset({Condition.STALE, Condition.DIED})
+
+
+def condition(worker: Worker, *, now: datetime, fate: Fates) -> Condition:
+    """Tell how a worker is: it said goodbye, or its process is dead, or it has been silent for its lease, or lives."""
     if worker.gone:
         return Condition.GONE
+    if fate(worker) is Fate.DIED:
+        return Condition.DIED
     return Condition.STALE if worker.is_stale(now) else Condition.ALIVE
 
 
-async def list_workers(store: Store, *, stale: bool, now: datetime) -> Sequence[Worker]:
-    """List workers by last beat, or only those that have been silent for their lease."""
+async def list_workers(store: Store, *, stale: bool, now: datetime, fate: Fates) -> Sequence[Worker]:
+    """List workers by last beat, or only those that vanished."""
     found = await store.workers()
-    return [worker for worker in found if not stale or condition(worker, now=now) is Condition.STALE]
+    return [worker for worker in found if not stale or condition(worker, now=now, fate=fate) in VANISHED]
 
 
-async def order(store: Store, worker_id: str | None, desired: Desired, *, everyone: bool, now: datetime) -> list[str]:
+async def living(store: Store, *, now: datetime, fate: Fates) -> list[Worker]:
+    """List the workers that live, as far as anybody can tell."""
+    return [each for each in await store.workers() if condition(each, now=now, fate=fate) is Condition.ALIVE]
+
+
+async def order(
+    store: Store, worker_id: str | None, desired: Desired, *, everyone: bool, now: datetime, fate: Fates
+) -> list[str]:
     """Leave an order for one worker or for all that live; return whom it was left for.
 
     Raises:
@@ -40,8 +55,7 @@ async def order(store: Store, worker_id: str | None, desired: Desired, *, everyo
     """
     if (worker_id is None) != everyone:
         raise UsageError("name one worker, or say --all", hint="`pyanamo workers` lists them")
-    living = [each.worker_id for each in await store.workers() if condition(each, now=now) is Condition.ALIVE]
-    chosen = living if everyone else [worker_id or ""]
+    chosen = [worker_id] if worker_id else [each.worker_id for each in await living(store, now=now, fate=fate)]
     for each in chosen:
         try:
             await store.order(each, desired)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.items import SINGLE_TASK, State
+from pyanamo_async.core.words import many
 from pyanamo_async.core.workers import Fate, Worker
 from pyanamo_async.operate.reading import STDOUT
 from pyanamo_async.operate.reclaim import orphans
@@ -69,12 +70,14 @@ class Doctor:
         for worker in vanished:
             held = len(await self.store.held(worker.worker_id))
             if held or not worker.gone:
-                which = f"{worker.worker_id} with {held} items"
+                which = f"{worker.worker_id} with {many(held, 'item')}"
                 yield Finding(Ailment.WORKER, which, worker.beat, RECLAIM_HINT)
         async for items in orphans(self.store, known, now=self.now, lease=self.lease):
             if items:
                 since = min(item.locked_at or self.now for item in items)
-                yield Finding(Ailment.ORPHANS, f"{items[0].worker} with {len(items)} items", since, RECLAIM_HINT)
+                yield Finding(
+                    Ailment.ORPHANS, f"{items[0].worker} with {many(len(items), 'item')}", since, RECLAIM_HINT
+                )
 
     async def _live(self, working: set[str]) -> set[tuple[str, str]]:
         """Tell which attempts run, as their output is stored."""

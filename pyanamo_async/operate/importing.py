@@ -12,8 +12,9 @@ from enum import StrEnum
 from functools import partial
 from itertools import islice
 
-from pyanamo_async.core.items import Item
+from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.taskfile import Format, Problem, parse
+from pyanamo_async.core.words import many
 from pyanamo_async.errors import TableMissing, TaskFileInvalid, UsageError
 from pyanamo_async.operate.taskfiles import TaskFile
 from pyanamo_async.ports import AddResult, Store
@@ -57,7 +58,7 @@ def check(file: TaskFile, form: Format) -> Contents:
                 if bad <= SHOWN_PROBLEMS:
                     problems.append(str(row))
     if bad:
-        lines = "1 bad line" if bad == 1 else f"{bad} bad lines"
+        lines = many(bad, "bad line")
         if bad > SHOWN_PROBLEMS:
             problems.append(f"... and {bad - SHOWN_PROBLEMS} more")
         raise TaskFileInvalid(
@@ -116,12 +117,17 @@ async def _add_all(
 async def rehearse(store: Store, file: TaskFile, form: Format, *, on_exists: OnExists) -> Counter[AddResult]:
     """Count what importing would do, without writing; a table that is missing would be created."""
     try:
-        known = len(await _existing(store, file, form))
+        known = await _existing(store, file, form)
+        replacing = known and on_exists is OnExists.REPLACE
+        locked = {each.item_id async for each in store.summaries(state=State.LOCKED)} if replacing else set()
     except TableMissing:
-        known = 0
+        known, locked = [], set()
     total = sum(1 for _ in _items(file, form))
     there = AddResult.REPLACED if on_exists is OnExists.REPLACE else AddResult.SKIPPED
-    return Counter({AddResult.ADDED: total - known, there: known})
+    counts = Counter({AddResult.ADDED: total - len(known), there: len(known)})
+    if held := len(locked.intersection(known)):
+        counts.update({there: -held, AddResult.LOCKED: held})
+    return counts
 
 
 async def _existing(store: Store, file: TaskFile, form: Format) -> list[str]:
@@ -138,7 +144,7 @@ def _refuse(known: list[str], what: str) -> None:
     names = ", ".join(name for name in known[:SHOWN_IDS] if name)
     more = ", ..." if len(known) > SHOWN_IDS else ""
     raise UsageError(
-        f"{len(known)} items are in the table already{f' ({names}{more})' if names else ''}; {what}",
+        f"the table already has {many(len(known), 'item')} of these{f' ({names}{more})' if names else ''}; {what}",
         hint="--on-exists skip leaves them alone, replace overwrites those that no worker holds",
     )
 

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from pyanamo_async.core.items import Item, Output, State, Task
+from pyanamo_async.core.words import many
 from pyanamo_async.errors import OutputMissing, UsageError
 from pyanamo_async.ports import OutputKey, OutputStore
 
@@ -28,7 +29,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads output filed under `table`; `open_at` opens what a location is in, or where new output goes if it is empty."""
+    """Reads output filed under `table`; `open_at` opens what a location is in, or, if empty, where new output goes."""
 
     table: str
     open_at: Callable[[str], Awaitable[OutputStore]]
@@ -48,7 +49,7 @@ class Reader:
                 f"{whose} has no output: no attempt has ended", hint=f"it is {item.state}; see `pyanamo show`"
             )
         if not 0 < attempt <= item.attempt:
-            raise UsageError(f"{whose} has had {item.attempt} attempts, and no attempt {attempt}")
+            raise UsageError(f"{whose} has had {many(item.attempt, 'attempt')}, and no attempt {attempt}")
         if attempt == item.attempt and item.state is State.LOCKED:
             raise OutputMissing(f"attempt {attempt} of {whose} has not ended", hint="wait for it")
         outputs = await self.open_at("")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from pyanamo_async.core.items import Counts
 from pyanamo_async.core.progress import items_per_second, time_left
+from pyanamo_async.operate.crew import Fates, living
 from pyanamo_async.ports import Store
 
 
@@ -21,9 +22,9 @@ class Status:
     time_left: timedelta | None
 
 
-async def look(store: Store, table: str, *, now: datetime) -> Status:
+async def look(store: Store, table: str, *, now: datetime, fate: Fates) -> Status:
     """Count items, tasks and living workers."""
     counts = await store.counts()
-    living = [worker for worker in await store.workers() if not worker.gone and not worker.is_stale(now)]
-    rate = items_per_second(living)
-    return Status(table, counts, len(living), rate, time_left(counts, rate))
+    workers = await living(store, now=now, fate=fate)
+    rate = items_per_second(workers)
+    return Status(table, counts, len(workers), rate, time_left(counts, rate))

@@ -16,20 +16,22 @@ from pyanamo_async.errors import OutputError, Unavailable
 from pyanamo_async.outputs.patience import Patience
 from pyanamo_async.outputs.sink import to_its_end
 
+_ELSEWHERE = "choose a folder you may write to with -b file:DIR"
 _PASSING = {
     errno.ENOSPC: "free some space, or choose a folder on another disk",
     errno.EDQUOT: "free some space, or ask for a larger quota",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.ENFILE: "raise the system's limit of open files",
-    errno.ENOENT: "somebody removes the folder",  # a sink beside this one may have, when it removed what it had made
+    # the last one may pass: a sink beside this one may have removed the folder, as one that it had made
+    errno.ENOENT: f"no folder can be made there, or somebody removes it: {_ELSEWHERE}",
     errno.ESTALE: "does the file server answer?",
     errno.ETIMEDOUT: "does the file server answer?",
 }
-_ELSEWHERE = "choose a folder you may write to with -b file:DIR"
 _LASTING = {
     errno.EROFS: f"the file system is read-only: {_ELSEWHERE}",
     errno.EACCES: _ELSEWHERE,
     errno.EPERM: _ELSEWHERE,
+    errno.ENAMETOOLONG: "choose a shorter path with -b file:DIR",
     errno.EEXIST: f"a file stands where a folder should: {_ELSEWHERE}",
     errno.ENOTDIR: f"a file stands where a folder should: {_ELSEWHERE}",
 }

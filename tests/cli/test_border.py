@@ -20,10 +20,16 @@ def test_version(cli: Cli) -> None:
     assert cli("--version").out == f"pyanamo {__version__}\n"
 
 
-@pytest.mark.parametrize("name", ["import", "run", "status", "list", "show", "logs", "table create", "table delete"])
+COMMANDS = """
+import run status list show logs trace doctor reclaim workers
+workers-drain workers-stop table-create table-describe table-delete
+"""
+
+
+@pytest.mark.parametrize("name", COMMANDS.split())
 def test_every_command_takes_the_addresses_and_shows_their_variables(cli: Cli, name: str) -> None:
     """Flags are accepted after the command, as people type them."""
-    text = cli(*name.split(), "--help").out
+    text = cli(*name.split("-"), "--help").out
 
     for words in ("--table", "--bucket", "--bucket-key", "--region", "PYANAMO_TABLE", "S3_BUCKET", "AWS_REGION"):
         assert words in text
@@ -177,3 +183,52 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # how Linux says that the other end is closed
         return b""
+
+
+@pytest.mark.parametrize(
+    ("closing", "argv", "status", "says"),
+    [
+        (">&-", "status", 2, "stdout is closed. hint: "),
+        ("<&-", "import -", 2, "standard input has no items. hint: "),
+        ("2>&-", "status", 0, ""),
+        ("<&- 2>&-", "status --json", 0, ""),
+    ],
+)
+def test_a_closed_stream_is_no_file(cli: Cli, closing: str, argv: str, status: int, says: str) -> None:
+    """What is opened next does not take its place: the table stays sound, and what matters is said in a line."""
+    cli("import", "single.txt")
+
+    done = subprocess.run(["bash", "-c", f"{PYANAMO} {argv} {closing}"], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, len(done.stderr.splitlines())) == (status, 1 if says else 0)
+    assert says in done.stderr
+    assert cli("status", "--json").json()[0]["total"] == 2
+
+
+def test_a_folder_that_is_gone_is_told() -> None:
+    """In a line that says so."""
+    command = f"mkdir gone && cd gone && rmdir ../gone && {PYANAMO} status"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "pyanamo: the current folder is gone. hint: change to one that exists\n"
+
+
+def test_an_argument_that_is_no_text_is_told(cli: Cli) -> None:
+    """Ids are UTF-8, and what is not is no id."""
+    said = cli("show", os.fsdecode(b"\xff"))
+
+    assert (said.status, len(said.err.splitlines())) == (2, 1)
+    assert "is not UTF-8. hint: " in said.err
+    assert "is not UTF-8" not in cli("show", "ä").err
+
+
+@pytest.mark.parametrize("command", ["show", "logs"])
+def test_an_id_that_looks_like_a_flag_can_be_named(cli: Cli, folder: Path, command: str) -> None:
+    """And whoever tries without is told how."""
+    (folder / "flag.txt").write_text("itemID|TaskID|TaskScript\n-x|s|true\n")
+    cli("import", "flag.txt")
+
+    assert f"`pyanamo {command} -- -x`" in cli(command, "-x").err
+    assert cli("show", "--", "-x").status == 0
+    assert "hint" not in cli(command).err

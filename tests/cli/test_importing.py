@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import SINGLE, Cli, process
+from tests.cli.conftest import PYANAMO, SINGLE, Cli, process
 
 
 def test_import_creates_the_table_and_ends_with_counts(cli: Cli) -> None:
@@ -109,4 +112,20 @@ def test_items_that_exist_can_be_refused(cli: Cli) -> None:
     said = cli("import", "single.txt", "--on-exists", "fail")
 
     assert (said.status, said.out) == (2, "")
-    assert "2 items are in the table already (a, b); nothing was imported" in said.err
+    assert "the table already has 2 items of these (a, b); nothing was imported" in said.err
+
+
+def test_an_interrupted_import_says_how_far_it_came(folder: Path) -> None:
+    """And the next one goes on from there."""
+    rows = 100_000
+    (folder / "many.txt").write_text("itemID|TaskID|TaskScript\n" + "".join(f"i{n}|s|true\n" for n in range(rows)))
+    with subprocess.Popen([PYANAMO, "import", "many.txt"], stderr=subprocess.PIPE, text=True) as importing:
+        assert importing.stderr
+        assert "created table" in importing.stderr.readline()
+        importing.send_signal(signal.SIGINT)
+        said = importing.stderr.read()
+
+    assert importing.returncode == 130
+    [line] = said.splitlines()
+    assert re.fullmatch(r"interrupted: \d+ of 100000 items stand in the table. hint: import again to continue", line)
+    assert process("import", "many.txt").status == 0

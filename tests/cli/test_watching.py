@@ -167,3 +167,16 @@ def test_listing_is_streamed(ran: Cli, folder: Path) -> None:
     ran("import", "many.txt")
 
     assert len(orjson.loads(ran("list", "--json").out)) == 3003
+
+
+def test_an_item_to_do_shows_no_time_of_its_last_lock(cli: Cli, folder: Path) -> None:
+    """`since` is when a state began: nobody knows that of an item that waits."""
+    (folder / "retry.txt").write_text("itemID|TaskID|TaskScript\na|s|exit 1\n")
+    cli("import", "retry.txt")
+    with subprocess.Popen([PYANAMO, "run", "--backoff", "1h..1h", "--wait"], stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr
+        next(line for line in run.stderr if "settled" in line)
+        run.terminate()
+        run.stderr.read()
+
+    assert "state     todo\n" in cli("show", "a").out

@@ -79,8 +79,8 @@ async def test_workers_that_vanished_are_found_with_what_they_hold() -> None:
     assert {finding.what for finding in found} == {Ailment.WORKER}
     assert {finding.which for finding in found} == {
         "silent with 2 items",
-        "died with 1 items",
-        "left in haste with 1 items",
+        "died with 1 item",
+        "left in haste with 1 item",
     }
     assert all("pyanamo reclaim" in finding.hint for finding in found)
 

@@ -77,7 +77,7 @@ async def test_fail_writes_nothing_when_one_exists(store: MemoryStore, two: Task
     """Not even the items that are new."""
     await store.add([an_item("b")])
 
-    with pytest.raises(UsageError, match=r"1 items .*\(b\).*nothing was imported"):
+    with pytest.raises(UsageError, match=r"1 item .*\(b\).*nothing was imported"):
         await imported(store, two, OnExists.FAIL)
     assert await ids(store) == ["b"]
 
@@ -113,6 +113,16 @@ async def test_a_rehearsal_counts_and_writes_nothing(
     assert await rehearse(store, two, FORM, on_exists=on_exists) == {ADDED: 1, there: 1}
     assert await ids(store) == ["a"]
     assert (await store.read("a")).tasks[0].script == "old"
+
+
+async def test_a_rehearsal_knows_what_a_worker_holds(store: MemoryStore, two: TaskFile) -> None:
+    """It counts what `replace` would count, to the item; what is held and not in the file is not counted."""
+    await store.add([an_item("a"), an_item("c")])
+    await store.claim("w", limit=2, now=NOON)
+    rehearsed = await rehearse(store, two, FORM, on_exists=OnExists.REPLACE)
+
+    assert +rehearsed == {ADDED: 1, LOCKED: 1}
+    assert +rehearsed == await imported(store, two, OnExists.REPLACE)
 
 
 async def test_a_rehearsal_without_a_table_creates_none(two: TaskFile) -> None:

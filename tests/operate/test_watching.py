@@ -6,14 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from pyanamo_async.core.items import State
-from pyanamo_async.core.workers import Worker
+from pyanamo_async.core.workers import Fate, Worker
 from pyanamo_async.operate.watching import look
 from pyanamo_async.store.memory import MemoryStore
 from tests.fakes import NOON, an_item
 
 
 async def test_status_counts_items_and_living_workers() -> None:
-    """Workers that said goodbye or fell silent move nothing any more."""
+    """Workers that said goodbye, fell silent or died move nothing any more."""
     store = MemoryStore()
     await store.create(shards=1)
     await store.add([an_item("a"), an_item("b"), an_item("c")])
@@ -21,10 +21,14 @@ async def test_status_counts_items_and_living_workers() -> None:
     lease = timedelta(seconds=60)
     living = Worker("living", "h", NOON - timedelta(seconds=10), NOON, lease, done=5)
     silent = replace(living, worker_id="silent", beat=NOON - timedelta(hours=1), started=NOON - timedelta(hours=2))
-    for worker in (living, silent, replace(living, worker_id="gone", gone=True)):
+    others = [replace(living, worker_id="gone", gone=True), replace(living, worker_id="died")]
+    for worker in (living, silent, *others):
         await store.beat(worker)
 
-    seen = await look(store, "sqlite:x.db", now=NOON)
+    def fate(worker: Worker) -> Fate:
+        return Fate.DIED if worker.worker_id == "died" else Fate.UNKNOWN
+
+    seen = await look(store, "sqlite:x.db", now=NOON, fate=fate)
 
     assert (seen.table, seen.counts.items[State.TODO], seen.counts.items[State.LOCKED]) == ("sqlite:x.db", 2, 1)
     assert (seen.workers, seen.items_per_second, seen.time_left) == (1, 0.5, timedelta(seconds=6))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pyanamo_async.errors import OutputError, OutputMissing
+from pyanamo_async.errors import OutputError, OutputMissing, Unavailable
 from pyanamo_async.outputs.files import FileOutputs
 from pyanamo_async.ports import OutputKey
 from tests.outputs.stores import read_all, write_all
@@ -109,6 +109,13 @@ async def test_a_folder_where_nobody_may_write_is_refused() -> None:
     """The check writes, for permissions alone do not tell: /proc takes no files of anybody."""
     with pytest.raises(OutputError, match=r"folder /proc/self/fdinfo/logs"):
         await FileOutputs(Path("/proc/self/fdinfo/logs")).check()
+
+
+@pytest.mark.parametrize("folder", ["/proc/logs", "/" + "x" * 300])
+async def test_a_folder_that_cannot_be_made_has_a_hint(folder: str) -> None:
+    """To choose another, whatever keeps it from being made."""
+    with pytest.raises((OutputError, Unavailable), match=r"hint: .*choose a .* with -b file:DIR"):
+        await FileOutputs(Path(folder)).check()
 
 
 async def test_a_damaged_file_is_no_output(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_reclaim_takes_over_from_the_dead_of_this_machine(site: Site) -> None:
     until(lambda: not site.scripts())
 
     assert site.program("reclaim", "--dry-run") == "a\n"
-    assert site.program("reclaim") == "1 items went back\n"
+    assert site.program("reclaim") == "1 item went back\n"
     assert site.states() == {"a": "todo"}
 
 

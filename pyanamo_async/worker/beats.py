@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from pyanamo_async.core.workers import Desired, Orders, Worker
-from pyanamo_async.errors import PyanamoError
+from pyanamo_async.errors import PyanamoError, Unavailable
 from pyanamo_async.ports import Clock, Journal, Store
 from pyanamo_async.worker.stop import Level, Stop
 from pyanamo_async.worker.waiting import elapsed
@@ -47,7 +47,7 @@ class Beats:
         self.on_beat: Callable[[Orders], None] = lambda _: None
 
     async def __aenter__(self) -> Self:
-        await self._beat()
+        await self._begin()
         self._keeping = asyncio.create_task(self._keep(), name="beats")
         self._keeping.add_done_callback(self._kept)
         return self
@@ -69,6 +69,16 @@ class Beats:
         if not self.fenced and self._left_s() <= 0:
             self._fence()
         return not self.fenced
+
+    async def _begin(self) -> None:
+        """Beat for the first time, with as much patience as for any other beat."""
+        while True:
+            try:
+                return await self._beat()
+            except Unavailable as trouble:
+                self._journal.note("beat failed", trouble=str(trouble))
+                if not self._left_s() or not await elapsed(self._stop.drain, min(self._every_s / 4, self._left_s())):
+                    raise
 
     async def _keep(self) -> None:
         pause_s = self._every_s

@@ -7,16 +7,12 @@ that another attempt at its item still runs, which a lock tells that dies with t
 from __future__ import annotations
 
 import random
-import subprocess
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO
 
 from tests.acceptance.program import Program
+from tests.stress.workers import Fleet, Worker, fleet
 
 WITNESS = """\
 say() { echo "$1 $PYANAMO_ITEM_ID $PYANAMO_ATTEMPT $(date +%s.%N) $$" >> witness; }
@@ -27,7 +23,7 @@ sleep "$1"
 say end
 """
 BEAT_S, LEASE_S = 1, 6
-FLEET = ("--beat", f"{BEAT_S}s", "--lease", f"{LEASE_S}s", "--crash-limit", "1000")
+FLAGS = ("--beat", f"{BEAT_S}s", "--lease", f"{LEASE_S}s", "--crash-limit", "1000")
 DRAINED, WORK_LEFT = 0, 75
 
 
@@ -64,16 +60,13 @@ def prepare(pyanamo: Program, storm: Storm, dice: random.Random) -> list[str]:
 def rage(pyanamo: Program, storm: Storm, dice: random.Random) -> int:
     """Kill and replace workers until all items are done and all workers went home; return how many were killed."""
     deadline, killed = time.monotonic() + storm.within_s, 0
-    with _fleet(pyanamo, storm) as workers:
-        while workers:
-            assert time.monotonic() < deadline, f"not drained: {_states(pyanamo)}; {_log(pyanamo)}"
+    with fleet(pyanamo, storm.workers, "-i", str(storm.slots), *FLAGS) as workers:
+        while workers.running:
+            assert time.monotonic() < deadline, f"not drained: {_states(pyanamo)}; {workers.said()[-3000:]}"
             time.sleep(storm.kill_every_s)
-            _send_home(workers, pyanamo, storm)
-            raging = (
-                time.monotonic() < deadline - storm.within_s / 2 and len(workers) > 1
-            )  # the last has to get to work
-            if raging and set(_states(pyanamo)) != {"done"}:
-                killed += _replace(dice.choice(workers), workers, pyanamo, storm)
+            _send_home(workers)
+            if workers.running and set(_states(pyanamo)) != {"done"}:
+                killed += _replace(dice.choice(workers.running), workers)
     return killed
 
 
@@ -92,54 +85,22 @@ def witnessed(pyanamo: Program) -> Witnessed:
     return seen
 
 
-Worker = subprocess.Popen[bytes]
-
-
-@contextmanager
-def _fleet(pyanamo: Program, storm: Storm) -> Iterator[list[Worker]]:
-    workers: list[Worker] = []
-    try:
-        workers += [_start(pyanamo, storm) for _ in range(storm.workers)]
-        yield workers
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-
-
-def _start(pyanamo: Program, storm: Storm) -> Worker:
-    with ExitStack() as stack:
-        log: IO[bytes] = stack.enter_context(_log_file(pyanamo).open("ab"))
-        command = pyanamo.command("run", "-i", str(storm.slots), *FLEET)
-        return subprocess.Popen(
-            command, cwd=pyanamo.folder, env=pyanamo.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
-
-
-def _replace(worker: Worker, workers: list[Worker], pyanamo: Program, storm: Storm) -> bool:
-    workers.remove(worker)
+def _replace(worker: Worker, workers: Fleet) -> bool:
+    workers.running.remove(worker)
     worker.kill()
     killed = worker.wait() < 0  # it may have gone home in this moment
-    workers.append(_start(pyanamo, storm))
+    workers.start()
     return killed
 
 
-def _send_home(workers: list[Worker], pyanamo: Program, storm: Storm) -> None:
+def _send_home(workers: Fleet) -> None:
     """Let go of those that found nothing more to do; replace those that could not beat in time on a busy machine."""
-    for worker in [worker for worker in workers if worker.poll() is not None]:
-        assert worker.returncode in {DRAINED, WORK_LEFT}, _log(pyanamo)
-        workers.remove(worker)
+    for worker in [worker for worker in workers.running if worker.poll() is not None]:
+        assert worker.returncode in {DRAINED, WORK_LEFT}, workers.said()[-3000:]
+        workers.running.remove(worker)
         if worker.returncode == WORK_LEFT:
-            workers.append(_start(pyanamo, storm))
+            workers.start()
 
 
 def _states(pyanamo: Program) -> Counter[str]:
     return Counter(str(row["ItemState"]) for row in pyanamo.rows().values())
-
-
-def _log_file(pyanamo: Program) -> Path:
-    return pyanamo.folder / "workers.log"
-
-
-def _log(pyanamo: Program) -> str:
-    return _log_file(pyanamo).read_text()[-3000:]

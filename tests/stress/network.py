@@ -119,7 +119,8 @@ class Table(MemoryStore):
         return all(item.state in {State.DONE, State.FAILED} for item in self._table.items.values())
 
     def imported(self) -> None:
-        """Let the index catch up with what was added."""
+        """Let the index show what was added, and that it was always there."""
+        self._views.clear()
         self._changed()
 
     def _changed(self) -> None:

@@ -1,0 +1,181 @@
+"""A service in bad weather: what stands between a program and a test server, and fails as it is told to.
+
+It runs in a thread of its own. Each request is passed on, unless the weather of the moment has something else for it:
+refused in the service's own words, lost on its way there or back, late, or by a server that is broken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from aiohttp import ClientSession, ClientTimeout, web
+
+SLOW_S = 2.0
+HOP_BY_HOP = {"connection", "content-length", "keep-alive", "transfer-encoding", "date", "server", "expect"}
+LARGEST = 64 << 20
+
+
+class Fault(StrEnum):
+    """What may happen to a request."""
+
+    NONE = "passed on"
+    THROTTLED = "throttled"
+    EXPIRED = "expired"
+    BROKEN = "broken"
+    UNAVAILABLE = "unavailable"
+    LOST = "lost"  # reset before it was passed on
+    UNANSWERED = "unanswered"  # reset afterwards
+    SLOW = "slow"
+
+
+Weather = Callable[[str], Fault]
+"""Chooses what happens to a request, by its operation (`UpdateItem`, or `PUT` for S3)."""
+
+
+def fair(_: str) -> Fault:
+    """Pass everything on."""
+    return Fault.NONE
+
+
+def always(fault: Fault, *operations: str) -> Weather:
+    """Let one thing happen to all requests, or to those of some operations."""
+    return lambda operation: fault if not operations or operation in operations else Fault.NONE
+
+
+def stormy(seed: int) -> Weather:
+    """Throttle every fifth request, and let everything else happen now and then."""
+    dice = random.Random(seed)
+    faults = [Fault.THROTTLED, Fault.BROKEN, Fault.UNAVAILABLE, Fault.LOST, Fault.UNANSWERED, Fault.SLOW, Fault.NONE]
+    return lambda _: dice.choices(faults, [20, 3, 3, 3, 3, 2, 66])[0]
+
+
+@dataclass
+class Proxy:
+    """A server at `address` that passes requests on to `upstream`; `weather` may be changed at any time."""
+
+    upstream: str
+    weather: Weather = fair
+    seen: Counter[tuple[str, Fault]] = field(default_factory=Counter)
+    address: str = ""
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+
+    def away(self) -> None:
+        """Close every connection and refuse new ones."""
+        self._do(self._close())
+
+    def back(self) -> None:
+        """Listen again, at the same address."""
+        self._do(self._listen())
+
+    def count(self, fault: Fault, *operations: str) -> int:
+        """Count the requests to which this happened."""
+        return sum(times for (operation, what), times in self.seen.items() if what is fault and operation in operations)
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+
+    async def open(self) -> None:
+        """Begin to serve."""
+        self._session = ClientSession(auto_decompress=False, timeout=ClientTimeout(total=60))
+        self._runner = web.ServerRunner(web.Server(self._serve, access_log=None, auto_decompress=False))
+        await self._runner.setup()
+        self._port = 0
+        await self._listen()
+
+    async def close(self) -> None:
+        """End."""
+        await self._close()
+        await self._runner.cleanup()
+        await self._session.close()
+
+    async def _listen(self) -> None:
+        self._site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        await self._site.start()
+        server: Any = self._site._server
+        self._port = server.sockets[0].getsockname()[1]
+        self.address = f"http://127.0.0.1:{self._port}"
+
+    async def _close(self) -> None:
+        if self._site in self._runner.sites:
+            await self._site.stop()
+        server: Any = self._runner.server
+        for connection in server.connections:
+            connection.force_close()
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        request._client_max_size = LARGEST
+        if "Expect" in request.headers and request.transport is not None:
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # S3 clients wait for it before they send a body
+        body = await request.read()
+        operation = request.headers.get("X-Amz-Target", request.method).rpartition(".")[2]
+        fault = self.weather(operation)
+        self.seen[operation, fault] += 1
+        if fault in REFUSALS:
+            return _refusal(fault, request)
+        if fault is Fault.LOST:
+            return _reset(request)
+        if fault is Fault.SLOW:
+            await asyncio.sleep(SLOW_S)
+        answer = await self._pass_on(request, body)
+        return _reset(request) if fault is Fault.UNANSWERED else answer
+
+    async def _pass_on(self, request: web.BaseRequest, body: bytes) -> web.Response:
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
+        url = self.upstream + request.raw_path
+        async with self._session.request(request.method, url, headers=headers, data=body) as answer:
+            content = await answer.read()
+            kept = {name: value for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP}
+        return web.Response(status=answer.status, headers=kept, body=content)
+
+
+REFUSALS = {
+    Fault.THROTTLED: (400, "ThrottlingException", 503, "SlowDown"),
+    Fault.EXPIRED: (400, "ExpiredTokenException", 400, "ExpiredToken"),
+    Fault.BROKEN: (500, "InternalServerError", 500, "InternalError"),
+    Fault.UNAVAILABLE: (503, "ServiceUnavailable", 503, "ServiceUnavailable"),
+}
+"""Status and code of DynamoDB, and of S3."""
+
+
+def _refusal(fault: Fault, request: web.BaseRequest) -> web.Response:
+    status, code, s3_status, s3_code = REFUSALS[fault]
+    if "X-Amz-Target" not in request.headers:
+        text = f"<Error><Code>{s3_code}</Code><Message>the weather</Message></Error>"
+        return web.Response(status=s3_status, text=text, content_type="application/xml")
+    said = json.dumps({"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": "the weather"})
+    return web.Response(status=status, text=said, content_type="application/x-amz-json-1.0")
+
+
+def _reset(request: web.BaseRequest) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+@contextmanager
+def proxied(upstream: str, weather: Weather = fair) -> Iterator[Proxy]:
+    """Serve between a program and `upstream`."""
+    proxy = Proxy(upstream, weather)
+    thread = threading.Thread(target=proxy._loop.run_forever, name="proxy")
+    thread.start()
+    try:
+        proxy._do(proxy.open())
+        try:
+            yield proxy
+        finally:
+            proxy._do(proxy.close())
+    finally:
+        proxy._loop.call_soon_threadsafe(proxy._loop.stop)
+        thread.join()
+        proxy._loop.close()

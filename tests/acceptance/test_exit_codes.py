@@ -9,6 +9,14 @@ import pytest
 
 from tests.acceptance.program import Program, until
 
+MEANINGS = {
+    "0": "nothing is left",
+    "3": "failed",
+    "75": "interrupted",
+    "2": "cannot be meant",
+    "1": "worker itself failed",
+}
+
 
 def test_zero_when_all_is_done(pyanamo: Program) -> None:
     """Nothing is left and nothing failed: 0, also when there was nothing to do."""
@@ -94,7 +102,8 @@ def test_one_when_we_failed(on_sqlite: Program) -> None:
 
 
 def test_exit_codes_are_in_the_help(on_sqlite: Program) -> None:
-    """`run --help` tells all five."""
-    lines = [line.split() for line in on_sqlite("run", "--help").splitlines()]
+    """`run --help` tells all five, each with what it means."""
+    lines = on_sqlite("run", "--help").partition("Exit status:")[2].splitlines()
+    told = dict(line.split(maxsplit=1) for line in lines if line.strip()[:1].isdigit())
 
-    assert {"0", "1", "2", "3", "75"} <= {words[0] for words in lines if words}
+    assert {status: word for status, word in MEANINGS.items() if word not in told.get(status, "")} == {}

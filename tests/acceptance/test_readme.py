@@ -12,6 +12,7 @@ import pytest
 from pyanamo_async.aws.credentials import INSTEAD, WITHHELD
 from pyanamo_async.settings import DEFAULT_KEY
 from tests.acceptance.program import PYANAMO, ROOT
+from tests.acceptance.test_exit_codes import MEANINGS
 from tests.servers.clients import client
 
 FENCE = re.compile(r"^```(?:sh|bash|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -74,7 +75,7 @@ def test_variables_that_are_withheld_are_in_the_readme() -> None:
 
 
 def test_exit_codes_are_in_the_readme() -> None:
-    """The table of exit codes of `run` has all five."""
-    rows = re.findall(r"^\| *`?(\d+)`? *\|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    """The table of exit codes of `run` has all five, each with what it means."""
+    rows = dict(re.findall(r"^\| *`?(\d+)`? *\|(.*)", (ROOT / "README.md").read_text(), re.MULTILINE))
 
-    assert {"0", "1", "2", "3", "75"} <= set(rows)
+    assert {status: word for status, word in MEANINGS.items() if word not in rows.get(status, "")} == {}

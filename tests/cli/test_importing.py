@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -129,3 +131,19 @@ def test_an_interrupted_import_says_how_far_it_came(folder: Path) -> None:
     [line] = said.splitlines()
     assert re.fullmatch(r"interrupted: \d+ of 100000 items stand in the table. hint: import again to continue", line)
     assert process("import", "many.txt").status == 0
+
+
+@pytest.mark.parametrize(("rows", "drawn"), [(999, False), (1000, True)])
+def test_a_long_import_draws_a_bar(folder: Path, rows: int, drawn: bool) -> None:
+    """On the terminal that stderr is; a short one is over before."""
+    (folder / "many.txt").write_text("itemID|TaskID|TaskScript\n" + "".join(f"i{n}|s|true\n" for n in range(rows)))
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "COLUMNS": "100", "TERM": "xterm"}
+
+    done = subprocess.run([PYANAMO, "import", "many.txt"], stdout=subprocess.PIPE, stderr=theirs, env=env, check=True)
+
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert done.stdout == f"{rows} added, 0 skipped, 0 replaced\n".encode()
+    assert ("importing" in shown and f"/{rows}" in shown) is drawn

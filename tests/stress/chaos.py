@@ -65,7 +65,8 @@ def rage(pyanamo: Program, storm: Storm, dice: random.Random) -> int:
             assert time.monotonic() < deadline, f"not drained: {_states(pyanamo)}; {workers.said()[-3000:]}"
             time.sleep(storm.kill_every_s)
             _send_home(workers)
-            if workers.running and set(_states(pyanamo)) != {"done"}:
+            raging = time.monotonic() < deadline - storm.within_s / 2  # then it abates: a busy machine gets it done
+            if raging and len(workers.running) > 1 and set(_states(pyanamo)) != {"done"}:
                 killed += _replace(dice.choice(workers.running), workers)
     return killed
 

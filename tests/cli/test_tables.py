@@ -34,7 +34,8 @@ def test_describe(cli: Cli) -> None:
         2,
     )
     assert {"indexes", "shards", "billing", "schema_version"} <= said.keys()
-    for words in ("keys", "index", "billing", "2 todo"):
+    assert said["filed_as"].startswith("pyanamo-")
+    for words in ("keys", "index", "billing", "2 todo", f"filed under {said['filed_as']}"):
         assert words in text
 
 

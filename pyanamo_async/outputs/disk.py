@@ -22,7 +22,7 @@ _PASSING = {
     errno.EDQUOT: "free some space, or ask for a larger quota",
     errno.EMFILE: "raise the limit of open files (ulimit -n)",
     errno.ENFILE: "raise the system's limit of open files",
-    # the last one may pass: a sink beside this one may have removed the folder, as one that it had made
+    # this may pass: a sink beside this one may have removed the folder, as one that it had made
     errno.ENOENT: f"no folder can be made there, or somebody removes it: {_ELSEWHERE}",
     errno.ESTALE: "does the file server answer?",
     errno.ETIMEDOUT: "does the file server answer?",

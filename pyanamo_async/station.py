@@ -13,10 +13,11 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from pyanamo_async.addresses import SqliteTable, TableAddress
+from pyanamo_async.addresses import DynamoTable, SqliteTable, TableAddress
 from pyanamo_async.aws.credentials import without_credentials
 from pyanamo_async.aws.spot import interruption, metadata_endpoint
 from pyanamo_async.aws.whoami import Identity, identify
@@ -122,7 +123,7 @@ def _pilot(
     )
     journal.note("worker started", worker=me.worker_id, table=str(settings.table), items=how.items, nests=how.nests)
     return Pilot(
-        Plan(how.items, how.grace, Persistence(wait=how.wait, idle_exit=how.idle_exit)),
+        Plan(how.items, how.grace, Persistence(how.wait, how.idle_exit, _sure_after(settings.table))),
         tools,
         Beats(row, every=how.beat, store=store, clock=clock, journal=journal, stop=stop),
         stop,
@@ -141,6 +142,11 @@ def _everywhere(table: TableAddress) -> str:
 
 def _environment(how: Running) -> Mapping[str, str]:
     return os.environ if how.task_credentials else without_credentials(os.environ)
+
+
+def _sure_after(table: TableAddress) -> timedelta:
+    """Tell how long a table must have seemed empty to be believed: an index of DynamoDB lags by milliseconds."""
+    return timedelta(seconds=1) if isinstance(table, DynamoTable) else timedelta()
 
 
 @contextmanager

@@ -39,16 +39,20 @@ INDEX_LAG_S = 20.0  # how far the index by which it is found may be behind: nobo
 
 @dataclass(frozen=True, slots=True)
 class Persistence:
-    """How long to look for work: until nothing is left, for ever (`wait`), or until `idle_exit` went by without any."""
+    """How long to look for work: until nothing is left, for ever (`wait`), or until `idle_exit` went by without any.
+
+    Nothing is left when nothing was seen for `sure_after`, which a table needs whose queue shows a move a moment late.
+    """
 
     wait: bool = False
     idle_exit: timedelta | None = None
+    sure_after: timedelta = timedelta()
 
     def gives_up(self, idle_s: float) -> bool:
         """Tell whether a worker that has found nothing for so long should go home."""
         if self.idle_exit is not None:
             return idle_s >= self.idle_exit.total_seconds()
-        return not self.wait
+        return not self.wait and idle_s >= self.sure_after.total_seconds()
 
 
 class Claims:

@@ -3,7 +3,7 @@
 Modelled after DynamoDB. Requests and replies take time and get lost, each for itself; a write that was sent may arrive
 again, and one that its sender gave up, or did not live to see answered, arrives all the same. What is read through the
 index (the queue, who holds what, which workers there are) is what stood there a while ago; rows are read, and writes
-are decided, as they are. A claim is a look at the index, then one conditional write for each item that was seen.
+are decided, as they are. Whoever reads never sees the index go back. A claim is a look at the index, then one conditional write for each item that was seen.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ class Table(MemoryStore):
         await super().forget(worker_id)
         self._changed()
 
-    async def look(self, limit: int, now: datetime, state: State, *, age_s: float) -> list[Item]:
+    async def look(self, limit: int, now: datetime, state: State, *, as_of_s: float) -> list[Item]:
         """See items that may be claimed, as the index shows them."""
-        standing = [item for item in self._view(age_s).items.values() if item.state is state]
+        standing = [item for item in self._view(as_of_s).items.values() if item.state is state]
         return nsmallest(limit, [each for each in standing if not each.not_before or each.not_before <= now], key=_key)
 
     async def contend(self, seen: Sequence[Item], worker: str, tokens: Sequence[str], now: datetime) -> list[Item]:
@@ -89,29 +89,31 @@ class Table(MemoryStore):
         self._changed()
         return won
 
-    async def due_as_seen(self, state: State, *, age_s: float) -> datetime | None:
+    async def due_as_seen(self, state: State, *, as_of_s: float) -> datetime | None:
         """Tell when an item may be claimed, as the index shows it."""
-        return min((due(_key(item)) for item in self._view(age_s).items.values() if item.state is state), default=None)
+        return min(
+            (due(_key(item)) for item in self._view(as_of_s).items.values() if item.state is state), default=None
+        )
 
     async def due_of(self, item_ids: Sequence[str], state: State) -> datetime | None:
         """Tell when one of these may be claimed, as their rows have it."""
         known = [self._table.items[item_id] for item_id in item_ids]
         return min((due(_key(item)) for item in known if item.state is state), default=None)
 
-    async def held_as_seen(self, worker_id: str, *, age_s: float) -> list[Item]:
+    async def held_as_seen(self, worker_id: str, *, as_of_s: float) -> list[Item]:
         """Read what a worker holds of what the index shows it to hold."""
-        seen = [item for item in self._view(age_s).items.values() if (item.state, item.worker) == _by(worker_id)]
+        seen = [item for item in self._view(as_of_s).items.values() if (item.state, item.worker) == _by(worker_id)]
         known = [self._table.items[item.item_id] for item in seen]
         return [item for item in known if (item.state, item.worker) == _by(worker_id)]
 
-    async def workers_as_seen(self, beat_before: datetime | None, *, age_s: float) -> list[Worker]:
+    async def workers_as_seen(self, beat_before: datetime | None, *, as_of_s: float) -> list[Worker]:
         """Read the rows of the workers that the index shows."""
-        seen = self._view(age_s).workers
+        seen = self._view(as_of_s).workers
         return [worker for worker in await self.workers(beat_before=beat_before) if worker.worker_id in seen]
 
-    async def listed_as_seen(self, state: State, *, age_s: float) -> list[Summary]:
+    async def listed_as_seen(self, state: State, *, as_of_s: float) -> list[Summary]:
         """List what the index shows."""
-        seen = [item for item in self._view(age_s).items.values() if item.state is state]
+        seen = [item for item in self._view(as_of_s).items.values() if item.state is state]
         return [memory._summary(item) for item in seen]
 
     def settled(self) -> bool:
@@ -127,9 +129,8 @@ class Table(MemoryStore):
         known = self._table
         self._views.append(View(self._loop.virtual_s, known.items.copy(), frozenset(known.workers)))
 
-    def _view(self, age_s: float) -> View:
-        then = self._loop.virtual_s - age_s
-        return next((view for view in reversed(self._views) if view.since_s <= then), self._views[0])
+    def _view(self, as_of_s: float) -> View:
+        return next((view for view in reversed(self._views) if view.since_s <= as_of_s), self._views[0])
 
 
 class Line:
@@ -137,6 +138,7 @@ class Line:
 
     def __init__(self, table: Table, loop: SuspendableLoop, dice: random.Random, badness: float) -> None:
         self._table, self._loop, self._dice, self._badness = table, loop, dice, badness
+        self._shown_s = 0.0
         self._returned: dict[str, float] = {}
         self._held_back: list[Callable[[], None]] = []
         self._is_cut = False
@@ -153,14 +155,14 @@ class Line:
         self._held_back.clear()
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
-        seen = await self._ask("look", limit, now, state, age_s=self._age_s())
+        seen = await self._ask("look", limit, now, state, as_of_s=self._as_of_s())
         if not seen:
             return []
         tokens = [f"{self._dice.getrandbits(64):x}" for _ in seen]
         return await self._ask("contend", seen, worker, tokens, now)  # type: ignore[no-any-return]
 
     async def next_due(self, *, state: State = State.TODO) -> datetime | None:
-        seen = await self._ask("due_as_seen", state, age_s=self._age_s())
+        seen = await self._ask("due_as_seen", state, as_of_s=self._as_of_s())
         lately = [key for key, at_s in self._returned.items() if at_s > self._loop.time() - OLDEST_VIEW_S]
         return seen or (await self._ask("due_of", lately, state) if lately else None)
 
@@ -173,13 +175,13 @@ class Line:
         return partial(self._ask, name)
 
     async def workers(self, *, beat_before: datetime | None = None) -> list[Worker]:
-        return await self._ask("workers_as_seen", beat_before, age_s=self._age_s())  # type: ignore[no-any-return]
+        return await self._ask("workers_as_seen", beat_before, as_of_s=self._as_of_s())  # type: ignore[no-any-return]
 
     async def held(self, worker_id: str) -> list[Item]:
-        return await self._ask("held_as_seen", worker_id, age_s=self._age_s())  # type: ignore[no-any-return]
+        return await self._ask("held_as_seen", worker_id, as_of_s=self._as_of_s())  # type: ignore[no-any-return]
 
     async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:  # noqa: ARG002 # workers list by state only
-        for summary in await self._ask("listed_as_seen", state, age_s=self._age_s()):
+        for summary in await self._ask("listed_as_seen", state, as_of_s=self._as_of_s()):
             yield summary
 
     def _ask(self, name: str, *args: Any, **kwargs: Any) -> asyncio.Future[Any]:  # noqa: ANN401 # stands for every method
@@ -215,10 +217,13 @@ class Line:
     def _journey_s(self) -> float:
         return self._dice.expovariate(20) + (self._dice.random() * 8 if self._chance(0.3) else 0)
 
-    def _age_s(self) -> float:
+    def _as_of_s(self) -> float:
+        """Choose of when the view is that the next answer shows, never before the last."""
         if not self._badness:
-            return 0.0
-        return self._dice.random() * OLDEST_VIEW_S if self._chance(2) else self._dice.expovariate(2)
+            return self._loop.virtual_s
+        age_s = self._dice.random() * OLDEST_VIEW_S if self._chance(2) else self._dice.expovariate(2)
+        self._shown_s = max(self._shown_s, self._loop.virtual_s - age_s)
+        return self._shown_s
 
     def _chance(self, weight: float) -> bool:
         return self._dice.random() < weight * self._badness

@@ -166,7 +166,7 @@ class Fleet:
             nests=dice.randint(1, 2),
             skew=timedelta(seconds=dice.uniform(-self.skew_s, self.skew_s)),
             wall_s=dice.choice([None, None, 300.0]),
-            persistence=Persistence(wait=dice.random() < 0.2 and not safe),
+            persistence=Persistence(wait=dice.random() < 0.2 and not safe, sure_after=timedelta(seconds=1)),
         )
         return Member(crew, line, process, machine, launcher)
 

@@ -2,8 +2,9 @@
 
 Modelled after DynamoDB. Requests and replies take time and get lost, each for itself; a write that was sent may arrive
 again, and one that its sender gave up, or did not live to see answered, arrives all the same. What is read through the
-index (the queue, who holds what, which workers there are) is what stood there a while ago; rows are read, and writes
-are decided, as they are. Whoever reads never sees the index go back. A claim is a look at the index, then one conditional write for each item that was seen.
+index (the queue, who holds what, which workers there are) is what stood there a while ago, though nobody sees the index
+go back; rows are read, and writes are decided, as they are. A claim is a look at the index, then one conditional write
+for each item that was seen.
 """
 
 from __future__ import annotations

@@ -157,7 +157,17 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
-    """Tell a table of ours from a file that is still empty; refuse any other."""
+    """Tell a table of ours from a file that is still empty; refuse any other. Looks at the file as it is at one moment."""
+    if connection.in_transaction:
+        return _looks_like_ours(connection, path)
+    connection.execute("BEGIN")  # or another who makes the table in between is taken for another program
+    try:
+        return _looks_like_ours(connection, path)
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def _looks_like_ours(connection: sqlite3.Connection, path: Path) -> bool:
     [application] = connection.execute("PRAGMA application_id").fetchone()
     [version] = connection.execute("PRAGMA user_version").fetchone()
     if (application, version) == (APPLICATION_ID, SCHEMA_VERSION):

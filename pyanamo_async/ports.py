@@ -156,7 +156,10 @@ class Store(Protocol):
         ...
 
     async def beat(self, worker: Worker) -> Orders:
-        """Write a worker's sign of life, whole, except what a person orders; return those orders."""
+        """Write a worker's sign of life, whole, except what a person orders; return those orders.
+
+        One that arrives after a later one changes nothing: a living worker must not look silent because of it.
+        """
         ...
 
     async def order(self, worker_id: str, desired: Desired) -> None:

@@ -137,7 +137,8 @@ class MemoryStore(Store):
     async def beat(self, worker: Worker) -> Orders:
         known = self._table.workers.get(worker.worker_id)
         desired = known.desired if known else Desired.RUN
-        self._table.workers[worker.worker_id] = replace(worker, desired=desired, following=())
+        if known is None or known.beat <= worker.beat:
+            self._table.workers[worker.worker_id] = replace(worker, desired=desired, following=())
         return Orders(desired, self._followed(worker.worker_id, worker.beat))
 
     async def order(self, worker_id: str, desired: Desired) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -26,6 +27,16 @@ async def test_a_beat_is_written_whole(store: Store) -> None:
     assert [first] == await store.workers()
     await store.beat(latest)
     assert [latest] == await store.workers()
+
+
+async def test_a_beat_that_comes_late_changes_nothing(store: Store) -> None:
+    """A request that was held up on its way does not make a living worker look silent; it is answered all the same."""
+    latest = a_worker("w1", beat=NOON + SECOND, running=2)
+    await store.beat(latest)
+    await store.order("w1", Desired.DRAIN)
+
+    assert (await store.beat(a_worker("w1", beat=NOON, running=1))).desired is Desired.DRAIN
+    assert [replace(latest, desired=Desired.DRAIN)] == await store.workers()
 
 
 async def test_the_first_beat_is_answered_with_run(store: Store) -> None:

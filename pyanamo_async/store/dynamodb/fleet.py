@@ -10,7 +10,7 @@ from pyanamo_async.core.live import Feed
 from pyanamo_async.core.queue import moment, stamp
 from pyanamo_async.core.record import Row
 from pyanamo_async.core.workers import Desired, Orders, Worker
-from pyanamo_async.errors import ItemMissing
+from pyanamo_async.errors import ItemMissing, Unavailable
 from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX
 from pyanamo_async.store.dynamodb.table import Table
@@ -28,12 +28,16 @@ async def beat(table: Table, worker: Worker) -> Orders:
         "TableName": table.name,
         "Key": _key(worker.worker_id),
         "UpdateExpression": f"SET {sets}, Following = if_not_exists(Following, :nobody)",
+        "ConditionExpression": "attribute_not_exists(#Queue_Key) OR #Queue_Key <= :Queue_Key",  # it may have come late
         "ExpressionAttributeNames": {f"#{name}": name for name in row},
         "ExpressionAttributeValues": marshal_row({f":{name}": value for name, value in row.items()} | {":nobody": {}}),
         "ReturnValues": "ALL_NEW",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
-    answer = await table.asking(table.urgent.update_item(**request))
-    known = _worker(unmarshal_row(answer["Attributes"]))
+    reply = await table.write_alone(table.urgent, "update_item", request)
+    if reply.row is None:
+        raise Unavailable(f"{table.what} did not tell what it holds of worker '{worker.worker_id}'")
+    known = _worker(reply.row)
     return Orders(known.desired, known.following)
 
 

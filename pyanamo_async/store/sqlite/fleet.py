@@ -16,7 +16,7 @@ from pyanamo_async.errors import ItemMissing
 BEAT = """INSERT INTO workers (InstanceID, Beat, Host, Job, Process, Started, Lease, Slots, Running, Done, RSS, Gone)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
     ON CONFLICT (InstanceID) DO UPDATE SET Beat = ?2, Host = ?3, Job = ?4, Process = ?5, Started = ?6, Lease = ?7,
-    Slots = ?8, Running = ?9, Done = ?10, RSS = ?11, Gone = ?12"""
+    Slots = ?8, Running = ?9, Done = ?10, RSS = ?11, Gone = ?12 WHERE Beat <= ?2"""
 WORKERS = """SELECT InstanceID, Beat, Host, Job, Process, Started, Lease, Slots, Running, Done, RSS, Gone, Desired
     FROM workers WHERE ?1 IS NULL OR Beat < ?1 ORDER BY Beat, InstanceID"""
 FOLLOWED = "SELECT Feed FROM followed WHERE InstanceID = ? AND Until > ?"

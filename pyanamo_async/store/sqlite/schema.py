@@ -157,7 +157,7 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
-    """Tell a table of ours from a file that is still empty; refuse any other. Looks at the file as it is at one moment."""
+    """Tell a table of ours from a file that is still empty, as it is at one moment; refuse any other."""
     if connection.in_transaction:
         return _looks_like_ours(connection, path)
     connection.execute("BEGIN")  # or another who makes the table in between is taken for another program

@@ -3,13 +3,15 @@
 core/       the rules: pure functions on items
 ports.py    the seams: Store, OutputStore, Sink, Launcher, Process, Clock
 store/      remembers: memory, sqlite, dynamodb
-outputs/    carries output: files, s3, memory
+outputs/    carries output: files, s3, cloudwatch, memory
 execution/  runs one script: event loop, process group, pipes, resource usage
-worker/     conducts: the pilot loop, one attempt, beats, stopping
-aws/        the platform: session, clients, who am I
-operate/    verbs of a person: import, status, list, show, logs
+worker/     conducts: the pilot loop, one attempt, beats, stopping, publishing what is followed
+aws/        the platform: session, clients, what its errors mean, who am I, Spot notices
+operate/    verbs of a person: import, status, list, show, logs, trace, workers, reclaim, doctor
 cli/        talks: typer commands, tables, JSON
-app.py      wires: the only place that knows which adapter is real
+settings.py what a command was told, validated once; addresses.py: where tables and output are
+app.py      wires: the only place that knows which adapter is real; station.py: the half of it that runs a worker
+clock.py, cpus.py, process_mark.py: what the operating system knows of time, of CPUs, and of a worker that died
 """
 
 __version__ = "0.1.0"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 
 import pytest
 
-from pyanamo_async.core.items import State
+from pyanamo_async.core.items import Item, State, Summary
+from pyanamo_async.core.workers import Orders, Worker
+from pyanamo_async.errors import Unavailable
+from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.claims import Persistence
+from pyanamo_async.worker.stop import Level
 from tests.fakes import an_item
 from tests.worker.crew import Crew
 from tests.worker.virtual import VirtualLoop, run
@@ -75,3 +80,72 @@ async def _a_second(loop: VirtualLoop) -> None:
     passed = loop.create_future()
     loop.call_later(1, passed.set_result, None)
     await passed
+
+
+def test_a_worker_stopped_while_another_holds_an_item_leaves_work() -> None:
+    """Nobody knows whether the holder lives: whoever starts another is told that there may be something left."""
+
+    async def main(loop: VirtualLoop) -> None:
+        ghost = await _ghost(loop, item="x")
+        last = Crew(loop, name="last", store=ghost.store)
+        loop.call_later(1, last.stop.request, Level.STOP, "SIGTERM")
+
+        assert (await last.pilot().run()).work_left
+
+    run(main)
+
+
+class Absent(MemoryStore):
+    """Loses the answers to the first claim and the first beats, and shows for a while nothing of what is held."""
+
+    def __init__(self, loop: VirtualLoop, *, claims: int = 0, beats: int = 0, blind_s: float = 0) -> None:
+        super().__init__()
+        self._loop, self._claims, self._beats, self._blind_s = loop, claims, beats, blind_s
+
+    async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
+        claimed = await super().claim(worker, limit=limit, now=now, state=state)
+        if claimed and self._claims:
+            self._claims -= 1
+            raise Unavailable("the answer was lost")
+        return claimed
+
+    async def beat(self, worker: Worker) -> Orders:
+        if self._beats:
+            self._beats -= 1
+            raise Unavailable("no answer")
+        return await super().beat(worker)
+
+    async def held(self, worker_id: str) -> list[Item]:
+        return await super().held(worker_id) if self._loop.time() > self._blind_s else []
+
+    async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
+        async for summary in super().summaries(state=state, sample=sample):
+            if self._loop.time() > self._blind_s:
+                yield summary
+
+
+def test_nobody_goes_home_who_may_hold_an_item_without_knowing() -> None:
+    """A claim whose answer was lost is looked for until the table must show it."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, store=Absent(loop, claims=1, blind_s=15))
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("x")])
+
+        assert (await crew.pilot().run()).settled == {State.DONE: 1}
+
+    run(main)
+
+
+def test_the_first_beat_is_patient() -> None:
+    """A table that does not answer when a worker starts is waited for."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, store=Absent(loop, beats=3))
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("x")])
+
+        assert (await crew.pilot().run()).settled == {State.DONE: 1}
+        assert loop.time() < 60
+
+    run(main)

@@ -50,7 +50,7 @@ def test_in_a_storm_nothing_is_lost_and_nothing_done_twice(
     names = _import_a_mix(on_aws)
     table_proxy.weather, bucket_proxy.weather = stormy(1), stormy(2)
 
-    with fleet(far, 3, "-i", "4", "-n", "2", "--beat", "2s", "--lease", "60s") as workers:
+    with fleet(far, 3, "-i", "8", "-n", "2", "--beat", "2s", "--lease", "60s") as workers:
         assert workers.codes(within_s=110) == [0, 0, 0]
 
     rows = on_aws.rows()

@@ -164,7 +164,8 @@ def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
     try:
         return _looks_like_ours(connection, path)
     finally:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # SQLite rolls back by itself when the disk fails
+            connection.execute("ROLLBACK")
 
 
 def _looks_like_ours(connection: sqlite3.Connection, path: Path) -> bool:

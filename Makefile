@@ -9,7 +9,7 @@ UV      := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: help demo test check chaos format servers lock clean
+.PHONY: help demo test check chaos big format servers lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -35,6 +35,9 @@ check: .venv/dev ## format, lint, types, and the doors between the rooms
 chaos: .venv/dev ## kill workers for minutes on both foundations, then simulate ten thousand schedules
 	PYANAMO_TEST_CHAOS=1 $(BIN)/python -m pytest tests/stress/test_chaos.py $(ARGS)
 	$(BIN)/python -m tests.stress.simulation 0..9999
+
+big: .venv/dev ## print a gigabyte into S3 and take the bucket away for 30 s and for good, some ten minutes
+	PYANAMO_TEST_BIG=1 $(BIN)/python -m pytest tests/acceptance/test_big_output.py tests/stress/test_bucket_away.py $(ARGS)
 
 format: .venv/dev ## write the code as `make check` wants it
 	$(BIN)/ruff format .

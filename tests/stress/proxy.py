@@ -30,6 +30,7 @@ class Fault(StrEnum):
     NONE = "passed on"
     THROTTLED = "throttled"
     EXPIRED = "expired"
+    DENIED = "denied"
     BROKEN = "broken"
     UNAVAILABLE = "unavailable"
     LOST = "lost"  # reset before it was passed on
@@ -142,6 +143,7 @@ class Proxy:
 REFUSALS = {
     Fault.THROTTLED: (400, "ThrottlingException", 503, "SlowDown"),
     Fault.EXPIRED: (400, "ExpiredTokenException", 400, "ExpiredToken"),
+    Fault.DENIED: (400, "AccessDeniedException", 403, "AccessDenied"),
     Fault.BROKEN: (500, "InternalServerError", 500, "InternalError"),
     Fault.UNAVAILABLE: (503, "ServiceUnavailable", 503, "ServiceUnavailable"),
 }

@@ -1,0 +1,129 @@
+"""A bucket that fails in the middle of an upload: `make big` has 30 s of it, `make test` 3; or it fails for good.
+
+The output is random bytes, so that it goes out in parts, and printed in two halves: the bucket fails between them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.acceptance.conftest import on_aws
+from tests.acceptance.program import Program, Row, program, until
+from tests.stress.proxy import Fault, Proxy, always, fair, proxied
+from tests.stress.workers import fleet
+
+__all__ = ["on_aws"]  # a fixture
+
+FULL = "PYANAMO_TEST_BIG" in os.environ
+AWAY_S = 30 if FULL else 3
+PATIENCE_S = 300
+HALF_BYTES = 40_000_000  # the second half is more than the worker takes while nothing goes out
+LAST_WORDS = "that was the last of it"
+SCRIPT = f"cat half; until test -e go-on; do sleep 0.1; done; cat half; touch printed; echo {LAST_WORDS}"
+
+
+@pytest.fixture
+def bucket_proxy(on_aws: Program) -> Iterator[Proxy]:
+    """What stands between workers and the bucket."""
+    with proxied(on_aws.env["AWS_ENDPOINT_URL_S3"]) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def far(on_aws: Program, bucket_proxy: Proxy) -> Program:
+    """The program, behind the proxy, with an item to run."""
+    (on_aws.folder / "half").write_bytes(os.urandom(HALF_BYTES))
+    on_aws.import_rows(f"a|s|{SCRIPT}")
+    env = {**on_aws.env, "AWS_ENDPOINT_URL_S3": bucket_proxy.address}
+    return program(on_aws.folder, table=on_aws.table, bucket=on_aws.bucket, env=env)
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize("fault", [None, Fault.UNAVAILABLE], ids=["refuses connections", "answers 503"])
+def test_a_bucket_that_fails_for_a_while_loses_no_byte(
+    on_aws: Program, far: Program, bucket_proxy: Proxy, fault: Fault | None
+) -> None:
+    """The script waits, for as long as it takes; then all it printed is stored, by its first attempt."""
+    with fleet(far, 1) as workers:
+        _fail_between_the_halves(on_aws, bucket_proxy, fault)
+        workers.pause(AWAY_S)
+        assert not (on_aws.folder / "printed").exists()
+        bucket_proxy.weather = fair
+        if fault is None:
+            bucket_proxy.back()
+        assert workers.codes(within_s=120) == [0]
+
+    row = on_aws.rows()["a"]
+    assert (row["ItemState"], row["Attempt"]) == ("done", 1)
+    assert "Log_Status" not in row["Log"]
+    assert _sha256(_stored(on_aws, row["Log"])) == _sha256(_printed(on_aws))
+    assert _uploads(on_aws) == []
+
+
+@pytest.mark.timeout(PATIENCE_S + 200)
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        pytest.param(Fault.DENIED, "denied (AccessDenied)", id="denies"),
+        pytest.param(
+            None,
+            "tried again for 5 minutes",
+            marks=pytest.mark.skipif(not FULL, reason="five minutes of patience: `make big`"),
+            id="is gone",
+        ),
+    ],
+)
+def test_a_bucket_that_fails_for_good_costs_the_log_alone(
+    on_aws: Program, far: Program, bucket_proxy: Proxy, fault: Fault | None, why: str
+) -> None:
+    """The item is done; its record says why the log is missing, has the end of it, and `logs` says so too."""
+    with fleet(far, 1) as workers:
+        _fail_between_the_halves(on_aws, bucket_proxy, fault)
+        began = time.monotonic()
+        assert workers.codes(within_s=PATIENCE_S + 100) == [0]
+        assert time.monotonic() - began < PATIENCE_S + 60
+
+    row = on_aws.rows()["a"]
+    record = row["Log"]
+    assert (row["ItemState"], row["Attempt"], record["Status"]) == ("done", 1, "Succeeded")
+    assert why in record["Log_Status"]
+    assert "stdout_at" not in record
+    assert record["stdout_bytes"] == 2 * HALF_BYTES + len(LAST_WORDS) + 1
+    assert record["stdout"].endswith(f"{LAST_WORDS}\n")
+    said = on_aws.run("logs", "a")
+    assert said.stdout.endswith(f"{LAST_WORDS}\n")
+    assert why in said.stderr
+
+
+def _fail_between_the_halves(on_aws: Program, proxy: Proxy, fault: Fault | None) -> None:
+    until(lambda: proxy.count(Fault.NONE, "PUT") > 0)
+    if fault is None:
+        proxy.away()
+    else:
+        proxy.weather = always(fault, "PUT")
+    assert len(_uploads(on_aws)) == 1
+    (on_aws.folder / "go-on").touch()
+
+
+def _printed(of: Program) -> bytes:
+    return 2 * (of.folder / "half").read_bytes() + f"{LAST_WORDS}\n".encode()
+
+
+def _stored(of: Program, record: Row) -> bytes:
+    key = record["stdout_at"].removeprefix(f"s3://{of.bucket}/")
+    return gzip.decompress(of.client("s3").get_object(Bucket=of.bucket, Key=key)["Body"].read())
+
+
+def _uploads(of: Program) -> list[str]:
+    uploads = of.client("s3").list_multipart_uploads(Bucket=of.bucket).get("Uploads", [])
+    return [upload["Key"] for upload in uploads]
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

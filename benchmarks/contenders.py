@@ -1,0 +1,84 @@
+"""Ways to run scripts: pyanamo, what comes with any machine, and bare loops below pyanamo."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.course import Course
+from benchmarks.processes import Failed, measured
+from benchmarks.rounds import Contender, Lap
+from tests.acceptance.program import ROOT, Program
+
+DEADLINE_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Xargs:
+    """The floor of them all: it claims nothing, keeps no output, and records nothing."""
+
+    course: Course
+    shell: str = "sh"
+
+    @property
+    def name(self) -> str:
+        return f"xargs -P{self.course.slots} {self.shell} -c"
+
+    def lap(self, script: str, scripts: int) -> Lap:
+        """Run a script so many times; xargs itself fails when one of them does."""
+        with self.course.folder() as folder:
+            numbers = folder / "numbers"
+            numbers.write_text("".join(f"{number}\n" for number in range(scripts)))
+            command = ["xargs", f"-P{self.course.slots}", "-n1", self.shell, "-c", script]
+            used = measured(command, cwd=folder, env=self.course.env, stdin=numbers, within_s=DEADLINE_S)
+        return Lap(scripts, used.seconds, used.cpu_seconds, used.peak_rss_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class OnTable:
+    """Who works on a table: pyanamo or a floor. The items are imported beforehand, as a user does; `run` is timed."""
+
+    name: str
+    course: Course
+    set_up: Callable[[Path], Program]
+    worker: Callable[[Program, int], list[str]]
+
+    def lap(self, script: str, scripts: int) -> Lap:
+        """Run a script so many times; the table must say that all of them are done."""
+        with self.course.folder() as folder:
+            program = self.set_up(folder)
+            program.import_rows(*(f"i{number:06}|s|{script}" for number in range(scripts)))
+            command = self.worker(program, self.course.slots)
+            used = measured(command, cwd=folder, env=program.env, within_s=DEADLINE_S)
+            done = program.status()["items"]["done"]
+            if done != scripts:
+                raise Failed(f"{self.name}: {done} of {scripts} items are done")
+            program("table", "delete", "--yes")
+        return Lap(scripts, used.seconds, used.cpu_seconds, used.peak_rss_bytes)
+
+
+def pyanamo(*flags: str) -> Callable[[Program, int], list[str]]:
+    """Run pyanamo as people do: with its default flags, and how many at a time."""
+    return lambda program, slots: program.command("run", "-i", str(slots), *flags)
+
+
+def floor(program: Program, slots: int) -> list[str]:
+    """Run the bare loop of `floors`."""
+    return [sys.executable, str(ROOT / "benchmarks" / "floors.py"), program.table, "--slots", str(slots)]
+
+
+def prove(contenders: Sequence[Contender], course: Course, scripts: int) -> None:
+    """Have each run scripts that bear witness, and count the testimonies.
+
+    Raises:
+        Failed: one ran more or fewer than it was asked to.
+    """
+    for each in contenders:
+        with course.folder() as folder:
+            witness = folder / "witness"
+            each.lap(f"echo >> {witness}", scripts)
+            ran = len(witness.read_text().splitlines()) if witness.exists() else 0
+        if ran != scripts:
+            raise Failed(f"{each.name} ran {ran} of {scripts} scripts")

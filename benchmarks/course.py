@@ -1,0 +1,78 @@
+"""Where contenders run, and how much of it: one value that all benchmarks share, and the flags that make it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.report import Section, show
+from tests.acceptance.program import Program, program
+from tests.servers.parts import CACHE
+from tests.servers.running import Run, environment
+
+BENCH = CACHE / "bench"
+ROUNDS, ITEMS = 5, 5000
+QUICK_ROUNDS, QUICK_ITEMS = 1, 40
+
+
+def plain_environment() -> dict[str, str]:
+    """Make the environment of all contenders: what finding programs takes, and the plainest shell."""
+    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8", "SHELL": "/bin/sh"}
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How much is run, by how many slots, and in which environment."""
+
+    rounds: int = ROUNDS
+    items: int = ITEMS
+    slots: int = 8
+    quick: bool = False
+    env: Mapping[str, str] = field(default_factory=plain_environment)
+    servers: Run = field(default_factory=Run.mine)
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """Make a folder for one run; it goes with all that is in it."""
+        BENCH.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=BENCH, prefix="run-"))
+        try:
+            yield made
+        finally:
+            shutil.rmtree(made)
+
+    def on_sqlite(self, folder: Path) -> Program:
+        """Set pyanamo up on a new SQLite file."""
+        return program(folder, table="sqlite:step.db", bucket="file:logs", env=self.env)
+
+    def on_dynamodb(self, folder: Path) -> Program:
+        """Set pyanamo up on a new table of DynamoDB Local; output stays in records, so no bucket is called."""
+        servers = environment(self.servers.dynamodb(), "http://127.0.0.1:9")
+        return program(folder, table=folder.name, bucket="file:logs", env={**self.env, **servers})
+
+
+def course_of(description: str | None) -> Course:
+    """Read the flags that all benchmarks have."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="interleaved rounds (default: %(default)s)")
+    parser.add_argument("--items", type=int, default=ITEMS, help="scripts of a lap (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="one small round, to see that everything works")
+    asked = parser.parse_args()
+    if asked.quick:
+        return Course(QUICK_ROUNDS, QUICK_ITEMS, quick=True)
+    return Course(asked.rounds, asked.items)
+
+
+def run_alone(measure: Callable[[Course], Section], description: str | None) -> None:
+    """Be the program of one benchmark."""
+    course = course_of(description)
+    try:
+        show(measure(course))
+    finally:
+        course.servers.end()

@@ -186,8 +186,11 @@ class Store(Protocol):
         """Read what was shown last, at first nothing; None when nobody asks for it, or no longer."""
         ...
 
-    async def workers(self, *, beat_before: datetime | None = None) -> list[Worker]:
-        """List workers that have not been forgotten, or only those whose last beat is older, by last beat."""
+    async def workers(self, *, beat_before: datetime | None = None, most: int | None = None) -> list[Worker]:
+        """List workers that have not been forgotten, or only those whose last beat is older, by last beat.
+
+        With `most`, no more than so many are read: of those asked for, the ones heard of last.
+        """
         ...
 
     async def forget(self, worker_id: str) -> None:

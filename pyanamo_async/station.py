@@ -101,7 +101,8 @@ def _pilot(
     manners = Manners(linger=how.linger)
     budget_s = how.wall_time.total_seconds() if how.wall_time else None
     reserve = reserve_s(budget_s, kill_after_s=manners.kill_after.total_seconds())
-    others = Others(me.worker_id, store, clock, dice, how.beat, how.lease, how.policy, fate)
+    thrifty = isinstance(settings.table, DynamoTable)
+    others = Others(me.worker_id, store, clock, dice, how.beat, how.lease, how.policy, fate, thrifty)
     tools = Tools(
         table=filed_as,
         address=_everywhere(settings.table),

@@ -54,6 +54,11 @@ class Worker:
         return now - self.beat > self.lease
 
 
+def latest(workers: list[Worker], most: int | None) -> list[Worker]:
+    """Keep those heard of last, of a list by last beat."""
+    return workers if most is None else workers[max(0, len(workers) - most) :]
+
+
 @dataclass(frozen=True, slots=True)
 class Orders:
     """What the reply to a beat carries back."""

@@ -1,16 +1,17 @@
 """What a running worker does for the others, and whether it should stay for the sake of what they hold.
 
-Laws: about once a beat it takes over what vanished workers held: two cheap queries when there are none. Who goes home
-leaves nothing behind that may come back: somebody is there until every holder has shown that it lives. On one machine
-nobody need wait for that: a process is there or it is not. Workers are near when their ids differ in the nonce alone,
-so a fleet learns from one locked item that it need not look for processes.
+Laws: about once a beat it takes over what vanished workers held: a cheap query when there are none, however many
+workers there are. Who goes home leaves nothing behind that may come back: somebody is there until every holder has
+shown that it lives. On one machine nobody need wait for that: a process is there or it is not. Workers are near when
+their ids differ in the nonce alone, so a fleet learns from one locked item that it need not look for processes. What
+only one worker need do is done by the one whose beat is the latest: each has the same chance, and nobody counts.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pyanamo_async.core.items import State
@@ -24,9 +25,13 @@ SILENT_BEATS = 2  # whoever shows no sign of life for so long may have vanished
 CLOCKS_BEATS = 1  # how far clocks may be apart for that to be seen in time
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Others:
-    """The other workers, as the worker `me` sees them. `fate` tells what became of a process of this machine."""
+    """The other workers, as the worker `me` sees them. `fate` tells what became of a process of this machine.
+
+    `thrifty` is who pays for every look at what is held, a request for each shard: it looks for dead neighbours when it
+    begins, and when it would go home but for one.
+    """
 
     me: str
     store: Store
@@ -36,16 +41,19 @@ class Others:
     lease: timedelta
     policy: RetryPolicy
     fate: Callable[[Worker], Fate] = lambda _: Fate.UNKNOWN
+    thrifty: bool = False
+    _suspects: bool = field(default=True, init=False)
 
     async def look_after(self) -> Taken:
         """Take over from workers silent for their lease or dead on this machine, seldom from unknown ones."""
         now = self.clock.now()
         taken = await reclaim(self.store, now=now, lease=self.lease, policy=self.policy)
-        taken += await self._take_from_dead(await self._near(await self._holders() - {self.me}))
-        if self.dice.random() < ORPHANS_EVERY:
+        if self._suspects or not self.thrifty:
+            self._suspects = False
+            taken += await self._take_from_dead(await self._near(await self._holders() - {self.me}))
+        if self.dice.random() < ORPHANS_EVERY and await self._is_latest():
             known = await self.store.workers()
-            if self.dice.random() * len(known) < 1:  # one of the fleet is enough
-                taken += await reclaim_orphans(self.store, known, now=now, lease=self.lease, policy=self.policy)
+            taken += await reclaim_orphans(self.store, known, now=now, lease=self.lease, policy=self.policy)
         return taken
 
     async def may_come_back(self, idle: timedelta) -> bool:
@@ -60,6 +68,7 @@ class Others:
         if self.me in holders:  # a claim whose answer never came
             return True
         near = await self._near(holders)
+        self._suspects = any(self.fate(worker) is Fate.DIED for worker in near)
         silence = SILENT_BEATS * self.beat
         since = self.clock.now() - silence
         if holders <= {worker.worker_id for worker in near if worker.beat > since and self.fate(worker) is Fate.LIVES}:
@@ -86,6 +95,10 @@ class Others:
             if not self._is_near(item.worker):
                 break
         return holders
+
+    async def _is_latest(self) -> bool:
+        """Tell whether of all workers this one was heard of last."""
+        return any(worker.worker_id == self.me for worker in await self.store.workers(most=1))
 
     async def _take_from_dead(self, near: Sequence[Worker]) -> Taken:
         dead = [worker for worker in near if self.fate(worker) is Fate.DIED]

@@ -17,7 +17,7 @@ from pyanamo_async.core.items import Counts, Item, State, Summary, TaskState
 from pyanamo_async.core.live import Feed, Live
 from pyanamo_async.core.queue import due, queue_key
 from pyanamo_async.core.record import log_length
-from pyanamo_async.core.workers import Desired, Orders, Worker
+from pyanamo_async.core.workers import Desired, Orders, Worker, latest
 from pyanamo_async.errors import Fenced, ItemMissing, StoreError, TableMissing
 from pyanamo_async.ports import AddResult, Description, Store
 
@@ -166,8 +166,8 @@ class MemoryStore(Store):
         wish = self._table.wishes.get(feed)
         return wish.live if wish else None
 
-    async def workers(self, *, beat_before: datetime | None = None) -> list[Worker]:
-        return sorted(
+    async def workers(self, *, beat_before: datetime | None = None, most: int | None = None) -> list[Worker]:
+        known = sorted(
             (
                 replace(worker, following=self._followed(worker.worker_id, worker.beat))
                 for worker in self._table.workers.values()
@@ -175,6 +175,7 @@ class MemoryStore(Store):
             ),
             key=lambda worker: (worker.beat, worker.worker_id),
         )
+        return latest(known, most)
 
     async def forget(self, worker_id: str) -> None:
         table = self._table

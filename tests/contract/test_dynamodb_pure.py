@@ -158,9 +158,9 @@ class TestChanges:
 
 
 class TestBoard:
-    @pytest.mark.parametrize("every_s", [1.0, 2.5, 5.0, 15.0])
+    @pytest.mark.parametrize("every_s", [1.0, 4.0, 8.0, 15.0])
     def test_an_idle_worker_asks_for_each_state_at_most_sixty_times_a_minute(self, every_s: float) -> None:
-        """An hour of polling an empty table of 16 shards; from a period of 2.5 s on it is 24 times a minute."""
+        """An hour of polling an empty table of 16 shards; from a period of 4 s on it is 20 times a minute."""
         board, looks, now_s = Board(16, dice=random.Random(1)), 0, 0.0
         while now_s < 3600:
             for shard in board.worth_a_look(NOON, now_s=now_s):
@@ -169,17 +169,23 @@ class TestBoard:
             assert len(board.unsure(now_s=now_s)) == 0
             now_s += every_s
 
-        assert looks / 60 <= (60.5 if every_s == 1 else 25)
+        assert looks / 60 <= (60.5 if every_s == 1 else 20)
 
-    def test_what_comes_is_found_within_forty_seconds(self) -> None:
-        """No shard goes unseen for longer, however the worker polls."""
+    @pytest.mark.parametrize("every_s", [2.0, 7.0, 15.0])
+    def test_what_comes_is_found_within_eighty_seconds(self, every_s: float) -> None:
+        """No shard goes unseen for longer, however the worker polls; and not all are looked at together."""
         board, seen, now_s = Board(16, dice=random.Random(1)), dict.fromkeys(range(16), 0.0), 0.0
-        while now_s < 600:
-            for shard in board.worth_a_look(NOON, now_s=now_s):
-                assert now_s - seen[shard] <= 42
+        most = 0
+        while now_s < 3600:
+            looks = board.worth_a_look(NOON, now_s=now_s)
+            most = max(most, len(looks)) if now_s > 600 else 0
+            for shard in looks:
+                assert now_s - seen[shard] <= 80 + every_s
                 seen[shard] = now_s
                 board.saw(shard, None, now_s=now_s)
-            now_s += 2
+            now_s += every_s
+
+        assert most < 12
 
     def test_whoever_has_just_worked_sweeps_before_going_home(self) -> None:
         """Beliefs from before the last write of this store hold for two seconds only."""

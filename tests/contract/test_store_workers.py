@@ -86,6 +86,17 @@ async def test_workers_are_listed_by_last_beat(store: Store) -> None:
     assert [worker.worker_id for worker in stale] == ["w0", "w1"]
 
 
+async def test_the_latest_workers_are_found_without_the_others(store: Store) -> None:
+    """`most` keeps those heard of last, of all or of the silent ones; more than there are is all."""
+    for number in (3, 1, 4, 0, 2):
+        await store.beat(a_worker(f"w{number}", beat=NOON + number * SECOND))
+
+    assert [worker.worker_id for worker in await store.workers(most=2)] == ["w3", "w4"]
+    silent = await store.workers(beat_before=NOON + 2 * SECOND, most=1)
+    assert [worker.worker_id for worker in silent] == ["w1"]
+    assert len(await store.workers(most=9)) == 5
+
+
 async def test_a_forgotten_worker_is_gone(store: Store) -> None:
     """With all that was asked of it; forgetting again is harmless."""
     await store.beat(a_worker("w1"))

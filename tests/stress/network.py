@@ -23,7 +23,7 @@ from typing import Any
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State, Summary
 from pyanamo_async.core.queue import due, queue_key
-from pyanamo_async.core.workers import Worker
+from pyanamo_async.core.workers import Worker, latest
 from pyanamo_async.errors import PyanamoError, Unavailable
 from pyanamo_async.store import memory
 from pyanamo_async.store.memory import MemoryStore
@@ -175,8 +175,8 @@ class Line:
         """Ask the table for what needs no index."""
         return partial(self._ask, name)
 
-    async def workers(self, *, beat_before: datetime | None = None) -> list[Worker]:
-        return await self._ask("workers_as_seen", beat_before, as_of_s=self._as_of_s())  # type: ignore[no-any-return]
+    async def workers(self, *, beat_before: datetime | None = None, most: int | None = None) -> list[Worker]:
+        return latest(await self._ask("workers_as_seen", beat_before, as_of_s=self._as_of_s()), most)
 
     async def held(self, worker_id: str) -> list[Item]:
         return await self._ask("held_as_seen", worker_id, as_of_s=self._as_of_s())  # type: ignore[no-any-return]

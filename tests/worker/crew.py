@@ -61,6 +61,7 @@ class Crew:
     skew: timedelta = timedelta()
     timeout: timedelta | None = None
     min_remaining_s: float = 0
+    thrifty: bool = False
 
     def pilot(self) -> Pilot:
         clock, dice = VirtualClock(self.loop, self.skew), random.Random(self.seed)
@@ -86,7 +87,7 @@ class Crew:
             timeout=self.timeout,
             elapsed_s=lambda: clock.monotonic() - began,
         )
-        others = Others(self.name, self.store, clock, dice, every, lease, self.policy)
+        others = Others(self.name, self.store, clock, dice, every, lease, self.policy, thrifty=self.thrifty)
         return Pilot(
             Plan(self.slots, timedelta(seconds=self.grace_s), self.persistence),
             tools,

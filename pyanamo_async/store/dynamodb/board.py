@@ -1,8 +1,9 @@
 """What one store has seen of one state's queue: candidates at hand, and which shards are worth a look.
 
 The index is a hint, and so is all that stands here. That a shard is empty, or due later, is believed for 2 s; when this
-store has changed nothing since, for 2.5 s for each shard there is. So an idle worker looks at one shard each time it
-asks, and at each about every 40 s (16 shards); one that has just worked sweeps them all before it goes home.
+store has changed nothing since, for 2.5 to 5 s for each shard there is. So an idle worker looks at one shard each time
+it asks, and at each about every minute (16 shards), at different times; one that has just worked sweeps them all before
+it goes home.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from pyanamo_async.core.queue import READY, due
 from pyanamo_async.store.dynamodb.rows import Candidate
 
 HINT_S = 2.0
-LEAST_CALM, FIRST_CALM = 0.02, 0.1
+LEAST_CALM, FIRST_CALM = 0.004, 0.02  # hints live 8 ms and 40 ms: nobody knows at first how many others there are
 CALMING = 1.01  # against a half for a loss: calm where between one and two in a hundred are lost
 BELIEF_S = 2.0
-IDLE_BELIEF_S_PER_SHARD = 2.5
+IDLE_BELIEF_S_PER_SHARD = 5.0  # at most, and at least half of it
 DEEP_S = 30.0
 MOST_TRIED = 2000
 
@@ -32,6 +33,7 @@ class Sight:
 
     key: str | None
     at_s: float
+    idle_s: float  # how long a store that changes nothing believes it
 
 
 class Board:
@@ -90,7 +92,7 @@ class Board:
 
     def saw(self, shard: int, key: str | None, *, now_s: float) -> None:
         """Note the first key of a shard."""
-        self._sights[shard] = Sight(key, now_s)
+        self._sights[shard] = Sight(key, now_s, self._idle_belief_s * (1 - self._dice.random() / 2))
 
     def forget(self, shard: int, *, now_s: float) -> None:
         """Believe nothing of the head of a shard from which this store has claimed."""
@@ -145,7 +147,7 @@ class Board:
         if sight is None:
             return None
         age_s = now_s - sight.at_s
-        idle = sight.at_s > self._changed_s and age_s < self._idle_belief_s
+        idle = sight.at_s > self._changed_s and age_s < sight.idle_s
         return sight if age_s < BELIEF_S or idle else None
 
 

@@ -46,9 +46,14 @@ async def order(table: Table, worker_id: str, desired: Desired) -> None:
     await change_worker(table, worker_id, "SET Desired = :desired", {":desired": str(desired)}, {})
 
 
-async def workers(table: Table, beat_before: datetime | None) -> list[Worker]:
-    """Read the rows of all workers, or of those that were silent since."""
-    keys = [item[KEY]["S"] async for page in table.pages(_asked(beat_before)) for item in page["Items"]]
+async def workers(table: Table, beat_before: datetime | None, most: int | None) -> list[Worker]:
+    """Read the rows of all workers, or of those that were silent since, or of the latest of them."""
+    asked = _asked(beat_before) | ({} if most is None else {"ScanIndexForward": False, "Limit": most})
+    keys: list[str] = []
+    async for page in table.pages(asked):
+        keys += [item[KEY]["S"] for item in page["Items"]]
+        if most is not None and len(keys) >= most:
+            break
     known = [_worker(row) for row in await table.get_many(keys)]
     late = [worker for worker in known if beat_before is None or worker.beat < beat_before]  # the index lags
     return sorted(late, key=lambda worker: (worker.beat, worker.worker_id))

@@ -12,6 +12,8 @@ from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, summary
 from pyanamo_async.store.dynamodb.table import Table, together
 
+FIRST_PAGE = 25  # rows: whoever asks for the first line only does not pay for a megabyte
+
 
 async def summaries(table: Table, shards: int, *, state: State | None, sample: str | None) -> AsyncIterator[Summary]:
     """List items by state, shard and place in the queue, a page at a time."""
@@ -21,7 +23,7 @@ async def summaries(table: Table, shards: int, *, state: State | None, sample: s
     for each in [state] if state else State:
         for shard in range(shards):
             values = {":queue": queue(each, shard)} | ({":sample": sample} if sample is not None else {})
-            async for page in table.pages(_asked(values) | narrowed):
+            async for page in table.pages(_asked(values) | narrowed, first=FIRST_PAGE):
                 for item in page["Items"]:
                     yield summary(unmarshal_row(item))
 

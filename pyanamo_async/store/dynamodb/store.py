@@ -137,9 +137,9 @@ class DynamoStore(Store):
         await self._shards()
         return await feeds.published(self._table, feed)
 
-    async def workers(self, *, beat_before: datetime | None = None) -> list[Worker]:
+    async def workers(self, *, beat_before: datetime | None = None, most: int | None = None) -> list[Worker]:
         await self._shards()
-        return await fleet.workers(self._table, beat_before)
+        return await fleet.workers(self._table, beat_before, most)
 
     async def forget(self, worker_id: str) -> None:
         await self._shards()

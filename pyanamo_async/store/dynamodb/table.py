@@ -92,13 +92,18 @@ class Table:
         chunks = iter(lambda: list(islice(unique, MOST_GETS)), [])
         return [row for rows in await together(self._get_chunk(chunk, only) for chunk in chunks) for row in rows]
 
-    async def pages(self, asked: dict[str, Any], *, scan: bool = False) -> AsyncIterator[dict[str, Any]]:
-        """Query, or scan, page by page."""
+    async def pages(
+        self, asked: dict[str, Any], *, scan: bool = False, first: int | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Query, or scan, page by page; `first` is how many rows the first page has at most."""
         ask: Any = self.client.scan if scan else self.client.query
-        asked = {"TableName": self.name} | asked
+        asked = {"TableName": self.name} | asked | ({} if first is None else {"Limit": first})
         while True:
             page: Any = await self.patiently(partial(ask, **asked))
             yield page
+            if first is not None:
+                asked.pop("Limit")
+                first = None
             if "LastEvaluatedKey" not in page:
                 return
             asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
 from pyanamo_async.core.live import Feed, Live
-from pyanamo_async.core.workers import Desired, Orders, Worker
+from pyanamo_async.core.workers import Desired, Orders, Worker, latest
 from pyanamo_async.errors import ItemMissing, UsageError
 from pyanamo_async.ports import AddResult, Description, Store
 from pyanamo_async.store.sqlite import fleet, items, schema
@@ -133,8 +133,8 @@ class SqliteStore(Store):
     async def published(self, feed: Feed) -> Live | None:
         return await self._engine.read(partial(fleet.published, feed=feed))
 
-    async def workers(self, *, beat_before: datetime | None = None) -> list[Worker]:
-        return await self._engine.read(partial(fleet.workers, beat_before=beat_before))
+    async def workers(self, *, beat_before: datetime | None = None, most: int | None = None) -> list[Worker]:
+        return latest(await self._engine.read(partial(fleet.workers, beat_before=beat_before)), most)
 
     async def forget(self, worker_id: str) -> None:
         await self._engine.write(partial(fleet.forget, worker_id=worker_id))

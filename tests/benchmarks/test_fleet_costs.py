@@ -1,0 +1,80 @@
+"""What workers ask of a table when there is nothing to do, and what looking after others costs in a fleet.
+
+The product's own workers and store, on virtual time, against the service of `benchmarks.fleet`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+from benchmarks.fleet.crew import worker
+from benchmarks.fleet.service import Service
+from pyanamo_async.core import transitions
+from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.operate.others import Others
+from pyanamo_async.store.dynamodb import DynamoStore
+from pyanamo_async.worker.stop import Level
+from tests.contract.steps import a_worker
+from tests.fakes import an_item
+from tests.worker.virtual import NOON, VirtualClock, VirtualLoop, run
+
+HOUR = 60
+
+
+def test_a_waiting_worker_asks_at_most_sixty_times_a_minute() -> None:
+    """All that `run --wait` asks of 16 empty shards: claims, beats, looks after others; an hour, minute by minute."""
+
+    async def main(loop: VirtualLoop) -> list[int]:
+        service = Service(shards=16, dice=random.Random(1))
+        waiting = worker(loop, service, 1, slots=8, wait=True)
+        working = loop.create_task(waiting.pilot().run())
+        asked = [0]
+        for _ in range(HOUR + 1):
+            await asyncio.sleep(60)
+            asked.append(service.bill.requests.total())
+        waiting.stop.request(Level.NOW, "enough")
+        await working
+        return [after - before for before, after in pairwise(asked)]
+
+    first, *minutes = run(main)
+
+    assert first <= 100  # a sweep of all shards of both states, and of what is held
+    assert sum(minutes) / HOUR <= 50
+    assert sorted(minutes)[HOUR * 9 // 10] <= 60
+    assert max(minutes) <= 80  # with a search for items of workers that nobody knows
+
+
+def test_looking_after_others_costs_the_same_in_a_large_fleet() -> None:
+    """With 400 workers that hold 4,000 items a look is two small queries, and one of the fleet reads about the rest."""
+
+    async def main(loop: VirtualLoop) -> tuple[float, float]:
+        service = Service(shards=1, dice=random.Random(1), lag_s=0)
+        client: Any = service
+        store, clock, dice = DynamoStore("fleet", client), VirtualClock(loop), random.Random(1)
+        held = transitions.claim(an_item("x"), worker="", token="t" * 16, now=NOON)
+        service.seed(replace(held, item_id=f"item-{n}", worker=f"job-{n % 400}:0-nonce") for n in range(4000))
+        beats = [a_worker(f"job-{n}:0-nonce", beat=NOON + timedelta(milliseconds=n)) for n in range(400)]
+        for beat in beats:
+            await store.beat(beat)
+        lease = timedelta(seconds=180)
+        each = Others("job-7:0-nonce", store, clock, dice, timedelta(seconds=20), lease, RetryPolicy(), thrifty=True)
+        await each.look_after()
+        before = service.bill.reads
+        for _ in range(100):
+            assert not await each.look_after()
+        usual = (service.bill.reads - before) / 100
+        await store.beat(replace(beats[7], beat=NOON + timedelta(seconds=1)))
+        before = service.bill.reads
+        for _ in range(100):
+            await each.look_after()
+        return usual, (service.bill.reads - before) / 100
+
+    usual, as_the_latest = run(main)
+
+    assert usual <= 1
+    assert as_the_latest > 10  # the duty is done by somebody

@@ -6,6 +6,7 @@ shares one AWS session, and is closed in reverse.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -21,7 +22,7 @@ from pyanamo_async.addresses import (
     SqliteTable,
     read_output,
 )
-from pyanamo_async.ports import Journal, OutputStore, Store
+from pyanamo_async.ports import Journal, OutputKey, OutputStore, Store
 from pyanamo_async.settings import Settings
 
 if TYPE_CHECKING:
@@ -90,9 +91,32 @@ class Opened:
     async def worker_outputs(self, worker_id: str) -> OutputStore:
         """Open where the output of a worker goes: into a log group first, when there is one, in a stream of its own."""
         outputs, group = await self.outputs(), self._settings.keeping.log_group
-        return await self._logs(group, worker_id, behind=outputs) if group else outputs
+        if not group:
+            return outputs
+        from pyanamo_async.outputs.cloudwatch import stream_of
 
-    async def _logs(self, group: str, worker_id: str, *, behind: OutputStore) -> OutputStore:
+        return await self._logs(group, stream_of(await self._filed_as(), worker_id), behind=outputs)
+
+    def in_logs(self, key: OutputKey, known: Collection[str]) -> str:
+        """Tell where in CloudWatch Logs output is that no record tells of; empty where nothing speaks for it.
+
+        `known` are the locations of what another attempt printed: where that is in Logs, this may be in the same group.
+        """
+        from pyanamo_async.outputs.cloudwatch import Span, anywhere
+
+        groups = [Span.read(location).group for location in known if location.startswith(LOGS)]
+        if not groups and isinstance(self._settings.table, SqliteTable):
+            return ""
+        return anywhere(groups[0] if groups else self._settings.own_log_group, key)
+
+    async def _filed_as(self) -> str:
+        match self._settings.table:
+            case SqliteTable():
+                return (await (await self.store()).describe()).filed_as
+            case DynamoTable(name=name):
+                return name
+
+    async def _logs(self, group: str, stream: str, *, behind: OutputStore) -> OutputStore:
         from pyanamo_async.clock import SystemClock
         from pyanamo_async.outputs.cloudwatch import CloudWatchOutputs
         from pyanamo_async.outputs.patience import Patience
@@ -100,7 +124,6 @@ class Opened:
 
         client = await (await self._aws()).client("logs")
         spool = self._spool or Spool(self._settings.keeping.spool_bytes, Patience())
-        stream = worker_id.replace(":", "_").replace("*", "_")  # which no stream's name may have; a Batch job's id does
         return CloudWatchOutputs(client, group, stream, behind=behind, spool=spool, clock=SystemClock())
 
     async def _aws(self) -> Aws:

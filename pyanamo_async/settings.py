@@ -103,8 +103,13 @@ class Settings:
 
     @property
     def table_name(self) -> str:
-        """Name the table as its log group has it: a SQLite file's name without folder and suffix."""
+        """Name the table as people do: a SQLite file's name without folder and suffix."""
         return self.table.path.stem if isinstance(self.table, SqliteTable) else self.table.name
+
+    @property
+    def own_log_group(self) -> str:
+        """Name the log group that its output goes to when no other is named."""
+        return f"/PyAnamo/{self.table_name}"
 
     def need_output(self) -> OutputAddress:
         """Tell where output goes.
@@ -186,7 +191,7 @@ def read_keeping(given: Settings, *, spool_memory: str, sse: str, cloudwatch: st
         raise UsageError(f"--sse '{sse}' is no encryption of S3", hint="aws:kms, aws:kms:KEY or AES256")
     if sse and isinstance(given.need_output(), Folder):
         raise UsageError(f"--sse encrypts objects of a bucket, and output goes to {given.output}", hint="leave it out")
-    group = f"/PyAnamo/{given.table_name}" if cloudwatch == "" else cloudwatch or ""
+    group = given.own_log_group if cloudwatch == "" else cloudwatch or ""
     if group and not _LOG_GROUP.fullmatch(group):
         raise UsageError(
             f"--cloudwatch '{group}' can be no log group", hint="up to 512 letters, digits, '_', '-', '/', '.', '#'"

@@ -54,7 +54,7 @@ def logs(
         store = await opened.store()
         seen = await store.read(item)
         chosen = task_of(seen, task)
-        reader = Reader((await store.describe()).filed_as, opened.outputs)
+        reader = Reader((await store.describe()).filed_as, opened.outputs, opened.in_logs)
         found = [await reader.find(seen, chosen, stream, attempt=attempt) for stream in streams]
         if both:
             await _print_both(reader, found, tail)

@@ -1,18 +1,20 @@
 """Read what a task printed, wherever it is kept.
 
 Laws: memory does not grow with the output. What an attempt printed is found by its record, which is that of the last
-one that ended; what an older one printed only where it was too large for a record, by its key in storage.
+one that ended; what an older one printed only where it was too large for a record, by its key in storage, or by
+searching CloudWatch Logs for it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from pyanamo_async.core.items import Item, Output, State, Task
 from pyanamo_async.core.words import many
-from pyanamo_async.errors import OutputMissing, UsageError
+from pyanamo_async.errors import Denied, OutputMissing, UsageError
 from pyanamo_async.ports import OutputKey, OutputStore
 
 STDOUT, STDERR = "stdout", "stderr"
@@ -20,19 +22,23 @@ STDOUT, STDERR = "stdout", "stderr"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is known of one stream of an attempt; `guessed` when its place is only where it would be."""
+    """What is known of one stream of an attempt: an output, or where it would be, the likeliest place first."""
 
     output: Output
     whose: str
-    guessed: bool = False
+    guesses: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads output filed under `table`; `open_at` opens what a location is in, or, if empty, where new output goes."""
+    """Reads output filed under `table`; `open_at` opens what a location is in, or, if empty, where new output goes.
+
+    `in_logs` tells where in CloudWatch Logs an output may be, given where another attempt's is.
+    """
 
     table: str
     open_at: Callable[[str], Awaitable[OutputStore]]
+    in_logs: Callable[[OutputKey, Collection[str]], str] = lambda *_: ""
 
     async def find(self, item: Item, task: Task, stream: str, *, attempt: int | None = None) -> Found:
         """Find one stream of the last attempt that ended, or of the one that is asked for.
@@ -52,9 +58,9 @@ class Reader:
             raise UsageError(f"{whose} has had {many(item.attempt, 'attempt')}, and no attempt {attempt}")
         if attempt == item.attempt and item.state is State.LOCKED:
             raise OutputMissing(f"attempt {attempt} of {whose} has not ended", hint="wait for it")
-        outputs = await self.open_at("")
-        at = outputs.location(OutputKey(self.table, item.item_id, task.name, attempt, stream))
-        return Found(Output(at=at), f"{stream} of attempt {attempt} of {whose}", guessed=True)
+        key = OutputKey(self.table, item.item_id, task.name, attempt, stream)
+        places = (await self.open_at("")).location(key), self.in_logs(key, _places_of(task))
+        return Found(Output(), f"{stream} of attempt {attempt} of {whose}", guesses=[at for at in places if at])
 
     async def read(self, found: Found, *, last: int | None = None) -> AsyncIterator[bytes]:
         """Stream an output, or its last lines: those take reading it twice.
@@ -62,14 +68,12 @@ class Reader:
         Raises:
             OutputMissing: nothing is where it should be.
         """
-        try:
-            start = 0 if last is None else await start_of_last(last, self.pieces(found.output))
-            async for piece in self.pieces(found.output, start=start):
-                yield piece
-        except OutputMissing as missing:
-            raise (_gone(found) if found.guessed else missing) from missing
+        output = await self._stored(found) if found.guesses else found.output
+        start = 0 if last is None else await start_of_last(last, self.pieces(output))
+        async for piece in self.pieces(output, start=start):
+            yield piece
 
-    async def pieces(self, output: Output, *, start: int = 0) -> AsyncIterator[bytes]:
+    async def pieces(self, output: Output, *, start: int = 0) -> AsyncGenerator[bytes, None]:
         """Stream what is kept whole, from byte `start` on."""
         if not output.at:
             yield output.text.encode()[start:]
@@ -77,6 +81,23 @@ class Reader:
         outputs = await self.open_at(output.at)
         async for piece in outputs.read(output.at, start=start):
             yield piece
+
+    async def _stored(self, found: Found) -> Output:
+        closed = []
+        for at in found.guesses:
+            try:
+                async with aclosing(self.pieces(Output(at=at))) as pieces:
+                    await anext(pieces, b"")
+            except OutputMissing:
+                continue
+            except Denied as denied:
+                closed.append(f"; {denied.what}")
+            else:
+                return Output(at=at)
+        raise OutputMissing(
+            f"nothing is stored of {found.whose} ({found.guesses[0]}){''.join(closed)}",
+            hint="up to 2 KB stand in the record alone, which is the last attempt's; `pyanamo show` has older reasons",
+        )
 
 
 async def start_of_last(lines: int, pieces: AsyncIterator[bytes]) -> int:
@@ -120,8 +141,5 @@ def _name(item: Item, task: Task) -> str:
     return f"task {task.name} of item {item.item_id}" if item.nested else f"item {item.item_id}"
 
 
-def _gone(found: Found) -> OutputMissing:
-    return OutputMissing(
-        f"nothing is stored of {found.whose} ({found.output.at})",
-        hint="up to 2 KB stand in the record alone, and that is of the last attempt; `pyanamo show` has older reasons",
-    )
+def _places_of(task: Task) -> list[str]:
+    return [task.record.stdout.at, task.record.stderr.at] if task.record else []

@@ -3,7 +3,7 @@
 An output is gathered until it ends, for only then it is known where it goes; the spool bounds the memory that takes. It
 is sent when it is whole, so that an aborted one leaves no event; what the service does not take (no permission, events
 it rejects for a wrong clock) goes to the store behind. One stream serves all outputs of a worker, as streams are
-rationed: 50 new ones a second for an account.
+rationed: 50 new ones a second for an account. Where a record no longer tells the stream, the group is searched.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 from pyanamo_async.errors import OutputError, OutputMissing
 from pyanamo_async.outputs.download import A_MOMENT
 from pyanamo_async.outputs.events import Rejoiner, batches, events, mark
+from pyanamo_async.outputs.keys import name
 from pyanamo_async.outputs.log_stream import LogStream
 from pyanamo_async.outputs.patience import IMPATIENT, Patience
 from pyanamo_async.outputs.sink import undone_by
@@ -29,8 +30,19 @@ if TYPE_CHECKING:
 SCHEME = "logs://"
 LARGE_BYTES = 10 * 1024 * 1024
 _READ_BYTES = 256 * 1024
+_IN_NO_STREAM = str.maketrans(":*", "__")  # as in the id of a Batch job
 
 logger = logging.getLogger(__name__)
+
+
+def stream_of(table: str, worker: str) -> str:
+    """Name the stream of a worker: tables may share a group, and of each the streams are found by how they begin."""
+    return name(table) + "/" + worker.translate(_IN_NO_STREAM)
+
+
+def anywhere(group: str, key: OutputKey) -> str:
+    """Write as a location that an output is somewhere in a group: reading it searches the streams of all workers."""
+    return Span(group, stream_of(key.table, ""), mark(key), None).location
 
 
 class CloudWatchOutputs:
@@ -94,38 +106,37 @@ class CloudWatchOutputs:
 
     async def _rejoined(self, location: str) -> AsyncIterator[bytes]:
         span = Span.read(location)
-        if not span.events:
-            return
         rejoiner = Rejoiner(span.marked)
         stream = LogStream(self._client, span.group, span.stream, A_MOMENT)
-        async for message in stream.messages(span.begin, span.end):
+        found = stream.search(span.marked) if span.time is None else stream.messages(*span.time)
+        async for message in found:
             if piece := rejoiner.feed(message):
                 yield piece
-            if rejoiner.joined == span.events:
+            if rejoiner.is_whole:
                 return
-        if rejoiner.joined < span.events:
-            raise OutputMissing(
-                f"event {rejoiner.joined + 1} of {span.events} is missing at {location}",
-                hint="new events show after some seconds; old ones are deleted when the group's retention ends",
-            )
+        raise OutputMissing(
+            f"event {rejoiner.joined} is missing at {location}",
+            hint="new events show after some seconds; old ones are deleted when the group's retention ends",
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where the events of one output are: `begin` and `end` are times in milliseconds, both included."""
+    """Where the events of one output are: `time` is from when to when, in milliseconds, both included.
+
+    Without it, who wrote them is not known either: `stream` is what the names of the table's streams begin with.
+    """
 
     group: str
     stream: str
     marked: str
-    begin: int
-    end: int
-    events: int
+    time: tuple[int, int] | None
 
     @property
     def location(self) -> str:
         """Write it as a location."""
-        place = f"{SCHEME}{quote(self.group, safe='')}/{quote(self.stream, safe='')}"
-        return f"{place}?mark={self.marked}&from={self.begin}&to={self.end}&events={self.events}"
+        place = f"{SCHEME}{quote(self.group, safe='')}/{quote(self.stream, safe='')}?mark={self.marked}"
+        return f"{place}&from={self.time[0]}&to={self.time[1]}" if self.time else place
 
     @classmethod
     def read(cls, location: str) -> Span:
@@ -133,8 +144,8 @@ class Span:
         url = urlsplit(location)
         said = dict(parse_qsl(url.query))
         try:
-            begin, end, events = (int(said[name]) for name in ("from", "to", "events"))
-            return cls(unquote(url.netloc), unquote(url.path[1:]), said["mark"], begin, end, events)
+            time = (int(said["from"]), int(said["to"])) if "from" in said else None
+            return cls(unquote(url.netloc), unquote(url.path[1:]), said["mark"], time)
         except (KeyError, ValueError) as error:
             raise OutputMissing(f"{location} is no place in CloudWatch Logs") from error
 
@@ -178,12 +189,9 @@ class _LogsSink:
 
     async def _send(self) -> str:
         marked = mark(self._key)
-        times, sent = [], 0
-        for batch in batches(events(marked, self._chunks())):
-            times.append(await self._stream.put(batch, self._clock))
-            sent += len(batch)
-        begin, end = (min(times), max(times)) if times else (0, 0)
-        return Span(self._stream.group, self._stream.name, marked, begin, end, sent).location
+        requests = batches(events(marked, self._chunks()))
+        times = [await self._stream.put(batch, self._clock) for batch in requests]
+        return Span(self._stream.group, self._stream.name, marked, (min(times), max(times))).location
 
     async def _moved(self) -> Sink:
         """Give the sink behind, into which what was gathered moves first."""

@@ -1,7 +1,8 @@
 """Write output as events of CloudWatch Logs, and back, byte for byte.
 
 An event is a line: `<item>/<task>/<attempt>.<stream> <number><kind> <text>`. By the number one sees what is missing,
-double or out of order; the kind is `.` for a line, `+` for a piece of a longer one, `=` for what is no text, in base64.
+double or out of order; the kind is `.` for a line, `+` for a piece of a longer one, `=` for what is no text, in base64,
+and `$` for the end, by which one sees that nothing is missing there.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ PIECE_BYTES = 190_000  # in base64, with the longest mark, less than the 256 KiB
 
 _WITHIN_CHARACTER = range(0x80, 0xC0)  # bytes of UTF-8 that begin none
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")  # control characters a log viewer may swallow
-_EVENT = re.compile(r"(\d+)([.+=]) (.*)", re.DOTALL)
+_END = "$"
+_EVENT = re.compile(r"(\d+)([.+=$]) (.*)", re.DOTALL)
 
 
 def mark(key: OutputKey) -> str:
@@ -30,8 +32,11 @@ def mark(key: OutputKey) -> str:
 
 def events(marked: str, chunks: Iterable[bytes]) -> Iterator[str]:
     """Write output as events."""
-    for number, (piece, ends_line) in enumerate(_pieces(chunks)):
+    number = 0
+    for piece, ends_line in _pieces(chunks):
         yield f"{marked} {number}{_shown(piece, ends_line=ends_line)}"
+        number += 1
+    yield f"{marked} {number}{_END} "
 
 
 def batches(messages: Iterable[str]) -> Iterator[list[str]]:
@@ -54,14 +59,22 @@ class Rejoiner:
 
     def __init__(self, marked: str) -> None:
         self.joined = 0  # events so far
+        self._events: int | None = None
         self._prefix = f"{marked} "
         self._waiting: dict[int, bytes] = {}
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether all of the output has come."""
+        return self.joined == self._events
 
     def feed(self, message: str) -> bytes:
         """Take an event, of any output; return the bytes that are whole with it."""
         event = _EVENT.fullmatch(message.removeprefix(self._prefix)) if message.startswith(self._prefix) else None
         if event is None or int(event[1]) < self.joined:
             return b""
+        if event[2] == _END:
+            self._events = int(event[1]) + 1
         self._waiting[int(event[1])] = _bytes(event[2], event[3])
         ready = []
         while self.joined in self._waiting:

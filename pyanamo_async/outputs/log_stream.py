@@ -18,7 +18,7 @@ from pyanamo_async.ports import Clock
 
 if TYPE_CHECKING:
     from types_aiobotocore_logs import CloudWatchLogsClient
-    from types_aiobotocore_logs.type_defs import GetLogEventsResponseTypeDef
+    from types_aiobotocore_logs.type_defs import FilterLogEventsResponseTypeDef, GetLogEventsResponseTypeDef
 
 Result = TypeVar("Result")
 
@@ -86,6 +86,29 @@ class LogStream:
             if answer["nextForwardToken"] == token:
                 return
             token = answer["nextForwardToken"]
+
+    async def search(self, phrase: str) -> AsyncIterator[str]:
+        """Read the messages that hold a phrase, of all streams whose names begin with this one's.
+
+        That looks through all they hold, which may take minutes.
+
+        Raises:
+            OutputMissing: there is no such group.
+        """
+        token: dict[str, Any] = {}
+        while True:
+            answer = await self._ask(partial(self._found, phrase, token))
+            for event in answer["events"]:
+                if event["logStreamName"].startswith(self.name):  # not every server knows of prefixes
+                    yield event["message"]
+            if "nextToken" not in answer:
+                return
+            token = {"nextToken": answer["nextToken"]}
+
+    async def _found(self, phrase: str, token: dict[str, Any]) -> FilterLogEventsResponseTypeDef:
+        return await self._client.filter_log_events(
+            logGroupName=self.group, logStreamNamePrefix=self.name, filterPattern=f'"{phrase}"', **token
+        )
 
     async def _page(self, begin: int, end: int, token: dict[str, Any]) -> GetLogEventsResponseTypeDef:
         return await self._client.get_log_events(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.program import Program
+from tests.acceptance.program import Program, program
 
 LINE = "%07d of many lines that are long enough to make ten megabytes of not too many of them\n"
 LINES_9_9_MB = 9_900_000 // len(LINE % 0)
@@ -43,9 +43,42 @@ def test_a_group_may_be_named_and_every_worker_has_its_stream(on_aws: Program) -
 
     assert on_aws("logs", "one", "--both").endswith("\n==> stderr <==\n" + "".join(f"{n}\n" for n in range(1, 2001)))
     names = streams(on_aws, "our/group")
-    assert sorted(names) == sorted({row["InstanceID"] for row in on_aws.rows().values()})
+    assert sorted(names) == sorted({f"{on_aws.table}/{row['InstanceID']}" for row in on_aws.rows().values()})
     events = on_aws.client("logs").get_log_events(logGroupName="our/group", logStreamName=names[0])["events"]
     assert all(event["message"].startswith(("one/Task_0/1.std", "two/Task_0/1.std")) for event in events)
+
+
+def test_older_attempts_are_found_in_logs(on_aws: Program) -> None:
+    """Though no record tells of them any more, and whatever the last attempt printed; not when there is nothing."""
+    seq = "seq $PYANAMO_ATTEMPT 2000"
+    on_aws.import_rows(
+        f"a|s|{seq}; test $PYANAMO_ATTEMPT = 3", "small|s|echo $PYANAMO_ATTEMPT; exit $((PYANAMO_ATTEMPT < 2))"
+    )
+    on_aws("run", "--cloudwatch", "--backoff", "10ms..20ms")
+
+    for attempt in (1, 2, 3):
+        assert on_aws("logs", "a", "--attempt", str(attempt)) == "".join(f"{n}\n" for n in range(attempt, 2001))
+    assert on_aws("logs", "a", "--attempt", "1", "--tail", "1") == "2000\n"
+    assert on_aws("logs", "small") == "2\n"
+    nothing = on_aws.run("logs", "small", "--attempt", "1")
+    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert "nothing is stored of stdout of attempt 1 of item small" in nothing.stderr
+
+
+def test_tables_that_share_a_group_do_not_mix(on_aws: Program, aws_env: dict[str, str]) -> None:
+    """Two SQLite files of one name have the same group, and items of the same ids."""
+    steps = []
+    for folder in ("one", "two"):
+        (on_aws.folder / folder).mkdir()
+        step = program(on_aws.folder / folder, table="sqlite:step.db", bucket="file:logs", env=aws_env)
+        step.import_rows(f"a|s|yes {folder} | head -n 1000; test $PYANAMO_ATTEMPT = 2")
+        step("run", "--cloudwatch", "--backoff", "10ms..20ms")
+        steps.append(step)
+
+    for step in steps:
+        for attempt in ("1", "2"):
+            assert step("logs", "a", "--attempt", attempt) == f"{step.folder.name}\n" * 1000
+    assert len(streams(on_aws, "/PyAnamo/step")) == 2
 
 
 def streams(of: Program, group: str) -> list[str]:

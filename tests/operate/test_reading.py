@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pyanamo_async.core.items import Item, Output, State, TaskRecord
 from pyanamo_async.core.outcomes import Succeeded
-from pyanamo_async.errors import OutputMissing, UsageError
+from pyanamo_async.errors import Denied, OutputMissing, UsageError
 from pyanamo_async.operate.reading import STDERR, STDOUT, Reader, start_of_last, task_of
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey
@@ -90,6 +90,20 @@ async def test_small_output_of_older_attempts_is_gone() -> None:
     """Which is said with its reason: it stood in a record that was written over."""
     with pytest.raises(OutputMissing, match=r"nothing is stored of stdout of attempt 1 of item a .*hint: up to 2 KB"):
         await read(a_reader(MemoryOutputs()), ran(an_item("a")), STDOUT, attempt=1)
+
+
+async def test_who_may_not_look_into_logs_is_told_so() -> None:
+    """Nothing is stored by its key; whether it is in Logs is not known."""
+    outputs = MemoryOutputs()
+
+    async def open_at(location: str) -> MemoryOutputs:
+        if location.startswith("logs://"):
+            raise Denied("FilterLogEvents on log group 'g' is denied")
+        return outputs
+
+    reader = Reader("t", open_at, lambda key, _: f"logs://g/{key.attempt}")
+    with pytest.raises(OutputMissing, match=r"attempt 1 of item a \(memory:.*\); FilterLogEvents .* is denied"):
+        await read(reader, ran(an_item("a")), STDOUT, attempt=1)
 
 
 async def test_attempts_that_never_were_are_refused() -> None:

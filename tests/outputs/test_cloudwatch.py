@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -11,7 +11,9 @@ import pytest
 
 from pyanamo_async.clock import SystemClock
 from pyanamo_async.errors import OutputError, OutputMissing
-from pyanamo_async.outputs.cloudwatch import LARGE_BYTES, CloudWatchOutputs
+from pyanamo_async.outputs.cloudwatch import LARGE_BYTES, CloudWatchOutputs, anywhere, stream_of
+from pyanamo_async.outputs.events import events, mark
+from pyanamo_async.outputs.log_stream import LogStream
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.outputs.patience import Patience
 from pyanamo_async.outputs.spool import Spool
@@ -119,9 +121,42 @@ async def test_memory_is_given_back(bench: Bench) -> None:
     assert bench.spool.free_pages == free
 
 
+async def test_what_no_record_tells_of_is_searched(bench: Bench) -> None:
+    """In the streams of all workers of the table, and in no other table's, though they share a group."""
+    stores = {
+        table: bench.store(stream_of(table, f"worker:of {table}")) for table in ("t", "t-2", "other/t", "nothing in it")
+    }
+    texts = {table: [f"of table {table}, line {number}\n".encode() for number in range(1000)] for table in stores}
+    for table, store in stores.items():
+        if table != "nothing in it":
+            await write_all(store, replace(KEY, table=table, attempt=11), [b"attempt 11"])
+            await write_all(store, replace(KEY, table=table), texts[table])
+
+    for table, store in stores.items():
+        location = anywhere(bench.group, replace(KEY, table=table))
+        if table == "nothing in it":
+            with pytest.raises(OutputMissing):
+                await read_all(store, location)
+        else:
+            assert await read_all(store, location) == b"".join(texts[table])
+
+
+async def test_what_was_not_sent_to_its_end_is_not_taken_for_whole(bench: Bench) -> None:
+    """What a worker that died had sent is shown, and that there should be more."""
+    stream = LogStream(bench.client, bench.group, stream_of("t", "w"), Patience())
+    *begun, _ = events(mark(KEY), [b"line 1\nline 2\n"])
+    await stream.put(begun, SystemClock())
+
+    read = []
+    with pytest.raises(OutputMissing, match="event 2 is missing"):
+        async for piece in bench.store().read(anywhere(bench.group, KEY)):
+            read.append(piece)  # noqa: PERF401 - it ends with an error
+    assert b"".join(read) == b"line 1\nline 2\n"
+
+
 @pytest.mark.parametrize(
     "location",
-    ["logs://group/stream", "logs://g/s?mark=m&from=x&to=1&events=1", "logs://g/s?mark=m&from=1&to=1&events=1"],
+    ["logs://group/stream", "logs://g/s?mark=m&from=x&to=1", "logs://g/s?mark=m&from=1&to=1", "logs://g/s?mark=m"],
 )
 async def test_a_place_where_nothing_is_is_missing(bench: Bench, location: str) -> None:
     """Malformed locations and streams that are gone are output that is not there."""

@@ -38,6 +38,7 @@ def test_a_line_is_an_event_with_item_task_and_attempt() -> None:
         "item=201/Task_0/2.stdout 2= /wo=",
         "item=201/Task_0/2.stdout 3. ",
         "item=201/Task_0/2.stdout 4+ end",
+        "item=201/Task_0/2.stdout 5$ ",
     ]
 
 
@@ -45,6 +46,20 @@ def test_a_line_is_an_event_with_item_task_and_attempt() -> None:
 def test_events_hold_every_byte(pieces: list[bytes]) -> None:
     """Whatever the bytes, and however they are cut."""
     assert rejoined(list(events(MARK, pieces))) == b"".join(pieces)
+
+
+@given(chunks, st.data())
+def test_it_is_seen_when_an_event_is_missing(pieces: list[bytes], data: st.DataObject) -> None:
+    """Wherever it was, at the end too, and not before all have come."""
+    messages = list(events(MARK, pieces))
+    missing = data.draw(st.integers(0, len(messages) - 1))
+    rejoiner = Rejoiner(MARK)
+
+    for message in (*messages[:missing], *messages[missing + 1 :]):
+        rejoiner.feed(message)
+        assert not rejoiner.is_whole
+    rejoiner.feed(messages[missing])
+    assert rejoiner.is_whole
 
 
 @given(chunks, st.randoms())

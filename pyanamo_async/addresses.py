@@ -64,6 +64,17 @@ TableAddress = SqliteTable | DynamoTable
 OutputAddress = Folder | Bucket
 
 
+def beside(table: TableAddress, suffix: str) -> TableAddress:
+    """Name a table like this one, in the same place.
+
+    Raises:
+        UsageError: the name would be too long.
+    """
+    if isinstance(table, SqliteTable):
+        return SqliteTable(table.path.with_name(f"{table.path.stem}{suffix}{table.path.suffix}"))
+    return read_table(f"{table.name}{suffix}")
+
+
 def read_table(text: str) -> TableAddress:
     """Read the address of a table.
 

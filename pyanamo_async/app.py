@@ -6,7 +6,7 @@ shares one AWS session, and is closed in reverse.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -22,19 +22,22 @@ from pyanamo_async.addresses import (
     SqliteTable,
     read_output,
 )
-from pyanamo_async.ports import Journal, OutputKey, OutputStore, Store
+from pyanamo_async.ports import Journal, OutputKey, OutputStore, Store, Units
 from pyanamo_async.settings import Settings
 
 if TYPE_CHECKING:
+    from pyanamo_async.aws.meter import Meter
     from pyanamo_async.aws.session import Aws
     from pyanamo_async.outputs.spool import Spool
 
 
 class Opened:
-    """What a command works with, opened as it asks for it, closed when it is left."""
+    """What a command works with, opened as it asks for it, closed when it is left; `metered` tells what that costs."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, metered: bool = False) -> None:
         self._settings = settings
+        self._metered = metered
+        self._meter: Meter | None = None
         self._stack = AsyncExitStack()
         self._session: Aws | None = None
         self._spool: Spool | None = None
@@ -62,6 +65,10 @@ class Opened:
                 store = DynamoStore(name, await aws.dynamodb(), await aws.urgent() if urgent else None)
         self._stack.push_async_callback(store.close)
         return store
+
+    def units(self) -> Units | None:
+        """Tell what was charged for tables until now; None where nobody charges, or nobody meters."""
+        return self._meter.units if self._meter and isinstance(self._settings.table, DynamoTable) else None
 
     async def outputs(self, location: str = "") -> OutputStore:
         """Open where new output goes, or what a location of older output is in, wherever that is.
@@ -130,7 +137,11 @@ class Opened:
         if self._session is None:
             from pyanamo_async.aws.session import Aws
 
-            session = Aws(region=self._settings.region, concurrency=self._settings.running.items)
+            if self._metered:
+                from pyanamo_async.aws.meter import Meter
+
+                self._meter = Meter()
+            session = Aws(region=self._settings.region, concurrency=self._settings.running.items, meter=self._meter)
             self._session = await self._stack.enter_async_context(session)
         return self._session
 
@@ -148,6 +159,26 @@ def run_worker(settings: Settings, journal: Journal) -> int:
             return await work(settings, me, store=store, outputs=outputs, journal=journal)
 
     return run(main(), loop=settings.running.loop)
+
+
+def run_bench(settings: Settings, bench: Callable[[Opened], Awaitable[None]]) -> None:
+    """Measure, on the loop that workers run on."""
+    from pyanamo_async.execution import run
+
+    async def main() -> None:
+        async with Opened(settings, metered=True) as opened:
+            await bench(opened)
+
+    run(main(), loop=settings.running.loop)
+
+
+async def run_disposable_worker(settings: Settings, store: Store, outputs: OutputStore | None, journal: Journal) -> int:
+    """Run a worker in the caller's loop, with the caller's signals; without outputs nothing that it prints is kept."""
+    from pyanamo_async.outputs.memory import MemoryOutputs
+    from pyanamo_async.station import who, work_until
+    from pyanamo_async.worker.stop import Stop
+
+    return await work_until(Stop(), settings, who(), store=store, outputs=outputs or MemoryOutputs(), journal=journal)
 
 
 def _address_of(location: str) -> OutputAddress:

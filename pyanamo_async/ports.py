@@ -52,7 +52,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a table looks like; `filed_as` is the name its output is filed under, which no other table ever has."""
+    """What a table looks like; `filed_as` is the name its output is filed under, which no other table ever has.
+
+    `further` are the indexes that are not ours, as `Store.create` takes them.
+    """
 
     table: str
     filed_as: str
@@ -64,6 +67,27 @@ class Description:
     status: str = ""
     size_bytes: int | None = None
     created: datetime | None = None
+    further: tuple[Mapping[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Capacity units that a table was charged for, as DynamoDB counts them, indexes included.
+
+    `untold` counts the requests whose answer did not say what they were charged.
+    """
+
+    write: float = 0.0
+    read: float = 0.0
+    untold: int = 0
+
+    def __add__(self, more: Units) -> Units:
+        """Add what was charged later."""
+        return Units(self.write + more.write, self.read + more.read, self.untold + more.untold)
+
+    def __sub__(self, before: Units) -> Units:
+        """Tell what was charged since."""
+        return Units(self.write - before.write, self.read - before.read, self.untold - before.untold)
 
 
 class Store(Protocol):
@@ -278,6 +302,10 @@ class OutputStore(Protocol):
 
     async def discard(self, unfinished: Unfinished) -> None:
         """Remove what is unfinished; harmless when it is gone. A sink that still writes to it fails."""
+        ...
+
+    async def remove(self, key: OutputKey) -> None:
+        """Remove the output of a key that was kept for itself, and what had to be made for it; harmless when gone."""
         ...
 
     async def close(self) -> None:

@@ -51,7 +51,15 @@ def who() -> Identity:
 async def work(settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, journal: Journal) -> int:
     """Run a worker until it is done or told to stop; return the exit status that says how it was."""
     stop = Stop()
-    with closing(Guard()) as guard, _signals(stop):
+    with _signals(stop):
+        return await work_until(stop, settings, me, store=store, outputs=outputs, journal=journal)
+
+
+async def work_until(
+    stop: Stop, settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, journal: Journal
+) -> int:
+    """Run a worker as `work` does, while signals are the caller's."""
+    with closing(Guard()) as guard:
         filed_as = await _usable(store, outputs, journal, stop)
         pilot = _pilot(settings, me, filed_as, store=store, outputs=outputs, guard=guard, journal=journal, stop=stop)
         tally = await pilot.run()

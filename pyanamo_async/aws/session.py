@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pyanamo_async.aws.errors import translated
+from pyanamo_async.aws.meter import Meter
 
 if TYPE_CHECKING:
     import aioboto3
@@ -41,11 +42,13 @@ OBJECTS = _Role("s3", read_timeout_s=30)  # a part of 128 MiB is answered when i
 class Aws:
     """The session of a process; enter it before asking for clients.
 
-    `concurrency` is how many requests of one kind may be under way at once: pools hold twice as many connections.
+    `concurrency` is how many requests of one kind may be under way at once: pools hold twice as many connections. A
+    `meter` is told what requests to DynamoDB cost.
     """
 
-    def __init__(self, *, region: str | None = None, concurrency: int = 16) -> None:
+    def __init__(self, *, region: str | None = None, concurrency: int = 16, meter: Meter | None = None) -> None:
         self._region = region
+        self._meter = meter
         self._connections = max(SMALLEST_POOL, 2 * concurrency)
         self._clients: dict[_Role, Any] = {}
         self._making = asyncio.Lock()
@@ -110,6 +113,8 @@ class Aws:
             from pyanamo_async.aws.direct import speak_directly
 
             speak_directly(client)
+            if self._meter is not None:
+                self._meter.read(client)
         return client
 
 

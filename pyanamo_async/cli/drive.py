@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from signal import Signals
+
+import typer
 
 from pyanamo_async.app import Opened
 from pyanamo_async.ports import Store
@@ -27,3 +31,29 @@ def with_store(given: Settings, work: Callable[[Store], Awaitable[None]]) -> Non
         await work(await opened.store())
 
     with_opened(given, on_store)
+
+
+@contextmanager
+def ended_by(*signals: Signals) -> Iterator[None]:
+    """Cancel what is entered with each of these signals that comes, and exit as a shell reports the first of them."""
+    import asyncio
+
+    loop, me = asyncio.get_running_loop(), asyncio.current_task()
+    came: list[Signals] = []
+
+    def end(number: Signals) -> None:
+        came.append(number)
+        if me is not None:
+            me.cancel()
+
+    for number in signals:
+        loop.add_signal_handler(number, end, number)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if came:
+            raise typer.Exit(128 + came[0]) from None
+        raise
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)

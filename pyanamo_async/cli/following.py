@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import typer
 
 from pyanamo_async.app import Opened
-from pyanamo_async.cli.drive import with_opened
-from pyanamo_async.cli.screen import flush, note, write
+from pyanamo_async.cli.drive import ended_by, with_opened
+from pyanamo_async.cli.screen import flush, note, on_terminal, write
 from pyanamo_async.clock import SystemClock
 from pyanamo_async.core.outcomes import Outcome, Succeeded
 from pyanamo_async.operate.following import Follower, View
@@ -30,9 +28,10 @@ def follow(given: Settings, item: str, task: str | None, streams: Sequence[str])
 
     async def work(opened: Opened) -> None:
         nonlocal outcome
-        store, reader = await opened.store(), Reader(given.table_name, opened.outputs)
-        view = View(streams, screen.show, lambda line: note(f"pyanamo: {line}"))
-        with _ended_by_signals():
+        store = await opened.store()
+        reader = Reader((await store.describe()).filed_as, opened.outputs, opened.in_logs)
+        view = View(streams, screen.show, screen.say)
+        with ended_by(*ENDINGS):
             outcome = await Follower(item, task, view, store, reader, SystemClock(), fate).follow()
 
     with_opened(given, work)
@@ -41,11 +40,15 @@ def follow(given: Settings, item: str, task: str | None, streams: Sequence[str])
 
 
 class _Screen:
-    """Writes to stdout at once, below a heading whenever another stream goes on, as `tail -f` does."""
+    """Writes to stdout at once, below a heading whenever another stream goes on, as `tail -f` does.
+
+    What is said beside it goes to stderr; on a terminal it begins a line of its own.
+    """
 
     def __init__(self, *, headings: bool) -> None:
         self._headings = headings
         self._last = ""
+        self._line_is_open = False
 
     def show(self, stream: str, data: bytes) -> None:
         if self._headings and stream != self._last:
@@ -53,26 +56,8 @@ class _Screen:
             self._last = stream
         write(data)
         flush()
+        self._line_is_open = not data.endswith(b"\n")
 
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    loop, me = asyncio.get_running_loop(), asyncio.current_task()
-    came: list[signal.Signals] = []
-
-    def end(number: signal.Signals) -> None:
-        came.append(number)
-        if me is not None:
-            me.cancel()
-
-    for number in ENDINGS:
-        loop.add_signal_handler(number, end, number)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if came:
-            raise typer.Exit(128 + came[0]) from None
-        raise
-    finally:
-        for number in ENDINGS:
-            loop.remove_signal_handler(number)
+    def say(self, line: str) -> None:
+        note(f"{chr(10) * (self._line_is_open and on_terminal())}pyanamo: {line}")
+        self._line_is_open = False

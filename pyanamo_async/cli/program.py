@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pyanamo_async import __version__
-from pyanamo_async.cli import doctor, importing, logs, running, tables, trace, watching, workers
+from pyanamo_async.cli import bench, doctor, importing, logs, running, tables, trace, watching, workers
 from pyanamo_async.cli.screen import say
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.command("show")(watching.show)
 app.command("logs")(logs.logs)
 app.command("trace")(trace.trace)
 app.command("doctor")(doctor.doctor)
+app.command("bench")(bench.bench)
 app.command("reclaim")(workers.reclaim)
 app.add_typer(workers.app, name="workers")
 app.add_typer(tables.app, name="table")

@@ -81,17 +81,16 @@ async def import_items(
     if on_exists is OnExists.FAIL:
         _refuse(await _existing(store, file, form), "nothing was imported")
     add = partial(store.add, replace=on_exists is OnExists.REPLACE)
-    counts = await _add_all(add, _batches(_items(file, form)), progress)
+    counts = await add_all(add, _items(file, form), progress)
     if on_exists is OnExists.FAIL:
         _refuse([""] * counts[AddResult.SKIPPED], "somebody else imported them meanwhile")
     return counts
 
 
-async def _add_all(
-    add: Callable[[list[Item]], Awaitable[list[AddResult]]],
-    batches: Iterator[list[Item]],
-    progress: Callable[[int], None],
+async def add_all(
+    add: Callable[[list[Item]], Awaitable[list[AddResult]]], items: Iterable[Item], progress: Callable[[int], None]
 ) -> Counter[AddResult]:
+    """Add items in batches, several at once, and count what became of them; `progress` is told of each batch's size."""
     import asyncio
 
     counts: Counter[AddResult] = Counter()
@@ -106,7 +105,7 @@ async def _add_all(
 
     try:
         async with asyncio.TaskGroup() as adding:
-            for batch in batches:
+            for batch in _batches(items):
                 await room.acquire()
                 adding.create_task(add_one(batch), name="import")
     except ExceptionGroup as troubles:

@@ -100,6 +100,10 @@ class CloudWatchOutputs:
         """Remove it from the store behind."""
         await self._behind.discard(unfinished)
 
+    async def remove(self, key: OutputKey) -> None:
+        """Remove it from the store behind: events of Logs go with their group's retention."""
+        await self._behind.remove(key)
+
     async def close(self) -> None:
         """Close the store behind."""
         await self._behind.close()

@@ -38,12 +38,14 @@ class FileOutputs:
     def __init__(self, folder: Path, key: str = "", *, patience: Patience | None = None) -> None:
         self._folder = folder.absolute() / key.strip("/")
         self._patience = patience or Patience()
+        self._missing: list[Path] = []
 
     async def check(self) -> None:
         """Write a file, and remove it again with all that had to be made for it; others may do so at the same time."""
         probe = _File(self._folder / f"{CHECK}{uuid.uuid4().hex}", BRIEF)
         try:
             await probe.put(b"check")
+            self._missing = probe.made
         finally:
             await probe.discard()
 
@@ -72,6 +74,17 @@ class FileOutputs:
         with translated(unfinished.name):
             await asyncio.to_thread(partial(Path(unfinished.name).unlink, missing_ok=True))
 
+    async def remove(self, key: OutputKey) -> None:
+        """Remove the file, and folders that are empty without it: up to the table's, and those a check had to make."""
+        with translated(self.location(key)):
+            await asyncio.to_thread(self._unlink, path(key))
+
+    def _unlink(self, file: str) -> None:
+        (self._folder / file).unlink(missing_ok=True)
+        for folder in (*(self._folder / parent for parent in Path(file).parents[:-1]), *reversed(self._missing)):
+            with suppress(OSError):  # others have something there
+                folder.rmdir()
+
     def _hidden(self, table: str) -> list[tuple[Path, Path]]:
         checks = [found for found in find_hidden(self._folder, below=False) if found[1].name.startswith(CHECK)]
         return [*find_hidden(self._folder / name(table), below=True), *checks]
@@ -90,7 +103,7 @@ class _File:
         self._file: AsyncFileIO | None = None
         self._size = 0
         self._status: os.stat_result | None = None
-        self._made: list[Path] = []
+        self.made: list[Path] = []
 
     async def put(self, data: bytes) -> None:
         file = self._file or await self._begun()
@@ -130,14 +143,14 @@ class _File:
         for folder in reversed(missing):
             with suppress(FileExistsError):  # a sink beside this one was faster; a file that is in the way shows below
                 folder.mkdir()
-                self._made.append(folder)
+                self.made.append(folder)
 
     def _remove(self) -> None:
         with suppress(OSError):
             self._hidden.unlink(missing_ok=True)
             if self._status and os.path.samestat(self._status, self._target.stat()):
                 self._target.unlink()  # a cancelled `finish` got that far; what another wrote there is not ours
-        for folder in reversed(self._made):
+        for folder in reversed(self.made):
             with suppress(OSError):  # others may have put something there
                 folder.rmdir()
 

@@ -43,6 +43,10 @@ class MemoryOutputs:
     async def discard(self, unfinished: Unfinished) -> None:
         """Remove nothing: there is nothing to remove."""
 
+    async def remove(self, key: OutputKey) -> None:
+        """Forget the output of a key."""
+        self.kept.pop(self.location(key), None)
+
     async def close(self) -> None:
         """Let go of nothing: what was kept can still be read."""
 

@@ -88,6 +88,10 @@ class S3Outputs:
         """Abort the upload."""
         await self._bucket.abort(unfinished.location.removeprefix(self._bucket.location("")), unfinished.name)
 
+    async def remove(self, key: OutputKey) -> None:
+        """Delete the object."""
+        await self._bucket.delete(self._key(path(key)))
+
     async def close(self) -> None:
         """Let go of nothing: sinks own their parts, and the client is the caller's."""
 

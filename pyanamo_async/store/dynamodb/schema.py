@@ -110,6 +110,11 @@ def description(described: Mapping[str, Any], shards: int) -> Description:
         status=described["TableStatus"],
         size_bytes=described.get("TableSizeBytes"),
         created=described.get("CreationDateTime"),
+        further=tuple(
+            {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}
+            for index in described.get("GlobalSecondaryIndexes", ())
+            if index["IndexName"] != QUEUE_INDEX
+        ),
     )
 
 

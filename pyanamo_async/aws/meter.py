@@ -1,0 +1,38 @@
+"""What requests to DynamoDB cost: the capacity units that its replies tell, where they are asked to.
+
+Refusals do not tell, though a write whose condition was not met is charged; nor does DynamoDB Local for batches.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyanamo_async.ports import Units
+
+WRITES = frozenset({"BatchExecuteStatement", "DeleteItem", "PutItem", "UpdateItem"})
+READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan"})
+
+
+class Meter:
+    """Adds up the units of all clients it reads."""
+
+    def __init__(self) -> None:
+        self.units = Units()
+
+    def read(self, client: Any) -> None:  # noqa: ANN401 - its events have no types
+        """Have a client ask for units, and take note of them."""
+        client.meta.events.register("provide-client-params.dynamodb", _ask)
+        client.meta.events.register("after-call.dynamodb", self._note)
+
+    def _note(self, parsed: dict[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
+        if model.name not in WRITES | READS:
+            return
+        told = parsed.get("ConsumedCapacity")
+        units = sum(each["CapacityUnits"] for each in ([told] if isinstance(told, dict) else told or []))
+        self.units += Units(write=units) if model.name in WRITES else Units(read=units)
+        self.units += Units(untold=not told)
+
+
+def _ask(params: dict[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
+    if model.name in WRITES | READS:
+        params["ReturnConsumedCapacity"] = "TOTAL"

@@ -1,0 +1,103 @@
+"""A table for a while, beside the one that people work on: no worker of theirs looks into it, and it ends with its use.
+
+Laws: what was not made here is never removed. Whatever ends the use, table and output are removed, and a second wish to
+end is obeyed. Of a use that was killed the next one finds the table by its name, knows it by its mark, and removes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from pyanamo_async.core.workers import Worker
+from pyanamo_async.errors import UsageError
+from pyanamo_async.operate.crew import Condition, Fates, condition
+from pyanamo_async.operate.reading import STDOUT
+from pyanamo_async.ports import Clock, OutputKey, OutputStore, Store
+
+MARK = "pyanamo bench"  # the sample of all items, and the job of the worker row
+OUTPUTS = 21
+
+
+def output_keys(filed_as: str) -> list[OutputKey]:
+    """List the only outputs that a use may store."""
+    return [OutputKey(filed_as, "bench", f"Task_{number}", 1, STDOUT) for number in range(OUTPUTS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Disposable:
+    """The table called `name`, and its output; `me` is the worker row that says whose it is."""
+
+    name: str
+    store: Store
+    outputs: OutputStore | None
+    me: Worker
+    clock: Clock
+    fate: Fates
+    say: Callable[[str], None]
+
+    @asynccontextmanager
+    async def made(self, *, shards: int, indexes: Sequence[Mapping[str, object]]) -> AsyncIterator[str]:
+        """Make the table, yield the name that its output is filed under, and remove both.
+
+        Raises:
+            UsageError: there is a table of that name, which is not that of a killed use.
+        """
+        making = asyncio.create_task(self._make(shards, indexes), name="disposable table")
+        try:
+            await asyncio.shield(making)
+            await self.store.beat(self.me)
+            yield (await self.store.describe()).filed_as
+        finally:
+            await self._remove(making)
+
+    async def _make(self, shards: int, indexes: Sequence[Mapping[str, object]]) -> None:
+        self.say(f"making the disposable table {self.name}")
+        if not await self.store.create(shards=shards, indexes=indexes):
+            await self._check_killed()
+            self.say("it is there already: what a killed bench left is removed first")
+            await self._clear()
+            if not await self.store.create(shards=shards, indexes=indexes):
+                raise UsageError(f"another bench has just begun on table {self.name}", hint="wait for it")
+
+    async def _check_killed(self) -> None:
+        marks = [worker for worker in await self.store.workers() if worker.job == MARK]
+        now = self.clock.now()
+        if any(condition(worker, now=now, fate=self.fate) is Condition.ALIVE for worker in marks):
+            raise UsageError(
+                f"another bench is at work on table {self.name}",
+                hint=f"wait for it; if it was killed, `pyanamo table delete -t {self.name}` removes what it left",
+            )
+        if not marks or [each async for each in self.store.summaries() if each.sample != MARK]:
+            raise UsageError(
+                f"there is a table {self.name} already, and no bench made it",
+                hint="bench makes one of that name for a while; delete it if nobody needs it",
+            )
+
+    async def _remove(self, making: asyncio.Task[None]) -> None:
+        try:
+            await asyncio.wait([making])  # a table that is half made cannot be removed
+            if not making.cancelled() and making.exception() is None:
+                self.say(f"removing {self.name}")
+                await self._clear()
+        except BaseException:
+            self.say(f"table {self.name} or output of it is left behind. hint: the next `pyanamo bench` removes it")
+            raise
+
+    async def _clear(self) -> None:
+        filed_as = (await self.store.describe()).filed_as
+        try:
+            if self.outputs is not None:
+                await self._clear_outputs(self.outputs, output_keys(filed_as))
+        finally:
+            await self.store.drop()
+
+    async def _clear_outputs(self, outputs: OutputStore, keys: Sequence[OutputKey]) -> None:
+        ours = {outputs.location(key) for key in keys}
+        async for each in outputs.unfinished(keys[0].table):
+            if each.location in ours:
+                await outputs.discard(each)
+        for key in keys:
+            await outputs.remove(key)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import typer
 
 from pyanamo_async.app import Opened
-from pyanamo_async.cli.drive import with_opened
+from pyanamo_async.cli.drive import ended_by, with_opened
 from pyanamo_async.cli.screen import flush, note, on_terminal, write
 from pyanamo_async.clock import SystemClock
 from pyanamo_async.core.outcomes import Outcome, Succeeded
@@ -33,7 +31,7 @@ def follow(given: Settings, item: str, task: str | None, streams: Sequence[str])
         store = await opened.store()
         reader = Reader((await store.describe()).filed_as, opened.outputs, opened.in_logs)
         view = View(streams, screen.show, screen.say)
-        with _ended_by_signals():
+        with ended_by(*ENDINGS):
             outcome = await Follower(item, task, view, store, reader, SystemClock(), fate).follow()
 
     with_opened(given, work)
@@ -63,5 +61,3 @@ class _Screen:
     def say(self, line: str) -> None:
         note(f"{chr(10) * (self._line_is_open and on_terminal())}pyanamo: {line}")
         self._line_is_open = False
-
-

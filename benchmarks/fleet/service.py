@@ -36,14 +36,14 @@ UNLIMITED = 1e12
 
 @dataclass
 class Bill:
-    """What was asked, by operation, and what it cost."""
+    """What was asked, by operation, and what it cost; `losses` tells of each lost claim how many were won before."""
 
     requests: Counter[str] = field(default_factory=Counter)
     writes: float = 0.0
     reads: float = 0.0
     throttled: int = 0
     won: int = 0
-    lost: int = 0
+    losses: list[int] = field(default_factory=list)
 
 
 class Service:
@@ -144,7 +144,8 @@ class Service:
         if not change.allowed(old):
             if not self._charge(key, self._units.get(key, 1), []):
                 return "ThrottlingError", None
-            self.bill.lost += change.is_claim
+            if change.is_claim:
+                self.bill.losses.append(self.bill.won)
             return "ConditionalCheckFailed", old
         new = change.apply(old)
         units = _units(row_bytes(new)) if new else 1

@@ -26,6 +26,7 @@ from pyanamo_async.store.dynamodb.table import Reply, Table, together
 PAGE = 25
 INDEX_LAG_S = 20.0  # how far behind we reckon with
 MOST_RETURNED = 100
+CLAIMABLE = frozenset({State.TODO, State.WALL_TIME_EXCEEDED})
 
 
 class Claims:
@@ -34,7 +35,7 @@ class Claims:
     def __init__(self, table: Table, shards: int, *, dice: random.Random) -> None:
         self._table, self.shards, self._dice = table, shards, dice
         self._boards = {state: Board(shards, dice=dice) for state in State}
-        self._returned: dict[str, float] = {}  # what this store has put, and when
+        self._returned: dict[str, float] = {}  # what this store has put back, and when
         self.lost = 0
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State) -> list[Item]:
@@ -74,7 +75,8 @@ class Claims:
             else:
                 board.changed(now_s=now_s)
         self._returned.pop(forms[-1].item_id, None)
-        self._returned[forms[-1].item_id] = now_s
+        if forms[-1].state in CLAIMABLE:
+            self._returned[forms[-1].item_id] = now_s
         if len(self._returned) > MOST_RETURNED:
             del self._returned[next(iter(self._returned))]
 

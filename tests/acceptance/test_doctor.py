@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,13 @@ def start(pyanamo: Program) -> Iterator[Start]:
         worker.wait()
 
 
-def test_a_stopped_worker_leaves_no_upload(pyanamo: Program, start: Start) -> None:
-    """What it could not finish is aborted before it goes."""
-    worker = printing(pyanamo, start, "--grace", "0s")
-    worker.send_signal(signal.SIGTERM)
+@pytest.mark.parametrize(("signals", "grace"), [(1, "0s"), (2, "20s")])
+def test_a_stopped_worker_leaves_no_upload(pyanamo: Program, start: Start, signals: int, grace: str) -> None:
+    """What it could not finish is aborted before it goes, also when it is told to go now."""
+    worker = printing(pyanamo, start, "--grace", grace)
+    for _ in range(signals):
+        worker.send_signal(signal.SIGTERM)
+        time.sleep(0.5)  # signals that come together are one
 
     assert worker.wait(timeout=40) == 75
     assert left(pyanamo) == []

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import os
+import signal
 import time
 from collections.abc import Iterator
 
@@ -23,6 +25,7 @@ __all__ = ["on_aws"]  # a fixture
 FULL = "PYANAMO_TEST_BIG" in os.environ
 AWAY_S = 30 if FULL else 3
 PATIENCE_S = 300
+PLATFORM_S = 30  # between SIGTERM and SIGKILL
 HALF_BYTES = 40_000_000  # the second half is more than the worker takes while nothing goes out
 LAST_WORDS = "that was the last of it"
 SCRIPT = f"cat half; until test -e go-on; do sleep 0.1; done; cat half; touch printed; echo {LAST_WORDS}"
@@ -99,6 +102,26 @@ def test_a_bucket_that_fails_for_good_costs_the_log_alone(
     said = on_aws.run("logs", "a")
     assert said.stdout.endswith(f"{LAST_WORDS}\n")
     assert why in said.stderr
+
+
+@pytest.mark.parametrize("fault", [None, Fault.UNAVAILABLE], ids=["refuses connections", "answers 503"])
+def test_a_worker_is_stopped_while_the_bucket_fails(
+    on_aws: Program, far: Program, bucket_proxy: Proxy, fault: Fault | None
+) -> None:
+    """In time, and its item goes back; the upload that it cannot abort is found by the doctor."""
+    with fleet(far, 1, "--grace", "0s") as workers:
+        _fail_between_the_halves(on_aws, bucket_proxy, fault)
+        workers.pause(2)
+        workers.running[0].send_signal(signal.SIGTERM)
+        assert workers.codes(within_s=PLATFORM_S) == [75]
+
+    row = on_aws.rows()["a"]
+    assert (row["ItemState"], row["Interruptions"]) == ("todo", 1)
+    if fault is None:
+        assert len(_uploads(on_aws)) == 1
+        [found] = json.loads(on_aws("doctor", "--json", "--older-than", "0s", "--remove"))
+        assert found["which"].endswith("/a/Task_0/1.stdout.gz")
+    assert _uploads(on_aws) == []
 
 
 def _fail_between_the_halves(on_aws: Program, proxy: Proxy, fault: Fault | None) -> None:

@@ -298,6 +298,20 @@ class TestSchema:
         assert types == {"itemID": "S", "Queue": "S", "Queue_Key": "S", "taskID": "S", "Log_Length": "N"}
         assert [index["IndexName"] for index in created["GlobalSecondaryIndexes"]] == ["QueueIndex", "ByLog"]
 
+    def test_further_indexes_are_described_as_they_are_created(self) -> None:
+        """So that a table can be made like another."""
+        further = {
+            "IndexName": "ByTask",
+            "KeySchema": [{"AttributeName": "taskID", "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["Log"]},
+        }
+        told = {"IndexStatus": "ACTIVE", "IndexSizeBytes": 0, "ProvisionedThroughput": {"ReadCapacityUnits": 0}}
+        created = schema.creation("t", [further])
+        described = created | {"TableStatus": "ACTIVE"}
+        described["GlobalSecondaryIndexes"] = [index | told for index in created["GlobalSecondaryIndexes"]]
+
+        assert schema.description(described, 1).further == (further,)
+
     @pytest.mark.parametrize("row", [None, {"itemID": "#table"}, {"itemID": "#table", "Schema_Version": 2}])
     def test_a_table_row_of_another_version_is_refused(self, row: dict[str, Any] | None) -> None:
         """A table is used only by the version that made it."""

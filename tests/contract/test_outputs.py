@@ -91,6 +91,20 @@ async def test_an_aborted_sink_leaves_nothing_behind(kept: Kept, size: int) -> N
     assert await kept.traces() == []
 
 
+async def test_removed_output_leaves_nothing(kept: Kept) -> None:
+    """Nor what had to be made for it; what others have there stays, and removing twice is harmless."""
+    other = OutputKey("table", "item", "Task_1", 1, "stdout")
+    await kept.store.check()  # as workers do: it sees what is not there yet
+    for key in (KEY, other):
+        await write_all(kept.store, key, [NOISE] * 4)  # too large for Logs
+    await kept.store.remove(KEY)
+    assert await read_all(kept.store, kept.store.location(other)) == NOISE * 4
+    await kept.store.remove(other)
+    await kept.store.remove(other)
+
+    assert await kept.traces() == []
+
+
 async def test_abort_after_close_is_harmless(kept: Kept) -> None:
     """What was made durable stays."""
     sink = kept.store.open(KEY)

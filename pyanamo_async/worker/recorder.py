@@ -16,7 +16,7 @@ from pyanamo_async.core.live import Piece, Rolling
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.ports import Sink
 
-HIGH_WATER_BYTES = 256 * 1024
+HIGH_WATER_BYTES = 128 * 1024
 
 
 class Recorder:
@@ -30,6 +30,7 @@ class Recorder:
         self._ended = False
         self._paused = False
         self._lost = ""
+        self._location = ""
         self._kept: Output | None = None
         self._sink: Sink | None = None
         self._pump: asyncio.Task[None] | None = None
@@ -59,20 +60,17 @@ class Recorder:
         for_sink = self._capture.end()
         if for_sink and not self._lost:
             self._put(for_sink)
-        location = ""
         if self._pump is not None:
             self._ended = True
             self._wake.set()
-            await self._pump
-            location = await self._close_sink()
-        self._kept = self._capture.output(at=location, status=self._lost)
+            await asyncio.wait([self._pump])  # whoever cannot wait so long goes, and what cleans up behind it goes on
+        self._kept = self._capture.output(at=self._location, status=self._lost)
         return self._kept
 
-    async def give_up(self, reason: str) -> Output:
-        """Tell what is known of the output without waiting for what is not stored yet; that is thrown away."""
+    def give_up(self, reason: str) -> Output:
+        """Tell what is known of the output without waiting for what is not stored yet; `abort` throws that away."""
         if self._kept is None:
             self._lost = self._lost or reason
-            await self.abort()
             self._kept = self._capture.output(status=self._lost)
         return self._kept
 
@@ -101,6 +99,7 @@ class Recorder:
                 self._waiting_bytes -= len(chunk)
                 await sink.write(chunk)
                 self._go_on()
+            self._location = await sink.close()
         except Exception as trouble:  # noqa: BLE001 - whatever it is, the script must not wait for ever for room
             self._give_up(trouble)
 
@@ -123,12 +122,3 @@ class Recorder:
         self._waiting.clear()
         self._waiting_bytes = 0
         self._go_on()
-
-    async def _close_sink(self) -> str:
-        if self._lost or self._sink is None:
-            return ""
-        try:
-            return await self._sink.close()
-        except PyanamoError as trouble:
-            self._give_up(trouble)
-            return ""

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,19 @@ def test_reading_gives_back_what_was_written(pieces: list[bytes], step: int, sta
     stored = asyncio.run(compressed(*pieces))
 
     assert b"".join(asyncio.run(read(stored, step=step, start=start))) == b"".join(pieces)[start:]
+
+
+@given(chunks, chunks)
+def test_outputs_that_share_a_thread_do_not_mix(one: list[bytes], two: list[bytes]) -> None:
+    """Their blocks come out of one compressor, by turns."""
+    block = [b"lots of it " * (BLOCK_BYTES // 11), b"more"]
+    pieces = [*one, *block], [*two, *reversed(block)]
+
+    async def by_turns() -> list[bytes]:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        return await asyncio.gather(*(compressed(*its) for its in pieces))
+
+    assert [gzip.decompress(stored) for stored in asyncio.run(by_turns())] == [b"".join(its) for its in pieces]
 
 
 async def test_members_one_after_the_other_are_read_as_one() -> None:

@@ -32,12 +32,12 @@ class _Deflater(threading.local):
     """The one of this thread; a block that fails half done takes it along."""
 
     def __init__(self) -> None:
-        self._idle = _new_deflater()
+        self._idle = [_new_deflater()]
 
     def deflate(self, block: list[bytes]) -> list[bytes]:
-        deflater, self._idle = self._idle or _new_deflater(), None
+        deflater = self._idle.pop() if self._idle else _new_deflater()
         deflated = [*map(deflater.compress, block), deflater.flush(isal_zlib.Z_FULL_FLUSH)]
-        self._idle = deflater
+        self._idle.append(deflater)
         return deflated
 
 

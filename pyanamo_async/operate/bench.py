@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 from pyanamo_async.core import transitions
@@ -33,7 +34,7 @@ BEATS = 20
 SMALL_BYTES = 4096  # too large for a record
 CHUNK_BYTES = 64 * 1024  # what a pipe gives at once
 LINE_BYTES = 64
-PATIENCE_S, LOOK_S = 30.0, 0.05  # with an index that lags
+PATIENCE_S, LOOK_S = 30.0, 0.05  # with a table that is throttled, and an index that lags
 
 
 class What(StrEnum):
@@ -74,12 +75,19 @@ class Figure:
         if units is not None and (after := self.meter()) is not None:
             self.units = (self.units or Units()) + (after - units)
 
-    async def call(self, call: Awaitable[T]) -> T:
-        """Take the latency of a call."""
+    async def call(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Take the latency of a call; one that is throttled is repeated, as workers do, and all of that counts."""
         began_s = self.clock.monotonic()
-        answer = await call
-        self.latencies_s.append(self.clock.monotonic() - began_s)
-        return answer
+        while True:
+            try:
+                answer = await call()
+            except Unavailable:
+                if self.clock.monotonic() - began_s > PATIENCE_S:
+                    raise
+                await asyncio.sleep(LOOK_S)
+            else:
+                self.latencies_s.append(self.clock.monotonic() - began_s)
+                return answer
 
     def latency_s(self, percent: int) -> float | None:
         """Tell the latency that so many percent of the calls did not exceed; None where calls were not timed."""
@@ -103,14 +111,17 @@ def units_per_item(figures: Sequence[Figure]) -> Units | None:
 
 
 class _Watch:
-    """A journal that keeps when the first item was claimed and the last settled, and how many are done."""
+    """A journal that keeps when the first item was claimed and the last settled, how many are done, and why not."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.moments_s: list[float] = []
         self.done = 0
+        self.trouble = ""
 
     def note(self, event: str, /, **fields: object) -> None:
+        told = next((fields[name] for name in ("error", "trouble", "reason") if fields.get(name)), None)
+        self.trouble = f"{event}: {told}" if told else self.trouble
         if event in {"item claimed", "item settled"}:
             self.moments_s.append(self._clock.monotonic())
             self.done += fields.get("state") is State.DONE
@@ -162,7 +173,7 @@ class Bench:
         with importing.taken():
             if at_once == 1:
                 for item in items:
-                    await importing.call(self.store.add([item]))
+                    await importing.call(partial(self.store.add, [item]))
             else:
                 await add_all(self.store.add, items, lambda _: None)
         return importing
@@ -173,15 +184,18 @@ class Bench:
         until_s = self.clock.monotonic() + PATIENCE_S
         while claiming.count < self.items:
             limit = min(at_once, self.items - claiming.count)
+            claim = partial(self.store.claim, self.me.worker_id, limit=limit, now=self.clock.now())
             with claiming.taken():
-                claimed = await claiming.call(self.store.claim(self.me.worker_id, limit=limit, now=self.clock.now()))
+                claimed = await claiming.call(claim)
             if not claimed:
                 await self._wait_for_index(until_s)
                 continue
             with settling.taken():
                 async with asyncio.TaskGroup() as settled:
                     for item in claimed:
-                        settled.create_task(settling.call(self.store.save(item, self._done(item))), name="settle")
+                        settled.create_task(
+                            settling.call(partial(self.store.save, item, self._done(item))), name="settle"
+                        )
             claiming.count = settling.count = claiming.count + len(claimed)
             until_s = self.clock.monotonic() + PATIENCE_S
         return claiming, settling
@@ -201,7 +215,7 @@ class Bench:
         beats = self._figure(What.BEAT, count=BEATS)
         with beats.taken():
             for _ in range(BEATS):
-                await beats.call(self.store.beat(replace(self.me, beat=self.clock.now())))
+                await beats.call(partial(self.store.beat, replace(self.me, beat=self.clock.now())))
         return beats
 
     async def _worker(self) -> Figure:
@@ -212,7 +226,8 @@ class Bench:
         with running.taken():
             status = await self.work(watch)
         if watch.done != self.items:
-            raise StoreError(f"the worker ran {watch.done} of {many(self.items, 'item')} and ended with {status}")
+            ran = f"the worker ran {watch.done} of {many(self.items, 'script')} and ended with {status}"
+            raise StoreError(f"{ran}; {watch.trouble}" if watch.trouble else ran)
         running.seconds = watch.moments_s[-1] - watch.moments_s[0]
         return running
 
@@ -221,7 +236,7 @@ class Bench:
         text = _text()
         with storing.taken():
             for key in keys:
-                await storing.call(_store(outputs, key, text, size_bytes))
+                await storing.call(partial(_store, outputs, key, text, size_bytes))
         storing.units = None  # of the table, which has no part in this
         return storing
 

@@ -72,12 +72,16 @@ class OutputMissing(OutputError):
 class Unavailable(PyanamoError):
     """A service or file does not answer for now (throttling, reset, 5xx, lock): the same call may succeed later.
 
-    `retry_after_s` is the service's own wish in seconds, where it gave one.
+    `retry_after_s` is the service's own wish in seconds, where it gave one. `throttled` tells that it did answer, and
+    refused: nothing was done, where without an answer nobody knows.
     """
 
-    def __init__(self, what: str, *, hint: str = "", retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, what: str, *, hint: str = "", retry_after_s: float | None = None, throttled: bool = False
+    ) -> None:
         super().__init__(what, hint=hint)
         self.retry_after_s = retry_after_s
+        self.throttled = throttled
 
 
 class Denied(PyanamoError):

@@ -24,7 +24,7 @@ from benchmarks.fleet.facts import INDEX_LAG_S, LATENCY_S, PARTITION_WRITES, WRI
 from benchmarks.fleet.index import MAX_KEY, Entry, QueueIndex, row_bytes
 from benchmarks.fleet.language import KEY, Change, Row
 from benchmarks.fleet.limits import Charge, Partitions, take
-from pyanamo_async.core.items import Item
+from pyanamo_async.core.items import Item, State
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.codec import marshal_row
 from pyanamo_async.store.dynamodb.rows import stored
@@ -32,6 +32,7 @@ from pyanamo_async.store.dynamodb.rows import stored
 TAIL = 0.5  # sigma of the lognormal latency
 SENDINGS = 3
 UNLIMITED = 1e12
+DONE = f"{State.DONE}#"
 
 
 @dataclass
@@ -69,12 +70,18 @@ class Service:
         limited = capacity < UNLIMITED
         self._base, self._indexed = (Partitions(capacity, per_partition) if limited else None for _ in range(2))
         self.bill = Bill()
+        self._settled_s: list[float] = []
         self._put(marshal_row(schema.table_row(shards)))
 
     def seed(self, items: Iterable[Item]) -> None:
         """Put items that have always been there."""
         for item in items:
             self._put(marshal_row(stored(item, shards=self.shards, tiebreak=f"{self._dice.getrandbits(32):08x}")))
+
+    def rate_of_settling(self, share: float) -> float:
+        """Tell at how many a second this share of all items that are done were settled."""
+        number = round(len(self._settled_s) * share)
+        return number / self._settled_s[number - 1]
 
     async def get_item(self, **asked: Any) -> dict[str, Any]:
         await self._journey("GetItem")
@@ -153,6 +160,8 @@ class Service:
         if not self._charge(key, max(units, self._units.get(key, 1)), _moved(self._entries.get(key), entry)):
             return "ThrottlingError", None
         self._write(key, new, units, entry)
+        if entry and entry.queue.startswith(DONE):
+            self._settled_s.append(asyncio.get_running_loop().time())
         self.bill.won += change.is_claim
         return "", new if change.returning else None
 

@@ -142,7 +142,7 @@ def refusal(
 ) -> PyanamoError:
     """Find our error for a code of AWS, as exceptions and the statements of a batch carry it."""
     if code in THROTTLED:
-        return Unavailable(f"{what} is throttled ({code}): {message}")
+        return Unavailable(f"{what} is throttled ({code}): {message}", throttled=True)
     if code in PASSING:
         return Unavailable(f"{what} does not answer for now ({code}): {message}")
     if code in EXPIRED:

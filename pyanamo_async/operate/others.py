@@ -3,16 +3,18 @@
 Laws: about once a beat it takes over what vanished workers held: a cheap query when there are none, however many
 workers there are. Who goes home leaves nothing behind that may come back: somebody is there until every holder has
 shown that it lives. On one machine nobody need wait for that: a process is there or it is not. Workers are near when
-their ids differ in the nonce alone, so a fleet learns from one locked item that it need not look for processes. What
-only one worker need do is done by the one whose beat is the latest: each has the same chance, and nobody counts.
+their ids differ in the nonce alone, so a fleet learns from one locked item that it need not look for processes. One
+worker is enough to take over: the one that was heard of last when it looks. In a fleet of any size that is about one
+look in each beat, by anybody; all of them would read what all have left behind, again and again.
 """
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pyanamo_async.core.items import State
 from pyanamo_async.core.policy import RetryPolicy
@@ -47,13 +49,15 @@ class Others:
     async def look_after(self) -> Taken:
         """Take over from workers silent for their lease or dead on this machine, seldom from unknown ones."""
         now = self.clock.now()
-        taken = await reclaim(self.store, now=now, lease=self.lease, policy=self.policy)
+        taken: Taken = Counter()
+        if await self._is_my_turn(now):
+            taken += await reclaim(self.store, now=now, lease=self.lease, policy=self.policy)
+            if self.dice.random() < ORPHANS_EVERY:
+                known = await self.store.workers()
+                taken += await reclaim_orphans(self.store, known, now=now, lease=self.lease, policy=self.policy)
         if self._suspects or not self.thrifty:
             self._suspects = False
             taken += await self._take_from_dead(await self._near(await self._holders() - {self.me}))
-        if self.dice.random() < ORPHANS_EVERY and await self._is_latest():
-            known = await self.store.workers()
-            taken += await reclaim_orphans(self.store, known, now=now, lease=self.lease, policy=self.policy)
         return taken
 
     async def may_come_back(self, idle: timedelta) -> bool:
@@ -96,9 +100,10 @@ class Others:
                 break
         return holders
 
-    async def _is_latest(self) -> bool:
-        """Tell whether of all workers this one was heard of last."""
-        return any(worker.worker_id == self.me for worker in await self.store.workers(most=1))
+    async def _is_my_turn(self, now: datetime) -> bool:
+        """Tell whether of all workers this one was heard of last; a beat to come, by a wrong clock, is none."""
+        latest = await self.store.workers(most=1)
+        return all(worker.worker_id == self.me or worker.beat > now for worker in latest)
 
     async def _take_from_dead(self, near: Sequence[Worker]) -> Taken:
         dead = [worker for worker in near if self.fate(worker) is Fate.DIED]

@@ -157,8 +157,9 @@ class Claims:
                 return found[:limit]
         try:
             return await tools.store.claim(tools.worker, limit=limit, now=tools.clock.now(), state=state)
-        except Unavailable:
-            self._searches_left, self._lost_s = SEARCHES, tools.clock.monotonic()
+        except Unavailable as trouble:
+            if not trouble.throttled:
+                self._searches_left, self._lost_s = SEARCHES, tools.clock.monotonic()
             raise
 
     async def _lost_claims(self) -> list[Item]:

@@ -125,6 +125,19 @@ def test_a_throttled_resource_is_named() -> None:
     assert "index/QueueIndex" in translate(said("ThrottlingException", message), TABLE).what
 
 
+@pytest.mark.parametrize(
+    ("exc", "throttled"),
+    [(said("ThrottlingException"), True), (said("InternalServerError", status=500), False), (OSError("reset"), False)],
+    ids=repr,
+)
+def test_a_refusal_is_told_from_no_answer(exc: Exception, throttled: bool) -> None:
+    """Who is throttled knows that nothing was done; who hears nothing has to find out."""
+    ours = translate(exc, TABLE)
+
+    assert isinstance(ours, Unavailable)
+    assert ours.throttled is throttled
+
+
 def test_the_services_own_wish_is_kept() -> None:
     """Seconds to wait, where the service says how many."""
     ours = translate(said("SlowDown", status=503, headers={"retry-after": "7"}), TABLE)

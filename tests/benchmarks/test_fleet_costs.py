@@ -50,7 +50,7 @@ def test_a_waiting_worker_asks_at_most_sixty_times_a_minute() -> None:
 
 
 def test_looking_after_others_costs_the_same_in_a_large_fleet() -> None:
-    """With 400 workers that hold 4,000 items a look is two small queries, and one of the fleet reads about the rest."""
+    """With 400 workers that hold 4,000 items a look is one row of them, and the latest reads about the rest."""
 
     async def main(loop: VirtualLoop) -> tuple[float, float]:
         service = Service(shards=1, dice=random.Random(1), lag_s=0)
@@ -76,5 +76,5 @@ def test_looking_after_others_costs_the_same_in_a_large_fleet() -> None:
 
     usual, as_the_latest = run(main)
 
-    assert usual <= 1
+    assert usual <= 1.5
     assert as_the_latest > 10  # the duty is done by somebody

@@ -92,7 +92,7 @@ class Claims:
                 row = await self._row_if_won(candidate, worker, await reply)
             except Unavailable as away:
                 board.keep(candidate)
-                trouble = away
+                trouble = trouble if isinstance(trouble, Unavailable) and not trouble.throttled else away
             except PyanamoError as refused:
                 trouble = refused
             else:

@@ -1,0 +1,82 @@
+"""The partitions of the queue index as keys heat them: a tree that splits, each leaf with a bucket of write units.
+
+A new index has four partitions. It gets more when its traffic has doubled (`flow`), and one that was full for minutes
+is split between its keys ("split for heat": throttling-key-range-limit-exceeded-mitigation.html). A single key is never
+split here, although DynamoDB may do that by the range key: what comes out is the careful figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.fleet.facts import BURST_S
+from benchmarks.fleet.limits import spread
+
+
+@dataclass(slots=True)
+class Leaf:
+    """One partition: keys whose hash ends in `bits`."""
+
+    depth: int
+    bits: int
+    units: float
+    wanted: float = 0.0
+    share: float = 1.0
+    hot_s: float = 0.0
+
+
+class Tree:
+    """Partitions of these keys, each of which takes `per_second` units and saves up what was left for 300 s."""
+
+    def __init__(self, keys: Sequence[str], *, partitions: int, per_second: float) -> None:
+        self._hashes = [spread(key) for key in keys]
+        self._per_second = per_second
+        depth = (partitions - 1).bit_length()
+        self._leaves = [Leaf(depth, bits, per_second) for bits in range(1 << depth)]
+        self._place()
+
+    def grow(self, partitions: int) -> None:
+        """Split until there are so many at least."""
+        while len(self._leaves) < partitions:
+            least = min(leaf.depth for leaf in self._leaves)
+            for leaf in [leaf for leaf in self._leaves if leaf.depth == least]:
+                self._split(leaf)
+        self._place()
+
+    def fill(self, seconds: float) -> None:
+        """Let time pass: buckets fill, and nothing is wanted yet."""
+        full = self._per_second * BURST_S
+        for leaf in self._leaves:
+            leaf.units = min(full, leaf.units + seconds * self._per_second)
+            leaf.wanted = 0.0
+
+    def ration(self, seconds: float, *, split_s: float) -> None:
+        """Choose what share of what is wanted each partition takes, and split those that were full for too long."""
+        hot = []
+        for leaf in self._leaves:
+            leaf.share = min(1.0, leaf.units / leaf.wanted) if leaf.wanted > 0 else 1.0
+            leaf.hot_s = leaf.hot_s + seconds if leaf.share < 1 else 0.0
+            if leaf.hot_s >= split_s and self._keys_of(leaf) > 1:
+                hot.append(leaf)
+        for leaf in hot:
+            self._split(leaf)
+        if hot:
+            self._place()
+
+    def _split(self, leaf: Leaf) -> None:
+        self._leaves.remove(leaf)
+        depth = leaf.depth + 1
+        for bits in (leaf.bits, leaf.bits | 1 << leaf.depth):
+            self._leaves.append(Leaf(depth, bits, leaf.units / 2, leaf.wanted / 2, leaf.share))
+
+    def _keys_of(self, leaf: Leaf) -> int:
+        return sum(each is leaf for each in self.of)
+
+    def _place(self) -> None:
+        by_bits = {(leaf.depth, leaf.bits): leaf for leaf in self._leaves}
+        depths = sorted({leaf.depth for leaf in self._leaves})
+        self.of = [
+            next(leaf for depth in depths if (leaf := by_bits.get((depth, number & (1 << depth) - 1))))
+            for number in self._hashes
+        ]

@@ -1,0 +1,119 @@
+"""How far it goes: items per second and cost of 10 to 10,000 workers on a DynamoDB table with 1 to 256 shards.
+
+    python -m benchmarks.scale [--items 10e6] [--slots 8] [--beat 20] [--into .cache/bench]
+
+What DynamoDB allows and charges is taken from what AWS has published (`fleet.facts`); how a fleet behaves within that
+is a flow (`fleet.flow`), which a test holds to the product's own workers, store and backoff, event by event. A new
+table is assumed, on demand, and not warmed, though an import of ten million items warms it. Writes a table, a CSV and
+an SVG.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.fleet.drawing import Line, Panel, svg
+from benchmarks.fleet.facts import NEW_TABLE_WRITES, TABLE_QUOTA
+from benchmarks.fleet.flow import Course, Flow, Plan, ceilings
+
+WORKERS = (10, 30, 100, 300, 1000, 3000, 10_000)
+SHARDS = (1, 4, 16, 64, 256)
+SECONDS = (1, 10, 60, 600)
+DRAWN_SECONDS, DRAWN_SHARDS = 10, 64
+
+Courses = dict[tuple[int, int, int], Course]
+
+
+def simulate(items: float, slots: int, beat_s: float) -> Courses:
+    """Let every fleet work."""
+    return {
+        (workers, shards, seconds): Flow(Plan(workers, shards, seconds, items, slots, beat_s)).run()
+        for seconds in SECONDS
+        for shards in SHARDS
+        for workers in WORKERS
+    }
+
+
+def tables(courses: Courses) -> list[Table]:
+    """Write a table for each duration: items a second by shards, and what a million cost with the most shards."""
+    found = []
+    for seconds in SECONDS:
+        table = Table("workers", *(f"{shards} shards" for shards in SHARDS), "$ a million")
+        table.title = f"items per second, items of {seconds} s"
+        for workers in WORKERS:
+            row = [courses[workers, shards, seconds] for shards in SHARDS]
+            table.add_row(f"{workers:,}", *(f"{course.rate:,.1f}" for course in row), f"{row[-1].usd_per_million:.2f}")
+        found.append(table)
+    return found
+
+
+def write_csv(courses: Courses, into: Path) -> None:
+    """Write every figure."""
+    with into.open("w", newline="") as file:
+        lines = csv.writer(file)
+        heads = "items_per_s", "first_half_hour_per_s", "best_minute_per_s", "hours", "usd_per_million", "throttled"
+        lines.writerow(["workers", "shards", "seconds", *heads, *ceilings(Plan(1, 1, 1))])
+        for key, course in courses.items():
+            rates = course.rate, course.first_half_hour, course.best, course.seconds / 3600, course.usd_per_million
+            limits = ceilings(course.plan).values()
+            figures = *rates, course.throttled_s / course.seconds, *limits
+            lines.writerow([*key, *(f"{figure:.4g}" for figure in figures)])
+
+
+def picture(courses: Courses) -> str:
+    """Draw items a second by shards, and cost by duration, against workers."""
+    by_shards = [_line(f"{n} shard{'s' * (n > 1)}", courses, shards=n, seconds=DRAWN_SECONDS) for n in SHARDS]
+    costs = [
+        Line(f"{n} s", [(w, courses[w, DRAWN_SHARDS, n].usd_per_million) for w in WORKERS]) for n in reversed(SECONDS)
+    ]
+    across = "workers, 8 items at a time", (10, 100, 1000, 10_000)
+    return svg(
+        [
+            Panel("items per second, items of 10 s", across, ("", (5, 10, 50, 100, 500, 1000, 5000)), by_shards),
+            Panel("$ per million items, 64 shards, by duration", across, ("", (4, 5, 6, 8, 10, 15)), costs),
+        ]
+    )
+
+
+def _line(name: str, courses: Courses, *, shards: int, seconds: int) -> Line:
+    return Line(name, [(workers, courses[workers, shards, seconds].rate) for workers in WORKERS])
+
+
+def ceiling_said(workers: Sequence[int], slots: int, beat_s: float) -> list[str]:
+    """Say where the ceiling is."""
+    said = []
+    for each in workers:
+        plan = Plan(each, max(SHARDS), 1, slots=slots, beat_s=beat_s)
+        new, grown = (ceilings(plan, capacity)["table"] for capacity in (NEW_TABLE_WRITES, TABLE_QUOTA))
+        said.append(f"{each:,} workers: a new table takes {new:,.0f} items/s, one at the usual quota {grown:,.0f}")
+    return [*said, f"each shard takes {ceilings(Plan(1, 1, 1))['shards']:,.0f} items/s"]
+
+
+def main() -> None:
+    """Simulate, print, and write."""
+    parser = argparse.ArgumentParser(description="How far it goes: the request model of DynamoDB.")
+    parser.add_argument("--items", type=float, default=10e6)
+    parser.add_argument("--slots", type=int, default=8)
+    parser.add_argument("--beat", type=float, default=20.0, help="seconds between beats")
+    parser.add_argument("--into", type=Path, default=Path(".cache/bench"))
+    args = parser.parse_args()
+    courses = simulate(args.items, args.slots, args.beat)
+    console = Console()
+    for table in tables(courses):
+        console.print(table)
+    for line in ceiling_said((100, 1000, 10_000), args.slots, args.beat):
+        console.print(line)
+    args.into.mkdir(parents=True, exist_ok=True)
+    write_csv(courses, args.into / "scale.csv")
+    (args.into / "scale.svg").write_text(picture(courses))
+    console.print(f"written: {args.into}/scale.csv, {args.into}/scale.svg")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Who of a fleet takes over what vanished workers held."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+
+from pyanamo_async.core.items import State
+from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.operate.others import Others
+from pyanamo_async.store.memory import MemoryStore
+from tests.contract.steps import a_worker
+from tests.fakes import NOON, FakeClock, an_item
+
+BEAT, LEASE = timedelta(seconds=20), timedelta(seconds=180)
+LATER = NOON + timedelta(minutes=10)
+
+
+@pytest.fixture
+async def store() -> MemoryStore:
+    """A table where a worker vanished ten minutes ago with an item in its hands."""
+    store = MemoryStore()
+    await store.create(shards=1)
+    await store.add([an_item("a")])
+    await store.beat(a_worker("vanished"))
+    await store.claim("vanished", limit=1, now=NOON)
+    return store
+
+
+def others(store: MemoryStore, me: str) -> Others:
+    """The others as `me` sees them ten minutes later."""
+    return Others(me, store, FakeClock(LATER), random.Random(1), BEAT, LEASE, RetryPolicy())
+
+
+async def test_only_the_latest_takes_over(store: MemoryStore) -> None:
+    """One of the fleet is enough: whoever beat before somebody else leaves it to them."""
+    await store.beat(a_worker("first", beat=LATER - 2 * BEAT))
+    await store.beat(a_worker("latest", beat=LATER - BEAT))
+
+    assert not await others(store, "first").look_after()
+    assert await others(store, "latest").look_after() == {State.TODO: 1}
+
+
+async def test_a_clock_that_is_ahead_keeps_nobody_from_it(store: MemoryStore) -> None:
+    """A worker that left with a beat of tomorrow would be the latest until then."""
+    await store.beat(a_worker("tomorrow", beat=LATER + timedelta(days=1), gone=True))
+    await store.beat(a_worker("me", beat=LATER - BEAT))
+
+    assert await others(store, "me").look_after() == {State.TODO: 1}

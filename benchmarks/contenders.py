@@ -44,6 +44,7 @@ class OnTable:
     course: Course
     set_up: Callable[[Path], Program]
     worker: Callable[[Program, int], list[str]]
+    already_done: int = 0
 
     def lap(self, script: str, scripts: int) -> Lap:
         """Run a script so many times; the table must say that all of them are done."""
@@ -52,10 +53,10 @@ class OnTable:
             program.import_rows(*(f"i{number:06}|s|{script}" for number in range(scripts)))
             command = self.worker(program, self.course.slots)
             used = measured(command, cwd=folder, env=program.env, within_s=DEADLINE_S)
-            done = program.status()["items"]["done"]
+            done = program.status()["items"]["done"] - self.already_done
             if done != scripts:
                 raise Failed(f"{self.name}: {done} of {scripts} items are done")
-            program("table", "delete", "--yes")
+            program("table", "delete", "--yes")  # the server keeps those of DynamoDB in memory
         return Lap(scripts, used.seconds, used.cpu_seconds, used.peak_rss_bytes)
 
 

@@ -73,8 +73,17 @@ def peak_rss_bytes_of(pid: int) -> int:
 
     `wait4` cannot tell: what it says begins with the memory of whoever started the process.
     """
+    return _status_bytes(pid, "VmHWM")
+
+
+def rss_bytes_of(pid: int) -> int:
+    """Tell how large a process is; 0 when it has exited."""
+    return _status_bytes(pid, "VmRSS")
+
+
+def _status_bytes(pid: int, name: str) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next((int(line.split()[1]) * KIB for line in lines if line.startswith("VmHWM:")), 0)
+    return next((int(line.split()[1]) * KIB for line in lines if line.startswith(f"{name}:")), 0)
 
 
 def _watch(process: subprocess.Popen[bytes], within_s: float) -> int:

@@ -64,7 +64,7 @@ class Layout:
                 f"{len(fields)} fields for {len(self.columns)} columns; if a field contains '{self.delimiter}', "
                 "make TaskScript the last column or choose another delimiter"
             )
-        return dict(zip(self.columns, map(str.strip, fields), strict=True))
+        return {name: field.strip() for name, field in zip(self.columns, fields, strict=True)}
 
 
 def from_header(line: str, delimiter: str) -> Layout:

@@ -23,7 +23,8 @@ MAX_SAMPLE_BYTES = 1024  # a range key, for those who index samples
 MAX_SCRIPT_BYTES = 128 * 1024 - 1  # one argument of execve: MAX_ARG_STRLEN of Linux, with its closing NUL
 RESERVED = "#"  # rows of workers and of the table itself
 TASK_NAME = re.compile(r"Task_(0|[1-9][0-9]{0,5})")
-LOWEST_PRIORITY = 9
+PRIORITIES = range(10)
+FAILURES = range(1, 1001)
 
 Fields = Mapping[str, object]
 Default = TypeVar("Default", int, None)
@@ -44,8 +45,8 @@ def to_item(fields: Fields, *, nested: bool = False) -> Item:
         sample=_key(fields, col.TASK_ID, MAX_SAMPLE_BYTES),
         tasks=tuple([Task(name, _script(script, name)) for name, script in scripts.items()]),
         nested=nested or not isinstance(fields[col.SCRIPT], str) or bool(fields.get(col.ARGS)),
-        priority=_number(fields, col.PRIORITY, range(LOWEST_PRIORITY + 1), DEFAULT_PRIORITY),
-        max_failures=_number(fields, col.MAX_FAILURES, range(1, 1001), None),
+        priority=_number(fields, col.PRIORITY, PRIORITIES, DEFAULT_PRIORITY),
+        max_failures=_number(fields, col.MAX_FAILURES, FAILURES, None),
         timeout=_timeout(fields),
     )
     if len(item.tasks) > 1 and (ceiling := row_ceiling(item)) > MAX_ROW_BYTES:  # one script is never too much

@@ -108,6 +108,7 @@ async def add_all(
             for batch in _batches(items):
                 await room.acquire()
                 adding.create_task(add_one(batch), name="import")
+                await asyncio.sleep(0)  # the table gets to work on it while the next is read
     except ExceptionGroup as troubles:
         raise troubles.exceptions[0] from troubles  # one is enough to say: the others are of the same table
     return counts

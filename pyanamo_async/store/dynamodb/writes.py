@@ -68,11 +68,10 @@ def statement(write: Write, table: str) -> dict[str, Any] | None:
             values = (key, *_told(expected))
     if len(text) > STATEMENT_LIMIT:
         return None
-    return {
-        "Statement": text,
-        "Parameters": [marshal(value) for value in values],
-        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-    }
+    asked: dict[str, Any] = {"Statement": text, "Parameters": [marshal(value) for value in values]}
+    if not isinstance(write, Insert):  # that a row is there is all an insert is to know of it
+        asked["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    return asked
 
 
 def request(write: Write, table: str) -> tuple[str, dict[str, Any]]:

@@ -1,10 +1,16 @@
-"""The SQL of items. Each function is one piece of work for the engine: it refuses before it writes."""
+"""The SQL of items. Each function is one piece of work for the engine: it refuses before it writes.
+
+Pages of items are added by one statement each. Python lets go of its lock for every step of a statement, and gets it
+back from a thread that is busy reading a task file only after 5 ms: row by row, an import would wait for that at each.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -22,8 +28,7 @@ Place = tuple[str, int]
 START: Place = ("", 0)
 AFTER_ALL_TIMES = "~"
 
-INSERT = """INSERT INTO items (itemID, taskID, ItemState, Queue_Key, InstanceID, lockID, Attempt, Nested_Tasks,
-    Log_Length, Reason, Row) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (itemID) DO NOTHING"""
+COLUMNS = "itemID, taskID, ItemState, Queue_Key, InstanceID, lockID, Attempt, Nested_Tasks, Log_Length, Reason, Row"
 CHANGES = """taskID = ?2, ItemState = ?3, Queue_Key = ?4, InstanceID = ?5, lockID = ?6, Nested_Tasks = ?8,
     Log_Length = ?9, Reason = ?10"""
 UPDATE = f"UPDATE items SET {CHANGES}, Attempt = ?7, Row = ?11 WHERE itemID = ?1"  # noqa: S608 - our own words
@@ -74,21 +79,32 @@ def fence_of(item: Item) -> Fence:
 
 def add(connection: sqlite3.Connection, page: Sequence[Values], *, replace: bool) -> list[AddResult]:
     """Add items, or overwrite those that no worker holds; their attempts count on."""
-    return [_add(connection, values, replace) for values in page]
+    item_ids = [values[0] for values in page]
+    if len(set(item_ids)) < len(page):
+        return [result for values in page for result in add(connection, [values], replace=replace)]
+    known = existing(connection, item_ids)
+    if new := [values for values in page if values[0] not in known]:
+        connection.execute(_insertion(len(new)), tuple(chain.from_iterable(new)))
+    return [_met(connection, values, replace) if values[0] in known else AddResult.ADDED for values in page]
 
 
-def _add(connection: sqlite3.Connection, values: Values, replace: bool) -> AddResult:
-    if connection.execute(INSERT, values).rowcount:
-        return AddResult.ADDED
+def _met(connection: sqlite3.Connection, values: Values, replace: bool) -> AddResult:
     if not replace:
         return AddResult.SKIPPED
     return AddResult.REPLACED if connection.execute(REPLACE, values).rowcount else AddResult.LOCKED
 
 
-def existing(connection: sqlite3.Connection, item_ids: Sequence[str]) -> set[str]:
+def existing(connection: sqlite3.Connection, item_ids: Sequence[str | int]) -> set[str]:
     """Tell which ids are there."""
-    find = "SELECT 1 FROM items WHERE itemID = ?"
-    return {item_id for item_id in item_ids if connection.execute(find, (item_id,)).fetchone()}
+    marks = ", ".join("?" * len(item_ids))
+    found = connection.execute(f"SELECT itemID FROM items WHERE itemID IN ({marks})", item_ids)  # noqa: S608
+    return {item_id for [item_id] in found}
+
+
+@cache
+def _insertion(rows: int) -> str:
+    one = f"({', '.join('?' * (COLUMNS.count(',') + 1))})"
+    return f"INSERT INTO items ({COLUMNS}) VALUES {', '.join([one] * rows)}"  # noqa: S608 - our own words
 
 
 def claim(

@@ -73,6 +73,16 @@ async def test_any_number_of_items_is_added(store: Store) -> None:
     assert (await store.counts()).items[State.TODO] == 1250
 
 
+async def test_an_item_that_is_twice_in_one_call_is_added_once(store: Store) -> None:
+    """Each is for itself, in order: the second meets the first."""
+    both = [an_item("a", script="first"), an_item("b"), an_item("a", script="second")]
+
+    assert await store.add(both) == [ADDED, ADDED, SKIPPED]
+    assert (await store.read("a")).tasks[0].script == "first"
+    assert await store.add(both, replace=True) == [REPLACED] * 3
+    assert (await store.read("a")).tasks[0].script == "second"
+
+
 async def test_existing_ids_are_told(store: Store) -> None:
     """Of any number that are asked for; ids are taken literally."""
     await store.add([an_item("a"), an_item("A"), an_item("ü%_"), an_item("locked")])

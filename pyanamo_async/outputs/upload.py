@@ -109,12 +109,13 @@ class Upload:
         patience = self._bucket.patience
         bucket = self._bucket.patient(replace(patience, limit=min(CLEANING, patience.limit)))
         try:
-            if published:
-                await bucket.delete(self._key)
-            if uploads:
-                await self._abort_all(bucket)
-        except PyanamoError as error:
-            logger.warning("output left behind at %s: %s", bucket.location(self._key), error)
+            async with asyncio.timeout(CLEANING.total_seconds()):
+                if published:
+                    await bucket.delete(self._key)
+                if uploads:
+                    await self._abort_all(bucket)
+        except (PyanamoError, TimeoutError) as error:
+            logger.warning("output left behind at %s: %s", bucket.location(self._key), error or "it does not answer")
 
     async def _abort_all(self, bucket: Bucket) -> None:
         if self._begun:

@@ -68,6 +68,7 @@ class Attempt:
         self._saved = item
         self._results: dict[str, TaskRecord] = {}
         self._scripts: dict[str, Script] = {}  # those that run, by task name
+        self._gave_up: list[Script] = []  # storing their output
         self._why: Why | None = None
         self.refusal = ""  # why this machine could not start a script
         self._fenced = asyncio.Event()
@@ -118,6 +119,13 @@ class Attempt:
         )
         await self._save(after)
         return after
+
+    async def tidy_up(self) -> None:
+        """Throw away output that was given up: after the settle, for a storage that is away takes its time for it."""
+        discards = (script.discard() for script in self._gave_up)
+        for trouble in await asyncio.gather(*discards, return_exceptions=True):
+            if isinstance(trouble, Exception):
+                self._tools.journal.note("output left behind", item=self.item.item_id, trouble=repr(trouble))
 
     async def give_up(self, problem: str) -> Item:
         """Put the item back after a fault of ours; raises as `settle` does."""
@@ -170,6 +178,8 @@ class Attempt:
             del self._scripts[task.name]
         if not isinstance(record.outcome, Interrupted):
             tools.keeper.observe(record.seconds)
+        if script.gave_up:
+            self._gave_up.append(script)
         self._results[task.name] = record
         self._unsaved.set()
 

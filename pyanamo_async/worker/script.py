@@ -44,6 +44,7 @@ class Script:
         self._terminating = self._at_once = self._closing = False
         self._deadline: asyncio.Timeout | None = None
         self._hurry: Why | None = None
+        self.gave_up = False
 
     def end(self, why: Why, *, at_once: bool = False) -> None:
         """End the script; the first reason stands, except that a fence outranks all. `at_once` leaves out TERM.
@@ -84,7 +85,7 @@ class Script:
             finished, seconds = clock.now(), round(clock.monotonic() - began, 3)
             stdout, stderr = await self._outputs(process)
         except BaseException:
-            await asyncio.shield(self._discard())
+            await asyncio.shield(self.discard())
             raise
         return TaskRecord(
             outcome=outcome,
@@ -157,21 +158,22 @@ class Script:
         try:
             async with asyncio.timeout(CLOSING_S if self._hurry else None) as self._deadline:
                 if self._why is Why.FENCED:
-                    await self._discard()
+                    await self.discard()
                 if process is not None:
                     await process.finish(linger=self._manners.linger)
                 if self._why is not Why.FENCED:
                     return await self._stdout.close(), await self._stderr.close()
         except TimeoutError:
             late = f"not stored: {self._hurry} came before the storage was done"
-            kept = await self._stdout.give_up(late), await self._stderr.give_up(late)
             if self._why is not Why.FENCED:
-                return kept
+                self.gave_up = True
+                return self._stdout.give_up(late), self._stderr.give_up(late)
         finally:
             self._deadline = None
         raise Fenced("the claim was lost while the script ran")
 
-    async def _discard(self) -> None:
+    async def discard(self) -> None:
+        """Throw away what is not stored; of a script that `gave_up` that is left to do when its record is written."""
         await self._stdout.abort()
         await self._stderr.abort()
 

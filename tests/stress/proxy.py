@@ -36,6 +36,7 @@ class Fault(StrEnum):
     LOST = "lost"  # reset before it was passed on
     UNANSWERED = "unanswered"  # reset afterwards
     SLOW = "slow"
+    SILENT = "silent"  # not passed on, and never answered
 
 
 Weather = Callable[[str], Fault]
@@ -86,6 +87,7 @@ class Proxy:
 
     async def open(self) -> None:
         """Begin to serve."""
+        self._ended = asyncio.Event()
         self._session = ClientSession(auto_decompress=False, timeout=ClientTimeout(total=60))
         self._runner = web.ServerRunner(web.Server(self._serve, access_log=None, auto_decompress=False))
         await self._runner.setup()
@@ -94,6 +96,7 @@ class Proxy:
 
     async def close(self) -> None:
         """End."""
+        self._ended.set()
         await self._close()
         await self._runner.cleanup()
         await self._session.close()
@@ -126,6 +129,8 @@ class Proxy:
             return _refusal(fault, request)
         if fault is Fault.LOST:
             return _reset(request)
+        if fault is Fault.SILENT:
+            await self._ended.wait()
         if fault is Fault.SLOW:
             await asyncio.sleep(SLOW_S)
         answer = await self._pass_on(request, body)

@@ -16,14 +16,15 @@ from tests.worker.crew import Crew
 from tests.worker.virtual import VirtualLoop, run
 
 LONG = "x" * 5000
+PLATFORM_S = 30  # between SIGTERM and SIGKILL
 
 
 class SlowOutputs(MemoryOutputs):
     """A storage that takes its time to close; `broken` cannot keep anything."""
 
-    def __init__(self, *, closes_after_s: float = 0.0, broken: bool = False) -> None:
+    def __init__(self, *, closes_after_s: float = 0.0, aborts_after_s: float = 0.0, broken: bool = False) -> None:
         super().__init__()
-        self.closes_after_s, self.broken = closes_after_s, broken
+        self.closes_after_s, self.aborts_after_s, self.broken = closes_after_s, aborts_after_s, broken
         self.aborted = 0
 
     def open(self, key: OutputKey) -> Sink:
@@ -44,6 +45,7 @@ class _SlowSink:
         return await self._sink.close()
 
     async def abort(self) -> None:
+        await asyncio.sleep(self._outputs.aborts_after_s)
         self._outputs.aborted += 1
         await self._sink.abort()
 
@@ -105,5 +107,27 @@ def test_a_worker_that_is_to_stop_does_not_wait_long_for_a_slow_storage(level: L
         assert loop.time() == pytest.approx(seconds, abs=0.1)
         assert "came before the storage was done" in record.stdout.status
         assert outputs.aborted == 1
+
+    run(main)
+
+
+@pytest.mark.parametrize("script", [f"print {LONG}", f"print {LONG};sleep 1000"])
+def test_a_worker_that_is_to_stop_settles_before_it_tidies_up(script: str) -> None:
+    """A storage that is away lets nobody abort anything: by then the item is back, or done."""
+
+    async def main(loop: VirtualLoop) -> None:
+        outputs = SlowOutputs(closes_after_s=1000, aborts_after_s=1000)
+        crew = Crew(loop, outputs=outputs)
+        loop.call_later(1, crew.stop.request, Level.STOP, "test")
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("a", script=script)])
+        working = asyncio.create_task(crew.pilot().run())
+
+        await asyncio.sleep(PLATFORM_S)
+        settled = await crew.store.read("a")
+        assert settled.state is (State.TODO if "sleep" in script else State.DONE)
+        assert outputs.aborted == 0
+        await working
+        assert (outputs.aborted, await crew.store.read("a")) == (1, settled)
 
     run(main)

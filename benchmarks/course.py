@@ -34,8 +34,13 @@ class Course:
     items: int = ITEMS
     slots: int = 8
     quick: bool = False
+    only: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=plain_environment)
     servers: Run = field(default_factory=Run.mine)
+
+    def takes(self, contender: str) -> bool:
+        """Tell whether a contender takes part."""
+        return not self.only or any(word in contender for word in self.only)
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
@@ -63,10 +68,10 @@ def course_of(description: str | None) -> Course:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="interleaved rounds (default: %(default)s)")
     parser.add_argument("--items", type=int, default=ITEMS, help="scripts of a lap (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="one small round, to see that everything works")
+    parser.add_argument("--only", nargs="+", action="extend", metavar="WORD", help="who has a word in its name")
     asked = parser.parse_args()
-    if asked.quick:
-        return Course(QUICK_ROUNDS, QUICK_ITEMS, quick=True)
-    return Course(asked.rounds, asked.items)
+    rounds, items = (QUICK_ROUNDS, QUICK_ITEMS) if asked.quick else (asked.rounds, asked.items)
+    return Course(rounds, items, quick=asked.quick, only=tuple(asked.only or ()))
 
 
 def run_alone(measure: Callable[[Course], Section], description: str | None) -> None:

@@ -172,13 +172,18 @@ def run_bench(settings: Settings, bench: Callable[[Opened], Awaitable[None]]) ->
     run(main(), loop=settings.running.loop)
 
 
-async def run_disposable_worker(settings: Settings, store: Store, outputs: OutputStore | None, journal: Journal) -> int:
+async def run_beside(settings: Settings, opened: Opened, outputs: OutputStore | None, journal: Journal) -> int:
     """Run a worker in the caller's loop, with the caller's signals; without outputs nothing that it prints is kept."""
     from pyanamo_async.outputs.memory import MemoryOutputs
     from pyanamo_async.station import who, work_until
     from pyanamo_async.worker.stop import Stop
 
-    return await work_until(Stop(), settings, who(), store=store, outputs=outputs or MemoryOutputs(), journal=journal)
+    store = await opened.store(urgent=True)  # one that has learned nothing yet of the table
+    keep = outputs or MemoryOutputs()
+    try:
+        return await work_until(Stop(), settings, who(), store=store, outputs=keep, journal=journal)
+    finally:
+        await store.close()
 
 
 def _address_of(location: str) -> OutputAddress:

@@ -19,7 +19,7 @@ from pyanamo_async.cli.screen import Row, note, say_json, say_table
 from pyanamo_async.clock import SystemClock
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import PyanamoError, TableMissing
-from pyanamo_async.operate.bench import Bench, Figure, units_per_item
+from pyanamo_async.operate.bench import Bench, Figure, What, units_per_item
 from pyanamo_async.operate.disposable import MARK, Disposable
 from pyanamo_async.ports import Description, OutputStore, Units
 from pyanamo_async.process_mark import fate, own_mark
@@ -86,7 +86,7 @@ async def _figures(
             me=me,
             clock=clock,
             meter=opened.units,
-            work=partial(app.run_disposable_worker, settings, store, outputs),
+            work=partial(app.run_beside, settings, opened, outputs),
             say=note,
             items=wanted.items,
             at_once=wanted.at_once,
@@ -133,8 +133,8 @@ async def _rows(figures: Sequence[Figure], price: Price) -> AsyncIterator[Row]:
 
 
 def _rate(figure: Figure) -> str:
-    if figure.size_bytes:
-        return f"{size(round(figure.size_bytes * figure.count / figure.seconds))}/s"
+    if figure.what is What.STREAM:
+        return f"{size(round(figure.size_bytes / figure.seconds))}/s"
     return f"{figure.count / figure.seconds:,.0f}/s"
 
 

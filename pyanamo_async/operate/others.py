@@ -79,9 +79,9 @@ class Others:
             return False
         if idle <= silence + CLOCKS_BEATS * self.beat:
             return True
-        silent = [worker.worker_id for worker in await self.store.workers(beat_before=since)]
-        for worker_id in (self.me, *silent):
-            if await self.store.held(worker_id):
+        silent = {self.me} | {worker.worker_id for worker in await self.store.workers(beat_before=since)}
+        async for item in self.store.summaries(state=State.LOCKED):  # few are left; those who went home may be many
+            if item.worker in silent:
                 return True
         return False
 

@@ -8,9 +8,11 @@ rationed: 50 new ones a second for an account. Where a record no longer tells th
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 SCHEME = "logs://"
 LARGE_BYTES = 10 * 1024 * 1024
 _READ_BYTES = 256 * 1024
+_UNTIL_SEEN_S = (0.5, 1.0, 2.0, 4.0)  # events show some time after they were sent
+_YOUNG = timedelta(minutes=1)
 _IN_NO_STREAM = str.maketrans(":*", "__")  # as in the id of a Batch job
 
 logger = logging.getLogger(__name__)
@@ -112,12 +116,15 @@ class CloudWatchOutputs:
         span = Span.read(location)
         rejoiner = Rejoiner(span.marked)
         stream = LogStream(self._client, span.group, span.stream, A_MOMENT)
-        found = stream.search(span.marked) if span.time is None else stream.messages(*span.time)
-        async for message in found:
-            if piece := rejoiner.feed(message):
-                yield piece
-            if rejoiner.is_whole:
-                return
+        for pause_s in (*_UNTIL_SEEN_S, 0.0):
+            async for message in stream.messages(*span.time) if span.time else stream.search(span.marked):
+                if piece := rejoiner.feed(message):
+                    yield piece
+                if rejoiner.is_whole:
+                    return
+            if not span.is_young(self._clock.now()):
+                break
+            await asyncio.sleep(pause_s)
         raise OutputMissing(
             f"event {rejoiner.joined} is missing at {location}",
             hint="new events show after some seconds; old ones are deleted when the group's retention ends",
@@ -141,6 +148,10 @@ class Span:
         """Write it as a location."""
         place = f"{SCHEME}{quote(self.group, safe='')}/{quote(self.stream, safe='')}?mark={self.marked}"
         return f"{place}&from={self.time[0]}&to={self.time[1]}" if self.time else place
+
+    def is_young(self, now: datetime) -> bool:
+        """Tell whether its events were sent so lately that not all of them may be seen yet."""
+        return self.time is not None and now.timestamp() - self.time[1] / 1000 < _YOUNG.total_seconds()
 
     @classmethod
     def read(cls, location: str) -> Span:

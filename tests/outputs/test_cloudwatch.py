@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -121,6 +121,34 @@ async def test_memory_is_given_back(bench: Bench) -> None:
     assert bench.spool.free_pages == free
 
 
+async def test_what_was_just_sent_is_waited_for(bench: Bench) -> None:
+    """Events show some seconds after they were sent: whoever reads sooner waits, and gets no byte twice."""
+    store = bench.store()
+    location = await write_all(store, KEY, LINES[:30_000])
+    late: Any = _Late(bench.client, looks=2)
+    reading = CloudWatchOutputs(late, "", "", behind=bench.behind, spool=bench.spool, clock=SystemClock())
+
+    assert await read_all(reading, location) == b"".join(LINES[:30_000])
+
+
+@dataclass
+class _Late:
+    """A client that at first sees only what came first."""
+
+    client: CloudWatchLogsClient
+    looks: int
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.client, name)
+
+    async def get_log_events(self, **asked: Any) -> object:  # noqa: ANN401 # whatever the client takes
+        answer = await self.client.get_log_events(**asked)
+        if self.looks and "nextToken" in asked:
+            self.looks -= 1
+            return {**answer, "events": [], "nextForwardToken": asked["nextToken"]}
+        return answer
+
+
 async def test_what_no_record_tells_of_is_searched(bench: Bench) -> None:
     """In the streams of all workers of the table, and in no other table's, though they share a group."""
     stores = {
@@ -147,11 +175,10 @@ async def test_what_was_not_sent_to_its_end_is_not_taken_for_whole(bench: Bench)
     *begun, _ = events(mark(KEY), [b"line 1\nline 2\n"])
     await stream.put(begun, SystemClock())
 
-    read = []
+    reading = bench.store().read(anywhere(bench.group, KEY))
+    assert [await anext(reading), await anext(reading)] == [b"line 1\n", b"line 2\n"]
     with pytest.raises(OutputMissing, match="event 2 is missing"):
-        async for piece in bench.store().read(anywhere(bench.group, KEY)):
-            read.append(piece)  # noqa: PERF401 - it ends with an error
-    assert b"".join(read) == b"line 1\nline 2\n"
+        await anext(reading)
 
 
 @pytest.mark.parametrize(

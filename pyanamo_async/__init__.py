@@ -7,7 +7,7 @@ outputs/    carries output: files, s3, cloudwatch, memory
 execution/  runs one script: event loop, process group, pipes, resource usage
 worker/     conducts: the pilot loop, one attempt, beats, stopping, publishing what is followed
 aws/        the platform: session, clients, what its errors mean, who am I, Spot notices
-operate/    verbs of a person: import, status, list, show, logs, trace, workers, reclaim, doctor
+operate/    verbs of a person: import, status, list, show, logs, trace, workers, reclaim, doctor, bench
 cli/        talks: typer commands, tables, JSON
 settings.py what a command was told, validated once; addresses.py: where tables and output are
 app.py      wires: the only place that knows which adapter is real; station.py: the half of it that runs a worker

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from signal import Signals
+from signal import SIG_IGN, Signals, getsignal
 
 import typer
 
@@ -35,10 +35,14 @@ def with_store(given: Settings, work: Callable[[Store], Awaitable[None]]) -> Non
 
 @contextmanager
 def ended_by(*signals: Signals) -> Iterator[None]:
-    """Cancel what is entered with each of these signals that comes, and exit as a shell reports the first of them."""
+    """Cancel what is entered with each of these signals that comes, and exit as a shell reports the first of them.
+
+    One that is ignored stays so: nohup means what it says.
+    """
     import asyncio
 
     loop, me = asyncio.get_running_loop(), asyncio.current_task()
+    heard = [number for number in signals if getsignal(number) is not SIG_IGN]
     came: list[Signals] = []
 
     def end(number: Signals) -> None:
@@ -46,7 +50,7 @@ def ended_by(*signals: Signals) -> Iterator[None]:
         if me is not None:
             me.cancel()
 
-    for number in signals:
+    for number in heard:
         loop.add_signal_handler(number, end, number)
     try:
         yield
@@ -55,5 +59,5 @@ def ended_by(*signals: Signals) -> Iterator[None]:
             raise typer.Exit(128 + came[0]) from None
         raise
     finally:
-        for number in signals:
+        for number in heard:
             loop.remove_signal_handler(number)

@@ -27,7 +27,7 @@ from pyanamo_async.settings import DEFAULT_SHARDS, Running, Settings
 
 SUFFIX = "-bench"
 LEASE = timedelta(hours=1)  # after which a bench that was killed on another machine is known to be dead
-COLUMNS = ("measured", "at a time", "count", "rate", "p50 ms", "p95 ms", "max ms", "write units", "read units")
+COLUMNS = ("measured", "at once", "rate", "p50 ms", "p95 ms", "max ms", "WRU", "RRU")  # request units, as AWS says
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +125,9 @@ def _me() -> Worker:
 async def _rows(figures: Sequence[Figure], price: Price) -> AsyncIterator[Row]:
     for each in figures:
         latencies = [_milliseconds(each.latency_s(percent)) for percent in (50, 95, 100)]
-        yield Row((each.what, str(each.at_once), str(each.count), _rate(each), *latencies, *_units(each.each())))
+        yield Row((each.what, str(each.at_once), _rate(each), *latencies, *_units(each.each())))
     if units := units_per_item(figures):
-        usd = f"USD {price.of(units):.2f} a million"
-        yield Row(("item, in all", "", "", usd, "", "", "", *_units(units)))
+        yield Row(("item, in all", "", f"USD {price.of(units):.2f}/M", "", "", "", *_units(units)))
         note(f"at {price}; --write-price and --read-price are for others")
 
 
@@ -161,10 +160,10 @@ def _json(given: Settings, figures: Sequence[Figure], price: Price) -> dict[str,
 
 def _figure(figure: Figure) -> dict[str, object]:
     units = figure.each()
-    latencies = {f"p{percent}_ms": figure.latency_s(percent) for percent in (50, 95, 100)}
+    latencies = {name: figure.latency_s(percent) for name, percent in (("p50_ms", 50), ("p95_ms", 95), ("max_ms", 100))}
     return {
         "what": str(figure.what),
-        "at_a_time": figure.at_once,
+        "at_once": figure.at_once,
         "count": figure.count,
         "seconds": figure.seconds,
         "size_bytes": figure.size_bytes or None,

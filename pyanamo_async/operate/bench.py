@@ -44,9 +44,9 @@ class What(StrEnum):
     CLAIM = "claim"
     SETTLE = "settle"
     BEAT = "beat"
-    WORKER = "worker, true"
-    SMALL = "output, 4 KiB"
-    STREAM = "output, stream"
+    WORKER = "worker"
+    SMALL = "small output"
+    STREAM = "output stream"
 
 
 LIFE = (What.IMPORT, What.CLAIM, What.SETTLE)

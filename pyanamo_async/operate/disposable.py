@@ -73,7 +73,7 @@ class Disposable:
         if not marks or [each async for each in self.store.summaries() if each.sample != MARK]:
             raise UsageError(
                 f"there is a table {self.name} already, and no bench made it",
-                hint="bench makes one of that name for a while; delete it if nobody needs it",
+                hint=f"bench needs that name for a while; if nobody needs it, `pyanamo table delete -t {self.name}`",
             )
 
     async def _remove(self, making: asyncio.Task[None]) -> None:

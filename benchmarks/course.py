@@ -62,11 +62,11 @@ class Course:
         return program(folder, table=folder.name, bucket="file:logs", env={**self.env, **servers})
 
 
-def course_of(description: str | None) -> Course:
+def course_of(description: str | None, items: int = ITEMS) -> Course:
     """Read the flags that all benchmarks have."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="interleaved rounds (default: %(default)s)")
-    parser.add_argument("--items", type=int, default=ITEMS, help="scripts of a lap (default: %(default)s)")
+    parser.add_argument("--items", type=int, default=items, help="scripts of a lap (default: %(default)s)")
     parser.add_argument("--quick", action="store_true", help="one small round, to see that everything works")
     parser.add_argument("--only", nargs="+", action="extend", metavar="WORD", help="who has a word in its name")
     asked = parser.parse_args()
@@ -74,9 +74,9 @@ def course_of(description: str | None) -> Course:
     return Course(rounds, items, quick=asked.quick, only=tuple(asked.only or ()))
 
 
-def run_alone(measure: Callable[[Course], Section], description: str | None) -> None:
+def run_alone(measure: Callable[[Course], Section], description: str | None, items: int = ITEMS) -> None:
     """Be the program of one benchmark."""
-    course = course_of(description)
+    course = course_of(description, items)
     try:
         show(measure(course))
     finally:

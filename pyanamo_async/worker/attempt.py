@@ -68,7 +68,7 @@ class Attempt:
         self._saved = item
         self._results: dict[str, TaskRecord] = {}
         self._scripts: dict[str, Script] = {}  # those that run, by task name
-        self._gave_up: list[Script] = []  # storing their output
+        self.gave_up: list[Script] = []  # storing their output
         self._why: Why | None = None
         self.refusal = ""  # why this machine could not start a script
         self._fenced = asyncio.Event()
@@ -122,7 +122,7 @@ class Attempt:
 
     async def tidy_up(self) -> None:
         """Throw away output that was given up: after the settle, for a storage that is away takes its time for it."""
-        discards = (script.discard() for script in self._gave_up)
+        discards = (script.discard() for script in self.gave_up)
         for trouble in await asyncio.gather(*discards, return_exceptions=True):
             if isinstance(trouble, Exception):
                 self._tools.journal.note("output left behind", item=self.item.item_id, trouble=repr(trouble))
@@ -179,7 +179,7 @@ class Attempt:
         if not isinstance(record.outcome, Interrupted):
             tools.keeper.observe(record.seconds)
         if script.gave_up:
-            self._gave_up.append(script)
+            self.gave_up.append(script)
         self._results[task.name] = record
         self._unsaved.set()
 

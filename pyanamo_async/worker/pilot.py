@@ -137,7 +137,8 @@ class Pilot:
             note("item settled", item=after.item_id, attempt=after.attempt, state=after.state, reason=after.reason)
             self._see_to_machine(attempt)
         finally:
-            await attempt.tidy_up()
+            if attempt.gave_up:
+                await attempt.tidy_up()
             self._attempts.discard(attempt)
             self._claims.look_again()
 

@@ -7,7 +7,8 @@ startup     commands that are done at once, and what a worker weighs that has no
 original    what the original PyAnamo's protocol costs on DynamoDB, against ours
 
 `rounds` interleaves and compares, `processes` measures one process, `contenders` and `floors` run scripts each in their
-way, `peers` installs other tools into `.cache/bench`, `report` prints. `output`, `spawn` and `scale` stand for
-themselves. Laws: contenders take turns within each round, because a machine drifts, and ratios are taken within a
-round; whoever is measured has proven that it ran every script; what is missing is named.
+way, `peers` installs other tools into `.cache/bench`, `report` prints. `output`, `spawn`, `contention` and `scale` are
+commands of their own; the last two simulate, with `fleet`. Laws: contenders take turns within each round, because a
+machine drifts, and ratios are taken within a round; whoever is measured has proven that it ran every script; what is
+missing is named.
 """

@@ -3,9 +3,9 @@
     python -m benchmarks.scale [--items 10e6] [--slots 8] [--beat 20] [--into .cache/bench]
 
 What DynamoDB allows and charges is taken from what AWS has published (`fleet.facts`); how a fleet behaves within that
-is a flow (`fleet.flow`), which a test holds to the product's own workers, store and backoff, event by event. A new
-table is assumed, on demand, and not warmed, though an import of ten million items warms it. Writes a table, a CSV and
-an SVG.
+is a flow (`fleet.flow`), which a test holds to the product's own workers, store and backoff, event by event. Two tables
+are asked: a new one, which takes twice as much every half hour, and one that was warmed to the usual quota. Prints
+tables, and writes a CSV and an SVG.
 """
 
 from __future__ import annotations
@@ -13,27 +13,34 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.fleet.drawing import Line, Panel, svg
+from benchmarks.fleet.drawing import Line, Panel, Point, svg
 from benchmarks.fleet.facts import NEW_TABLE_WRITES, TABLE_QUOTA
-from benchmarks.fleet.flow import Course, Flow, Plan, ceilings
+from benchmarks.fleet.flow import Course, Flow, Limits, Plan, ceilings
 
 WORKERS = (10, 30, 100, 300, 1000, 3000, 10_000)
 SHARDS = (1, 4, 16, 64, 256)
 SECONDS = (1, 10, 60, 600)
 DRAWN_SECONDS, DRAWN_SHARDS = 10, 64
 
-Courses = dict[tuple[int, int, int], Course]
+NEW, WARM = "new table", "warmed to 40,000 units/s"
+CAPACITIES = {NEW: NEW_TABLE_WRITES, WARM: TABLE_QUOTA}
+
+Courses = dict[tuple[str, int, int, int], Course]
 
 
 def simulate(items: float, slots: int, beat_s: float) -> Courses:
     """Let every fleet work."""
     return {
-        (workers, shards, seconds): Flow(Plan(workers, shards, seconds, items, slots, beat_s)).run()
+        (table, workers, shards, seconds): Flow(
+            Plan(workers, shards, seconds, items, slots, beat_s), Limits(capacity)
+        ).run()
+        for table, capacity in CAPACITIES.items()
         for seconds in SECONDS
         for shards in SHARDS
         for workers in WORKERS
@@ -43,11 +50,11 @@ def simulate(items: float, slots: int, beat_s: float) -> Courses:
 def tables(courses: Courses) -> list[Table]:
     """Write a table for each duration: items a second by shards, and what a million cost with the most shards."""
     found = []
-    for seconds in SECONDS:
+    for kind, seconds in product(CAPACITIES, SECONDS):
         table = Table("workers", *(f"{shards} shards" for shards in SHARDS), "$ a million")
-        table.title = f"items per second, items of {seconds} s"
+        table.title = f"items per second, items of {seconds} s, {kind}"
         for workers in WORKERS:
-            row = [courses[workers, shards, seconds] for shards in SHARDS]
+            row = [courses[kind, workers, shards, seconds] for shards in SHARDS]
             table.add_row(f"{workers:,}", *(f"{course.rate:,.1f}" for course in row), f"{row[-1].usd_per_million:.2f}")
         found.append(table)
     return found
@@ -58,31 +65,36 @@ def write_csv(courses: Courses, into: Path) -> None:
     with into.open("w", newline="") as file:
         lines = csv.writer(file)
         heads = "items_per_s", "first_half_hour_per_s", "best_minute_per_s", "hours", "usd_per_million", "throttled"
-        lines.writerow(["workers", "shards", "seconds", *heads, *ceilings(Plan(1, 1, 1))])
+        lines.writerow(["table", "workers", "shards", "seconds", *heads, *ceilings(Plan(1, 1, 1))])
         for key, course in courses.items():
             rates = course.rate, course.first_half_hour, course.best, course.seconds / 3600, course.usd_per_million
-            limits = ceilings(course.plan).values()
+            limits = ceilings(course.plan, CAPACITIES[key[0]]).values()
             figures = *rates, course.throttled_s / course.seconds, *limits
             lines.writerow([*key, *(f"{figure:.4g}" for figure in figures)])
 
 
 def picture(courses: Courses) -> str:
-    """Draw items a second by shards, and cost by duration, against workers."""
-    by_shards = [_line(f"{n} shard{'s' * (n > 1)}", courses, shards=n, seconds=DRAWN_SECONDS) for n in SHARDS]
-    costs = [
-        Line(f"{n} s", [(w, courses[w, DRAWN_SHARDS, n].usd_per_million) for w in WORKERS]) for n in reversed(SECONDS)
-    ]
+    """Draw items a second by shards for both tables, and cost by duration, against workers."""
     across = "workers, 8 items at a time", (10, 100, 1000, 10_000)
-    return svg(
-        [
-            Panel("items per second, items of 10 s", across, ("", (5, 10, 50, 100, 500, 1000, 5000)), by_shards),
-            Panel("$ per million items, 64 shards, by duration", across, ("", (4, 5, 6, 8, 10, 15)), costs),
-        ]
-    )
+    rates = [
+        Panel(
+            f"items per second, items of {DRAWN_SECONDS} s, {kind}",
+            across,
+            ("", (5, 10, 50, 100, 500, 1000, 5000, 10_000)),
+            [Line(f"{n} shard{'s' * (n > 1)}", _rates(courses, kind, n)) for n in reversed(SHARDS)],
+        )
+        for kind in CAPACITIES
+    ]
+    costs = [
+        Line(f"{n} s each", [(w, courses[NEW, w, DRAWN_SHARDS, n].usd_per_million) for w in WORKERS])
+        for n in reversed(SECONDS)
+    ]
+    cost = Panel("$ per million items, import included", across, ("", (4, 5, 6, 8, 10, 15)), costs)
+    return svg([*rates, cost])
 
 
-def _line(name: str, courses: Courses, *, shards: int, seconds: int) -> Line:
-    return Line(name, [(workers, courses[workers, shards, seconds].rate) for workers in WORKERS])
+def _rates(courses: Courses, kind: str, shards: int) -> list[Point]:
+    return [(workers, courses[kind, workers, shards, DRAWN_SECONDS].rate) for workers in WORKERS]
 
 
 def ceiling_said(workers: Sequence[int], slots: int, beat_s: float) -> list[str]:

@@ -75,7 +75,7 @@ def _panel(panel: Panel, x: int) -> str:
         parts.append(_line(line, across, up, colour))
         height = up.at(line.points[-1][1]) + 4
         while any(abs(height - other) < 12 for other in taken):
-            height -= 12
+            height += 1
         taken.append(height)
         parts.append(_text(line.name, (across.end + 6, height), colour=colour))
     return "\n".join([*parts, "</g>"])

@@ -162,6 +162,10 @@ class Flow:
             course.first_half_hour = course.rate
         return course
 
+    def spare(self) -> float:
+        """Tell how many units the index as a whole, or its hottest partition, has left: never less than none."""
+        return min(self._index.units, *(leaf.units for leaf in self._tree.of))
+
     def _tick(self) -> float:
         plan, course, seconds = self.plan, self.course, self.tick_s
         tree, shards = self._tree, plan.shards
@@ -179,8 +183,7 @@ class Flow:
             of[shard].wanted += claims[shard]
             of[shards + shard].wanted += claims[shard] + settles[shard]
             of[2 * shards + shard].wanted += settles[shard]
-        tree.ration(seconds, split_s=self.limits.split_s)
-        of = tree.of
+        tree.ration(seconds)
         wanted = sum(claims) + sum(settles) + beats
         whole = min(
             1.0,
@@ -219,7 +222,7 @@ class Flow:
         self._index.fill(now_s, seconds)
         if self._index.capacity > before:
             self._tree.grow(round(self._index.capacity / self.limits.per_partition))
-        self._tree.fill(seconds)
+        self._tree.fill(seconds, split_s=self.limits.split_s)
 
     def _wishes(self) -> list[float]:
         """Choose how many items of each shard are to be claimed: free slots look for them in random shards."""

@@ -44,31 +44,29 @@ class Tree:
                 self._split(leaf)
         self._place()
 
-    def fill(self, seconds: float) -> None:
-        """Let time pass: buckets fill, and nothing is wanted yet."""
+    def fill(self, seconds: float, *, split_s: float) -> None:
+        """Let time pass: partitions that were full for so long are split, buckets fill, and nothing is wanted yet."""
+        hot = [leaf for leaf in self._leaves if leaf.hot_s >= split_s and self._keys_of(leaf) > 1]
+        for leaf in hot:
+            self._split(leaf)
+        if hot:
+            self._place()
         full = self._per_second * BURST_S
         for leaf in self._leaves:
             leaf.units = min(full, leaf.units + seconds * self._per_second)
             leaf.wanted = 0.0
 
-    def ration(self, seconds: float, *, split_s: float) -> None:
-        """Choose what share of what is wanted each partition takes, and split those that were full for too long."""
-        hot = []
+    def ration(self, seconds: float) -> None:
+        """Choose what share of what is wanted each partition takes."""
         for leaf in self._leaves:
             leaf.share = min(1.0, leaf.units / leaf.wanted) if leaf.wanted > 0 else 1.0
             leaf.hot_s = leaf.hot_s + seconds if leaf.share < 1 else 0.0
-            if leaf.hot_s >= split_s and self._keys_of(leaf) > 1:
-                hot.append(leaf)
-        for leaf in hot:
-            self._split(leaf)
-        if hot:
-            self._place()
 
     def _split(self, leaf: Leaf) -> None:
         self._leaves.remove(leaf)
         depth = leaf.depth + 1
         for bits in (leaf.bits, leaf.bits | 1 << leaf.depth):
-            self._leaves.append(Leaf(depth, bits, leaf.units / 2, leaf.wanted / 2, leaf.share))
+            self._leaves.append(Leaf(depth, bits, leaf.units / 2))
 
     def _keys_of(self, leaf: Leaf) -> int:
         return sum(each is leaf for each in self.of)

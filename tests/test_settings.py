@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pyanamo_async.addresses import Bucket, DynamoTable, Folder, SqliteTable, read_output, read_table
+from pyanamo_async.addresses import Bucket, DynamoTable, Folder, SqliteTable, beside, read_output, read_table
 from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.errors import UsageError
 from pyanamo_async.settings import Keeping, Running, read_backoff, read_duration, read_keeping, settings
@@ -177,3 +177,22 @@ def test_a_file_without_its_scheme_is_recognised(tmp_path: Path, monkeypatch: py
     with pytest.raises(UsageError, match=f"hint: did you mean sqlite:{name}"):
         settings(table=name)
     assert str(settings(table="tasks").table) == "tasks"
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("sqlite:folder/step.db", "sqlite:folder/step-bench.db"),
+        ("sqlite:step", "sqlite:step-bench"),
+        ("my.step", "my.step-bench"),
+    ],
+)
+def test_a_table_beside_another_is_in_the_same_place(table: str, expected: str) -> None:
+    """In the same folder, with the same suffix; in the same account."""
+    assert str(beside(read_table(table), "-bench")) == expected
+
+
+def test_a_table_beside_another_may_have_no_name() -> None:
+    """Names end somewhere."""
+    with pytest.raises(UsageError, match="xx-bench' is neither"):
+        beside(read_table("x" * 255), "-bench")

@@ -75,7 +75,7 @@ def test_figures_are_plausible_and_nothing_is_left(pyanamo: Program) -> None:
 def test_items_and_workers_are_left_alone(pyanamo: Program, start: Start) -> None:
     """A worker that waits for work takes none of the bench's, and the bench none of what is to do."""
     pyanamo.import_rows("ran|s|true")
-    worker = start("run", "--wait", "-i", "2", "--backoff", "1h..1h")
+    worker = start("run", "--wait", "-i", "2", "--backoff", "3000d..3000d")
     until(lambda: pyanamo.rows()["ran"]["ItemState"] == "done")
     pyanamo.import_rows("waits|s|exit 1")
     until(lambda: pyanamo.rows()["waits"].get("Failures") == 1 and pyanamo.rows()["waits"]["ItemState"] == "todo")

@@ -2,6 +2,8 @@
 
 PYTHON  ?= python3.13 python3.12 python3.11 python3 python
 ARGS    ?=
+ROUNDS  ?= 5
+ITEMS   ?= 5000
 WORKERS ?= 4
 DEMO    ?= .cache/demo
 BIN     := .venv/bin
@@ -9,7 +11,7 @@ UV      := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: help demo test check chaos big format servers lock clean
+.PHONY: help demo test check chaos big bench format servers lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -38,6 +40,9 @@ chaos: .venv/dev ## kill workers for minutes on both foundations, then simulate 
 
 big: .venv/dev ## print a gigabyte into S3 and take the bucket away for 30 s and for good, some ten minutes
 	PYANAMO_TEST_BIG=1 $(BIN)/python -m pytest tests/acceptance/test_big_output.py tests/stress/test_bucket_away.py $(ARGS)
+
+bench: .venv/dev ## measure pyanamo beside xargs and other tools, some 20 minutes (ROUNDS=1 ITEMS=1000 for a glance)
+	$(BIN)/python -m benchmarks --rounds $(ROUNDS) --items $(ITEMS) $(ARGS)
 
 format: .venv/dev ## write the code as `make check` wants it
 	$(BIN)/ruff format .

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.course import BENCH
@@ -26,20 +28,25 @@ def parallel() -> list[str]:
     Raises:
         PeerMissing: there is no perl, no apt-get, or no such package.
     """
-    if found := shutil.which("parallel"):
+    if (found := shutil.which("parallel")) and "GNU parallel" in _said(found, "--version"):
         return [found]
     perl, folder = shutil.which("perl"), BENCH / "parallel"
-    if perl is None:
-        raise PeerMissing("GNU parallel needs perl")
-    if not folder.is_dir():
-        with _scratch() as scratch:
-            if os.geteuid() == 0 and not _listed("parallel"):
-                _run("apt-get", "update", "--quiet")
-            _run("apt-get", "download", "--quiet", "parallel", cwd=scratch)
-            [package] = Path(scratch).glob("parallel_*.deb")
-            _run("dpkg", "-x", package, f"{scratch}/unpacked")
-            Path(scratch, "unpacked").rename(folder)
+    if perl is None or shutil.which("apt-get") is None:
+        raise PeerMissing("without perl and apt-get it cannot be fetched; install it, and it is found")
+    with _alone():
+        if not folder.is_dir():
+            _unpack(folder)
     return [perl, str(folder / "usr" / "bin" / "parallel")]
+
+
+def _unpack(folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=BENCH, prefix="fetch-") as scratch:
+        if os.geteuid() == 0 and not _said("apt-cache", "show", "parallel"):
+            _run("apt-get", "update", "--quiet")
+        _run("apt-get", "download", "--quiet", "parallel", cwd=scratch)
+        [package] = Path(scratch).glob("parallel_*.deb")
+        _run("dpkg", "-x", package, f"{scratch}/unpacked")
+        Path(scratch, "unpacked").rename(folder)
 
 
 def python() -> Path:
@@ -49,23 +56,26 @@ def python() -> Path:
         PeerMissing: they cannot be installed.
     """
     folder, stamp = BENCH / "peers", BENCH / "peers.installed"
-    if not stamp.exists() or stamp.read_text() != PINNED.read_text():
-        uv = Path(sys.executable).with_name("uv")
-        BENCH.mkdir(parents=True, exist_ok=True)
-        _run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder)
-        _run(uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python", "--requirement", PINNED)
-        stamp.write_text(PINNED.read_text())
+    with _alone():
+        if not stamp.exists() or stamp.read_text() != PINNED.read_text():
+            uv = Path(sys.executable).with_name("uv")
+            _run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder)
+            _run(uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python", "--requirement", PINNED)
+            stamp.write_text(PINNED.read_text())
     return folder / "bin"
 
 
-def _scratch() -> tempfile.TemporaryDirectory[str]:
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Keep others out: tests that run side by side install once."""
     BENCH.mkdir(parents=True, exist_ok=True)
-    return tempfile.TemporaryDirectory(dir=BENCH, prefix="fetch-")
+    with (BENCH / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
-def _listed(package: str) -> bool:
-    found = subprocess.run(["apt-cache", "show", package], capture_output=True, check=False)
-    return found.returncode == 0
+def _said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def _run(*command: str | Path, cwd: str | None = None) -> None:

@@ -19,8 +19,9 @@ from pyanamo_async.cli.screen import Row, note, say_json, say_table
 from pyanamo_async.clock import SystemClock
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import PyanamoError, TableMissing
-from pyanamo_async.operate.bench import Bench, Figure, What, units_per_item
+from pyanamo_async.operate.bench import Bench
 from pyanamo_async.operate.disposable import MARK, Disposable
+from pyanamo_async.operate.figures import Figure, What, units_per_item
 from pyanamo_async.ports import Description, OutputStore, Units
 from pyanamo_async.process_mark import fate, own_mark
 from pyanamo_async.settings import DEFAULT_SHARDS, Running, Settings

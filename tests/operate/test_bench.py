@@ -12,8 +12,9 @@ import pytest
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.workers import Fate, Worker
 from pyanamo_async.errors import OutputError, PyanamoError, StoreError, TableMissing, Unavailable, UsageError
-from pyanamo_async.operate.bench import BEATS, Bench, Figure, What, units_per_item
+from pyanamo_async.operate.bench import BEATS, Bench
 from pyanamo_async.operate.disposable import MARK, Disposable, output_keys
+from pyanamo_async.operate.figures import Figure, What, units_per_item
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import Journal, OutputKey, Sink, Unfinished, Units
 from pyanamo_async.store.memory import MemoryStore
@@ -150,7 +151,8 @@ def test_an_item_costs_what_its_life_costs() -> None:
         return Figure(what, at_once, FakeClock(), lambda: units, count=10, units=units)
 
     life = [figure(What.IMPORT, Units(20)), figure(What.CLAIM, Units(30, 5)), figure(What.SETTLE, Units(30))]
-    others = [figure(What.BEAT, Units(60)), figure(What.CLAIM, Units(7, 0, untold=1), 8)]
+    batch_of_one = figure(What.IMPORT, Units(20))
+    others = [batch_of_one, figure(What.BEAT, Units(60)), figure(What.CLAIM, Units(7, 0, untold=1), 8)]
 
     assert units_per_item([*life, *others]) == Units(8, 0.5)
     assert units_per_item([*life[:2], figure(What.SETTLE, Units(30, untold=1)), *others]) is None

@@ -164,8 +164,7 @@ def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
     try:
         return _looks_like_ours(connection, path)
     finally:
-        if connection.in_transaction:  # SQLite rolls back by itself when the disk fails
-            connection.execute("ROLLBACK")
+        connection.rollback()  # which does nothing when SQLite did it itself, because the disk failed
 
 
 def _looks_like_ours(connection: sqlite3.Connection, path: Path) -> bool:

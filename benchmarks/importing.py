@@ -7,6 +7,11 @@ batch_writer checks nothing and overwrites what it finds; an import never does: 
 DynamoDB Local shares the cores with its clients, and a conditional write in a batch is expensive there: its own CPU
 time for each item stands beside the client's. A table of AWS takes no CPU of ours, but a round trip: the same once more
 with the server 10 ms away.
+
+Measured on 2026-11-23 with 20,000 items, 3 rounds, on two cores that others used too: SQLite 0.94 s at 36 us of CPU
+each; DynamoDB Local 2,000 a second against 2,600 of batch_writer, 0.77 of it. Of CPU an item costs the client 133 us
+and the server 430, batch_writer 172 and 186: two cores perfectly shared would make that 1.27, and not 1.5. The server
+reads the table's description for every row and parses every statement. A plain put is cheap there, and unsafe.
 """
 
 from __future__ import annotations

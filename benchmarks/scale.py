@@ -21,7 +21,8 @@ from rich.table import Table
 
 from benchmarks.fleet.drawing import Line, Panel, Point, svg
 from benchmarks.fleet.facts import NEW_TABLE_WRITES, TABLE_QUOTA
-from benchmarks.fleet.flow import Course, Flow, Limits, Plan, ceilings
+from benchmarks.fleet.flow import Flow
+from benchmarks.fleet.plan import Course, Limits, Plan, ceilings
 
 WORKERS = (10, 30, 100, 300, 1000, 3000, 10_000)
 SHARDS = (1, 4, 16, 64, 256)

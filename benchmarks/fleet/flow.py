@@ -6,7 +6,6 @@ takes units of the table and of the keys of the index that it touches: a claim o
 there is, of all that want it alike, and the rest waits: that throttled requests come again in time is what `service`
 shows with the product's own backoff. A table, and an index, takes twice what it took half an hour ago.
 
-Sizes are of small items: a row within 1 KB, an index row within 1 KB (`tests/contract/test_dynamodb.py` measures both).
 Reads never bind here: a claim looks at half a read unit, where a partition takes three of them for each write.
 """
 
@@ -14,121 +13,21 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
 
-from benchmarks.fleet.facts import (
-    DOUBLING_S,
-    INDEX_LAG_S,
-    LATENCY_S,
-    NEW_TABLE_WRITES,
-    PARTITION_WRITES,
-    TABLE_QUOTA,
-    USD_PER_READ,
-    USD_PER_WRITE,
-)
-from benchmarks.fleet.keys import Tree
+from benchmarks.fleet.facts import INDEX_LAG_S, LATENCY_S
+from benchmarks.fleet.keys import Meter, Tree
+from benchmarks.fleet.plan import BASE_UNITS, CLAIM_S, IMPORT_UNITS, MOVE_UNITS, Course, Limits, Plan
 from pyanamo_async.core.items import State
 from pyanamo_async.core.queue import queue
 from pyanamo_async.store.dynamodb.claiming import PAGE
 from pyanamo_async.store.dynamodb.fleet import QUEUE as WORKERS
 from pyanamo_async.worker.claims import MOST_AT_ONCE
 
-IMPORT_UNITS = 2.0  # a row and its place in the index
-BASE_UNITS = 1.0  # a claim, a settle, a beat, or a claim that was lost: the row
-MOVE_UNITS = 2.0  # and its old and its new place in the index
 SEEN_S = INDEX_LAG_S + 2 * LATENCY_S  # how old a candidate is when its claim is decided
-CLAIM_S = 2 * LATENCY_S  # a look and a write: how long a slot waits for its next item
 LOOK_READS = 0.5 * math.ceil(PAGE * 150 / 4096)  # a page of index rows of about 150 bytes
 OTHERS_READS = 1.5  # once a beat: who was heard of last?
 LONGEST_TICK_S = 5.0
 STEADY_S = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be done by whom."""
-
-    workers: int
-    shards: int
-    seconds: float  # mean of the items' durations
-    items: float = 10e6
-    slots: int = 8
-    beat_s: float = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the table takes; DynamoDB's, unless a smaller one is to be compared with."""
-
-    capacity: float = NEW_TABLE_WRITES
-    per_partition: float = PARTITION_WRITES
-    quota: float = TABLE_QUOTA
-    doubling_s: float = DOUBLING_S
-    split_s: float = 600.0  # ours: AWS says "after a short period"
-
-
-def ceilings(plan: Plan, capacity: float = NEW_TABLE_WRITES) -> dict[str, float]:
-    """Tell how many items a second each limit allows: the slots, the hottest keys, and the index as a whole."""
-    beats = plan.workers / plan.beat_s
-    return {
-        "slots": plan.workers * plan.slots / (plan.seconds + CLAIM_S),
-        "shards": plan.shards * PARTITION_WRITES / MOVE_UNITS,  # `locked#s`: an item comes, an item goes
-        "table": max(0.0, capacity - MOVE_UNITS * beats) / (2 * MOVE_UNITS),  # a claim and a settle
-    }
-
-
-@dataclass(slots=True)
-class Course:
-    """How it went."""
-
-    plan: Plan
-    seconds: float = 0.0
-    done: float = 0.0
-    writes: float = 0.0
-    reads: float = 0.0
-    throttled_s: float = 0.0  # time in which something had to wait
-    best: float = 0.0  # items a second, over a minute
-    first_half_hour: float = 0.0
-
-    @property
-    def rate(self) -> float:
-        """Items a second, from the first to the last."""
-        return self.done / self.seconds
-
-    @property
-    def usd_per_million(self) -> float:
-        """Dollars for a million items, import included."""
-        return (self.writes * USD_PER_WRITE + self.reads * USD_PER_READ) / self.done * 1e6
-
-
-@dataclass(slots=True)
-class Meter:
-    """What a table or index took, and what it takes: twice the best minute that is half an hour old."""
-
-    limits: Limits
-    capacity: float = field(init=False)
-    units: float = field(init=False)
-    _minute: float = 0.0
-    _since_s: float = 0.0
-    _peaks: deque[tuple[float, float]] = field(default_factory=deque)
-
-    def __post_init__(self) -> None:
-        self.capacity = self.units = self.limits.capacity
-
-    def fill(self, now_s: float, seconds: float) -> None:
-        """Let time pass."""
-        if now_s - self._since_s >= 60:
-            self._peaks.append((now_s, self._minute / (now_s - self._since_s)))
-            self._minute, self._since_s = 0.0, now_s
-        while self._peaks and self._peaks[0][0] <= now_s - self.limits.doubling_s:
-            grown = min(self.limits.quota, 2 * self._peaks.popleft()[1])
-            self.capacity = max(self.capacity, grown)
-        self.units = min(self.capacity * 300, self.units + self.capacity * seconds) if seconds else self.units
-
-    def take(self, units: float) -> None:
-        """Use units."""
-        self.units -= units
-        self._minute += units
 
 
 class Flow:
@@ -167,38 +66,55 @@ class Flow:
         return min(self._index.units, *(leaf.units for leaf in self._tree.of))
 
     def _tick(self) -> float:
-        plan, course, seconds = self.plan, self.course, self.tick_s
-        tree, shards = self._tree, plan.shards
+        """Let a tick pass, and tell how many items were settled in it."""
+        plan, seconds = self.plan, self.tick_s
         self._time_passes(seconds)
-        ending = seconds / (plan.seconds + CLAIM_S)
-        for shard in range(shards):
-            ended = self.running[shard] * ending
-            self.running[shard] -= ended
-            self.ended[shard] += ended
-        claims, settles, beats = self._wishes(), self.ended, plan.workers / plan.beat_s * seconds
-        of = tree.of
-        workers = of[-1]
-        workers.wanted += MOVE_UNITS * beats
-        for shard in range(shards):
-            of[shard].wanted += claims[shard]
-            of[shards + shard].wanted += claims[shard] + settles[shard]
-            of[2 * shards + shard].wanted += settles[shard]
-        tree.ration(seconds)
-        wanted = sum(claims) + sum(settles) + beats
-        whole = min(
-            1.0,
-            max(0.0, self._base.units) / (BASE_UNITS * wanted) if wanted else 1.0,
-            max(0.0, self._index.units) / (MOVE_UNITS * wanted) if wanted else 1.0,
-        )
-        beats *= min(whole, of[-1].share)
-        of[-1].units -= MOVE_UNITS * beats
+        self._scripts_end(seconds)
+        claims, beats = self._wishes(), plan.workers / plan.beat_s * seconds
+        whole = self._ration(claims, beats, seconds)
+        beats = self._beat(beats, whole)
+        claimed, settled, full = self._serve(claims, whole)
+        self._pay(claimed, settled, beats, self._lost(claimed, seconds))
+        self._note(settled, full=full, seconds=seconds)
+        return settled
+
+    def _scripts_end(self, seconds: float) -> None:
+        share = seconds / (self.plan.seconds + CLAIM_S)
+        for shard, running in enumerate(self.running):
+            self.running[shard] -= running * share
+            self.ended[shard] += running * share
+
+    def _ration(self, claims: list[float], beats: float, seconds: float) -> float:
+        """Tell each partition what is wanted of it, and return what share of everything the whole can take."""
+        of, shards = self._tree.of, self.plan.shards
+        of[-1].wanted += MOVE_UNITS * beats
+        for shard, (claim, settle) in enumerate(zip(claims, self.ended, strict=True)):
+            of[shard].wanted += claim
+            of[shards + shard].wanted += claim + settle
+            of[2 * shards + shard].wanted += settle
+        self._tree.ration(seconds)
+        wanted = sum(claims) + sum(self.ended) + beats
+        if not wanted:
+            return 1.0
+        base, index = self._base.units / (BASE_UNITS * wanted), self._index.units / (MOVE_UNITS * wanted)
+        return max(0.0, min(1.0, base, index))
+
+    def _beat(self, beats: float, whole: float) -> float:
+        workers = self._tree.of[-1]
+        served = beats * min(whole, workers.share)
+        workers.units -= MOVE_UNITS * served
+        return served
+
+    def _serve(self, claims: list[float], whole: float) -> tuple[float, float, bool]:
+        """Serve what every partition has units for: claims, settles, and whether that was all."""
+        of, shards = self._tree.of, self.plan.shards
         claimed = settled = 0.0
         full = True
         for shard in range(shards):
             todo, locked, done = of[shard], of[shards + shard], of[2 * shards + shard]
             to_claim, to_settle = min(whole, todo.share, locked.share), min(whole, locked.share, done.share)
             full = full and to_claim >= 1 and to_settle >= 1
-            claim, settle = claims[shard] * to_claim, settles[shard] * to_settle
+            claim, settle = claims[shard] * to_claim, self.ended[shard] * to_settle
             todo.units -= claim
             locked.units -= claim + settle
             done.units -= settle
@@ -207,13 +123,14 @@ class Flow:
             self.ended[shard] -= settle
             claimed += claim
             settled += settle
-        lost = self._lost(claimed, seconds)
-        self._base.take(BASE_UNITS * (claimed + settled + beats + lost))
-        self._index.take(MOVE_UNITS * (claimed + settled + beats))
-        course.writes += (BASE_UNITS + MOVE_UNITS) * (claimed + settled + beats) + BASE_UNITS * lost
-        course.reads += LOOK_READS * (claimed + lost) + OTHERS_READS * beats
-        self._note(settled, full=full, seconds=seconds)
-        return settled
+        return claimed, settled, full
+
+    def _pay(self, claimed: float, settled: float, beats: float, lost: float) -> None:
+        moves = claimed + settled + beats
+        self._base.take(BASE_UNITS * (moves + lost))
+        self._index.take(MOVE_UNITS * moves)
+        self.course.writes += (BASE_UNITS + MOVE_UNITS) * moves + BASE_UNITS * lost
+        self.course.reads += LOOK_READS * (claimed + lost) + OTHERS_READS * beats
 
     def _time_passes(self, seconds: float) -> None:
         now_s = self.course.seconds

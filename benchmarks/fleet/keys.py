@@ -1,17 +1,50 @@
-"""The partitions of the queue index as keys heat them: a tree that splits, each leaf with a bucket of write units.
+"""What the queue index takes: as a whole, and by partition, as its keys heat them.
 
 A new index has four partitions. It gets more when its traffic has doubled (`flow`), and one that was full for minutes
 is split between its keys ("split for heat": throttling-key-range-limit-exceeded-mitigation.html). A single key is never
-split here, although DynamoDB may do that by the range key: what comes out is the careful figure.
+split here, although DynamoDB may do that by the range key: what comes out is the careful figure. Partitions are leaves
+of a tree, each with a bucket of write units.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.fleet.facts import BURST_S
 from benchmarks.fleet.limits import spread
+from benchmarks.fleet.plan import Limits
+
+
+@dataclass(slots=True)
+class Meter:
+    """What a table or index took, and what it takes: twice the best minute that is half an hour old."""
+
+    limits: Limits
+    capacity: float = field(init=False)
+    units: float = field(init=False)
+    _minute: float = 0.0
+    _since_s: float = 0.0
+    _peaks: deque[tuple[float, float]] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self.capacity = self.units = self.limits.capacity
+
+    def fill(self, now_s: float, seconds: float) -> None:
+        """Let time pass."""
+        if now_s - self._since_s >= 60:
+            self._peaks.append((now_s, self._minute / (now_s - self._since_s)))
+            self._minute, self._since_s = 0.0, now_s
+        while self._peaks and self._peaks[0][0] <= now_s - self.limits.doubling_s:
+            grown = min(self.limits.quota, 2 * self._peaks.popleft()[1])
+            self.capacity = max(self.capacity, grown)
+        self.units = min(self.capacity * 300, self.units + self.capacity * seconds) if seconds else self.units
+
+    def take(self, units: float) -> None:
+        """Use units."""
+        self.units -= units
+        self._minute += units
 
 
 @dataclass(slots=True)

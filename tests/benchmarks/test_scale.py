@@ -8,7 +8,8 @@ import random
 import pytest
 
 from benchmarks.fleet.crew import items, work, worker
-from benchmarks.fleet.flow import Flow, Limits, Plan, ceilings
+from benchmarks.fleet.flow import Flow
+from benchmarks.fleet.plan import Limits, Plan, ceilings
 from benchmarks.fleet.service import Bill, Service
 from tests.worker.virtual import VirtualLoop, run
 

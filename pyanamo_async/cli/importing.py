@@ -16,7 +16,7 @@ from pyanamo_async.cli.screen import note, say, say_json
 from pyanamo_async.core.taskfile import Format
 from pyanamo_async.core.words import many
 from pyanamo_async.errors import UsageError
-from pyanamo_async.operate.importing import Contents, OnExists, check, import_items, rehearse
+from pyanamo_async.operate.importing import Checked, OnExists, check, import_items, rehearse
 from pyanamo_async.operate.taskfiles import open_task_file
 from pyanamo_async.ports import AddResult, Store
 from pyanamo_async.settings import DEFAULT_SHARDS, Settings
@@ -55,17 +55,17 @@ def import_file(
     """
     form = Format(delimiter=_delimiter(delimiter), nested=nested, header=not no_header)
     with open_task_file(file) as source:
-        contents = check(source, form)
+        checked = check(source, form)
 
         async def work(store: Store) -> None:
             if dry_run:
-                counts = await rehearse(store, source, form, on_exists=on_exists)
+                counts = await rehearse(store, checked, on_exists=on_exists)
             else:
                 if await store.create(shards=DEFAULT_SHARDS):
                     note(f"created table {given.table}")
-                with _bar(contents.items) as bar, _interruptible(bar, contents.items) as progress:
-                    counts = await import_items(store, source, form, on_exists=on_exists, progress=progress)
-            _tell(counts, contents, json=json, dry_run=dry_run)
+                with _bar(checked.items) as bar, _interruptible(bar, checked.items) as progress:
+                    counts = await import_items(store, checked, on_exists=on_exists, progress=progress)
+            _tell(counts, checked, json=json, dry_run=dry_run)
 
         with_store(given, work)
 
@@ -82,10 +82,10 @@ def _delimiter(text: str) -> str:
     return delimiter
 
 
-def _tell(counts: Counter[AddResult], contents: Contents, *, json: bool, dry_run: bool) -> None:
+def _tell(counts: Counter[AddResult], checked: Checked, *, json: bool, dry_run: bool) -> None:
     shown = {str(each): counts[each] for each in AddResult}
     if json:
-        say_json({"dry_run": dry_run, "items": contents.items, "tasks": contents.tasks, **shown})
+        say_json({"dry_run": dry_run, "items": checked.items, "tasks": checked.tasks, **shown})
         return
     words = ", ".join(f"{count} {name}" for name, count in shown.items() if count or name != AddResult.LOCKED)
     say(f"{'would be ' if dry_run else ''}{words}")

@@ -6,6 +6,7 @@ behind however the process ends.
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 import tempfile
@@ -33,6 +34,10 @@ class TaskFile:
     def __init__(self, name: str, file: BinaryIO) -> None:
         self.name = name
         self._file = file
+
+    def size_bytes(self) -> int:
+        """Tell how large it is."""
+        return self._file.seek(0, io.SEEK_END)
 
     def lines(self) -> Iterator[bytes]:
         """Read all lines from the beginning; of one that is too long only the beginning comes, too long still."""

@@ -19,7 +19,7 @@ from pyanamo_async.operate.importing import (
     BATCH,
     BATCHES_AT_ONCE,
     SHOWN_PROBLEMS,
-    Contents,
+    Checked,
     OnExists,
     check,
     import_items,
@@ -54,8 +54,11 @@ def two(tmp_path: Path) -> Iterator[TaskFile]:
         yield file
 
 
-async def imported(store: MemoryStore, file: TaskFile, on_exists: OnExists = OnExists.SKIP) -> Counter[AddResult]:
-    return await import_items(store, file, FORM, on_exists=on_exists, progress=lambda _: None)
+async def imported(
+    store: MemoryStore, file: TaskFile | Checked, on_exists: OnExists = OnExists.SKIP
+) -> Counter[AddResult]:
+    checked = check(file, FORM) if isinstance(file, TaskFile) else file
+    return await import_items(store, checked, on_exists=on_exists, progress=lambda _: None)
 
 
 async def ids(store: MemoryStore) -> list[str]:
@@ -119,7 +122,7 @@ async def test_a_rehearsal_counts_and_writes_nothing(
     """What would be added, and what is there."""
     await store.add([an_item("a", script="old")])
 
-    assert await rehearse(store, two, FORM, on_exists=on_exists) == {ADDED: 1, there: 1}
+    assert await rehearse(store, check(two, FORM), on_exists=on_exists) == {ADDED: 1, there: 1}
     assert await ids(store) == ["a"]
     assert (await store.read("a")).tasks[0].script == "old"
 
@@ -128,7 +131,7 @@ async def test_a_rehearsal_knows_what_a_worker_holds(store: MemoryStore, two: Ta
     """It counts what `replace` would count, to the item; what is held and not in the file is not counted."""
     await store.add([an_item("a"), an_item("c")])
     await store.claim("w", limit=2, now=NOON)
-    rehearsed = await rehearse(store, two, FORM, on_exists=OnExists.REPLACE)
+    rehearsed = await rehearse(store, check(two, FORM), on_exists=OnExists.REPLACE)
 
     assert +rehearsed == {ADDED: 1, LOCKED: 1}
     assert +rehearsed == await imported(store, two, OnExists.REPLACE)
@@ -138,7 +141,7 @@ async def test_a_rehearsal_without_a_table_creates_none(two: TaskFile) -> None:
     """Everything would be added."""
     store = MemoryStore()
 
-    assert await rehearse(store, two, FORM, on_exists=OnExists.SKIP) == {ADDED: 2, SKIPPED: 0}
+    assert await rehearse(store, check(two, FORM), on_exists=OnExists.SKIP) == {ADDED: 2, SKIPPED: 0}
     assert await store.create(shards=1)
 
 
@@ -149,10 +152,10 @@ async def test_large_files_go_in_batches_and_progress_is_told(store: MemoryStore
     told: list[int] = []
 
     with open_task_file(str(path)) as file:
-        assert check(file, FORM) == Contents(count, count)
-        counts = await import_items(store, file, FORM, on_exists=OnExists.SKIP, progress=told.append)
+        checked = check(file, FORM)
+        counts = await import_items(store, checked, on_exists=OnExists.SKIP, progress=told.append)
 
-    assert counts == {ADDED: count}
+    assert (checked.items, checked.tasks, counts) == (count, count, {ADDED: count})
     assert sorted(told) == [7, BATCH, BATCH, BATCH]
     assert (await store.counts()).total == count
 
@@ -215,10 +218,28 @@ async def test_a_file_that_changes_meanwhile_is_told(store: MemoryStore, tmp_pat
     path = task_file(tmp_path, f"{HEADER}a|s|true\n")
 
     with open_task_file(str(path)) as file:
-        check(file, FORM)
+        checked = check(file, FORM, most_kept=0)
         path.write_text(f"{HEADER}a|s|\n")
         with pytest.raises(UsageError, match="changed while it was imported: line 2: empty script"):
-            await imported(store, file)
+            await imported(store, checked)
+
+
+@pytest.mark.parametrize(("most_kept", "is_kept"), [(0, False), (1, False), (2, True)])
+async def test_a_moderate_file_is_read_once(store: MemoryStore, two: TaskFile, most_kept: int, is_kept: bool) -> None:
+    """A larger one is read again, and its items are not held in memory."""
+    checked = check(two, FORM, most_kept=most_kept)
+
+    assert (checked.kept is not None) == is_kept
+    assert await imported(store, checked) == {ADDED: 2}
+    assert await imported(store, checked) == {SKIPPED: 2}
+
+
+def test_a_file_of_long_lines_is_read_again(tmp_path: Path) -> None:
+    """Few items may be large."""
+    path = task_file(tmp_path, HEADER + "".join(f"i{number}|s|{'x' * 100_000}\n" for number in range(340)))
+
+    with open_task_file(str(path)) as file:
+        assert check(file, FORM).kept is None
 
 
 async def test_what_can_be_read_only_once_is_imported_all_the_same(store: MemoryStore, tmp_path: Path) -> None:
@@ -229,7 +250,7 @@ async def test_what_can_be_read_only_once_is_imported_all_the_same(store: Memory
     writer.start()
 
     with open_task_file(str(pipe)) as file:
-        assert check(file, FORM) == Contents(1, 1)
+        assert check(file, FORM).items == 1
         assert await imported(store, file) == {ADDED: 1}
     writer.join()
 

@@ -1,7 +1,7 @@
 """What is lost against the ideal when tasks take a moment: `python -m benchmarks.makespan [--quick]`.
 
 2,000 tasks of 100 ms, 8 at a time, would take 25 s if nothing cost anything. "overhead" is the whole run of the process
-against that, its own start-up included.
+against that, its own start-up included. `sleep` itself takes longer than it says: what xargs has is its share.
 """
 
 from __future__ import annotations

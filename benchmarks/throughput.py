@@ -16,7 +16,7 @@ from benchmarks.report import Goal, Section, Table
 from benchmarks.rounds import Contender, Lap, faster, interleaved, median
 
 SCRIPT = "true"
-STARTS = 3
+STARTS = 2
 WITNESSES = 40
 FEWER = 5  # times as few scripts for other tools, which take minutes otherwise
 MB = 1e6

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pyanamo_async.cli.screen import note
 from pyanamo_async.core.items import State
 from pyanamo_async.core.queue import stamp
 from pyanamo_async.ports import Journal
@@ -37,8 +37,7 @@ class LogLines:
 
     def note(self, event: str, /, **fields: object) -> None:
         """Write the line; a stderr that is gone is not worth a worker's life."""
-        with suppress(OSError, ValueError):
-            sys.stderr.write(f"{stamp(datetime.now(UTC))} {line(event, fields)}\n")
+        note(f"{stamp(datetime.now(UTC))} {line(event, fields)}")
 
 
 class Bar:

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -67,8 +67,11 @@ def say(line: str) -> None:
 
 
 def note(line: str) -> None:
-    """Write a line that is no data to stderr."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints
+    """Write a line that is no data to stderr; when nobody takes it, work, tidying up and exit status are as ever."""
+    try:
+        print(line, file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints
+    except OSError:
+        _take_nothing_for(sys.stderr)
 
 
 def say_json(value: object, *, lines: bool = False) -> None:
@@ -145,5 +148,11 @@ def _plain(field: str) -> str:
 
 
 def _pipe_closed() -> PipeClosed:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains when it flushes
+    _take_nothing_for(sys.stdout)
     return PipeClosed()
+
+
+def _take_nothing_for(stream: TextIO) -> None:
+    """Put /dev/null in the place of a stream that failed, or the interpreter fails too when it flushes in the end."""
+    with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - a name of os
+        os.dup2(nothing.fileno(), stream.fileno())

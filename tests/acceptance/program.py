@@ -57,9 +57,11 @@ class Program:
             preexec_fn=_obey_modes if obeys_modes else None,  # two system calls, no locks
         )
 
-    def start(self, *args: str | Path) -> subprocess.Popen[str]:
-        """Start a command; what it says goes to the test's own output."""
-        return subprocess.Popen(self.command(*args), cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, text=True)
+    def start(self, *args: str | Path, stderr: int | None = None) -> subprocess.Popen[str]:
+        """Start a command; what it says goes to the test's own output, or its stderr to that descriptor."""
+        return subprocess.Popen(
+            self.command(*args), cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, stderr=stderr, text=True
+        )
 
     def status(self) -> Row:
         """Ask for the counts."""

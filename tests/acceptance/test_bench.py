@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -155,6 +156,19 @@ def test_stopped_it_leaves_nothing(pyanamo: Program, start: Start, number: signa
 
         assert bench.wait(timeout=60) == 128 + number
         assert traces(pyanamo) == before
+
+
+def test_nobody_listens_and_nothing_is_left(pyanamo: Program) -> None:
+    """As with `2>&1 | head`, or on a terminal that was closed: the figures come all the same."""
+    pyanamo("table", "create")
+    before = traces(pyanamo)
+    nobody, stderr = os.pipe()
+    os.close(nobody)
+    with os.fdopen(stderr) as closed:
+        bench = pyanamo.start("bench", *SMALL, stderr=closed.fileno())
+
+    assert bench.wait(timeout=60) == 0
+    assert traces(pyanamo) == before
 
 
 def test_what_is_left_of_a_killed_one_the_next_removes(pyanamo: Program, start: Start) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,16 +23,17 @@ def test_an_event_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert line.endswith(" item settled item='a b' state=done seconds=0 trouble='x\\ny'\n")
 
 
-def test_a_stderr_that_is_gone_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker does not die of a closed terminal."""
+def test_a_stderr_that_is_gone_costs_nothing(cli: Cli) -> None:
+    """A worker does not die of a closed pipe or a full disk, and its exit status is about the items."""
+    cli("import", "single.txt")
+    nobody, pipe = os.pipe()
+    os.close(nobody)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with os.fdopen(pipe, "wb") as unread, Path("/dev/full").open("wb") as full:
+        kept: dict[str, Any] = {"capture_output": False, "env": env}
+        statuses = [process("run", "--max-failures", "1", stderr=gone, **kept).status for gone in (unread, full)]
 
-    class Gone:
-        def write(self, _: str) -> None:
-            raise BrokenPipeError
-
-    monkeypatch.setattr("sys.stderr", Gone())
-
-    LogLines().note("item claimed", item="a")
+    assert statuses == [3, 0]
 
 
 def test_the_bar_counts_and_tells_what_is_out_of_the_ordinary(capsys: pytest.CaptureFixture[str]) -> None:

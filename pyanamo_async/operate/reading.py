@@ -7,10 +7,10 @@ searching CloudWatch Logs for it.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 
 from pyanamo_async.core.items import Item, Output, State, Task
 from pyanamo_async.core.words import many
@@ -69,8 +69,8 @@ class Reader:
             OutputMissing: nothing is where it should be.
         """
         output = await self._stored(found) if found.guesses else found.output
-        start = 0 if last is None else await start_of_last(last, self.pieces(output))
-        async for piece in self.pieces(output, start=start):
+        whole = partial(self.pieces, output)
+        async for piece in whole() if last is None else last_lines(last, whole):
             yield piece
 
     async def pieces(self, output: Output, *, start: int = 0) -> AsyncGenerator[bytes, None]:
@@ -100,24 +100,32 @@ class Reader:
         )
 
 
-async def start_of_last(lines: int, pieces: AsyncIterator[bytes]) -> int:
-    """Tell at which byte the last lines of a stream begin; a last line may lack its newline."""
-    ends: deque[int] = deque(maxlen=lines + 1)
-    size = 0
+async def last_lines(lines: int, read: Callable[[], AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
+    """Stream the last lines of what `read` gives, twice the same; a last line may lack its newline."""
+    skipped = await _lines_in(read()) - lines
+    async for piece in read():
+        ends = piece.count(b"\n") if skipped > 0 else 0
+        if ends < skipped:
+            skipped -= ends
+        else:
+            yield piece[_end_of_line(skipped, piece) :]
+            skipped = 0
+
+
+async def _lines_in(pieces: AsyncIterator[bytes]) -> int:
+    ends, last = 0, b"\n"
     async for piece in pieces:
-        ends.extend(size + end for end in reversed(list(_last_ends(piece, lines + 1))))
-        size += len(piece)
-    if size and (not ends or ends[-1] != size):
-        ends.append(size)
-    return ends[0] if len(ends) > lines else 0
+        ends += piece.count(b"\n")
+        last = piece[-1:] or last
+    return ends + (last != b"\n")
 
 
-def _last_ends(piece: bytes, most: int) -> Iterator[int]:
-    """List where lines end, the last ones, from the end on."""
-    end = len(piece)
-    while most and (end := piece.rfind(b"\n", 0, end)) >= 0:
-        yield end + 1
-        most -= 1
+def _end_of_line(number: int, piece: bytes) -> int:
+    """Tell where line `number` of a piece ends, from 1; 0 before the first."""
+    end = 0
+    for _ in range(number):
+        end = piece.find(b"\n", end) + 1
+    return end
 
 
 def task_of(item: Item, name: str | None) -> Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -13,12 +14,13 @@ from hypothesis import strategies as st
 from pyanamo_async.core.items import Item, Output, State, TaskRecord
 from pyanamo_async.core.outcomes import Succeeded
 from pyanamo_async.errors import Denied, OutputMissing, UsageError
-from pyanamo_async.operate.reading import STDERR, STDOUT, Reader, start_of_last, task_of
+from pyanamo_async.operate.reading import STDERR, STDOUT, Reader, last_lines, task_of
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey
 from tests.fakes import NOON, an_item
 from tests.outputs.stores import write_all
 
+LINES = 1_000_000
 OUT, ERR = Output("out", size_bytes=3, lines=1), Output("err", size_bytes=3, lines=1)
 RECORD = TaskRecord(Succeeded(), NOON, NOON, 0.1, attempt=3, worker="w", stdout=OUT, stderr=ERR)
 
@@ -132,9 +134,29 @@ async def test_the_last_lines_are_those_of_tail(text: bytes, cuts: Sequence[int]
         for start, end in pairwise(edges):
             yield text[start:end]
 
-    start = await start_of_last(lines, pieces())
+    read = b"".join([piece async for piece in last_lines(lines, pieces)])
 
-    assert text[start:] == b"".join(text.splitlines(keepends=True)[-lines:] if lines else [])
+    assert read == b"".join(text.splitlines(keepends=True)[-lines:] if lines else [])
+
+
+@pytest.mark.parametrize("lines", [LINES - 1, 10**20])
+async def test_the_memory_of_the_last_lines_does_not_grow_with_their_number(lines: int) -> None:
+    """However many are asked for, no place is kept for each of them."""
+    piece = b"\n" * (LINES // 100)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(100):
+            yield piece
+
+    tracemalloc.start()
+    try:
+        read = sum([len(piece) async for piece in last_lines(lines, pieces)])
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert read == min(lines, LINES)
+    assert peak_bytes < LINES
 
 
 async def test_the_end_of_a_record_is_read_like_any_other() -> None:

@@ -104,7 +104,7 @@ async def decompressed(chunks: AsyncIterator[bytes], *, start: int = 0) -> Async
 class _Inflater:
     def __init__(self) -> None:
         self._inflate = isal_zlib.decompressobj(_GZIP)
-        self._within = False
+        self._within = True  # an empty output has a member too
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         while data:

@@ -79,7 +79,7 @@ async def test_what_compresses_much_is_read_in_pieces() -> None:
     assert sum(map(len, pieces)) == 800 * BLOCK_BYTES
 
 
-@pytest.mark.parametrize("cut", [1, 9, 11, 200, -9, -1])
+@pytest.mark.parametrize("cut", [0, 1, 9, 11, 200, -9, -1])
 async def test_a_missing_end_is_noticed(cut: int) -> None:
     """What was cut short is never taken for the whole."""
     stored = await compressed(*[b"line %d\n" % number for number in range(1000)])

@@ -6,7 +6,7 @@ errors of `errors` for what will not. They never retry for longer than a few sec
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -210,10 +210,13 @@ class Store(Protocol):
         """Read what was shown last, at first nothing; None when nobody asks for it, or no longer."""
         ...
 
-    async def workers(self, *, beat_before: datetime | None = None, most: int | None = None) -> list[Worker]:
+    async def workers(
+        self, *, beat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
+    ) -> list[Worker]:
         """List workers that have not been forgotten, or only those whose last beat is older, by last beat.
 
-        With `most`, no more than so many are read: of those asked for, the ones heard of last.
+        With `most`, no more than so many are read: of those asked for, the ones heard of last. With `of`, only those of
+        these ids, as last written.
         """
         ...
 

@@ -24,6 +24,7 @@ from pyanamo_async.ports import Clock, Store
 
 ORPHANS_EVERY = 1 / 15  # of the looks at others
 SILENT_BEATS = 2  # whoever shows no sign of life for so long may have vanished
+MOST_ASKED = 25  # holders, whether one of them is still there
 CLOCKS_BEATS = 1  # how far clocks may be apart for that to be seen in time
 
 
@@ -45,6 +46,7 @@ class Others:
     fate: Callable[[Worker], Fate] = lambda _: Fate.UNKNOWN
     thrifty: bool = False
     _suspects: bool = field(default=True, init=False)
+    _orphans: bool = field(default=False, init=False)
 
     async def look_after(self) -> Taken:
         """Take over from workers silent for their lease or dead on this machine, seldom from unknown ones."""
@@ -52,7 +54,8 @@ class Others:
         taken: Taken = Counter()
         if await self._is_my_turn(now):
             taken += await reclaim(self.store, now=now, lease=self.lease, policy=self.policy)
-            if self.dice.random() < ORPHANS_EVERY:
+            if self._orphans or self.dice.random() < ORPHANS_EVERY:
+                self._orphans = False
                 known = await self.store.workers()
                 taken += await reclaim_orphans(self.store, known, now=now, lease=self.lease, policy=self.policy)
         if self._suspects or not self.thrifty:
@@ -80,16 +83,22 @@ class Others:
         if idle <= silence + CLOCKS_BEATS * self.beat:
             return True
         silent = {self.me} | {worker.worker_id for worker in await self.store.workers(beat_before=since)}
-        async for item in self.store.summaries(state=State.LOCKED):  # few are left; those who went home may be many
-            if item.worker in silent:
-                return True
-        return False
+        # few items are left, but those who went home may be many
+        holders = {item.worker async for item in self.store.summaries(state=State.LOCKED)}
+        return not silent.isdisjoint(holders) or not await self._any_stays(holders)
+
+    async def _any_stays(self, holders: set[str]) -> bool:
+        """Tell whether some holder is still there: when it has settled it asks as we do, also for unknown workers."""
+        asked = self.dice.sample(sorted(holders), min(len(holders), MOST_ASKED))
+        stays = not holders or any(not worker.gone for worker in await self.store.workers(of=asked))
+        self._orphans = not stays
+        return stays
 
     async def _near(self, holders: set[str]) -> Sequence[Worker]:
         """List the workers that hold items, if all of them may be processes of this machine."""
         if not holders or not all(self._is_near(holder) for holder in holders):
             return ()
-        return [worker for worker in await self.store.workers() if worker.worker_id in holders]
+        return await self.store.workers(of=holders)
 
     async def _holders(self) -> set[str]:
         """Name who holds items: all, if they are near; one that is not says enough."""

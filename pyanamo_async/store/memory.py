@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -166,12 +166,14 @@ class MemoryStore(Store):
         wish = self._table.wishes.get(feed)
         return wish.live if wish else None
 
-    async def workers(self, *, beat_before: datetime | None = None, most: int | None = None) -> list[Worker]:
+    async def workers(
+        self, *, beat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
+    ) -> list[Worker]:
         known = sorted(
             (
                 replace(worker, following=self._followed(worker.worker_id, worker.beat))
                 for worker in self._table.workers.values()
-                if beat_before is None or worker.beat < beat_before
+                if (beat_before is None or worker.beat < beat_before) and (of is None or worker.worker_id in of)
             ),
             key=lambda worker: (worker.beat, worker.worker_id),
         )

@@ -97,6 +97,15 @@ async def test_the_latest_workers_are_found_without_the_others(store: Store) -> 
     assert len(await store.workers(most=9)) == 5
 
 
+async def test_workers_are_found_by_their_ids(store: Store) -> None:
+    """Those there are, by last beat; of nobody is nobody."""
+    for number in (1, 2, 0):
+        await store.beat(a_worker(f"w{number}", beat=NOON + number * SECOND))
+
+    assert [worker.worker_id for worker in await store.workers(of={"w2", "unknown", "w0"})] == ["w0", "w2"]
+    assert await store.workers(of=[]) == []
+
+
 async def test_a_forgotten_worker_is_gone(store: Store) -> None:
     """With all that was asked of it; forgetting again is harmless."""
     await store.beat(a_worker("w1"))

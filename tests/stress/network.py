@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
@@ -175,7 +175,11 @@ class Line:
         """Ask the table for what needs no index."""
         return partial(self._ask, name)
 
-    async def workers(self, *, beat_before: datetime | None = None, most: int | None = None) -> list[Worker]:
+    async def workers(
+        self, *, beat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
+    ) -> list[Worker]:
+        if of is not None:
+            return await self._ask("workers", of=of)  # type: ignore[no-any-return]
         return latest(await self._ask("workers_as_seen", beat_before, as_of_s=self._as_of_s()), most)
 
     async def held(self, worker_id: str) -> list[Item]:

@@ -42,6 +42,20 @@ def test_nobody_goes_home_while_a_silent_worker_holds_an_item() -> None:
     run(main)
 
 
+def test_nobody_goes_home_while_an_unknown_worker_holds_an_item() -> None:
+    """Its claim came when it had been given up for dead: nobody else would ever look for that item."""
+
+    async def main(loop: VirtualLoop) -> None:
+        ghost = await _ghost(loop, item="x")
+        await ghost.store.forget("ghost")
+        tally = await Crew(loop, name="last", store=ghost.store).pilot().run()
+
+        assert tally.settled == {State.DONE: 1}
+        assert 180 < loop.time() < 180 + 40
+
+    run(main)
+
+
 def test_a_holder_that_beats_is_left_to_itself() -> None:
     """Once it has seen that the others live, a worker without work goes home; they finish what they hold."""
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from pyanamo_async.core.live import Feed
 from pyanamo_async.core.queue import moment, stamp
 from pyanamo_async.core.record import Row
-from pyanamo_async.core.workers import Desired, Orders, Worker
+from pyanamo_async.core.workers import Desired, Orders, Worker, latest
 from pyanamo_async.errors import ItemMissing, Unavailable
 from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX
@@ -46,17 +46,24 @@ async def order(table: Table, worker_id: str, desired: Desired) -> None:
     await change_worker(table, worker_id, "SET Desired = :desired", {":desired": str(desired)}, {})
 
 
-async def workers(table: Table, beat_before: datetime | None, most: int | None) -> list[Worker]:
+async def workers(
+    table: Table, beat_before: datetime | None, most: int | None, of: Collection[str] | None
+) -> list[Worker]:
     """Read the rows of all workers, or of those that were silent since, or of the latest of them."""
+    keys = await _seen(table, beat_before, most) if of is None else [f"{WORKER_ROW}{worker_id}" for worker_id in of]
+    known = [_worker(row) for row in await table.get_many(keys)]
+    late = [worker for worker in known if beat_before is None or worker.beat < beat_before]  # the index lags
+    return latest(sorted(late, key=lambda worker: (worker.beat, worker.worker_id)), most)
+
+
+async def _seen(table: Table, beat_before: datetime | None, most: int | None) -> list[str]:
     asked = _asked(beat_before) | ({} if most is None else {"ScanIndexForward": False, "Limit": most})
     keys: list[str] = []
     async for page in table.pages(asked):
         keys += [item[KEY]["S"] for item in page["Items"]]
         if most is not None and len(keys) >= most:
             break
-    known = [_worker(row) for row in await table.get_many(keys)]
-    late = [worker for worker in known if beat_before is None or worker.beat < beat_before]  # the index lags
-    return sorted(late, key=lambda worker: (worker.beat, worker.worker_id))
+    return keys
 
 
 async def forget(table: Table, worker_id: str) -> list[Feed]:

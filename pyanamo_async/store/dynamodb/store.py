@@ -7,7 +7,7 @@ attempt and token, and writes what changed. Claims and saves that are ready toge
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -137,9 +137,11 @@ class DynamoStore(Store):
         await self._shards()
         return await feeds.published(self._table, feed)
 
-    async def workers(self, *, beat_before: datetime | None = None, most: int | None = None) -> list[Worker]:
+    async def workers(
+        self, *, beat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
+    ) -> list[Worker]:
         await self._shards()
-        return await fleet.workers(self._table, beat_before, most)
+        return await fleet.workers(self._table, beat_before, most, of)
 
     async def forget(self, worker_id: str) -> None:
         await self._shards()

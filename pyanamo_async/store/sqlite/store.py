@@ -6,7 +6,7 @@ Values are written to rows on the event loop, where a failure meets only its cal
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -133,8 +133,11 @@ class SqliteStore(Store):
     async def published(self, feed: Feed) -> Live | None:
         return await self._engine.read(partial(fleet.published, feed=feed))
 
-    async def workers(self, *, beat_before: datetime | None = None, most: int | None = None) -> list[Worker]:
-        return latest(await self._engine.read(partial(fleet.workers, beat_before=beat_before)), most)
+    async def workers(
+        self, *, beat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
+    ) -> list[Worker]:
+        known = await self._engine.read(partial(fleet.workers, beat_before=beat_before))
+        return latest([worker for worker in known if of is None or worker.worker_id in of], most)
 
     async def forget(self, worker_id: str) -> None:
         await self._engine.write(partial(fleet.forget, worker_id=worker_id))

@@ -6,6 +6,7 @@ Output cannot be had again without running its script again, so a part of it is 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -15,14 +16,19 @@ from typing import TypeVar
 
 from pyanamo_async.errors import OutputError, PyanamoError, Unavailable
 
+TOLD_AFTER_S = 10.0
+
 Result = TypeVar("Result")
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
     """Try again what is `Unavailable`, for `limit` since its first failure, with pauses that grow from 0.2 to 15 s.
 
-    Pauses are random within their upper half, so that a hundred sinks do not come back at the same moment.
+    Pauses are random within their upper half, so that a hundred sinks do not come back at the same moment. What takes
+    longer than ten seconds is said, once: a script that waits for its output looks like one that hangs.
     """
 
     limit: timedelta = timedelta(minutes=5)
@@ -40,6 +46,7 @@ class Patience:
         """
         since: float | None = None
         pause = self.shortest_s
+        told = False
         while True:
             try:
                 return await call()
@@ -49,6 +56,9 @@ class Patience:
                 left = since + self.limit.total_seconds() - now
                 if left <= 0:
                     raise self._gave_up(error) from error
+                if not told and now - since >= TOLD_AFTER_S:
+                    told = True
+                    logger.warning("output waits: %s", error)
                 wish = error.retry_after_s or 0.0
             except OutputError:
                 raise

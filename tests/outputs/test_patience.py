@@ -40,6 +40,16 @@ async def test_patience_ends() -> None:
     assert time.seconds == 300
 
 
+async def test_who_waits_long_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A short failure is nobody's business; a long one is told with its reason, not at every try."""
+    time = FakeTime()
+    await time.patience().through(Service(*[Unavailable("disk full")] * 3).answer)
+    assert caplog.messages == []
+
+    await time.patience().through(Service(*[Unavailable("disk full", hint="free some")] * 9).answer)
+    assert caplog.messages == ["output waits: disk full. hint: free some"]
+
+
 async def test_the_wish_of_a_service_is_heard() -> None:
     """A service that says when to come back is not asked before."""
     time, service = FakeTime(), Service(Unavailable("slow down", retry_after_s=40))

@@ -46,7 +46,7 @@ class Checked:
     kept: list[Item] | None = None
 
     def read(self) -> Iterator[Item]:
-        """Read its items, again where they were not kept; a line that turned bad is a file that changed.
+        """Read its items, again where they were not kept; bad lines, or more or fewer items, are a file that changed.
 
         Raises:
             UsageError: it did.
@@ -54,13 +54,20 @@ class Checked:
         if self.kept is not None:
             yield from self.kept
             return
+        items = 0
         for row in parse(self.file.lines(), self.form):
             if isinstance(row, Problem):
-                raise UsageError(
-                    f"{self.file.name} changed while it was imported: {row}",
-                    hint="import it again: what is in the table is skipped",
-                )
+                raise self._changed(str(row))
+            items += 1
             yield row
+        if items != self.items:
+            raise self._changed(f"it had {many(self.items, 'item')}, now {items}")
+
+    def _changed(self, how: str) -> UsageError:
+        return UsageError(
+            f"{self.file.name} changed while it was imported: {how}",
+            hint="import it again: what is in the table is skipped",
+        )
 
 
 def check(file: TaskFile, form: Format, *, most_kept: int = MOST_KEPT_ITEMS) -> Checked:

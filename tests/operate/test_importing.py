@@ -224,6 +224,20 @@ async def test_a_file_that_changes_meanwhile_is_told(store: MemoryStore, tmp_pat
             await imported(store, checked)
 
 
+@pytest.mark.parametrize(("now", "items"), [("a|s|true\n", 1), ("a|s|true\nb|s|true\nc|s|true\n", 3)])
+async def test_a_file_that_lost_or_won_items_meanwhile_is_told(
+    store: MemoryStore, tmp_path: Path, now: str, items: int
+) -> None:
+    """It is being written still, or was cut: what was checked is not what was imported."""
+    path = task_file(tmp_path, f"{HEADER}a|s|true\nb|s|true\n")
+
+    with open_task_file(str(path)) as file:
+        checked = check(file, FORM, most_kept=0)
+        path.write_text(HEADER + now)
+        with pytest.raises(UsageError, match=f"changed while it was imported: it had 2 items, now {items}"):
+            await imported(store, checked)
+
+
 @pytest.mark.parametrize(("most_kept", "is_kept"), [(0, False), (1, False), (2, True)])
 async def test_a_moderate_file_is_read_once(store: MemoryStore, two: TaskFile, most_kept: int, is_kept: bool) -> None:
     """A larger one is read again, and its items are not held in memory."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import resource
+import signal
 from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from functools import cache
@@ -39,6 +40,7 @@ def run(main: Coroutine[Any, Any, T], *, loop: Loop | str = Loop.FAST) -> T:
         UsageError: there is no such loop here.
     """
     allow_many_files()
+    hear_of_exits()
     with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
         return runner.run(main)
 
@@ -84,6 +86,12 @@ def allow_many_files() -> None:
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def hear_of_exits() -> None:
+    """Undo that exits are ignored (SIGCHLD), where whoever started us did: none would ever be known, nor a script's."""
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 @cache

@@ -46,6 +46,19 @@ def test_unknown_loop_is_a_usage_error() -> None:
     main.close()
 
 
+@pytest.mark.parametrize("loop", Loop)
+def test_exits_are_known_where_they_were_ignored(loop: Loop) -> None:
+    """Ignored signals are inherited: every script would seem to end with 255, and what it starts itself as well."""
+    program = SEVEN_WITHOUT.format(missing="").replace("exit 7", "sh -c 'exit 7'").replace("run(main())", "", 1)
+    program = program.replace("run(main())", f"run(main(), loop='{loop}')")
+    ignored = "import signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); exec(sys.argv[1])"
+    done = subprocess.run(
+        [sys.executable, "-c", ignored, program], capture_output=True, text=True, check=True, timeout=60
+    )
+
+    assert done.stdout.split()[1:] == ["7"]
+
+
 @pytest.mark.parametrize(
     ("missing", "word"),
     [

@@ -9,18 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyanamo_async.outputs.events import (
-    BATCH_BYTES,
-    BATCH_EVENTS,
-    EVENT_OVERHEAD_BYTES,
-    Rejoiner,
-    batches,
-    events,
-    mark,
-)
+from pyanamo_async.outputs.events import Rejoiner, batches, events, mark
 from pyanamo_async.ports import OutputKey
 
 MARK = mark(OutputKey("t", "item 1", "Task_0", 2, "stdout"))
+BATCH_BYTES, BATCH_EVENTS, EVENT_OVERHEAD_BYTES = 1_048_576, 10_000, 26  # what PutLogEvents is documented to take
 MOST_EVENT_BYTES = 256 * 1024 - EVENT_OVERHEAD_BYTES
 chunks = st.lists(st.one_of(st.binary(), st.sampled_from([b"\n", b"a b\n", "ä€😀".encode(), b"\xff", b"\r\n", b"\0"])))
 

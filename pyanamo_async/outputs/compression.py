@@ -17,7 +17,7 @@ from isal import isal_zlib
 
 from pyanamo_async.errors import OutputError
 
-BLOCK_BYTES = 256 * 1024  # to hand over a block costs 0.1 ms
+BLOCK_BYTES = 128 * 1024  # to hand over a block costs 0.1 ms; larger ones cost memory with many outputs at once
 PIECE_BYTES = 1 << 20  # what reading hands out at most: a few KB may stand for gigabytes
 
 _HEADER = bytes.fromhex("1f8b 0800 00000000 04ff")  # deflate, no name, no time, fastest, unknown system

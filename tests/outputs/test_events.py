@@ -100,5 +100,12 @@ def test_requests_stay_within_the_limit_of_events() -> None:
     assert [len(batch) for batch in batches(["x"] * (2 * BATCH_EVENTS + 1))] == [BATCH_EVENTS, BATCH_EVENTS, 1]
 
 
+def test_what_each_event_counts_more_is_counted() -> None:
+    """Short lines reach the limit of bytes by their overhead."""
+    fit = 1_048_576 // (100 + 26)
+
+    assert [len(batch) for batch in batches(["x" * 100] * 9_000)] == [fit, 9_000 - fit]
+
+
 def counted(batch: list[str]) -> int:
     return sum(len(message.encode()) + EVENT_OVERHEAD_BYTES for message in batch)

@@ -84,6 +84,11 @@ def show(section: Section) -> None:
         console.print(goals_table(section.goals).rich())
 
 
+def missed_goals(sections: Iterable[Section]) -> list[str]:
+    """Name the goals that were not reached."""
+    return [goal.what for section in sections for goal in section.goals if not goal.reached]
+
+
 def markdown(sections: Iterable[Section]) -> str:
     """Write all that was found as one document."""
     found = list(sections)

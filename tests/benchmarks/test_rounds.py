@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.crowd import most_at_once
 from benchmarks.processes import Failed, measured
-from benchmarks.report import Goal, Section, Table, markdown
+from benchmarks.report import Goal, Section, Table, markdown, missed_goals
 from benchmarks.rounds import Lap, faster, interleaved, median
 from benchmarks.throughput import all_started, cpu_each
 
@@ -115,3 +115,11 @@ def test_a_process_that_fails_is_not_measured(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="ended with -9"):
         measured(["sleep", "60"], cwd=tmp_path, env=os.environ, within_s=0.2)
     assert subprocess.run(["pgrep", "-P", str(os.getpid()), "-x", "sleep"], capture_output=True, check=False).returncode
+
+
+def test_goals_that_were_missed_are_named() -> None:
+    """A benchmark that misses one must be able to fail."""
+    table = Table("", (), ())
+    goals = Goal.at_least("fast", 2, 1), Goal.at_most("small", 2, 1), Goal.at_most("cheap", 1, 2)
+
+    assert missed_goals([Section(table, goals[:2]), Section(table, goals[2:])]) == ["fast", "cheap"]

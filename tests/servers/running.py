@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 SERVERS = CACHE / "servers"
 READY_WITHIN_SECONDS = 90
 TRIES = 3  # another process may take the free port before the server does
-HEAP = "-Xmx768m"
+HEAP = ("-Xmx768m", "-XX:+UseSerialGC")  # its threads beside ours cost two cores a quarter of their time
 REGION = "us-east-1"
 KEY = "test"  # no secret: the servers take any
 
@@ -92,7 +92,7 @@ def _dynamodb_command(port: int) -> list[str]:
     program, folder = java(), dynamodb_local()
     library = f"-Djava.library.path={folder / 'DynamoDBLocal_lib'}"
     options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
-    return [program, HEAP, library, "-jar", str(folder / "DynamoDBLocal.jar"), *options]
+    return [program, *HEAP, library, "-jar", str(folder / "DynamoDBLocal.jar"), *options]
 
 
 def _start(pid: int, command: Callable[[int], list[str]], log: Path) -> int:

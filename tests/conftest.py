@@ -33,8 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith(("AWS_", "PYANAMO_")) and "_TEST_" not in name]:
         del os.environ[name]
     os.environ |= NO_ACCOUNT
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell without job control starts what goes to the back
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # or no process of the tests could be interrupted
+    # A shell without job control starts what goes to the back without SIGINT, nohup without SIGHUP: no process of the
+    # tests could be interrupted.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """pyanamo_async: a pilot-job worker on one asyncio event loop.
 
 core/       the rules: pure functions on items
-ports.py    the seams: Store, OutputStore, Sink, Launcher, Process, Clock
+ports/      the seams: Store, OutputStore, Sink, Launcher, Process, Clock
 store/      remembers: memory, sqlite, dynamodb
 outputs/    carries output: files, s3, cloudwatch, memory
 execution/  runs one script: event loop, process group, pipes, resource usage

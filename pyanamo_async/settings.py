@@ -80,7 +80,7 @@ class Running:
 class Keeping:
     """How a worker keeps output: the memory for all that is on its way, and how objects of a bucket are encrypted.
 
-    `sse` is empty for the bucket's own rule. `log_group` takes output of up to 10 MiB; empty for no CloudWatch Logs.
+    `sse` is empty for the bucket's own rule. `log_group` takes output of up to 10 MB; empty for no CloudWatch Logs.
     """
 
     spool_bytes: int = parse_size(SPOOL_MEMORY)

@@ -13,6 +13,7 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,7 @@ from pyanamo_async.clock import SystemClock
 from pyanamo_async.core.items import State
 from pyanamo_async.core.walltime import TimeKeeper, reserve_s
 from pyanamo_async.core.workers import Worker
-from pyanamo_async.execution import Guard, ShellLauncher, find_shell
+from pyanamo_async.execution import Guard, ShellLauncher, find_shell, scripts_at_once
 from pyanamo_async.operate.others import Others
 from pyanamo_async.ports import Journal, OutputStore, Store
 from pyanamo_async.process_mark import WORKER_VARIABLE, fate, own_mark
@@ -59,6 +60,7 @@ async def work_until(
     stop: Stop, settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, journal: Journal
 ) -> int:
     """Run a worker as `work` does, while signals are the caller's."""
+    settings = replace(settings, running=_within_limits(settings.running, journal))
     with closing(Guard()) as guard:
         filed_as = await _usable(store, outputs, journal, stop)
         pilot = _pilot(settings, me, filed_as, store=store, outputs=outputs, guard=guard, journal=journal, stop=stop)
@@ -81,6 +83,15 @@ async def _usable(store: Store, outputs: OutputStore, journal: Journal, stop: St
     finally:
         limit.cancel()
     return table.filed_as
+
+
+def _within_limits(how: Running, journal: Journal) -> Running:
+    """Take no more at a time than this process may open files for: it would claim and put back again and again."""
+    nests = min(how.nests, scripts_at_once())
+    items = min(how.items, scripts_at_once() // nests)
+    if (items, nests) != (how.items, how.nests):
+        journal.note("fewer at a time", items=items, nests=nests, reason="open files are limited. hint: ulimit -n")
+    return replace(how, items=items, nests=nests)
 
 
 def _status(tally: Tally, *, exit_zero: bool) -> int:

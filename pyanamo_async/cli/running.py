@@ -150,7 +150,7 @@ def run(
         typer.Option(
             CLOUDWATCH,
             metavar="[GROUP]",
-            help="Output from 2 KB to 10 MiB goes to CloudWatch Logs, to /PyAnamo/TABLE unless a group is named.",
+            help="Output from 2 KB to 10 MB goes to CloudWatch Logs, to /PyAnamo/TABLE unless a group is named.",
         ),
     ] = None,
     no_task_credentials: Annotated[

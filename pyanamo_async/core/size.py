@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pyanamo_async.core.budget import inline_bytes
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed
-from pyanamo_async.core.record import encode, encode_record
+from pyanamo_async.core.record import encode
+from pyanamo_async.core.taskrecord import encode_record
 from pyanamo_async.core.transitions import HISTORY_LENGTH, REASON_LENGTH
 
 MAX_ROW_BYTES = 400 * 1024

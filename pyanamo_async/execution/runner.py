@@ -22,6 +22,8 @@ from typing import Any, TypeVar
 from pyanamo_async.errors import UsageError
 
 M_ARENA_MAX = -8  # of malloc.h
+FILES_OF_OUR_OWN = 64  # connections, tables, standard streams
+FILES_OF_A_SCRIPT = 5  # two pipes, a pidfd, and two files where output is large
 MOST_FILES = 65_536  # a script costs three descriptors; more than this slows programs that close all they might have
 
 T = TypeVar("T")
@@ -92,6 +94,13 @@ def allow_many_files() -> None:
     wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def scripts_at_once() -> int:
+    """Tell how many scripts may run at once as far as open files go, each with files for both of its outputs."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = MOST_FILES if soft == resource.RLIM_INFINITY else soft
+    return max(1, (files - FILES_OF_OUR_OWN) // FILES_OF_A_SCRIPT)
 
 
 def share_one_heap() -> None:

@@ -1,4 +1,4 @@
-"""Output of up to 10 MiB in CloudWatch Logs, larger output in the store behind.
+"""Output of up to 10 MB in CloudWatch Logs, larger output in the store behind.
 
 An output is gathered until it ends, for only then it is known where it goes; the spool bounds the memory that takes. It
 is sent when it is whole, so that an aborted one leaves no event; what the service does not take (no permission, events
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_logs import CloudWatchLogsClient
 
 SCHEME = "logs://"
-LARGE_BYTES = 10 * 1024 * 1024
+LARGE_BYTES = 10_000_000
 _READ_BYTES = 256 * 1024
 _UNTIL_SEEN_S = (0.5, 1.0, 2.0, 4.0)  # events show some time after they were sent
 _YOUNG = timedelta(minutes=1)

@@ -21,6 +21,7 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.worker.attempt import Attempt, Tools
+from pyanamo_async.worker.rest import Rest
 from pyanamo_async.worker.stop import Level, Stop
 from pyanamo_async.worker.waiting import elapsed
 
@@ -31,8 +32,6 @@ CLAIMABLE = (State.TODO, State.WALL_TIME_EXCEEDED)
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 15.0
 RECENT = 1024  # tokens of claims that came: an answer about what is held may be older than their settle
-FIRST_REST_S = 0.25
-MOST_RESTS = 10  # without a script started: about two minutes
 SEARCHES = 3  # for a lost claim, while there is other work
 INDEX_LAG_S = 20.0  # how far the index by which it is found may be behind: nobody goes home before
 
@@ -80,7 +79,7 @@ class Claims:
         self._idle_since: float | None = None
         self._is_staying = False
         self._searches_left = 0
-        self._rests, self._rest_until_s = 0, 0.0
+        self.rest = Rest(tools.clock, stop)
         self.trouble: PyanamoError | None = None
         self._lost_s: float | None = None  # when a claim was last sent and never answered
         self._one_at_a_time = False
@@ -97,7 +96,7 @@ class Claims:
     async def items(self) -> AsyncIterator[Item]:
         """Yield claimed items, each with a slot taken, until drained or told to stop."""
         while not self._stop.draining:
-            await self._sleep_on_refusals()
+            await self.rest.over()
             taken = await self._take_slots()
             items = await self._without_company(await self._claim(taken)) if self._may_start() else []
             for _ in range(taken - len(items)):
@@ -179,23 +178,6 @@ class Claims:
             self.trouble = trouble
             self._stop.request(Level.DRAIN, str(trouble))
             return None
-
-    def rest(self) -> bool:
-        """Pause claiming, ever longer while nothing can be started here; False when that has gone on for too long."""
-        now = self._tools.clock.monotonic()
-        if now >= self._rest_until_s:
-            self._rests += 1
-            self._rest_until_s = now + min(FIRST_REST_S * 2**self._rests, LONGEST_PAUSE_S)
-        return self._rests <= MOST_RESTS
-
-    def rested(self) -> None:
-        """Say that this machine starts scripts."""
-        self._rests = 0
-
-    async def _sleep_on_refusals(self) -> None:
-        left_s = self._rest_until_s - self._tools.clock.monotonic()
-        if left_s > 0:
-            await elapsed(self._stop.drain, left_s)
 
     async def _worth_waiting(self) -> bool:
         """Wait for what may become claimable; False when nothing will, or when told to stop."""

@@ -159,8 +159,8 @@ class Pilot:
     def _see_to_machine(self, attempt: Attempt) -> None:
         """Claim more slowly on a machine that cannot start scripts, and go home when it cannot for minutes."""
         if not attempt.refusal:
-            self._claims.rested()
-        elif not self._claims.rest():
+            self._claims.rest.end()
+        elif not self._claims.rest.take():
             self._tally.errors += not self._stop.draining
             self._stop.request(Level.DRAIN, f"this machine cannot start scripts: {attempt.refusal}")
 

@@ -1,4 +1,4 @@
-"""Output between 2 KB and 10 MiB in CloudWatch Logs."""
+"""Output between 2 KB and 10 MB in CloudWatch Logs."""
 
 from __future__ import annotations
 

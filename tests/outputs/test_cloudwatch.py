@@ -64,7 +64,7 @@ async def test_output_up_to_ten_megabytes_goes_to_logs(bench: Bench) -> None:
 
 @pytest.mark.parametrize(("size", "scheme"), [(LARGE_BYTES, "logs:"), (LARGE_BYTES + 1, "memory:")])
 async def test_what_is_larger_goes_to_the_store_behind_whole(bench: Bench, size: int, scheme: str) -> None:
-    """One byte more than 10 MiB, and no part of it is in Logs."""
+    """One byte more than 10 MB, and no part of it is in Logs."""
     store = bench.store()
     location = await write_all(store, KEY, [b"x" * 100_000] * (size // 100_000) + [b"y" * (size % 100_000)])
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.record import Row
+from pyanamo_async.core.taskrecord import Row
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.ports import AddResult
 from pyanamo_async.store.dynamodb.rows import stored

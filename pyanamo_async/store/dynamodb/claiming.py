@@ -16,7 +16,8 @@ from typing import Any
 
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.queue import READY, due, queue, shard_of
-from pyanamo_async.core.record import Row, decode
+from pyanamo_async.core.record import decode
+from pyanamo_async.core.taskrecord import Row
 from pyanamo_async.errors import PyanamoError, Unavailable
 from pyanamo_async.store.dynamodb.board import Board
 from pyanamo_async.store.dynamodb.codec import marshal_row

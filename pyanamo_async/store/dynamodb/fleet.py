@@ -8,7 +8,7 @@ from typing import Any
 
 from pyanamo_async.core.live import Feed
 from pyanamo_async.core.queue import moment, stamp
-from pyanamo_async.core.record import Row
+from pyanamo_async.core.taskrecord import Row
 from pyanamo_async.core.workers import Desired, Orders, Worker, latest
 from pyanamo_async.errors import ItemMissing, Unavailable
 from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal_row

@@ -12,7 +12,8 @@ from typing import Any
 
 from pyanamo_async.core.items import Item, State, Summary
 from pyanamo_async.core.queue import DELAYED, moment, queue, queue_key, shard_of, stamp
-from pyanamo_async.core.record import Row, encode
+from pyanamo_async.core.record import encode
+from pyanamo_async.core.taskrecord import Row
 from pyanamo_async.store.dynamodb.writes import Path, Update
 
 QUEUE_INDEX = "QueueIndex"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import ClientError
 
 from pyanamo_async.aws.errors import refusal, translated
-from pyanamo_async.core.record import Row
+from pyanamo_async.core.taskrecord import Row
 from pyanamo_async.errors import TableMissing, Unavailable
 from pyanamo_async.store.dynamodb.batcher import Batcher
 from pyanamo_async.store.dynamodb.codec import marshal, unmarshal_row

@@ -1,35 +1,16 @@
-"""The seams of the house. Each docstring is law; each law has a test in `tests/contract`.
-
-Adapters raise `errors.Unavailable` for what may succeed later (throttling, resets, 5xx, a locked file) and other
-errors of `errors` for what will not. They never retry for longer than a few seconds, and decide nothing about items.
-"""
+"""The table: what stores remember, and how they are asked."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
 from pyanamo_async.core.live import Feed, Live
 from pyanamo_async.core.workers import Desired, Orders, Worker
-
-
-class Clock(Protocol):
-    """Time, as an argument."""
-
-    def now(self) -> datetime:
-        """Tell the time of day, in UTC, to the millisecond: for what is stored, never for durations."""
-        ...
-
-    def monotonic(self) -> float:
-        """Tell seconds that never jump: for durations."""
-        ...
-
-
-# --- the table -----------------------------------------------------------------------------------------------------
 
 
 class AddResult(StrEnum):
@@ -226,181 +207,4 @@ class Store(Protocol):
 
     async def held(self, worker_id: str) -> list[Item]:
         """Read the items a worker holds, whole."""
-        ...
-
-
-# --- output --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class OutputKey:
-    """Whose output it is: no two attempts ever share one."""
-
-    table: str
-    item_id: str
-    task: str
-    attempt: int
-    stream: str
-
-
-class Sink(Protocol):
-    """Takes the output of one stream of one attempt."""
-
-    async def write(self, chunk: bytes) -> None:
-        """Take a chunk; waits while the storage is slower than the script, so that memory stays bounded.
-
-        Raises:
-            OutputError: it cannot be kept; the sink is finished and has cleaned up behind it.
-        """
-        ...
-
-    async def close(self) -> str:
-        """Make all of it durable and return its location; only then may the task count as done."""
-        ...
-
-    async def abort(self) -> None:
-        """Throw it away and leave nothing behind; harmless when repeated, or after `close`."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Unfinished:
-    """Output under way: its location when it will be whole, since when nothing came, and what its store calls it."""
-
-    location: str
-    since: datetime
-    name: str
-
-
-class OutputStore(Protocol):
-    """Carries output, never interprets it."""
-
-    async def check(self) -> None:
-        """Find out whether output can be written at all.
-
-        Raises:
-            BucketMissing, OutputError, Denied: it cannot.
-        """
-        ...
-
-    def open(self, key: OutputKey) -> Sink:
-        """Start a sink; nothing is created or sent before there is something to keep."""
-        ...
-
-    def location(self, key: OutputKey) -> str:
-        """Tell where the output of a key stands, if it was kept for itself: reading finds out."""
-        ...
-
-    def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
-        """Stream what stands at a location, decompressed, from byte `start` of it, in constant memory.
-
-        Raises:
-            OutputMissing: there is nothing.
-        """
-        ...
-
-    def unfinished(self, table: str) -> AsyncIterator[Unfinished]:
-        """List what of a table's output is under way, or was when its worker was killed; what checks left too."""
-        ...
-
-    async def discard(self, unfinished: Unfinished) -> None:
-        """Remove what is unfinished; harmless when it is gone. A sink that still writes to it fails."""
-        ...
-
-    async def remove(self, key: OutputKey) -> None:
-        """Remove the output of a key that was kept for itself, and what had to be made for it; harmless when gone."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of connections and temporary files; harmless when repeated."""
-        ...
-
-
-# --- scripts -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A script to run, with the environment and folder it runs in (None: the worker's own)."""
-
-    script: str
-    env: Mapping[str, str]
-    cwd: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """How a process ended (`code` or `signal`, one is None) and what it used; None where the platform cannot tell.
-
-    `max_rss_bytes` is the peak of its largest process, as `wait4` has it: on Linux never less than the worker's own,
-    because a child shares the worker's memory until its exec. It is a bound for small scripts and exact for large ones.
-    """
-
-    code: int | None
-    signal: int | None
-    max_rss_bytes: int | None = None
-    cpu_seconds: float | None = None
-
-
-class Receiver(Protocol):
-    """Takes what a script prints, as it comes."""
-
-    def feed(self, chunk: bytes) -> bool:
-        """Take a chunk, at once; False asks the pipe to pause until `Process.resume`."""
-        ...
-
-
-class Process(Protocol):
-    """A script that runs, in a session and process group of its own."""
-
-    @property
-    def pid(self) -> int:
-        """Its process id, which is its group's too."""
-        ...
-
-    async def wait(self) -> Exit:
-        """Wait for the script's own exit, whoever still holds its pipes; what it printed before has been fed by then.
-
-        Cancelling the wait leaves the process alone; it may be waited for again.
-        """
-        ...
-
-    def resume(self) -> None:
-        """Go on reading after a receiver asked to pause."""
-        ...
-
-    def signal(self, number: int) -> None:
-        """Send a signal to the whole group; harmless when it is gone."""
-        ...
-
-    async def finish(self, *, linger: timedelta) -> None:
-        """After the exit: feed what descendants still print until they close the pipes or `linger` is over, end them.
-
-        Waits as long as a paused receiver needs for what was printed before. Afterwards no process of the group and no
-        descriptor of ours is left.
-        """
-        ...
-
-
-class Launcher(Protocol):
-    """Starts scripts."""
-
-    async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> Process:
-        """Start a script with stdin empty and both outputs read as they come.
-
-        Raises:
-            LaunchRefused: this machine cannot start scripts for now.
-            LaunchFailed: this script cannot be started at all.
-        """
-        ...
-
-
-# --- who listens ---------------------------------------------------------------------------------------------------
-
-
-class Journal(Protocol):
-    """Is told what happens, as it happens: a progress bar, log lines, a test."""
-
-    def note(self, event: str, /, **fields: object) -> None:
-        """Take note of a past-tense event and its fields; never fails, never waits."""
         ...

@@ -1,0 +1,29 @@
+"""The seams of the house. Each docstring is law; each law has a test in `tests/contract`.
+
+Adapters raise `errors.Unavailable` for what may succeed later (throttling, resets, 5xx, a locked file) and other
+errors of `errors` for what will not. They never retry for longer than a few seconds, and decide nothing about items.
+"""
+
+from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, Unfinished
+from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
+from pyanamo_async.ports.table import AddResult, Description, Index, Store, Units
+from pyanamo_async.ports.world import Clock, Journal
+
+__all__ = [
+    "AddResult",
+    "Clock",
+    "Command",
+    "Description",
+    "Exit",
+    "Index",
+    "Journal",
+    "Launcher",
+    "OutputKey",
+    "OutputStore",
+    "Process",
+    "Receiver",
+    "Sink",
+    "Store",
+    "Unfinished",
+    "Units",
+]

@@ -62,6 +62,7 @@ async def test_peak_memory_and_cpu_time_are_told(launcher: ShellLauncher) -> Non
     ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # which it may include
     assert 200 * MIB <= ran.exit.max_rss_bytes < max(300 * MIB, ours + MIB)
     assert 0.02 < ran.exit.cpu_seconds < 60
+    assert ran.exit.cpu_seconds == round(ran.exit.cpu_seconds, 6)  # microseconds, and no noise behind them to be stored
 
 
 async def test_peak_memory_of_a_small_script_is_no_more_than_the_workers(launcher: ShellLauncher) -> None:

@@ -94,4 +94,5 @@ def _exit(returncode: int, process: asyncio.subprocess.Process) -> Exit:
     usage = process._transport.get_extra_info("usage")  # type: ignore[attr-defined]  # noqa: SLF001 - the public class hides it
     if usage is None:
         return Exit(code, signal)
-    return Exit(code, signal, usage.ru_maxrss * KIB, round(usage.ru_utime + usage.ru_stime, 6))  # as exact as the kernel tells
+    cpu_seconds = round(usage.ru_utime + usage.ru_stime, 6)  # as exact as the kernel tells
+    return Exit(code, signal, usage.ru_maxrss * KIB, cpu_seconds)

@@ -1,19 +1,25 @@
-"""The fast loop: uvloop whose processes start by vfork and are watched by pidfd.
+"""The fast loop: uvloop whose processes start by vfork, in threads beside it, and are watched by pidfd.
 
 Stock uvloop forks: it copies the page tables of a worker that grows, and the loop stands still meanwhile. Everything
 else is uvloop as it is. The arguments, results and errors of `subprocess_shell` and `subprocess_exec` are asyncio's.
+
+Law: who is cancelled while a process starts leaves none behind, nor, where it was to lead a group, any of that.
 """
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import uvloop
 
-from pyanamo_async.execution.spawn import Argument, Stream, spawn
+from pyanamo_async.execution.group import signal_group
+from pyanamo_async.execution.posix import Argument
+from pyanamo_async.execution.spawn import Child, Stream, laid_ready, popened
+from pyanamo_async.execution.starters import Starters
 from pyanamo_async.execution.transport import PidfdTransport
 
 SHELL = "/bin/sh"
@@ -24,6 +30,15 @@ P = TypeVar("P", bound=asyncio.BaseProtocol)
 
 class FastLoop(uvloop.Loop):
     """An event loop on which `asyncio.create_subprocess_shell` is cheap and tells what the process used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._starters = Starters(self)
+
+    def close(self) -> None:
+        """Close the loop and let go of its threads."""
+        self._starters.close()
+        super().close()
 
     async def subprocess_shell(  # type: ignore[override]  # uvloop's stub calls the transport a protocol
         self,
@@ -67,13 +82,30 @@ class FastLoop(uvloop.Loop):
     ) -> tuple[PidfdTransport, P]:
         _refuse_text(options)
         protocol: Any = protocol_factory()
-        transport = PidfdTransport(self, protocol, spawn(args, streams, options))
+        start, cancelled = laid_ready(args, streams, options), None
+        if start is None:
+            child = popened(args, streams, options)
+        else:
+            pid, cancelled = await self._starters.start(start)
+            child = Child(pid)
         try:
-            await transport.connect()
+            transport = PidfdTransport(self, protocol, child)
+        except OSError as error:
+            raise cancelled or error from None
+        try:
+            await _connected(transport, cancelled)
         except BaseException:
+            if options.get("start_new_session"):
+                signal_group(child.pid, signal.SIGKILL)
             transport.close()
             raise
         return transport, protocol
+
+
+async def _connected(transport: PidfdTransport, cancelled: asyncio.CancelledError | None) -> None:
+    if cancelled is not None:
+        raise cancelled
+    await transport.connect()
 
 
 def _refuse_text(options: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import resource
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,8 @@ import pytest
 
 from pyanamo_async.errors import LaunchFailed
 from pyanamo_async.execution import ShellLauncher, find_shell
-from tests.process.scripts import LINGER, Collector, command, is_running, run_script, start, until
+from pyanamo_async.execution.posix import Start
+from tests.process.scripts import LINGER, Collector, command, is_running, living, run_script, start, until
 
 
 async def failure(launcher: ShellLauncher, script: str = "true", cwd: str | None = None) -> LaunchFailed:
@@ -136,6 +138,45 @@ async def test_cancelled_start_leaves_nothing(launcher: ShellLauncher, open_file
             await outcome.finish(linger=LINGER)
 
     await until(lambda: before == open_files())  # stock loops reap a process they gave up in their own time
+
+
+@pytest.mark.asyncio(loop_factories=["fast"])  # the others start processes while the loop stands still
+async def test_start_cancelled_while_the_kernel_is_at_it_leaves_nothing(
+    launcher: ShellLauncher, open_files: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It cannot be taken back, so it is waited for, however often it is cancelled; then all of its group is ended."""
+    started: list[int] = []
+    now = Start.now
+
+    def late(start: Start) -> int:
+        started.append(now(start))
+        time.sleep(0.2)  # in its thread; long enough for the script to have a child
+        return started[0]
+
+    await run_script(launcher, "true")
+    before = open_files()
+    monkeypatch.setattr(Start, "now", late)
+    task = asyncio.create_task(start(launcher, "sleep 600 & sleep 600"))
+    for _ in range(3):
+        await asyncio.sleep(0.03)
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert len(started) == 1
+    await until(lambda: not living(started[0]))
+    await until(lambda: before == open_files())
+
+
+@pytest.mark.asyncio(loop_factories=["fast"])
+async def test_environment_is_passed_as_it_is(launcher: ShellLauncher) -> None:
+    """Bytes that are not UTF-8 and lines too; what the system cannot pass on is refused, not cut short."""
+    ran = await run_script(launcher, command('printf "%s" "$ODD"', env={"ODD": os.fsdecode(b"a=\xff\nb\xc3\xa9")}))
+    assert ran.stdout == b"a=\xff\nb\xc3\xa9"
+
+    for name, value in (("NUL", "a\0b"), ("", "empty"), ("A=B", "c")):
+        with pytest.raises(LaunchFailed):
+            await launcher.start(command("true", env={name: value}), stdout=Collector(), stderr=Collector())
 
 
 def test_bash_is_preferred() -> None:

@@ -70,7 +70,8 @@ class Engine:
     def __init__(self, path: Path, open_: Callable[[], sqlite3.Connection]) -> None:
         self._path = path
         self._open = open_
-        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._gathered: list[_Job] = []
+        self._jobs: SimpleQueue[list[_Job]] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
@@ -106,12 +107,20 @@ class Engine:
         return result
 
     def _put(self, kind: _Kind, work: Callable[..., T]) -> asyncio.Future[T]:
-        future = asyncio.get_running_loop().create_future()
-        self._jobs.put(_Job(kind, work, future))
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._gathered.append(_Job(kind, work, future))
+        if len(self._gathered) == 1:
+            loop.call_soon(self._hand_over)
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name=f"sqlite {self._path.name}", daemon=True)
             self._thread.start()
         return future
+
+    def _hand_over(self) -> None:
+        """Give the thread what one turn of the loop asked for: handing over costs both of them a switch."""
+        gathered, self._gathered = self._gathered, []
+        self._jobs.put(gathered)
 
     # --- in the thread ---------------------------------------------------------------------------------------------
 
@@ -131,10 +140,10 @@ class Engine:
 
     def _gather(self) -> Iterator[_Job]:
         """Wait for a job, and take what came besides."""
-        yield self._jobs.get()
+        yield from self._jobs.get()
         with suppress(Empty):
             while True:
-                yield self._jobs.get_nowait()
+                yield from self._jobs.get_nowait()
 
     def _do_alone(self, jobs: list[_Job]) -> None:
         for job in jobs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -20,24 +21,46 @@ if TYPE_CHECKING:
 
 QUIET = frozenset({"item claimed", "worker started"})  # on a terminal the bar tells these
 REDRAWS_PER_SECOND = 5
+GATHERED_S = 0.02
 
 
 @contextmanager
 def listening(total: int | None) -> Iterator[Journal]:
     """Make a journal; `total` is how many items there are to run, where a bar is to show it."""
     if total is None:
-        yield LogLines()
+        lines = LogLines()
+        try:
+            yield lines
+        finally:
+            lines.write()
         return
     with bar(total) as journal:
         yield journal
 
 
 class LogLines:
-    """One line for each event: when, what, and its fields."""
+    """One line for each event: when, what, and its fields.
+
+    What happens within some milliseconds is written at once: thousands of lines a second would cost as many writes.
+    """
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
 
     def note(self, event: str, /, **fields: object) -> None:
-        """Write the line; a stderr that is gone is not worth a worker's life."""
-        note(f"{stamp(datetime.now(UTC))} {line(event, fields)}")
+        """Take the line; it is written soon, or where no loop runs at once."""
+        self._lines.append(f"{stamp(datetime.now(UTC))} {line(event, fields)}")
+        if len(self._lines) == 1:
+            try:
+                asyncio.get_running_loop().call_later(GATHERED_S, self.write)
+            except RuntimeError:
+                self.write()
+
+    def write(self) -> None:
+        """Write what was taken; a stderr that is gone is not worth a worker's life."""
+        lines, self._lines = self._lines, []
+        if lines:
+            note("\n".join(lines))
 
 
 class Bar:
@@ -76,13 +99,12 @@ def _remark(event: str, fields: dict[str, object]) -> str:
 
 def line(event: str, fields: dict[str, object]) -> str:
     """Put an event in one line; fields that say nothing are left out."""
-    said = (f"{name}={_field(value)}" for name, value in fields.items() if value not in {None, ""} and name != "exc")
-    return " ".join((event, *said))
-
-
-def _field(value: object) -> str:
-    text = str(value)
-    return repr(text) if not text or not text.isprintable() or " " in text else text
+    said = [event]
+    for name, value in fields.items():
+        text = "" if value is None or name == "exc" else str(value)
+        if text:
+            said.append(f"{name}={text if text.isprintable() and ' ' not in text else repr(text)}")
+    return " ".join(said)
 
 
 @contextmanager

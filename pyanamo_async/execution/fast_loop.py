@@ -1,7 +1,8 @@
 """The fast loop: uvloop whose processes start by vfork, in threads beside it, and are watched by pidfd.
 
-Stock uvloop forks: it copies the page tables of a worker that grows, and the loop stands still meanwhile. Everything
-else is uvloop as it is. The arguments, results and errors of `subprocess_shell` and `subprocess_exec` are asyncio's.
+Stock uvloop forks: it copies the page tables of a worker that grows, and the loop stands still meanwhile. Readers are
+ours too, for they cost less. Everything else is uvloop as it is. The arguments, results and errors of what is ours are
+asyncio's.
 
 Law: who is cancelled while a process starts leaves none behind, nor, where it was to lead a group, any of that.
 """
@@ -12,15 +13,20 @@ import asyncio
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
 
 from pyanamo_async.execution.group import signal_group
 from pyanamo_async.execution.posix import Argument
+from pyanamo_async.execution.readers import Readers, descriptor
 from pyanamo_async.execution.spawn import Child, Stream, laid_ready, popened
 from pyanamo_async.execution.starters import Starters
 from pyanamo_async.execution.transport import PidfdTransport
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 SHELL = "/bin/sh"
 TEXT_OPTIONS = ("universal_newlines", "text", "encoding", "errors")
@@ -34,11 +40,22 @@ class FastLoop(uvloop.Loop):
     def __init__(self) -> None:
         super().__init__()
         self._starters = Starters(self)
+        self._readers = Readers(self)
+        super().add_reader(self._readers, self._readers.read)
 
     def close(self) -> None:
         """Close the loop and let go of its threads."""
         self._starters.close()
         super().close()
+        self._readers.close()
+
+    def add_reader(self, fd: FileDescriptorLike, callback: Callable[..., object], *args: object) -> None:
+        """Call back whenever a descriptor is readable."""
+        self._readers.add(descriptor(fd), partial(callback, *args) if args else callback)
+
+    def remove_reader(self, fd: FileDescriptorLike) -> bool:  # type: ignore[override]  # uvloop's stub forgets it
+        """Watch a descriptor no longer; False when it was not watched."""
+        return self._readers.remove(descriptor(fd))
 
     async def subprocess_shell(  # type: ignore[override]  # uvloop's stub calls the transport a protocol
         self,

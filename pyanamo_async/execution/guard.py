@@ -4,8 +4,8 @@ A shell of 1.7 MB in a session of its own waits for the end of a pipe whose only
 groups listed in a piece of memory both share. The worker writes there without a system call, so a script costs the
 guard nothing and nothing can block; what the worker wrote survives it. The pipe is not inherited by scripts.
 
-Limit: a script that leaves its group (`setsid`) is not found, nor one that the kernel started in the milliseconds before
-the loop heard of it. In a container PID 1's death ends all anyway.
+Limit: a script that leaves its group (`setsid`) is not found, nor one that the kernel started in the milliseconds
+before the loop heard of it. In a container PID 1's death ends all anyway.
 """
 
 from __future__ import annotations

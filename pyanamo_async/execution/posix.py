@@ -10,15 +10,17 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from itertools import starmap
+from itertools import accumulate, starmap
 
 Argument = str | bytes
 
 RESTORED_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores them; scripts expect `yes | head` to end
 SETSIGDEF, SETSID = 0x04, 0x80  # of spawn.h, the same in glibc and musl
 OPAQUE_BYTES = 512  # more than any of the library's three structures has (336)
+POINTER = "L"  # an unsigned long, which is as wide on Linux
 ENTRIES_KEPT = 1024  # of environments, encoded: most of each is the one before
 
 _slow = ctypes.CDLL(None)
@@ -47,8 +49,8 @@ class Start:
         """
         self.is_leader = is_leader
         self._path = _text(path)
-        self._arguments = _strings(map(_text, args))
-        self._environment = _strings(starmap(_entry, env.items()))
+        self._arguments = _Texts([*map(_text, args)])
+        self._environment = _Texts([*starmap(_entry, env.items())])
         self._attributes = _attributes(is_leader)
         self._actions = _actions(stdout, stderr)
         self._pid = ctypes.c_int()
@@ -64,11 +66,11 @@ class Start:
             self._path,
             self._actions,
             self._attributes,
-            self._arguments,
-            self._environment,
+            self._arguments.address,
+            self._environment.address,
         )
         if error:
-            raise OSError(error, os.strerror(error), os.fsdecode(self._path))
+            raise OSError(error, os.strerror(error), os.fsdecode(self._path[:-1]))
         return self._pid.value
 
     def __del__(self) -> None:
@@ -103,16 +105,24 @@ def _succeed(error: int) -> None:
         raise OSError(error, os.strerror(error))
 
 
-def _strings(texts: Iterable[bytes]) -> ctypes.Array[ctypes.c_char_p]:
-    listed = [*texts, None]
-    return (ctypes.c_char_p * len(listed))(*listed)
+class _Texts:
+    """A `char *const []` in one piece of memory: an array of ctypes would keep each of a hundred texts by itself."""
+
+    __slots__ = ("_block", "_pointers", "address")
+
+    def __init__(self, texts: list[bytes]) -> None:
+        self._block = bytearray().join(texts)
+        begin = ctypes.addressof(ctypes.c_char.from_buffer(self._block)) if texts else 0
+        self._pointers = array(POINTER, accumulate(map(len, texts), initial=begin))
+        self._pointers[-1] = 0  # where another would begin
+        self.address = ctypes.c_void_p(self._pointers.buffer_info()[0])
 
 
 def _text(text: Argument) -> bytes:
     encoded = os.fsencode(text)
     if b"\0" in encoded:
         raise ValueError("embedded null byte")
-    return encoded
+    return encoded + b"\0"
 
 
 @lru_cache(ENTRIES_KEPT)

@@ -12,6 +12,7 @@ ends the transaction, and each piece is done again by itself, so work must be fi
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -203,7 +204,7 @@ def _settle(jobs: list[_Job]) -> None:
 
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 - for every transaction, at half the price of Path's
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino

@@ -40,7 +40,7 @@ from pyanamo_async.worker.script import Manners
 from pyanamo_async.worker.stop import Stop
 
 START_PATIENCE_S = 15.0
-ENDINGS = {State.TODO: "put_back"}  # what the states of settled items are called where they are counted
+ENDINGS = {each: str(each) for each in (State.DONE, State.FAILED, State.WALL_TIME_EXCEEDED)} | {State.TODO: "put_back"}
 DRAINED, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
 
 
@@ -65,7 +65,7 @@ async def work_until(
         filed_as = await _usable(store, outputs, journal, stop)
         pilot = _pilot(settings, me, filed_as, store=store, outputs=outputs, guard=guard, journal=journal, stop=stop)
         tally = await pilot.run()
-    ended = {ENDINGS.get(state, str(state)): count for state, count in tally.settled.items()}
+    ended = {called: count for state, called in ENDINGS.items() if (count := tally.settled[state])}
     journal.note("worker ended", stopped=tally.stopped, **ended)
     return _status(tally, exit_zero=settings.running.exit_zero)
 

@@ -35,7 +35,7 @@ async def test_events_of_a_moment_are_written_together_and_in_order(
             journal.note("item claimed", item=number)
         assert writes == []
         async with asyncio.timeout(10):
-            while not writes:
+            while not writes:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0.01)
         journal.note("worker ended")
 

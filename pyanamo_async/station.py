@@ -26,7 +26,7 @@ from pyanamo_async.clock import SystemClock
 from pyanamo_async.core.items import State
 from pyanamo_async.core.walltime import TimeKeeper, reserve_s
 from pyanamo_async.core.workers import Worker
-from pyanamo_async.execution import Guard, ShellLauncher, find_shell, scripts_at_once
+from pyanamo_async.execution import Guard, ShellLauncher, scripts_at_once
 from pyanamo_async.operate.others import Others
 from pyanamo_async.ports import Journal, OutputStore, Store
 from pyanamo_async.process_mark import WORKER_VARIABLE, fate, own_mark
@@ -128,7 +128,7 @@ def _pilot(
         worker=me.worker_id,
         store=store,
         outputs=outputs,
-        launcher=ShellLauncher(how.shell or find_shell(), guard=guard),
+        launcher=ShellLauncher(how.shell, guard=guard),
         clock=clock,
         dice=dice,
         journal=journal,

@@ -94,7 +94,10 @@ def run(
     shell: Annotated[
         str | None,
         typer.Option(
-            "--shell", metavar="PATH", help="What runs scripts, with -c. [default: bash, else sh]", show_default=False
+            "--shell",
+            metavar="PATH",
+            help="What runs scripts, with -c. [default: bash, else sh; plain commands need none]",
+            show_default=False,
         ),
     ] = None,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Exit 0, not 3, when items ended failed.")] = False,

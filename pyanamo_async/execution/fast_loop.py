@@ -37,6 +37,8 @@ P = TypeVar("P", bound=asyncio.BaseProtocol)
 class FastLoop(uvloop.Loop):
     """An event loop on which `asyncio.create_subprocess_shell` is cheap and tells what the process used."""
 
+    raises_errors_of_exec = True
+
     def __init__(self) -> None:
         super().__init__()
         self._starters = Starters(self)

@@ -10,12 +10,15 @@ import asyncio
 import errno
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from subprocess import DEVNULL
+from typing import Any
 
 from pyanamo_async.errors import LaunchFailed, LaunchRefused
 from pyanamo_async.execution.guard import Guard
 from pyanamo_async.execution.pipe import OutputPipe
+from pyanamo_async.execution.plain import Programs, words
 from pyanamo_async.execution.process import ShellProcess
 from pyanamo_async.ports import Command, Receiver
 
@@ -34,10 +37,15 @@ def find_shell() -> str:
 
 
 class ShellLauncher:
-    """Starts scripts with a shell; keeps the laws of `ports.Launcher`."""
+    """Starts scripts with a shell; keeps the laws of `ports.Launcher`.
 
-    def __init__(self, shell: str, *, guard: Guard | None = None) -> None:
-        self._shell = shutil.which(shell) or shell
+    Without a `shell` it is bash, else sh, and plain commands are started without it. One that was chosen runs them all:
+    it may be no shell of the usual kind.
+    """
+
+    def __init__(self, shell: str | None = None, *, guard: Guard | None = None) -> None:
+        self._shell = find_shell() if shell is None else shutil.which(shell) or shell
+        self._programs = Programs() if shell is None else None
         self._guard = guard
 
     async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> ShellProcess:
@@ -67,17 +75,22 @@ class ShellLauncher:
         return ShellProcess(process, (pipes[0], pipes[1]), loop, self._guard.ended)
 
     async def _create(self, command: Command, stdout: OutputPipe, stderr: OutputPipe) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_shell(
-            command.script,
-            executable=self._shell,
-            stdin=DEVNULL,
-            stdout=stdout.write_end,
-            stderr=stderr.write_end,
-            env=dict(command.env),  # stock uvloop takes no other mapping
-            cwd=command.cwd,
-            start_new_session=True,
-            close_fds=False,  # Python's own are never inherited, and looking for others costs more than the start
-        )
+        options: dict[str, Any] = {
+            "stdin": DEVNULL,
+            "stdout": stdout.write_end,
+            "stderr": stderr.write_end,
+            "env": dict(command.env),  # stock uvloop takes no other mapping
+            "cwd": command.cwd,
+            "start_new_session": True,
+            "close_fds": False,  # Python's own are never inherited, and looking for others costs more than the start
+        }
+        if self._programs and getattr(asyncio.get_running_loop(), "raises_errors_of_exec", False):
+            plain = words(command.script, command.env)
+            program = await self._programs.find(plain[0], command.env) if plain else None
+            if plain and program:
+                with suppress(OSError):  # a script without `#!`, say: the shell knows what to do, or to say
+                    return await asyncio.create_subprocess_exec(*plain, executable=program, **options)
+        return await asyncio.create_subprocess_shell(command.script, executable=self._shell, **options)
 
     def _failure(self, command: Command, exc: OSError | ValueError) -> LaunchFailed:
         if isinstance(exc, ValueError):

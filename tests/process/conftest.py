@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from pyanamo_async.execution import Loop, ShellLauncher, find_shell
+from pyanamo_async.execution import Loop, ShellLauncher
 from pyanamo_async.execution.runner import allow_many_files, loop_factory, missing_for_fast
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def _fast_loop_is_there() -> None:
 
 @pytest.fixture
 def launcher() -> ShellLauncher:
-    """A launcher without a guard."""
-    return ShellLauncher(find_shell())
+    """A launcher as a worker has it, but without a guard."""
+    return ShellLauncher()
 
 
 @pytest.fixture(autouse=True)

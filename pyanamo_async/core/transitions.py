@@ -10,12 +10,12 @@ Every change of an item's state is decided here, as a new `Item`; a store writes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, Succeeded, TimedOut, Why
 from pyanamo_async.core.policy import RetryPolicy, Verdict
+from pyanamo_async.core.values import replace
 
 HISTORY_LENGTH = 5
 REASON_LENGTH = 160

@@ -7,17 +7,9 @@ garbage collector need not look at them (`gc=False`). What is made once, or chan
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, dataclass_transform
 
-# msgspec takes `typing_extensions` where it finds it, but does without (as on Python 3.13, where nothing of ours brings
-# it along). To decode we never ask it, and its import would be twice as long as msgspec's own: 40 ms of every command.
-_found: object = sys.modules.setdefault("typing_extensions", None)  # type: ignore[arg-type]  # None: not to be imported
-try:
-    from msgspec import Struct
-finally:
-    if _found is None:
-        del sys.modules["typing_extensions"]
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from dataclasses import replace  # of this one, mypy checks what is changed against the fields

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import subprocess
-import sys
 
 import pytest
 
@@ -54,14 +52,3 @@ def test_the_collector_walks_no_values() -> None:
 
     assert not gc.is_tracked(item)
     assert not gc.is_tracked(replace(item, attempt=1))
-
-
-def test_nothing_is_imported_that_msgspec_does_without() -> None:
-    """`typing_extensions` takes twice as long to import as msgspec; whoever else wants it still gets it."""
-    check = (
-        "import sys, pyanamo_async.core.values as values; "
-        "assert 'typing_extensions' not in sys.modules; "
-        "import typing_extensions; values.replace"
-    )
-
-    subprocess.run([sys.executable, "-c", check], check=True)

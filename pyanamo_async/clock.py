@@ -11,8 +11,9 @@ class SystemClock:
 
     def now(self) -> datetime:
         """Tell the time of day, in UTC, to the millisecond."""
-        moment = datetime.now(UTC)
-        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        return datetime.fromtimestamp(
+            time.time_ns() // 1_000_000 / 1000, UTC
+        )  # `now`, cut to it, takes three times as long
 
     def monotonic(self) -> float:
         """Tell seconds that never jump."""

@@ -9,7 +9,8 @@ because shell scripts are full of them.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from pyanamo_async.core.values import Value
 
 ITEM_ID, TASK_ID, SCRIPT, ARGS = "itemID", "TaskID", "TaskScript", "TaskArgs"
 MAX_FAILURES, TIMEOUT, PRIORITY = "MaxFailures", "Timeout", "Priority"
@@ -39,8 +40,7 @@ def canonical(name: str) -> str:
         raise BadLine(f"unknown column '{name.strip()}'; there are {NAMES}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Value):
     """How lines are cut: the names of the columns, and what stands between them."""
 
     columns: tuple[str, ...]

@@ -6,11 +6,11 @@ which name is the business of `core.record`; how an item moves from state to sta
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.outcomes import Outcome
+from pyanamo_async.core.values import Value
 
 SINGLE_TASK = "Task_0"
 
@@ -33,8 +33,7 @@ class TaskState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Value):
     """What is known of one stream of one attempt.
 
     `text` is the whole of it when `at` is empty; otherwise its tags, or its tail when it has none, and `at` is where
@@ -48,8 +47,7 @@ class Output:
     status: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRecord:
+class TaskRecord(Value):
     """What is kept of one attempt at one task."""
 
     outcome: Outcome
@@ -60,12 +58,11 @@ class TaskRecord:
     worker: str
     max_rss_bytes: int | None = None
     cpu_seconds: float | None = None
-    stdout: Output = field(default_factory=Output)
-    stderr: Output = field(default_factory=Output)
+    stdout: Output = Output()
+    stderr: Output = Output()
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Value):
     """One script of an item. `attempts` counts the runs that ended, `failures` those that were its own fault."""
 
     name: str
@@ -76,8 +73,7 @@ class Task:
     record: TaskRecord | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Value):
     """One row of the table: the unit of claiming.
 
     `attempt` is the fencing number: claims so far, never reused. `token`, `worker` and `locked_at` name the holder;
@@ -121,8 +117,7 @@ class Item:
         return sum(task.state is TaskState.DONE for task in self.tasks)
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Value):
     """One line of a listing: what can be told of an item without reading the whole of it.
 
     `since` is when a settled item was settled; `worker` holds a locked one; `log_length` is `Log_Length` as stored.
@@ -141,8 +136,7 @@ class Summary:
     not_before: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Value):
     """How many items stand where, and how many tasks they have."""
 
     items: dict[State, int]

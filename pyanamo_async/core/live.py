@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Self
+
+from pyanamo_async.core.values import Value
 
 TAIL_BYTES = 16 * 1024  # of a stream, as much as one look shows; DynamoDB charges a look by the KB
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Feed:
+class Feed(Value, order=True):
     """What somebody follows: one attempt at one task of an item, and so of one worker."""
 
     item_id: str
@@ -26,8 +26,7 @@ class Feed:
         return cls(item_id, task, int(attempt))
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Value):
     """The last bytes of a stream so far; `end` counts all it has printed."""
 
     data: bytes = b""
@@ -39,12 +38,11 @@ class Piece:
         return self.end - len(self.data)
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Value):
     """What was printed last by a task that runs."""
 
-    stdout: Piece = field(default_factory=Piece)
-    stderr: Piece = field(default_factory=Piece)
+    stdout: Piece = Piece()
+    stderr: Piece = Piece()
 
 
 class Rolling:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+
+from pyanamo_async.core.values import Value
 
 
 class Why(StrEnum):
@@ -17,16 +18,14 @@ class Why(StrEnum):
     FENCED = "fenced"  # the claim is no longer ours: nothing may be written
 
 
-@dataclass(frozen=True, slots=True)
-class Succeeded:
+class Succeeded(Value):
     """Exit status 0."""
 
     status = "Succeeded"
     reason = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Value):
     """Own fault: an exit status above 0, a signal, or it could not be started."""
 
     exit_code: int | None = None
@@ -45,8 +44,7 @@ class Failed:
         return f"exit status {self.exit_code}"
 
 
-@dataclass(frozen=True, slots=True)
-class TimedOut:
+class TimedOut(Value):
     """It ran into its own time limit; counts as a failure."""
 
     limit: timedelta
@@ -59,8 +57,7 @@ class TimedOut:
         return f"ran longer than its limit of {self.limit.total_seconds():g} s"
 
 
-@dataclass(frozen=True, slots=True)
-class Interrupted:
+class Interrupted(Value):
     """We ended it, or never started it; no fault of the script."""
 
     why: Why

@@ -8,11 +8,11 @@ uniformly random between nothing and the cap of that round, which spreads retrie
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.outcomes import Failed, Outcome, TimedOut
+from pyanamo_async.core.values import Value
 from pyanamo_async.errors import UsageError
 
 SHELL_SIGNAL_BASE = 128  # a shell reports a child killed by signal N as exit status 128 + N
@@ -26,8 +26,7 @@ class Verdict(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Value):
     """The limits of the ledgers and the pace of retries.
 
     `on_exit` maps exit statuses (a signal N is 128 + N) or `"timeout"` to a verdict; what it does not name counts as

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from pyanamo_async.core.items import Item, State
 
@@ -41,7 +42,12 @@ def queue_key(item: Item, tiebreak: str) -> str:
 
 def stamp(moment: datetime) -> str:
     """Write a moment as ISO 8601 in UTC, to the millisecond, in a fixed width."""
-    return f"{moment.astimezone(UTC).isoformat('T', 'milliseconds').removesuffix('+00:00')}Z"
+    return _written(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+
+
+@lru_cache(maxsize=1024)  # the moment of a claim is written with each of a worker's writes of that item
+def _written(utc: datetime) -> str:
+    return f"{utc.isoformat('T', 'milliseconds').removesuffix('+00:00')}Z"
 
 
 def moment(text: str) -> datetime:

@@ -24,6 +24,7 @@ from pyanamo_async.core.queue import moment, stamp
 from pyanamo_async.core.taskrecord import Row, decode_record, encode_record, sparse
 
 DEFAULT_PRIORITY = 5
+SINGLE_STATES = dict.fromkeys(State, TaskState.TODO) | {State.DONE: TaskState.DONE, State.FAILED: TaskState.FAILED}
 
 
 def encode(item: Item) -> Row:
@@ -142,12 +143,11 @@ def _tasks(row: Mapping[str, Any]) -> tuple[Task, ...]:
 
 
 def _single(row: Mapping[str, Any], state: State) -> Task:
-    settled = {State.DONE: TaskState.DONE, State.FAILED: TaskState.FAILED}
     log = row.get("Log")
     return Task(
         name=SINGLE_TASK,
         script=row["TaskScript"],
-        state=settled.get(state, TaskState.TODO),
+        state=SINGLE_STATES[state],
         attempts=int(row.get("Attempts", 0)),
         failures=int(row.get("Failures", 0)),
         record=decode_record(log) if log else None,

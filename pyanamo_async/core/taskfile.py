@@ -8,7 +8,6 @@ first line begins with `{`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 
 import orjson
@@ -17,6 +16,7 @@ from pyanamo_async.core import columns as col
 from pyanamo_async.core.columns import BadLine, Layout
 from pyanamo_async.core.items import Item
 from pyanamo_async.core.taskrow import to_item
+from pyanamo_async.core.values import Value
 
 MAX_LINE_BYTES = 4 * 1024 * 1024  # ten times the largest row: room for every escape of JSON
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -24,8 +24,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 Reader = Callable[[str], Mapping[str, object]]
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Value):
     """What the person said about the file; an empty delimiter is to be guessed."""
 
     delimiter: str = ""
@@ -33,8 +32,7 @@ class Format:
     header: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Value):
     """A line that cannot become an item, and why."""
 
     line: int

@@ -11,6 +11,10 @@ from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded,
 from pyanamo_async.core.queue import moment, stamp
 
 Row = dict[str, Any]
+_Names = tuple[str, str, str, str, str]
+
+STDOUT = ("stdout", "stdout_at", "stdout_bytes", "stdout_lines", "Log_Status")
+STDERR = ("stderr", "stderr_at", "stderr_bytes", "stderr_lines", "Log_Status_stderr")
 
 TELLING_ZEROS = frozenset(
     {"Priority", "MaxFailures", "Exit_Code", "Seconds", "Max_RSS", "CPU_Seconds", "Timeout", "Limit"}
@@ -19,23 +23,20 @@ TELLING_ZEROS = frozenset(
 
 def encode_record(record: TaskRecord) -> Row:
     """Write what is kept of one attempt."""
-    row = {
-        **_outcome(record.outcome),
-        "Started": stamp(record.started),
-        "Finished": stamp(record.finished),
-        "Seconds": record.seconds,
-        "Max_RSS": record.max_rss_bytes,
-        "CPU_Seconds": record.cpu_seconds,
-        "Attempt": record.attempt,
-        "Worker": record.worker,
-    }
-    for name, output in (("stdout", record.stdout), ("stderr", record.stderr)):
-        row[name] = output.text
-        row[f"{name}_at"] = output.at
-        row[f"{name}_bytes"] = output.size_bytes
-        row[f"{name}_lines"] = output.lines
-        row["Log_Status" if name == "stdout" else "Log_Status_stderr"] = output.status
-    return sparse(row)
+    return sparse(
+        {
+            **_outcome(record.outcome),
+            "Started": stamp(record.started),
+            "Finished": stamp(record.finished),
+            "Seconds": record.seconds,
+            "Max_RSS": record.max_rss_bytes,
+            "CPU_Seconds": record.cpu_seconds,
+            "Attempt": record.attempt,
+            "Worker": record.worker,
+            **_stream(record.stdout, STDOUT),
+            **_stream(record.stderr, STDERR),
+        }
+    )
 
 
 def decode_record(row: Mapping[str, Any]) -> TaskRecord:
@@ -50,17 +51,23 @@ def decode_record(row: Mapping[str, Any]) -> TaskRecord:
         worker=row.get("Worker", ""),
         max_rss_bytes=None if rss is None else int(rss),
         cpu_seconds=None if cpu is None else float(cpu),
-        stdout=_output(row, "stdout", "Log_Status"),
-        stderr=_output(row, "stderr", "Log_Status_stderr"),
+        stdout=_output(row, STDOUT),
+        stderr=_output(row, STDERR),
     )
 
 
-def _output(row: Mapping[str, Any], name: str, status: str) -> Output:
+def _stream(output: Output, names: _Names) -> Row:
+    text, at, size_bytes, lines, status = names
+    return {text: output.text, at: output.at, size_bytes: output.size_bytes, lines: output.lines, status: output.status}
+
+
+def _output(row: Mapping[str, Any], names: _Names) -> Output:
+    text, at, size_bytes, lines, status = names
     return Output(
-        text=row.get(name, ""),
-        at=row.get(f"{name}_at", ""),
-        size_bytes=int(row.get(f"{name}_bytes", 0)),
-        lines=int(row.get(f"{name}_lines", 0)),
+        text=row.get(text, ""),
+        at=row.get(at, ""),
+        size_bytes=int(row.get(size_bytes, 0)),
+        lines=int(row.get(lines, 0)),
         status=row.get(status, ""),
     )
 

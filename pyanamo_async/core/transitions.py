@@ -10,17 +10,23 @@ Every change of an item's state is decided here, as a new `Item`; a store writes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
+from typing import TypedDict
 
 from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, Succeeded, TimedOut, Why
 from pyanamo_async.core.policy import RetryPolicy, Verdict
+from pyanamo_async.core.values import replace
 
 HISTORY_LENGTH = 5
 REASON_LENGTH = 160
 
 Results = Mapping[str, TaskRecord]
+
+
+class _Told(TypedDict):
+    reason: str
+    history: tuple[str, ...]
 
 
 def claim(item: Item, *, worker: str, token: str, now: datetime) -> Item:
@@ -66,7 +72,8 @@ def settle(
 
 def release(item: Item, why: Why) -> Item:
     """Give a claim back: our haste, never the script's fault."""
-    return replace(_with_reason(item, f"interrupted: {why}"), state=State.TODO, interruptions=item.interruptions + 1)
+    told = _told(item, f"interrupted: {why}")
+    return replace(item, state=State.TODO, interruptions=item.interruptions + 1, **told)
 
 
 def unclaim(item: Item) -> Item:
@@ -83,7 +90,7 @@ def reclaim(item: Item, *, now: datetime, policy: RetryPolicy) -> Item:
     if vanished.crashes >= policy.crash_limit:
         reason = f"its worker vanished {vanished.crashes} times; the last was {item.worker}"
         return _bury(vanished, reason, now)
-    return replace(_with_reason(vanished, f"its worker {item.worker} vanished"), state=State.TODO)
+    return replace(vanished, state=State.TODO, **_told(item, f"its worker {item.worker} vanished"))
 
 
 def give_up(item: Item, problem: str, *, now: datetime, policy: RetryPolicy) -> Item:
@@ -91,7 +98,7 @@ def give_up(item: Item, problem: str, *, now: datetime, policy: RetryPolicy) -> 
     broken = replace(item, crashes=item.crashes + 1)
     if broken.crashes >= policy.crash_limit:
         return _bury(broken, problem, now)
-    return replace(_with_reason(broken, problem), state=State.TODO)
+    return replace(broken, state=State.TODO, **_told(item, problem))
 
 
 def reset(item: Item, *, all_tasks: bool = False) -> Item:
@@ -118,25 +125,20 @@ def reset(item: Item, *, all_tasks: bool = False) -> Item:
 
 
 def _ended(task: Task, result: TaskRecord, policy: RetryPolicy, limit: int) -> Task:
-    ended = replace(task, attempts=task.attempts + 1, record=result)
+    state, failures = task.state, task.failures
     match result.outcome:
         case Succeeded():
-            return replace(ended, state=TaskState.DONE)
-        case Interrupted():
-            return ended
-        case outcome:
-            verdict = policy.verdict(outcome)
-    if verdict is Verdict.RETRY:
-        return ended
-    failures = task.failures + 1
-    gave_up = verdict is Verdict.FAIL or failures >= limit
-    return replace(ended, failures=failures, state=TaskState.FAILED if gave_up else TaskState.TODO)
+            state = TaskState.DONE
+        case Failed() | TimedOut() as outcome if (verdict := policy.verdict(outcome)) is not Verdict.RETRY:
+            failures += 1
+            state = TaskState.FAILED if verdict is Verdict.FAIL or failures >= limit else TaskState.TODO
+    return replace(task, state=state, attempts=task.attempts + 1, failures=failures, record=result)
 
 
 def _finished(item: Item, results: Results, now: datetime) -> Item:
     if all(task.state is TaskState.DONE for task in item.tasks):
-        return replace(_with_reason(item, ""), state=State.DONE, done_at=now, wall_time_kills=0)
-    return replace(_with_reason(item, _first_failure(item, results)), state=State.FAILED, done_at=now)
+        return replace(item, state=State.DONE, done_at=now, wall_time_kills=0, **_told(item, ""))
+    return replace(item, state=State.FAILED, done_at=now, **_told(item, _first_failure(item, results)))
 
 
 def _wall_time_exceeded(item: Item, results: Results, now: datetime, policy: RetryPolicy) -> Item:
@@ -147,7 +149,7 @@ def _wall_time_exceeded(item: Item, results: Results, now: datetime, policy: Ret
     if kills >= policy.wall_time_limit:
         reason = f"the wall time ended it {kills} times without progress"
         return _bury(counted, reason, now)
-    return replace(_with_reason(counted, Interrupted(Why.WALL_TIME).reason), state=State.WALL_TIME_EXCEEDED)
+    return replace(counted, state=State.WALL_TIME_EXCEEDED, **_told(item, Interrupted(Why.WALL_TIME).reason))
 
 
 def _ran_all(item: Item, results: Results) -> bool:
@@ -161,13 +163,13 @@ def _bury(item: Item, reason: str, now: datetime) -> Item:
     tasks = tuple(
         replace(task, state=TaskState.FAILED) if task.state is TaskState.TODO else task for task in item.tasks
     )
-    return replace(_with_reason(item, reason), tasks=tasks, state=State.FAILED, done_at=now)
+    return replace(item, tasks=tasks, state=State.FAILED, done_at=now, **_told(item, reason))
 
 
 def _retry(item: Item, results: Results, now: datetime, policy: RetryPolicy, jitter: float) -> Item:
     endings_before = max((task.attempts - 1 for task in item.todo if task.name in results), default=0)
     not_before = now + policy.delay(endings_before, jitter)
-    return replace(_with_reason(item, _first_failure(item, results)), state=State.TODO, not_before=not_before)
+    return replace(item, state=State.TODO, not_before=not_before, **_told(item, _first_failure(item, results)))
 
 
 def _first_failure(item: Item, results: Results) -> str:
@@ -178,8 +180,8 @@ def _first_failure(item: Item, results: Results) -> str:
     return ""
 
 
-def _with_reason(item: Item, reason: str) -> Item:
+def _told(item: Item, reason: str) -> _Told:
     """Make `reason` the latest, and what was the latest a line of the bounded history."""
     older = (*item.history, item.reason) if item.reason else item.history
     latest = f"attempt {item.attempt}: {reason}"[:REASON_LENGTH] if reason else ""
-    return replace(item, reason=latest, history=older[-HISTORY_LENGTH:])
+    return {"reason": latest, "history": older[-HISTORY_LENGTH:]}

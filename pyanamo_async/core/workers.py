@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.live import Feed
+from pyanamo_async.core.values import Value
 
 
 class Desired(StrEnum):
@@ -25,8 +25,7 @@ class Fate(StrEnum):
     DIED = "died"  # and nothing that it started is left
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(Value):
     """One pilot process, and its last sign of life.
 
     `worker_id` holds a nonce per start: a Batch job id repeats across attempts. `beat` is by the worker's own clock;
@@ -59,8 +58,7 @@ def latest(workers: list[Worker], most: int | None) -> list[Worker]:
     return workers if most is None else workers[max(0, len(workers) - most) :]
 
 
-@dataclass(frozen=True, slots=True)
-class Orders:
+class Orders(Value):
     """What the reply to a beat carries back."""
 
     desired: Desired = Desired.RUN

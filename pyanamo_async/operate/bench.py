@@ -10,13 +10,14 @@ import asyncio
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import SINGLE_TASK, Item, Output, State, Task, TaskRecord
 from pyanamo_async.core.outcomes import Succeeded
 from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.core.values import replace
 from pyanamo_async.core.words import many
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import PyanamoError, StoreError, Unavailable

@@ -11,12 +11,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.live import Feed, Live, Piece
 from pyanamo_async.core.outcomes import Outcome, Succeeded
+from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Fate, Worker
 from pyanamo_async.errors import ItemMissing, PyanamoError, Unavailable
 from pyanamo_async.operate.reading import STDERR, Reader, task_of

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from pyanamo_async.core.values import Value
 
-@dataclass(frozen=True, slots=True)
-class OutputKey:
+
+class OutputKey(Value):
     """Whose output it is: no two attempts ever share one."""
 
     table: str
@@ -39,8 +39,7 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Unfinished:
+class Unfinished(Value):
     """Output under way: its location when it will be whole, since when nothing came, and what its store calls it."""
 
     location: str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from pyanamo_async.core.values import Value
 
-@dataclass(frozen=True, slots=True)
-class Command:
+
+class Command(Value):
     """A script to run, with the environment and folder it runs in (None: the worker's own)."""
 
     script: str
@@ -17,8 +17,7 @@ class Command:
     cwd: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Value):
     """How a process ended (`code` or `signal`, one is None) and what it used; None where the platform cannot tell.
 
     `max_rss_bytes` is the peak of its largest process, as `wait4` has it: on Linux never less than the worker's own,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
 from pyanamo_async.core.live import Feed, Live
+from pyanamo_async.core.values import Value
 from pyanamo_async.core.workers import Desired, Orders, Worker
 
 
@@ -22,8 +22,7 @@ class AddResult(StrEnum):
     LOCKED = "locked"  # there, and not replaced because a worker holds it
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(Value):
     """An index of the table."""
 
     name: str
@@ -31,8 +30,7 @@ class Index:
     projection: str
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(Value):
     """What a table looks like; `filed_as` is the name its output is filed under, which no other table ever has.
 
     `further` are the indexes that are not ours, as `Store.create` takes them.
@@ -51,8 +49,7 @@ class Description:
     further: tuple[Mapping[str, object], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Units:
+class Units(Value):
     """Capacity units that a table was charged for, as DynamoDB counts them, indexes included.
 
     `untold` counts the requests whose answer did not say what they were charged.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import secrets
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pyanamo_async.core import transitions
@@ -17,6 +17,7 @@ from pyanamo_async.core.items import Counts, Item, State, Summary, TaskState
 from pyanamo_async.core.live import Feed, Live
 from pyanamo_async.core.queue import due, queue_key
 from pyanamo_async.core.record import log_length
+from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, Orders, Worker, latest
 from pyanamo_async.errors import Fenced, ItemMissing, StoreError, TableMissing
 from pyanamo_async.ports import AddResult, Description, Store

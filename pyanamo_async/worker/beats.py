@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import PyanamoError, Unavailable
 from pyanamo_async.ports import Clock, Journal, Store

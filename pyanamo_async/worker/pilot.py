@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from pyanamo_async.core import values
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.outcomes import Why
 from pyanamo_async.core.workers import Worker
@@ -230,7 +231,7 @@ class Pilot:
             return True  # nobody knows; the careful answer
 
     def _vitals(self, row: Worker) -> Worker:
-        return replace(
+        return values.replace(
             row,
             slots=self._plan.slots,
             running=len(self._attempts),

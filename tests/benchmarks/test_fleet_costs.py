@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -16,6 +15,7 @@ from benchmarks.fleet.crew import worker
 from benchmarks.fleet.service import Service
 from pyanamo_async.core import transitions
 from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.core.values import replace
 from pyanamo_async.operate.others import Others
 from pyanamo_async.store.dynamodb import DynamoStore
 from pyanamo_async.worker.stop import Level

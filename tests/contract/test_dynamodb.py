@@ -6,7 +6,6 @@ import asyncio
 import math
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from pyanamo_async.core.outcomes import Failed, Succeeded
 from pyanamo_async.core.queue import queue_key, shard_of
 from pyanamo_async.core.record import encode
 from pyanamo_async.core.size import stored_bytes
+from pyanamo_async.core.values import replace
 from pyanamo_async.errors import Fenced, SchemaMismatch, StoreError, Unavailable
 from pyanamo_async.ports import AddResult, Store
 from pyanamo_async.store.dynamodb import DynamoStore, schema

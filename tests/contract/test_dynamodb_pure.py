@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import State, TaskState
 from pyanamo_async.core.outcomes import Succeeded
+from pyanamo_async.core.values import replace
 from pyanamo_async.errors import SchemaMismatch
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.board import Board

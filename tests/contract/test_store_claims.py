@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.outcomes import Interrupted, Succeeded, Why
 from pyanamo_async.core.queue import EPOCH
 from pyanamo_async.core.transitions import release
+from pyanamo_async.core.values import replace
 from pyanamo_async.ports import Store
 from tests.contract.steps import claim, claim_one, failed, one_shard_ids, settled
 from tests.fakes import NOON, an_item

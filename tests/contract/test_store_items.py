@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from pyanamo_async.core.items import Item, State, Task, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut, Why
+from pyanamo_async.core.values import replace
 from pyanamo_async.errors import ItemMissing
 from pyanamo_async.ports import AddResult, Store
 from tests.contract.steps import TEXT, a_record, claim_one, settled

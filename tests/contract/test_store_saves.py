@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from pyanamo_async.core.items import Item, State, TaskState
 from pyanamo_async.core.outcomes import Interrupted, Succeeded, Why
 from pyanamo_async.core.transitions import record, release, reset
+from pyanamo_async.core.values import replace
 from pyanamo_async.errors import Fenced, ItemMissing
 from pyanamo_async.ports import Store
 from tests.contract.steps import POLICY, a_record, claim, claim_one, failed, reclaimed, settled

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from pyanamo_async.core.live import Feed
+from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, Orders
 from pyanamo_async.errors import ItemMissing
 from pyanamo_async.ports import Store

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, Succeeded, TimedOut, Why
 from pyanamo_async.core.record import decode, encode
+from pyanamo_async.core.values import replace
 from tests.fakes import an_item
 
 TEXT = st.text(max_size=20)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -13,6 +12,7 @@ from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, Task
 from pyanamo_async.core.outcomes import Failed
 from pyanamo_async.core.record import encode
 from pyanamo_async.core.size import MAX_ROW_BYTES, row_ceiling, stored_bytes
+from pyanamo_async.core.values import replace
 
 THEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from pyanamo_async.core.items import Item, Output, TaskRecord
 from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut, Why
 from pyanamo_async.core.trace import COLUMNS, JOBLOG_COLUMNS, joblog, trace
+from pyanamo_async.core.values import replace
 from tests.fakes import NOON, an_item
 
 

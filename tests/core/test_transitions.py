@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +12,7 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut, Why
 from pyanamo_async.core.policy import RetryPolicy, Verdict
+from pyanamo_async.core.values import replace
 from tests.fakes import NOON, an_item
 
 POLICY = RetryPolicy()

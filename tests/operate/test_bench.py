@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 
 from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Fate, Worker
 from pyanamo_async.errors import OutputError, PyanamoError, StoreError, TableMissing, Unavailable, UsageError
 from pyanamo_async.operate.bench import BEATS, Bench
@@ -137,11 +139,11 @@ async def test_one_at_a_time_is_measured_once() -> None:
 async def test_latencies_are_those_of_calls() -> None:
     """The median of an odd number is the middle one, the 95th of twenty the last but one, the 100th the longest."""
     figure = Figure(What.BEAT, 1, FakeClock(), lambda: None, latencies_s=[5, 1, 3])
-    twenty = replace(figure, latencies_s=list(range(20)))
+    twenty = dataclasses.replace(figure, latencies_s=list(range(20)))
 
     assert [figure.latency_s(percent) for percent in (50, 95, 100)] == [3, 5, 5]
     assert [twenty.latency_s(percent) for percent in (50, 95, 100)] == [9, 18, 19]
-    assert replace(figure, latencies_s=[]).latency_s(50) is None
+    assert dataclasses.replace(figure, latencies_s=[]).latency_s(50) is None
 
 
 def test_an_item_costs_what_its_life_costs() -> None:

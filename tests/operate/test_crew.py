@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, Fate, Worker
 from pyanamo_async.operate.crew import Condition, condition, list_workers, order
 from pyanamo_async.store.memory import MemoryStore

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from pyanamo_async.core.items import Item, Output, State, TaskRecord
 from pyanamo_async.core.outcomes import Succeeded
+from pyanamo_async.core.values import replace
 from pyanamo_async.errors import Denied, OutputMissing, UsageError
 from pyanamo_async.operate.reading import STDERR, STDOUT, Reader, last_lines, task_of
 from pyanamo_async.outputs.memory import MemoryOutputs

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 from pyanamo_async.core.items import State
+from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Fate, Worker
 from pyanamo_async.operate.watching import look
 from pyanamo_async.store.memory import MemoryStore

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 
 from pyanamo_async.clock import SystemClock
+from pyanamo_async.core.values import replace
 from pyanamo_async.errors import OutputError, OutputMissing
 from pyanamo_async.outputs.cloudwatch import LARGE_BYTES, CloudWatchOutputs, anywhere, stream_of
 from pyanamo_async.outputs.events import events, mark

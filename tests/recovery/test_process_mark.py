@@ -8,10 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import pytest
 
+from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Fate, Worker
 from pyanamo_async.process_mark import WORKER_VARIABLE, fate, own_mark
 from tests.contract.steps import a_worker

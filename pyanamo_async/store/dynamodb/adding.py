@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.taskrecord import Row
+from pyanamo_async.core.values import replace
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.ports import AddResult
 from pyanamo_async.store.dynamodb.rows import stored

@@ -12,10 +12,10 @@ import math
 import random
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pyanamo_async.core.queue import READY, due
+from pyanamo_async.core.values import Value, replace
 from pyanamo_async.store.dynamodb.rows import Candidate
 
 HINT_S = 2.0
@@ -27,8 +27,7 @@ DEEP_S = 30.0
 MOST_TRIED = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
+class Sight(Value):
     """The first key of a shard's queue when it was looked at (None: there was none)."""
 
     key: str | None

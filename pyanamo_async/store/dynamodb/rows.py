@@ -6,7 +6,6 @@ The only place that knows how `Queue` and `Queue_Key` come into a row. Nothing h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from pyanamo_async.core.items import Item, State, Summary
 from pyanamo_async.core.queue import DELAYED, moment, queue, queue_key, shard_of, stamp
 from pyanamo_async.core.record import encode
 from pyanamo_async.core.taskrecord import Row
+from pyanamo_async.core.values import Value
 from pyanamo_async.store.dynamodb.writes import Path, Update
 
 QUEUE_INDEX = "QueueIndex"
@@ -25,8 +25,7 @@ BY_TASK = ("TaskScript", "Log")  # maps with a member for each task of a nested 
 MOST_MEMBERS = 40  # changed one by one; with more the whole map goes, and the text of a change stays short
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Value):
     """An item seen in the index, and the token with which it will be claimed.
 
     `sent` tells that it may have been claimed already, by a request whose reply was lost.

@@ -10,7 +10,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from pyanamo_async.aws.errors import refusal, translated
 from pyanamo_async.core.taskrecord import Row
+from pyanamo_async.core.values import Value
 from pyanamo_async.errors import TableMissing, Unavailable
 from pyanamo_async.store.dynamodb.batcher import Batcher
 from pyanamo_async.store.dynamodb.codec import marshal, unmarshal_row
@@ -39,8 +39,7 @@ PATIENCE_S = 5.0
 UNMET = {"ConditionalCheckFailed", "ConditionalCheckFailedException", "DuplicateItem"}
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Value):
     """What became of a write: whether its condition was met, and the row, where the service told it.
 
     That is the row after a write that asked for it, or as it stood when the condition was not met. `again` tells that

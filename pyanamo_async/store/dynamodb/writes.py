@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from pyanamo_async.core.values import Value
 from pyanamo_async.store.dynamodb.codec import marshal, marshal_row
 
 KEY = "itemID"
@@ -20,8 +21,7 @@ Path = tuple[str, ...]
 """An attribute, or a member of a map: `("Log", "Task_3")`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(Value):
     """Put a row where there is none."""
 
     row: Mapping[str, object]
@@ -32,8 +32,7 @@ class Insert:
         return str(self.row[KEY])
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(Value):
     """Change a row that is as `expected` (None: the attribute is missing); `returning` asks for the row afterwards."""
 
     key: str
@@ -43,8 +42,7 @@ class Update:
     returning: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Value):
     """Delete a row that is as `expected`."""
 
     key: str

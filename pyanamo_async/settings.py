@@ -39,8 +39,9 @@ class Running:
     """How a worker runs: how much at once, for how long, and what it makes of endings.
 
     `wait` polls for new work when there is none; `idle_exit` ends that after so long without any. `shell` None means
-    bash where there is one, else sh, and none for plain commands. `min_remaining` is the least wall time that must be left for anything to start.
-    Without `task_credentials` nothing in a script's environment leads to the worker's AWS credentials.
+    bash where there is one, else sh, and none for plain commands. `min_remaining` is the least wall time that must be
+    left for anything to start. Without `task_credentials` nothing in a script's environment leads to the worker's AWS
+    credentials.
     """
 
     items: int = 1

@@ -9,14 +9,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shutil
 import sqlite3
 import time
 from asyncio.subprocess import DEVNULL
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pyanamo_async.execution import find_shell, run
+from pyanamo_async.execution.plain import words
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -127,6 +130,7 @@ class Bare:
         self._done: list[str] = []
         self._is_settling = False
         self._shell, self._null = find_shell(), os.open(os.devnull, os.O_WRONLY)
+        self._program = cache(shutil.which)
 
     async def run(self) -> None:
         """Run all there is."""
@@ -140,8 +144,15 @@ class Bare:
                     await self._ended.wait()
 
     async def _one(self, item: str, script: str, tasks: asyncio.TaskGroup) -> None:
+        plain = words(script, os.environ)  # as pyanamo does
+        program = self._program(plain[0]) if plain else self._shell
         process = await asyncio.create_subprocess_exec(
-            self._shell, "-c", script, stdin=DEVNULL, stdout=self._null, stderr=self._null, close_fds=False
+            *(plain or [self._shell, "-c", script]),
+            executable=program,
+            stdin=DEVNULL,
+            stdout=self._null,
+            stderr=self._null,
+            close_fds=False,
         )
         assert await process.wait() == 0
         self._free += 1

@@ -2,7 +2,8 @@
 
 First all contenders prove, with scripts that bear witness, that they run every one; then they take turns at `true`.
 "per second" is the whole run of the process from start to exit, its own start-up included; what a run of a single
-script takes stands beside it, and "then" is the rate without that. CPU is the worker's own, without its scripts.
+script takes stands beside it, and "then" is the rate without that. CPU is the worker's own, without its scripts. A plain command
+like this one pyanamo (and its floor) starts without a shell; with `--shell` it is to be compared with xargs and that shell.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ FEWER = 5  # times as few scripts for other tools, which take minutes otherwise
 MB = 1e6
 UNKNOWN = ""
 
-SQLITE, SQLITE_SH, SQLITE_FLOOR = "pyanamo, SQLite", "pyanamo --shell sh, SQLite", "bare loop, SQLite"
+SQLITE, SQLITE_SH, SQLITE_BASH = "pyanamo, SQLite", "pyanamo --shell sh, SQLite", "pyanamo --shell bash, SQLite"
+SQLITE_FLOOR = "bare loop, SQLite"
 DYNAMODB, DYNAMODB_FLOOR = "pyanamo, DynamoDB Local", "bare loop, DynamoDB Local"
 JOBLOG = "--joblog"
 MOST_CPU_MS = {SQLITE: 0.9, DYNAMODB: 1.5}
@@ -38,6 +40,7 @@ def ours(course: Course) -> list[Contender]:
         OnTable(SQLITE_FLOOR, course, course.on_sqlite, floor),
         OnTable(SQLITE, course, course.on_sqlite, pyanamo()),
         OnTable(SQLITE_SH, course, course.on_sqlite, pyanamo("--shell", "sh")),
+        OnTable(SQLITE_BASH, course, course.on_sqlite, pyanamo("--shell", "bash")),
         OnTable(DYNAMODB_FLOOR, course, course.on_dynamodb, floor),
         OnTable(DYNAMODB, course, course.on_dynamodb, pyanamo()),
     ]
@@ -99,7 +102,7 @@ def goals(laps: Laps, starts: Laps, *, xargs: str) -> list[Goal]:
     """Hold the figures against what is to be reached; other tools are spared their start-up, pyanamo is not."""
     races = [
         (SQLITE, xargs, 0.6),
-        (SQLITE_SH, xargs, 0.7),
+        (SQLITE_SH, xargs, 0.6),
         (DYNAMODB, DYNAMODB_FLOOR, 0.8),
         *((SQLITE, other, 4.0 if JOBLOG in other else 1.5) for other in laps if is_other(other)),
         *((DYNAMODB, other, 1.0) for other in laps if is_other(other)),

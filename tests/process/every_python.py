@@ -12,7 +12,15 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-NEEDED = ["uvloop>=0.21", "psutil>=7", "pytest>=8.3", "pytest-asyncio>=1.5", "pytest-timeout>=2.3", "hypothesis", "msgspec"]
+NEEDED = [
+    "uvloop>=0.21",
+    "psutil>=7",
+    "pytest>=8.3",
+    "pytest-asyncio>=1.5",
+    "pytest-timeout>=2.3",
+    "hypothesis",
+    "msgspec",
+]
 VERSIONS = [f"3.{minor}" for minor in range(11, 20)]
 
 

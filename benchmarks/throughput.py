@@ -2,8 +2,9 @@
 
 First all contenders prove, with scripts that bear witness, that they run every one; then they take turns at `true`.
 "per second" is the whole run of the process from start to exit, its own start-up included; what a run of a single
-script takes stands beside it, and "then" is the rate without that. CPU is the worker's own, without its scripts. A plain command
-like this one pyanamo (and its floor) starts without a shell; with `--shell` it is to be compared with xargs and that shell.
+script takes stands beside it, and "then" is the rate without that. CPU is the worker's own, without its scripts. A
+plain command like this one pyanamo (and its floor) starts without a shell; with `--shell` it is to be compared with
+xargs and that shell.
 """
 
 from __future__ import annotations

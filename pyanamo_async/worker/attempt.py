@@ -22,7 +22,7 @@ from pyanamo_async.core.outcomes import Interrupted, Why
 from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.core.walltime import TimeKeeper
 from pyanamo_async.errors import Fenced, LaunchRefused, PyanamoError
-from pyanamo_async.ports import Clock, Command, Journal, Launcher, OutputKey, OutputStore, Store
+from pyanamo_async.ports import Clock, Command, Journal, Launcher, OutputKey, OutputStore, Sink, Store
 from pyanamo_async.worker.patience import Patience
 from pyanamo_async.worker.recorder import Recorder
 from pyanamo_async.worker.script import Manners, Script
@@ -188,8 +188,10 @@ class Attempt:
         budget = inline_bytes(len(item.tasks))
 
         def recorder(stream: str) -> Recorder:
-            key = OutputKey(tools.table, item.item_id, task.name, item.attempt, stream)
-            return Recorder(Capture(budget, tagged=stream == "stdout"), lambda: tools.outputs.open(key))
+            def sink() -> Sink:  # which most outputs never need
+                return tools.outputs.open(OutputKey(tools.table, item.item_id, task.name, item.attempt, stream))
+
+            return Recorder(Capture(budget, tagged=stream == "stdout"), sink)
 
         return Script(
             Command(task.script, self._environment(task)),

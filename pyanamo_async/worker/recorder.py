@@ -35,7 +35,7 @@ class Recorder:
         self._sink: Sink | None = None
         self._pump: asyncio.Task[None] | None = None
         self._watched: Rolling | None = None
-        self._wake = asyncio.Event()
+        self._wake: asyncio.Event
         self.resume: Callable[[], None] = lambda: None
 
     def feed(self, chunk: bytes) -> bool:
@@ -87,10 +87,11 @@ class Recorder:
     def _put(self, chunk: bytes) -> None:
         self._waiting.append(chunk)
         self._waiting_bytes += len(chunk)
-        self._wake.set()
         if self._pump is None:
+            self._wake = asyncio.Event()
             self._sink = self._open_sink()
             self._pump = asyncio.create_task(self._store(self._sink), name="output")
+        self._wake.set()
 
     async def _store(self, sink: Sink) -> None:
         try:

@@ -1,7 +1,8 @@
 """Natural batching: what is ready together travels together, and nothing waits for company.
 
-A lone request goes at once. While requests are under way, others gather, and the next one takes all that fit. No timer
-adds latency, and the busier the table, the fuller the batches.
+A lone request goes at once. While requests are under way, others gather: until one is answered, or until there are as
+many as are under way, which then go beside them. So few wait shortly, many share few sendings, no timer adds latency,
+and the busier the table, the fuller the batches.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Batcher(Generic[In, Out]):
     ) -> None:
         self._send, self._key, self._most, self._in_flight = send, key, most, in_flight
         self._waiting: deque[tuple[In, asyncio.Future[Out]]] = deque()
-        self._sending: set[asyncio.Task[None]] = set()
+        self._sending: dict[asyncio.Task[None], int] = {}
+        self._under_way = 0  # requests, of all sendings
         self._called = False
 
     def submit(self, request: In) -> asyncio.Future[Out]:
@@ -40,7 +42,7 @@ class Batcher(Generic[In, Out]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Out] = loop.create_future()
         self._waiting.append((request, answer))
-        if not self._called and len(self._sending) < self._in_flight:
+        if not self._called and self._may_go():
             self._called = True
             loop.call_soon(self._start)  # after all that is ready now has been submitted
         return answer
@@ -52,13 +54,18 @@ class Batcher(Generic[In, Out]):
 
     def _start(self) -> None:
         self._called = False
-        while len(self._sending) < self._in_flight and (batch := self._next()):
+        while self._may_go() and (batch := self._next()):
             sending = asyncio.create_task(self._run(batch), name="batch")
-            self._sending.add(sending)
+            self._sending[sending] = len(batch)
+            self._under_way += len(batch)
             sending.add_done_callback(self._sent)
 
+    def _may_go(self) -> bool:
+        company = min(self._under_way, self._most)
+        return not self._sending or (len(self._sending) < self._in_flight and len(self._waiting) >= company)
+
     def _sent(self, sending: asyncio.Task[None]) -> None:
-        self._sending.discard(sending)
+        self._under_way -= self._sending.pop(sending)
         self._start()
 
     def _next(self) -> list[tuple[In, asyncio.Future[Out]]]:

@@ -83,8 +83,7 @@ class Claims:
 
     async def _contend(self, board: Board, candidates: Sequence[Candidate], worker: str, now: datetime) -> list[Item]:
         """Try to claim them all, each for itself; raise only when none was won."""
-        submit = self._table.claims.submit
-        replies = [submit(claiming(each, worker=worker, now=now)) for each in candidates]
+        replies = [self._table.claim(claiming(each, worker=worker, now=now)) for each in candidates]
         won: list[Item] = []
         lost = 0
         trouble: PyanamoError | None = None

@@ -34,6 +34,11 @@ class Pace:
         """Tell how many may be under way."""
         return int(self._window)
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether nothing has pushed back lately."""
+        return self._window >= self._most
+
     async def __aenter__(self) -> None:
         if self._running >= self.window or self._waiting:
             await self._turn()
@@ -56,7 +61,7 @@ class Pace:
             if self._window <= 1:
                 self._pause_s = min(max(FIRST_PAUSE_S, 2 * self._pause_s), LONGEST_PAUSE_S)
             self._window = max(1.0, self._window / 2)
-            self._settling = self._running - 1
+            self._settling = max(0, self._running - 1)
         elif went_well and not throttled:
             self._pause_s = 0.0
             self._window = min(self._most, self._window + 1 / self._window)

@@ -152,7 +152,7 @@ class DynamoStore(Store):
 
     async def _write(self, write: Write, claims: Claims, *forms: Item) -> Reply:
         try:
-            return await self._table.saves.submit(write)
+            return await self._table.save(write)
         finally:
             claims.changed(*forms)
 

@@ -1,7 +1,8 @@
 """The thin part that speaks to DynamoDB: reads, pages, and conditional writes in batches.
 
-Laws: claims, imports and reads share one pace; beats and saves have their own client and pass by it. A statement that
-fails in a batch fails alone. Reads that are throttled are repeated for a few seconds, each page for itself.
+Laws: claims, imports and reads share one pace; beats and saves have their own client and pass by it. Claims travel with
+saves while the table keeps up, and by themselves, slowly, when it pushes back. A statement that fails in a batch fails
+alone. Reads that are throttled are repeated for a few seconds, each page for itself.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ T = TypeVar("T")
 MOST_STATEMENTS = 25  # of one batch
 MOST_GETS = 100  # of one batch
 MOST_AT_ONCE = 8  # requests of claims, imports and reads
-IN_FLIGHT = 2  # batches of a kind: the next is made while one is answered
+IN_FLIGHT = 4  # batches of a kind
 PATIENCE_S = 5.0
 
 UNMET = {"ConditionalCheckFailed", "ConditionalCheckFailedException", "DuplicateItem"}
@@ -59,17 +60,25 @@ class Table:
         self.what = f"table '{name}'"
         self.gone = False  # whoever finds the table missing says so here: what was known of it is void
         self.pace = Pace(MOST_AT_ONCE, dice=dice)
-        self.claims: Batcher[Write, Reply] = Batcher(
-            self._send_paced, key=_key, most=MOST_STATEMENTS, in_flight=IN_FLIGHT
+        self._urgent: Batcher[Write, Reply] = Batcher(
+            self._send_urgent, key=_key, most=MOST_STATEMENTS, in_flight=IN_FLIGHT
         )
-        self.saves: Batcher[Write, Reply] = Batcher(
-            partial(self._send, urgent), key=_key, most=MOST_STATEMENTS, in_flight=IN_FLIGHT
+        self._paced: Batcher[Write, Reply] = Batcher(
+            self._send_paced, key=_key, most=MOST_STATEMENTS, in_flight=IN_FLIGHT
         )
 
     async def close(self) -> None:
         """Wait for what is under way."""
-        await self.claims.close()
-        await self.saves.close()
+        await self._paced.close()
+        await self._urgent.close()
+
+    def save(self, write: Write) -> asyncio.Future[Reply]:
+        """Send a write that is not to wait, in what company there is."""
+        return self._urgent.submit(write)
+
+    def claim(self, write: Write) -> asyncio.Future[Reply]:
+        """Send a claim with the saves; with other claims in the common pace while that is slower than it may be."""
+        return (self._urgent if self.pace.is_open else self._paced).submit(write)
 
     async def send(self, writes: Sequence[Write]) -> list[Reply | Exception]:
         """Send up to 25 writes of different rows; each is answered for itself. To be called in the common pace."""
@@ -137,16 +146,30 @@ class Table:
             pending = answer.get("UnprocessedKeys")  # what did not fit 16 MB, or was throttled
         return rows
 
+    async def _send_urgent(self, writes: Sequence[Write]) -> list[Reply | Exception]:
+        try:
+            replies = await self._send(self.urgent, writes)
+        except Unavailable:
+            self.pace.answered(throttled=True)
+            raise
+        if any(isinstance(reply, Unavailable) for reply in replies):
+            self.pace.answered(throttled=True)
+        return replies
+
     async def _send_paced(self, writes: Sequence[Write]) -> list[Reply | Exception]:
         async with self.pace:
             return await self.send(writes)
 
     async def _send(self, client: DynamoDBClient, writes: Sequence[Write]) -> list[Reply | Exception]:
-        statements = [statement(write, self.name) for write in writes] if len(writes) > 1 else []
-        if len(writes) == 1 or None in statements:
-            return [await self._alone(client, write) for write in writes]
-        asked: Any = statements
-        answer: Any = await self.asking(client.batch_execute_statement(Statements=asked))
+        said = {write.key: statement(write, self.name) for write in writes} if len(writes) > 1 else {}
+        batch = iter(await self._batch(client, [each for each in said.values() if each is not None]))
+        alone = iter(await together(self._alone(client, write) for write in writes if said.get(write.key) is None))
+        return [next(batch) if said.get(write.key) else next(alone) for write in writes]
+
+    async def _batch(self, client: DynamoDBClient, statements: Any) -> list[Reply | Exception]:  # noqa: ANN401 - stubs
+        if not statements:
+            return []
+        answer: Any = await self.asking(client.batch_execute_statement(Statements=statements))
         again = answer["ResponseMetadata"].get("RetryAttempts", 0) > 0
         return [self._read(reply, again) for reply in answer["Responses"]]
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
 from pyanamo_async.errors import StoreError, Unavailable
 from pyanamo_async.store.dynamodb.batcher import Batcher
 from pyanamo_async.store.dynamodb.pace import Pace
-from pyanamo_async.store.dynamodb.table import together
+from pyanamo_async.store.dynamodb.table import Reply, Table, together
+from pyanamo_async.store.dynamodb.writes import Update
 
 
 class Wire:
@@ -79,6 +81,106 @@ async def test_one_row_is_never_twice_in_a_batch() -> None:
 
     assert [await answer for answer in answers] == ["A1", "B1", "A2", "A3"]
     assert wire.batches == [["a1", "b1"], ["a2"], ["a3"]]
+
+
+async def test_few_wait_for_an_answer_and_as_many_as_are_under_way_do_not() -> None:
+    """Another sending goes beside the first when it carries as much, so that many share few."""
+    wire = Wire()
+    batcher = wire.batcher(in_flight=3)
+    answers = [batcher.submit(text) for text in "ab"]
+    await wire.until_sent()
+    answers.append(batcher.submit("c"))
+    await _turns()
+    assert wire.batches == [["a", "b"]]
+
+    answers.append(batcher.submit("d"))
+    await wire.until_sent()
+    answers += [batcher.submit(text) for text in "efg"]
+    await _turns()
+    assert wire.batches == [["a", "b"], ["c", "d"]]
+
+    wire.gates[0].set()
+    await wire.until_sent()
+    wire.gates[1].set()
+    wire.gates[2].set()
+    assert [await answer for answer in answers] == list("ABCDEFG")
+    assert wire.batches == [["a", "b"], ["c", "d"], ["e", "f", "g"]]
+
+
+async def _turns() -> None:
+    """Let the loop go round often enough for whatever it would start."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class Service:
+    """DynamoDB as far as a table's writes go: notes the keys of each batch, and throttles as many as it is told."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.alone: list[str] = []
+        self.throttles = 0
+
+    async def batch_execute_statement(self, *, Statements: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 # its name
+        self.batches.append([each["Parameters"][-1]["S"] for each in Statements])
+        answers: list[dict[str, Any]] = [{} for _ in Statements]
+        for answer in answers[: self.throttles]:
+            answer["Error"] = {"Code": "ThrottlingError", "Message": "slow down"}
+        self.throttles = 0
+        return {"Responses": answers, "ResponseMetadata": {}}
+
+    async def update_item(self, *, Key: dict[str, Any], **_: object) -> dict[str, Any]:  # noqa: N803 # as above
+        self.alone.append(Key["itemID"]["S"])
+        return {"ResponseMetadata": {}}
+
+
+def _write(key: str, *, names: int = 1) -> Update:
+    return Update(key, {}, {(f"name-{number:04}",): "x" for number in range(names)})
+
+
+def _table(client: Service, urgent: Service) -> Table:
+    clients: list[Any] = [client, urgent]
+    return Table("table", *clients, dice=random.Random(1))
+
+
+async def test_claims_travel_with_saves() -> None:
+    """Who ends an item and begins the next asks once for both, by the client of saves."""
+    client, urgent = Service(), Service()
+    table = _table(client, urgent)
+
+    await asyncio.gather(table.save(_write("done")), table.claim(_write("next")))
+
+    assert (client.batches, urgent.batches) == ([], [["done", "next"]])
+
+
+async def test_claims_leave_the_saves_alone_when_the_table_pushes_back() -> None:
+    """A throttled claim slows down claims: they go in the common pace, by their own client, until it is open again."""
+    client, urgent = Service(), Service()
+    table = _table(client, urgent)
+    urgent.throttles = 1
+    throttled, _ = await asyncio.gather(table.claim(_write("a")), table.claim(_write("b")), return_exceptions=True)
+    assert isinstance(throttled, Unavailable)
+
+    await asyncio.gather(*(table.claim(_write(key)) for key in "cd"), *(table.save(_write(key)) for key in "ef"))
+    assert (client.batches, urgent.batches) == ([["c", "d"]], [["a", "b"], ["e", "f"]])
+
+    while not table.pace.is_open:
+        await table.claim(_write("g"))
+    await asyncio.gather(table.save(_write("h")), table.claim(_write("i")))
+    assert urgent.batches[-1] == ["h", "i"]
+
+
+async def test_a_write_too_long_for_a_statement_goes_alone_beside_its_batch() -> None:
+    """Its company is sent as the batch it was; each gets its own answer."""
+    urgent = Service()
+    table = _table(Service(), urgent)
+    urgent.throttles = 1
+    writes = [_write("a"), _write("long", names=600), _write("b")]
+
+    replies = await asyncio.gather(*map(table.save, writes), return_exceptions=True)
+
+    assert (urgent.batches, urgent.alone) == ([["a", "b"]], ["long"])
+    assert [type(reply) for reply in replies] == [Unavailable, Reply, Reply]
 
 
 async def test_each_fails_alone() -> None:

@@ -4,13 +4,13 @@ Stock uvloop forks: it copies the page tables of a worker that grows, and the lo
 ours too, for they cost less. Everything else is uvloop as it is. The arguments, results and errors of what is ours are
 asyncio's.
 
-Law: who is cancelled while a process starts leaves none behind, nor, where it was to lead a group, any of that.
+Law: who is cancelled while a process starts, or cannot watch it, leaves none behind, nor, where it was to lead a group,
+any of that.
 """
 
 from __future__ import annotations
 
 import asyncio
-import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
 
-from pyanamo_async.execution.group import signal_group
 from pyanamo_async.execution.posix import Argument
 from pyanamo_async.execution.readers import Readers, descriptor
 from pyanamo_async.execution.spawn import Child, Stream, laid_ready, popened
@@ -106,7 +105,7 @@ class FastLoop(uvloop.Loop):
             child = popened(args, streams, options)
         else:
             pid, cancelled = await self._starters.start(start)
-            child = Child(pid)
+            child = Child(pid, leads_group=start.is_leader)
         try:
             transport = PidfdTransport(self, protocol, child)
         except OSError as error:
@@ -114,8 +113,8 @@ class FastLoop(uvloop.Loop):
         try:
             await _connected(transport, cancelled)
         except BaseException:
-            if options.get("start_new_session"):
-                signal_group(child.pid, signal.SIGKILL)
+            if child.leads_group:
+                child.kill()
             transport.close()
             raise
         return transport, protocol

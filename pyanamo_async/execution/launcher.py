@@ -10,7 +10,6 @@ import asyncio
 import errno
 import os
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any
@@ -29,6 +28,9 @@ HINTS = {
     errno.EMFILE: "a running script takes three open files: raise ulimit -n, or fewer items at a time",
     errno.ENFILE: "the system's limit of open files is reached: fewer items at a time",
 }
+
+
+SHORTAGES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}  # of this machine: a shell would meet them too
 
 
 def find_shell() -> str:
@@ -88,8 +90,11 @@ class ShellLauncher:
             plain = words(command.script, command.env)
             program = await self._programs.find(plain[0], command.env) if plain else None
             if plain and program:
-                with suppress(OSError):  # a script without `#!`, say: the shell knows what to do, or to say
+                try:
                     return await asyncio.create_subprocess_exec(*plain, executable=program, **options)
+                except OSError as exc:  # a script without `#!`, say: the shell knows what to do, or to say
+                    if exc.errno in SHORTAGES:  # it may have run for a moment, until it could not be watched
+                        raise
         return await asyncio.create_subprocess_shell(command.script, executable=self._shell, **options)
 
     def _failure(self, command: Command, exc: OSError | ValueError) -> LaunchFailed:

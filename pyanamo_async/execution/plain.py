@@ -2,9 +2,9 @@
 
 A shell would cut such a script at its blanks, look the command up and become it. That costs more than many a command:
 1.3 ms of CPU for bash. Laws: whatever a shell might read otherwise goes to the shell (quotes, variables, patterns,
-redirections, its own words; functions and start-up files in the environment), and so does a command that is not found
-or cannot be run, for the shell to say so. Only for loops that raise the errors of exec itself: others run a script
-without `#!` in sh, where bash would run it in bash.
+redirections, its own words; options, functions and start-up files in the environment; a PATH that is not all absolute,
+for bash reads `~` there), and so does a command that is not found or cannot be run, for the shell to say so. Only for
+loops that raise the errors of exec itself: others run a script without `#!` in sh, where bash would run it in bash.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ WORDS_OF_SHELLS = """
     in jobs kill let local logout mapfile popd printf pushd pwd read readarray readonly return select set shift shopt
     source suspend test then time times trap type typeset ulimit umask unalias unset until wait while
 """
-STARTUP_FILE, FUNCTION = "BASH_ENV", "BASH_FUNC_"
+PROGRAMS_TELL_MORE = frozenset({"true", "false"})  # with arguments: `true --version`
+CHANGE_BASH, FUNCTION = frozenset({"BASH_ENV", "SHELLOPTS"}), "BASH_FUNC_"
 REMEMBERED_S = 1.0
 MOST_REMEMBERED = 1000
 
@@ -37,8 +38,9 @@ def words(script: str, env: Mapping[str, str]) -> list[str] | None:
     if not COMMAND.fullmatch(text):
         return None
     found = text.split()
-    changed_by_environment = STARTUP_FILE in env or FUNCTION in "\n".join(env)
-    return None if changed_by_environment or found[0] in _shells_own else found
+    is_builtin = found[0] in _shells_own or (found[0] in PROGRAMS_TELL_MORE and len(found) > 1)
+    changed_by_environment = not CHANGE_BASH.isdisjoint(env) or FUNCTION in "\n".join(env)
+    return None if is_builtin or changed_by_environment else found
 
 
 class Programs:
@@ -48,14 +50,21 @@ class Programs:
         self._found: dict[tuple[str, str], tuple[str | None, float]] = {}
 
     async def find(self, command: str, env: Mapping[str, str]) -> str | None:
-        """Find the program of a command; None when there is none, or no PATH to look in."""
+        """Find the program of a command; None when there is none, or a shell is to look for it."""
         if os.sep in command:
             return command
         search = env.get("PATH", "")
         found, until = self._found.get((command, search), (None, 0.0))
         if time.monotonic() >= until:
-            found = await asyncio.to_thread(shutil.which, command, path=search) if search else None
+            try:
+                found = await asyncio.to_thread(shutil.which, command, path=search) if _is_absolute(search) else None
+            except RuntimeError:  # no thread can be started
+                return None
             if len(self._found) >= MOST_REMEMBERED:
                 self._found.clear()
             self._found[command, search] = found, time.monotonic() + REMEMBERED_S
         return found
+
+
+def _is_absolute(search: str) -> bool:
+    return all(folder.startswith(os.sep) for folder in search.split(os.pathsep))

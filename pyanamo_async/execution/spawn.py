@@ -9,11 +9,13 @@ Law: errors of exec are raised from both as from Popen (`FileNotFoundError`, ...
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
+from pyanamo_async.execution.group import signal_group
 from pyanamo_async.execution.posix import Argument, Start
 
 POSIX_SPAWN_OPTIONS = {"env", "executable", "start_new_session", "close_fds", "bufsize", "cwd"}
@@ -28,6 +30,14 @@ class Child:
 
     pid: int
     popen: subprocess.Popen[bytes] | None = None
+    leads_group: bool = False
+
+    def kill(self) -> None:
+        """Kill it, before it is reaped: with all of its group where it leads one."""
+        if self.leads_group:
+            signal_group(self.pid, signal.SIGKILL)
+        else:
+            os.kill(self.pid, signal.SIGKILL)
 
     def reap(self) -> tuple[int, Any]:
         """Take its return code (negative: a signal) and rusage; call once, when it is known to have exited."""
@@ -75,4 +85,4 @@ def popened(args: Sequence[Argument], streams: Sequence[Stream], options: Mappin
     """Start a process as `subprocess.Popen` does, with its errors."""
     stdin, stdout, stderr = streams
     popen = subprocess.Popen(args, stdin=stdin, stdout=stdout, stderr=stderr, **options)
-    return Child(popen.pid, popen)
+    return Child(popen.pid, popen, leads_group=bool(options.get("start_new_session")))

@@ -2,11 +2,14 @@
 
 Laws: no more threads than there are starts under way, and few; none keeps the worker alive. A start that was handed
 over cannot be taken back: whoever is cancelled meanwhile hears of it when it is through, and then has a process to end.
+Where no thread may be started, one that runs does; without any, nothing is handed over, and that is an error of fork.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import threading
 from contextlib import suppress
 from queue import SimpleQueue
@@ -73,11 +76,19 @@ class Starters:
         self._threads.clear()
 
     def _put(self, order: _Order) -> None:
+        if self._under_way >= len(self._threads) < MOST_THREADS:
+            self._add_thread()
         self._under_way += 1
         self._orders.put(order)
-        if self._under_way > len(self._threads) < MOST_THREADS:
-            thread = threading.Thread(target=self._serve, name="starter", daemon=True)
+
+    def _add_thread(self) -> None:
+        thread = threading.Thread(target=self._serve, name="starter", daemon=True)
+        try:
             thread.start()
+        except RuntimeError as error:  # which is how Python says EAGAIN
+            if not self._threads:
+                raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from error
+        else:
             self._threads.append(thread)
 
     # --- in a thread -----------------------------------------------------------------------------------------------

@@ -205,11 +205,11 @@ class _HandedOver:
 
 
 def _watched(child: Child) -> int:
-    """Open its pidfd; a child that cannot be watched (no descriptors left) is ended at once."""
+    """Open its pidfd; a child that cannot be watched (no descriptors left) is ended at once, with its group."""
     try:
         return os.pidfd_open(child.pid)
     except OSError:
-        os.kill(child.pid, signal.SIGKILL)
+        child.kill()
         child.reap()
         raise
 

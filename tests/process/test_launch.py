@@ -6,13 +6,15 @@ import asyncio
 import errno
 import os
 import resource
+import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pyanamo_async.errors import LaunchFailed
+from pyanamo_async.errors import LaunchFailed, LaunchRefused
 from pyanamo_async.execution import ShellLauncher, find_shell
 from pyanamo_async.execution.posix import Start
 from tests.process.scripts import LINGER, Collector, command, is_running, living, run_script, start, until
@@ -166,6 +168,79 @@ async def test_start_cancelled_while_the_kernel_is_at_it_leaves_nothing(
     assert len(started) == 1
     await until(lambda: not living(started[0]))
     await until(lambda: before == open_files())
+
+
+@pytest.mark.asyncio(loop_factories=["fast"])
+@pytest.mark.parametrize("script", ["true", "echo a shell\\'s"])
+async def test_lack_of_threads_is_a_lack_of_processes(
+    script: str, open_files: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads count as processes (ulimit -u): it is said so, and what was not started is not started later."""
+    began: list[Start] = []
+    now = Start.now
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def noted(start: Start) -> int:
+        began.append(start)
+        return now(start)
+
+    monkeypatch.setattr(Start, "now", noted)
+    before = open_files()
+    with monkeypatch.context() as poor:
+        poor.setattr(threading.Thread, "start", refuse)
+        refused = await failure(ShellLauncher(), script)
+
+    assert isinstance(refused, LaunchRefused)
+    assert "ulimit -u" in refused.hint
+    assert (began, open_files()) == ([], before)
+    assert (await run_script(ShellLauncher(), script)).exit.code == 0
+    assert len(began) == 1
+
+
+@pytest.mark.asyncio(loop_factories=["fast"])
+async def test_one_thread_is_enough_where_no_more_can_be_started(
+    launcher: ShellLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It starts what the others would."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    await run_script(launcher, "echo one")
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    ran = await asyncio.gather(*(run_script(launcher, f"echo {number}; exit 0") for number in range(5)))
+
+    assert [each.stdout for each in ran] == [b"%d\n" % number for number in range(5)]
+
+
+@pytest.mark.asyncio(loop_factories=["fast"])  # the others watch no pidfd, or in a way of their own
+@pytest.mark.parametrize("script", ["sh ./begins", "sleep 600 & echo begun > begun; sleep 600"])
+async def test_script_that_cannot_be_watched_leaves_none_of_its_group_and_is_not_started_again(
+    launcher: ShellLauncher, script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last descriptor went to somebody else meanwhile: what it began is ended, and the machine is to blame."""
+    begun, pids = tmp_path / "begun", list[int]()
+    (tmp_path / "begins").write_text("sleep 600 & echo begun > begun; sleep 600")
+
+    def none_left(pid: int) -> int:
+        pids.append(pid)
+        while not begun.exists():
+            time.sleep(0.005)
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pyanamo_async.execution.transport.os.pidfd_open", none_left)
+    with pytest.raises(LaunchRefused):
+        await start(launcher, script)
+
+    [pid] = pids
+    try:
+        await until(lambda: not living(pid))
+    finally:
+        if living(pid):
+            os.killpg(pid, signal.SIGKILL)
 
 
 @pytest.mark.asyncio(loop_factories=["fast"])

@@ -58,6 +58,8 @@ FOR_A_SHELL = [
     ". a",
     "source a",
     "exec a",
+    "true --version",
+    "false --help",
 ]
 
 
@@ -73,9 +75,9 @@ def test_whatever_a_shell_may_read_otherwise_is_the_shells(script: str) -> None:
     assert words(script, {}) is None
 
 
-@pytest.mark.parametrize("name", ["BASH_ENV", "BASH_FUNC_true%%"])
+@pytest.mark.parametrize("name", ["BASH_ENV", "BASH_FUNC_true%%", "SHELLOPTS"])
 def test_an_environment_that_changes_bash_asks_for_bash(name: str) -> None:
-    """A file read at its start, or a function that has a program's name."""
+    """A file read at its start, a function that has a program's name, or options (`xtrace`)."""
     assert words("true", {"PATH": "/bin", name: "() { :; }"}) is None
 
 
@@ -156,3 +158,21 @@ async def test_programs_are_looked_for_again(tmp_path: Path, monkeypatch: pytest
     assert await programs.find("tool", env) == str(tool)
     assert await programs.find("tool", {}) is None
     assert await programs.find("./anything", {}) == "./anything"
+
+
+@pytest.mark.skipif(not Path(BASH).exists(), reason="there is no bash")
+@pytest.mark.parametrize("search", ["~/bin", ".", "", "bin", "nowhere:"])
+async def test_in_a_path_that_is_not_absolute_bash_looks_itself(
+    search: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads `~` there, and calls what is in the current folder by a name of its own."""
+    (tmp_path / "bin").mkdir()
+    for tool in (tmp_path / "seq", tmp_path / "bin" / "seq"):
+        tool.write_text("#!/bin/sh\necho $0\n")
+        tool.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    here = command("seq 3", env={"PATH": f"{search}:{os.environ['PATH']}", "HOME": str(tmp_path)})
+
+    told = (await run_script(ShellLauncher(), here)).stdout
+    assert told.endswith(b"seq\n")
+    assert told == (await run_script(ShellLauncher(BASH), here)).stdout

@@ -34,10 +34,10 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    from pyanamo_async.cli.program import app
+    from pyanamo_async.cli.program import program
 
     try:
-        app(args=argv, prog_name="pyanamo")
+        program(argv[0] if argv else "")(args=argv, prog_name="pyanamo")
     except SystemExit as ending:
         if ending.code == UsageError.exit_code:
             _hint_at_ids(argv)

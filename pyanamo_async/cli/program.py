@@ -1,22 +1,49 @@
-"""The program: its commands, and what stands above them in `--help`."""
+"""The program: its commands, and what stands above them in `--help`.
+
+Only the command that is asked for is imported: whoever runs one does not pay for the others. All are when none is
+named, or one that there is not: then they are listed, or the nearest is suggested.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
 from pyanamo_async import __version__
-from pyanamo_async.cli import bench, doctor, importing, logs, running, tables, trace, watching, workers
 from pyanamo_async.cli.screen import say
 
-app = typer.Typer(
-    rich_markup_mode=None,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+COMMANDS = {
+    "import": "importing.import_file",
+    "run": "running.run",
+    "status": "watching.status",
+    "list": "watching.list_items",
+    "show": "watching.show",
+    "logs": "logs.logs",
+    "trace": "trace.trace",
+    "doctor": "doctor.doctor",
+    "bench": "bench.bench",
+    "reclaim": "workers.reclaim",
+    "workers": "workers.app",
+    "table": "tables.app",
+}
+"""Where each command is, in this room."""
+
+
+def program(name: str) -> typer.Typer:
+    """Make the program with the command of this name, or with all of them where there is none."""
+    app = typer.Typer(
+        rich_markup_mode=None,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback()(pyanamo)
+    for each in [name] if name in COMMANDS else COMMANDS:
+        _add(each, app)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -25,7 +52,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def pyanamo(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
@@ -35,15 +61,12 @@ def pyanamo(
     """
 
 
-app.command("import")(importing.import_file)
-app.command("run", cls=running.RunCommand, epilog=running.EXIT_STATUSES)(running.run)
-app.command("status")(watching.status)
-app.command("list")(watching.list_items)
-app.command("show")(watching.show)
-app.command("logs")(logs.logs)
-app.command("trace")(trace.trace)
-app.command("doctor")(doctor.doctor)
-app.command("bench")(bench.bench)
-app.command("reclaim")(workers.reclaim)
-app.add_typer(workers.app, name="workers")
-app.add_typer(tables.app, name="table")
+def _add(name: str, app: typer.Typer) -> None:
+    """Add a command, or a group of them; its module may say of what class it is, and what ends its help."""
+    place, _, called = COMMANDS[name].partition(".")
+    module = import_module(f"{__package__}.{place}")
+    found = getattr(module, called)
+    if isinstance(found, typer.Typer):
+        app.add_typer(found, name=name)
+    else:
+        app.command(name, cls=getattr(module, "COMMAND", None), epilog=getattr(module, "EPILOG", None))(found)

@@ -26,7 +26,7 @@ from pyanamo_async.settings import SPOOL_MEMORY, LoopKind, Running, Settings, re
 
 MOST = 100_000
 CLOUDWATCH = "--cloudwatch"
-EXIT_STATUSES = """\b
+EPILOG = """\b
 Exit status:
   0   nothing is left, and nothing this worker ran ended failed
   3   nothing is left, but items ended failed (0 with --exit-zero)
@@ -45,6 +45,9 @@ class RunCommand(TyperCommand):
         return super().parse_args(
             ctx, [f"{CLOUDWATCH}=" if arg == CLOUDWATCH and after.startswith("-") else arg for arg, after in followed]
         )
+
+
+COMMAND = RunCommand
 
 
 @addressed

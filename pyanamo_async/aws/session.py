@@ -18,7 +18,7 @@ from pyanamo_async.aws.errors import translated
 from pyanamo_async.aws.meter import Meter
 
 if TYPE_CHECKING:
-    import aioboto3
+    from aiobotocore.session import AioSession
     from types_aiobotocore_dynamodb.client import DynamoDBClient
     from types_aiobotocore_s3.client import S3Client
 
@@ -53,7 +53,7 @@ class Aws:
         self._clients: dict[_Role, Any] = {}
         self._making = asyncio.Lock()
         self._stack = AsyncExitStack()
-        self._session: aioboto3.Session | None = None
+        self._session: AioSession | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -93,10 +93,10 @@ class Aws:
     async def _make(self, role: _Role) -> Any:  # noqa: ANN401 - as above
         from aiobotocore.config import AioConfig
 
-        if self._session is None:
-            import aioboto3
+        from pyanamo_async.aws.thrift import Connections
 
-            self._session = aioboto3.Session(region_name=self._region)
+        if self._session is None:
+            self._session = _session(self._region)
         config = AioConfig(
             connect_timeout=role.connect_timeout_s,
             read_timeout=role.read_timeout_s,
@@ -104,10 +104,11 @@ class Aws:
             max_pool_connections=self._connections,
             tcp_keepalive=True,
             user_agent=USER_AGENT,
+            http_session_cls=Connections,
             parameter_validation=role.service != "dynamodb",  # a third of a request's CPU; ours are tested
             **_for_other_servers(self._session),
         )
-        make: Any = self._session.client
+        make: Any = self._session.create_client
         client = await self._stack.enter_async_context(make(role.service, config=config))
         if role.service == "dynamodb":
             from pyanamo_async.aws.direct import speak_directly
@@ -118,9 +119,21 @@ class Aws:
         return client
 
 
-def _for_other_servers(session: aioboto3.Session) -> dict[str, Any]:
+def _session(region: str | None) -> AioSession:
+    from aiobotocore.session import AioSession
+
+    from pyanamo_async.aws.thrift import Models
+
+    session = AioSession()
+    if region is not None:
+        session.set_config_variable("region", region)
+    session.register_component("data_loader", Models(session.get_config_variable("data_path")))
+    return session
+
+
+def _for_other_servers(session: AioSession) -> dict[str, Any]:
     """Choose what S3-compatible servers understand, where an endpoint is configured and the user chose nothing else."""
-    profile = session._session.get_scoped_config()  # noqa: SLF001 - aioboto3 has no door to botocore's profile
+    profile = session.get_scoped_config()
     if not any(name.startswith("AWS_ENDPOINT_URL") for name in os.environ) and not {"endpoint_url", "services"} & set(
         profile
     ):

@@ -47,7 +47,8 @@ async def test_clients_trust_whom_botocore_trusts_and_read_it_once(monkeypatch: 
         usual: Any = await aws.dynamodb()
         urgent: Any = await aws.urgent()
         ours = [each._endpoint.http_session._create_connector(None) for each in (usual, urgent)]
-        theirs: Any = AIOHTTPSession()._create_connector(None)
+        plain: Any = AIOHTTPSession()
+        theirs = plain._create_connector(None)
 
         assert ours[0]._ssl is ours[1]._ssl
         assert ours[0]._ssl.get_ca_certs() == theirs._ssl.get_ca_certs()

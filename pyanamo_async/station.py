@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import secrets
 import signal
 import socket
 from collections.abc import Iterator, Mapping
@@ -33,8 +32,8 @@ from pyanamo_async.process_mark import WORKER_VARIABLE, fate, own_mark
 from pyanamo_async.settings import Running, Settings
 from pyanamo_async.worker.attempt import Tools
 from pyanamo_async.worker.beats import Beats
-from pyanamo_async.worker.claims import Persistence
 from pyanamo_async.worker.patience import Patience
+from pyanamo_async.worker.persistence import Persistence
 from pyanamo_async.worker.pilot import Pilot, Plan, Tally
 from pyanamo_async.worker.script import Manners
 from pyanamo_async.worker.stop import Stop
@@ -46,7 +45,7 @@ DRAINED, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL 
 
 def who() -> Identity:
     """Name the worker that starts now."""
-    return identify(os.environ, host=socket.gethostname(), nonce=secrets.token_hex(4))
+    return identify(os.environ, host=socket.gethostname(), nonce=os.urandom(4).hex())
 
 
 async def work(settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, journal: Journal) -> int:
@@ -165,7 +164,10 @@ def _environment(how: Running) -> Mapping[str, str]:
 
 
 def _sure_after(table: TableAddress) -> timedelta:
-    """Tell how long a table must have seemed empty to be believed: an index of DynamoDB lags by milliseconds."""
+    """Tell how long a table must have seemed empty to be believed: an index of DynamoDB lags by milliseconds.
+
+    There is no way to know sooner: an index is never read consistently, and others do not tell what they put back.
+    """
     return timedelta(seconds=1) if isinstance(table, DynamoTable) else timedelta()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.fleet.service import Service
 from pyanamo_async.core.items import Item
 from pyanamo_async.store.dynamodb import DynamoStore
-from pyanamo_async.worker.claims import Persistence
+from pyanamo_async.worker.persistence import Persistence
 from tests.fakes import an_item
 from tests.worker.crew import Crew, Notes
 from tests.worker.virtual import VirtualLoop

@@ -115,8 +115,11 @@ class Store(Protocol):
         """
         ...
 
-    async def next_due(self, *, state: State = State.TODO) -> datetime | None:
-        """Tell when the next item of `state` may be claimed (in the past: now); None when there is none at all."""
+    async def next_due(self, *, state: State = State.TODO, afresh: bool = False) -> datetime | None:
+        """Tell when the next item of `state` may be claimed (in the past: now); None when there is none at all.
+
+        A store that pays for looks may answer by what it saw a while ago; `afresh` has it look, at everything.
+        """
         ...
 
     async def save(self, before: Item, after: Item) -> None:

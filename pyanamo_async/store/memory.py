@@ -96,7 +96,12 @@ class MemoryStore(Store):
         self._table.items |= {claim.item_id: claim for claim in claims}
         return claims
 
-    async def next_due(self, *, state: State = State.TODO) -> datetime | None:
+    async def next_due(
+        self,
+        *,
+        state: State = State.TODO,
+        afresh: bool = False,  # noqa: ARG002 # it always is
+    ) -> datetime | None:
         return min((due(_place(item)) for item in self._standing(state)), default=None)
 
     async def save(self, before: Item, after: Item) -> None:

@@ -12,7 +12,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -21,6 +20,7 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.worker.attempt import Attempt, Tools
+from pyanamo_async.worker.persistence import Persistence
 from pyanamo_async.worker.rest import Rest
 from pyanamo_async.worker.stop import Level, Stop
 from pyanamo_async.worker.waiting import elapsed
@@ -31,27 +31,10 @@ MOST_AT_ONCE = 25  # what one batch of DynamoDB takes
 CLAIMABLE = (State.TODO, State.WALL_TIME_EXCEEDED)
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 15.0
+TICK_S = 0.001  # more than a clock is wrong by
 RECENT = 1024  # tokens of claims that came: an answer about what is held may be older than their settle
 SEARCHES = 3  # for a lost claim, while there is other work
 INDEX_LAG_S = 20.0  # how far the index by which it is found may be behind: nobody goes home before
-
-
-@dataclass(frozen=True, slots=True)
-class Persistence:
-    """How long to look for work: until nothing is left, for ever (`wait`), or until `idle_exit` went by without any.
-
-    Nothing is left when nothing was seen for `sure_after`, which a table needs whose queue shows a move a moment late.
-    """
-
-    wait: bool = False
-    idle_exit: timedelta | None = None
-    sure_after: timedelta = timedelta()
-
-    def gives_up(self, idle_s: float) -> bool:
-        """Tell whether a worker that has found nothing for so long should go home."""
-        if self.idle_exit is not None:
-            return idle_s >= self.idle_exit.total_seconds()
-        return not self.wait and idle_s >= self.sure_after.total_seconds()
 
 
 class Claims:
@@ -77,6 +60,7 @@ class Claims:
         self._ended = asyncio.Event()
         self._pause_s = FIRST_PAUSE_S
         self._idle_since: float | None = None
+        self._empty_since: float | None = None  # when nothing was claimable, and nobody held anything
         self._is_staying = False
         self._searches_left = 0
         self.rest = Rest(tools.clock, stop)
@@ -107,7 +91,8 @@ class Claims:
             if not items and not await self._worth_waiting():
                 return
             if items:
-                self._pause_s, self._idle_since = FIRST_PAUSE_S, None
+                self._pause_s = FIRST_PAUSE_S
+                self._busy()
 
     async def _without_company(self, items: list[Item]) -> list[Item]:
         """Keep one item on its last chance if it would be alone; give back others, to come again one at a time."""
@@ -187,16 +172,29 @@ class Claims:
         if due is None and not self._attempts and await self._gives_up():
             return False
         if due is not None or self._attempts:
-            self._idle_since = None
+            self._busy()
         await self._until_attempt_ends(self._pause(due))
         return not self._stop.draining
 
     async def _gives_up(self) -> bool:
+        """Tell whether to go home: nothing can be claimed, and nothing is on its way back from anybody.
+
+        What is given back is for a moment neither among what is held nor among what can be claimed, where both are seen
+        late: so the first is looked at, and a moment later both.
+        """
         idle_s = self._idle_s()
-        if not self._persistence.gives_up(idle_s):
+        if (anyhow := self._persistence.gives_up(idle_s)) is not None:
+            return anyhow
+        if self._unsure_s():
             return False
-        if self._persistence.idle_exit is not None:
-            return True
+        if await self._stays_for_others(idle_s):
+            self._empty_since = None
+            return False
+        if self._empty_since is None:
+            self._empty_since = self._tools.clock.monotonic()
+        return not self._unsure_s() and await self._next_due(afresh=True) is None
+
+    async def _stays_for_others(self, idle_s: float) -> bool:
         question = partial(self._may_come_back, timedelta(seconds=idle_s))
         stays = self._lost_lately() or bool(await self._ask(question))
         if stays and not self._is_staying:
@@ -204,15 +202,25 @@ class Claims:
         self._is_staying = stays
         if stays and self._lost_s is not None:
             self._searches_left = max(1, self._searches_left)  # what is held may be ours
-        return not stays and await self._next_due() is None  # it may have come back while we asked
+        return stays
+
+    def _unsure_s(self) -> float:
+        """Tell how long what seems to be the end is still to be doubted."""
+        if self._empty_since is None:
+            return 0.0
+        seemed_s = self._tools.clock.monotonic() - self._empty_since
+        return max(0.0, self._persistence.sure_after.total_seconds() - seemed_s)
+
+    def _busy(self) -> None:
+        self._idle_since = self._empty_since = None
 
     def _lost_lately(self) -> bool:
         return self._lost_s is not None and self._tools.clock.monotonic() - self._lost_s < INDEX_LAG_S
 
-    async def _next_due(self) -> datetime | None:
+    async def _next_due(self, *, afresh: bool = False) -> datetime | None:
         """Tell when the next item may be claimed, in whichever state; None when there is none at all."""
-        store = self._tools.store
-        moments = [await self._ask(partial(store.next_due, state=state)) for state in CLAIMABLE]
+        look = partial(self._tools.store.next_due, afresh=afresh)
+        moments = [await self._ask(partial(look, state=state)) for state in CLAIMABLE]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _idle_s(self) -> float:
@@ -228,7 +236,7 @@ class Claims:
             return min((due - now).total_seconds(), LONGEST_PAUSE_S)
         pause_s = self._pause_s * (0.5 + self._tools.dice.random())
         self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
-        return pause_s
+        return min(pause_s, unsure_s + TICK_S) if (unsure_s := self._unsure_s()) else pause_s
 
     async def _until_attempt_ends(self, seconds: float | None) -> None:
         if not self._stop.draining:

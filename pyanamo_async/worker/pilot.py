@@ -20,7 +20,8 @@ from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.worker.attempt import Attempt, Tools
 from pyanamo_async.worker.beats import Beats
-from pyanamo_async.worker.claims import CLAIMABLE, Claims, Persistence
+from pyanamo_async.worker.claims import CLAIMABLE, Claims
+from pyanamo_async.worker.persistence import Persistence
 from pyanamo_async.worker.publishing import Publisher
 from pyanamo_async.worker.stop import Level, Stop
 from pyanamo_async.worker.waiting import elapsed

@@ -38,3 +38,16 @@ async def test_what_was_just_put_back_is_due_although_the_index_does_not_show_it
     await store.save(claimed, transitions.release(claimed, Why.STOP))
     assert await store.next_due() == EPOCH
     assert await store.next_due(state=State.WALL_TIME_EXCEEDED) is None
+
+
+async def test_who_looks_afresh_sees_what_another_put_back(store: DynamoStore) -> None:
+    """What was empty a moment ago is believed to be, but not by a worker that is about to go home."""
+    another = DynamoStore(store._table.name, store._table.client)
+    await another.add([an_item("x")])
+    [held] = await another.claim("w2", limit=1, now=NOON)
+
+    assert await store.next_due(afresh=True) is None
+    await another.save(held, transitions.release(held, Why.STOP))
+    assert await store.next_due() is None
+    assert await store.next_due(afresh=True) == EPOCH
+    assert [item.item_id for item in await store.claim("w1", limit=1, now=NOON)] == ["x"]

@@ -162,7 +162,12 @@ class Line:
         tokens = [f"{self._dice.getrandbits(64):x}" for _ in seen]
         return await self._ask("contend", seen, worker, tokens, now)  # type: ignore[no-any-return]
 
-    async def next_due(self, *, state: State = State.TODO) -> datetime | None:
+    async def next_due(
+        self,
+        *,
+        state: State = State.TODO,
+        afresh: bool = False,  # noqa: ARG002 # what is seen is as old as the index is
+    ) -> datetime | None:
         seen = await self._ask("due_as_seen", state, as_of_s=self._as_of_s())
         lately = [key for key, at_s in self._returned.items() if at_s > self._loop.time() - OLDEST_VIEW_S]
         return seen or (await self._ask("due_of", lately, state) if lately else None)

@@ -23,7 +23,7 @@ from pyanamo_async.core.items import Item
 from pyanamo_async.core.outcomes import Why
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.operate.reclaim import reclaim, reclaim_orphans
-from pyanamo_async.worker.claims import Persistence
+from pyanamo_async.worker.persistence import Persistence
 from pyanamo_async.worker.pilot import Tally
 from pyanamo_async.worker.stop import Level
 from tests.fakes import an_item

@@ -16,8 +16,8 @@ from pyanamo_async.ports import OutputStore, Store
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.attempt import Tools
 from pyanamo_async.worker.beats import Beats
-from pyanamo_async.worker.claims import Persistence
 from pyanamo_async.worker.patience import Patience
+from pyanamo_async.worker.persistence import Persistence
 from pyanamo_async.worker.pilot import Pilot, Plan
 from pyanamo_async.worker.script import Manners
 from pyanamo_async.worker.stop import Stop

@@ -8,7 +8,7 @@ import pytest
 
 from pyanamo_async.core.items import State
 from pyanamo_async.core.policy import RetryPolicy
-from pyanamo_async.worker.claims import Persistence
+from pyanamo_async.worker.persistence import Persistence
 from pyanamo_async.worker.pilot import Tally
 from pyanamo_async.worker.stop import Level
 from tests.fakes import an_item

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
 
 from pyanamo_async.core.items import Item, State, Summary
+from pyanamo_async.core.outcomes import Why
+from pyanamo_async.core.transitions import release
 from pyanamo_async.core.workers import Orders, Worker
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.store.memory import MemoryStore
-from pyanamo_async.worker.claims import Persistence
+from pyanamo_async.worker.persistence import Persistence
 from pyanamo_async.worker.stop import Level
 from tests.fakes import an_item
 from tests.worker.crew import Crew
@@ -161,5 +164,66 @@ def test_the_first_beat_is_patient() -> None:
 
         assert (await crew.pilot().run()).settled == {State.DONE: 1}
         assert loop.time() < 60
+
+    run(main)
+
+
+class _Late(MemoryStore):
+    """A table whose queue shows late what was put back, while it is held no more at once."""
+
+    def __init__(self, loop: VirtualLoop, lag_s: float) -> None:
+        super().__init__()
+        self._loop, self._lag_s = loop, lag_s
+        self._shows_from_s = 0.0
+
+    async def save(self, before: Item, after: Item) -> None:
+        await super().save(before, after)
+        if after.state is State.TODO:
+            self._shows_from_s = self._loop.time() + self._lag_s
+
+    async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
+        late = self._loop.time() < self._shows_from_s
+        return [] if late else await super().claim(worker, limit=limit, now=now, state=state)
+
+    async def next_due(self, *, state: State = State.TODO, afresh: bool = False) -> datetime | None:
+        late = self._loop.time() < self._shows_from_s
+        return None if late else await super().next_due(state=state, afresh=afresh)
+
+
+@pytest.mark.parametrize("held_s", [0.01, 0.5, 0.99, 1.5, 7, 30])
+def test_what_another_puts_back_is_found_although_the_queue_shows_it_late(held_s: float) -> None:
+    """Nobody goes home while an item is on its way back: for a moment it is neither held nor in the queue."""
+
+    async def main(loop: VirtualLoop) -> None:
+        store = _Late(loop, lag_s=0.9)
+        await store.create(shards=1)
+        await store.add([an_item("x")])
+        other = Crew(loop, name="other", store=store).pilot()
+        await other._beats._beat()
+        [held] = await store.claim("other", limit=1, now=other._tools.clock.now())
+
+        async def put_back() -> None:
+            await asyncio.sleep(held_s)
+            await store.save(held, release(held, Why.STOP))
+
+        putting_back = loop.create_task(put_back())
+        persistence = Persistence(sure_after=timedelta(seconds=1))
+        tally = await Crew(loop, store=store, persistence=persistence).pilot().run()
+
+        assert putting_back.done()
+        assert tally.settled == {State.DONE: 1}
+
+    run(main)
+
+
+def test_who_is_sure_that_nothing_is_left_goes_home_at_once() -> None:
+    """The doubt lasts as long as it must, and no pause is longer."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, persistence=Persistence(sure_after=timedelta(seconds=1)))
+        await crew.store.create(shards=1)
+        await crew.pilot().run()
+
+        assert 1 <= loop.time() < 1.01
 
     run(main)

@@ -60,10 +60,11 @@ class Claims:
                 raise
         return won
 
-    async def next_due(self, state: State) -> datetime | None:
+    async def next_due(self, state: State, *, afresh: bool = False) -> datetime | None:
         """Tell when the next item may be claimed; see `ports.Store.next_due`."""
         board = self._boards[state]
-        await together(self._see_head(board, state, shard) for shard in board.unsure(now_s=_now_s()))
+        looks = range(self.shards) if afresh else board.unsure(now_s=_now_s())
+        await together(self._see_head(board, state, shard) for shard in looks)
         return board.next_due() or await self._due_unseen(state)
 
     def changed(self, *forms: Item) -> None:

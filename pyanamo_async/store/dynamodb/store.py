@@ -72,8 +72,8 @@ class DynamoStore(Store):
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
         return await (await self._claims()).claim(worker, limit=limit, now=now, state=state)
 
-    async def next_due(self, *, state: State = State.TODO) -> datetime | None:
-        return await (await self._claims()).next_due(state)
+    async def next_due(self, *, state: State = State.TODO, afresh: bool = False) -> datetime | None:
+        return await (await self._claims()).next_due(state, afresh=afresh)
 
     async def save(self, before: Item, after: Item) -> None:
         claims = await self._claims()

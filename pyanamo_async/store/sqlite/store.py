@@ -77,7 +77,12 @@ class SqliteStore(Store):
             partial(items.claim, worker=worker, limit=limit, now=now, state=state, token=self._token)
         )
 
-    async def next_due(self, *, state: State = State.TODO) -> datetime | None:
+    async def next_due(
+        self,
+        *,
+        state: State = State.TODO,
+        afresh: bool = False,  # noqa: ARG002 # it always is
+    ) -> datetime | None:
         return await self._engine.read(partial(items.next_due, state=state))
 
     async def save(self, before: Item, after: Item) -> None:

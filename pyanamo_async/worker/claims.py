@@ -60,7 +60,8 @@ class Claims:
         self._ended = asyncio.Event()
         self._pause_s = FIRST_PAUSE_S
         self._idle_since: float | None = None
-        self._empty_since: float | None = None  # when nothing was claimable, and nobody held anything
+        self._asked_s: float | None = None  # when it was last asked who holds what
+        self._nobody_holds = False
         self._is_staying = False
         self._searches_left = 0
         self.rest = Rest(tools.clock, stop)
@@ -187,12 +188,11 @@ class Claims:
             return anyhow
         if self._unsure_s():
             return False
-        if await self._stays_for_others(idle_s):
-            self._empty_since = None
-            return False
-        if self._empty_since is None:
-            self._empty_since = self._tools.clock.monotonic()
-        return not self._unsure_s() and await self._next_due(afresh=True) is None
+        nobody_held, self._nobody_holds = self._nobody_holds, not await self._stays_for_others(idle_s)
+        if self._nobody_holds and (nobody_held or not self._persistence.sure_after):
+            return await self._next_due(afresh=True) is None
+        self._asked_s = self._tools.clock.monotonic()
+        return False
 
     async def _stays_for_others(self, idle_s: float) -> bool:
         question = partial(self._may_come_back, timedelta(seconds=idle_s))
@@ -205,14 +205,15 @@ class Claims:
         return stays
 
     def _unsure_s(self) -> float:
-        """Tell how long what seems to be the end is still to be doubted."""
-        if self._empty_since is None:
+        """Tell how long what was heard of the others is too young to be asked for again."""
+        if self._asked_s is None:
             return 0.0
-        seemed_s = self._tools.clock.monotonic() - self._empty_since
-        return max(0.0, self._persistence.sure_after.total_seconds() - seemed_s)
+        age_s = self._tools.clock.monotonic() - self._asked_s
+        return max(0.0, self._persistence.sure_after.total_seconds() - age_s)
 
     def _busy(self) -> None:
-        self._idle_since = self._empty_since = None
+        self._idle_since = self._asked_s = None
+        self._nobody_holds = False
 
     def _lost_lately(self) -> bool:
         return self._lost_s is not None and self._tools.clock.monotonic() - self._lost_s < INDEX_LAG_S
@@ -236,7 +237,7 @@ class Claims:
             return min((due - now).total_seconds(), LONGEST_PAUSE_S)
         pause_s = self._pause_s * (0.5 + self._tools.dice.random())
         self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
-        return min(pause_s, unsure_s + TICK_S) if (unsure_s := self._unsure_s()) else pause_s
+        return min(pause_s, self._unsure_s() + TICK_S) if self._nobody_holds else pause_s
 
     async def _until_attempt_ends(self, seconds: float | None) -> None:
         if not self._stop.draining:

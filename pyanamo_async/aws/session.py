@@ -18,6 +18,7 @@ from pyanamo_async.aws.errors import translated
 from pyanamo_async.aws.meter import Meter
 
 if TYPE_CHECKING:
+    import aioboto3
     from aiobotocore.session import AioSession
     from types_aiobotocore_dynamodb.client import DynamoDBClient
     from types_aiobotocore_s3.client import S3Client
@@ -54,6 +55,7 @@ class Aws:
         self._making = asyncio.Lock()
         self._stack = AsyncExitStack()
         self._session: AioSession | None = None
+        self._maker: aioboto3.Session
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,12 +93,14 @@ class Aws:
         return self._clients[role]
 
     async def _make(self, role: _Role) -> Any:  # noqa: ANN401 - as above
+        import aioboto3
         from aiobotocore.config import AioConfig
 
         from pyanamo_async.aws.thrift import Connections
 
         if self._session is None:
-            self._session = _session(self._region)
+            self._session = _configured(self._region)
+            self._maker = aioboto3.Session(botocore_session=self._session)
         config = AioConfig(
             connect_timeout=role.connect_timeout_s,
             read_timeout=role.read_timeout_s,
@@ -108,7 +112,7 @@ class Aws:
             parameter_validation=role.service != "dynamodb",  # a third of a request's CPU; ours are tested
             **_for_other_servers(self._session),
         )
-        make: Any = self._session.create_client
+        make: Any = self._maker.client
         client = await self._stack.enter_async_context(make(role.service, config=config))
         if role.service == "dynamodb":
             from pyanamo_async.aws.direct import speak_directly
@@ -119,7 +123,7 @@ class Aws:
         return client
 
 
-def _session(region: str | None) -> AioSession:
+def _configured(region: str | None) -> AioSession:
     from aiobotocore.session import AioSession
 
     from pyanamo_async.aws.thrift import Models

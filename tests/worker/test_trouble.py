@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from datetime import timedelta
 
 import pytest
 
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.policy import RetryPolicy
-from pyanamo_async.errors import Denied, LaunchRefused, StoreError
+from pyanamo_async.errors import Denied, Fenced, LaunchRefused, StoreError
 from pyanamo_async.ports import Command, OutputKey, Receiver, Sink
 from pyanamo_async.store.memory import MemoryStore
+from pyanamo_async.worker.pilot import _followed_up
 from pyanamo_async.worker.stop import Level
 from tests.fakes import an_item
 from tests.worker.crew import Crew
@@ -170,3 +173,24 @@ def test_a_storage_that_breaks_in_an_unknown_way_holds_no_script() -> None:
         assert "cannot start new thread" in record.stdout.status
 
     run(main)
+
+
+async def test_a_settle_that_fails_when_its_worker_was_killed_says_nothing() -> None:
+    """Nobody waits for it any more; Python would print that its exception was never retrieved."""
+    complaints: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    killed = asyncio.Event()
+
+    async def settle() -> Item:
+        await killed.wait()
+        raise Fenced("the claim is over")
+
+    waiting = asyncio.ensure_future(asyncio.shield(_followed_up(settle())))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    killed.set()
+    await asyncio.sleep(0.01)
+    gc.collect()
+
+    assert waiting.cancelled()
+    assert complaints == []

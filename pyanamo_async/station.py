@@ -60,7 +60,7 @@ async def work_until(
 ) -> int:
     """Run a worker as `work` does, while signals are the caller's."""
     settings = replace(settings, running=_within_limits(settings.running, journal))
-    with closing(Guard()) as guard:
+    with closing(Guard(f"{WORKER_VARIABLE}={me.worker_id}")) as guard:
         filed_as = await _usable(store, outputs, journal, stop)
         pilot = _pilot(settings, me, filed_as, store=store, outputs=outputs, guard=guard, journal=journal, stop=stop)
         tally = await pilot.run()

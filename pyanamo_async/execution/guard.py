@@ -4,8 +4,8 @@ A shell of 1.7 MB in a session of its own waits for the end of a pipe whose only
 groups listed in a piece of memory both share. The worker writes there without a system call, so a script costs the
 guard nothing and nothing can block; what the worker wrote survives it. The pipe is not inherited by scripts.
 
-Limit: a script that leaves its group (`setsid`) is not found, nor one that the kernel started in the milliseconds
-before the loop heard of it. In a container PID 1's death ends all anyway.
+A mark in the environment of scripts finds those that are in no listed group: they left it (`setsid`), or the kernel had
+started them and the loop had not heard of it. In a container PID 1's death ends all anyway.
 """
 
 from __future__ import annotations
@@ -14,20 +14,36 @@ import mmap
 import os
 import signal
 import tempfile
+from contextlib import suppress
 
 SHELL = "/bin/sh"
-WATCH = (
-    "trap '' TERM INT HUP QUIT; read -r _; for group in $(cat <&3); do kill -KILL \"-$group\" 2>/dev/null; done; exit 0"
-)
+WATCH = r"""
+trap '' TERM INT HUP QUIT
+read -r goodbye
+for group in $(cat <&3); do kill -KILL "-$group"; done
+if [ "$goodbye" ] || [ ! "$1" ]; then exit 0; fi
+for pause in 0 1 2; do # whoever was just being started bears the mark a moment later
+  sleep "$pause"
+  for file in $(grep -lsF "$1" /proc/[0-9]*/environ); do
+    pid=${file#/proc/}
+    kill -KILL "${pid%/environ}"
+  done
+done
+"""
+GOODBYE = b"goodbye\n"  # the worker ends in order, and has ended its scripts
 SLOT_BYTES = 8  # a number of up to seven digits (Linux stops at 4,194,304) and a line end; aligned, so written whole
 FREE = b" " * (SLOT_BYTES - 1) + b"\n"
 SLOTS_PER_PAGE = mmap.PAGESIZE // SLOT_BYTES
 
 
 class Guard:
-    """Watches over process groups from when they start to when they have ended; runs from the first `start`."""
+    """Watches over process groups from when they start to when they have ended; runs from the first `start`.
 
-    def __init__(self) -> None:
+    `mark` is what the environment of all their processes holds, and nobody else's.
+    """
+
+    def __init__(self, mark: str = "") -> None:
+        self._mark = mark
         self._slots: dict[int, int] = {}
         self._free: list[int] = []
         self._memory: mmap.mmap | None = None
@@ -54,11 +70,13 @@ class Guard:
     def close(self) -> None:
         """End the guard, and with it any group not yet forgotten; harmless when repeated."""
         if self._memory is not None:
+            with suppress(BrokenPipeError):  # somebody killed it
+                os.write(self._pipe, GOODBYE)
             os.close(self._pipe)
             os.waitpid(self.pid, 0)
             self._memory.close()
             os.close(self._memory_fd)
-            self.__init__()  # type: ignore[misc]
+            self.__init__(self._mark)  # type: ignore[misc]
 
     @property
     def _running(self) -> mmap.mmap:
@@ -72,8 +90,8 @@ class Guard:
             memory = mmap.mmap(self._memory_fd, 0)
             self.pid = os.posix_spawn(
                 SHELL,
-                [SHELL, "-c", WATCH],
-                os.environ,
+                [SHELL, "-c", WATCH, "guard", self._mark],
+                {"PATH": os.environ.get("PATH", os.defpath)},  # not the mark of a worker that runs this one as a script
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, reading, 0),
                     (os.POSIX_SPAWN_DUP2, self._memory_fd, 3),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,7 @@ class Nobody:
     def feed(self, chunk): return True
 
 async def main():
-    guard = Guard()
+    guard = Guard("{mark}")
     launcher = ShellLauncher("sh", guard=guard)
     async def start(script):
         return await launcher.start(Command(script, dict(os.environ)), stdout=Nobody(), stderr=Nobody())
@@ -60,7 +61,7 @@ def gone_within(seconds: float, pgids: list[int]) -> bool:
 def test_scripts_of_a_killed_worker_end_within_five_seconds(loop: str) -> None:
     """SIGKILL leaves the worker no time for anything; its scripts end, and the guard after them."""
     with subprocess.Popen(
-        [sys.executable, "-c", WORKER.format(scripts=20, loop=loop)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WORKER.format(scripts=20, loop=loop, mark="")], stdout=subprocess.PIPE, text=True
     ) as worker:
         assert worker.stdout is not None
         guard, *scripts = map(int, worker.stdout.readline().split())
@@ -75,7 +76,7 @@ def test_scripts_of_a_killed_worker_end_within_five_seconds(loop: str) -> None:
 def test_more_scripts_than_a_page_holds_are_guarded() -> None:
     """The shared memory grows with the number of scripts; the last ones are no less guarded than the first."""
     with subprocess.Popen(
-        [sys.executable, "-c", WORKER.format(scripts=600, loop="fast")], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WORKER.format(scripts=600, loop="fast", mark="")], stdout=subprocess.PIPE, text=True
     ) as worker:
         assert worker.stdout is not None
         guard, *scripts = map(int, worker.stdout.readline().split())
@@ -90,7 +91,7 @@ def test_more_scripts_than_a_page_holds_are_guarded() -> None:
 def test_guard_survives_the_signals_of_a_terminal() -> None:
     """TERM, INT and HUP to the worker's group or job are not meant for it: it goes when the worker is gone."""
     with subprocess.Popen(
-        [sys.executable, "-c", WORKER.format(scripts=1, loop="fast")], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WORKER.format(scripts=1, loop="fast", mark="")], stdout=subprocess.PIPE, text=True
     ) as worker:
         assert worker.stdout is not None
         guard, script = map(int, worker.stdout.readline().split())
@@ -100,6 +101,42 @@ def test_guard_survives_the_signals_of_a_terminal() -> None:
         worker.kill()
 
     assert gone_within(5, [script, guard])
+
+
+def test_scripts_that_are_in_no_listed_group_are_found_by_their_mark() -> None:
+    """One left its group; another the kernel had started, and the loop had not heard of it yet."""
+    mark = f"GUARDED={uuid.uuid4()}"
+    env = {**os.environ, "GUARDED": mark.removeprefix("GUARDED=")}
+    stranger = subprocess.Popen(["sleep", "60"], env={**env, "GUARDED": "another"}, start_new_session=True)
+    unheard = subprocess.Popen(["sleep", "60"], env=env, start_new_session=True)
+    try:
+        with subprocess.Popen(
+            [sys.executable, "-c", WORKER.format(scripts=1, loop="fast", mark=mark)], stdout=subprocess.PIPE, text=True
+        ) as worker:
+            assert worker.stdout is not None
+            guard, _ = map(int, worker.stdout.readline().split())
+            worker.kill()
+        assert unheard.wait(5) == -signal.SIGKILL
+        assert gone_within(10, [guard])
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_worker_that_ends_in_order_looks_for_nobody() -> None:
+    """What a script left behind on purpose, outside of its group, lives on; and the end is not delayed."""
+    mark = f"GUARDED={uuid.uuid4()}"
+    env = {**os.environ, "GUARDED": mark.removeprefix("GUARDED=")}
+    daemon = subprocess.Popen(["sleep", "60"], env=env, start_new_session=True)
+    try:
+        guard = Guard(mark)
+        guard.start()
+        guard.close()
+        assert daemon.poll() is None
+    finally:
+        daemon.kill()
+        daemon.wait()
 
 
 async def test_ended_script_is_forgotten(guard: Guard, launcher: ShellLauncher) -> None:

@@ -127,7 +127,7 @@ async def test_none_but_those_asked_for_are_passed() -> None:
     """Popen closes others by default, and so do we: `posix_spawn` could not."""
     inherited = os.dup(2)
     os.set_inheritable(inherited, True)
-    with open(os.devnull, "w") as nowhere:  # noqa: ASYNC230, PTH123 - it is /dev/null
+    with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - it is /dev/null
         process = await asyncio.create_subprocess_shell(
             f"test ! -e /proc/self/fd/{inherited}", stdin=DEVNULL, stdout=nowhere.fileno(), stderr=nowhere.fileno()
         )

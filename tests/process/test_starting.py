@@ -42,7 +42,8 @@ def words_at_stdin() -> Iterator[None]:
 @pytest.mark.parametrize("script", ["cat", "cat; exit 0"])
 async def test_stdin_of_scripts_is_empty(launcher: ShellLauncher, script: str) -> None:
     """Whatever the worker's is: a script that reads it would wait, or take what is not its own."""
-    assert (await run_script(launcher, script)).stdout == b""
+    async with asyncio.timeout(20):
+        assert (await run_script(launcher, script)).stdout == b""
 
 
 async def test_there_are_no_more_threads_than_starts_under_way(launcher: ShellLauncher) -> None:

@@ -160,7 +160,12 @@ def _everywhere(table: TableAddress) -> str:
 
 
 def _environment(how: Running) -> Mapping[str, str]:
-    return os.environ if how.task_credentials else without_credentials(os.environ)
+    environ = os.environ if how.task_credentials else without_credentials(os.environ)
+    return environ if _is_here(environ.get("PWD", "")) else {**environ, "PWD": str(Path.cwd())}  # as a shell has it
+
+
+def _is_here(folder: str) -> bool:
+    return Path(folder).is_absolute() and Path(folder).is_dir() and Path(folder).samefile(".")
 
 
 def _sure_after(table: TableAddress) -> timedelta:

@@ -21,7 +21,7 @@ RESTORED_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores them; scri
 SETSIGDEF, SETSID = 0x04, 0x80  # of spawn.h, the same in glibc and musl
 OPAQUE_BYTES = 512  # more than any of the library's three structures has (336)
 POINTER = "L"  # an unsigned long, which is as wide on Linux
-ENTRIES_KEPT = 1024  # of environments, encoded: most of each is the one before
+ENTRIES_KEPT = 16_384  # of environments, encoded: most of each is the one before, and 2 MiB hold no more
 
 _slow = ctypes.CDLL(None)
 _quick = ctypes.PyDLL(None)  # keeps the lock: letting go of it costs more than these calls

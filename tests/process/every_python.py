@@ -47,7 +47,7 @@ def passes(version: str, python: str) -> bool:
     venv = ROOT / ".cache" / f"python{version}"
     if not (venv / "bin" / "pytest").exists():
         subprocess.run([python, "-m", "venv", "--clear", venv], check=True)
-        subprocess.run([venv / "bin" / "pip", "install", "--quiet", *NEEDED], check=True)
+    subprocess.run([venv / "bin" / "pip", "install", "--quiet", *NEEDED], check=True)  # also what is new in the list
     tests = ROOT / "tests" / "process"
     command = [str(venv / "bin" / "python"), "-m", "pytest", "-q", f"--confcutdir={tests}", str(tests), *sys.argv[1:]]
     return subprocess.run(command, cwd=ROOT, check=False).returncode == 0

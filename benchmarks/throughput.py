@@ -103,7 +103,7 @@ def goals(laps: Laps, starts: Laps, *, xargs: str) -> list[Goal]:
     """Hold the figures against what is to be reached; other tools are spared their start-up, pyanamo is not."""
     races = [
         (SQLITE, xargs, 0.6),
-        (SQLITE_SH, xargs, 0.6),
+        (SQLITE_SH, xargs, 0.7),
         (DYNAMODB, DYNAMODB_FLOOR, 0.8),
         *((SQLITE, other, 4.0 if JOBLOG in other else 1.5) for other in laps if is_other(other)),
         *((DYNAMODB, other, 1.0) for other in laps if is_other(other)),

@@ -28,9 +28,7 @@ HINTS = {
     errno.EMFILE: "a running script takes three open files: raise ulimit -n, or fewer items at a time",
     errno.ENFILE: "the system's limit of open files is reached: fewer items at a time",
 }
-
-
-SHORTAGES = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}  # of this machine: a shell would meet them too
+SHORTAGES = HINTS.keys() - {errno.E2BIG}  # of this machine: a shell would meet them too
 
 
 def find_shell() -> str:

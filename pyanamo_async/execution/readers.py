@@ -1,8 +1,7 @@
 """Descriptors that are read whenever there is something to read: an epoll of ours within the loop's.
 
 A script has up to three of them for some milliseconds. For each, uvloop makes and unmakes a handle of libuv and proves
-by system calls that it may be watched: 8 us and nine calls, against 2 us and two calls here (measured hot; in a worker
-whose scripts empty the caches, twice that).
+that it may be watched: 8 us and seven system calls, against 2.5 us and two here.
 
 Laws: a callback that fails is told to the loop's exception handler, and costs the others nothing. None is called for
 what was readable before it was added: the descriptor may bear the number of one that was closed since.

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
 
 from pyanamo_async.core import values
 from pyanamo_async.core.items import Item, State
@@ -25,7 +24,7 @@ from pyanamo_async.worker.claims import CLAIMABLE, Claims
 from pyanamo_async.worker.persistence import Persistence
 from pyanamo_async.worker.publishing import Publisher
 from pyanamo_async.worker.stop import Level, Stop
-from pyanamo_async.worker.waiting import elapsed
+from pyanamo_async.worker.waiting import elapsed, followed_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +150,13 @@ class Pilot:
                 await attempt.run()
             finally:
                 self._claims.done_with_slot()
-            return await asyncio.shield(_followed_up(attempt.settle()))
+            return await asyncio.shield(followed_up(attempt.settle()))
         except PyanamoError:
             raise
         except Exception as exc:  # noqa: BLE001 - one of the two borders: our own fault must not cost the others
             self._tally.errors += 1
             self._tools.journal.note("attempt broke", item=attempt.item.item_id, error=repr(exc), exc=exc)
-            return await asyncio.shield(_followed_up(attempt.give_up(f"our own fault: {exc!r}")))
+            return await asyncio.shield(followed_up(attempt.give_up(f"our own fault: {exc!r}")))
 
     def _see_to_machine(self, attempt: Attempt) -> None:
         """Claim more slowly on a machine that cannot start scripts, and go home when it cannot for minutes."""
@@ -240,13 +239,6 @@ class Pilot:
             done=self._tally.settled[State.DONE],
             rss_bytes=self._rss_bytes(),
         )
-
-
-def _followed_up(work: Coroutine[Any, Any, Item]) -> asyncio.Task[Item]:
-    """Begin work whose error is heard even when whoever waits for it is cancelled: Python would complain at its end."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return task
 
 
 def _first_of_ours(error: BaseException) -> PyanamoError | None:

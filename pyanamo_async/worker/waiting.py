@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 async def elapsed(event: asyncio.Event, seconds: float | None) -> bool:
@@ -12,3 +16,10 @@ async def elapsed(event: asyncio.Event, seconds: float | None) -> bool:
         async with asyncio.timeout(seconds):
             await event.wait()
     return not event.is_set()
+
+
+def followed_up(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Begin work whose error is heard even when whoever waits for it is cancelled: Python would complain at its end."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task

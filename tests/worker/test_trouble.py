@@ -13,8 +13,8 @@ from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.errors import Denied, Fenced, LaunchRefused, StoreError
 from pyanamo_async.ports import Command, OutputKey, Receiver, Sink
 from pyanamo_async.store.memory import MemoryStore
-from pyanamo_async.worker.pilot import _followed_up
 from pyanamo_async.worker.stop import Level
+from pyanamo_async.worker.waiting import followed_up
 from tests.fakes import an_item
 from tests.worker.crew import Crew
 from tests.worker.fake_launcher import FakeLauncher, FakeProcess
@@ -185,7 +185,7 @@ async def test_a_settle_that_fails_when_its_worker_was_killed_says_nothing() -> 
         await killed.wait()
         raise Fenced("the claim is over")
 
-    waiting = asyncio.ensure_future(asyncio.shield(_followed_up(settle())))
+    waiting = asyncio.ensure_future(asyncio.shield(followed_up(settle())))
     await asyncio.sleep(0)
     waiting.cancel()
     killed.set()

@@ -147,7 +147,11 @@ def drop_table(path: Path, patience: timedelta) -> None:
 
 def _connect(path: Path, patience: timedelta, *, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"{path.as_uri()}?mode={mode}", uri=True, timeout=patience.total_seconds(), isolation_level=None
+        f"{path.as_uri()}?mode={mode}",
+        uri=True,
+        timeout=patience.total_seconds(),
+        isolation_level=None,
+        check_same_thread=False,  # the engine has one at a time use it
     )
 
 

@@ -1,6 +1,6 @@
 """A table in an SQLite file, behind the store's port.
 
-Values are written to rows on the event loop, where a failure meets only its caller; SQL runs in the engine's thread.
+Values are written to rows on the event loop, where a failure meets only its caller; the engine runs the SQL.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class SqliteStore(Store):
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
         return await self._engine.write(
-            partial(items.claim, worker=worker, limit=limit, now=now, state=state, token=self._token)
+            partial(items.claim, worker=worker, limit=limit, now=now, state=state, token=self._token), brief=True
         )
 
     async def next_due(
@@ -83,11 +83,12 @@ class SqliteStore(Store):
         state: State = State.TODO,
         afresh: bool = False,  # noqa: ARG002 # it always is
     ) -> datetime | None:
-        return await self._engine.read(partial(items.next_due, state=state))
+        return await self._engine.read(partial(items.next_due, state=state), brief=True)
 
     async def save(self, before: Item, after: Item) -> None:
         values, fence = items.values_of(after), items.fence_of(after)
-        await self._engine.write(partial(items.save, before=items.fence_of(before), values=values, after=fence))
+        work = partial(items.save, before=items.fence_of(before), values=values, after=fence)
+        await self._engine.write(work, brief=True)
 
     async def remove(self, before: Item) -> None:
         await self._engine.write(partial(items.remove, item_id=before.item_id, before=items.fence_of(before)))
@@ -121,7 +122,7 @@ class SqliteStore(Store):
         return await self._engine.read(items.counts)
 
     async def beat(self, worker: Worker) -> Orders:
-        return await self._engine.write(partial(fleet.beat, worker=worker))
+        return await self._engine.write(partial(fleet.beat, worker=worker), brief=True)
 
     async def order(self, worker_id: str, desired: Desired) -> None:
         await self._engine.write(partial(fleet.order, worker_id=worker_id, desired=desired))
@@ -130,10 +131,10 @@ class SqliteStore(Store):
         await self._engine.write(partial(fleet.follow, worker_id=worker_id, feed=feed, until=until))
 
     async def followed(self, worker_id: str, *, now: datetime) -> Sequence[Feed] | None:
-        return await self._engine.read(partial(fleet.followed, worker_id=worker_id, now=now))
+        return await self._engine.read(partial(fleet.followed, worker_id=worker_id, now=now), brief=True)
 
     async def publish(self, feed: Feed, live: Live, *, now: datetime) -> bool:
-        return await self._engine.write(partial(fleet.publish, feed=feed, live=live, now=now))
+        return await self._engine.write(partial(fleet.publish, feed=feed, live=live, now=now), brief=True)
 
     async def published(self, feed: Feed) -> Live | None:
         return await self._engine.read(partial(fleet.published, feed=feed))

@@ -1,0 +1,227 @@
+"""The laws of work that SQLite does on the loop: it is brief, waits for nothing, and gives way when it is slow."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from pyanamo_async.errors import Fenced, StoreError
+from pyanamo_async.store.sqlite.engine import MOST_ON_LOOP, Engine
+from pyanamo_async.store.sqlite.pace import FOR_CHECKPOINTS, ROUND, Pace
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file with one table of numbers, in WAL mode."""
+    path = tmp_path / "numbers.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE numbers (n INTEGER PRIMARY KEY, filling TEXT)")
+    return path
+
+
+@pytest.fixture
+async def engine(path: Path) -> AsyncIterator[Engine]:
+    """An engine that has done with its first groups, which the thread gets."""
+    engine = Engine(path, partial(sqlite3.connect, path, isolation_level=None, check_same_thread=False))
+    for _ in range(FOR_CHECKPOINTS):
+        await engine.read(_where, brief=True)
+    yield engine
+    await engine.close()
+
+
+async def test_brief_work_is_done_on_the_loop_and_other_work_beside_it(engine: Engine) -> None:
+    assert await engine.write(_where, brief=True) == threading.get_ident()
+    assert await engine.write(_where) != threading.get_ident()
+    assert await engine.write(_where, brief=True) == threading.get_ident()
+
+
+async def test_the_first_work_is_done_beside_the_loop(path: Path) -> None:
+    """Opening a file may take its time."""
+    opened: list[int] = []
+
+    def open_() -> sqlite3.Connection:
+        opened.append(threading.get_ident())
+        return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+
+    engine = Engine(path, open_)
+    for _ in range(FOR_CHECKPOINTS + 1):
+        await engine.write(_where, brief=True)
+    await engine.close()
+
+    assert len(opened) == 1
+    assert opened != [threading.get_ident()]
+
+
+async def test_nothing_is_done_on_the_loop_while_the_thread_works(engine: Engine) -> None:
+    """There is one connection."""
+    release = threading.Event()
+    held = asyncio.ensure_future(engine.read(lambda _: release.wait(5)))
+    await asyncio.sleep(0.01)
+    turns = []
+    for _ in range(2):
+        turns.append(asyncio.ensure_future(engine.write(_where, brief=True)))
+        await asyncio.sleep(0.01)
+    assert not any(brief.done() for brief in turns)
+
+    release.set()
+    assert await held
+    assert threading.get_ident() not in await asyncio.gather(*turns)
+    assert await engine.write(_where, brief=True) == threading.get_ident()
+
+
+async def test_a_crowd_is_the_threads(engine: Engine) -> None:
+    crowd = MOST_ON_LOOP + 1
+    where = await asyncio.gather(*(engine.write(_where, brief=True) for _ in range(crowd)))
+    assert threading.get_ident() not in where
+
+
+async def test_the_loop_never_waits_for_a_lock(engine: Engine, path: Path) -> None:
+    """Another process holds it: the work waits in the thread and the loop goes on."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    write = asyncio.ensure_future(engine.write(_insert(1), brief=True))
+    await asyncio.sleep(0.3)  # a loop that waited would not come back before the lock's patience, 5 s, is over
+    assert time.monotonic() - began < 3
+    assert not write.done()
+
+    other.execute("ROLLBACK")
+    other.close()
+    assert await write == 1
+    assert await engine.read(_numbers) == [1]
+
+
+async def test_slow_work_is_not_done_on_the_loop_again_for_a_while(engine: Engine) -> None:
+    """A disk that hangs holds the loop up once."""
+    assert await engine.write(_slowly(0.05), brief=True) == threading.get_ident()
+    assert await engine.write(_where, brief=True) != threading.get_ident()
+
+
+def test_a_slow_file_holds_the_loop_up_for_a_hundredth_of_its_time() -> None:
+    now_s, held_up_s = 0.0, 0.0
+    pace = Pace(lambda: now_s)
+    while now_s < 1000:
+        now_s += 0.01
+        if pace.allows():
+            now_s += 0.05
+            held_up_s += 0.05
+            pace.took(0.05)
+    assert 5 < held_up_s < 11
+
+
+def test_a_quick_file_is_worked_with_on_the_loop_and_a_short_stay_does_not_count() -> None:
+    """The kernel takes the processor away for a moment now and then."""
+    pace = Pace(lambda: 0.0)
+    allowed = 0
+    for group in range(10 * ROUND):
+        if pace.allows():
+            allowed += 1
+            pace.took(0.005 if group % 20 == 0 else 0.0002)
+    assert allowed == 10 * (ROUND - FOR_CHECKPOINTS)
+
+
+async def test_checkpoints_are_made_beside_the_loop(engine: Engine, path: Path) -> None:
+    """None on the loop, which would wait for the disk; and the log does not grow for ever."""
+    settings = {await engine.write(_checkpoints_after, brief=True) for _ in range(2 * ROUND)}
+    assert settings == {(True, 0), (False, 1000)}
+
+    for number in range(20 * ROUND):
+        await engine.write(_insert(number, "x" * 8192), brief=True)
+    written = path.stat().st_size
+    assert written > 8 * MIB
+    assert path.with_name("numbers.db-wal").stat().st_size < 6 * MIB
+
+
+async def test_a_refusal_on_the_loop_spoils_none_that_travel_with_it(engine: Engine) -> None:
+    outcomes = await _together(engine, _insert(1), _refuse, _insert(2))
+
+    assert [type(outcome) for outcome in outcomes] == [int, Fenced, int]
+    assert await engine.read(_numbers) == [1, 2]
+
+
+async def test_what_breaks_on_the_loop_is_undone_and_spoils_none(engine: Engine) -> None:
+    """All of it is done again beside the loop."""
+    outcomes = await _together(engine, _insert(1), _insert_and_break(7), _insert(1), _insert(2))
+
+    assert [type(outcome) for outcome in outcomes] == [int, StoreError, StoreError, int]
+    assert await engine.read(_numbers) == [1, 2]
+    assert await engine.write(_where, brief=True) == threading.get_ident()
+
+
+async def test_a_file_that_was_replaced_is_opened_anew(engine: Engine, path: Path) -> None:
+    """SQLite would go on with the old one."""
+    await engine.write(_insert(1), brief=True)
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(f"numbers.db{suffix}").unlink(missing_ok=True)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE numbers (n INTEGER PRIMARY KEY, filling TEXT)")
+
+    await engine.write(_insert(2), brief=True)
+
+    with closing(sqlite3.connect(path)) as connection:
+        assert _numbers(connection) == [2]
+
+
+async def test_callers_that_went_away_are_not_told(engine: Engine) -> None:
+    """Their work is done or not; nobody else notices."""
+    gone = asyncio.ensure_future(engine.write(_insert(1), brief=True))
+    stays = asyncio.ensure_future(engine.write(_insert(2), brief=True))
+    await asyncio.sleep(0)
+    gone.cancel()
+
+    assert await stays == 1
+    assert gone.cancelled()
+    assert 2 in await engine.read(_numbers)
+
+
+async def _together(engine: Engine, *works: Callable[[sqlite3.Connection], object]) -> list[object]:
+    calls = [engine.write(work, brief=True) for work in works]
+    return list(await asyncio.gather(*calls, return_exceptions=True))
+
+
+def _where(_: sqlite3.Connection) -> int:
+    return threading.get_ident()
+
+
+def _slowly(seconds: float) -> Callable[[sqlite3.Connection], int]:
+    def work(connection: sqlite3.Connection) -> int:
+        time.sleep(seconds)
+        return _where(connection)
+
+    return work
+
+
+def _checkpoints_after(connection: sqlite3.Connection) -> tuple[bool, int]:
+    [pages] = connection.execute("PRAGMA wal_autocheckpoint").fetchone()
+    return threading.current_thread() is threading.main_thread(), pages
+
+
+def _insert(number: int, filling: str = "") -> Callable[[sqlite3.Connection], int]:
+    return lambda connection: connection.execute("INSERT INTO numbers VALUES (?, ?)", (number, filling)).rowcount
+
+
+def _refuse(_: sqlite3.Connection) -> None:
+    raise Fenced("no longer as it was seen")
+
+
+def _insert_and_break(number: int) -> Callable[[sqlite3.Connection], object]:
+    def work(connection: sqlite3.Connection) -> None:
+        _insert(number)(connection)
+        connection.execute("SELECT * FROM absent")
+
+    return work
+
+
+def _numbers(connection: sqlite3.Connection) -> list[int]:
+    return [number for [number] in connection.execute("SELECT n FROM numbers ORDER BY n")]

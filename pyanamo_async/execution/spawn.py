@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from pyanamo_async.execution.group import signal_group
+from pyanamo_async.execution.group import signal_group, signal_leftovers
 from pyanamo_async.execution.posix import Argument, Start
 
 POSIX_SPAWN_OPTIONS = {"env", "executable", "start_new_session", "close_fds", "bufsize", "cwd"}
@@ -31,16 +31,18 @@ class Child:
     pid: int
     popen: subprocess.Popen[bytes] | None = None
     leads_group: bool = False
+    is_reaped: bool = False
 
     def kill(self) -> None:
-        """Kill it, before it is reaped: with all of its group where it leads one."""
+        """Kill it, with all of its group where it leads one: when it is reaped, with what is left of that."""
         if self.leads_group:
-            signal_group(self.pid, signal.SIGKILL)
-        else:
+            (signal_leftovers if self.is_reaped else signal_group)(self.pid, signal.SIGKILL)
+        elif not self.is_reaped:
             os.kill(self.pid, signal.SIGKILL)
 
     def reap(self) -> tuple[int, Any]:
         """Take its return code (negative: a signal) and rusage; call once, when it is known to have exited."""
+        self.is_reaped = True
         _, status, usage = os.wait4(self.pid, 0)
         returncode = os.waitstatus_to_exitcode(status)
         if self.popen is not None:

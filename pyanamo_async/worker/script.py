@@ -19,6 +19,7 @@ from pyanamo_async.errors import Fenced, LaunchFailed, LaunchRefused
 from pyanamo_async.ports import Clock, Command, Exit, Launcher, Process
 from pyanamo_async.worker.recorder import Recorder
 
+STARTING_S = 1.0  # for a start that is under way when the script is to end: mostly milliseconds are
 CLOSING_S = 2.0  # for output when the worker is to stop: SIGTERM leaves 30 s, grace and KILL take 25
 
 
@@ -41,7 +42,7 @@ class Script:
         self._stdout, self._stderr = stdout, stderr
         self._manners = manners
         self._why: Why | None = None
-        self._terminating = self._at_once = self._closing = False
+        self._starting = self._terminating = self._at_once = self._closing = False
         self._deadline: asyncio.Timeout | None = None
         self._hurry: Why | None = None
         self.gave_up = False
@@ -56,8 +57,9 @@ class Script:
         hasten = at_once and not self._at_once
         self._at_once = self._at_once or at_once
         self._hurry = why
-        if self._closing:
-            self._not_later_than(0.0 if at_once or why is Why.FENCED else CLOSING_S)
+        if self._starting or self._closing:
+            patience_s = STARTING_S if self._starting else CLOSING_S
+            self._not_later_than(0.0 if at_once or why is Why.FENCED else patience_s)
         elif hasten or not self._terminating:
             self._not_later_than(0.0)
 
@@ -104,7 +106,9 @@ class Script:
         if self._why is not None:
             return None, Interrupted(self._why), _NOTHING
         try:
-            process = await launcher.start(self._command, stdout=self._stdout, stderr=self._stderr)
+            process = await self._start(launcher)
+        except TimeoutError:
+            return None, self._cut_short(), _NOTHING
         except LaunchRefused:
             raise
         except LaunchFailed as failure:
@@ -118,10 +122,23 @@ class Script:
             raise
         return process, self._judge(used, in_time=in_time), used
 
+    async def _start(self, launcher: Launcher) -> Process:
+        """Start it; one whose program is on a folder that is away may take for ever, but not longer than it may run."""
+        self._starting = True
+        try:
+            async with asyncio.timeout(self._limit_s) as self._deadline:
+                return await launcher.start(self._command, stdout=self._stdout, stderr=self._stderr)
+        finally:
+            self._starting = False
+            self._deadline = None
+
+    @property
+    def _limit_s(self) -> float | None:
+        return self._limit.total_seconds() if self._limit else None
+
     async def _until_exit(self, process: Process) -> tuple[bool, Exit]:
-        limit_s = self._limit.total_seconds() if self._limit else None
         ended_while_starting = self._why is not None
-        used = await self._wait(process, 0 if ended_while_starting else limit_s) or await self._wait(process, 0)
+        used = await self._wait(process, 0 if ended_while_starting else self._limit_s) or await self._wait(process, 0)
         if used is not None:  # perhaps in the very moment it was to be ended: then it made it
             return True, used
         self._terminating = True
@@ -148,9 +165,10 @@ class Script:
     def _judge(self, used: Exit, *, in_time: bool) -> Outcome:
         if in_time:
             return Succeeded() if used.code == 0 else Failed(exit_code=used.code, signal=used.signal)
-        if self._why is not None:
-            return Interrupted(self._why)
-        return TimedOut(self._limit or timedelta())
+        return self._cut_short()
+
+    def _cut_short(self) -> Outcome:
+        return TimedOut(self._limit or timedelta()) if self._why is None else Interrupted(self._why)
 
     async def _outputs(self, process: Process | None) -> tuple[Output, Output]:
         """Read what is left and make it durable; a worker that is to stop does not wait long for a slow storage."""

@@ -2,8 +2,8 @@
 
 A start hangs, and its thread with it, while the folder of its program is away: on a network that is down, say.
 
-Laws: no more threads at work than there are starts under way, and few; none keeps the worker alive. A start that hangs
-holds others up for a second or two, unless as many hang as may. Whoever is cancelled takes back what no thread has
+Laws: no more threads at work than there are starts under way, and few; none keeps the worker alive. Starts that
+hang hold others up for a second or two, unless as many hang as may. Whoever is cancelled takes back what no thread has
 begun. What one has begun is killed if it is not its program yet, and waited for: the caller has a process to end. Only
 where not even KILL ends it, the thread is left to wait alone, and nothing of the script will run. Where no thread may
 be started, one that runs does; without any, nothing is handed over, and that is an error of fork.

@@ -9,14 +9,16 @@ import resource
 import signal
 import threading
 import time
+from asyncio.subprocess import DEVNULL
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pyanamo_async.errors import LaunchFailed, LaunchRefused
-from pyanamo_async.execution import ShellLauncher, find_shell
+from pyanamo_async.execution import ShellLauncher, find_shell, group
 from pyanamo_async.execution.posix import Start
+from pyanamo_async.execution.transport import PidfdTransport
 from tests.process.scripts import LINGER, Collector, command, is_running, living, run_script, start, until
 
 
@@ -238,6 +240,36 @@ async def test_script_that_cannot_be_watched_leaves_none_of_its_group_and_is_not
     [pid] = pids
     try:
         await until(lambda: not living(pid))
+    finally:
+        if living(pid):
+            os.killpg(pid, signal.SIGKILL)
+
+
+@pytest.mark.asyncio(loop_factories=["fast"])
+@pytest.mark.parametrize("reused", [False, True])
+async def test_start_that_fails_after_its_leader_was_reaped_ends_its_group_and_no_stranger(
+    reused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then the number may be another's, who bears it himself; else what bears it is left of ours."""
+    pids = list[int]()
+
+    async def fail(transport: PidfdTransport) -> None:
+        pids.append(transport.get_pid())
+        await transport._wait()
+        if reused:
+            monkeypatch.setattr(group, "_exists", lambda pid: pid == pids[0])
+        raise ConnectionError
+
+    monkeypatch.setattr(PidfdTransport, "connect", fail)
+    with pytest.raises(ConnectionError):
+        await asyncio.create_subprocess_shell(
+            "sleep 600 & exit", stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True
+        )
+
+    [pid] = pids
+    try:
+        await asyncio.sleep(0.1)
+        assert bool(living(pid)) == reused
     finally:
         if living(pid):
             os.killpg(pid, signal.SIGKILL)

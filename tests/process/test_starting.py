@@ -7,14 +7,18 @@ import os
 import threading
 import time
 from asyncio.subprocess import DEVNULL
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import psutil
 import pytest
 
 from pyanamo_async.execution import ShellLauncher
+from pyanamo_async.execution.fast_loop import FastLoop
+from pyanamo_async.execution.order import Order
 from pyanamo_async.execution.posix import Start
 from pyanamo_async.execution.runner import loop_factory
+from pyanamo_async.execution.starters import Starters
 from tests.process.scripts import run_script, start, until
 
 pytestmark = pytest.mark.asyncio(loop_factories=["fast"])
@@ -67,6 +71,81 @@ async def test_threads_go_with_their_loop(launcher: ShellLauncher) -> None:
 
     await asyncio.to_thread(another_loop)
     await until(lambda: starters() == 0)
+
+
+async def test_what_comes_through_as_its_waiter_is_cancelled_troubles_nobody(
+    launcher: ShellLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread's word and the cancel may come in the same turn of the loop."""
+    begun, go_on, told, troubles = threading.Event(), threading.Event(), threading.Event(), list[object]()
+    loop, carry_out = asyncio.get_running_loop(), Order.carry_out
+    call_soon_threadsafe = loop.call_soon_threadsafe
+
+    def when_told(order: Order) -> None:
+        begun.set()
+        go_on.wait()
+        carry_out(order)
+
+    def tell(callback: Callable[[Order], None], order: Order) -> None:
+        call_soon_threadsafe(callback, order)
+        told.set()
+
+    monkeypatch.setattr(Order, "carry_out", when_told)
+    monkeypatch.setattr(FastLoop, "call_soon_threadsafe", lambda _, callback, order: tell(callback, order))
+    loop.set_exception_handler(lambda _, trouble: troubles.append(trouble))
+    task = asyncio.create_task(start(launcher, "sleep 600; exit"))
+    await until(begun.is_set)
+    go_on.set()
+    told.wait(30)  # while the loop stands still
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert troubles == []
+    await until(lambda: not any(child.status() == psutil.STATUS_ZOMBIE for child in psutil.Process().children()))
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_a_thread_whose_loop_was_closed_goes_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is there to hear what it did."""
+    begun, closed, troubles = threading.Event(), threading.Event(), list[object]()
+
+    class Late(Start):
+        def __init__(self) -> None:
+            pass
+
+        def now(self) -> int:
+            begun.set()
+            closed.wait()
+            raise FileNotFoundError
+
+    await until(lambda: starters() == 0)
+    monkeypatch.setattr(threading, "excepthook", troubles.append)
+    loop = loop_factory("fast")()
+    pool = Starters(loop)
+    starting = pool.start(Late())
+    starting.send(None)
+    await until(begun.is_set)
+    pool.close()
+    loop.close()
+    starting.close()
+    closed.set()
+
+    await until(lambda: starters() == 0 or bool(troubles))
+    assert troubles == []
+
+
+async def test_what_the_library_keeps_of_a_start_is_freed() -> None:
+    """A worker starts millions of scripts: what it keeps of each would be gigabytes."""
+    options: dict[str, Any] = {"path": "/bin/true", "stdout": 3, "stderr": 4, "env": {}, "is_leader": True}
+
+    def lay_ready(starts: int) -> int:
+        for _ in range(starts):
+            Start(["true"], **options)
+        return psutil.Process().memory_info().rss
+
+    before = lay_ready(1000)
+    assert lay_ready(20_000) - before < 20_000 * 100
 
 
 @pytest.mark.parametrize("fails", ["exec", "watching"])

@@ -1,4 +1,7 @@
-"""Scripts that need no process: `sleep 2`, `print hello`, `exit 3`, `ignore TERM`, `die 9`, joined by `;`."""
+"""Scripts that need no process: `sleep 2`, `print hello`, `exit 3`, `ignore TERM`, `die 9`, joined by `;`.
+
+`cannot start` alone does what it says, and so does `starts after 2` in the beginning.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,8 @@ from datetime import timedelta
 
 from pyanamo_async.errors import LaunchFailed
 from pyanamo_async.ports import Command, Exit, Receiver
+
+SLOW = "starts after "
 
 
 class FakeProcess:
@@ -72,6 +77,8 @@ class FakeLauncher:
     async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> FakeProcess:  # noqa: ARG002
         if command.script == "cannot start":
             raise LaunchFailed("no such shell")
+        if command.script.startswith(SLOW):
+            await asyncio.sleep(float(command.script.removeprefix(SLOW).partition(";")[0]))
         self.running += 1
         self.most_running = max(self.running, self.most_running)
         self.started[command.env["PYANAMO_ITEM_ID"]] += 1

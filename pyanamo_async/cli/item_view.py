@@ -39,9 +39,9 @@ def _head(item: Item) -> Iterator[Line]:
         yield f"waits     until {clock_time(item.not_before)}", ""
     if item.attempt:
         yield f"attempt   {item.attempt}{f', by {item.worker}' if item.worker else ''}", ""
-    ledgers = {"failures": item.failures, "crashes": item.crashes, "interruptions": item.interruptions}
+    ledgers = {"failure": item.failures, "crash": item.crashes, "interruption": item.interruptions}
     if any(ledgers.values()):
-        yield f"ledgers   {', '.join(f'{count} {name}' for name, count in ledgers.items() if count)}", ""
+        yield f"ledgers   {', '.join(many(count, name) for name, count in ledgers.items() if count)}", ""
     limits = _limits(item)
     if limits:
         yield f"limits    {limits}", ""
@@ -84,7 +84,9 @@ def _ending(record: TaskRecord) -> str:
 def _output(name: str, output: Output) -> Iterator[Line]:
     if not output.size_bytes and not output.text:
         return
-    kept = f", the whole at {output.at}" if output.at else ""
+    shown_bytes = len(output.text.encode())
+    kept = f", of which {size(shown_bytes)} here" if shown_bytes < output.size_bytes else ""
+    kept += f", the whole at {output.at}" if output.at else ""
     yield f"  {name}: {size(output.size_bytes)}, {many(output.lines, 'line')}{kept}", "bold"
     if output.status:
         yield f"    {output.status}", "red"

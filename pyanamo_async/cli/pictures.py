@@ -9,6 +9,7 @@ from pyanamo_async.cli.screen import Row, draw, on_terminal, say
 from pyanamo_async.core.durations import show_duration
 from pyanamo_async.core.items import Counts, State, Summary, TaskState
 from pyanamo_async.core.queue import stamp
+from pyanamo_async.core.words import many
 from pyanamo_async.operate.watching import Status
 from pyanamo_async.ports import Description
 
@@ -97,11 +98,13 @@ def show_description(seen: Description, counts: Counts, *, table: str) -> None:
 def size(count: int) -> str:
     """Write a number of bytes for people."""
     amount = float(count)
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if amount < KILOBYTE:
-            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+    if count < KILOBYTE:
+        return many(count, "byte")
+    for unit in ("KB", "MB", "GB"):
         amount /= KILOBYTE
-    return f"{amount:.1f} TB"
+        if amount < KILOBYTE:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / KILOBYTE:.1f} TB"
 
 
 def _description_lines(seen: Description, counts: Counts, table: str) -> Iterator[tuple[str, str]]:

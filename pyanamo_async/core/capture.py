@@ -134,6 +134,12 @@ def _first(data: bytes, limit: int) -> str:
 
 
 def _last(data: bytes, limit: int) -> str:
-    """Show the last bytes as text; what it takes in UTF-8 again stays within `limit`."""
+    """Show the last bytes as text, without the line that was cut at the front unless most is of that line.
+
+    What it takes in UTF-8 again stays within `limit`.
+    """
     shown = data.decode(errors="replace").encode()
-    return shown[max(0, len(shown) - limit) :].decode(errors="ignore")
+    cut = max(0, len(shown) - limit)
+    if cut and shown[cut - 1 : cut] != b"\n":
+        cut = shown.find(b"\n", cut, cut + limit // 2) + 1 or cut
+    return shown[cut:].decode(errors="ignore")

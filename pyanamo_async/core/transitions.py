@@ -17,6 +17,7 @@ from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, Succeeded, TimedOut, Why
 from pyanamo_async.core.policy import RetryPolicy, Verdict
 from pyanamo_async.core.values import replace
+from pyanamo_async.core.words import many
 
 HISTORY_LENGTH = 5
 REASON_LENGTH = 160
@@ -88,7 +89,7 @@ def reclaim(item: Item, *, now: datetime, policy: RetryPolicy) -> Item:
     """
     vanished = replace(item, crashes=item.crashes + 1, token="")
     if vanished.crashes >= policy.crash_limit:
-        reason = f"its worker vanished {vanished.crashes} times; the last was {item.worker}"
+        reason = f"its worker vanished {many(vanished.crashes, 'time')}; the last was {item.worker}"
         return _bury(vanished, reason, now)
     return replace(vanished, state=State.TODO, **_told(item, f"its worker {item.worker} vanished"))
 
@@ -147,7 +148,7 @@ def _wall_time_exceeded(item: Item, results: Results, now: datetime, policy: Ret
     kills = 0 if progress else item.wall_time_kills + killed
     counted = replace(item, wall_time_kills=kills, interruptions=item.interruptions + 1, done_at=now)
     if kills >= policy.wall_time_limit:
-        reason = f"the wall time ended it {kills} times without progress"
+        reason = f"the wall time ended it {many(kills, 'time')} without progress"
         return _bury(counted, reason, now)
     return replace(counted, state=State.WALL_TIME_EXCEEDED, **_told(item, Interrupted(Why.WALL_TIME).reason))
 

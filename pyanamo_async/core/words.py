@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def many(count: int, noun: str) -> str:
-    """Count things in words, as `1 item` and `2 items`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """Count things in words, as `1 item`, `2 items` and `2 crashes`."""
+    return f"{count} {noun}{'' if count == 1 else 'es' if noun.endswith('sh') else 's'}"

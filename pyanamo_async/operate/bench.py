@@ -77,7 +77,7 @@ class Bench:
         figures += [await self._beats(), await self._worker()]
         if self.outputs is not None:
             first, *others = output_keys(self.filed_as)
-            self.say(f"storing {len(others)} small outputs, and one of {self.stream_bytes:,} bytes")
+            self.say(f"storing {many(len(others), 'small output')}, and one of {self.stream_bytes:,} bytes")
             try:
                 figures.append(await self._store(self.outputs, What.SMALL, others, SMALL_BYTES))
                 figures.append(await self._store(self.outputs, What.STREAM, [first], self.stream_bytes))

@@ -18,6 +18,7 @@ from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, Task
 from pyanamo_async.core.live import Feed, Live, Piece
 from pyanamo_async.core.outcomes import Outcome, Succeeded
 from pyanamo_async.core.values import replace
+from pyanamo_async.core.words import many
 from pyanamo_async.core.workers import Fate, Worker
 from pyanamo_async.errors import ItemMissing, PyanamoError, Unavailable
 from pyanamo_async.operate.reading import STDERR, Reader, task_of
@@ -168,7 +169,7 @@ class Follower:
             self.view.say(f"this is not all of {stream}: {output.status}")
 
     def _skip(self, stream: str, size_bytes: int) -> None:
-        self.view.say(f"... {size_bytes} bytes of {stream} skipped ...")
+        self.view.say(f"... {many(size_bytes, 'byte')} of {stream} skipped ...")
 
     def _say_once(self, line: str) -> None:
         if line not in self._said:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
+from pyanamo_async.core.words import many
 from pyanamo_async.errors import OutputError, PyanamoError, Unavailable
 
 TOLD_AFTER_S = 10.0
@@ -68,8 +69,8 @@ class Patience:
             pause = min(self.longest_s, 2 * pause)
 
     def _gave_up(self, error: Unavailable) -> OutputError:
-        minutes = self.limit.total_seconds() / 60
-        tries = f" (tried again for {minutes:g} minutes)" if minutes >= 1 else ""
+        minutes = round(self.limit.total_seconds() / 60)
+        tries = f" (tried again for {many(minutes, 'minute')})" if minutes else ""
         return OutputError(error.what + tries, hint=error.hint)
 
 

@@ -67,8 +67,29 @@ def test_show_tells_all_of_an_item(ran: Cli) -> None:
     """Script, ending, output."""
     text = ran("show", "b").out
 
-    for words in ("item      b", "sample    s2", "state     failed", "exit status 3", "$ exit 3", "1 failures"):
+    for words in (
+        "item      b",
+        "sample    s2",
+        "state     failed",
+        "exit status 3",
+        "$ exit 3",
+        "ledgers   1 failure\n",
+    ):
         assert words in text
+
+
+def test_show_tells_that_there_is_more(cli: Cli, folder: Path) -> None:
+    """Of what it printed a whole line is the first to be seen."""
+    (folder / "long.txt").write_text("itemID|TaskID|TaskScript\nlong|s|seq 1000 2999\n")
+    cli("import", "long.txt")
+    assert process("run").status == 0
+
+    _, _, shown = cli("show", "long").out.partition("  stdout: ")
+    told, _, shown = shown.partition("\n")
+    lines = [line.strip() for line in shown.splitlines()]
+
+    assert told.startswith("9.8 KB, 2000 lines, of which 2.0 KB here, the whole at ")
+    assert lines == [str(number) for number in range(3000 - len(lines), 3000)]
 
 
 def test_show_as_json_has_the_stored_names(ran: Cli) -> None:

@@ -100,6 +100,24 @@ def test_without_tags_the_tail_is_kept() -> None:
     assert capture.output().text == "789the end"
 
 
+@pytest.mark.parametrize(
+    ("text", "tail"),
+    [
+        (b"0123456789\n1\n2\n3\n4", "1\n2\n3\n4"),
+        (b"0123456789\n1\n2\n34\n\n", "1\n2\n34\n\n"),
+        (b"0123\n123\n45678\n", "123\n45678\n"),
+        (b"0123\n123456789", "123456789"),
+        (b"0123456789-123456789\n", "123456789\n"),
+        (b"0123456789-123456\n1\n", "-123456\n1\n"),
+    ],
+)
+def test_a_tail_begins_with_a_whole_line(text: bytes, tail: str) -> None:
+    """A part of a line misleads, but a part of one that is most of all there is tells more than the rest."""
+    capture, _ = fed(text, limit=10)
+
+    assert capture.output().text == tail
+
+
 def test_stderr_is_shown_by_its_tail_even_with_tags() -> None:
     """A failure explains itself at the end of stderr; tags there are nobody's business."""
     capture, _ = fed(b"PyAnamo:\ttag\n" + b"x" * 20 + b"Traceback", limit=9, tagged=False)
@@ -110,11 +128,12 @@ def test_stderr_is_shown_by_its_tail_even_with_tags() -> None:
 @given(st.text(min_size=20), st.integers(0, 20))
 def test_a_cut_never_tears_a_character(text: str, limit: int) -> None:
     """Tail and tags end at the edges of characters, within the limit."""
+    text = text.replace("\n", "-")
     tail = fed(text.encode(), limit=limit, tagged=False)[0].output().text
-    tag = fed(("PyAnamo:\t" + text.replace("\n", "")).encode(), limit=limit)[0].output().text
+    tag = fed(f"PyAnamo:\t{text}".encode(), limit=limit)[0].output().text
 
     assert text.endswith(tail)
-    assert text.replace("\n", "").startswith(tag)
+    assert text.startswith(tag)
     assert limit - 3 <= len(tail.encode()) <= limit
     assert len(tag.encode()) <= limit
 

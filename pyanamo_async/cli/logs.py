@@ -11,7 +11,7 @@ from pyanamo_async.cli.drive import with_opened
 from pyanamo_async.cli.following import follow as follow_task
 from pyanamo_async.cli.options import ItemArgument, addressed
 from pyanamo_async.cli.screen import flush, note, write
-from pyanamo_async.errors import OutputMissing, UsageError
+from pyanamo_async.errors import OutputError, OutputMissing, UsageError
 from pyanamo_async.operate.reading import STDERR, STDOUT, Found, Reader, task_of
 from pyanamo_async.settings import Settings
 
@@ -65,18 +65,20 @@ def logs(
 
 
 async def _print_both(reader: Reader, found: list[Found], tail: int | None) -> None:
-    """Print both with headings as those of `head` and `tail`; one of them may be missing."""
-    gone = []
+    """Print both with headings as those of `head` and `tail`; one of them may be missing, or be wrong."""
+    wrong: list[OutputError] = []
     for heading, stream in zip((b"==> stdout <==\n", b"\n==> stderr <==\n"), found, strict=True):
         write(heading)
         try:
             await _print(reader, stream, tail)
-        except OutputMissing as missing:
-            gone.append(missing)
-    if len(gone) == len(found):
-        raise gone[0]
-    for each in gone:
-        note(f"pyanamo: {each}")
+        except OutputError as error:
+            wrong.append(error)
+    worst = [error for error in wrong if len(wrong) == len(found) or not isinstance(error, OutputMissing)][:1]
+    for each in wrong:
+        if each not in worst:
+            note(f"pyanamo: {each}")
+    for each in worst:
+        raise each
 
 
 async def _print(reader: Reader, found: Found, tail: int | None) -> None:

@@ -1,8 +1,9 @@
 """Read what a task printed, wherever it is kept.
 
-Laws: memory does not grow with the output. What an attempt printed is found by its record, which is that of the last
-one that ended; what an older one printed only where it was too large for a record, by its key in storage, or by
-searching CloudWatch Logs for it.
+Laws: memory does not grow with the output. All that is there is given, and then it is said when that is not as much as
+was printed: an object was cut short, or written over. What an attempt printed is found by its record, which is that of
+the last one that ended; what an older one printed only where it was too large for a record, by its key in storage, or
+by searching CloudWatch Logs for it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from functools import partial
 
 from pyanamo_async.core.items import Item, Output, State, Task
 from pyanamo_async.core.words import many
-from pyanamo_async.errors import Denied, OutputMissing, UsageError
+from pyanamo_async.errors import Denied, OutputError, OutputMissing, UsageError
 from pyanamo_async.ports import OutputKey, OutputStore
 
 STDOUT, STDERR = "stdout", "stderr"
@@ -67,14 +68,27 @@ class Reader:
 
         Raises:
             OutputMissing: nothing is where it should be.
+            OutputError: all was given that is there, and it is not what was printed.
         """
         output = await self._stored(found) if found.guesses else found.output
         whole = partial(self.pieces, output)
-        async for piece in whole() if last is None else last_lines(last, whole):
+        async for piece in whole() if last is None else last_lines(last, partial(self._there, output), whole):
             yield piece
 
     async def pieces(self, output: Output, *, start: int = 0) -> AsyncGenerator[bytes, None]:
-        """Stream what is kept whole, from byte `start` on."""
+        """Stream what is kept whole, from byte `start` on; raises as `read` does."""
+        end = start
+        async for piece in self._there(output, start=start):
+            end += len(piece)
+            yield piece
+        is_known = output.at and output.size_bytes and not output.status
+        if is_known and end != output.size_bytes:
+            raise OutputError(
+                f"{output.at} is not what was printed: that is {many(output.size_bytes, 'byte')}, this {end}",
+                hint="somebody cut it short, or wrote over it",
+            )
+
+    async def _there(self, output: Output, *, start: int = 0) -> AsyncGenerator[bytes, None]:
         if not output.at:
             yield output.text.encode()[start:]
             return
@@ -100,10 +114,12 @@ class Reader:
         )
 
 
-async def last_lines(lines: int, read: Callable[[], AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
-    """Stream the last lines of what `read` gives, twice the same; a last line may lack its newline."""
-    skipped = await _lines_in(read()) - lines
-    async for piece in read():
+async def last_lines(
+    lines: int, count: Callable[[], AsyncIterator[bytes]], show: Callable[[], AsyncIterator[bytes]]
+) -> AsyncIterator[bytes]:
+    """Stream the last lines of what both `count` and then `show` give; a last line may lack its newline."""
+    skipped = await _lines_in(count()) - lines
+    async for piece in show():
         ends = piece.count(b"\n") if skipped > 0 else 0
         if ends < skipped:
             skipped -= ends

@@ -45,6 +45,26 @@ def test_both_streams_and_the_last_lines(pyanamo: Program) -> None:
     assert pyanamo("logs", "a", "--both") == f"==> stdout <==\n{numbers(1, 30000)}\n==> stderr <==\none\ntwo"
 
 
+def test_what_was_cut_short_is_printed_and_told(pyanamo: Program) -> None:
+    """Wherever it stands: nobody takes a part for the whole. The other stream is printed all the same."""
+    pyanamo.import_rows("a|s|seq 30000; echo fine >&2", "b|s|seq 5000")
+    pyanamo("run")
+    rows = pyanamo.rows()
+    at, other = (rows[item]["Log"]["stdout_at"] for item in "ab")
+    if at.startswith("s3://"):
+        s3, (bucket, key), (_, short) = pyanamo.client("s3"), *(_place(each) for each in (at, other))
+        s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": short})
+    else:
+        Path(at.removeprefix("file:")).write_bytes(Path(other.removeprefix("file:")).read_bytes())
+
+    for flags in ([], ["--tail", "1"], ["--both"], ["--follow"]):
+        said = pyanamo.run("logs", "a", *flags)
+        assert said.returncode == 1
+        assert "5000\n" in said.stdout
+        assert "fine" in said.stdout or flags != ["--both"]
+        assert f"{at} is not what was printed: that is {len(numbers(1, 30000))} bytes, this 23893" in said.stderr
+
+
 def test_what_is_no_text_is_kept_byte_for_byte(pyanamo: Program) -> None:
     """Small or large: the record shows it with replacements, storage and `logs` have every byte."""
     (pyanamo.folder / "odd").write_bytes(NOT_TEXT)
@@ -133,8 +153,13 @@ def as_bytes(of: Program, *args: str) -> bytes:
 
 
 def head_of(of: Program, location: str) -> Any:  # noqa: ANN401 # what boto3 says
-    bucket, _, key = location.removeprefix("s3://").partition("/")
+    bucket, key = _place(location)
     return of.client("s3").head_object(Bucket=bucket, Key=key)
+
+
+def _place(location: str) -> tuple[str, str]:
+    bucket, _, key = location.removeprefix("s3://").partition("/")
+    return bucket, key
 
 
 def reading(of: Program, *args: str) -> tuple[int, int]:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pyanamo_async.core.items import Item, Output, State, TaskRecord
 from pyanamo_async.core.outcomes import Succeeded
 from pyanamo_async.core.values import replace
-from pyanamo_async.errors import Denied, OutputMissing, UsageError
-from pyanamo_async.operate.reading import STDERR, STDOUT, Reader, last_lines, task_of
+from pyanamo_async.errors import Denied, OutputError, OutputMissing, UsageError
+from pyanamo_async.operate.reading import STDERR, STDOUT, Found, Reader, last_lines, task_of
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey
 from tests.fakes import NOON, an_item
@@ -94,6 +94,26 @@ async def test_small_output_of_older_attempts_is_gone() -> None:
         await read(a_reader(MemoryOutputs()), ran(an_item("a")), STDOUT, attempt=1)
 
 
+@pytest.mark.parametrize("last", [None, 1, 10])
+@pytest.mark.parametrize("size_bytes", [9, 11])
+async def test_what_was_cut_short_or_written_over_is_told(size_bytes: int, last: int | None) -> None:
+    """All that is there is given first. What the record itself says is not all of it has been told."""
+    outputs, key = MemoryOutputs(), OutputKey("t", "a", "Task_0", 3, STDOUT)
+    at = await write_all(outputs, key, [b"12345", b"6789\n"])
+    found = Found(Output("9\n", at=at, size_bytes=size_bytes), "a")
+    given: list[bytes] = []
+
+    async def take() -> None:
+        async for piece in a_reader(outputs).read(found, last=last):
+            given.append(piece)  # noqa: PERF401 - what came before the error counts
+
+    with pytest.raises(OutputError, match=f"not what was printed: that is {size_bytes} bytes, this 10. hint: somebody"):
+        await take()
+    assert b"".join(given) == b"123456789\n"
+    for right in (replace(found.output, size_bytes=10), replace(found.output, status="not stored: away")):
+        assert [piece async for piece in a_reader(outputs).read(Found(right, "a"))]
+
+
 async def test_who_may_not_look_into_logs_is_told_so() -> None:
     """Nothing is stored by its key; whether it is in Logs is not known."""
     outputs = MemoryOutputs()
@@ -134,7 +154,7 @@ async def test_the_last_lines_are_those_of_tail(text: bytes, cuts: Sequence[int]
         for start, end in pairwise(edges):
             yield text[start:end]
 
-    read = b"".join([piece async for piece in last_lines(lines, pieces)])
+    read = b"".join([piece async for piece in last_lines(lines, pieces, pieces)])
 
     assert read == b"".join(text.splitlines(keepends=True)[-lines:] if lines else [])
 
@@ -150,7 +170,7 @@ async def test_the_memory_of_the_last_lines_does_not_grow_with_their_number(line
 
     tracemalloc.start()
     try:
-        read = sum([len(piece) async for piece in last_lines(lines, pieces)])
+        read = sum([len(piece) async for piece in last_lines(lines, pieces, pieces)])
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

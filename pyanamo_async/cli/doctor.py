@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from pyanamo_async.addresses import beside
 from pyanamo_async.app import Opened
 from pyanamo_async.cli.drive import with_opened
 from pyanamo_async.cli.options import JsonOption, addressed
 from pyanamo_async.cli.pictures import clock_time
 from pyanamo_async.cli.screen import Row, note, say_json_list, say_table
 from pyanamo_async.core.queue import stamp
-from pyanamo_async.operate.doctor import Doctor, Finding
+from pyanamo_async.errors import PyanamoError, TableMissing
+from pyanamo_async.operate.disposable import SUFFIX, clear, killed
+from pyanamo_async.operate.doctor import REMOVE_HINT, Ailment, Doctor, Finding
 from pyanamo_async.process_mark import fate
 from pyanamo_async.settings import Running, Settings, read_duration
 
@@ -28,14 +32,14 @@ def doctor(
     given: Settings,
     *,
     remove: Annotated[
-        bool, typer.Option("--remove", "--abort", help="Abort uploads and delete files that nobody finishes.")
+        bool, typer.Option("--remove", "--abort", help="Remove what nobody finishes: uploads, files, tables of bench.")
     ] = False,
     older_than: Annotated[
         str, typer.Option("--older-than", metavar="DURATION", help="Leave younger uploads and files alone.")
     ] = "1h",
     json: JsonOption = False,
 ) -> None:
-    """Find what workers left behind that were killed: their items, their uploads, their files.
+    """Find what workers and benches left behind that were killed: items, uploads, files, a table.
 
     Exits with 0 when nothing is left, with 3 when something is.
     """
@@ -56,6 +60,9 @@ def doctor(
                 else:
                     left += 1
                     yield finding, finding.hint
+            async for finding, hint in _bench(given, remove=remove):
+                left += hint != REMOVED
+                yield finding, hint
 
         if json:
             await say_json_list(_json(*each) async for each in treated())
@@ -66,6 +73,25 @@ def doctor(
     if left:
         raise typer.Exit(SOMETHING_LEFT)
     note("nothing is left behind")
+
+
+async def _bench(given: Settings, *, remove: bool) -> AsyncIterator[tuple[Finding, str]]:
+    """Find, and remove where wanted, what a killed bench left beside the table."""
+    async with Opened(replace(given, table=beside(given.table, SUFFIX))) as opened:
+        store = await opened.store()
+        try:
+            mark = await killed(store, now=datetime.now(UTC), fate=fate)
+            if mark is None:
+                return
+            if remove:
+                await clear(store, await opened.outputs())
+        except TableMissing:
+            return
+        except PyanamoError as trouble:
+            note(f"pyanamo: nobody knows whether a killed bench left something: {trouble}")
+            return
+    what = Finding(Ailment.BENCH, str(beside(given.table, SUFFIX)), mark.beat, REMOVE_HINT)
+    yield what, REMOVED if remove else what.hint
 
 
 def _row(finding: Finding, hint: str) -> Row:

@@ -20,13 +20,12 @@ from pyanamo_async.clock import SystemClock
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import PyanamoError, TableMissing
 from pyanamo_async.operate.bench import Bench
-from pyanamo_async.operate.disposable import MARK, Disposable
+from pyanamo_async.operate.disposable import MARK, SUFFIX, Disposable
 from pyanamo_async.operate.figures import Figure, What, units_per_item
 from pyanamo_async.ports import Description, OutputStore, Units
 from pyanamo_async.process_mark import fate, own_mark
 from pyanamo_async.settings import DEFAULT_SHARDS, Running, Settings
 
-SUFFIX = "-bench"
 LEASE = timedelta(hours=1)  # after which a bench that was killed on another machine is known to be dead
 COLUMNS = ("measured", "at once", "rate", "p50 ms", "p95 ms", "max ms", "WRU", "RRU")  # request units, as AWS says
 

@@ -22,7 +22,7 @@ from pyanamo_async.core.words import many
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import PyanamoError, StoreError, Unavailable
 from pyanamo_async.operate.disposable import MARK, output_keys
-from pyanamo_async.operate.figures import LOOK_S, PATIENCE_S, Figure, What
+from pyanamo_async.operate.figures import LOOK_S, TABLE_WITHIN_S, Figure, What
 from pyanamo_async.operate.importing import BATCH, add_all
 from pyanamo_async.ports import Clock, Journal, OutputKey, OutputStore, Store, Units
 
@@ -103,7 +103,7 @@ class Bench:
     async def _lives(self, at_once: int) -> tuple[Figure, Figure]:
         """Claim what a worker with so many free slots claims, settle it together, and again."""
         claiming, settling = (self._figure(what, at_once=at_once) for what in (What.CLAIM, What.SETTLE))
-        until_s = self.clock.monotonic() + PATIENCE_S
+        until_s = self.clock.monotonic() + TABLE_WITHIN_S
         while claiming.count < self.items:
             limit = min(at_once, self.items - claiming.count)
             claim = partial(self.store.claim, self.me.worker_id, limit=limit, now=self.clock.now())
@@ -119,12 +119,12 @@ class Bench:
                             settling.call(partial(self.store.save, item, self._done(item))), name="settle"
                         )
             claiming.count = settling.count = claiming.count + len(claimed)
-            until_s = self.clock.monotonic() + PATIENCE_S
+            until_s = self.clock.monotonic() + TABLE_WITHIN_S
         return claiming, settling
 
     async def _wait_for_index(self, until_s: float) -> None:
         if self.clock.monotonic() > until_s:
-            raise Unavailable(f"the table has not shown the items that are left for {PATIENCE_S:g} s")
+            raise Unavailable(f"the table has not shown the items that are left for {TABLE_WITHIN_S:g} s")
         await self.store.next_due()  # what was taken for empty is looked at again
         await asyncio.sleep(LOOK_S)
 

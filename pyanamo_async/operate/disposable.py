@@ -1,7 +1,8 @@
 """A table for a while, beside the one that people work on: no worker of theirs looks into it, and it ends with its use.
 
 Laws: what was not made here is never removed. Whatever ends the use, table and output are removed, and a second wish to
-end is obeyed. Of a use that was killed the next one finds the table by its name, knows it by its mark, and removes it.
+end is obeyed. Of a use that was killed the next one, or the doctor, finds the table by its name, knows it by its mark,
+and removes it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import UsageError
@@ -17,6 +19,7 @@ from pyanamo_async.operate.crew import Condition, Fates, condition
 from pyanamo_async.operate.reading import STDOUT
 from pyanamo_async.ports import Clock, OutputKey, OutputStore, Store
 
+SUFFIX = "-bench"  # of its name, behind that of the table it stands beside
 MARK = "pyanamo bench"  # the sample of all items, and the job of the worker row
 OUTPUTS = 21
 
@@ -24,6 +27,46 @@ OUTPUTS = 21
 def output_keys(filed_as: str) -> list[OutputKey]:
     """List the only outputs that a use may store."""
     return [OutputKey(filed_as, "bench", f"Task_{number}", 1, STDOUT) for number in range(OUTPUTS)]
+
+
+async def killed(store: Store, *, now: datetime, fate: Fates) -> Worker | None:
+    """Find the last sign of life of a killed use that made the table; None when it is at work, or none made it."""
+    marks = await _marks(store)
+    if not marks or _at_work(marks, now, fate) or await _is_used(store):
+        return None
+    return max(marks, key=lambda worker: worker.beat)
+
+
+async def clear(store: Store, outputs: OutputStore | None) -> None:
+    """Remove the table of a use, and its output."""
+    filed_as = (await store.describe()).filed_as
+    try:
+        if outputs is not None:
+            await _clear_outputs(outputs, output_keys(filed_as))
+    finally:
+        await store.drop()
+
+
+async def _clear_outputs(outputs: OutputStore, keys: Sequence[OutputKey]) -> None:
+    ours = {outputs.location(key) for key in keys}
+    async for each in outputs.unfinished(keys[0].table):
+        if each.location in ours:
+            await outputs.discard(each)
+    for key in keys:
+        await outputs.remove(key)
+
+
+async def _marks(store: Store) -> list[Worker]:
+    return [worker for worker in await store.workers() if worker.job == MARK]
+
+
+def _at_work(marks: Sequence[Worker], now: datetime, fate: Fates) -> bool:
+    return any(condition(worker, now=now, fate=fate) is Condition.ALIVE for worker in marks)
+
+
+async def _is_used(store: Store) -> bool:
+    """Tell whether it has items of anybody else."""
+    return bool([each async for each in store.summaries() if each.sample != MARK])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +101,18 @@ class Disposable:
         if not await self.store.create(shards=shards, indexes=indexes):
             await self._check_killed()
             self.say("it is there already: what a killed bench left is removed first")
-            await self._clear()
+            await clear(self.store, self.outputs)
             if not await self.store.create(shards=shards, indexes=indexes):
                 raise UsageError(f"another bench has just begun on table {self.name}", hint="wait for it")
 
     async def _check_killed(self) -> None:
-        marks = [worker for worker in await self.store.workers() if worker.job == MARK]
-        now = self.clock.now()
-        if any(condition(worker, now=now, fate=self.fate) is Condition.ALIVE for worker in marks):
+        marks = await _marks(self.store)
+        if _at_work(marks, self.clock.now(), self.fate):
             raise UsageError(
                 f"another bench is at work on table {self.name}",
                 hint=f"wait for it; if it was killed, `pyanamo table delete -t {self.name}` removes what it left",
             )
-        if not marks or [each async for each in self.store.summaries() if each.sample != MARK]:
+        if not marks or await _is_used(self.store):
             raise UsageError(
                 f"there is a table {self.name} already, and no bench made it",
                 hint=f"bench needs that name for a while; if nobody needs it, `pyanamo table delete -t {self.name}`",
@@ -81,23 +123,7 @@ class Disposable:
             await asyncio.wait([making])  # a table that is half made cannot be removed
             if not making.cancelled() and making.exception() is None:
                 self.say(f"removing {self.name}")
-                await self._clear()
+                await clear(self.store, self.outputs)
         except BaseException:
             self.say(f"table {self.name} or output of it is left behind. hint: the next `pyanamo bench` removes it")
             raise
-
-    async def _clear(self) -> None:
-        filed_as = (await self.store.describe()).filed_as
-        try:
-            if self.outputs is not None:
-                await self._clear_outputs(self.outputs, output_keys(filed_as))
-        finally:
-            await self.store.drop()
-
-    async def _clear_outputs(self, outputs: OutputStore, keys: Sequence[OutputKey]) -> None:
-        ours = {outputs.location(key) for key in keys}
-        async for each in outputs.unfinished(keys[0].table):
-            if each.location in ours:
-                await outputs.discard(each)
-        for key in keys:
-            await outputs.remove(key)

@@ -29,6 +29,7 @@ class Ailment(StrEnum):
     WORKER = "worker vanished"
     ORPHANS = "worker unknown"
     OUTPUT = "output unfinished"
+    BENCH = "bench killed"
 
 
 @dataclass(frozen=True, slots=True)

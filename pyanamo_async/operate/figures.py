@@ -15,7 +15,7 @@ from pyanamo_async.ports import Clock, Units
 
 T = TypeVar("T")
 
-PATIENCE_S, LOOK_S = 30.0, 0.05  # with a table that is throttled, or an index that lags
+TABLE_WITHIN_S, LOOK_S = 30.0, 0.05  # with a table that is throttled, or an index that lags
 
 
 class What(StrEnum):
@@ -60,7 +60,7 @@ class Figure:
             try:
                 answer = await call()
             except Unavailable:
-                if self.clock.monotonic() - began_s > PATIENCE_S:
+                if self.clock.monotonic() - began_s > TABLE_WITHIN_S:
                     raise
                 await asyncio.sleep(LOOK_S)
             else:

@@ -191,6 +191,28 @@ def test_what_is_left_of_a_killed_one_the_next_removes(pyanamo: Program, start: 
     assert traces(pyanamo) == before
 
 
+def test_what_is_left_of_a_killed_one_the_doctor_finds_and_removes(pyanamo: Program, start: Start) -> None:
+    """And leaves one that lives alone, as it does a table that no bench made."""
+    pyanamo("table", "create")
+    (pyanamo.folder / "logs" / "PyAnamo").mkdir(parents=True)
+    before = traces(pyanamo)
+    assert json.loads(pyanamo("doctor", "--json")) == []
+    assert traces(pyanamo) == before
+    bench = start("bench", "--items", "50", "--output", "1GiB")
+    until(lambda: any("Task_0/" in trace for trace in traces(pyanamo)))
+    assert json.loads(pyanamo("doctor", "--json", "--remove")) == []
+    bench.kill()
+    bench.wait()
+    [found] = json.loads(pyanamo("doctor", "--json", code=3))
+    [removed] = json.loads(pyanamo("doctor", "--json", "--remove"))
+
+    assert found["finding"] == "bench killed"
+    assert found["which"].endswith("-bench.db" if SQLITE in pyanamo.table else f"{pyanamo.table}-bench")
+    assert "`pyanamo doctor --remove`" in found["hint"]
+    assert (removed["which"], removed["removed"]) == (found["which"], True)
+    assert traces(pyanamo) == before
+
+
 def test_a_table_of_that_name_is_not_touched(pyanamo: Program) -> None:
     """If no bench made it."""
     theirs = pyanamo.table.replace(".db", "-bench.db") if SQLITE in pyanamo.table else f"{pyanamo.table}-bench"
@@ -201,6 +223,8 @@ def test_a_table_of_that_name_is_not_touched(pyanamo: Program) -> None:
 
     assert refused.returncode == 2
     assert f"there is a table {theirs} already, and no bench made it" in refused.stderr
+    pyanamo("table", "create")
+    assert "nothing is left behind" in pyanamo.run("doctor", "--remove").stderr
     assert of.rows() == before
 
 

@@ -15,7 +15,7 @@ from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Fate, Worker
 from pyanamo_async.errors import OutputError, PyanamoError, StoreError, TableMissing, Unavailable, UsageError
 from pyanamo_async.operate.bench import BEATS, Bench
-from pyanamo_async.operate.disposable import MARK, Disposable, output_keys
+from pyanamo_async.operate.disposable import MARK, Disposable, killed, output_keys
 from pyanamo_async.operate.figures import Figure, What, units_per_item
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import Journal, OutputKey, Sink, Unfinished, Units
@@ -239,6 +239,7 @@ class TestDisposable:
         """It is known by its mark, and by its process being dead."""
         rig = Rig(fate=Fate.DIED)
         await leave_behind(rig)
+        assert await killed(rig.store, now=NOON, fate=lambda _: Fate.DIED)
         await rig.measure()
 
         assert any("a killed bench left" in line for line in rig.said)
@@ -250,6 +251,7 @@ class TestDisposable:
         rig = Rig(fate=Fate.LIVES)
         await leave_behind(rig)
 
+        assert not await killed(rig.store, now=NOON, fate=lambda _: Fate.LIVES)
         with pytest.raises(UsageError, match="another bench is at work on table t-bench"):
             await rig.measure()
         assert (await rig.store.counts()).total == 1
@@ -262,6 +264,7 @@ class TestDisposable:
         await rig.store.add([an_item("theirs")])
         await rig.store.beat(replace(ME, job=mark))
 
+        assert not await killed(rig.store, now=NOON, fate=lambda _: Fate.DIED)
         with pytest.raises(UsageError, match="no bench made it"):
             await rig.measure()
         assert (await rig.store.read("theirs")).item_id == "theirs"
@@ -271,6 +274,7 @@ class TestDisposable:
         rig = Rig()
         await rig.store.create(shards=1)
 
+        assert not await killed(rig.store, now=NOON, fate=lambda _: Fate.DIED)
         with pytest.raises(UsageError, match="no bench made it"):
             await rig.measure()
         assert (await rig.store.counts()).total == 0

@@ -7,14 +7,14 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from pyanamo_async.execution import ShellLauncher, starters
+from pyanamo_async.execution import ShellLauncher, ShellProcess, starters
 from pyanamo_async.execution.plain import MOST_UNDER_WAY
 from pyanamo_async.execution.posix import Start
 from pyanamo_async.execution.starters import HANGS_AFTER_S, MOST_THREADS
@@ -50,14 +50,14 @@ def ran(tool: Away) -> bool:
     return (tool.program.parent / "ran").exists()
 
 
-async def begun(launcher: ShellLauncher, tool: Away, *, starts: int) -> list[asyncio.Task[object]]:
+async def begun(launcher: ShellLauncher, tool: Away, *, starts: int) -> list[asyncio.Task[ShellProcess]]:
     """Begin starts that hang, and wait until threads hang in as many as at first may."""
     tasks = [asyncio.create_task(start(launcher, str(tool.program))) for _ in range(starts)]
     await until(lambda: len(hanging()) >= min(starts, MOST_THREADS))
     return tasks
 
 
-async def cancelled(tasks: list[asyncio.Task[object]]) -> None:
+async def cancelled(tasks: Sequence[asyncio.Task[ShellProcess]]) -> None:
     for task in tasks:
         task.cancel()
     async with asyncio.timeout(SOON_S):

@@ -142,7 +142,8 @@ async def test_what_the_library_keeps_of_a_start_is_freed() -> None:
     def lay_ready(starts: int) -> int:
         for _ in range(starts):
             Start(["true"], **options)
-        return psutil.Process().memory_info().rss
+        rss_bytes: int = psutil.Process().memory_info().rss
+        return rss_bytes
 
     before = lay_ready(1000)
     assert lay_ready(20_000) - before < 20_000 * 100

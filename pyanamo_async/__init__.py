@@ -12,6 +12,7 @@ cli/        talks: typer commands, tables, JSON
 settings.py what a command was told, validated once; addresses.py: where tables and output are
 app.py      wires: the only place that knows which adapter is real; station.py: the half of it that runs a worker
 clock.py, cpus.py, process_mark.py: what the operating system knows of time, of CPUs, and of a worker that died
+first_process.py: what a worker does where it is the first process of a container
 """
 
 __version__ = "0.1.0"

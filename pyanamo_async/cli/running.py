@@ -21,6 +21,7 @@ from pyanamo_async.core.items import State
 from pyanamo_async.core.policy import RetryPolicy, parse_on_exit
 from pyanamo_async.cpus import usable_cpus
 from pyanamo_async.errors import UsageError
+from pyanamo_async.first_process import step_down
 from pyanamo_async.ports import Store
 from pyanamo_async.settings import SPOOL_MEMORY, LoopKind, Running, Settings, read_backoff, read_duration, read_keeping
 
@@ -171,6 +172,7 @@ def run(
     It claims items, runs their scripts and keeps their output. Any number of workers may run on one table. SIGTERM or
     Ctrl-C stops one within --grace and gives its items back; a second one stops it at once.
     """
+    step_down()
     running = Running(
         items=items or usable_cpus(),
         nests=nests,

@@ -1,7 +1,7 @@
 """What one store has seen of one state's queue: candidates at hand, and which shards are worth a look.
 
 The index is a hint, and so is all that stands here. That a shard is empty, or due later, is believed for 2 s; when this
-store has moved nothing since into this state or out of it, for 2.5 to 5 s for each shard there is. So a worker that
+store has moved nothing since into this state or out of it, for 3 to 5 s for each shard there is. So a worker that
 finds nothing looks at no shard for 2 s, then at one each time it asks, and at each about every minute (16 shards), at
 different times. Before it goes home it believes none of this (`Store.next_due`).
 """
@@ -22,7 +22,7 @@ HINT_S = 2.0
 LEAST_CALM, FIRST_CALM = 0.004, 0.02  # hints live 8 ms and 40 ms: nobody knows at first how many others there are
 CALMING = 1.01  # against a half for a loss: calm where between one and two in a hundred are lost
 BELIEF_S = 2.0
-IDLE_BELIEF_S_PER_SHARD = 5.0  # at most, and at least half of it
+IDLE_BELIEF_S_PER_SHARD = 5.0  # at most, and at least three fifths of it
 DEEP_S = 30.0
 MOST_TRIED = 2000
 
@@ -91,7 +91,7 @@ class Board:
 
     def saw(self, shard: int, key: str | None, *, now_s: float) -> None:
         """Note the first key of a shard."""
-        self._sights[shard] = Sight(key, now_s, self._idle_belief_s * (1 - self._dice.random() / 2))
+        self._sights[shard] = Sight(key, now_s, self._idle_belief_s * (1 - 0.4 * self._dice.random()))
 
     def forget(self, shard: int, *, now_s: float) -> None:
         """Believe nothing of the head of a shard from which this store has claimed."""

@@ -5,7 +5,8 @@ workers there are. Who goes home leaves nothing behind that may come back: someb
 shown that it lives. On one machine nobody need wait for that: a process is there or it is not. Workers are near when
 their ids differ in the nonce alone, so a fleet learns from one locked item that it need not look for processes. One
 worker is enough to take over: the one that was heard of last when it looks. In a fleet of any size that is about one
-look in each beat, by anybody; all of them would read what all have left behind, again and again.
+look in each beat, by anybody; all of them would read what all have left behind, again and again. The row of that one is
+also where they find the farewell of a worker that has made sure that nothing is left (`worker.leaving`).
 """
 
 from __future__ import annotations

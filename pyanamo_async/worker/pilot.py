@@ -111,7 +111,7 @@ class Pilot:
                         self._start(item, attempts)
                 if self._claims.trouble is not None:  # after what ran has come to its end
                     raise self._claims.trouble
-                self._beats.all_settled = self._claims.leaving.all_settled
+                self._beats.all_settled = None if self._stop.draining else self._claims.leaving.all_settled
                 self._tally.stopped = self._stop.reason
                 self._tally.work_left = await self._work_left()
             finally:

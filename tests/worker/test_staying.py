@@ -302,3 +302,28 @@ def test_who_may_hold_an_item_without_knowing_believes_nobody() -> None:
         assert (await crew.pilot().run()).settled == {State.DONE: 1}
 
     run(main)
+
+
+class _Away(MemoryStore):
+    """A table that does not answer when it is looked at for the last time."""
+
+    async def next_due(self, *, state: State = State.TODO, afresh: bool = False) -> datetime | None:
+        if afresh:
+            raise Unavailable("no answer")
+        return await super().next_due(state=state)
+
+
+def test_who_is_stopped_while_it_makes_sure_says_nothing() -> None:
+    """That there was no answer is none."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, store=_Away())
+        await crew.store.create(shards=1)
+        loop.call_later(30, crew.stop.request, Level.STOP, "SIGTERM")
+        await crew.pilot().run()
+
+        [farewell] = await crew.store.workers()
+        assert farewell.gone
+        assert farewell.all_settled is None
+
+    run(main)

@@ -147,7 +147,7 @@ def _pilot(
         Beats(row, every=how.beat, store=store, clock=clock, journal=journal, stop=stop),
         stop,
         reclaim=others.look_after,
-        may_come_back=others.may_come_back,
+        outlook=others.outlook,
         every=how.beat,
         rss_bytes=_rss_bytes,
         notice=partial(interruption, endpoint) if (endpoint := metadata_endpoint(os.environ)) else None,

@@ -50,9 +50,9 @@ class QueueIndex:
 
     def __init__(self) -> None:
         self._queues: defaultdict[str, list[Place]] = defaultdict(list)
-        self._shown: dict[str, tuple[int, Entry | None]] = {}
+        self._shown: dict[str, tuple[float, Entry | None]] = {}
 
-    def show(self, key: str, version: int, new: Entry | None) -> None:
+    def show(self, key: str, version: float, new: Entry | None) -> None:
         """Let the index show a form of a row, unless it shows a newer one already."""
         shown, old = self._shown.get(key, (0, None))
         if version <= shown:

@@ -179,13 +179,17 @@ class Service:
 
     def _write(self, key: str, row: Row | None, units: int, entry: Entry | None) -> None:
         if row is None:
-            del self._rows[key]
+            self._rows.pop(key, None)  # it may have been deleted before
         else:
             self._rows[key] = row
         self._units[key], self._entries[key] = units, entry
         self._versions[key] += 1
+        self.show_later(key, self._versions[key], entry)
+
+    def show_later(self, key: str, version: int, entry: Entry | None) -> None:
+        """Let the index show a write when its time has come."""
         lag_s = self._dice.expovariate(1 / self._lag_s) if self._lag_s else 0.0
-        asyncio.get_running_loop().call_later(lag_s, self.index.show, key, self._versions[key], entry)
+        asyncio.get_running_loop().call_later(lag_s, self.index.show, key, version, entry)
 
     def _put(self, row: Row) -> None:
         """Put a row that was always there."""

@@ -5,7 +5,8 @@ workers there are. Who goes home leaves nothing behind that may come back: someb
 shown that it lives. On one machine nobody need wait for that: a process is there or it is not. Workers are near when
 their ids differ in the nonce alone, so a fleet learns from one locked item that it need not look for processes. One
 worker is enough to take over: the one that was heard of last when it looks. In a fleet of any size that is about one
-look in each beat, by anybody; all of them would read what all have left behind, again and again.
+look in each beat, by anybody; all of them would read what all have left behind, again and again. The row of that one is
+also where they find the farewell of a worker that has made sure that nothing is left (`worker.leaving`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from datetime import datetime, timedelta
 
 from pyanamo_async.core.items import State
 from pyanamo_async.core.policy import RetryPolicy
-from pyanamo_async.core.workers import Fate, Worker
+from pyanamo_async.core.workers import Fate, Outlook, Worker
 from pyanamo_async.operate.reclaim import Taken, reclaim, reclaim_from, reclaim_orphans
 from pyanamo_async.ports import Clock, Store
 
@@ -47,6 +48,7 @@ class Others:
     thrifty: bool = False
     _suspects: bool = field(default=True, init=False)
     _orphans: bool = field(default=False, init=False)
+    _all_settled: datetime | None = field(default=None, init=False)
 
     async def look_after(self) -> Taken:
         """Take over from workers silent for their lease or dead on this machine, seldom from unknown ones."""
@@ -63,13 +65,18 @@ class Others:
             taken += await self._take_from_dead(await self._near(await self._holders() - {self.me}))
         return taken
 
-    async def may_come_back(self, idle: timedelta) -> bool:
-        """Tell whether a worker that found nothing to do for `idle` should stay: others may lose what they hold.
+    async def outlook(self, idle: timedelta) -> Outlook:
+        """Tell what a worker that found nothing to do for `idle` may expect: others may lose what they hold.
 
         Whether a holder lives shows when it should have beaten again: until then everybody stays. Then those do for
         whom a silent worker's items wait; its lease decides.
         """
+        if self._all_settled is not None and self._all_settled >= self.clock.now() - idle:
+            return Outlook(all_settled=self._all_settled)
         holders = await self._holders()
+        return Outlook(may_come_back=await self._may_come_back(holders, idle), nobody_holds=not holders)
+
+    async def _may_come_back(self, holders: set[str], idle: timedelta) -> bool:
         if not holders:
             return False
         if self.me in holders:  # a claim whose answer never came
@@ -112,6 +119,7 @@ class Others:
     async def _is_my_turn(self, now: datetime) -> bool:
         """Tell whether of all workers this one was heard of last; a beat to come, by a wrong clock, is none."""
         latest = await self.store.workers(most=1)
+        self._all_settled = max((each.all_settled for each in latest if each.all_settled), default=self._all_settled)
         return all(worker.worker_id == self.me or worker.beat > now for worker in latest)
 
     async def _take_from_dead(self, near: Sequence[Worker]) -> Taken:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -42,6 +42,7 @@ class Beats:
         self._keeping: asyncio.Task[None] | None = None
         self._failing = False
         self.fenced = False
+        self.all_settled: datetime | None = None
         self.vitals: Callable[[Worker], Worker] = lambda row: row
         self.on_fence: Callable[[], None] = lambda: None
         self.on_beat: Callable[[Orders], None] = lambda _: None
@@ -60,7 +61,7 @@ class Beats:
             await self._keeping
         try:
             async with asyncio.timeout(FAREWELL_S):
-                await self._store.beat(replace(self._row(), gone=True))
+                await self._store.beat(replace(self._row(), gone=True, all_settled=self.all_settled))
         except (PyanamoError, TimeoutError) as trouble:
             self._journal.note("farewell failed", trouble=str(trouble))
 

@@ -18,8 +18,10 @@ from typing import TypeVar
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.workers import Outlook
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.worker.attempt import Attempt, Tools
+from pyanamo_async.worker.leaving import Leaving
 from pyanamo_async.worker.persistence import Persistence
 from pyanamo_async.worker.rest import Rest
 from pyanamo_async.worker.stop import Level, Stop
@@ -31,7 +33,6 @@ MOST_AT_ONCE = 25  # what one batch of DynamoDB takes
 CLAIMABLE = (State.TODO, State.WALL_TIME_EXCEEDED)
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 15.0
-TICK_S = 0.001  # more than a clock is wrong by
 RECENT = 1024  # tokens of claims that came: an answer about what is held may be older than their settle
 SEARCHES = 3  # for a lost claim, while there is other work
 INDEX_LAG_S = 20.0  # how far the index by which it is found may be behind: nobody goes home before
@@ -48,22 +49,21 @@ class Claims:
         slots: int,
         persistence: Persistence,
         attempts: Collection[Attempt],
-        may_come_back: Callable[[timedelta], Awaitable[bool]],
+        outlook: Callable[[timedelta], Awaitable[Outlook]],
     ) -> None:
         self._tools = tools
         self._stop = stop
         self._slots = asyncio.Semaphore(slots)
         self._most_attempts = 2 * slots  # half of them done with their scripts and being settled
-        self._persistence = persistence
-        self._may_come_back = may_come_back
+        self._ask_outlook = outlook
         self._attempts = attempts
         self._ended = asyncio.Event()
         self._pause_s = FIRST_PAUSE_S
-        self._idle_since: float | None = None
-        self._asked_s: float | None = None  # when it was last asked who holds what
-        self._nobody_holds = False
         self._is_staying = False
         self._searches_left = 0
+        self.leaving = Leaving(
+            tools.clock, persistence, look_around=self._look_around, next_due=partial(self._next_due, afresh=True)
+        )
         self.rest = Rest(tools.clock, stop)
         self.trouble: PyanamoError | None = None
         self._lost_s: float | None = None  # when a claim was last sent and never answered
@@ -93,7 +93,7 @@ class Claims:
                 return
             if items:
                 self._pause_s = FIRST_PAUSE_S
-                self._busy()
+                self.leaving.put_off()
 
     async def _without_company(self, items: list[Item]) -> list[Item]:
         """Keep one item on its last chance if it would be alone; give back others, to come again one at a time."""
@@ -170,50 +170,23 @@ class Claims:
         if self._stop.draining:
             return False
         due = await self._next_due()
-        if due is None and not self._attempts and await self._gives_up():
+        if due is None and not self._attempts and await self.leaving.is_time():
             return False
         if due is not None or self._attempts:
-            self._busy()
+            self.leaving.put_off()
         await self._until_attempt_ends(self._pause(due))
         return not self._stop.draining
 
-    async def _gives_up(self) -> bool:
-        """Tell whether to go home: nothing can be claimed, and nothing is on its way back from anybody.
-
-        What is given back is for a moment neither among what is held nor among what can be claimed, where both are seen
-        late: so the first is looked at, and a moment later both.
-        """
-        idle_s = self._idle_s()
-        if (anyhow := self._persistence.gives_up(idle_s)) is not None:
-            return anyhow
-        if self._unsure_s():
-            return False
-        nobody_held, self._nobody_holds = self._nobody_holds, not await self._stays_for_others(idle_s)
-        if self._nobody_holds and (nobody_held or not self._persistence.sure_after):
-            return await self._next_due(afresh=True) is None
-        self._asked_s = self._tools.clock.monotonic()
-        return False
-
-    async def _stays_for_others(self, idle_s: float) -> bool:
-        question = partial(self._may_come_back, timedelta(seconds=idle_s))
-        stays = self._lost_lately() or bool(await self._ask(question))
-        if stays and not self._is_staying:
+    async def _look_around(self, idle: timedelta) -> Outlook:
+        """Ask what others may bring back, and whether a claim whose answer never came was won."""
+        lost_lately = Outlook(may_come_back=True) if self._lost_lately() else None
+        outlook = lost_lately or await self._ask(partial(self._ask_outlook, idle)) or Outlook()
+        if outlook.may_come_back and not self._is_staying:
             self._tools.journal.note("waiting for others", reason="they hold items and may have vanished")
-        self._is_staying = stays
-        if stays and self._lost_s is not None:
+        self._is_staying = outlook.may_come_back
+        if outlook.may_come_back and self._lost_s is not None:
             self._searches_left = max(1, self._searches_left)  # what is held may be ours
-        return stays
-
-    def _unsure_s(self) -> float:
-        """Tell how long what was heard of the others is too young to be asked for again."""
-        if self._asked_s is None:
-            return 0.0
-        age_s = self._tools.clock.monotonic() - self._asked_s
-        return max(0.0, self._persistence.sure_after.total_seconds() - age_s)
-
-    def _busy(self) -> None:
-        self._idle_since = self._asked_s = None
-        self._nobody_holds = False
+        return outlook
 
     def _lost_lately(self) -> bool:
         return self._lost_s is not None and self._tools.clock.monotonic() - self._lost_s < INDEX_LAG_S
@@ -224,12 +197,6 @@ class Claims:
         moments = [await self._ask(partial(look, state=state)) for state in CLAIMABLE]
         return min((moment for moment in moments if moment is not None), default=None)
 
-    def _idle_s(self) -> float:
-        now = self._tools.clock.monotonic()
-        if self._idle_since is None:
-            self._idle_since = now
-        return now - self._idle_since
-
     def _pause(self, due: datetime | None) -> float:
         """Choose how long to wait: until something is due, else ever longer, scattered among workers."""
         now = self._tools.clock.now()
@@ -237,7 +204,7 @@ class Claims:
             return min((due - now).total_seconds(), LONGEST_PAUSE_S)
         pause_s = self._pause_s * (0.5 + self._tools.dice.random())
         self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
-        return min(pause_s, self._unsure_s() + TICK_S) if self._nobody_holds else pause_s
+        return self.leaving.pause_s() or pause_s
 
     async def _until_attempt_ends(self, seconds: float | None) -> None:
         if not self._stop.draining:

@@ -10,8 +10,8 @@ from datetime import timedelta
 class Persistence:
     """How long to look for work: until nothing is left, for ever (`wait`), or until `idle_exit` went by without any.
 
-    Nothing is left when nobody holds anything, and nothing is seen `sure_after` later: what was on its way back then,
-    in a table whose queue shows a move a moment late, is there by now.
+    To know that nothing is left takes two looks, `sure_after` apart (`leaving`): what was on its way back then, in a
+    table whose queue shows a move a moment late, is there by now.
     """
 
     wait: bool = False

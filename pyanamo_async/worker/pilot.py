@@ -16,7 +16,7 @@ from datetime import timedelta
 from pyanamo_async.core import values
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.outcomes import Why
-from pyanamo_async.core.workers import Worker
+from pyanamo_async.core.workers import Outlook, Worker
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.worker.attempt import Attempt, Tools
 from pyanamo_async.worker.beats import Beats
@@ -58,14 +58,14 @@ class Pilot:
         stop: Stop,
         *,
         reclaim: Callable[[], Awaitable[Counter[State]]],
-        may_come_back: Callable[[timedelta], Awaitable[bool]],
+        outlook: Callable[[timedelta], Awaitable[Outlook]],
         every: timedelta,
         rss_bytes: Callable[[], int] = lambda: 0,
         notice: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
         self._plan, self._beats, self._stop = plan, beats, stop
         self._tools = replace(tools, alive=beats.alive)
-        self._reclaim, self._others_hold, self._every_s = reclaim, may_come_back, every.total_seconds()
+        self._reclaim, self._ask_outlook, self._every_s = reclaim, outlook, every.total_seconds()
         self._rss_bytes = rss_bytes
         self._notice = notice
         self._attempts: set[Attempt] = set()
@@ -76,7 +76,7 @@ class Pilot:
             slots=plan.slots,
             persistence=plan.persistence,
             attempts=self._attempts,
-            may_come_back=self._may_come_back,
+            outlook=self._outlook,
         )
         self._publisher = Publisher(
             tools.worker, self._attempts, store=tools.store, clock=tools.clock, journal=tools.journal
@@ -111,6 +111,7 @@ class Pilot:
                         self._start(item, attempts)
                 if self._claims.trouble is not None:  # after what ran has come to its end
                     raise self._claims.trouble
+                self._beats.all_settled = None if self._stop.draining else self._claims.leaving.all_settled
                 self._tally.stopped = self._stop.reason
                 self._tally.work_left = await self._work_left()
             finally:
@@ -214,8 +215,8 @@ class Pilot:
             self._claims.look_again()
         return bool(taken)
 
-    async def _may_come_back(self, idle: timedelta) -> bool:
-        return await self._look_after() or await self._others_hold(idle)
+    async def _outlook(self, idle: timedelta) -> Outlook:
+        return Outlook(may_come_back=True) if await self._look_after() else await self._ask_outlook(idle)
 
     async def _work_left(self) -> bool:
         """Tell whether a stopped worker leaves something that can be claimed, now or when its holder has vanished."""
@@ -224,7 +225,7 @@ class Pilot:
         if self._tally.fenced:
             return True
         try:
-            if await self._others_hold(timedelta()):
+            if (await self._ask_outlook(timedelta())).may_come_back:
                 return True
             moments = [await self._tools.store.next_due(state=state) for state in CLAIMABLE]  # after: it may come back
             return any(moment is not None for moment in moments)

@@ -14,8 +14,6 @@ from benchmarks.fleet.service import Bill, Service
 from tests.worker.virtual import VirtualLoop, run
 
 TAIL = 0.02  # which everybody waits for
-LOOKS_BEFORE_GOING = 4  # at each shard: twice at what is held, once at either state that can be claimed
-LOOK_UNITS = 0.5
 
 
 def events(plan: Plan, limits: Limits) -> tuple[float, Bill]:
@@ -46,8 +44,7 @@ def test_the_flow_goes_as_the_real_workers_go(shards: int, capacity: float, bind
     assert (bill.throttled > 100) == (binding != "slots")
     assert course.rate == pytest.approx(rate, rel=0.1)
     assert course.writes == pytest.approx(bill.writes + 2 * plan.items, rel=0.1)
-    farewells = plan.workers * shards * LOOKS_BEFORE_GOING * LOOK_UNITS
-    assert (bill.reads - farewells) / plan.items < 2  # a throttled worker does not read again and again what it knows
+    assert bill.reads / plan.items < 2  # a throttled worker does not read again and again what it knows
 
 
 @pytest.mark.parametrize("shards", [1, 4, 16, 64])

@@ -187,15 +187,24 @@ class TestBoard:
 
         assert most < 12
 
-    def test_whoever_has_just_worked_sweeps_before_going_home(self) -> None:
-        """Beliefs from before the last write of this store hold for two seconds only."""
+    def test_whoever_has_just_claimed_sweeps_when_there_is_no_more(self) -> None:
+        """Beliefs from before the last claim of this store, in this state, hold for two seconds only."""
         board = Board(4, dice=random.Random(1))
         for shard in range(4):
             board.saw(shard, None, now_s=0)
-        board.changed(now_s=1)
+        board.forget(3, now_s=1)
 
-        assert board.unsure(now_s=1.5) == []
+        assert board.unsure(now_s=1.5) == [3]
         assert board.unsure(now_s=3) == [0, 1, 2, 3]
+
+    def test_no_look_is_repeated_within_two_seconds(self) -> None:
+        """A sweep that found nothing is believed, however often the worker asks."""
+        board = Board(4, dice=random.Random(1))
+        for shard in range(4):
+            board.saw(shard, None, now_s=shard / 10)
+
+        assert board.worth_a_look(NOON, now_s=1.9) == []
+        assert board.worth_a_look(NOON, now_s=2.1) == [0]
 
     def test_a_queue_that_seemed_claimable_is_never_believed(self) -> None:
         """Others may have taken all of it since: when it is due is asked again."""
@@ -211,10 +220,10 @@ class TestBoard:
         board.saw(1, None, now_s=1)
 
         assert board.next_due() == NOON + timedelta(seconds=5)
-        assert board.worth_a_look(NOON + timedelta(seconds=4), now_s=1) == [0]  # the longest unseen
-        board.saw(0, "12026-01-01T12:00:05.000Z", now_s=1.5)
-        assert board.worth_a_look(NOON + timedelta(seconds=4), now_s=1.5) == [1]
-        assert board.worth_a_look(NOON + timedelta(seconds=5), now_s=1.5) == [0]
+        assert board.worth_a_look(NOON + timedelta(seconds=4), now_s=2) == [0]  # the longest unseen
+        board.saw(0, "12026-01-01T12:00:05.000Z", now_s=2.5)
+        assert board.worth_a_look(NOON + timedelta(seconds=4), now_s=3) == [1]
+        assert board.worth_a_look(NOON + timedelta(seconds=5), now_s=2.5) == [0]
 
     def test_hints_go_stale(self) -> None:
         """What was left over is tried for two seconds, then looked for anew."""

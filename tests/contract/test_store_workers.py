@@ -29,6 +29,16 @@ async def test_a_beat_is_written_whole(store: Store) -> None:
     assert [latest] == await store.workers()
 
 
+async def test_a_farewell_says_by_when_all_was_settled(store: Store) -> None:
+    """To the millisecond, where the worker knew; a worker that has not gone has no say in it."""
+    knew = a_worker("w1", beat=NOON + SECOND, gone=True, all_settled=NOON + timedelta(milliseconds=123))
+    left = a_worker("w2", beat=NOON + 2 * SECOND, gone=True)
+    for worker in (knew, left):
+        await store.beat(worker)
+
+    assert [knew, left] == await store.workers()
+
+
 async def test_a_beat_that_comes_late_changes_nothing(store: Store) -> None:
     """A request that was held up on its way does not make a living worker look silent; it is answered all the same."""
     latest = a_worker("w1", beat=NOON + SECOND, running=2)

@@ -1,14 +1,15 @@
-"""Who of a fleet takes over what vanished workers held."""
+"""Who of a fleet takes over what vanished workers held, and whom it believes that nothing is left."""
 
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from pyanamo_async.core.items import State
 from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.core.workers import Outlook
 from pyanamo_async.operate.others import Others
 from pyanamo_async.store.memory import MemoryStore
 from tests.contract.steps import a_worker
@@ -49,3 +50,30 @@ async def test_a_clock_that_is_ahead_keeps_nobody_from_it(store: MemoryStore) ->
     await store.beat(a_worker("me", beat=LATER - BEAT))
 
     assert await others(store, "me").look_after() == {State.TODO: 1}
+
+
+@pytest.mark.parametrize(
+    ("all_settled", "is_believed"), [(LATER, True), (LATER - BEAT, True), (LATER - 1.1 * BEAT, False), (None, False)]
+)
+async def test_who_made_sure_is_believed_by_those_without_work_since_before(
+    store: MemoryStore, all_settled: datetime | None, *, is_believed: bool
+) -> None:
+    """Whoever had something to do since knows better: items were added, or it was a mistake."""
+    await store.beat(a_worker("went home", beat=LATER, gone=True, all_settled=all_settled))
+    me = others(store, "me")
+    await me.look_after()
+
+    outlook = await me.outlook(idle=BEAT)
+    assert outlook == (Outlook(all_settled=all_settled) if is_believed else Outlook(may_come_back=True))
+
+
+async def test_who_holds_nothing_and_who_lives_is_told_apart(store: MemoryStore) -> None:
+    """Only where nobody holds anything may somebody make sure that nothing is left."""
+    await store.beat(a_worker("vanished", beat=LATER - BEAT))  # it lives after all
+    me = others(store, "me")
+
+    assert await me.outlook(idle=timedelta()) == Outlook(may_come_back=True)
+    assert await me.outlook(idle=4 * BEAT) == Outlook()
+    [item] = await store.held("vanished")
+    await store.remove(item)
+    assert await me.outlook(idle=timedelta()) == Outlook(nobody_holds=True)

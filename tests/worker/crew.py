@@ -94,6 +94,6 @@ class Crew:
             Beats(me, every=every, store=self.store, clock=clock, journal=self.notes, stop=self.stop),
             self.stop,
             reclaim=others.look_after,
-            may_come_back=others.may_come_back,
+            outlook=others.outlook,
             every=every,
         )

@@ -18,7 +18,9 @@ from pyanamo_async.worker.persistence import Persistence
 from pyanamo_async.worker.stop import Level
 from tests.fakes import an_item
 from tests.worker.crew import Crew
-from tests.worker.virtual import VirtualLoop, run
+from tests.worker.virtual import NOON, VirtualLoop, run
+
+LEASE, BLINK = timedelta(seconds=180), timedelta(milliseconds=200)
 
 
 async def _ghost(loop: VirtualLoop, *, item: str) -> Crew:
@@ -225,5 +227,103 @@ def test_who_is_sure_that_nothing_is_left_goes_home_at_once() -> None:
         await crew.pilot().run()
 
         assert 1 <= loop.time() < 1.01
+
+    run(main)
+
+
+def test_who_has_made_sure_spares_others_the_looks() -> None:
+    """What is settled stays settled: a farewell that says so is believed, and the next one says it again."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, name="second", persistence=Persistence(sure_after=timedelta(seconds=1)))
+        await crew.store.create(shards=1)
+        second = loop.create_task(crew.pilot().run())
+        await _a_second(loop)
+        await crew.store.beat(
+            Worker("first", "host", NOON, NOON + timedelta(seconds=1), LEASE, gone=True, all_settled=NOON + BLINK)
+        )
+        await second
+
+        [farewell] = await crew.store.workers(of=["second"])
+        assert farewell.all_settled == NOON + BLINK
+
+    run(main)
+
+
+@pytest.mark.parametrize("ends", ["stopped", "idle exit"])
+def test_who_has_not_made_sure_says_nothing(ends: str) -> None:
+    """A worker that was sent home, or told how long to stay, does not know what is left."""
+
+    async def main(loop: VirtualLoop) -> None:
+        exits = Persistence(idle_exit=timedelta(seconds=9), wait=False) if ends == "idle exit" else Persistence()
+        ghost = await _ghost(loop, item="x")
+        last = Crew(loop, name="last", store=ghost.store, persistence=exits)
+        loop.call_later(30, last.stop.request, Level.STOP, "SIGTERM")
+        await last.pilot().run()
+
+        [farewell] = await ghost.store.workers(of=["last"])
+        assert farewell.gone
+        assert farewell.all_settled is None
+
+    run(main)
+
+
+def test_who_leaves_work_to_one_that_lives_has_made_sure_of_nothing() -> None:
+    """Its farewell must not send others home, who would take over if the holder vanished."""
+
+    async def main(loop: VirtualLoop) -> None:
+        holder = Crew(loop, name="holder")
+        await holder.store.create(shards=1)
+        await holder.store.add([an_item("long", script="sleep 1000")])
+        working = loop.create_task(holder.pilot().run())
+        while not (await holder.store.held("holder")):
+            await _a_second(loop)
+        await Crew(loop, name="other", store=holder.store).pilot().run()
+        [farewell] = await holder.store.workers(of=["other"])
+        assert farewell.all_settled is None
+        await working
+
+        [farewell] = await holder.store.workers(of=["holder"])
+        assert farewell.all_settled is not None
+
+    run(main)
+
+
+def test_who_may_hold_an_item_without_knowing_believes_nobody() -> None:
+    """A claim whose answer was lost may have been won after somebody else has made sure."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, store=Absent(loop, claims=1, blind_s=15))
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("x")])
+        far = NOON + timedelta(days=1)
+        await crew.store.beat(Worker("first", "host", NOON, far, LEASE, gone=True, all_settled=far))
+
+        assert (await crew.pilot().run()).settled == {State.DONE: 1}
+
+    run(main)
+
+
+class _Away(MemoryStore):
+    """A table that does not answer when it is looked at for the last time."""
+
+    async def next_due(self, *, state: State = State.TODO, afresh: bool = False) -> datetime | None:
+        if afresh:
+            raise Unavailable("no answer")
+        return await super().next_due(state=state)
+
+
+def test_who_is_stopped_while_it_makes_sure_says_nothing() -> None:
+    """That there was no answer is none."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, store=_Away())
+        await crew.store.create(shards=1)
+        loop.call_later(30, crew.stop.request, Level.STOP, "SIGTERM")
+        await crew.pilot().run()
+
+        [farewell] = await crew.store.workers()
+        assert farewell.gone
+        assert farewell.all_settled is None
 
     run(main)

@@ -1,9 +1,9 @@
 """What one store has seen of one state's queue: candidates at hand, and which shards are worth a look.
 
 The index is a hint, and so is all that stands here. That a shard is empty, or due later, is believed for 2 s; when this
-store has changed nothing since, for 2.5 to 5 s for each shard there is. So an idle worker looks at one shard each time
-it asks, and at each about every minute (16 shards), at different times; one that has just worked sweeps them all before
-it goes home.
+store has moved nothing since into this state or out of it, for 3 to 5 s for each shard there is. So a worker that
+finds nothing looks at no shard for 2 s, then at one each time it asks, and at each about every minute (16 shards), at
+different times. Before it goes home it believes none of this (`Store.next_due`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HINT_S = 2.0
 LEAST_CALM, FIRST_CALM = 0.004, 0.02  # hints live 8 ms and 40 ms: nobody knows at first how many others there are
 CALMING = 1.01  # against a half for a loss: calm where between one and two in a hundred are lost
 BELIEF_S = 2.0
-IDLE_BELIEF_S_PER_SHARD = 5.0  # at most, and at least half of it
+IDLE_BELIEF_S_PER_SHARD = 5.0  # at most, and at least three fifths of it
 DEEP_S = 30.0
 MOST_TRIED = 2000
 
@@ -32,7 +32,7 @@ class Sight(Value):
 
     key: str | None
     at_s: float
-    idle_s: float  # how long a store that changes nothing believes it
+    idle_s: float  # how long a store believes it that moves nothing into this state or out of it
 
 
 class Board:
@@ -91,7 +91,7 @@ class Board:
 
     def saw(self, shard: int, key: str | None, *, now_s: float) -> None:
         """Note the first key of a shard."""
-        self._sights[shard] = Sight(key, now_s, self._idle_belief_s * (1 - self._dice.random() / 2))
+        self._sights[shard] = Sight(key, now_s, self._idle_belief_s * (1 - 0.4 * self._dice.random()))
 
     def forget(self, shard: int, *, now_s: float) -> None:
         """Believe nothing of the head of a shard from which this store has claimed."""
@@ -102,10 +102,6 @@ class Board:
         """Believe nothing of a shard where this store has put or taken something."""
         self.forget(shard, now_s=now_s)
         self._deep.pop(shard, None)
-
-    def changed(self, *, now_s: float) -> None:
-        """Note that this store has written, so that it is no idle one."""
-        self._changed_s = now_s
 
     def note_deep(self, shard: int, prefix: str, *, now_s: float) -> None:
         """Note that a shard has more than a page of its best priority, and may be entered anywhere within it."""
@@ -120,10 +116,11 @@ class Board:
         return prefix
 
     def worth_a_look(self, now: datetime, *, now_s: float) -> list[int]:
-        """List shards that may hold something claimable, scattered; or one, that was not looked at for longest."""
+        """List shards that may hold something claimable, scattered; else the one not looked at for longest."""
         worth = [shard for shard in self._shards if self._may_hold(shard, now, now_s)]
         self._dice.shuffle(worth)
-        return worth or [min(self._sights, key=lambda shard: self._sights[shard].at_s)]
+        oldest = min(self._sights, key=lambda shard: self._sights[shard].at_s, default=0)
+        return worth or ([oldest] if now_s - self._sights[oldest].at_s >= BELIEF_S else [])
 
     def unsure(self, *, now_s: float) -> list[int]:
         """List the shards whose first key is not known well enough to tell when it is due."""

@@ -70,12 +70,8 @@ class Claims:
     def changed(self, *forms: Item) -> None:
         """Note that this store wrote an item, in these forms before and after."""
         shard, now_s = shard_of(forms[0].item_id, self.shards), _now_s()
-        states = {form.state for form in forms}
-        for state, board in self._boards.items():
-            if state in states:
-                board.moved(shard, now_s=now_s)
-            else:
-                board.changed(now_s=now_s)
+        for state in {form.state for form in forms}:
+            self._boards[state].moved(shard, now_s=now_s)
         self._returned.pop(forms[-1].item_id, None)
         if forms[-1].state in CLAIMABLE:
             self._returned[forms[-1].item_id] = now_s

@@ -9,7 +9,7 @@ from typing import Any
 from pyanamo_async.core.live import Feed
 from pyanamo_async.core.queue import moment, stamp
 from pyanamo_async.core.taskrecord import Row
-from pyanamo_async.core.workers import Desired, Orders, Worker, latest
+from pyanamo_async.core.workers import Desired, Orders, Worker, latest, read_farewell, write_farewell
 from pyanamo_async.errors import ItemMissing, Unavailable
 from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX
@@ -123,7 +123,7 @@ def _row(worker: Worker) -> Row:
         "Running": worker.running,
         "Done": worker.done,
         "RSS": worker.rss_bytes,
-        "Gone": int(worker.gone),
+        "Gone": write_farewell(worker),
     }
 
 
@@ -146,4 +146,5 @@ def _worker(row: Mapping[str, Any]) -> Worker:
             sorted(Feed.read(text) for text, until in row.get("Following", {}).items() if moment(until) > beat)
         ),
         gone=bool(row["Gone"]),
+        all_settled=read_farewell(int(row["Gone"])),
     )

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from pyanamo_async.core.live import Feed, Live, Piece
 from pyanamo_async.core.queue import moment, stamp
-from pyanamo_async.core.workers import Desired, Orders, Worker
+from pyanamo_async.core.workers import Desired, Orders, Worker, read_farewell, write_farewell
 from pyanamo_async.errors import ItemMissing
 
 BEAT = """INSERT INTO workers (InstanceID, Beat, Host, Job, Process, Started, Lease, Slots, Running, Done, RSS, Gone)
@@ -43,7 +43,7 @@ def beat(connection: sqlite3.Connection, worker: Worker) -> Orders:
             worker.running,
             worker.done,
             worker.rss_bytes,
-            worker.gone,
+            write_farewell(worker),
         ),
     )
     [desired] = connection.execute("SELECT Desired FROM workers WHERE InstanceID = ?", (worker.worker_id,)).fetchone()
@@ -104,6 +104,7 @@ def workers(connection: sqlite3.Connection, beat_before: datetime | None) -> lis
             desired=Desired(desired),
             following=followed(connection, worker_id, moment(beat)),
             gone=bool(gone),
+            all_settled=read_farewell(gone),
         )
         for worker_id, beat, host, job, process, started, lease, slots, running, done, rss, gone, desired in rows
     ]

@@ -154,7 +154,7 @@ class Shortcut:
             is_well = http is not None and _is_well(http)
             if http is not None:
                 answer = http, _plain(http) if is_well else await self._read(http, model)
-            if is_well or not await self._needs_retry(sendings, model, request, answer, trouble):
+            if (is_well and sendings == 1) or not await self._needs_retry(sendings, model, request, answer, trouble):
                 break
         if answer is None:
             raise trouble or AssertionError("neither a reply nor an error")

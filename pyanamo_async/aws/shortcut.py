@@ -17,14 +17,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
 from zlib import crc32
 
 import orjson
 from aiobotocore.awsrequest import AioAWSResponse
 from aiobotocore.endpoint import convert_to_response_dict
 from aiobotocore.httpsession import AIOHTTPSession
-from botocore.auth import _host_from_url  # type: ignore[attr-defined] # the stubs leave out what is private
 from botocore.awsrequest import AWSPreparedRequest, HeadersDict
 from botocore.handlers import add_retry_headers
 from botocore.hooks import first_non_none_response
@@ -128,17 +126,17 @@ class Shortcut:
         draft = await self._draft(
             api_params={}, operation_model=model, endpoint_url=endpoint, context=context, headers=headers
         )
-        url, signing = draft["url"], context.get("signing", {})
+        url, signing = URL(draft["url"], encoded=True), context.get("signing", {})
         region, service = signing.get("region") or self._home[0], signing.get("signing_name") or self._home[1]
         is_usual = (
             await self._choose_signer(model.name, "standard", context) == USUAL_SIGNATURE
             and context.get("payload_signing_enabled", True)
             and not UNUSUAL_SIGNING & signing.keys()
-            and urlsplit(url)[2:] == ("/", "", "")
-            and self._proxies.proxy_url_for(url) is None
+            and url.raw_path_qs == "/"
+            and self._proxies.proxy_url_for(draft["url"]) is None
         )
-        scope = _host_from_url(url), region, service
-        return Way(URL(url, encoded=True), scope, dict(draft["headers"]), context) if is_usual else None
+        host = url.host_port_subcomponent  # as aiohttp sends it
+        return Way(url, (str(host), region, service), dict(draft["headers"]), context) if is_usual else None
 
     async def _until_answered(self, model: Any, way: Way, request: dict[str, Any]) -> Answer:  # noqa: ANN401 - botocore's
         sendings = 0
@@ -147,8 +145,9 @@ class Shortcut:
             sendings += 1
             self._count(request["context"], sendings, answer)
             http = trouble = answer = None
+            headers = await self._complete(way, request)
             try:
-                http = await self._send(way, request)
+                http = await self._send(way, headers, request["body"])
             except Exception as exc:  # noqa: BLE001 - not handled here: it is judged, and raised
                 trouble = exc
             is_well = http is not None and _is_well(http)
@@ -161,13 +160,16 @@ class Shortcut:
         answer[1]["ResponseMetadata"]["RetryAttempts"] = sendings - 1
         return answer
 
-    async def _send(self, way: Way, request: dict[str, Any]) -> Http:
+    async def _complete(self, way: Way, request: dict[str, Any]) -> dict[str, str]:
         credentials = await self._credentials.get_frozen_credentials()
-        body = request["body"]
-        headers = signed(request["headers"], body, scope=way.scope, credentials=credentials, at=datetime.now(UTC))
+        now = datetime.now(UTC)
+        headers = signed(request["headers"], request["body"], scope=way.scope, credentials=credentials, at=now)
         sending: Any = SimpleNamespace(headers=headers, context=request["context"])
         add_retry_headers(sending)
         headers["Accept-Encoding"] = "identity"
+        return headers
+
+    async def _send(self, way: Way, headers: dict[str, str], body: bytes) -> Http:
         try:
             session = await self._session(None)
             async with session.post(way.url, headers=headers, data=body) as reply:
@@ -203,8 +205,8 @@ class _Failed(AIOHTTPSession):
 
 def _is_well(http: Http) -> bool:
     """Tell whether a reply came whole and is no error, so that nobody need judge it."""
-    told = http.headers.get(CHECKSUM)
-    return http.status_code == OK and told is not None and int(told) == crc32(http._content)
+    told = http.headers.get(CHECKSUM)  # which servers that are only like DynamoDB leave out
+    return http.status_code == OK and (told is None or int(told) == crc32(http._content))
 
 
 def _plain(http: Http) -> dict[str, Any]:

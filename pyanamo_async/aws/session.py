@@ -116,8 +116,10 @@ class Aws:
         client = await self._stack.enter_async_context(make(role.service, config=config))
         if role.service == "dynamodb":
             from pyanamo_async.aws.direct import speak_directly
+            from pyanamo_async.aws.shortcut import shorten
 
             speak_directly(client)
+            shorten(client)
             if self._meter is not None:
                 self._meter.read(client)
         return client

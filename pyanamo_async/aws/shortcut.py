@@ -3,7 +3,8 @@
 botocore finds the endpoint by rules, signs, sends and reads each request through a dozen events and as many copies of
 its headers. Here the endpoint and all that is the same in each request are found once, by botocore, and a reply that is
 well is taken as it is. Laws: requests, replies and errors are those of botocore, and it alone judges what to repeat,
-and when. What is unusual goes its way: another signature, a path in the endpoint, a proxy, an operation not on items.
+and when. What is unusual goes its way: another signature, a path in the endpoint, a proxy, an operation not on items;
+and from then on everything, when a service does not take our signature for what it is.
 
 The places are private to the aiobotocore that pyproject.toml pins. Where one is missing, all goes botocore's way.
 """
@@ -35,6 +36,7 @@ OPERATIONS = frozenset(reply.removesuffix("Output") for reply in ITEM_REPLIES)
 USUAL_SIGNATURE = "v4"
 UNUSUAL_SIGNING = {"request_credentials", "identity_cache"}
 OK, FIRST_ERROR = 200, 300
+UNSIGNED = {"InvalidSignatureException", "IncompleteSignatureException", "MissingAuthenticationTokenException"}
 CHECKSUM, REQUEST_ID = "x-amz-crc32", "x-amzn-requestid"
 
 Http = Any  # aiobotocore's reply, some of whose places have no types
@@ -73,6 +75,7 @@ class Shortcut:
         self._parsers, self._model_error = endpoint._response_parser_factory, endpoint._add_modeled_error_fields
         self._session, self._proxies = endpoint.http_session._get_session, endpoint.http_session._proxy_config
         self._ways: dict[Hashable, Way | None] = {}
+        self._is_closed = False
 
     async def call(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Send a request and give the reply; raises what botocore raises."""
@@ -94,6 +97,9 @@ class Shortcut:
             context=context,
         )
         http, parsed = await self._until_answered(model, way, request)
+        if http.status_code >= FIRST_ERROR and parsed.get("Error", {}).get("Code") in UNSIGNED:
+            self._is_closed = True
+            return await self.call(operation, arguments)
         await self._emit(
             f"after-call.dynamodb.{operation}", http_response=http, parsed=parsed, model=model, context=context
         )
@@ -103,7 +109,7 @@ class Shortcut:
         return parsed
 
     async def _way(self, operation: str, arguments: dict[str, Any]) -> Way | None:
-        if operation not in OPERATIONS or self._credentials is None:
+        if operation not in OPERATIONS or self._credentials is None or self._is_closed:
             return None
         account = (await self._credentials.get_frozen_credentials()).account_id  # an endpoint may have it in its name
         key = operation, account, arguments.get("TableName") or tuple(arguments.get("RequestItems", ()))

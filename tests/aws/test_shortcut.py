@@ -154,6 +154,30 @@ async def test_what_is_unusual_goes_its_usual_way(path: str, proxy: str, monkeyp
         assert await shortcut._way("GetItem", ARGUMENTS["get_item"]) is None
 
 
+@pytest.mark.parametrize("code", ["InvalidSignatureException", "com.amazon.coral#IncompleteSignatureException"])
+async def test_a_signature_that_is_not_taken_is_left_to_botocore(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The request is sent again its way, and so are all that follow; when that is no better, its error is told."""
+    refused = Told(400, {"__type": code, "message": "The request signature does not match"})
+    async with answering(refused, FINE, FINE, refused) as (address, seen), Aws() as aws:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", address)
+        client: Any = await aws.dynamodb()
+        theirs = client._make_api_call.__self__._theirs
+        counted: list[str] = []
+
+        async def counting(operation: str, arguments: Any) -> Any:  # noqa: ANN401 # botocore's
+            counted.append(operation)
+            return await theirs(operation, arguments)
+
+        client._make_api_call.__self__._theirs = counting
+        outcomes = [await _came_of(client, "get_item") for _ in range(3)]
+
+    assert [type(outcome) for outcome in outcomes] == [dict, dict, tuple]
+    assert outcomes[2][0] == "ClientError"
+    assert counted == ["GetItem"] * 3
+    assert len(seen) == 4
+    assert len({request.body for request in seen}) == 1
+
+
 async def test_managing_a_table_goes_its_usual_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only operations on items are simple enough."""
     async with answering(Told(said={"TableNames": ["t"]})) as (address, _), Aws() as aws:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pyanamo_async.errors import StoreError, Unavailable
-from pyanamo_async.store.dynamodb.batcher import Batcher
+from pyanamo_async.store.dynamodb.batcher import LATE_AT_LEAST_S, Batcher
 from pyanamo_async.store.dynamodb.pace import Pace
 from pyanamo_async.store.dynamodb.table import Reply, Table, together
 from pyanamo_async.store.dynamodb.writes import Update
@@ -105,6 +105,54 @@ async def test_few_wait_for_an_answer_and_as_many_as_are_under_way_do_not() -> N
     wire.gates[2].set()
     assert [await answer for answer in answers] == list("ABCDEFG")
     assert wire.batches == [["a", "b"], ["c", "d"], ["e", "f", "g"]]
+
+
+async def test_what_is_lost_on_its_way_holds_nobody_up() -> None:
+    """A sending that is answered late is not waited for; but no more are under way than may be."""
+    wire = Wire()
+    batcher = wire.batcher(in_flight=2)
+    lost = [batcher.submit(text) for text in "abc"]
+    await wire.until_sent()
+    later = batcher.submit("d")
+    await _turns()
+    assert wire.batches == [["a", "b", "c"]]
+
+    async with asyncio.timeout(5):
+        await wire.until_sent()
+    last = batcher.submit("e")
+    await asyncio.sleep(2 * LATE_AT_LEAST_S)
+    assert wire.batches == [["a", "b", "c"], ["d"]]
+
+    wire.gates[1].set()
+    assert await later == "D"
+    async with asyncio.timeout(5):
+        await wire.until_sent()
+    wire.gates[0].set()
+    wire.gates[2].set()
+    assert await last == "E"
+    assert [await answer for answer in lost] == ["A", "B", "C"]
+
+
+async def test_a_slow_service_is_not_taken_for_a_lost_sending() -> None:
+    """Late is what takes much longer than usual."""
+    wire = Wire()
+    batcher = wire.batcher(in_flight=2)
+    for number in range(20):  # until that is usual
+        answer = batcher.submit("a")
+        await wire.until_sent()
+        asyncio.get_running_loop().call_later(0.15, wire.gates[number].set)
+        await answer
+    first = [batcher.submit(text) for text in "ab"]
+    await wire.until_sent()
+    second = batcher.submit("c")
+    await asyncio.sleep(0.15 * 2)
+    assert len(wire.batches) == 21
+
+    wire.gates[20].set()
+    assert [await answer for answer in first] == ["A", "B"]
+    await wire.until_sent()
+    wire.gates[21].set()
+    assert await second == "C"
 
 
 async def _turns() -> None:

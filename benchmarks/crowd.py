@@ -6,6 +6,7 @@ is the whole run of the process; nobody could be faster than one script.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import statistics
@@ -96,7 +97,9 @@ def claiming(course: Course) -> tuple[int, dict[str, list[Lap]]]:
 
         def beside_full(folder: Path) -> Program:
             program = course.on_sqlite(folder)
-            shutil.copy(full, program.sqlite_file())
+            copied = shutil.copy(full, program.sqlite_file())
+            with Path(copied).open("rb") as file:
+                os.fsync(file.fileno())  # or the worker's first checkpoint waits for what the copy has left to write
             return program
 
         lined_up = [

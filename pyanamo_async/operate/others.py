@@ -26,6 +26,7 @@ from pyanamo_async.ports import Clock, Store
 ORPHANS_EVERY = 1 / 15  # of the looks at others
 SILENT_BEATS = 2  # whoever shows no sign of life for so long may have vanished
 MOST_ASKED = 25  # holders, whether one of them is still there
+NEWS = timedelta(seconds=5)  # how long a farewell is believed: whoever sleeps longer looks for what was added meanwhile
 CLOCKS_BEATS = 1  # how far clocks may be apart for that to be seen in time
 
 
@@ -49,6 +50,8 @@ class Others:
     _suspects: bool = field(default=True, init=False)
     _orphans: bool = field(default=False, init=False)
     _all_settled: datetime | None = field(default=None, init=False)
+    _old_farewell: datetime | None = field(default=None, init=False)
+    _is_new: bool = field(default=True, init=False)
 
     async def look_after(self) -> Taken:
         """Take over from workers silent for their lease or dead on this machine, seldom from unknown ones."""
@@ -71,7 +74,8 @@ class Others:
         Whether a holder lives shows when it should have beaten again: until then everybody stays. Then those do for
         whom a silent worker's items wait; its lease decides.
         """
-        if self._all_settled is not None and self._all_settled >= self.clock.now() - idle:
+        since = self.clock.now() - min(idle, NEWS)
+        if self._all_settled is not None and self._all_settled >= since:
             return Outlook(all_settled=self._all_settled)
         holders = await self._holders()
         return Outlook(may_come_back=await self._may_come_back(holders, idle), nobody_holds=not holders)
@@ -119,8 +123,16 @@ class Others:
     async def _is_my_turn(self, now: datetime) -> bool:
         """Tell whether of all workers this one was heard of last; a beat to come, by a wrong clock, is none."""
         latest = await self.store.workers(most=1)
-        self._all_settled = max((each.all_settled for each in latest if each.all_settled), default=self._all_settled)
+        self._hear(latest)
         return all(worker.worker_id == self.me or worker.beat > now for worker in latest)
+
+    def _hear(self, latest: Sequence[Worker]) -> None:
+        """Note what a farewell says, except one that was there already: of an earlier run, by any clock."""
+        said = max((each.all_settled for each in latest if each.all_settled), default=None)
+        if self._is_new:
+            self._is_new, self._old_farewell = False, said
+        elif said is not None and said != self._old_farewell:
+            self._all_settled = said
 
     async def _take_from_dead(self, near: Sequence[Worker]) -> Taken:
         dead = [worker for worker in near if self.fate(worker) is Fate.DIED]

@@ -173,6 +173,35 @@ async def test_a_file_that_was_replaced_is_opened_anew(engine: Engine, path: Pat
         assert _numbers(connection) == [2]
 
 
+async def test_a_file_that_cannot_be_looked_at_is_told(tmp_path: Path) -> None:
+    """Its folder was moved, say, and a file has its name now: whoever waits must hear of it."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "numbers.db"
+    engine = Engine(path, partial(sqlite3.connect, path, isolation_level=None, check_same_thread=False))
+    for _ in range(FOR_CHECKPOINTS):
+        await engine.write(_where, brief=True)
+    folder.rename(tmp_path / "moved")
+    folder.touch()
+
+    with pytest.raises(StoreError):
+        await asyncio.wait_for(engine.read(_where, brief=True), timeout=5)
+    await engine.close()
+
+
+async def test_a_lack_of_threads_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time, until there is one: whoever waits must hear of it."""
+    engine = Engine(path, partial(sqlite3.connect, path, isolation_level=None, check_same_thread=False))
+    with monkeypatch.context() as lacking:
+        lacking.setattr(threading.Thread, "start", _cannot_start)
+        for _ in range(2):
+            with pytest.raises(StoreError, match="can't start new thread"):
+                await asyncio.wait_for(engine.write(_insert(1)), timeout=5)
+
+    assert await engine.write(_insert(1)) == 1
+    await engine.close()
+
+
 async def test_callers_that_went_away_are_not_told(engine: Engine) -> None:
     """Their work is done or not; nobody else notices."""
     gone = asyncio.ensure_future(engine.write(_insert(1), brief=True))
@@ -188,6 +217,10 @@ async def test_callers_that_went_away_are_not_told(engine: Engine) -> None:
 async def _together(engine: Engine, *works: Callable[[sqlite3.Connection], object]) -> list[object]:
     calls = [engine.write(work, brief=True) for work in works]
     return list(await asyncio.gather(*calls, return_exceptions=True))
+
+
+def _cannot_start(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def _where(_: sqlite3.Connection) -> int:

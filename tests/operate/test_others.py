@@ -10,12 +10,12 @@ import pytest
 from pyanamo_async.core.items import State
 from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.core.workers import Outlook
-from pyanamo_async.operate.others import Others
+from pyanamo_async.operate.others import NEWS, Others
 from pyanamo_async.store.memory import MemoryStore
 from tests.contract.steps import a_worker
 from tests.fakes import NOON, FakeClock, an_item
 
-BEAT, LEASE = timedelta(seconds=20), timedelta(seconds=180)
+BLINK, BEAT, LEASE = timedelta(seconds=2), timedelta(seconds=20), timedelta(seconds=180)
 LATER = NOON + timedelta(minutes=10)
 
 
@@ -53,18 +53,40 @@ async def test_a_clock_that_is_ahead_keeps_nobody_from_it(store: MemoryStore) ->
 
 
 @pytest.mark.parametrize(
-    ("all_settled", "is_believed"), [(LATER, True), (LATER - BEAT, True), (LATER - 1.1 * BEAT, False), (None, False)]
+    ("all_settled", "is_believed"),
+    [(LATER, True), (LATER - BLINK, True), (LATER - 1.1 * BLINK, False), (None, False)],
 )
 async def test_who_made_sure_is_believed_by_those_without_work_since_before(
     store: MemoryStore, all_settled: datetime | None, *, is_believed: bool
 ) -> None:
     """Whoever had something to do since knows better: items were added, or it was a mistake."""
-    await store.beat(a_worker("went home", beat=LATER, gone=True, all_settled=all_settled))
     me = others(store, "me")
     await me.look_after()
+    await store.beat(a_worker("went home", beat=LATER, gone=True, all_settled=all_settled))
+    await me.look_after()
 
-    outlook = await me.outlook(idle=BEAT)
+    outlook = await me.outlook(idle=BLINK)
     assert outlook == (Outlook(all_settled=all_settled) if is_believed else Outlook(may_come_back=True))
+
+
+async def test_a_farewell_that_was_there_before_is_not_believed(store: MemoryStore) -> None:
+    """It is of an earlier run; by a clock that is ahead, of a moment since which a new worker had nothing to do."""
+    await store.beat(a_worker("went home", beat=LATER, gone=True, all_settled=LATER))
+    me = others(store, "me")
+    for _ in range(2):
+        await me.look_after()
+
+    assert await me.outlook(idle=BLINK) == Outlook(may_come_back=True)
+
+
+async def test_an_old_farewell_is_not_believed(store: MemoryStore) -> None:
+    """Who slept through it looks by itself: items may have been added since, while it was there to take them."""
+    me = others(store, "me")
+    await me.look_after()
+    await store.beat(a_worker("went home", beat=LATER, gone=True, all_settled=LATER - 1.1 * NEWS))
+    await me.look_after()
+
+    assert await me.outlook(idle=BEAT) == Outlook(may_come_back=True)
 
 
 async def test_who_holds_nothing_and_who_lives_is_told_apart(store: MemoryStore) -> None:

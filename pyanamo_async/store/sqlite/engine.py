@@ -16,6 +16,7 @@ disturbs nobody; the thread keeps no process alive, and an unfinished transactio
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 import threading
 import time
@@ -92,11 +93,21 @@ class Engine:
         if self._may_be_done_here(jobs) and self._do_here(jobs):
             _settle(jobs)
             return
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name=f"sqlite {self._path.name}", daemon=True)
-            self._thread.start()
+        try:
+            self._have_thread()
+        except RuntimeError as error:  # none can be started; whoever waits must hear of it
+            for job in jobs:
+                job.error = OSError(errno.EAGAIN, str(error))
+            _settle(jobs)
+            return
         self._in_thread += 1
         self._jobs.put(jobs)
+
+    def _have_thread(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._serve, name=f"sqlite {self._path.name}", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def _may_be_done_here(self, jobs: list[Job]) -> bool:
         is_free = not self._in_thread and self._transactions.is_connected

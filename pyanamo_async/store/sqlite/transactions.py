@@ -103,9 +103,11 @@ class Transactions:
     def commit_at_once(self, jobs: list[Job]) -> bool:
         """Do jobs in one transaction without waiting; False when that cannot be: then nothing was done."""
         connection = self._connection
-        if connection is None or self._file != _identity(self._path):
+        if connection is None:
             return False
         try:
+            if self._file != _identity(self._path):
+                return False
             self._hurry(connection)
             _begin(connection, jobs)
             _finish(connection, jobs)

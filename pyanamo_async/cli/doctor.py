@@ -45,6 +45,7 @@ def doctor(
     """
     age = read_duration(older_than, "--older-than", zero=True)
     left = 0
+    is_sure = True
 
     async def work(opened: Opened) -> None:
         store, outputs = await opened.store(), await opened.outputs()
@@ -52,7 +53,7 @@ def doctor(
         examiner = Doctor(store, outputs, filed_as, datetime.now(UTC), Running().lease, fate)
 
         async def treated() -> AsyncIterator[tuple[Finding, str]]:
-            nonlocal left
+            nonlocal left, is_sure
             async for finding in examiner.examine(older_than=age):
                 if remove and finding.unfinished:
                     await outputs.discard(finding.unfinished)
@@ -60,9 +61,13 @@ def doctor(
                 else:
                     left += 1
                     yield finding, finding.hint
-            async for finding, hint in _bench(given, remove=remove):
-                left += hint != REMOVED
-                yield finding, hint
+            try:
+                async for finding, hint in _bench(given, remove=remove):
+                    left += hint != REMOVED
+                    yield finding, hint
+            except PyanamoError as trouble:
+                is_sure = False
+                note(f"pyanamo: nobody knows whether a killed bench left something: {trouble}")
 
         if json:
             await say_json_list(_json(*each) async for each in treated())
@@ -72,7 +77,7 @@ def doctor(
     with_opened(given, work)
     if left:
         raise typer.Exit(SOMETHING_LEFT)
-    note("nothing is left behind")
+    note("nothing is left behind" if is_sure else "nothing else is left behind")
 
 
 async def _bench(given: Settings, *, remove: bool) -> AsyncIterator[tuple[Finding, str]]:
@@ -86,9 +91,6 @@ async def _bench(given: Settings, *, remove: bool) -> AsyncIterator[tuple[Findin
             if remove:
                 await clear(store, await opened.outputs())
         except TableMissing:
-            return
-        except PyanamoError as trouble:
-            note(f"pyanamo: nobody knows whether a killed bench left something: {trouble}")
             return
     what = Finding(Ailment.BENCH, str(beside(given.table, SUFFIX)), mark.beat, REMOVE_HINT)
     yield what, REMOVED if remove else what.hint

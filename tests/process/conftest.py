@@ -12,6 +12,7 @@ import pytest
 
 from pyanamo_async.execution import Loop, ShellLauncher
 from pyanamo_async.execution.runner import allow_many_files, loop_factory, missing_for_fast
+from tests.process.scripts import Children
 
 if TYPE_CHECKING:
     import asyncio
@@ -36,11 +37,19 @@ def launcher() -> ShellLauncher:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_left_behind() -> Iterator[None]:
-    """Whatever a test does with scripts: no child of ours is left running or as a zombie afterwards."""
-    before = {child.pid for child in psutil.Process().children()}
-    yield
-    assert [child for child in psutil.Process().children() if child.pid not in before] == []
+def children() -> Iterator[Children]:
+    """Tell what children we have since the test began, running or as zombies: whatever it does, none in the end.
+
+    Those that were killed are reaped by the loop in its own time: a test that kills has to wait for that.
+    """
+    us = psutil.Process()
+    before = set(us.children())
+
+    def since() -> list[psutil.Process]:
+        return [child for child in us.children() if child not in before]
+
+    yield since
+    assert since() == []
 
 
 @pytest.fixture

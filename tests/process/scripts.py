@@ -15,6 +15,8 @@ from pyanamo_async.ports import Command, Exit
 
 LINGER = timedelta(seconds=0.3)
 
+Children = Callable[[], list[psutil.Process]]  # since the test began
+
 
 @dataclass
 class Collector:

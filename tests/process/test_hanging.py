@@ -19,7 +19,7 @@ from pyanamo_async.execution.plain import MOST_UNDER_WAY
 from pyanamo_async.execution.posix import Start
 from pyanamo_async.execution.starters import HANGS_AFTER_S, MOST_THREADS
 from tests.process.away import Away, away
-from tests.process.scripts import LINGER, is_running, living, run_script, start, until
+from tests.process.scripts import LINGER, Children, is_running, living, run_script, start, until
 
 pytestmark = pytest.mark.asyncio(loop_factories=["fast"])  # the others start processes while the loop stands still
 
@@ -57,15 +57,13 @@ async def begun(launcher: ShellLauncher, tool: Away, *, starts: int) -> list[asy
     return tasks
 
 
-async def cancelled(tasks: Sequence[asyncio.Task[ShellProcess]]) -> None:
+async def cancelled(tasks: Sequence[asyncio.Task[ShellProcess]], children: Children, *, leaving: int = 0) -> None:
+    """Cancel starts, and wait until they are ended and no more children than these are left."""
     for task in tasks:
         task.cancel()
     async with asyncio.timeout(SOON_S):
         assert {type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)} == {asyncio.CancelledError}
-    children = psutil.Process().children
-    await until(
-        lambda: not any(child.status() == psutil.STATUS_ZOMBIE for child in children())
-    )  # in the loop's own time
+    await until(lambda: len(children()) == leaving)
 
 
 async def test_scripts_go_on_while_starts_hang(launcher: ShellLauncher, tool: Away) -> None:
@@ -86,7 +84,7 @@ async def test_scripts_go_on_while_starts_hang(launcher: ShellLauncher, tool: Aw
 
 
 async def test_no_more_starts_hang_than_may(
-    launcher: ShellLauncher, tool: Away, monkeypatch: pytest.MonkeyPatch
+    launcher: ShellLauncher, children: Children, tool: Away, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each takes a thread; whatever comes then waits, and goes on with the first that does."""
     monkeypatch.setattr(starters, "MOST_HANGING", 1)
@@ -97,17 +95,17 @@ async def test_no_more_starts_hang_than_may(
     assert len(hanging()) == MOST_THREADS + 1
     waiting = asyncio.create_task(run_script(launcher, "echo on; exit 0"))
 
-    await cancelled(tasks)
+    await cancelled(tasks, children)
     assert (await waiting).stdout == b"on\n"
 
 
 async def test_a_start_that_hangs_can_be_cancelled(
-    launcher: ShellLauncher, tool: Away, open_files: Callable[[], list[str]]
+    launcher: ShellLauncher, children: Children, tool: Away, open_files: Callable[[], list[str]]
 ) -> None:
     """It is ended before it becomes its program, and nothing of it is left or comes later."""
     await run_script(launcher, "exit 0")
     before = open_files()
-    await cancelled(await begun(launcher, tool, starts=3 * MOST_THREADS))
+    await cancelled(await begun(launcher, tool, starts=3 * MOST_THREADS), children)
 
     assert hanging() == []
     await until(lambda: open_files() == before)  # a pidfd is closed when the loop hears of the exit
@@ -118,7 +116,7 @@ async def test_a_start_that_hangs_can_be_cancelled(
 
 
 async def test_what_no_thread_has_begun_is_taken_back_at_once(
-    launcher: ShellLauncher, tool: Away, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    launcher: ShellLauncher, children: Children, tool: Away, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is not started later: its descriptors may be somebody else's by then."""
     monkeypatch.setattr(starters, "MOST_HANGING", 0)
@@ -130,13 +128,13 @@ async def test_what_no_thread_has_begun_is_taken_back_at_once(
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert waits.cancelled()
-    await cancelled(tasks)
+    await cancelled(tasks, children)
     assert (await run_script(launcher, "exit 0")).exit.code == 0
     assert not (tmp_path / "late").exists()
 
 
 async def test_a_start_that_not_even_kill_ends_is_left_alone(
-    launcher: ShellLauncher, tool: Away, monkeypatch: pytest.MonkeyPatch
+    launcher: ShellLauncher, children: Children, tool: Away, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who asked for it need not wait; when it comes through its thread ends it, with its group, and reaps it."""
     monkeypatch.setattr("pyanamo_async.execution.order.kill_unborn", lambda _: True)  # which takes its effect later
@@ -150,7 +148,7 @@ async def test_a_start_that_not_even_kill_ends_is_left_alone(
 
     monkeypatch.setattr(Start, "now", late)
     tasks = await begun(launcher, tool, starts=1)
-    await cancelled(tasks)
+    await cancelled(tasks, children, leaving=1)
     [left] = hanging()
     tool.back()
 
@@ -159,7 +157,7 @@ async def test_a_start_that_not_even_kill_ends_is_left_alone(
 
 
 async def test_a_start_that_cannot_be_found_is_waited_for(
-    launcher: ShellLauncher, tool: Away, monkeypatch: pytest.MonkeyPatch
+    launcher: ShellLauncher, children: Children, tool: Away, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody may close what it is to inherit, nor leave a process behind: as where the kernel lists no children."""
     monkeypatch.setattr("pyanamo_async.execution.order.kill_unborn", lambda _: False)
@@ -169,11 +167,11 @@ async def test_a_start_that_cannot_be_found_is_waited_for(
     assert not task.done()
 
     tool.back()
-    await cancelled([task])
+    await cancelled([task], children)
 
 
 async def test_a_cancel_harms_no_script_that_the_same_thread_started(
-    launcher: ShellLauncher, monkeypatch: pytest.MonkeyPatch
+    launcher: ShellLauncher, children: Children, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The youngest child of a thread that has not made its next one yet is another script."""
     await until(lambda: starter_threads() == 0)
@@ -191,7 +189,7 @@ async def test_a_cancel_harms_no_script_that_the_same_thread_started(
     assert is_running(running.pid)
 
     go_on.set()
-    await cancelled([task])
+    await cancelled([task], children, leaving=1)
     assert is_running(running.pid)
     running.signal(signal.SIGKILL)
     await running.finish(linger=LINGER)
@@ -218,7 +216,7 @@ async def test_a_thread_that_comes_through_as_it_loses_its_place_is_not_one_too_
 
 
 async def test_a_lack_of_threads_leaves_those_that_hang_where_they_are(
-    launcher: ShellLauncher, tool: Away, monkeypatch: pytest.MonkeyPatch
+    launcher: ShellLauncher, children: Children, tool: Away, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They go on when they can, and so does who waits for them."""
     tasks = await begun(launcher, tool, starts=MOST_THREADS)
@@ -229,7 +227,7 @@ async def test_a_lack_of_threads_leaves_those_that_hang_where_they_are(
     monkeypatch.setattr(threading.Thread, "start", refuse)
     waiting = asyncio.create_task(run_script(launcher, "echo on; exit 0"))
     await asyncio.sleep(2 * HANGS_AFTER_S)
-    await cancelled(tasks)
+    await cancelled(tasks, children)
 
     assert (await waiting).stdout == b"on\n"
 

@@ -19,7 +19,7 @@ from pyanamo_async.execution.order import Order
 from pyanamo_async.execution.posix import Start
 from pyanamo_async.execution.runner import loop_factory
 from pyanamo_async.execution.starters import Starters
-from tests.process.scripts import run_script, start, until
+from tests.process.scripts import Children, run_script, start, until
 
 pytestmark = pytest.mark.asyncio(loop_factories=["fast"])
 
@@ -74,7 +74,7 @@ async def test_threads_go_with_their_loop(launcher: ShellLauncher) -> None:
 
 
 async def test_what_comes_through_as_its_waiter_is_cancelled_troubles_nobody(
-    launcher: ShellLauncher, monkeypatch: pytest.MonkeyPatch
+    launcher: ShellLauncher, monkeypatch: pytest.MonkeyPatch, children: Children
 ) -> None:
     """The thread's word and the cancel may come in the same turn of the loop."""
     begun, go_on, told, troubles = threading.Event(), threading.Event(), threading.Event(), list[object]()
@@ -102,7 +102,7 @@ async def test_what_comes_through_as_its_waiter_is_cancelled_troubles_nobody(
         await task
 
     assert troubles == []
-    await until(lambda: not any(child.status() == psutil.STATUS_ZOMBIE for child in psutil.Process().children()))
+    await until(lambda: not children())
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
@@ -151,7 +151,7 @@ async def test_what_the_library_keeps_of_a_start_is_freed() -> None:
 
 @pytest.mark.parametrize("fails", ["exec", "watching"])
 async def test_a_cancel_is_not_lost_to_an_error(
-    launcher: ShellLauncher, fails: str, monkeypatch: pytest.MonkeyPatch
+    launcher: ShellLauncher, fails: str, monkeypatch: pytest.MonkeyPatch, children: Children
 ) -> None:
     """Who is cancelled while a start fails is cancelled, and does not go on with the error."""
     now = Start.now
@@ -174,6 +174,7 @@ async def test_a_cancel_is_not_lost_to_an_error(
 
     with pytest.raises(asyncio.CancelledError):
         await task
+    await until(lambda: not children())
 
 
 async def test_outputs_may_change_places(capfd: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from itertools import islice
 
 from pyanamo_async.core.items import Item, State
@@ -24,6 +23,7 @@ BATCH = 1000
 BATCHES_AT_ONCE = 4
 SHOWN_PROBLEMS = 50
 SHOWN_IDS = 3
+UNCHANGED = frozenset({AddResult.SKIPPED, AddResult.LOCKED})
 MOST_KEPT_ITEMS, MOST_KEPT_BYTES = 200_000, 32 << 20  # some 0.6 KB of memory each, and their scripts
 
 
@@ -119,7 +119,13 @@ async def import_items(
     """
     if on_exists is OnExists.FAIL:
         _refuse(await _existing(store, checked), "nothing was imported")
-    add = partial(store.add, replace=on_exists is OnExists.REPLACE)
+
+    async def add(batch: list[Item]) -> list[AddResult]:
+        results = await store.add(batch, replace=on_exists is OnExists.REPLACE)
+        if not UNCHANGED.issuperset(results):
+            await store.announce()
+        return results
+
     counts = await add_all(add, checked.read(), progress)
     if on_exists is OnExists.FAIL:
         _refuse([""] * counts[AddResult.SKIPPED], "somebody else imported them meanwhile")

@@ -137,6 +137,20 @@ class Store(Protocol):
         """Delete an item if its state, attempt and token are still those of `before`; else raise `Fenced`."""
         ...
 
+    async def announce(self) -> None:
+        """Let workers that wait hear that items were added or put back.
+
+        At best: who does not hear of it finds them in its own time.
+        """
+        ...
+
+    async def announced(self) -> bool:
+        """Tell whether items may have come that were announced since this was last asked, for less than a look.
+
+        A store in which looking costs nothing always says so.
+        """
+        ...
+
     async def read(self, item_id: str) -> Item:
         """Read one item, as last written.
 

@@ -115,6 +115,12 @@ class MemoryStore(Store):
             raise Fenced(f"item {before.item_id} is no longer as it was seen")
         del self._table.items[before.item_id]
 
+    async def announce(self) -> None:
+        pass  # who waits looks often: it costs nothing
+
+    async def announced(self) -> bool:
+        return True
+
     async def read(self, item_id: str) -> Item:
         if item_id not in self._table.items:
             raise ItemMissing(f"there is no item {item_id} in memory")

@@ -33,6 +33,8 @@ MOST_AT_ONCE = 25  # what one batch of DynamoDB takes
 CLAIMABLE = (State.TODO, State.WALL_TIME_EXCEEDED)
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 15.0
+NEWS_EVERY_S = 6.0  # about: how often to ask whether items were announced, which costs less than looking for them
+NEWS_PAUSE_S = 1.0  # at least, before asking; and at first, when items were announced and the index may show them late
 RECENT = 1024  # tokens of claims that came: an answer about what is held may be older than their settle
 SEARCHES = 3  # for a lost claim, while there is other work
 INDEX_LAG_S = 20.0  # how far the index by which it is found may be behind: nobody goes home before
@@ -174,7 +176,7 @@ class Claims:
             return False
         if due is not None or self._attempts:
             self.leaving.put_off()
-        await self._until_attempt_ends(self._pause(due))
+        await self._until_something_comes(self._pause(due))
         return not self._stop.draining
 
     async def _look_around(self, idle: timedelta) -> Outlook:
@@ -205,6 +207,17 @@ class Claims:
         pause_s = self._pause_s * (0.5 + self._tools.dice.random())
         self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
         return self.leaving.pause_s() or pause_s
+
+    async def _until_something_comes(self, seconds: float) -> None:
+        """Wait so long, but no longer than until an attempt ends, or somebody announces items."""
+        parts = max(1, round(seconds / NEWS_EVERY_S))
+        for _ in range(parts):
+            if self._stop.draining or not await elapsed(self._ended, seconds / parts):
+                break
+            if seconds >= NEWS_PAUSE_S and await self._ask(self._tools.store.announced):
+                self._pause_s = min(self._pause_s, NEWS_PAUSE_S)
+                break
+        self._ended.clear()
 
     async def _until_attempt_ends(self, seconds: float | None) -> None:
         if not self._stop.draining:

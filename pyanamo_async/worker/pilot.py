@@ -114,6 +114,8 @@ class Pilot:
                 self._beats.all_settled = None if self._stop.draining else self._claims.leaving.all_settled
                 self._tally.stopped = self._stop.reason
                 self._tally.work_left = await self._work_left()
+                if self._tally.work_left:
+                    await self._announce()
             finally:
                 for watcher in watching:
                     watcher.cancel()
@@ -213,7 +215,14 @@ class Pilot:
             self._tools.journal.note("items reclaimed", back=back, failed=failed)
             self._tally.settled += Counter({State.FAILED: failed})
             self._claims.look_again()
+        if taken[State.TODO]:
+            await self._announce()
         return bool(taken)
+
+    async def _announce(self) -> None:
+        """Tell workers that wait of what came back; nothing depends on it but how soon they look."""
+        with suppress(PyanamoError):
+            await self._tools.store.announce()
 
     async def _outlook(self, idle: timedelta) -> Outlook:
         return Outlook(may_come_back=True) if await self._look_after() else await self._ask_outlook(idle)

@@ -75,7 +75,6 @@ def test_figures_are_plausible_and_nothing_is_left(pyanamo: Program) -> None:
 
 def test_items_and_workers_are_left_alone(pyanamo: Program, start: Start) -> None:
     """A worker that waits for work takes none of the bench's, and the bench none of what is to do."""
-    pyanamo("table", "create", "--shards", "1")  # of 16 an idle worker looks at each about once a minute
     pyanamo.import_rows("ran|s|true")
     worker = start("run", "--wait", "-i", "2", "--backoff", "3000d..3000d")
     until(lambda: pyanamo.rows()["ran"]["ItemState"] == "done")

@@ -85,7 +85,7 @@ class _Watched:
 @contextmanager
 def _idle_worker(of: Program, *flags: str) -> Iterator[_Watched]:
     """Keep a worker that has done one small item and waits for more."""
-    of("table", "create", "--shards", "1")  # of 16 an idle worker looks at each about once a minute
+    of("table", "create")
     worker = of.start("run", "--wait", "-b", of.bucket, *flags)
     try:
         of.import_rows("small|s|true")

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import statistics
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
+
+import pytest
 
 from benchmarks.fleet.crew import worker
 from benchmarks.fleet.service import Service
@@ -47,6 +51,32 @@ def test_a_waiting_worker_asks_at_most_sixty_times_a_minute() -> None:
     assert sum(minutes) / HOUR <= 50
     assert sorted(minutes)[HOUR * 9 // 10] <= 60
     assert max(minutes) <= 80  # with a search for items of workers that nobody knows
+
+
+@pytest.mark.parametrize("after_s", [0.5, 1.5, 5, 300])
+def test_who_waits_finds_what_is_announced_within_seconds(after_s: float) -> None:
+    """Whenever it comes, on whichever of 16 shards."""
+
+    async def main(loop: VirtualLoop, seed: int) -> float:
+        service: Any = Service(shards=16, dice=random.Random(seed))
+        waiting = worker(loop, service, seed, slots=8, wait=True)
+        working = loop.create_task(waiting.pilot().run())
+        await asyncio.sleep(after_s + seed % 10)
+        importer, item = DynamoStore("fleet", service), an_item(f"item-{seed}")
+        await importer.add([item])
+        await importer.announce()
+        announced = NOON + timedelta(seconds=loop.time())
+        await asyncio.sleep(100)
+        waiting.stop.request(Level.NOW, "enough")
+        await working
+        done = (await importer.read(item.item_id)).done_at
+        assert done is not None
+        return (done - announced).total_seconds()
+
+    took_s = [run(partial(main, seed=seed)) for seed in range(20)]
+
+    assert statistics.median(took_s) <= 5
+    assert max(took_s) <= 12
 
 
 def test_looking_after_others_costs_the_same_in_a_large_fleet() -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import State
@@ -25,7 +26,7 @@ from pyanamo_async.store.dynamodb import DynamoStore, schema
 from pyanamo_async.store.dynamodb.rows import Candidate, claiming, stored
 from tests.contract.dynamo import dynamo_client, dynamo_store
 from tests.contract.steps import POLICY, a_record, a_worker, claim, claim_one, settled
-from tests.contract.weather import LosesReplies, ThrottlesOne, Weather, sends_twice
+from tests.contract.weather import Call, LosesReplies, ThrottlesOne, Weather, sends_twice
 from tests.fakes import NOON, an_item
 
 if TYPE_CHECKING:
@@ -118,6 +119,36 @@ class TestCost:
         await fresh.publish(feed, Live(Piece(b"x" * TAIL_BYTES, TAIL_BYTES)), now=NOON)
 
         assert units == [("UpdateItem", 1), ("UpdateItem", TAIL_BYTES // 1024 + 1)]
+
+    async def test_an_announcement_costs_one_and_hearing_of_it_half_of_one(
+        self, store: DynamoStore, client: DynamoDBClient, units: list[tuple[str, float]]
+    ) -> None:
+        """It is in no index; and what nobody announces is not heard."""
+        fresh, reads = another(store, client), list[float]()
+        await fresh.existing([])  # opens the table
+        client.meta.events.register(
+            "after-call.dynamodb.GetItem",
+            lambda parsed, **_: reads.append(parsed["ConsumedCapacity"]["CapacityUnits"]),
+        )
+
+        assert not await fresh.announced()
+        await another(store, client).announce()
+        assert [await fresh.announced(), await fresh.announced()] == [True, False]
+        assert units == [("UpdateItem", 1)]
+        assert sorted(reads) == [0.5, 0.5, 0.5, 1]  # one opens the other's table
+
+
+async def test_an_announcement_that_is_refused_troubles_nobody(store: DynamoStore) -> None:
+    """Who may insert items and update none, or is throttled, has imported them all the same."""
+
+    async def refuse(_: Call, name: str, __: dict[str, Any]) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, name)
+
+    refused = another(store, Weather(store._table.client, refuse, "update_item"))
+    await store.existing([])
+    await refused.announce()
+
+    assert not await store.announced()
 
 
 class TestClaims:

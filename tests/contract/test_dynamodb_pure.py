@@ -197,6 +197,21 @@ class TestBoard:
         assert board.unsure(now_s=1.5) == [3]
         assert board.unsure(now_s=3) == [0, 1, 2, 3]
 
+    def test_after_an_announcement_nothing_is_believed_for_long(self) -> None:
+        """Neither what was seen before, nor what an index shows that may be late; then all is as before."""
+        board = Board(4, dice=random.Random(1))
+        for shard in range(4):
+            board.saw(shard, None, now_s=shard)
+        board.look_anew(now_s=3)
+        board.forget(3, now_s=3)
+        assert sorted(board.worth_a_look(NOON, now_s=3.5)) == [0, 1, 3]
+
+        for now_s in (3.5, 6.5):
+            assert len(board.unsure(now_s=now_s + 2)) == 4
+            for shard in range(4):
+                board.saw(shard, None, now_s=now_s)
+        assert board.unsure(now_s=8.6) == []
+
     def test_no_look_is_repeated_within_two_seconds(self) -> None:
         """A sweep that found nothing is believed, however often the worker asks."""
         board = Board(4, dice=random.Random(1))

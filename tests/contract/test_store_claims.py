@@ -15,6 +15,7 @@ from tests.contract.steps import claim, claim_one, failed, one_shard_ids, settle
 from tests.fakes import NOON, an_item
 
 SECOND = timedelta(seconds=1)
+BELIEF_S = 2.1  # how long a store may believe that there is nothing, whatever it hears
 
 
 async def test_claims_are_exclusive(store: Store) -> None:
@@ -39,6 +40,18 @@ async def test_workers_of_two_stores_share_a_table(twins: tuple[Store, Store]) -
     won = [item for each in claims for item in each]
     assert sorted(ids) == sorted(item.item_id for item in won)
     assert won[0] == await one.read(won[0].item_id) == await other.read(won[0].item_id)
+
+
+async def test_who_waits_hears_that_items_came(twins: tuple[Store, Store]) -> None:
+    """What another announces is heard, and claimed at once where a moment ago there was nothing."""
+    one, other = twins
+    assert await claim(one, "w1", limit=9) == []
+    await other.add([an_item(f"item-{number}") for number in range(9)])
+    await other.announce()
+
+    assert await one.announced()
+    await asyncio.sleep(BELIEF_S)
+    assert len(await claim(one, "w1", limit=9)) == 9
 
 
 async def test_a_claim_locks_under_a_new_attempt(store: Store) -> None:

@@ -74,6 +74,22 @@ async def test_importing_again_changes_nothing(store: MemoryStore, two: TaskFile
     assert (await store.read(item.item_id)).state is State.LOCKED
 
 
+async def test_importing_announces_what_came(two: TaskFile) -> None:
+    """So that workers that wait look at once; when nothing came nobody need look."""
+
+    class Announcing(MemoryStore):
+        announcements = 0
+
+        async def announce(self) -> None:
+            self.announcements += len(await ids(self)) == 2  # not before they can be found
+
+    store = Announcing()
+    await store.create(shards=4)
+    for on_exists, announcements in ((OnExists.SKIP, 1), (OnExists.SKIP, 1), (OnExists.REPLACE, 2)):
+        await imported(store, two, on_exists)
+        assert store.announcements == announcements
+
+
 async def test_replace_never_replaces_what_a_worker_holds(store: MemoryStore, two: TaskFile) -> None:
     """It says how many those were."""
     await store.add([an_item("a", script="old")])

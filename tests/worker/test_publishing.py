@@ -95,7 +95,7 @@ def test_what_is_new_is_published_once_a_second() -> None:
 
     async def main(loop: VirtualLoop) -> None:
         table = Table(loop, only_beats=False)
-        crew = await crew_of(table, CHATTY + ";sleep 190")
+        crew = await crew_of(table, CHATTY + ";sleep 185")
         table.ask_later(0)
         await crew.pilot().run()
 
@@ -103,7 +103,7 @@ def test_what_is_new_is_published_once_a_second() -> None:
         pauses = [later - earlier for earlier, later in pairwise(while_it_printed)]
         assert 10 <= len(while_it_printed) <= 12
         assert min(pauses) > 0.99
-        assert len(table.published_at) - len(while_it_printed) == 190 // 20
+        assert len(table.published_at) - len(while_it_printed) == 195 // 20
         assert table.ends == sorted(table.ends)
 
     run(main)

@@ -13,8 +13,10 @@ from pyanamo_async.core.outcomes import Why
 from pyanamo_async.core.transitions import release
 from pyanamo_async.core.workers import Orders, Worker
 from pyanamo_async.errors import Unavailable
+from pyanamo_async.ports import Store
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.persistence import Persistence
+from pyanamo_async.worker.pilot import Tally
 from pyanamo_async.worker.stop import Level
 from tests.fakes import an_item
 from tests.worker.crew import Crew
@@ -23,9 +25,9 @@ from tests.worker.virtual import NOON, VirtualLoop, run
 LEASE, BLINK = timedelta(seconds=180), timedelta(milliseconds=200)
 
 
-async def _ghost(loop: VirtualLoop, *, item: str) -> Crew:
+async def _ghost(loop: VirtualLoop, *, item: str, store: Store | None = None) -> Crew:
     """A worker that beats once, claims an item, and is never heard of again."""
-    ghost = Crew(loop, name="ghost")
+    ghost = Crew(loop, name="ghost", store=store or MemoryStore())
     await ghost.store.create(shards=1)
     await ghost.store.add([an_item(item)])
     pilot = ghost.pilot()
@@ -65,12 +67,7 @@ def test_a_holder_that_beats_is_left_to_itself() -> None:
     """Once it has seen that the others live, a worker without work goes home; they finish what they hold."""
 
     async def main(loop: VirtualLoop) -> None:
-        holder = Crew(loop, name="holder")
-        await holder.store.create(shards=1)
-        await holder.store.add([an_item("long", script="sleep 1000")])
-        working = loop.create_task(holder.pilot().run())
-        while not (await holder.store.held("holder")):
-            await _a_second(loop)
+        holder, working = await _at_work(loop)
         tally = await Crew(loop, name="other", store=holder.store).pilot().run()
         home_s = loop.time()
 
@@ -95,6 +92,17 @@ def test_idle_exit_is_obeyed_whoever_vanished() -> None:
     run(main)
 
 
+async def _at_work(loop: VirtualLoop) -> tuple[Crew, asyncio.Task[Tally]]:
+    """A worker that holds an item, and beats, for a thousand seconds."""
+    holder = Crew(loop, name="holder")
+    await holder.store.create(shards=1)
+    await holder.store.add([an_item("long", script="sleep 1000")])
+    working = loop.create_task(holder.pilot().run())
+    while not (await holder.store.held("holder")):
+        await _a_second(loop)
+    return holder, working
+
+
 async def _a_second(loop: VirtualLoop) -> None:
     passed = loop.create_future()
     loop.call_later(1, passed.set_result, None)
@@ -110,6 +118,47 @@ def test_a_worker_stopped_while_another_holds_an_item_leaves_work() -> None:
         loop.call_later(1, last.stop.request, Level.STOP, "SIGTERM")
 
         assert (await last.pilot().run()).work_left
+
+    run(main)
+
+
+class _Announcing(MemoryStore):
+    """Counts announcements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.announcements = 0
+
+    async def announce(self) -> None:
+        self.announcements += 1
+
+
+@pytest.mark.parametrize("level", [Level.DRAIN, Level.STOP])
+def test_who_leaves_work_behind_announces_it(level: Level) -> None:
+    """Workers that wait need not find it by chance; one that leaves nothing says nothing."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, store=_Announcing())
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("long", script="sleep 60")])
+        loop.call_later(30, crew.stop.request, level, "SIGTERM")
+        tally = await crew.pilot().run()
+
+        assert isinstance(crew.store, _Announcing)
+        assert crew.store.announcements == tally.work_left == (level is Level.STOP)
+
+    run(main)
+
+
+def test_what_was_taken_over_is_announced() -> None:
+    """Whoever takes over may be busy, and others wait."""
+
+    async def main(loop: VirtualLoop) -> None:
+        ghost = await _ghost(loop, item="x", store=_Announcing())
+        await Crew(loop, name="last", store=ghost.store).pilot().run()
+
+        assert isinstance(ghost.store, _Announcing)
+        assert ghost.store.announcements == 1
 
     run(main)
 
@@ -272,12 +321,7 @@ def test_who_leaves_work_to_one_that_lives_has_made_sure_of_nothing() -> None:
     """Its farewell must not send others home, who would take over if the holder vanished."""
 
     async def main(loop: VirtualLoop) -> None:
-        holder = Crew(loop, name="holder")
-        await holder.store.create(shards=1)
-        await holder.store.add([an_item("long", script="sleep 1000")])
-        working = loop.create_task(holder.pilot().run())
-        while not (await holder.store.held("holder")):
-            await _a_second(loop)
+        holder, working = await _at_work(loop)
         await Crew(loop, name="other", store=holder.store).pilot().run()
         [farewell] = await holder.store.workers(of=["other"])
         assert farewell.all_settled is None

@@ -1,9 +1,10 @@
 """What one store has seen of one state's queue: candidates at hand, and which shards are worth a look.
 
-The index is a hint, and so is all that stands here. That a shard is empty, or due later, is believed for 2 s; when this
-store has moved nothing since into this state or out of it, for 3 to 5 s for each shard there is. So a worker that
-finds nothing looks at no shard for 2 s, then at one each time it asks, and at each about every minute (16 shards), at
-different times. Before it goes home it believes none of this (`Store.next_due`).
+The index is a hint, and so is all that stands here. That a shard is empty, or due later, is believed for 2 s; when
+since then this store has moved nothing into this state or out of it, and nothing was announced, for 3 to 5 s for each
+shard there is (three times that where there is no hurry). So a worker that finds nothing looks at no shard for 2 s,
+then at one each time it asks, and at each about every minute (16 shards), at different times: that is for what nobody
+announced. Before it goes home it believes none of this (`Store.next_due`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ HINT_S = 2.0
 LEAST_CALM, FIRST_CALM = 0.004, 0.02  # hints live 8 ms and 40 ms: nobody knows at first how many others there are
 CALMING = 1.01  # against a half for a loss: calm where between one and two in a hundred are lost
 BELIEF_S = 2.0
-IDLE_BELIEF_S_PER_SHARD = 5.0  # at most, and at least three fifths of it
+LAG_S = 3.0  # how late the index usually shows what was announced
 DEEP_S = 30.0
 MOST_TRIED = 2000
 
@@ -38,9 +39,10 @@ class Sight(Value):
 class Board:
     """The sights and hints of one state. Times in seconds are the loop's."""
 
-    def __init__(self, shards: int, *, dice: random.Random) -> None:
+    def __init__(self, shards: int, *, dice: random.Random, belief_s: float = 5.0) -> None:
+        """`belief_s`: for how long an idle store believes, for each shard there is; three fifths of it at least."""
         self._dice = dice
-        self._idle_belief_s = shards * IDLE_BELIEF_S_PER_SHARD
+        self._idle_belief_s = shards * belief_s
         self._shards = list(range(shards))
         self._sights: dict[int, Sight] = {}
         self._deep: dict[int, tuple[str, float]] = {}
@@ -96,12 +98,16 @@ class Board:
     def forget(self, shard: int, *, now_s: float) -> None:
         """Believe nothing of the head of a shard from which this store has claimed."""
         self._sights.pop(shard, None)
-        self._changed_s = now_s
+        self._changed_s = max(self._changed_s, now_s)
 
     def moved(self, shard: int, *, now_s: float) -> None:
         """Believe nothing of a shard where this store has put or taken something."""
         self.forget(shard, now_s=now_s)
         self._deep.pop(shard, None)
+
+    def look_anew(self, *, now_s: float) -> None:
+        """Believe nothing for more than 2 s that was seen before, or is seen while the index may be late."""
+        self._changed_s = now_s + LAG_S
 
     def note_deep(self, shard: int, prefix: str, *, now_s: float) -> None:
         """Note that a shard has more than a page of its best priority, and may be entered anywhere within it."""

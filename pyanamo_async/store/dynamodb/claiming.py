@@ -27,6 +27,7 @@ from pyanamo_async.store.dynamodb.table import Reply, Table, together
 PAGE = 25
 INDEX_LAG_S = 20.0  # how far behind we reckon with
 MOST_RETURNED = 100
+BELIEF_S, LONG_BELIEF_S = 5.0, 15.0  # of an idle worker, per shard: what is left at a wall time is announced
 CLAIMABLE = frozenset({State.TODO, State.WALL_TIME_EXCEEDED})
 
 
@@ -35,7 +36,10 @@ class Claims:
 
     def __init__(self, table: Table, shards: int, *, dice: random.Random) -> None:
         self._table, self.shards, self._dice = table, shards, dice
-        self._boards = {state: Board(shards, dice=dice) for state in State}
+        self._boards = {
+            state: Board(shards, dice=dice, belief_s=BELIEF_S if state is State.TODO else LONG_BELIEF_S)
+            for state in State
+        }
         self._returned: dict[str, float] = {}  # what this store has put back, and when
         self.lost = 0
 
@@ -77,6 +81,11 @@ class Claims:
             self._returned[forms[-1].item_id] = now_s
         if len(self._returned) > MOST_RETURNED:
             del self._returned[next(iter(self._returned))]
+
+    def look_anew(self) -> None:
+        """Believe nothing of what was seen: items have come, and the index may not show them yet."""
+        for board in self._boards.values():
+            board.look_anew(now_s=_now_s())
 
     async def _contend(self, board: Board, candidates: Sequence[Candidate], worker: str, now: datetime) -> list[Item]:
         """Try to claim them all, each for itself; raise only when none was won."""

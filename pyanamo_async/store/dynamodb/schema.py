@@ -12,6 +12,7 @@ from pyanamo_async.store.dynamodb.writes import KEY
 
 SCHEMA_VERSION = 1
 TABLE_ROW = "#table"
+ANNOUNCED = "Announced"  # in that row: changes whenever items come that workers may wait for
 NUMBERS = frozenset(
     {
         "Log_Length",

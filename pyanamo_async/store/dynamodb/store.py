@@ -19,6 +19,7 @@ from pyanamo_async.errors import Fenced, ItemMissing
 from pyanamo_async.ports import AddResult, Description, Store
 from pyanamo_async.store.dynamodb import feeds, fleet, lifecycle, reading, schema
 from pyanamo_async.store.dynamodb.adding import Adding
+from pyanamo_async.store.dynamodb.announcing import Announcements
 from pyanamo_async.store.dynamodb.claiming import Claims
 from pyanamo_async.store.dynamodb.rows import change, fence, stands_as
 from pyanamo_async.store.dynamodb.table import Reply, Table
@@ -41,7 +42,7 @@ class DynamoStore(Store):
     ) -> None:
         self._dice = dice or random.Random()  # noqa: S311 - scatters claims; no secret
         self._table = Table(table, client, urgent or client, dice=self._dice)
-        self._opened: Claims | None = None
+        self._opened: tuple[Claims, Announcements] | None = None
 
     async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
         return await lifecycle.create(self._table, shards, indexes)
@@ -90,6 +91,16 @@ class DynamoStore(Store):
             row = reply.row or await self._table.get(before.item_id, urgent=True)
             if row is not None or not reply.again:
                 raise Fenced(f"item '{before.item_id}' is no longer as it was seen")
+
+    async def announce(self) -> None:
+        _, announcements = await self._open()
+        await announcements.announce()
+
+    async def announced(self) -> bool:
+        claims, announcements = await self._open()
+        if came := await announcements.came():
+            claims.look_anew()
+        return came
 
     async def read(self, item_id: str) -> Item:
         await self._shards()
@@ -156,13 +167,18 @@ class DynamoStore(Store):
         finally:
             claims.changed(*forms)
 
-    async def _claims(self) -> Claims:
+    async def _open(self) -> tuple[Claims, Announcements]:
         """Find out, the first time, whether the table is one of ours, and how many shards it has."""
         if self._opened is None or self._table.gone:
-            shards = schema.shards_of(await self._table.get(schema.TABLE_ROW), self._table.name)
-            self._opened = Claims(self._table, shards, dice=self._dice)
+            row = await self._table.get(schema.TABLE_ROW)
+            claims = Claims(self._table, schema.shards_of(row, self._table.name), dice=self._dice)
+            self._opened = claims, Announcements(self._table, row, dice=self._dice)
             self._table.gone = False
         return self._opened
+
+    async def _claims(self) -> Claims:
+        claims, _ = await self._open()
+        return claims
 
     async def _shards(self) -> int:
         return (await self._claims()).shards

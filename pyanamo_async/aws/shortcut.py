@@ -13,6 +13,7 @@ The places are private to the aiobotocore that pyproject.toml pins. Where one is
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -38,6 +39,8 @@ UNUSUAL_SIGNING = {"request_credentials", "identity_cache"}
 OK, FIRST_ERROR = 200, 300
 UNSIGNED = {"InvalidSignatureException", "IncompleteSignatureException", "MissingAuthenticationTokenException"}
 CHECKSUM, REQUEST_ID = "x-amz-crc32", "x-amzn-requestid"
+
+logger = logging.getLogger(__name__)
 
 Http = Any  # aiobotocore's reply, some of whose places have no types
 Answer = tuple[Http, dict[str, Any]]
@@ -98,8 +101,7 @@ class Shortcut:
         )
         http, parsed = await self._until_answered(model, way, request)
         if http.status_code >= FIRST_ERROR and parsed.get("Error", {}).get("Code") in UNSIGNED:
-            self._is_closed = True
-            return await self.call(operation, arguments)
+            return await self._after_refusal(operation, arguments)
         await self._emit(
             f"after-call.dynamodb.{operation}", http_response=http, parsed=parsed, model=model, context=context
         )
@@ -107,6 +109,13 @@ class Shortcut:
             code = context.get("error_code_override") or parsed.get("Error", {}).get("Code")
             raise self._exceptions.from_code(code)(parsed, operation)
         return parsed
+
+    async def _after_refusal(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        was_closed, self._is_closed = self._is_closed, True
+        reply = await self.call(operation, arguments)
+        if not was_closed:  # and botocore's signature was taken
+            logger.warning("a signature was not taken that botocore makes otherwise: requests go its longer way")
+        return reply
 
     async def _way(self, operation: str, arguments: dict[str, Any]) -> Way | None:
         if operation not in OPERATIONS or self._credentials is None or self._is_closed:

@@ -4,8 +4,8 @@ Law: what is given back is for a moment neither among what is held nor among wha
 late; so nothing is left when nobody holds anything, and a moment later still nobody does, and nothing can be claimed.
 What is settled stays settled, so whoever has made sure says in its farewell from when on it looked, and whoever has had
 nothing to do since before then believes it and looks no further, if that was a few seconds ago: items may be added, and
-nobody is to go home because of what was so before. Who leaves what is held to workers that live, or goes
-because it was told to, has made sure of nothing and says nothing.
+nobody is to go home because of what was so before. Who leaves what is held to workers that live, or goes because it was
+told to, has made sure of nothing and says nothing.
 """
 
 from __future__ import annotations

@@ -155,7 +155,9 @@ async def test_what_is_unusual_goes_its_usual_way(path: str, proxy: str, monkeyp
 
 
 @pytest.mark.parametrize("code", ["InvalidSignatureException", "com.amazon.coral#IncompleteSignatureException"])
-async def test_a_signature_that_is_not_taken_is_left_to_botocore(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_signature_that_is_not_taken_is_left_to_botocore(
+    code: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """The request is sent again its way, and so are all that follow; when that is no better, its error is told."""
     refused = Told(400, {"__type": code, "message": "The request signature does not match"})
     async with answering(refused, FINE, FINE, refused) as (address, seen), Aws() as aws:
@@ -175,6 +177,7 @@ async def test_a_signature_that_is_not_taken_is_left_to_botocore(code: str, monk
     assert outcomes[2][0] == "ClientError"
     assert counted == ["GetItem"] * 3
     assert len(seen) == 4
+    assert ["a signature was not taken" in each.getMessage() for each in caplog.records] == [True]
     assert len({request.body for request in seen}) == 1
 
 

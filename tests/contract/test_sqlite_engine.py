@@ -17,6 +17,7 @@ from pyanamo_async.core.items import State
 from pyanamo_async.errors import Fenced, StoreError
 from pyanamo_async.store.sqlite import SqliteStore
 from pyanamo_async.store.sqlite.engine import Engine
+from tests.contract.numbers import CREATE, insert, insert_and_break, numbers, refuse
 from tests.contract.steps import settled
 from tests.fakes import NOON, an_item
 
@@ -33,7 +34,7 @@ class Traced:
         return self.statements.count("COMMIT")
 
     async def numbers(self) -> list[int]:
-        return await self.engine.read(lambda c: [number for [number] in c.execute("SELECT n FROM numbers ORDER BY n")])
+        return await self.engine.read(numbers)
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ async def traced(tmp_path: Path) -> AsyncIterator[Traced]:
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(path, isolation_level=None)
-        connection.execute("CREATE TABLE IF NOT EXISTS numbers (n INTEGER PRIMARY KEY)")
+        connection.execute(CREATE)
         connection.set_trace_callback(steps.statements.append)
         return connection
 
@@ -53,12 +54,12 @@ async def traced(tmp_path: Path) -> AsyncIterator[Traced]:
 
 async def test_what_gathers_travels_together(traced: Traced) -> None:
     """Work that came while a transaction was under way shares the next one; a lone piece goes at once."""
-    await traced.engine.write(_insert(0))
+    await traced.engine.write(insert(0))
     assert traced.commits == 1
 
     release = threading.Event()
     held = asyncio.ensure_future(traced.engine.write(lambda _: release.wait()))
-    crowd = [asyncio.ensure_future(traced.engine.write(_insert(number))) for number in range(1, 21)]
+    crowd = [asyncio.ensure_future(traced.engine.write(insert(number))) for number in range(1, 21)]
     await asyncio.sleep(0)  # all have submitted
     release.set()
     await asyncio.gather(held, *crowd)
@@ -69,7 +70,7 @@ async def test_what_gathers_travels_together(traced: Traced) -> None:
 
 async def test_a_refusal_spoils_none_that_travel_with_it(traced: Traced) -> None:
     """One of our errors reaches its caller; the others commit."""
-    outcomes = await _at_once(traced, _insert(1), _refuse, _insert(2))
+    outcomes = await _at_once(traced, insert(1), refuse, insert(2))
 
     assert [type(outcome) for outcome in outcomes] == [int, Fenced, int]
     assert await traced.numbers() == [1, 2]
@@ -77,7 +78,7 @@ async def test_a_refusal_spoils_none_that_travel_with_it(traced: Traced) -> None
 
 async def test_work_that_breaks_spoils_none_that_travel_with_it(traced: Traced) -> None:
     """It is undone whole, its caller hears why, and the others are done as if it had not been."""
-    outcomes = await _at_once(traced, _insert(1), _insert_and_break(7), _insert(1), _insert_and_fail(8), _insert(2))
+    outcomes = await _at_once(traced, insert(1), insert_and_break(7), insert(1), _insert_and_fail(8), insert(2))
 
     assert [type(outcome) for outcome in outcomes] == [int, StoreError, StoreError, ZeroDivisionError, int]
     assert await traced.numbers() == [1, 2]
@@ -108,7 +109,7 @@ async def test_callers_that_go_away_disturb_nobody(tmp_path: Path) -> None:
 
 async def test_closing_finishes_what_was_submitted(traced: Traced) -> None:
     """No acknowledged or pending write is lost by a close, and no thread is left."""
-    crowd = [asyncio.ensure_future(traced.engine.write(_insert(number))) for number in range(20)]
+    crowd = [asyncio.ensure_future(traced.engine.write(insert(number))) for number in range(20)]
     await asyncio.sleep(0)
     await traced.engine.close()
 
@@ -168,24 +169,8 @@ async def _at_once(traced: Traced, *works: Callable[[sqlite3.Connection], object
     return list(await asyncio.gather(*crowd, return_exceptions=True))
 
 
-def _insert(number: int) -> Callable[[sqlite3.Connection], int]:
-    return lambda connection: connection.execute("INSERT INTO numbers VALUES (?)", (number,)).rowcount
-
-
-def _refuse(_: sqlite3.Connection) -> None:
-    raise Fenced("no longer as it was seen")
-
-
-def _insert_and_break(number: int) -> Callable[[sqlite3.Connection], object]:
-    def work(connection: sqlite3.Connection) -> None:
-        _insert(number)(connection)
-        connection.execute("SELECT * FROM absent")
-
-    return work
-
-
 def _insert_and_fail(number: int) -> Callable[[sqlite3.Connection], object]:
     def work(connection: sqlite3.Connection) -> float:
-        return 1 / (_insert(number)(connection) - 1)
+        return 1 / (insert(number)(connection) - 1)
 
     return work

@@ -16,6 +16,7 @@ import pytest
 from pyanamo_async.errors import Fenced, StoreError
 from pyanamo_async.store.sqlite.engine import MOST_ON_LOOP, Engine
 from pyanamo_async.store.sqlite.pace import FOR_CHECKPOINTS, ROUND, Pace
+from tests.contract.numbers import CREATE, insert, insert_and_break, numbers, refuse
 
 MIB = 1 << 20
 
@@ -26,7 +27,7 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "numbers.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("CREATE TABLE numbers (n INTEGER PRIMARY KEY, filling TEXT)")
+        connection.execute(CREATE)
     return path
 
 
@@ -91,7 +92,7 @@ async def test_the_loop_never_waits_for_a_lock(engine: Engine, path: Path) -> No
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     began = time.monotonic()
-    write = asyncio.ensure_future(engine.write(_insert(1), brief=True))
+    write = asyncio.ensure_future(engine.write(insert(1), brief=True))
     await asyncio.sleep(0.3)  # a loop that waited would not come back before the lock's patience, 5 s, is over
     assert time.monotonic() - began < 3
     assert not write.done()
@@ -99,7 +100,7 @@ async def test_the_loop_never_waits_for_a_lock(engine: Engine, path: Path) -> No
     other.execute("ROLLBACK")
     other.close()
     assert await write == 1
-    assert await engine.read(_numbers) == [1]
+    assert await engine.read(numbers) == [1]
 
 
 async def test_slow_work_is_not_done_on_the_loop_again_for_a_while(engine: Engine) -> None:
@@ -137,40 +138,40 @@ async def test_checkpoints_are_made_beside_the_loop(engine: Engine, path: Path) 
     assert settings == {(True, 0), (False, 1000)}
 
     for number in range(20 * ROUND):
-        await engine.write(_insert(number, "x" * 8192), brief=True)
+        await engine.write(insert(number, "x" * 8192), brief=True)
     written = path.stat().st_size
     assert written > 8 * MIB
     assert path.with_name("numbers.db-wal").stat().st_size < 6 * MIB
 
 
 async def test_a_refusal_on_the_loop_spoils_none_that_travel_with_it(engine: Engine) -> None:
-    outcomes = await _together(engine, _insert(1), _refuse, _insert(2))
+    outcomes = await _together(engine, insert(1), refuse, insert(2))
 
     assert [type(outcome) for outcome in outcomes] == [int, Fenced, int]
-    assert await engine.read(_numbers) == [1, 2]
+    assert await engine.read(numbers) == [1, 2]
 
 
 async def test_what_breaks_on_the_loop_is_undone_and_spoils_none(engine: Engine) -> None:
     """All of it is done again beside the loop."""
-    outcomes = await _together(engine, _insert(1), _insert_and_break(7), _insert(1), _insert(2))
+    outcomes = await _together(engine, insert(1), insert_and_break(7), insert(1), insert(2))
 
     assert [type(outcome) for outcome in outcomes] == [int, StoreError, StoreError, int]
-    assert await engine.read(_numbers) == [1, 2]
+    assert await engine.read(numbers) == [1, 2]
     assert await engine.write(_where, brief=True) == threading.get_ident()
 
 
 async def test_a_file_that_was_replaced_is_opened_anew(engine: Engine, path: Path) -> None:
     """SQLite would go on with the old one."""
-    await engine.write(_insert(1), brief=True)
+    await engine.write(insert(1), brief=True)
     for suffix in ("", "-wal", "-shm"):
         path.with_name(f"numbers.db{suffix}").unlink(missing_ok=True)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("CREATE TABLE numbers (n INTEGER PRIMARY KEY, filling TEXT)")
+        connection.execute(CREATE)
 
-    await engine.write(_insert(2), brief=True)
+    await engine.write(insert(2), brief=True)
 
     with closing(sqlite3.connect(path)) as connection:
-        assert _numbers(connection) == [2]
+        assert numbers(connection) == [2]
 
 
 async def test_a_file_that_cannot_be_looked_at_is_told(tmp_path: Path) -> None:
@@ -196,22 +197,22 @@ async def test_a_lack_of_threads_is_told(path: Path, monkeypatch: pytest.MonkeyP
         lacking.setattr(threading.Thread, "start", _cannot_start)
         for _ in range(2):
             with pytest.raises(StoreError, match="can't start new thread"):
-                await asyncio.wait_for(engine.write(_insert(1)), timeout=5)
+                await asyncio.wait_for(engine.write(insert(1)), timeout=5)
 
-    assert await engine.write(_insert(1)) == 1
+    assert await engine.write(insert(1)) == 1
     await engine.close()
 
 
 async def test_callers_that_went_away_are_not_told(engine: Engine) -> None:
     """Their work is done or not; nobody else notices."""
-    gone = asyncio.ensure_future(engine.write(_insert(1), brief=True))
-    stays = asyncio.ensure_future(engine.write(_insert(2), brief=True))
+    gone = asyncio.ensure_future(engine.write(insert(1), brief=True))
+    stays = asyncio.ensure_future(engine.write(insert(2), brief=True))
     await asyncio.sleep(0)
     gone.cancel()
 
     assert await stays == 1
     assert gone.cancelled()
-    assert 2 in await engine.read(_numbers)
+    assert 2 in await engine.read(numbers)
 
 
 async def _together(engine: Engine, *works: Callable[[sqlite3.Connection], object]) -> list[object]:
@@ -238,23 +239,3 @@ def _slowly(seconds: float) -> Callable[[sqlite3.Connection], int]:
 def _checkpoints_after(connection: sqlite3.Connection) -> tuple[bool, int]:
     [pages] = connection.execute("PRAGMA wal_autocheckpoint").fetchone()
     return threading.current_thread() is threading.main_thread(), pages
-
-
-def _insert(number: int, filling: str = "") -> Callable[[sqlite3.Connection], int]:
-    return lambda connection: connection.execute("INSERT INTO numbers VALUES (?, ?)", (number, filling)).rowcount
-
-
-def _refuse(_: sqlite3.Connection) -> None:
-    raise Fenced("no longer as it was seen")
-
-
-def _insert_and_break(number: int) -> Callable[[sqlite3.Connection], object]:
-    def work(connection: sqlite3.Connection) -> None:
-        _insert(number)(connection)
-        connection.execute("SELECT * FROM absent")
-
-    return work
-
-
-def _numbers(connection: sqlite3.Connection) -> list[int]:
-    return [number for [number] in connection.execute("SELECT n FROM numbers ORDER BY n")]

@@ -4,10 +4,10 @@ Work that is ready together travels in one transaction: a group is what one turn
 thread also whatever gathered while the previous one was under way. So a lone piece of work goes at once, and a crowd
 shares one commit.
 
-A commit takes 0.1 ms, without a wait for the disk. Handing it to a thread costs more than that: both want the lock of
-Python, which SQLite lets go of and takes back at each step, and a worker with short scripts was a quarter slower. What
-may take longer is kept off the loop: whatever is not brief or waits for another process, checkpoints, and for a while
-everything, when work on the loop turns out slow.
+A claim or a save takes 0.1 ms, commit and all, without a wait for the disk. Handing it to a thread costs more: both
+want the lock of Python, which SQLite lets go of and takes back at each step, and a worker with short scripts got a
+fifth less done. What may take longer is kept off the loop: whatever is not brief or waits for another process,
+checkpoints, and for a while everything, when work on the loop turns out slow.
 
 Laws: a caller hears of its work only after the commit; work fails for its own caller alone; a caller that was cancelled
 disturbs nobody; the thread keeps no process alive, and an unfinished transaction of a process that ends never was.

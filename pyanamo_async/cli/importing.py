@@ -13,6 +13,7 @@ import typer
 from pyanamo_async.cli.drive import with_store
 from pyanamo_async.cli.options import JsonOption, addressed
 from pyanamo_async.cli.screen import note, say, say_json
+from pyanamo_async.clock import SystemClock
 from pyanamo_async.core.taskfile import Format
 from pyanamo_async.core.words import many
 from pyanamo_async.errors import UsageError
@@ -64,7 +65,9 @@ def import_file(
                 if await store.create(shards=DEFAULT_SHARDS):
                     note(f"created table {given.table}")
                 with _bar(checked.items) as bar, _interruptible(bar, checked.items) as progress:
-                    counts = await import_items(store, checked, on_exists=on_exists, progress=progress)
+                    counts = await import_items(
+                        store, checked, on_exists=on_exists, clock=SystemClock(), progress=progress
+                    )
             _tell(counts, checked, json=json, dry_run=dry_run)
 
         with_store(given, work)

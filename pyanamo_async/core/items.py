@@ -25,6 +25,10 @@ class State(StrEnum):
     WALL_TIME_EXCEEDED = "Wall_Time_Exceeded"
 
 
+CLAIMABLE = (State.TODO, State.WALL_TIME_EXCEEDED)
+"""Where items stand that may be claimed; those left at their wall time come when there are no others."""
+
+
 class TaskState(StrEnum):
     """Where one task of an item stands."""
 

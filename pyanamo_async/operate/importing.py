@@ -17,7 +17,7 @@ from pyanamo_async.core.taskfile import Format, Problem, parse
 from pyanamo_async.core.words import many
 from pyanamo_async.errors import TableMissing, TaskFileInvalid, UsageError
 from pyanamo_async.operate.taskfiles import TaskFile
-from pyanamo_async.ports import AddResult, Store
+from pyanamo_async.ports import AddResult, Clock, Store
 
 BATCH = 1000
 BATCHES_AT_ONCE = 4
@@ -109,7 +109,7 @@ def _longer(kept: list[Item] | None, item: Item, most: int) -> list[Item] | None
 
 
 async def import_items(
-    store: Store, checked: Checked, *, on_exists: OnExists, progress: Callable[[int], None]
+    store: Store, checked: Checked, *, on_exists: OnExists, clock: Clock, progress: Callable[[int], None]
 ) -> Counter[AddResult]:
     """Add the items of a checked file and count what became of them; `progress` is told of each batch's size.
 
@@ -123,7 +123,7 @@ async def import_items(
     async def add(batch: list[Item]) -> list[AddResult]:
         results = await store.add(batch, replace=on_exists is OnExists.REPLACE)
         if not UNCHANGED.issuperset(results):
-            await store.announce()
+            await store.announce(now=clock.now())
         return results
 
     counts = await add_all(add, checked.read(), progress)

@@ -69,4 +69,6 @@ async def _take_over(store: Store, items: Sequence[Item], now: datetime, policy:
             taken[after.state] += 1
         except Fenced:
             continue  # settled, or taken over by somebody else, meanwhile
+    if taken[State.TODO]:
+        await store.announce(now=now)
     return taken

@@ -137,18 +137,20 @@ class Store(Protocol):
         """Delete an item if its state, attempt and token are still those of `before`; else raise `Fenced`."""
         ...
 
-    async def announce(self) -> None:
+    @property
+    def announced_every_s(self) -> float:
+        """Tell how often `announced` is worth asking, by what it costs."""
+        ...
+
+    async def announce(self, *, now: datetime) -> None:
         """Let workers that wait hear that items were added or put back.
 
-        At best: who does not hear of it finds them in its own time.
+        At best, and never an error of the table's: who does not hear of it finds them in its own time.
         """
         ...
 
-    async def announced(self) -> bool:
-        """Tell whether items may have come that were announced since this was last asked, for less than a look.
-
-        A store in which looking costs nothing always says so.
-        """
+    async def announced(self, *, now: datetime) -> bool:
+        """Tell, for less than a claim costs, whether one may succeed by now that did not when this was last asked."""
         ...
 
     async def read(self, item_id: str) -> Item:

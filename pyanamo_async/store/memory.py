@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pyanamo_async.core import transitions
-from pyanamo_async.core.items import Counts, Item, State, Summary, TaskState
+from pyanamo_async.core.items import CLAIMABLE, Counts, Item, State, Summary, TaskState
 from pyanamo_async.core.live import Feed, Live
 from pyanamo_async.core.queue import due, queue_key
 from pyanamo_async.core.record import log_length
@@ -115,11 +115,13 @@ class MemoryStore(Store):
             raise Fenced(f"item {before.item_id} is no longer as it was seen")
         del self._table.items[before.item_id]
 
-    async def announce(self) -> None:
-        pass  # who waits looks often: it costs nothing
+    announced_every_s = 1.0
 
-    async def announced(self) -> bool:
-        return True
+    async def announce(self, *, now: datetime) -> None:
+        pass  # it shows
+
+    async def announced(self, *, now: datetime) -> bool:
+        return any(due(_place(item)) <= now for state in CLAIMABLE for item in self._standing(state))
 
     async def read(self, item_id: str) -> Item:
         if item_id not in self._table.items:

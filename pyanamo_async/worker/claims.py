@@ -17,7 +17,7 @@ from functools import partial
 from typing import TypeVar
 
 from pyanamo_async.core import transitions
-from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.workers import Outlook
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.worker.attempt import Attempt, Tools
@@ -30,11 +30,10 @@ from pyanamo_async.worker.waiting import elapsed
 T = TypeVar("T")
 
 MOST_AT_ONCE = 25  # what one batch of DynamoDB takes
-CLAIMABLE = (State.TODO, State.WALL_TIME_EXCEEDED)
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 15.0
-NEWS_EVERY_S = 6.0  # about: how often to ask whether items were announced, which costs less than looking for them
-NEWS_PAUSE_S = 1.0  # at least, before asking; and at first, when items were announced and the index may show them late
+LISTENS_FROM_S, LISTENS_S = 1.5, 2.0  # of pauses that are worth it; and how long an answer is waited for
+HEARD_PAUSE_S = 1.0  # at first, when items were announced: an index may show them late
 RECENT = 1024  # tokens of claims that came: an answer about what is held may be older than their settle
 SEARCHES = 3  # for a lost claim, while there is other work
 INDEX_LAG_S = 20.0  # how far the index by which it is found may be behind: nobody goes home before
@@ -201,23 +200,30 @@ class Claims:
 
     def _pause(self, due: datetime | None) -> float:
         """Choose how long to wait: until something is due, else ever longer, scattered among workers."""
-        now = self._tools.clock.now()
-        if due is not None and due > now:
-            return min((due - now).total_seconds(), LONGEST_PAUSE_S)
         pause_s = self._pause_s * (0.5 + self._tools.dice.random())
         self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
+        now = self._tools.clock.now()
+        if due is not None and due > now:
+            return min((due - now).total_seconds(), pause_s)
         return self.leaving.pause_s() or pause_s
 
     async def _until_something_comes(self, seconds: float) -> None:
         """Wait so long, but no longer than until an attempt ends, or somebody announces items."""
-        parts = max(1, round(seconds / NEWS_EVERY_S))
+        parts = max(1, round(seconds / self._tools.store.announced_every_s))
         for _ in range(parts):
             if self._stop.draining or not await elapsed(self._ended, seconds / parts):
                 break
-            if seconds >= NEWS_PAUSE_S and await self._ask(self._tools.store.announced):
-                self._pause_s = min(self._pause_s, NEWS_PAUSE_S)
+            if seconds >= LISTENS_FROM_S and await self._hears():
+                self._pause_s = min(self._pause_s, HEARD_PAUSE_S)
                 break
         self._ended.clear()
+
+    async def _hears(self) -> bool:
+        """Ask whether items were announced; whoever gets no answer goes on looking, and the claim bears the weather."""
+        with suppress(PyanamoError, TimeoutError):
+            async with asyncio.timeout(LISTENS_S):
+                return await self._tools.store.announced(now=self._tools.clock.now())
+        return False
 
     async def _until_attempt_ends(self, seconds: float | None) -> None:
         if not self._stop.draining:

@@ -14,17 +14,19 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from pyanamo_async.core import values
-from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.outcomes import Why
 from pyanamo_async.core.workers import Outlook, Worker
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.worker.attempt import Attempt, Tools
 from pyanamo_async.worker.beats import Beats
-from pyanamo_async.worker.claims import CLAIMABLE, Claims
+from pyanamo_async.worker.claims import Claims
 from pyanamo_async.worker.persistence import Persistence
 from pyanamo_async.worker.publishing import Publisher
 from pyanamo_async.worker.stop import Level, Stop
 from pyanamo_async.worker.waiting import elapsed, followed_up
+
+ANNOUNCING_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,14 +217,14 @@ class Pilot:
             self._tools.journal.note("items reclaimed", back=back, failed=failed)
             self._tally.settled += Counter({State.FAILED: failed})
             self._claims.look_again()
-        if taken[State.TODO]:
-            await self._announce()
         return bool(taken)
 
     async def _announce(self) -> None:
-        """Tell workers that wait of what came back; nothing depends on it but how soon they look."""
-        with suppress(PyanamoError):
-            await self._tools.store.announce()
+        """Tell workers that wait of what this one has put back; nothing depends on it but how soon they look."""
+        if any(self._tally.settled[state] for state in CLAIMABLE):
+            with suppress(PyanamoError, TimeoutError):
+                async with asyncio.timeout(ANNOUNCING_S):
+                    await self._tools.store.announce(now=self._tools.clock.now())
 
     async def _outlook(self, idle: timedelta) -> Outlook:
         return Outlook(may_come_back=True) if await self._look_after() else await self._ask_outlook(idle)

@@ -124,6 +124,7 @@ class TestCost:
         self, store: DynamoStore, client: DynamoDBClient, units: list[tuple[str, float]]
     ) -> None:
         """It is in no index; and what nobody announces is not heard."""
+        await store.announce(now=NOON - timedelta(minutes=1))
         fresh, reads = another(store, client), list[float]()
         await fresh.existing([])  # opens the table
         client.meta.events.register(
@@ -131,11 +132,20 @@ class TestCost:
             lambda parsed, **_: reads.append(parsed["ConsumedCapacity"]["CapacityUnits"]),
         )
 
-        assert not await fresh.announced()
-        await another(store, client).announce()
-        assert [await fresh.announced(), await fresh.announced()] == [True, False]
+        assert not await fresh.announced(now=NOON)
+        await another(store, client).announce(now=NOON)
+        assert [await fresh.announced(now=NOON) for _ in "ab"] == [True, False]
         assert units == [("UpdateItem", 1)]
         assert sorted(reads) == [0.5, 0.5, 0.5, 1]  # one opens the other's table
+
+
+async def test_what_came_just_before_a_store_looked_is_heard_of(store: DynamoStore) -> None:
+    """An index that lags showed it nothing."""
+    await store.announce(now=NOON - timedelta(seconds=5))
+
+    assert [await another(store).announced(now=NOON) for _ in "ab"] == [True, True]
+    fresh = another(store)
+    assert [await fresh.announced(now=NOON) for _ in "ab"] == [True, False]
 
 
 async def test_an_announcement_that_is_refused_troubles_nobody(store: DynamoStore) -> None:
@@ -146,9 +156,9 @@ async def test_an_announcement_that_is_refused_troubles_nobody(store: DynamoStor
 
     refused = another(store, Weather(store._table.client, refuse, "update_item"))
     await store.existing([])
-    await refused.announce()
+    await refused.announce(now=NOON)
 
-    assert not await store.announced()
+    assert not await store.announced(now=NOON)
 
 
 class TestClaims:

@@ -119,7 +119,7 @@ async def test_items_run_in_the_order_of_their_file(store: SqliteStore) -> None:
 @pytest.mark.parametrize(
     ("statement", "parameters", "walk"),
     [
-        (items.CLAIMABLE, 3, "SEARCH items USING INDEX QueueIndex (ItemState=? AND Queue_Key<?)"),
+        (items.CANDIDATES, 3, "SEARCH items USING INDEX QueueIndex (ItemState=? AND Queue_Key<?)"),
         (items.HELD, 1, "SEARCH items USING INDEX QueueIndex (ItemState=? AND Queue_Key=?)"),
         (items.NEXT, 1, "SEARCH items USING COVERING INDEX QueueIndex (ItemState=?)"),
         (items.COUNTS, 0, "SCAN items USING COVERING INDEX QueueIndex"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from pyanamo_async.core.items import Item, State
+import pytest
+
+from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.outcomes import Interrupted, Succeeded, Why
 from pyanamo_async.core.queue import EPOCH
 from pyanamo_async.core.transitions import release
@@ -42,16 +44,19 @@ async def test_workers_of_two_stores_share_a_table(twins: tuple[Store, Store]) -
     assert won[0] == await one.read(won[0].item_id) == await other.read(won[0].item_id)
 
 
-async def test_who_waits_hears_that_items_came(twins: tuple[Store, Store]) -> None:
-    """What another announces is heard, and claimed at once where a moment ago there was nothing."""
+@pytest.mark.parametrize("state", CLAIMABLE)
+async def test_who_waits_hears_that_items_came(twins: tuple[Store, Store], state: State) -> None:
+    """Each time another announces some they are claimed at once, where a moment ago there was nothing."""
     one, other = twins
-    assert await claim(one, "w1", limit=9) == []
-    await other.add([an_item(f"item-{number}") for number in range(9)])
-    await other.announce()
+    for each in ("a", "b"):
+        assert await one.claim("w1", limit=9, now=NOON, state=state) == []
+        assert not await one.announced(now=NOON)
+        await other.add([an_item(f"{each}-{number}", state=state) for number in range(9)])
+        await other.announce(now=NOON)
 
-    assert await one.announced()
-    await asyncio.sleep(BELIEF_S)
-    assert len(await claim(one, "w1", limit=9)) == 9
+        assert await one.announced(now=NOON)
+        await asyncio.sleep(BELIEF_S)
+        assert len(await one.claim("w1", limit=9, now=NOON, state=state)) == 9
 
 
 async def test_a_claim_locks_under_a_new_attempt(store: Store) -> None:

@@ -7,10 +7,12 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from pyanamo_async.clock import SystemClock
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.taskfile import MAX_LINE_BYTES, Format
@@ -58,7 +60,7 @@ async def imported(
     store: MemoryStore, file: TaskFile | Checked, on_exists: OnExists = OnExists.SKIP
 ) -> Counter[AddResult]:
     checked = check(file, FORM) if isinstance(file, TaskFile) else file
-    return await import_items(store, checked, on_exists=on_exists, progress=lambda _: None)
+    return await import_items(store, checked, on_exists=on_exists, clock=SystemClock(), progress=lambda _: None)
 
 
 async def ids(store: MemoryStore) -> list[str]:
@@ -80,7 +82,7 @@ async def test_importing_announces_what_came(two: TaskFile) -> None:
     class Announcing(MemoryStore):
         announcements = 0
 
-        async def announce(self) -> None:
+        async def announce(self, *, now: datetime) -> None:  # noqa: ARG002
             self.announcements += len(await ids(self)) == 2  # not before they can be found
 
     store = Announcing()
@@ -169,7 +171,7 @@ async def test_large_files_go_in_batches_and_progress_is_told(store: MemoryStore
 
     with open_task_file(str(path)) as file:
         checked = check(file, FORM)
-        counts = await import_items(store, checked, on_exists=OnExists.SKIP, progress=told.append)
+        counts = await import_items(store, checked, on_exists=OnExists.SKIP, clock=SystemClock(), progress=told.append)
 
     assert (checked.items, checked.tasks, counts) == (count, count, {ADDED: count})
     assert sorted(told) == [7, BATCH, BATCH, BATCH]

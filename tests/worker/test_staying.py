@@ -12,7 +12,7 @@ from pyanamo_async.core.items import Item, State, Summary
 from pyanamo_async.core.outcomes import Why
 from pyanamo_async.core.transitions import release
 from pyanamo_async.core.workers import Orders, Worker
-from pyanamo_async.errors import Unavailable
+from pyanamo_async.errors import Denied, PyanamoError, Unavailable
 from pyanamo_async.ports import Store
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.persistence import Persistence
@@ -25,11 +25,11 @@ from tests.worker.virtual import NOON, VirtualLoop, run
 LEASE, BLINK = timedelta(seconds=180), timedelta(milliseconds=200)
 
 
-async def _ghost(loop: VirtualLoop, *, item: str, store: Store | None = None) -> Crew:
+async def _ghost(loop: VirtualLoop, *, item: str, store: Store | None = None, crashes: int = 0) -> Crew:
     """A worker that beats once, claims an item, and is never heard of again."""
     ghost = Crew(loop, name="ghost", store=store or MemoryStore())
     await ghost.store.create(shards=1)
-    await ghost.store.add([an_item(item)])
+    await ghost.store.add([an_item(item, crashes=crashes)])
     pilot = ghost.pilot()
     await pilot._beats._beat()
     await ghost.store.claim("ghost", limit=1, now=pilot._tools.clock.now())
@@ -125,40 +125,120 @@ def test_a_worker_stopped_while_another_holds_an_item_leaves_work() -> None:
 class _Announcing(MemoryStore):
     """Counts announcements."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_s: float = 0) -> None:
         super().__init__()
+        self._takes_s = takes_s
         self.announcements = 0
 
-    async def announce(self) -> None:
+    async def announce(self, *, now: datetime) -> None:  # noqa: ARG002
         self.announcements += 1
+        await asyncio.sleep(self._takes_s)
 
 
 @pytest.mark.parametrize("level", [Level.DRAIN, Level.STOP])
-def test_who_leaves_work_behind_announces_it(level: Level) -> None:
-    """Workers that wait need not find it by chance; one that leaves nothing says nothing."""
+def test_who_puts_work_back_announces_it_as_it_leaves(level: Level) -> None:
+    """Workers that wait need not find it by chance; where nothing is left nobody need look."""
 
     async def main(loop: VirtualLoop) -> None:
-        crew = Crew(loop, store=_Announcing())
-        await crew.store.create(shards=1)
-        await crew.store.add([an_item("long", script="sleep 60")])
+        store = _Announcing(takes_s=100)  # which holds nobody up
+        await store.create(shards=1)
+        await store.add([an_item("long", script="sleep 60")])
+        crew = Crew(loop, store=store)
         loop.call_later(30, crew.stop.request, level, "SIGTERM")
         tally = await crew.pilot().run()
 
-        assert isinstance(crew.store, _Announcing)
-        assert crew.store.announcements == tally.work_left == (level is Level.STOP)
+        assert store.announcements == tally.work_left == (level is Level.STOP)
+        assert loop.time() < 63
 
     run(main)
 
 
-def test_what_was_taken_over_is_announced() -> None:
-    """Whoever takes over may be busy, and others wait."""
+def test_who_has_put_nothing_back_announces_nothing() -> None:
+    """Whatever others hold: all that wait would look for nothing."""
 
     async def main(loop: VirtualLoop) -> None:
-        ghost = await _ghost(loop, item="x", store=_Announcing())
-        await Crew(loop, name="last", store=ghost.store).pilot().run()
+        store = _Announcing()
+        ghost = await _ghost(loop, item="x", store=store)
+        last = Crew(loop, name="last", store=ghost.store)
+        loop.call_later(1, last.stop.request, Level.STOP, "SIGTERM")
 
-        assert isinstance(ghost.store, _Announcing)
-        assert ghost.store.announcements == 1
+        assert (await last.pilot().run()).work_left
+        assert store.announcements == 0
+
+    run(main)
+
+
+@pytest.mark.parametrize("crashes", [0, 9])
+def test_what_was_taken_over_is_announced(crashes: int) -> None:
+    """Whoever takes over may be busy, and others wait; not what was buried."""
+
+    async def main(loop: VirtualLoop) -> None:
+        store = _Announcing()
+        ghost = await _ghost(loop, item="x", store=store, crashes=crashes)
+        tally = await Crew(loop, name="last", store=ghost.store).pilot().run()
+
+        assert store.announcements == tally.settled[State.DONE] == (not crashes)
+
+    run(main)
+
+
+class _Deaf(MemoryStore):
+    """A table that tells nothing of what comes, in one way or another."""
+
+    def __init__(self, trouble: PyanamoError | None) -> None:
+        super().__init__()
+        self._trouble = trouble
+
+    async def announced(self, *, now: datetime) -> bool:  # noqa: ARG002
+        if self._trouble:
+            raise self._trouble
+        await asyncio.sleep(1000)
+        return True
+
+
+@pytest.mark.parametrize("trouble", [Unavailable("throttled"), Denied("no"), None])
+def test_who_hears_nothing_finds_what_comes_by_looking(trouble: PyanamoError | None) -> None:
+    """And goes when it is told to."""
+
+    async def main(loop: VirtualLoop) -> None:
+        store = _Deaf(trouble)
+        await store.create(shards=1)
+        crew = Crew(loop, store=store, persistence=Persistence(wait=True))
+        working = loop.create_task(crew.pilot().run())
+        await asyncio.sleep(100)
+        await store.add([an_item("x")])
+        await asyncio.sleep(40)
+        crew.stop.request(Level.DRAIN, "enough")
+
+        assert (await working).settled == {State.DONE: 1}
+        assert loop.time() < 145
+
+    run(main)
+
+
+def test_who_waits_hears_of_what_is_due_and_looks_for_nothing() -> None:
+    """A worker that waits for an hour finds what comes within a second or two, and claims a few times a minute."""
+
+    async def main(loop: VirtualLoop) -> None:
+        claims = 0
+
+        class Counting(MemoryStore):
+            async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
+                nonlocal claims
+                claims += state is State.TODO
+                return await super().claim(worker, limit=limit, now=now, state=state)
+
+        store = Counting()
+        await store.create(shards=1)
+        crew = Crew(loop, store=store, persistence=Persistence(wait=True))
+        working = loop.create_task(crew.pilot().run())
+        await asyncio.sleep(3600)
+        assert claims < 60 * 6
+        await store.add([an_item("x")])
+        await asyncio.sleep(2)
+        crew.stop.request(Level.NOW, "enough")
+
+        assert (await working).settled == {State.DONE: 1}
 
     run(main)
 

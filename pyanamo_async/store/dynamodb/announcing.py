@@ -1,6 +1,7 @@
 """What lets workers that wait know that items have come, for less than looking: one word in the table's own row.
 
-It says nothing but that it changed. Whoever does not see it change finds items by looking, in its own time.
+It says nothing but that it changed, and when. It passes by the common pace, and no sending of it is repeated here:
+whoever does not see it change finds items by looking, in its own time.
 """
 
 from __future__ import annotations
@@ -8,14 +9,17 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
+from datetime import datetime, timedelta
 from typing import Any
 
+from pyanamo_async.core.queue import moment, stamp
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.store.dynamodb.codec import marshal
 from pyanamo_async.store.dynamodb.schema import ANNOUNCED, SCHEMA_VERSION, TABLE_ROW
 from pyanamo_async.store.dynamodb.table import Table
 from pyanamo_async.store.dynamodb.writes import KEY, Update, request
+
+YOUNG = timedelta(seconds=20)  # so late the index may have been when this store first looked
 
 
 class Announcements:
@@ -23,24 +27,29 @@ class Announcements:
 
     def __init__(self, table: Table, row: Mapping[str, Any] | None, *, dice: random.Random) -> None:
         self._table, self._dice = table, dice
-        self._known = (row or {}).get(ANNOUNCED)
+        self._known = str((row or {}).get(ANNOUNCED, ""))
+        self._is_first = True
 
-    async def announce(self) -> None:
+    async def announce(self, now: datetime) -> None:
         """Change the word, if that can be done: nothing depends on it but how soon others look."""
-        word = f"{self._dice.getrandbits(64):016x}"
+        word = f"{stamp(now)} {self._dice.getrandbits(32):08x}"
         change = Update(TABLE_ROW, {"Schema_Version": SCHEMA_VERSION}, {(ANNOUNCED,): word})
         operation, arguments = request(change, self._table.name)
         with suppress(PyanamoError):
             await self._table.write_alone(self._table.client, operation, arguments)
 
-    async def came(self) -> bool:
-        """Tell whether the word is another than when it was last read: half a read unit."""
-        ask = partial(
-            self._table.client.get_item,
-            TableName=self._table.name,
-            Key={KEY: marshal(TABLE_ROW)},
-            ProjectionExpression=ANNOUNCED,
-        )
-        known, row = self._known, (await self._table.patiently(ask)).get("Item", {})
-        self._known = row.get(ANNOUNCED, {}).get("S")
-        return self._known != known
+    async def came(self, now: datetime) -> bool:
+        """Tell whether the word changed, or had changed just before this store first looked: half a read unit."""
+        asked: Any = {
+            "TableName": self._table.name,
+            "Key": {KEY: marshal(TABLE_ROW)},
+            "ProjectionExpression": ANNOUNCED,
+        }
+        answer = await self._table.asking(self._table.client.get_item(**asked))
+        known, is_first = self._known, self._is_first
+        self._known, self._is_first = answer.get("Item", {}).get(ANNOUNCED, {}).get("S", ""), False
+        return self._known != known or (is_first and _is_young(known, now))
+
+
+def _is_young(word: str, now: datetime) -> bool:
+    return bool(word) and abs(now - moment(word.partition(" ")[0])) < YOUNG

@@ -1,10 +1,10 @@
 """What one store has seen of one state's queue: candidates at hand, and which shards are worth a look.
 
 The index is a hint, and so is all that stands here. That a shard is empty, or due later, is believed for 2 s; when
-since then this store has moved nothing into this state or out of it, and nothing was announced, for 3 to 5 s for each
-shard there is (three times that where there is no hurry). So a worker that finds nothing looks at no shard for 2 s,
-then at one each time it asks, and at each about every minute (16 shards), at different times: that is for what nobody
-announced. Before it goes home it believes none of this (`Store.next_due`).
+since then this store has moved nothing into this state or out of it, and nothing was announced, for a minute or so. So
+a worker that finds nothing looks at no shard for 2 s, then at one each time it asks, and at each about every minute (16
+shards), at different times: that is for what nobody announced. Before it goes home it believes none of this
+(`Store.next_due`).
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ class Sight(Value):
 class Board:
     """The sights and hints of one state. Times in seconds are the loop's."""
 
-    def __init__(self, shards: int, *, dice: random.Random, belief_s: float = 5.0) -> None:
-        """`belief_s`: for how long an idle store believes, for each shard there is; three fifths of it at least."""
+    def __init__(self, shards: int, *, dice: random.Random, idle_belief_s: float = 80.0) -> None:
+        """`idle_belief_s`: how long an idle store believes what it saw; three fifths of it at least."""
         self._dice = dice
-        self._idle_belief_s = shards * belief_s
+        self._idle_belief_s = idle_belief_s
         self._shards = list(range(shards))
         self._sights: dict[int, Sight] = {}
         self._deep: dict[int, tuple[str, float]] = {}

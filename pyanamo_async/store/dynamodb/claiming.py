@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.queue import READY, due, queue, shard_of
 from pyanamo_async.core.record import decode
 from pyanamo_async.core.taskrecord import Row
@@ -27,8 +27,8 @@ from pyanamo_async.store.dynamodb.table import Reply, Table, together
 PAGE = 25
 INDEX_LAG_S = 20.0  # how far behind we reckon with
 MOST_RETURNED = 100
-BELIEF_S, LONG_BELIEF_S = 5.0, 15.0  # of an idle worker, per shard: what is left at a wall time is announced
-CLAIMABLE = frozenset({State.TODO, State.WALL_TIME_EXCEEDED})
+BELIEF_S = 5.0  # of an idle worker, for each shard: it looks at one every 4 s
+LATER_BELIEF_S, MOST_LATER_S = 15.0, 240.0  # the same of what is left at a wall time; and of a few shards, in all
 
 
 class Claims:
@@ -36,9 +36,10 @@ class Claims:
 
     def __init__(self, table: Table, shards: int, *, dice: random.Random) -> None:
         self._table, self.shards, self._dice = table, shards, dice
+        todo_s = shards * BELIEF_S
+        later_s = max(todo_s, min(shards * LATER_BELIEF_S, MOST_LATER_S))
         self._boards = {
-            state: Board(shards, dice=dice, belief_s=BELIEF_S if state is State.TODO else LONG_BELIEF_S)
-            for state in State
+            state: Board(shards, dice=dice, idle_belief_s=todo_s if state is State.TODO else later_s) for state in State
         }
         self._returned: dict[str, float] = {}  # what this store has put back, and when
         self.lost = 0

@@ -92,13 +92,15 @@ class DynamoStore(Store):
             if row is not None or not reply.again:
                 raise Fenced(f"item '{before.item_id}' is no longer as it was seen")
 
-    async def announce(self) -> None:
-        _, announcements = await self._open()
-        await announcements.announce()
+    announced_every_s = 6.0
 
-    async def announced(self) -> bool:
+    async def announce(self, *, now: datetime) -> None:
+        _, announcements = await self._open()
+        await announcements.announce(now)
+
+    async def announced(self, *, now: datetime) -> bool:
         claims, announcements = await self._open()
-        if came := await announcements.came():
+        if came := await announcements.came(now):
             claims.look_anew()
         return came
 

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from pyanamo_async.core import transitions
-from pyanamo_async.core.items import Counts, Item, State, Summary, TaskState
+from pyanamo_async.core.items import CLAIMABLE, Counts, Item, State, Summary, TaskState
 from pyanamo_async.core.queue import DELAYED, due, moment, queue_key, stamp
 from pyanamo_async.core.record import decode, encode
 from pyanamo_async.errors import Fenced, StoreError
@@ -35,7 +35,7 @@ UPDATE = f"UPDATE items SET {CHANGES}, Attempt = ?7, Row = ?11 WHERE itemID = ?1
 REPLACE = f"""UPDATE items SET {CHANGES}, Row = iif(Attempt, json_set(?11, '$.Attempt', Attempt), ?11)
     WHERE itemID = ?1 AND ItemState <> 'locked'"""  # noqa: S608 - our own words
 SAVE = f"{UPDATE} AND ItemState = ?12 AND Attempt = ?13 AND lockID = ?14"
-CLAIMABLE = """SELECT Row FROM items WHERE ItemState = ? AND Queue_Key <= ? ORDER BY Queue_Key, Position LIMIT ?"""
+CANDIDATES = """SELECT Row FROM items WHERE ItemState = ? AND Queue_Key <= ? ORDER BY Queue_Key, Position LIMIT ?"""
 HELD = "SELECT Row FROM items WHERE ItemState = 'locked' AND Queue_Key = ? ORDER BY Position"
 # In two halves: for `(Queue_Key, Position) > (?, ?)` SQLite walks the index from the key on, past all of its positions.
 SUMMARIES = """SELECT Queue_Key, Position, itemID, taskID, Nested_Tasks, Log_Length, Attempt, Reason, InstanceID
@@ -112,7 +112,7 @@ def claim(
 ) -> list[Item]:
     """Lock the first claimable items: those that are ready, by priority, then those whose time has come."""
     latest = DELAYED + stamp(now) if state is State.TODO else AFTER_ALL_TIMES
-    rows = connection.execute(CLAIMABLE, (state.value, latest, limit)).fetchall()
+    rows = connection.execute(CANDIDATES, (state.value, latest, limit)).fetchall()
     claims = [transitions.claim(_item(row), worker=worker, token=token(), now=now) for row in rows]
     connection.executemany(UPDATE, map(values_of, claims))
     return claims
@@ -122,6 +122,12 @@ def next_due(connection: sqlite3.Connection, state: State) -> datetime | None:
     """Tell when the first of a state may be claimed."""
     [key] = connection.execute(NEXT, (state.value,)).fetchone()
     return None if key is None else due(key)
+
+
+def any_due(connection: sqlite3.Connection, now: datetime) -> bool:
+    """Tell whether anything may be claimed; no lock is taken for it."""
+    moments = (next_due(connection, state) for state in CLAIMABLE)
+    return any(moment is not None and moment <= now for moment in moments)
 
 
 def save(connection: sqlite3.Connection, before: Fence, values: Values, after: Fence) -> None:

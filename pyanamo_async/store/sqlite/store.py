@@ -93,11 +93,13 @@ class SqliteStore(Store):
     async def remove(self, before: Item) -> None:
         await self._engine.write(partial(items.remove, item_id=before.item_id, before=items.fence_of(before)))
 
-    async def announce(self) -> None:
-        pass  # who waits looks often: it costs nothing
+    announced_every_s = 1.0
 
-    async def announced(self) -> bool:
-        return True
+    async def announce(self, *, now: datetime) -> None:
+        pass  # it shows
+
+    async def announced(self, *, now: datetime) -> bool:
+        return await self._engine.read(partial(items.any_due, now=now), brief=True)
 
     async def read(self, item_id: str) -> Item:
         item = await self._engine.read(partial(items.read, item_id=item_id))

@@ -48,6 +48,7 @@ async def test_workers_of_two_stores_share_a_table(twins: tuple[Store, Store]) -
 async def test_who_waits_hears_that_items_came(twins: tuple[Store, Store], state: State) -> None:
     """Each time another announces some they are claimed at once, where a moment ago there was nothing."""
     one, other = twins
+    await other.add([an_item("later", not_before=NOON + SECOND)])
     for each in ("a", "b"):
         assert await one.claim("w1", limit=9, now=NOON, state=state) == []
         assert not await one.announced(now=NOON)

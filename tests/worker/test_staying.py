@@ -153,6 +153,21 @@ def test_who_puts_work_back_announces_it_as_it_leaves(level: Level) -> None:
     run(main)
 
 
+def test_what_was_put_back_and_has_ended_since_is_not_announced() -> None:
+    """A retry is its worker's own."""
+
+    async def main(loop: VirtualLoop) -> None:
+        store = _Announcing()
+        await store.create(shards=1)
+        await store.add([an_item("fails", script="exit 1", max_failures=2)])
+        tally = await Crew(loop, store=store).pilot().run()
+
+        assert tally.settled == {State.TODO: 1, State.FAILED: 1}
+        assert store.announcements == 0
+
+    run(main)
+
+
 def test_who_has_put_nothing_back_announces_nothing() -> None:
     """Whatever others hold: all that wait would look for nothing."""
 

@@ -28,7 +28,7 @@ PAGE = 25
 INDEX_LAG_S = 20.0  # how far behind we reckon with
 MOST_RETURNED = 100
 BELIEF_S = 5.0  # of an idle worker, for each shard: it looks at one every 4 s
-LATER_BELIEF_S, MOST_LATER_S = 15.0, 240.0  # the same of what is left at a wall time; and of a few shards, in all
+LATER_BELIEF_S = 240.0  # at least, of what is left at a wall time; one shard is looked at each time it asks, anyway
 
 
 class Claims:
@@ -36,10 +36,11 @@ class Claims:
 
     def __init__(self, table: Table, shards: int, *, dice: random.Random) -> None:
         self._table, self.shards, self._dice = table, shards, dice
-        todo_s = shards * BELIEF_S
-        later_s = max(todo_s, min(shards * LATER_BELIEF_S, MOST_LATER_S))
+        belief_s = shards * BELIEF_S
+        later_s = max(belief_s, LATER_BELIEF_S)
         self._boards = {
-            state: Board(shards, dice=dice, idle_belief_s=todo_s if state is State.TODO else later_s) for state in State
+            state: Board(shards, dice=dice, idle_belief_s=belief_s if state is State.TODO else later_s)
+            for state in State
         }
         self._returned: dict[str, float] = {}  # what this store has put back, and when
         self.lost = 0

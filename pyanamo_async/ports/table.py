@@ -149,8 +149,11 @@ class Store(Protocol):
         """
         ...
 
-    async def announced(self, *, now: datetime) -> bool:
-        """Tell, for less than a claim costs, whether one may succeed by now that did not when this was last asked."""
+    async def announced(self, *, now: datetime, afresh: bool = False) -> bool:
+        """Tell, for less than a claim costs, whether one may succeed by now that did not when this was last asked.
+
+        The answer may be a moment old; `afresh` has it be of now.
+        """
         ...
 
     async def read(self, item_id: str) -> Item:

@@ -120,7 +120,7 @@ class MemoryStore(Store):
     async def announce(self, *, now: datetime) -> None:
         pass  # it shows
 
-    async def announced(self, *, now: datetime) -> bool:
+    async def announced(self, *, now: datetime, afresh: bool = False) -> bool:  # noqa: ARG002 # it always is
         return any(due(_place(item)) <= now for state in CLAIMABLE for item in self._standing(state))
 
     async def read(self, item_id: str) -> Item:

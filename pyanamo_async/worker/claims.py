@@ -182,6 +182,8 @@ class Claims:
         """Ask what others may bring back, and whether a claim whose answer never came was won."""
         lost_lately = Outlook(may_come_back=True) if self._lost_lately() else None
         outlook = lost_lately or await self._ask(partial(self._ask_outlook, idle)) or Outlook()
+        if not outlook.may_come_back and outlook.all_settled is None and await self._ask(self._heard_afresh):
+            outlook = Outlook(may_come_back=True)
         if outlook.may_come_back and not self._is_staying:
             self._tools.journal.note("waiting for others", reason="they hold items and may have vanished")
         self._is_staying = outlook.may_come_back
@@ -224,6 +226,9 @@ class Claims:
             async with asyncio.timeout(LISTENS_S):
                 return await self._tools.store.announced(now=self._tools.clock.now())
         return False
+
+    async def _heard_afresh(self) -> bool:
+        return await self._tools.store.announced(now=self._tools.clock.now(), afresh=True)
 
     async def _until_attempt_ends(self, seconds: float | None) -> None:
         if not self._stop.draining:

@@ -1,7 +1,8 @@
 """When a worker that finds nothing to claim goes home.
 
 Law: what is given back is for a moment neither among what is held nor among what can be claimed, where both are seen
-late; so nothing is left when nobody holds anything, and a moment later still nobody does, and nothing can be claimed.
+late; so nothing is left when nobody holds anything, and a moment later still nobody does, and nothing can be claimed,
+and nobody has announced meanwhile that something came back: that is not seen late.
 What is settled stays settled, so whoever has made sure says in its farewell from when on it looked, and whoever has had
 nothing to do since before then believes it and looks no further, if that was a few seconds ago: items may be added, and
 nobody is to go home because of what was so before. Who leaves what is held to workers that live, or goes because it was

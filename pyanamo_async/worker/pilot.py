@@ -115,9 +115,9 @@ class Pilot:
                     raise self._claims.trouble
                 self._beats.all_settled = None if self._stop.draining else self._claims.leaving.all_settled
                 self._tally.stopped = self._stop.reason
-                self._tally.work_left = await self._work_left()
-                if self._tally.work_left:
+                if self._stop.draining:
                     await self._announce()
+                self._tally.work_left = await self._work_left()
             finally:
                 for watcher in watching:
                     watcher.cancel()

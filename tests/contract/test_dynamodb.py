@@ -135,8 +135,9 @@ class TestCost:
         assert not await fresh.announced(now=NOON)
         await another(store, client).announce(now=NOON)
         assert [await fresh.announced(now=NOON) for _ in "ab"] == [True, False]
+        assert not await fresh.announced(now=NOON, afresh=True)
         assert units == [("UpdateItem", 1)]
-        assert sorted(reads) == [0.5, 0.5, 0.5, 1]  # one opens the other's table
+        assert sorted(reads) == [0.5, 0.5, 0.5, 1, 1]  # one opens the other's table
 
 
 async def test_what_came_just_before_a_store_looked_is_heard_of(store: DynamoStore) -> None:

@@ -13,6 +13,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
+from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
@@ -56,6 +57,7 @@ class Table(MemoryStore):
     def __init__(self, loop: SuspendableLoop, witness: Witness) -> None:
         super().__init__()
         self._loop, self._witness = loop, witness
+        self._word = 0
         self._views: deque[View] = deque([View(0.0, {}, frozenset())], maxlen=SEEN)
 
     async def save(self, before: Item, after: Item) -> None:
@@ -73,6 +75,13 @@ class Table(MemoryStore):
     async def forget(self, worker_id: str) -> None:
         await super().forget(worker_id)
         self._changed()
+
+    async def announce(self, *, now: datetime) -> None:  # noqa: ARG002 # the port's
+        self._word += 1
+
+    async def word(self) -> int:
+        """Tell what changes with each announcement."""
+        return self._word
 
     async def look(self, limit: int, now: datetime, state: State, *, as_of_s: float) -> list[Item]:
         """See items that may be claimed, as the index shows them."""
@@ -140,6 +149,7 @@ class Line:
     def __init__(self, table: Table, loop: SuspendableLoop, dice: random.Random, badness: float) -> None:
         self._table, self._loop, self._dice, self._badness = table, loop, dice, badness
         self._shown_s = 0.0
+        self._word = 0
         self._returned: dict[str, float] = {}
         self._held_back: list[Callable[[], None]] = []
         self._is_cut = False
@@ -171,6 +181,16 @@ class Line:
         seen = await self._ask("due_as_seen", state, as_of_s=self._as_of_s())
         lately = [key for key, at_s in self._returned.items() if at_s > self._loop.time() - OLDEST_VIEW_S]
         return seen or (await self._ask("due_of", lately, state) if lately else None)
+
+    announced_every_s = 6.0
+
+    async def announce(self, *, now: datetime) -> None:
+        with suppress(PyanamoError):
+            await self._ask("announce", now=now)
+
+    async def announced(self, *, now: datetime, afresh: bool = False) -> bool:  # noqa: ARG002 # a row is no index
+        known, self._word = self._word, await self._ask("word")
+        return self._word != known
 
     async def save(self, before: Item, after: Item) -> None:
         self._returned[after.item_id] = self._loop.time() + 2 * GIVEN_UP_S  # when it may take effect

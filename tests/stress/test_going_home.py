@@ -4,9 +4,9 @@ One number is a schedule. Items of seconds, a few workers, and one of them stead
 time, are told to stop, or are cut off for good with what they hold, and nobody replaces them. Answers get lost. When
 all have gone home, everything is done: what came back was found by somebody who was still there.
 
-No finite number of looks at an index that is late proves that: one schedule in some 1,500 has an item that is put back
-just as one look is taken and claimed just as the other is, by a worker that is then stopped or cut off. Here are those
-before the first such.
+No finite number of looks at an index that is late proves that: one schedule in some 600 has an item that is put back
+just as one look is taken and claimed just as the other is, by a worker that is then stopped or cut off. So whoever puts
+back says so in a row that is read as last written.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from benchmarks.fleet.service import Service
 from pyanamo_async.core.items import State
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.worker.beats import Beats
+from pyanamo_async.worker.claims import Claims
 from pyanamo_async.worker.leaving import Leaving
 from pyanamo_async.worker.stop import Level
 from tests.worker.crew import Crew
@@ -139,7 +140,18 @@ def test_the_schedules_notice_a_worker_that_believes_what_it_saw_before(monkeypa
 
     monkeypatch.setattr(Leaving, "_next_due", property(lambda self: partial(nothing, self), _ignore), raising=False)
 
-    assert _unsettled(range(150))
+    assert _unsettled(range(700, 750))
+
+
+def test_the_schedules_notice_a_worker_that_does_not_listen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The law can be broken: two looks may both miss what was put back and claimed again between them."""
+
+    async def nothing(_: Claims) -> bool:
+        return False
+
+    monkeypatch.setattr(Claims, "_heard_afresh", nothing)
+
+    assert _unsettled(range(900, 925))
 
 
 def test_the_schedules_notice_a_farewell_of_one_that_has_not_made_sure(monkeypatch: pytest.MonkeyPatch) -> None:

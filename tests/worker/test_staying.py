@@ -204,7 +204,7 @@ class _Deaf(MemoryStore):
         super().__init__()
         self._trouble = trouble
 
-    async def announced(self, *, now: datetime) -> bool:  # noqa: ARG002
+    async def announced(self, *, now: datetime, afresh: bool = False) -> bool:  # noqa: ARG002
         if self._trouble:
             raise self._trouble
         await asyncio.sleep(1000)

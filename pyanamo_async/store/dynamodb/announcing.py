@@ -38,17 +38,17 @@ class Announcements:
         with suppress(PyanamoError):
             await self._table.write_alone(self._table.client, operation, arguments)
 
-    async def came(self, now: datetime) -> bool:
+    async def came(self, now: datetime, *, afresh: bool) -> bool:
         """Tell whether the word changed, or had changed just before this store first looked: half a read unit."""
         asked: Any = {
             "TableName": self._table.name,
             "Key": {KEY: marshal(TABLE_ROW)},
             "ProjectionExpression": ANNOUNCED,
         }
-        answer = await self._table.asking(self._table.client.get_item(**asked))
+        answer = await self._table.asking(self._table.client.get_item(**asked, ConsistentRead=afresh))
         known, is_first = self._known, self._is_first
         self._known, self._is_first = answer.get("Item", {}).get(ANNOUNCED, {}).get("S", ""), False
-        return self._known != known or (is_first and _is_young(known, now))
+        return self._known != known or (is_first and not afresh and _is_young(known, now))
 
 
 def _is_young(word: str, now: datetime) -> bool:

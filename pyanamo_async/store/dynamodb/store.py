@@ -98,9 +98,9 @@ class DynamoStore(Store):
         _, announcements = await self._open()
         await announcements.announce(now)
 
-    async def announced(self, *, now: datetime) -> bool:
+    async def announced(self, *, now: datetime, afresh: bool = False) -> bool:
         claims, announcements = await self._open()
-        if came := await announcements.came(now):
+        if came := await announcements.came(now, afresh=afresh):
             claims.look_anew()
         return came
 

@@ -98,7 +98,7 @@ class SqliteStore(Store):
     async def announce(self, *, now: datetime) -> None:
         pass  # it shows
 
-    async def announced(self, *, now: datetime) -> bool:
+    async def announced(self, *, now: datetime, afresh: bool = False) -> bool:  # noqa: ARG002 # it always is
         return await self._engine.read(partial(items.any_due, now=now), brief=True)
 
     async def read(self, item_id: str) -> Item:

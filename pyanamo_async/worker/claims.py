@@ -22,6 +22,7 @@ from pyanamo_async.core.workers import Outlook
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.worker.attempt import Attempt, Tools
 from pyanamo_async.worker.leaving import Leaving
+from pyanamo_async.worker.listening import Listening
 from pyanamo_async.worker.persistence import Persistence
 from pyanamo_async.worker.rest import Rest
 from pyanamo_async.worker.stop import Level, Stop
@@ -32,7 +33,7 @@ T = TypeVar("T")
 MOST_AT_ONCE = 25  # what one batch of DynamoDB takes
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 15.0
-LISTENS_FROM_S, LISTENS_S = 1.5, 2.0  # of pauses that are worth it; and how long an answer is waited for
+LISTENS_FROM_S = 1.5  # pauses that are worth it
 HEARD_PAUSE_S = 1.0  # at first, when items were announced: an index may show them late
 RECENT = 1024  # tokens of claims that came: an answer about what is held may be older than their settle
 SEARCHES = 3  # for a lost claim, while there is other work
@@ -65,6 +66,7 @@ class Claims:
         self.leaving = Leaving(
             tools.clock, persistence, look_around=self._look_around, next_due=partial(self._next_due, afresh=True)
         )
+        self._listening = Listening(tools.store, tools.clock, late=persistence.sure_after)
         self.rest = Rest(tools.clock, stop)
         self.trouble: PyanamoError | None = None
         self._lost_s: float | None = None  # when a claim was last sent and never answered
@@ -182,14 +184,13 @@ class Claims:
         """Ask what others may bring back, and whether a claim whose answer never came was won."""
         lost_lately = Outlook(may_come_back=True) if self._lost_lately() else None
         outlook = lost_lately or await self._ask(partial(self._ask_outlook, idle)) or Outlook()
-        if not outlook.may_come_back and outlook.all_settled is None and await self._ask(self._heard_afresh):
-            outlook = Outlook(may_come_back=True)
         if outlook.may_come_back and not self._is_staying:
             self._tools.journal.note("waiting for others", reason="they hold items and may have vanished")
         self._is_staying = outlook.may_come_back
         if outlook.may_come_back and self._lost_s is not None:
             self._searches_left = max(1, self._searches_left)  # what is held may be ours
-        return outlook
+        may_go = not outlook.may_come_back and outlook.all_settled is None
+        return Outlook(may_come_back=True) if may_go and await self._ask(self._listening.heard_lately) else outlook
 
     def _lost_lately(self) -> bool:
         return self._lost_s is not None and self._tools.clock.monotonic() - self._lost_s < INDEX_LAG_S
@@ -211,24 +212,14 @@ class Claims:
 
     async def _until_something_comes(self, seconds: float) -> None:
         """Wait so long, but no longer than until an attempt ends, or somebody announces items."""
-        parts = max(1, round(seconds / self._tools.store.announced_every_s))
+        parts = max(1, round(seconds / self._listening.every_s))
         for _ in range(parts):
             if self._stop.draining or not await elapsed(self._ended, seconds / parts):
                 break
-            if seconds >= LISTENS_FROM_S and await self._hears():
+            if seconds >= LISTENS_FROM_S and await self._listening.hears():
                 self._pause_s = min(self._pause_s, HEARD_PAUSE_S)
                 break
         self._ended.clear()
-
-    async def _hears(self) -> bool:
-        """Ask whether items were announced; whoever gets no answer goes on looking, and the claim bears the weather."""
-        with suppress(PyanamoError, TimeoutError):
-            async with asyncio.timeout(LISTENS_S):
-                return await self._tools.store.announced(now=self._tools.clock.now())
-        return False
-
-    async def _heard_afresh(self) -> bool:
-        return await self._tools.store.announced(now=self._tools.clock.now(), afresh=True)
 
     async def _until_attempt_ends(self, seconds: float | None) -> None:
         if not self._stop.draining:

@@ -30,8 +30,8 @@ from benchmarks.fleet.service import Service
 from pyanamo_async.core.items import State
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.worker.beats import Beats
-from pyanamo_async.worker.claims import Claims
 from pyanamo_async.worker.leaving import Leaving
+from pyanamo_async.worker.listening import Listening
 from pyanamo_async.worker.stop import Level
 from tests.worker.crew import Crew
 from tests.worker.virtual import VirtualLoop, run
@@ -146,10 +146,10 @@ def test_the_schedules_notice_a_worker_that_believes_what_it_saw_before(monkeypa
 def test_the_schedules_notice_a_worker_that_does_not_listen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The law can be broken: two looks may both miss what was put back and claimed again between them."""
 
-    async def nothing(_: Claims) -> bool:
+    async def nothing(_: Listening) -> bool:
         return False
 
-    monkeypatch.setattr(Claims, "_heard_afresh", nothing)
+    monkeypatch.setattr(Listening, "heard_lately", nothing)
 
     assert _unsettled(range(900, 925))
 

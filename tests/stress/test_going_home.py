@@ -16,7 +16,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -29,6 +29,7 @@ from benchmarks.fleet.index import Entry
 from benchmarks.fleet.service import Service
 from pyanamo_async.core.items import State
 from pyanamo_async.errors import PyanamoError
+from pyanamo_async.store.dynamodb.announcing import Announcements
 from pyanamo_async.worker.beats import Beats
 from pyanamo_async.worker.leaving import Leaving
 from pyanamo_async.worker.listening import Listening
@@ -133,14 +134,15 @@ def test_the_schedules_notice_a_worker_that_does_not_doubt(monkeypatch: pytest.M
 
 
 def test_the_schedules_notice_a_worker_that_believes_what_it_saw_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The law can be broken: without a fresh look at what can be claimed, what another put back is left."""
+    """The law can be broken: where nothing is announced, what another put back is left without a fresh look."""
 
     async def nothing(_: Leaving) -> None:
         return None
 
     monkeypatch.setattr(Leaving, "_next_due", property(lambda self: partial(nothing, self), _ignore), raising=False)
+    monkeypatch.setattr(Announcements, "announce", _announces_nothing)
 
-    assert _unsettled(range(700, 750))
+    assert _unsettled(range(150))
 
 
 def test_the_schedules_notice_a_worker_that_does_not_listen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,6 +161,10 @@ def test_the_schedules_notice_a_farewell_of_one_that_has_not_made_sure(monkeypat
     monkeypatch.setattr(Beats, "all_settled", property(lambda self: self._clock.now(), _ignore), raising=False)
 
     assert _unsettled(range(100))
+
+
+async def _announces_nothing(_: Announcements, __: datetime) -> None:
+    """Be one who may not."""
 
 
 def _ignore(_: object, __: object) -> None:

@@ -143,9 +143,9 @@ class Store(Protocol):
         ...
 
     async def announce(self, *, now: datetime) -> None:
-        """Let workers that wait hear that items were added or put back.
+        """Let workers that wait, or are about to go home, hear that items were added or put back.
 
-        At best, and never an error of the table's: who does not hear of it finds them in its own time.
+        At best, and never an error of the table's: who does not hear of it finds them by looking.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Hear that items came, between looks.
 
-Law: what is announced is heard of within seconds, and nothing depends on that but how soon a worker looks: whoever gets
-no answer goes on looking. Only who goes home has to know, for an index may show nowhere what has just come back.
+Law: what is announced is heard of within seconds. Who waits and gets no answer goes on looking. Who goes home has to
+know, for an index may show nowhere what has just come back.
 """
 
 from __future__ import annotations

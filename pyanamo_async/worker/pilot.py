@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from pyanamo_async.core import values
-from pyanamo_async.core.items import CLAIMABLE, Item, State
+from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.outcomes import Why
 from pyanamo_async.core.workers import Outlook, Worker
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
+from pyanamo_async.worker import leftovers
 from pyanamo_async.worker.attempt import Attempt, Tools
 from pyanamo_async.worker.beats import Beats
 from pyanamo_async.worker.claims import Claims
@@ -25,8 +26,6 @@ from pyanamo_async.worker.persistence import Persistence
 from pyanamo_async.worker.publishing import Publisher
 from pyanamo_async.worker.stop import Level, Stop
 from pyanamo_async.worker.waiting import elapsed, followed_up
-
-ANNOUNCING_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +115,10 @@ class Pilot:
                 self._beats.all_settled = None if self._stop.draining else self._claims.leaving.all_settled
                 self._tally.stopped = self._stop.reason
                 if self._stop.draining:
-                    await self._announce()
-                self._tally.work_left = await self._work_left()
+                    await leftovers.announce(self._tools.store, self._tally.settled, clock=self._tools.clock)
+                    self._tally.work_left = bool(self._tally.fenced) or await leftovers.is_any(
+                        self._tools.store, self._ask_outlook
+                    )
             finally:
                 for watcher in watching:
                     watcher.cancel()
@@ -219,29 +220,8 @@ class Pilot:
             self._claims.look_again()
         return bool(taken)
 
-    async def _announce(self) -> None:
-        """Tell workers that wait of what this one has put back; nothing depends on it but how soon they look."""
-        if any(self._tally.settled[state] for state in CLAIMABLE):
-            with suppress(PyanamoError, TimeoutError):
-                async with asyncio.timeout(ANNOUNCING_S):
-                    await self._tools.store.announce(now=self._tools.clock.now())
-
     async def _outlook(self, idle: timedelta) -> Outlook:
         return Outlook(may_come_back=True) if await self._look_after() else await self._ask_outlook(idle)
-
-    async def _work_left(self) -> bool:
-        """Tell whether a stopped worker leaves something that can be claimed, now or when its holder has vanished."""
-        if not self._stop.draining:
-            return False
-        if self._tally.fenced:
-            return True
-        try:
-            if (await self._ask_outlook(timedelta())).may_come_back:
-                return True
-            moments = [await self._tools.store.next_due(state=state) for state in CLAIMABLE]  # after: it may come back
-            return any(moment is not None for moment in moments)
-        except PyanamoError:
-            return True  # nobody knows; the careful answer
 
     def _vitals(self, row: Worker) -> Worker:
         return values.replace(

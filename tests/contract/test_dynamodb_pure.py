@@ -19,12 +19,14 @@ from pyanamo_async.core.values import replace
 from pyanamo_async.errors import SchemaMismatch
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.board import Board
+from pyanamo_async.store.dynamodb.claiming import IDLE_BELIEF_S
 from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import Candidate, change, claiming, place
 from pyanamo_async.store.dynamodb.writes import Delete, Insert, Update, request, statement
 from tests.contract.steps import POLICY, a_record, settled
 from tests.fakes import NOON, an_item
 
+BELIEF_S = 16 * IDLE_BELIEF_S
 FLOATS = st.floats(min_value=-1e125, max_value=1e125, allow_subnormal=False).filter(lambda x: not 0 < abs(x) < 1e-129)
 SCALARS = st.text() | st.integers(-(10**37), 10**37) | FLOATS
 PLAIN = st.recursive(
@@ -161,7 +163,7 @@ class TestBoard:
     @pytest.mark.parametrize("every_s", [1.0, 4.0, 8.0, 15.0])
     def test_an_idle_worker_asks_for_each_state_at_most_sixty_times_a_minute(self, every_s: float) -> None:
         """An hour of polling an empty table of 16 shards; from a period of 4 s on it is 20 times a minute."""
-        board, looks, now_s = Board(16, dice=random.Random(1)), 0, 0.0
+        board, looks, now_s = Board(16, dice=random.Random(1), idle_belief_s=BELIEF_S), 0, 0.0
         while now_s < 3600:
             for shard in board.worth_a_look(NOON, now_s=now_s):
                 board.saw(shard, None, now_s=now_s)
@@ -174,8 +176,8 @@ class TestBoard:
     @pytest.mark.parametrize("every_s", [2.0, 7.0, 15.0])
     def test_what_comes_is_found_within_eighty_seconds(self, every_s: float) -> None:
         """No shard goes unseen for longer, however the worker polls; and not all are looked at together."""
-        board, seen, now_s = Board(16, dice=random.Random(1)), dict.fromkeys(range(16), 0.0), 0.0
-        most = 0
+        board, seen = Board(16, dice=random.Random(1), idle_belief_s=BELIEF_S), dict.fromkeys(range(16), 0.0)
+        now_s, most = 0.0, 0
         while now_s < 3600:
             looks = board.worth_a_look(NOON, now_s=now_s)
             most = max(most, len(looks)) if now_s > 600 else 0
@@ -189,7 +191,7 @@ class TestBoard:
 
     def test_whoever_has_just_claimed_sweeps_when_there_is_no_more(self) -> None:
         """Beliefs from before the last claim of this store, in this state, hold for two seconds only."""
-        board = Board(4, dice=random.Random(1))
+        board = Board(4, dice=random.Random(1), idle_belief_s=BELIEF_S)
         for shard in range(4):
             board.saw(shard, None, now_s=0)
         board.forget(3, now_s=1)
@@ -199,7 +201,7 @@ class TestBoard:
 
     def test_after_an_announcement_nothing_is_believed_for_long(self) -> None:
         """Neither what was seen before, nor what an index shows that may be late; then all is as before."""
-        board = Board(4, dice=random.Random(1))
+        board = Board(4, dice=random.Random(1), idle_belief_s=BELIEF_S)
         for shard in range(4):
             board.saw(shard, None, now_s=shard)
         board.look_anew(now_s=3)
@@ -214,7 +216,7 @@ class TestBoard:
 
     def test_no_look_is_repeated_within_two_seconds(self) -> None:
         """A sweep that found nothing is believed, however often the worker asks."""
-        board = Board(4, dice=random.Random(1))
+        board = Board(4, dice=random.Random(1), idle_belief_s=BELIEF_S)
         for shard in range(4):
             board.saw(shard, None, now_s=shard / 10)
 
@@ -223,14 +225,14 @@ class TestBoard:
 
     def test_a_queue_that_seemed_claimable_is_never_believed(self) -> None:
         """Others may have taken all of it since: when it is due is asked again."""
-        board = Board(1, dice=random.Random(1))
+        board = Board(1, dice=random.Random(1), idle_belief_s=BELIEF_S)
         board.saw(0, "05abc", now_s=0)
 
         assert board.unsure(now_s=0) == [0]
 
     def test_a_delayed_queue_is_looked_at_when_it_is_due(self) -> None:
         """No look is wasted on a shard whose first item is not due, none is missed when it is."""
-        board = Board(2, dice=random.Random(1))
+        board = Board(2, dice=random.Random(1), idle_belief_s=BELIEF_S)
         board.saw(0, "12026-01-01T12:00:05.000Z", now_s=0)
         board.saw(1, None, now_s=1)
 
@@ -279,7 +281,7 @@ class TestBoard:
 
     def test_a_stale_index_does_not_bring_back_what_was_tried(self) -> None:
         """An item that the index still shows is not contended for twice."""
-        board = Board(1, dice=random.Random(1))
+        board = Board(1, dice=random.Random(1), idle_belief_s=BELIEF_S)
         seen = Candidate("a", "todo#0", "05a", 0, "t")
         board.offer([seen], now_s=0)
         assert board.take(1, now_s=0) == [seen]
@@ -289,7 +291,7 @@ class TestBoard:
 
     def test_an_unanswered_claim_is_tried_again_first(self) -> None:
         """However late: only its token tells whether the item is ours."""
-        board = Board(1, dice=random.Random(1))
+        board = Board(1, dice=random.Random(1), idle_belief_s=BELIEF_S)
         seen = Candidate("a", "todo#0", "05a", 0, "t")
         board.keep(seen)
         board.offer([replace(seen, item_id="b")], now_s=999)
@@ -299,7 +301,7 @@ class TestBoard:
 
 def _calm_board() -> Board:
     """A board of a worker that has won a thousand claims and lost none."""
-    board = Board(1, dice=random.Random(1))
+    board = Board(1, dice=random.Random(1), idle_belief_s=BELIEF_S)
     board.contended(won=1000, lost=0)
     return board
 

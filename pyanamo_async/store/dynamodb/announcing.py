@@ -1,7 +1,7 @@
-"""What lets workers that wait know that items have come, for less than looking: one word in the table's own row.
+"""What lets workers know that items have come, for less than looking: one word in the table's own row.
 
-It says nothing but that it changed, and when. It passes by the common pace, and no sending of it is repeated here:
-whoever does not see it change finds items by looking, in its own time.
+It says nothing but that it changed, and when. It passes by the common pace, and no sending of it is repeated here: who
+waits and does not see it change finds items by looking, in its own time, and who goes home has looked as well.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Any
 
 from pyanamo_async.core.queue import moment, stamp
 from pyanamo_async.errors import PyanamoError
+from pyanamo_async.store.dynamodb.claiming import INDEX_LAG_S
 from pyanamo_async.store.dynamodb.codec import marshal
 from pyanamo_async.store.dynamodb.schema import ANNOUNCED, SCHEMA_VERSION, TABLE_ROW
 from pyanamo_async.store.dynamodb.table import Table
 from pyanamo_async.store.dynamodb.writes import KEY, Update, request
 
-YOUNG = timedelta(seconds=20)  # so late the index may have been when this store first looked
+YOUNG = timedelta(seconds=INDEX_LAG_S)  # the index may not have shown it when this store first looked
 
 
 class Announcements:
@@ -31,7 +32,7 @@ class Announcements:
         self._is_first = True
 
     async def announce(self, now: datetime) -> None:
-        """Change the word, if that can be done: nothing depends on it but how soon others look."""
+        """Change the word, if that can be done."""
         word = f"{stamp(now)} {self._dice.getrandbits(32):08x}"
         change = Update(TABLE_ROW, {"Schema_Version": SCHEMA_VERSION}, {(ANNOUNCED,): word})
         operation, arguments = request(change, self._table.name)

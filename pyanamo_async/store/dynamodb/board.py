@@ -39,7 +39,7 @@ class Sight(Value):
 class Board:
     """The sights and hints of one state. Times in seconds are the loop's."""
 
-    def __init__(self, shards: int, *, dice: random.Random, idle_belief_s: float = 80.0) -> None:
+    def __init__(self, shards: int, *, dice: random.Random, idle_belief_s: float) -> None:
         """`idle_belief_s`: how long an idle store believes what it saw; three fifths of it at least."""
         self._dice = dice
         self._idle_belief_s = idle_belief_s

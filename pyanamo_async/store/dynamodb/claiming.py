@@ -27,8 +27,8 @@ from pyanamo_async.store.dynamodb.table import Reply, Table, together
 PAGE = 25
 INDEX_LAG_S = 20.0  # how far behind we reckon with
 MOST_RETURNED = 100
-BELIEF_S = 5.0  # of an idle worker, for each shard: it looks at one every 4 s
-LATER_BELIEF_S = 240.0  # at least, of what is left at a wall time; one shard is looked at each time it asks, anyway
+IDLE_BELIEF_S = 5.0  # of an idle worker, for each shard: it looks at one every 4 s
+IDLE_BELIEF_LATER_S = 240.0  # at least, in all, of what is left at a wall time: that is announced
 
 
 class Claims:
@@ -36,8 +36,8 @@ class Claims:
 
     def __init__(self, table: Table, shards: int, *, dice: random.Random) -> None:
         self._table, self.shards, self._dice = table, shards, dice
-        belief_s = shards * BELIEF_S
-        later_s = max(belief_s, LATER_BELIEF_S)
+        belief_s = shards * IDLE_BELIEF_S
+        later_s = max(belief_s, IDLE_BELIEF_LATER_S)
         self._boards = {
             state: Board(shards, dice=dice, idle_belief_s=belief_s if state is State.TODO else later_s)
             for state in State

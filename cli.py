@@ -1,4 +1,4 @@
-from pyanamo_async.cli import main
+from pyanamo_async.cli.main import main
 
 if __name__ == "__main__":
     main()

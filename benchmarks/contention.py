@@ -42,11 +42,11 @@ class Contest:
         """Let them work until nothing is left."""
 
         async def main(loop: VirtualLoop) -> Bill:
-            dice = random.Random(self.seed)
-            service = Service(shards=self.shards, dice=dice)
-            service.seed(items(self.items, mean_s=self.seconds, dice=dice))
+            rng = random.Random(self.seed)
+            service = Service(shards=self.shards, rng=rng)
+            service.seed(items(self.items, mean_s=self.seconds, rng=rng))
             crews = [worker(loop, service, number, slots=self.slots) for number in range(self.workers)]
-            await work(crews, within_s=COME_WITHIN_S, dice=dice)
+            await work(crews, within_s=COME_WITHIN_S, rng=rng)
             return service.bill
 
         return Result(self, run(main))

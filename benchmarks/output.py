@@ -40,13 +40,13 @@ GOALS = {(1, 1000): 64, (100, 20): 160}  # tasks at once, MB each: MB above idle
 LINES = 20_000
 
 
-def alignments(dice: random.Random) -> Iterator[bytes]:
+def alignments(rng: random.Random) -> Iterator[bytes]:
     """Write lines as aligners print them: places, bases and their qualities."""
     for number in range(LINES):
-        bases = "".join(dice.choices("ACGT", k=100))
-        quality = "".join(dice.choices("FFFFFF:,#", k=100))
-        place = f"chr{dice.randrange(1, 23)}\t{dice.randrange(1, 10**8)}"
-        yield f"read.{number}\t{dice.choice((0, 16))}\t{place}\t60\t100M\t*\t0\t0\t{bases}\t{quality}\n".encode()
+        bases = "".join(rng.choices("ACGT", k=100))
+        quality = "".join(rng.choices("FFFFFF:,#", k=100))
+        place = f"chr{rng.randrange(1, 23)}\t{rng.randrange(1, 10**8)}"
+        yield f"read.{number}\t{rng.choice((0, 16))}\t{place}\t60\t100M\t*\t0\t0\t{bases}\t{quality}\n".encode()
 
 
 async def carry(store: S3Outputs, script: str, item: str) -> str:

@@ -1,6 +1,6 @@
 """How far it goes: items per second and cost of 10 to 10,000 workers on a DynamoDB table with 1 to 256 shards.
 
-    python -m benchmarks.scale [--items 10e6] [--slots 8] [--beat 20] [--into .cache/bench]
+    python -m benchmarks.scale [--items 10e6] [--slots 8] [--heartbeat 20] [--into .cache/bench]
 
 What DynamoDB allows and charges is taken from what AWS has published (`fleet.facts`); how a fleet behaves within that
 is a flow (`fleet.flow`), which a test holds to the product's own workers, store and backoff, event by event. Two tables
@@ -35,11 +35,11 @@ CAPACITIES = {NEW: NEW_TABLE_WRITES, WARM: TABLE_QUOTA}
 Courses = dict[tuple[str, int, int, int], Course]
 
 
-def simulate(items: float, slots: int, beat_s: float) -> Courses:
+def simulate(items: float, slots: int, heartbeat_s: float) -> Courses:
     """Let every fleet work."""
     return {
         (table, workers, shards, seconds): Flow(
-            Plan(workers, shards, seconds, items, slots, beat_s), Limits(capacity)
+            Plan(workers, shards, seconds, items, slots, heartbeat_s), Limits(capacity)
         ).run()
         for table, capacity in CAPACITIES.items()
         for seconds in SECONDS
@@ -98,11 +98,11 @@ def _rates(courses: Courses, kind: str, shards: int) -> list[Point]:
     return [(workers, courses[kind, workers, shards, DRAWN_SECONDS].rate) for workers in WORKERS]
 
 
-def ceiling_said(workers: Sequence[int], slots: int, beat_s: float) -> list[str]:
+def ceiling_said(workers: Sequence[int], slots: int, heartbeat_s: float) -> list[str]:
     """Say where the ceiling is."""
     said = []
     for each in workers:
-        plan = Plan(each, max(SHARDS), 1, slots=slots, beat_s=beat_s)
+        plan = Plan(each, max(SHARDS), 1, slots=slots, heartbeat_s=heartbeat_s)
         new, grown = (ceilings(plan, capacity)["table"] for capacity in (NEW_TABLE_WRITES, TABLE_QUOTA))
         said.append(f"{each:,} workers: a new table takes {new:,.0f} items/s, one at the usual quota {grown:,.0f}")
     return [*said, f"each shard takes {ceilings(Plan(1, 1, 1))['shards']:,.0f} items/s"]
@@ -113,14 +113,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="How far it goes: the request model of DynamoDB.")
     parser.add_argument("--items", type=float, default=10e6)
     parser.add_argument("--slots", type=int, default=8)
-    parser.add_argument("--beat", type=float, default=20.0, help="seconds between beats")
+    parser.add_argument("--heartbeat", type=float, default=20.0, help="seconds between beats")
     parser.add_argument("--into", type=Path, default=Path(".cache/bench"))
     args = parser.parse_args()
-    courses = simulate(args.items, args.slots, args.beat)
+    courses = simulate(args.items, args.slots, args.heartbeat)
     console = Console()
     for table in tables(courses):
         console.print(table)
-    for line in ceiling_said((100, 1000, 10_000), args.slots, args.beat):
+    for line in ceiling_said((100, 1000, 10_000), args.slots, args.heartbeat):
         console.print(line)
     args.into.mkdir(parents=True, exist_ok=True)
     write_csv(courses, args.into / "scale.csv")

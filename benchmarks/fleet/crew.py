@@ -11,8 +11,8 @@ from typing import Any
 
 from benchmarks.fleet.service import Service
 from pyanamo_async.core.items import Item
+from pyanamo_async.fleet.idle_policy import IdlePolicy
 from pyanamo_async.store.dynamodb import DynamoStore
-from pyanamo_async.worker.persistence import Persistence
 from tests.fakes import an_item
 from tests.worker.crew import Crew, Notes
 from tests.worker.virtual import VirtualLoop
@@ -20,10 +20,10 @@ from tests.worker.virtual import VirtualLoop
 SURE_AFTER = timedelta(seconds=1)  # as `pyanamo run` has it for a table on DynamoDB
 
 
-def items(count: int, *, mean_s: float, dice: random.Random) -> list[Item]:
+def items(count: int, *, mean_s: float, rng: random.Random) -> list[Item]:
     """Make items whose durations are exponential around a mean."""
     return [
-        an_item(f"sample-{number:07}", script=f"sleep {dice.expovariate(1 / mean_s):.4f}") for number in range(count)
+        an_item(f"sample-{number:07}", script=f"sleep {rng.expovariate(1 / mean_s):.4f}") for number in range(count)
     ]
 
 
@@ -38,29 +38,29 @@ class Silence(Notes):
 
 
 def worker(
-    loop: VirtualLoop, service: Service, number: int, *, slots: int, wait: bool = False, beat_s: float = 20
+    loop: VirtualLoop, service: Service, number: int, *, slots: int, wait: bool = False, heartbeat_s: float = 20
 ) -> Crew:
     """Make a worker of a fleet, on a machine of its own."""
     client: Any = service
     return Crew(
         loop,
         name=f"job-{number}:{number:08x}-nonce",
-        store=DynamoStore("fleet", client, dice=random.Random(number)),
+        store=DynamoStore("fleet", client, rng=random.Random(number)),
         notes=Silence(),
         seed=number,
         slots=slots,
-        beat_s=beat_s,
-        lease_s=9 * beat_s,
-        thrifty=True,
-        persistence=Persistence(wait=wait, sure_after=SURE_AFTER),
+        heartbeat_s=heartbeat_s,
+        lease_s=9 * heartbeat_s,
+        pays_per_read=True,
+        idle_policy=IdlePolicy(wait=wait, sure_after=SURE_AFTER),
     )
 
 
-async def work(crews: Sequence[Crew], *, within_s: float, dice: random.Random) -> None:
+async def work(crews: Sequence[Crew], *, within_s: float, rng: random.Random) -> None:
     """Let workers come within some seconds, and work until they go home."""
 
     async def one(crew: Crew) -> None:
-        await asyncio.sleep(dice.random() * within_s)
+        await asyncio.sleep(rng.random() * within_s)
         await crew.pilot().run()
 
     async with asyncio.TaskGroup() as group:

@@ -18,10 +18,10 @@ from benchmarks.fleet.facts import INDEX_LAG_S, LATENCY_S
 from benchmarks.fleet.keys import Meter, Tree
 from benchmarks.fleet.plan import BASE_UNITS, CLAIM_S, IMPORT_UNITS, MOVE_UNITS, Course, Limits, Plan
 from pyanamo_async.core.items import State
-from pyanamo_async.core.queue import queue
+from pyanamo_async.core.stored.queue_key import queue
 from pyanamo_async.store.dynamodb.claiming import PAGE
 from pyanamo_async.store.dynamodb.fleet import QUEUE as WORKERS
-from pyanamo_async.worker.claims import MOST_AT_ONCE
+from pyanamo_async.worker.claimer import MOST_AT_ONCE
 
 SEEN_S = INDEX_LAG_S + 2 * LATENCY_S  # how old a candidate is when its claim is decided
 LOOK_READS = 0.5 * math.ceil(PAGE * 150 / 4096)  # a page of index rows of about 150 bytes
@@ -70,11 +70,11 @@ class Flow:
         plan, seconds = self.plan, self.tick_s
         self._time_passes(seconds)
         self._scripts_end(seconds)
-        claims, beats = self._wishes(), plan.workers / plan.beat_s * seconds
-        whole = self._ration(claims, beats, seconds)
-        beats = self._beat(beats, whole)
+        claims, heartbeats = self._wishes(), plan.workers / plan.heartbeat_s * seconds
+        whole = self._ration(claims, heartbeats, seconds)
+        heartbeats = self._heartbeat(heartbeats, whole)
         claimed, settled, full = self._serve(claims, whole)
-        self._pay(claimed, settled, beats, self._lost(claimed, seconds))
+        self._pay(claimed, settled, heartbeats, self._lost(claimed, seconds))
         self._note(settled, full=full, seconds=seconds)
         return settled
 
@@ -84,24 +84,24 @@ class Flow:
             self.running[shard] -= running * share
             self.ended[shard] += running * share
 
-    def _ration(self, claims: list[float], beats: float, seconds: float) -> float:
+    def _ration(self, claims: list[float], heartbeats: float, seconds: float) -> float:
         """Tell each partition what is wanted of it, and return what share of everything the whole can take."""
         of, shards = self._tree.of, self.plan.shards
-        of[-1].wanted += MOVE_UNITS * beats
+        of[-1].wanted += MOVE_UNITS * heartbeats
         for shard, (claim, settle) in enumerate(zip(claims, self.ended, strict=True)):
             of[shard].wanted += claim
             of[shards + shard].wanted += claim + settle
             of[2 * shards + shard].wanted += settle
         self._tree.ration(seconds)
-        wanted = sum(claims) + sum(self.ended) + beats
+        wanted = sum(claims) + sum(self.ended) + heartbeats
         if not wanted:
             return 1.0
         base, index = self._base.units / (BASE_UNITS * wanted), self._index.units / (MOVE_UNITS * wanted)
         return max(0.0, min(1.0, base, index))
 
-    def _beat(self, beats: float, whole: float) -> float:
+    def _heartbeat(self, heartbeats: float, whole: float) -> float:
         workers = self._tree.of[-1]
-        served = beats * min(whole, workers.share)
+        served = heartbeats * min(whole, workers.share)
         workers.units -= MOVE_UNITS * served
         return served
 
@@ -125,12 +125,12 @@ class Flow:
             settled += settle
         return claimed, settled, full
 
-    def _pay(self, claimed: float, settled: float, beats: float, lost: float) -> None:
-        moves = claimed + settled + beats
+    def _pay(self, claimed: float, settled: float, heartbeats: float, lost: float) -> None:
+        moves = claimed + settled + heartbeats
         self._base.take(BASE_UNITS * (moves + lost))
         self._index.take(MOVE_UNITS * moves)
         self.course.writes += (BASE_UNITS + MOVE_UNITS) * moves + BASE_UNITS * lost
-        self.course.reads += LOOK_READS * (claimed + lost) + OTHERS_READS * beats
+        self.course.reads += LOOK_READS * (claimed + lost) + OTHERS_READS * heartbeats
 
     def _time_passes(self, seconds: float) -> None:
         now_s = self.course.seconds
@@ -178,13 +178,13 @@ class Flow:
         plan, course = self.plan, self.course
         rate = min(plan.workers * plan.slots, left) / (plan.seconds + CLAIM_S)
         seconds = left / rate
-        beats = plan.workers / plan.beat_s * seconds
+        heartbeats = plan.workers / plan.heartbeat_s * seconds
         claims = sum(self.todo)
         course.seconds += seconds
         course.done += left
         course.best = max(course.best, rate)
-        course.writes += (BASE_UNITS + MOVE_UNITS) * (claims + left + beats)
-        course.reads += LOOK_READS * claims + OTHERS_READS * beats
+        course.writes += (BASE_UNITS + MOVE_UNITS) * (claims + left + heartbeats)
+        course.reads += LOOK_READS * claims + OTHERS_READS * heartbeats
         self.todo = [0.0] * plan.shards
         self.running = [0.0] * plan.shards
         self.ended = [0.0] * plan.shards

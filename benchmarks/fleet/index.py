@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.fleet.facts import PAGE_BYTES, READ_UNIT_BYTES
-from pyanamo_async.core.size import stored_bytes
+from pyanamo_async.core.stored.row_size import stored_bytes
 from pyanamo_async.store.dynamodb.codec import unmarshal
 from pyanamo_async.store.dynamodb.rows import PROJECTED
 

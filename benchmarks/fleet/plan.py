@@ -32,7 +32,7 @@ class Plan:
     seconds: float  # mean of the items' durations
     items: float = 10e6
     slots: int = 8
-    beat_s: float = 20.0
+    heartbeat_s: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ class Limits:
 
 def ceilings(plan: Plan, capacity: float = NEW_TABLE_WRITES) -> dict[str, float]:
     """Tell how many items a second each limit allows: the slots, the hottest keys, and the index as a whole."""
-    beats = plan.workers / plan.beat_s
+    heartbeats = plan.workers / plan.heartbeat_s
     return {
         "slots": plan.workers * plan.slots / (plan.seconds + CLAIM_S),
         "shards": plan.shards * PARTITION_WRITES / MOVE_UNITS,  # `locked#s`: an item comes, an item goes
-        "table": max(0.0, capacity - MOVE_UNITS * beats) / (2 * MOVE_UNITS),  # a claim and a settle
+        "table": max(0.0, capacity - MOVE_UNITS * heartbeats) / (2 * MOVE_UNITS),  # a claim and a settle
     }
 
 

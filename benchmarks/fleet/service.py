@@ -54,13 +54,13 @@ class Service:
         self,
         *,
         shards: int,
-        dice: random.Random,
+        rng: random.Random,
         capacity: float = UNLIMITED,
         per_partition: float = PARTITION_WRITES,
         latency_s: float = LATENCY_S,
         lag_s: float = INDEX_LAG_S,
     ) -> None:
-        self.shards, self._dice = shards, dice
+        self.shards, self._rng = shards, rng
         self._latency_s, self._lag_s = latency_s, lag_s
         self._rows: dict[str, Row] = {}
         self._units: dict[str, int] = {}
@@ -76,7 +76,7 @@ class Service:
     def seed(self, items: Iterable[Item]) -> None:
         """Put items that have always been there."""
         for item in items:
-            self._put(marshal_row(stored(item, shards=self.shards, tiebreak=f"{self._dice.getrandbits(32):08x}")))
+            self._put(marshal_row(stored(item, shards=self.shards, tiebreak=f"{self._rng.getrandbits(32):08x}")))
 
     def rate_of_settling(self, share: float) -> float:
         """Tell at how many a second this share of all items that are done were settled."""
@@ -135,7 +135,7 @@ class Service:
             code, row = self._attempt(change)
             if code != "ThrottlingError" or sending + 1 == SENDINGS:
                 break
-            await asyncio.sleep(self._dice.random() * 2**sending)  # botocore's standard mode
+            await asyncio.sleep(self._rng.random() * 2**sending)  # botocore's standard mode
         if code:
             told = {"ConditionalCheckFailed": "ConditionalCheckFailedException"}.get(code, "ThrottlingException")
             answer: Any = {"Error": {"Code": told, "Message": told}, "ResponseMetadata": {}} | (
@@ -188,7 +188,7 @@ class Service:
 
     def show_later(self, key: str, version: int, entry: Entry | None) -> None:
         """Let the index show a write when its time has come."""
-        lag_s = self._dice.expovariate(1 / self._lag_s) if self._lag_s else 0.0
+        lag_s = self._rng.expovariate(1 / self._lag_s) if self._lag_s else 0.0
         asyncio.get_running_loop().call_later(lag_s, self.index.show, key, version, entry)
 
     def _put(self, row: Row) -> None:
@@ -200,10 +200,10 @@ class Service:
 
     async def _journey(self, operation: str) -> None:
         self.bill.requests[operation] += 1
-        await asyncio.sleep(self._latency_s / 2 * self._dice.lognormvariate(-TAIL * TAIL / 2, TAIL))
+        await asyncio.sleep(self._latency_s / 2 * self._rng.lognormvariate(-TAIL * TAIL / 2, TAIL))
 
     async def _answer(self, answer: dict[str, Any]) -> dict[str, Any]:
-        await asyncio.sleep(self._latency_s / 2 * self._dice.lognormvariate(-TAIL * TAIL / 2, TAIL))
+        await asyncio.sleep(self._latency_s / 2 * self._rng.lognormvariate(-TAIL * TAIL / 2, TAIL))
         return answer | {"ResponseMetadata": {}}
 
 

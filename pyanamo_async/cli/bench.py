@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from pyanamo_async.app.settings import Settings
 from pyanamo_async.cli.options import JsonOption, addressed
-from pyanamo_async.core.sizes import parse_size
+from pyanamo_async.core.text.byte_sizes import parse_size
 from pyanamo_async.errors import UsageError
-from pyanamo_async.settings import Settings
 
 MOST_ITEMS, MOST_AT_ONCE = 100_000, 1_000
 WRITE_USD, READ_USD = 0.625, 0.125  # of a million request units: https://aws.amazon.com/dynamodb/pricing/on-demand/
@@ -41,7 +41,7 @@ def bench(
     It works on a table of its own beside yours, called like yours with -bench, with the same shards and indexes, and
     removes it in the end with all that was stored. Workers on your table are left alone.
     """
-    from pyanamo_async.cli.measuring import Price, Wanted, measure
+    from pyanamo_async.cli.bench_report import Price, Wanted, measure
 
     if not math.isfinite(write_price + read_price):
         raise UsageError("--write-price or --read-price is no price", hint="give USD, as 0.625")

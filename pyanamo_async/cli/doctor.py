@@ -9,18 +9,18 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async.addresses import beside
-from pyanamo_async.app import Opened
-from pyanamo_async.cli.drive import with_opened
+from pyanamo_async.app.locations import beside
+from pyanamo_async.app.resources import Resources
+from pyanamo_async.app.settings import Settings, WorkerSettings, read_duration
+from pyanamo_async.cli.console import Row, note, say_json_list, say_table
 from pyanamo_async.cli.options import JsonOption, addressed
-from pyanamo_async.cli.pictures import clock_time
-from pyanamo_async.cli.screen import Row, note, say_json_list, say_table
-from pyanamo_async.core.queue import stamp
+from pyanamo_async.cli.run_async import with_resources
+from pyanamo_async.cli.views import clock_time
+from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.errors import PyanamoError, TableMissing
-from pyanamo_async.operate.disposable import SUFFIX, clear, killed
-from pyanamo_async.operate.doctor import REMOVE_HINT, Ailment, Doctor, Finding
-from pyanamo_async.process_mark import fate
-from pyanamo_async.settings import Running, Settings, read_duration
+from pyanamo_async.host.liveness import process_status
+from pyanamo_async.operate.bench_table import SUFFIX, clear, killed
+from pyanamo_async.operate.doctor import REMOVE_HINT, Doctor, Finding, FindingKind
 
 SOMETHING_LEFT = 3  # as `run` says it of items: it worked, and not all is well
 COLUMNS = ("finding", "which", "since", "hint")
@@ -47,10 +47,10 @@ def doctor(
     left = 0
     is_sure = True
 
-    async def work(opened: Opened) -> None:
+    async def work(opened: Resources) -> None:
         store, outputs = await opened.store(), await opened.outputs()
-        filed_as = (await store.describe()).filed_as
-        examiner = Doctor(store, outputs, filed_as, datetime.now(UTC), Running().lease, fate)
+        output_namespace = (await store.describe()).output_namespace
+        examiner = Doctor(store, outputs, output_namespace, datetime.now(UTC), WorkerSettings().lease, process_status)
 
         async def treated() -> AsyncIterator[tuple[Finding, str]]:
             nonlocal left, is_sure
@@ -74,7 +74,7 @@ def doctor(
         else:
             await say_table(COLUMNS, (_row(*each) async for each in treated()))
 
-    with_opened(given, work)
+    with_resources(given, work)
     if left:
         raise typer.Exit(SOMETHING_LEFT)
     note("nothing is left behind" if is_sure else "nothing else is left behind")
@@ -82,17 +82,17 @@ def doctor(
 
 async def _bench(given: Settings, *, remove: bool) -> AsyncIterator[tuple[Finding, str]]:
     """Find, and remove where wanted, what a killed bench left beside the table."""
-    async with Opened(replace(given, table=beside(given.table, SUFFIX))) as opened:
+    async with Resources(replace(given, table=beside(given.table, SUFFIX))) as opened:
         store = await opened.store()
         try:
-            mark = await killed(store, now=datetime.now(UTC), fate=fate)
+            mark = await killed(store, now=datetime.now(UTC), process_status=process_status)
             if mark is None:
                 return
             if remove:
                 await clear(store, await opened.outputs())
         except TableMissing:
             return
-    what = Finding(Ailment.BENCH, str(beside(given.table, SUFFIX)), mark.beat, REMOVE_HINT)
+    what = Finding(FindingKind.BENCH, str(beside(given.table, SUFFIX)), mark.heartbeat, REMOVE_HINT)
     yield what, REMOVED if remove else what.hint
 
 
@@ -104,7 +104,7 @@ def _json(finding: Finding, hint: str) -> dict[str, object]:
     return {
         "finding": str(finding.what),
         "which": finding.which,
-        "since": stamp(finding.since),
+        "since": format_time(finding.since),
         "removed": hint == REMOVED,
         "hint": hint,
     }

@@ -10,17 +10,17 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async.cli.drive import with_store
+from pyanamo_async.app.settings import DEFAULT_SHARDS, Settings
+from pyanamo_async.cli.console import note, say, say_json
 from pyanamo_async.cli.options import JsonOption, addressed
-from pyanamo_async.cli.screen import note, say, say_json
-from pyanamo_async.clock import SystemClock
-from pyanamo_async.core.taskfile import Format
-from pyanamo_async.core.words import many
+from pyanamo_async.cli.run_async import with_store
+from pyanamo_async.core.taskfile.parser import Format
+from pyanamo_async.core.text.plural import plural
 from pyanamo_async.errors import UsageError
+from pyanamo_async.host.clock import SystemClock
 from pyanamo_async.operate.importing import Checked, OnExists, check, import_items, rehearse
-from pyanamo_async.operate.taskfiles import open_task_file
+from pyanamo_async.operate.task_files import open_task_file
 from pyanamo_async.ports import AddResult, Store
-from pyanamo_async.settings import DEFAULT_SHARDS, Settings
 
 PROGRESS_FROM = 1000  # rows; fewer are over before a bar is drawn
 
@@ -93,7 +93,7 @@ def _tell(counts: Counter[AddResult], checked: Checked, *, json: bool, dry_run: 
     words = ", ".join(f"{count} {name}" for name, count in shown.items() if count or name != AddResult.LOCKED)
     say(f"{'would be ' if dry_run else ''}{words}")
     if counts[AddResult.LOCKED]:
-        held = many(counts[AddResult.LOCKED], "item")
+        held = plural(counts[AddResult.LOCKED], "item")
         note(f"{held} {'would stay' if dry_run else 'stayed'}: workers hold them. hint: import when they are done")
 
 
@@ -112,7 +112,7 @@ def _interruptible(bar: Callable[[int], None], items: int) -> Iterator[Callable[
     try:
         yield progress
     except asyncio.CancelledError:
-        note(f"interrupted: {taken} of {many(items, 'item')} stand in the table. hint: import again to continue")
+        note(f"interrupted: {taken} of {plural(items, 'item')} stand in the table. hint: import again to continue")
         raise
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyanamo_async.cli.pictures import COLOURS, clock_time, size
-from pyanamo_async.cli.screen import draw, on_terminal, say, visible
-from pyanamo_async.core.durations import show_duration
+from pyanamo_async.cli.console import draw, on_terminal, say, visible
+from pyanamo_async.cli.views import COLOURS, clock_time, size
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
-from pyanamo_async.core.words import many
+from pyanamo_async.core.text.durations import show_duration
+from pyanamo_async.core.text.plural import plural
 
 TASK_COLOURS = {TaskState.TODO: "cyan", TaskState.DONE: "green", TaskState.FAILED: "red"}
 
@@ -41,7 +41,7 @@ def _head(item: Item) -> Iterator[Line]:
         yield f"attempt   {item.attempt}{f', by {item.worker}' if item.worker else ''}", ""
     ledgers = {"failure": item.failures, "crash": item.crashes, "interruption": item.interruptions}
     if any(ledgers.values()):
-        yield f"ledgers   {', '.join(many(count, name) for name, count in ledgers.items() if count)}", ""
+        yield f"ledgers   {', '.join(plural(count, name) for name, count in ledgers.items() if count)}", ""
     limits = _limits(item)
     if limits:
         yield f"limits    {limits}", ""
@@ -87,7 +87,7 @@ def _output(name: str, output: Output) -> Iterator[Line]:
     shown_bytes = len(output.text.encode())
     kept = f", of which {size(shown_bytes)} here" if shown_bytes < output.size_bytes else ""
     kept += f", the whole at {output.at}" if output.at else ""
-    yield f"  {name}: {size(output.size_bytes)}, {many(output.lines, 'line')}{kept}", "bold"
+    yield f"  {name}: {size(output.size_bytes)}, {plural(output.lines, 'line')}{kept}", "bold"
     if output.status:
         yield f"    {output.status}", "red"
     for line in output.text.splitlines():

@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async.app import Opened
-from pyanamo_async.cli.drive import with_opened
-from pyanamo_async.cli.following import follow as follow_task
+from pyanamo_async.app.resources import Resources
+from pyanamo_async.app.settings import Settings
+from pyanamo_async.cli.console import flush, note, write
+from pyanamo_async.cli.follow import follow as follow_task
 from pyanamo_async.cli.options import ItemArgument, addressed
-from pyanamo_async.cli.screen import flush, note, write
+from pyanamo_async.cli.run_async import with_resources
 from pyanamo_async.errors import OutputError, OutputMissing, UsageError
-from pyanamo_async.operate.reading import STDERR, STDOUT, Found, Reader, task_of
-from pyanamo_async.settings import Settings
+from pyanamo_async.operate.logs import STDERR, STDOUT, Found, Reader, task_of
 
 
 @addressed
@@ -50,18 +50,18 @@ def logs(
         follow_task(given, item, task, streams)
         return
 
-    async def work(opened: Opened) -> None:
+    async def work(opened: Resources) -> None:
         store = await opened.store()
         seen = await store.read(item)
         chosen = task_of(seen, task)
-        reader = Reader((await store.describe()).filed_as, opened.outputs, opened.in_logs)
+        reader = Reader((await store.describe()).output_namespace, opened.outputs, opened.in_logs)
         found = [await reader.find(seen, chosen, stream, attempt=attempt) for stream in streams]
         if both:
             await _print_both(reader, found, tail)
         else:
             await _print(reader, found[0], tail)
 
-    with_opened(given, work)
+    with_resources(given, work)
 
 
 async def _print_both(reader: Reader, found: list[Found], tail: int | None) -> None:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pyanamo_async.app.settings import DEFAULT_KEY, DEFAULT_TABLE, Settings, settings
 from pyanamo_async.core.items import State
-from pyanamo_async.settings import DEFAULT_KEY, DEFAULT_TABLE, Settings, settings
 
 TableOption = Annotated[
     str,

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from pyanamo_async import __version__
-from pyanamo_async.cli.screen import say
+from pyanamo_async.cli.console import say
 
 COMMANDS = {
     "import": "importing.import_file",

@@ -9,18 +9,18 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async.cli import pictures
-from pyanamo_async.cli.drive import with_store
+from pyanamo_async.app.settings import DEFAULT_SHARDS, Settings
+from pyanamo_async.cli import views
+from pyanamo_async.cli.console import note, say, say_json
 from pyanamo_async.cli.options import JsonOption, addressed
-from pyanamo_async.cli.screen import note, say, say_json
-from pyanamo_async.core.words import many
+from pyanamo_async.cli.run_async import with_store
+from pyanamo_async.core.text.plural import plural
 from pyanamo_async.errors import UsageError
-from pyanamo_async.operate.crew import living
+from pyanamo_async.fleet.membership import living
+from pyanamo_async.host.liveness import process_status
 from pyanamo_async.operate.tables import describe as describe_table
 from pyanamo_async.operate.tables import read_indexes
 from pyanamo_async.ports import Store
-from pyanamo_async.process_mark import fate
-from pyanamo_async.settings import DEFAULT_SHARDS, Settings
 
 MAX_SHARDS = 999
 
@@ -49,10 +49,10 @@ def create(
 
     One of ours that is there already is left as it is.
     """
-    further = read_indexes(indexes) if indexes else []
+    extra_indexes = read_indexes(indexes) if indexes else []
 
     async def work(store: Store) -> None:
-        created = await store.create(shards=shards, indexes=further)
+        created = await store.create(shards=shards, indexes=extra_indexes)
         say(f"created table {given.table}" if created else f"table {given.table} is there already; nothing was changed")
 
     with_store(given, work)
@@ -66,9 +66,9 @@ def describe(given: Settings, *, json: JsonOption = False) -> None:
     async def work(store: Store) -> None:
         seen = await describe_table(store)
         if json:
-            say_json(pictures.description_row(*seen, table=str(given.table)))
+            say_json(views.description_row(*seen, table=str(given.table)))
         else:
-            pictures.show_description(*seen, table=str(given.table))
+            views.show_description(*seen, table=str(given.table))
 
     with_store(given, work)
 
@@ -87,11 +87,11 @@ def delete(
     """
 
     async def work(store: Store) -> None:
-        what = f"table {given.table} with {many((await store.counts()).total, 'item')}"
-        busy = len(await living(store, now=datetime.now(UTC), fate=fate))
+        what = f"table {given.table} with {plural((await store.counts()).total, 'item')}"
+        busy = len(await living(store, now=datetime.now(UTC), process_status=process_status))
         if busy and not force:
             raise UsageError(
-                f"{many(busy, 'worker')} may still work on {what}",
+                f"{plural(busy, 'worker')} may still work on {what}",
                 hint="`pyanamo workers drain --all` sends them home; --force deletes it under their hands",
             )
         if not yes:

@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async.cli.drive import with_store
+from pyanamo_async.app.settings import Settings
+from pyanamo_async.cli.console import Row, on_terminal, say, say_json, say_table
 from pyanamo_async.cli.options import SampleOption, StateOption, addressed
-from pyanamo_async.cli.screen import Row, on_terminal, say, say_json, say_table
+from pyanamo_async.cli.run_async import with_store
 from pyanamo_async.core.items import Item
 from pyanamo_async.core.trace import COLUMNS, JOBLOG_COLUMNS
 from pyanamo_async.core.trace import joblog as as_joblog
 from pyanamo_async.core.trace import trace as as_rows
 from pyanamo_async.errors import UsageError
 from pyanamo_async.ports import Store
-from pyanamo_async.settings import Settings
 
 DRAWN = ("itemID", "Task", "Attempt", "Status", "Exit_Code", "Started", "Seconds", "CPU_Seconds", "Max_RSS")
 

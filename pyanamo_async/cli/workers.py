@@ -8,27 +8,27 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from pyanamo_async.cli.drive import with_store
+from pyanamo_async.app.settings import Settings, WorkerSettings
+from pyanamo_async.cli.console import Row, note, say, say_json, say_json_list, say_table
 from pyanamo_async.cli.options import JsonOption, addressed
-from pyanamo_async.cli.pictures import clock_time, size
-from pyanamo_async.cli.screen import Row, note, say, say_json, say_json_list, say_table
+from pyanamo_async.cli.run_async import with_store
+from pyanamo_async.cli.views import clock_time, size
+from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
-from pyanamo_async.core.policy import RetryPolicy
-from pyanamo_async.core.queue import stamp
-from pyanamo_async.core.words import many
-from pyanamo_async.core.workers import Desired, Fate, Worker
+from pyanamo_async.core.stored.queue_key import format_time
+from pyanamo_async.core.text.plural import plural
+from pyanamo_async.core.workers import Desired, ProcessStatus, Worker
 from pyanamo_async.errors import UsageError
-from pyanamo_async.operate.crew import condition, list_workers
-from pyanamo_async.operate.crew import order as leave_order
-from pyanamo_async.operate.reclaim import reclaim_from, reclaim_orphans
+from pyanamo_async.fleet.membership import condition, list_workers
+from pyanamo_async.fleet.membership import order as leave_order
+from pyanamo_async.fleet.reclaim import reclaim_from, reclaim_orphans
+from pyanamo_async.host.liveness import process_status
 from pyanamo_async.ports import Store
-from pyanamo_async.process_mark import fate
-from pyanamo_async.settings import Running, Settings
 
 T = TypeVar("T")
 
-LEASE = Running().lease  # of workers whose row is gone
-COLUMNS = ("worker", "is", "last beat", "running", "done", "memory", "ordered to", "job")
+LEASE = WorkerSettings().lease  # of workers whose row is gone
+COLUMNS = ("worker", "is", "last heartbeat", "running", "done", "memory", "ordered to", "job")
 
 WorkerArgument = Annotated[str | None, typer.Argument(metavar="[WORKER]", help="A worker's id.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Every worker that lives.")]
@@ -52,7 +52,7 @@ def workers(
 
     async def work(store: Store) -> None:
         now = datetime.now(UTC)
-        found = await list_workers(store, stale=stale, now=now, fate=fate)
+        found = await list_workers(store, stale=stale, now=now, process_status=process_status)
         if json:
             await say_json_list(_each(_json(worker, now) for worker in found))
         else:
@@ -98,26 +98,28 @@ def reclaim(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell which items would go back.")] = False,
     crash_limit: Annotated[
         int, typer.Option("--crash-limit", min=1, help="Workers that may vanish with an item until it is failed.")
-    ] = RetryPolicy().crash_limit,
+    ] = FailurePolicy().crash_limit,
     json: JsonOption = False,
 ) -> None:
     """Put back the items of workers that vanished; running workers do so by themselves."""
 
     async def work(store: Store) -> None:
         now = datetime.now(UTC)
-        vanished = [each for each in await store.workers() if each.is_stale(now) or fate(each) is Fate.DIED]
+        vanished = [
+            each for each in await store.workers() if each.is_stale(now) or process_status(each) is ProcessStatus.DIED
+        ]
         if dry_run:
             held = [item.item_id for worker in vanished for item in await store.held(worker.worker_id)]
             _tell(held, json=json)
             return
-        policy = RetryPolicy(crash_limit=crash_limit)
+        policy = FailurePolicy(crash_limit=crash_limit)
         taken = await reclaim_from(store, vanished, now=now, policy=policy)
         taken += await reclaim_orphans(store, await store.workers(), now=now, lease=LEASE, policy=policy)
         back, failed = taken[State.TODO], taken[State.FAILED]
         if json:
             say_json({"reclaimed": back, "failed": failed})
         else:
-            say(f"{many(back, 'item')} went back" + (f", {failed} failed" if failed else ""))
+            say(f"{plural(back, 'item')} went back" + (f", {failed} failed" if failed else ""))
 
     with_store(given, work)
 
@@ -128,14 +130,16 @@ def _tell(held: list[str], *, json: bool) -> None:
         return
     for item_id in held:
         say(item_id)
-    note(f"{many(len(held), 'item')} would go back")
+    note(f"{plural(len(held), 'item')} would go back")
 
 
 def _order(given: Settings, worker: str | None, desired: Desired, everyone: bool) -> None:
     async def work(store: Store) -> None:
-        told = await leave_order(store, worker, desired, everyone=everyone, now=datetime.now(UTC), fate=fate)
+        told = await leave_order(
+            store, worker, desired, everyone=everyone, now=datetime.now(UTC), process_status=process_status
+        )
         for each in told:
-            say(f"{each} is told to {desired} with its next beat")
+            say(f"{each} is told to {desired} with its next heartbeat")
         if not told:
             note("there are no living workers")
 
@@ -145,8 +149,8 @@ def _order(given: Settings, worker: str | None, desired: Desired, everyone: bool
 def _row(worker: Worker, now: datetime) -> Row:
     fields = (
         worker.worker_id,
-        str(condition(worker, now=now, fate=fate)),
-        clock_time(worker.beat),
+        str(condition(worker, now=now, process_status=process_status)),
+        clock_time(worker.heartbeat),
         f"{worker.running}/{worker.slots}",
         str(worker.done),
         size(worker.rss_bytes),
@@ -159,11 +163,11 @@ def _row(worker: Worker, now: datetime) -> Row:
 def _json(worker: Worker, now: datetime) -> dict[str, object]:
     return {
         "worker": worker.worker_id,
-        "condition": str(condition(worker, now=now, fate=fate)),
+        "condition": str(condition(worker, now=now, process_status=process_status)),
         "host": worker.host,
         "job": worker.job,
-        "started": stamp(worker.started),
-        "beat": stamp(worker.beat),
+        "started": format_time(worker.started),
+        "heartbeat": format_time(worker.heartbeat),
         "lease_seconds": worker.lease.total_seconds(),
         "slots": worker.slots,
         "running": worker.running,

@@ -7,7 +7,7 @@ costs next to nothing: it is looked at once, when it ends or no longer fits.
 from __future__ import annotations
 
 from pyanamo_async.core.items import Output
-from pyanamo_async.core.live import Piece
+from pyanamo_async.core.output_tail import TailChunk
 
 MARK = b"\nPyAnamo:\t"  # a tag begins a line
 _SLACK = 3  # bytes a cut may leave of a UTF-8 character: kept, so that the cut can be moved to the character's edge
@@ -39,9 +39,9 @@ class Capture:
         """Take the end; return the whole when it fits but is not UTF-8: no record can hold that byte for byte."""
         return b"" if self._scan or _is_text(self._head) else self._spill()
 
-    def last(self) -> Piece:
+    def last(self) -> TailChunk:
         """Show the last bytes so far, as many as are at hand."""
-        return Piece(self._scan.tail if self._scan else self._head, self.size_bytes)
+        return TailChunk(self._scan.tail if self._scan else self._head, self.size_bytes)
 
     def output(self, *, at: str = "", status: str = "") -> Output:
         """Tell what the record is to hold; `at` is where a sink has put the whole, `status` why it could not."""

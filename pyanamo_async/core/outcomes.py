@@ -9,7 +9,7 @@ from enum import StrEnum
 from pyanamo_async.core.values import Value
 
 
-class Why(StrEnum):
+class InterruptReason(StrEnum):
     """Why we ended a script that was not at its end."""
 
     STOP = "stop"  # drain is over: a signal, a Spot notice, an order
@@ -60,7 +60,7 @@ class TimedOut(Value):
 class Interrupted(Value):
     """We ended it, or never started it; no fault of the script."""
 
-    why: Why
+    why: InterruptReason
 
     status = "Interrupted"
 

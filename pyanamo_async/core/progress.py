@@ -23,5 +23,5 @@ def time_left(counts: Counts, rate: float) -> timedelta | None:
 
 
 def _pace(worker: Worker) -> float:
-    seconds = (worker.beat - worker.started).total_seconds()
+    seconds = (worker.heartbeat - worker.started).total_seconds()
     return worker.done / seconds if seconds > 0 else 0.0

@@ -13,11 +13,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypedDict
 
+from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
 from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
-from pyanamo_async.core.outcomes import Failed, Interrupted, Succeeded, TimedOut, Why
-from pyanamo_async.core.policy import RetryPolicy, Verdict
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded, TimedOut
+from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.words import many
 
 HISTORY_LENGTH = 5
 REASON_LENGTH = 160
@@ -44,7 +44,7 @@ def claim(item: Item, *, worker: str, token: str, now: datetime) -> Item:
     )
 
 
-def record(item: Item, results: Results, *, policy: RetryPolicy) -> Item:
+def record(item: Item, results: Results, *, policy: FailurePolicy) -> Item:
     """Write down how tasks ended, by task name; the item stays as it is otherwise."""
     limit = policy.max_failures if item.max_failures is None else item.max_failures
     tasks = tuple(
@@ -54,7 +54,13 @@ def record(item: Item, results: Results, *, policy: RetryPolicy) -> Item:
 
 
 def settle(
-    before: Item, results: Results, *, ended: Why | None, now: datetime, policy: RetryPolicy, jitter: float
+    before: Item,
+    results: Results,
+    *,
+    ended: InterruptReason | None,
+    now: datetime,
+    policy: FailurePolicy,
+    jitter: float,
 ) -> Item:
     """Turn how its tasks ended into the item that ends the claim.
 
@@ -66,12 +72,12 @@ def settle(
         return _finished(item, results, now)
     if ended is None or _ran_all(item, results):
         return _retry(item, results, now, policy, jitter)
-    if ended is Why.WALL_TIME and results:
+    if ended is InterruptReason.WALL_TIME and results:
         return _wall_time_exceeded(item, results, now, policy)
     return release(item, ended)
 
 
-def release(item: Item, why: Why) -> Item:
+def release(item: Item, why: InterruptReason) -> Item:
     """Give a claim back: our haste, never the script's fault."""
     told = _told(item, f"interrupted: {why}")
     return replace(item, state=State.TODO, interruptions=item.interruptions + 1, **told)
@@ -82,19 +88,19 @@ def unclaim(item: Item) -> Item:
     return replace(item, state=State.TODO)
 
 
-def reclaim(item: Item, *, now: datetime, policy: RetryPolicy) -> Item:
+def reclaim(item: Item, *, now: datetime, policy: FailurePolicy) -> Item:
     """Take an item from a worker that vanished; bury it when it did so too often.
 
     The token goes, so that nothing the old holder may still send can pass for the new state's own.
     """
     vanished = replace(item, crashes=item.crashes + 1, token="")
     if vanished.crashes >= policy.crash_limit:
-        reason = f"its worker vanished {many(vanished.crashes, 'time')}; the last was {item.worker}"
+        reason = f"its worker vanished {plural(vanished.crashes, 'time')}; the last was {item.worker}"
         return _bury(vanished, reason, now)
     return replace(vanished, state=State.TODO, **_told(item, f"its worker {item.worker} vanished"))
 
 
-def give_up(item: Item, problem: str, *, now: datetime, policy: RetryPolicy) -> Item:
+def give_up(item: Item, problem: str, *, now: datetime, policy: FailurePolicy) -> Item:
     """Put an item back whose attempt broke by a fault of ours; counts like a worker that vanished, to end some day."""
     broken = replace(item, crashes=item.crashes + 1)
     if broken.crashes >= policy.crash_limit:
@@ -125,7 +131,7 @@ def reset(item: Item, *, all_tasks: bool = False) -> Item:
     )
 
 
-def _ended(task: Task, result: TaskRecord, policy: RetryPolicy, limit: int) -> Task:
+def _ended(task: Task, result: TaskRecord, policy: FailurePolicy, limit: int) -> Task:
     state, failures = task.state, task.failures
     match result.outcome:
         case Succeeded():
@@ -142,15 +148,17 @@ def _finished(item: Item, results: Results, now: datetime) -> Item:
     return replace(item, state=State.FAILED, done_at=now, **_told(item, _first_failure(item, results)))
 
 
-def _wall_time_exceeded(item: Item, results: Results, now: datetime, policy: RetryPolicy) -> Item:
+def _wall_time_exceeded(item: Item, results: Results, now: datetime, policy: FailurePolicy) -> Item:
     progress = any(isinstance(result.outcome, Succeeded) for result in results.values())
-    killed = any(result.outcome == Interrupted(Why.WALL_TIME) for result in results.values())
+    killed = any(result.outcome == Interrupted(InterruptReason.WALL_TIME) for result in results.values())
     kills = 0 if progress else item.wall_time_kills + killed
     counted = replace(item, wall_time_kills=kills, interruptions=item.interruptions + 1, done_at=now)
     if kills >= policy.wall_time_limit:
-        reason = f"the wall time ended it {many(kills, 'time')} without progress"
+        reason = f"the wall time ended it {plural(kills, 'time')} without progress"
         return _bury(counted, reason, now)
-    return replace(counted, state=State.WALL_TIME_EXCEEDED, **_told(item, Interrupted(Why.WALL_TIME).reason))
+    return replace(
+        counted, state=State.WALL_TIME_EXCEEDED, **_told(item, Interrupted(InterruptReason.WALL_TIME).reason)
+    )
 
 
 def _ran_all(item: Item, results: Results) -> bool:
@@ -167,7 +175,7 @@ def _bury(item: Item, reason: str, now: datetime) -> Item:
     return replace(item, tasks=tasks, state=State.FAILED, done_at=now, **_told(item, reason))
 
 
-def _retry(item: Item, results: Results, now: datetime, policy: RetryPolicy, jitter: float) -> Item:
+def _retry(item: Item, results: Results, now: datetime, policy: FailurePolicy, jitter: float) -> Item:
     endings_before = max((task.attempts - 1 for task in item.todo if task.name in results), default=0)
     not_before = now + policy.delay(endings_before, jitter)
     return replace(item, state=State.TODO, not_before=not_before, **_told(item, _first_failure(item, results)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from pyanamo_async.core.live import Feed
+from pyanamo_async.core.output_tail import TaskRef
 from pyanamo_async.core.values import Value
 
 
@@ -17,7 +17,7 @@ class Desired(StrEnum):
     STOP = "stop"
 
 
-class Fate(StrEnum):
+class ProcessStatus(StrEnum):
     """What this machine can tell of a worker's process, whatever its beats say."""
 
     UNKNOWN = "unknown"  # it runs elsewhere, or stands still
@@ -37,7 +37,7 @@ class Worker(Value):
     worker_id: str
     host: str
     started: datetime
-    beat: datetime
+    heartbeat: datetime
     lease: timedelta
     job: str = ""
     process: str = ""
@@ -46,13 +46,13 @@ class Worker(Value):
     done: int = 0
     rss_bytes: int = 0
     desired: Desired = Desired.RUN
-    following: tuple[Feed, ...] = ()
+    following: tuple[TaskRef, ...] = ()
     gone: bool = False
     all_settled: datetime | None = None
 
     def is_stale(self, now: datetime) -> bool:
         """Tell whether its claims may be taken over: it showed no sign of life for a lease."""
-        return now - self.beat > self.lease
+        return now - self.heartbeat > self.lease
 
 
 def latest(workers: list[Worker], most: int | None) -> list[Worker]:
@@ -71,7 +71,7 @@ def read_farewell(number: int) -> datetime | None:
     return datetime.fromtimestamp(number / 1000, UTC) if number > 1 else None
 
 
-class Outlook(Value):
+class FleetState(Value):
     """What a worker without work may expect of the others, as far as it can see.
 
     What is held may come back; or whoever holds it lives, and sees to it; or nobody holds anything; or somebody has
@@ -87,4 +87,4 @@ class Orders(Value):
     """What the reply to a beat carries back."""
 
     desired: Desired = Desired.RUN
-    following: tuple[Feed, ...] = ()
+    following: tuple[TaskRef, ...] = ()

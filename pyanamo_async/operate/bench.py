@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from functools import partial
 
 from pyanamo_async.core import transitions
+from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import SINGLE_TASK, Item, Output, State, Task, TaskRecord
 from pyanamo_async.core.outcomes import Succeeded
-from pyanamo_async.core.policy import RetryPolicy
+from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.words import many
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import PyanamoError, StoreError, Unavailable
-from pyanamo_async.operate.disposable import MARK, output_keys
-from pyanamo_async.operate.figures import LOOK_S, TABLE_WITHIN_S, Figure, What
+from pyanamo_async.operate.bench_table import MARK, output_keys
 from pyanamo_async.operate.importing import BATCH, add_all
-from pyanamo_async.ports import Clock, Journal, OutputKey, OutputStore, Store, Units
+from pyanamo_async.operate.measurements import LOOK_S, TABLE_WITHIN_S, Measurement, What
+from pyanamo_async.ports import Clock, EventLog, OutputKey, OutputStore, Store, Units
 
-BEATS = 20
+HEARTBEATS = 20
 SMALL_BYTES = 4096  # too large for a record
 CHUNK_BYTES = 64 * 1024  # what a pipe gives at once
 LINE_BYTES = 64
@@ -58,26 +58,26 @@ class Bench:
 
     store: Store
     outputs: OutputStore | None
-    filed_as: str
+    output_namespace: str
     me: Worker
     clock: Clock
     meter: Callable[[], Units | None]
-    work: Callable[[Journal], Awaitable[int]]
+    work: Callable[[EventLog], Awaitable[int]]
     say: Callable[[str], None]
     items: int
     at_once: int
     stream_bytes: int
 
-    async def measure(self) -> list[Figure]:
+    async def measure(self) -> list[Measurement]:
         """Measure everything; output that fails is told, and left out."""
-        figures: list[Figure] = []
+        figures: list[Measurement] = []
         for at_once in sorted({1, self.at_once}):
-            self.say(f"importing, claiming and settling {many(self.items, 'item')}, {at_once} at a time")
+            self.say(f"importing, claiming and settling {plural(self.items, 'item')}, {at_once} at a time")
             figures += [await self._import(1 if at_once == 1 else BATCH), *await self._lives(at_once)]
-        figures += [await self._beats(), await self._worker()]
+        figures += [await self._heartbeats(), await self._worker()]
         if self.outputs is not None:
-            first, *others = output_keys(self.filed_as)
-            self.say(f"storing {many(len(others), 'small output')}, and one of {self.stream_bytes:,} bytes")
+            first, *others = output_keys(self.output_namespace)
+            self.say(f"storing {plural(len(others), 'small output')}, and one of {self.stream_bytes:,} bytes")
             try:
                 figures.append(await self._store(self.outputs, What.SMALL, others, SMALL_BYTES))
                 figures.append(await self._store(self.outputs, What.STREAM, [first], self.stream_bytes))
@@ -85,10 +85,10 @@ class Bench:
                 self.say(f"output is not measured: {trouble}")
         return figures
 
-    def _figure(self, what: What, *, at_once: int = 1, count: int = 0, size_bytes: int = 0) -> Figure:
-        return Figure(what, at_once, self.clock, self.meter, count=count, size_bytes=size_bytes)
+    def _figure(self, what: What, *, at_once: int = 1, count: int = 0, size_bytes: int = 0) -> Measurement:
+        return Measurement(what, at_once, self.clock, self.meter, count=count, size_bytes=size_bytes)
 
-    async def _import(self, at_once: int) -> Figure:
+    async def _import(self, at_once: int) -> Measurement:
         importing = self._figure(What.IMPORT, at_once=min(at_once, self.items), count=self.items)
         run = secrets.token_hex(4)
         items = [Item(f"bench-{run}-{number:06d}", MARK, (Task(SINGLE_TASK, "true"),)) for number in range(self.items)]
@@ -100,7 +100,7 @@ class Bench:
                 await add_all(self.store.add, items, lambda _: None)
         return importing
 
-    async def _lives(self, at_once: int) -> tuple[Figure, Figure]:
+    async def _lives(self, at_once: int) -> tuple[Measurement, Measurement]:
         """Claim what a worker with so many free slots claims, settle it together, and again."""
         claiming, settling = (self._figure(what, at_once=at_once) for what in (What.CLAIM, What.SETTLE))
         until_s = self.clock.monotonic() + TABLE_WITHIN_S
@@ -131,29 +131,29 @@ class Bench:
     def _done(self, item: Item) -> Item:
         now, printed = self.clock.now(), Output(text="done\n", size_bytes=5, lines=1)
         record = TaskRecord(Succeeded(), now, now, 0.001, item.attempt, self.me.worker_id, 1 << 25, 0.001, printed)
-        return transitions.settle(item, {SINGLE_TASK: record}, ended=None, now=now, policy=RetryPolicy(), jitter=0.0)
+        return transitions.settle(item, {SINGLE_TASK: record}, ended=None, now=now, policy=FailurePolicy(), jitter=0.0)
 
-    async def _beats(self) -> Figure:
-        beats = self._figure(What.BEAT, count=BEATS)
-        with beats.taken():
-            for _ in range(BEATS):
-                await beats.call(partial(self.store.beat, replace(self.me, beat=self.clock.now())))
-        return beats
+    async def _heartbeats(self) -> Measurement:
+        heartbeats = self._figure(What.HEARTBEAT, count=HEARTBEATS)
+        with heartbeats.taken():
+            for _ in range(HEARTBEATS):
+                await heartbeats.call(partial(self.store.heartbeat, replace(self.me, heartbeat=self.clock.now())))
+        return heartbeats
 
-    async def _worker(self) -> Figure:
+    async def _worker(self) -> Measurement:
         """Let a real worker run scripts; the time is from its first claim to its last settle, the units are all."""
-        self.say(f"running {many(self.items, 'script')} with a worker, {self.at_once} at a time")
+        self.say(f"running {plural(self.items, 'script')} with a worker, {self.at_once} at a time")
         await self._import(BATCH)
         running, watch = self._figure(What.WORKER, at_once=self.at_once, count=self.items), _Watch(self.clock)
         with running.taken():
             status = await self.work(watch)
         if watch.done != self.items:
-            ran = f"the worker ran {watch.done} of {many(self.items, 'script')} and ended with {status}"
+            ran = f"the worker ran {watch.done} of {plural(self.items, 'script')} and ended with {status}"
             raise StoreError(f"{ran}; {watch.trouble}" if watch.trouble else ran)
         running.seconds = watch.moments_s[-1] - watch.moments_s[0]
         return running
 
-    async def _store(self, outputs: OutputStore, what: What, keys: Sequence[OutputKey], size_bytes: int) -> Figure:
+    async def _store(self, outputs: OutputStore, what: What, keys: Sequence[OutputKey], size_bytes: int) -> Measurement:
         storing = self._figure(what, count=len(keys), size_bytes=size_bytes)
         text = _text()
         with storing.taken():

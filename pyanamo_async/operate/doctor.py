@@ -13,17 +13,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.items import SINGLE_TASK, State
-from pyanamo_async.core.words import many
-from pyanamo_async.core.workers import Fate, Worker
-from pyanamo_async.operate.reading import STDOUT
-from pyanamo_async.operate.reclaim import orphans
+from pyanamo_async.core.text.plural import plural
+from pyanamo_async.core.workers import ProcessStatus, Worker
+from pyanamo_async.fleet.reclaim import orphans
+from pyanamo_async.operate.logs import STDOUT
 from pyanamo_async.ports import OutputKey, OutputStore, Store, Unfinished
 
 RECLAIM_HINT = "`pyanamo reclaim` puts them back; running workers do so by themselves"
 REMOVE_HINT = "`pyanamo doctor --remove` removes it"
 
 
-class Ailment(StrEnum):
+class FindingKind(StrEnum):
     """What may be wrong."""
 
     WORKER = "worker vanished"
@@ -36,7 +36,7 @@ class Ailment(StrEnum):
 class Finding:
     """Something that was left behind, since when, and how to be rid of it; `unfinished` is output to be discarded."""
 
-    what: Ailment
+    what: FindingKind
     which: str
     since: datetime
     hint: str
@@ -52,32 +52,34 @@ class Doctor:
     table: str
     now: datetime
     lease: timedelta
-    fate: Callable[[Worker], Fate]
+    process_status: Callable[[Worker], ProcessStatus]
 
     async def examine(self, *, older_than: timedelta) -> AsyncIterator[Finding]:
         """Find workers that vanished, items that nobody holds, and output that nobody finishes and is older than so."""
         left = [each async for each in self.outputs.unfinished(self.table) if self.now - each.since >= older_than]
         known = await self.store.workers()
-        vanished = [worker for worker in known if worker.is_stale(self.now) or self.fate(worker) is Fate.DIED]
+        vanished = [
+            worker for worker in known if worker.is_stale(self.now) or self.process_status(worker) is ProcessStatus.DIED
+        ]
         async for finding in self._holders(known, vanished):
             yield finding
         working = {worker.worker_id for worker in known} - {worker.worker_id for worker in vanished}
         live = await self._live(working) if left else set()
         for each in left:
             if _attempt(each.location) not in live:
-                yield Finding(Ailment.OUTPUT, each.location, each.since, REMOVE_HINT, each)
+                yield Finding(FindingKind.OUTPUT, each.location, each.since, REMOVE_HINT, each)
 
     async def _holders(self, known: Sequence[Worker], vanished: Sequence[Worker]) -> AsyncIterator[Finding]:
         for worker in vanished:
             held = len(await self.store.held(worker.worker_id))
             if held or not worker.gone:
-                which = f"{worker.worker_id} with {many(held, 'item')}"
-                yield Finding(Ailment.WORKER, which, worker.beat, RECLAIM_HINT)
+                which = f"{worker.worker_id} with {plural(held, 'item')}"
+                yield Finding(FindingKind.WORKER, which, worker.heartbeat, RECLAIM_HINT)
         async for items in orphans(self.store, known, now=self.now, lease=self.lease):
             if items:
                 since = min(item.locked_at or self.now for item in items)
                 yield Finding(
-                    Ailment.ORPHANS, f"{items[0].worker} with {many(len(items), 'item')}", since, RECLAIM_HINT
+                    FindingKind.ORPHANS, f"{items[0].worker} with {plural(len(items), 'item')}", since, RECLAIM_HINT
                 )
 
     async def _live(self, working: set[str]) -> set[tuple[str, str]]:

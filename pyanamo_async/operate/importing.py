@@ -13,10 +13,10 @@ from enum import StrEnum
 from itertools import islice
 
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.taskfile import Format, Problem, parse
-from pyanamo_async.core.words import many
+from pyanamo_async.core.taskfile.parser import Format, Problem, parse
+from pyanamo_async.core.text.plural import plural
 from pyanamo_async.errors import TableMissing, TaskFileInvalid, UsageError
-from pyanamo_async.operate.taskfiles import TaskFile
+from pyanamo_async.operate.task_files import TaskFile
 from pyanamo_async.ports import AddResult, Clock, Store
 
 BATCH = 1000
@@ -61,7 +61,7 @@ class Checked:
             items += 1
             yield row
         if items != self.items:
-            raise self._changed(f"it had {many(self.items, 'item')}, now {items}")
+            raise self._changed(f"it had {plural(self.items, 'item')}, now {items}")
 
     def _changed(self, how: str) -> UsageError:
         return UsageError(
@@ -89,7 +89,7 @@ def check(file: TaskFile, form: Format, *, most_kept: int = MOST_KEPT_ITEMS) -> 
                 if bad <= SHOWN_PROBLEMS:
                     problems.append(str(row))
     if bad:
-        lines = many(bad, "bad line")
+        lines = plural(bad, "bad line")
         if bad > SHOWN_PROBLEMS:
             problems.append(f"... and {bad - SHOWN_PROBLEMS} more")
         raise TaskFileInvalid(
@@ -123,7 +123,7 @@ async def import_items(
     async def add(batch: list[Item]) -> list[AddResult]:
         results = await store.add(batch, replace=on_exists is OnExists.REPLACE)
         if not UNCHANGED.issuperset(results):
-            await store.announce(now=clock.now())
+            await store.notify(now=clock.now())
         return results
 
     counts = await add_all(add, checked.read(), progress)
@@ -189,7 +189,7 @@ def _refuse(known: list[str], what: str) -> None:
     names = ", ".join(name for name in known[:SHOWN_IDS] if name)
     more = ", ..." if len(known) > SHOWN_IDS else ""
     raise UsageError(
-        f"the table already has {many(len(known), 'item')} of these{f' ({names}{more})' if names else ''}; {what}",
+        f"the table already has {plural(len(known), 'item')} of these{f' ({names}{more})' if names else ''}; {what}",
         hint="--on-exists skip leaves them alone, replace overwrites those that no worker holds",
     )
 

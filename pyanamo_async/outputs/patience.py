@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from pyanamo_async.core.words import many
+from pyanamo_async.core.text.plural import plural
 from pyanamo_async.errors import OutputError, PyanamoError, Unavailable
 
 TOLD_AFTER_S = 10.0
@@ -35,7 +35,7 @@ class Patience:
     limit: timedelta = timedelta(minutes=5)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     monotonic: Callable[[], float] = time.monotonic
-    dice: Callable[[], float] = random.random
+    rng: Callable[[], float] = random.random
     shortest_s: float = 0.2
     longest_s: float = 15.0
 
@@ -65,12 +65,12 @@ class Patience:
                 raise
             except PyanamoError as error:
                 raise OutputError(error.what, hint=error.hint) from error
-            await self.sleep(min(left, max(wish, pause * (1 + self.dice()) / 2)))
+            await self.sleep(min(left, max(wish, pause * (1 + self.rng()) / 2)))
             pause = min(self.longest_s, 2 * pause)
 
     def _gave_up(self, error: Unavailable) -> OutputError:
         minutes = round(self.limit.total_seconds() / 60)
-        tries = f" (tried again for {many(minutes, 'minute')})" if minutes else ""
+        tries = f" (tried again for {plural(minutes, 'minute')})" if minutes else ""
         return OutputError(error.what + tries, hint=error.hint)
 
 

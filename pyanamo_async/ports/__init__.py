@@ -7,16 +7,16 @@ errors of `errors` for what will not. They never retry for longer than a few sec
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, Unfinished
 from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
 from pyanamo_async.ports.table import AddResult, Description, Index, Store, Units
-from pyanamo_async.ports.world import Clock, Journal
+from pyanamo_async.ports.world import Clock, EventLog
 
 __all__ = [
     "AddResult",
     "Clock",
     "Command",
     "Description",
+    "EventLog",
     "Exit",
     "Index",
-    "Journal",
     "Launcher",
     "OutputKey",
     "OutputStore",

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
-from pyanamo_async.core.live import Feed, Live
+from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.values import Value
 from pyanamo_async.core.workers import Desired, Orders, Worker
 
@@ -37,7 +37,7 @@ class Description(Value):
     """
 
     table: str
-    filed_as: str
+    output_namespace: str
     keys: tuple[str, ...]
     indexes: tuple[Index, ...]
     shards: int
@@ -46,7 +46,7 @@ class Description(Value):
     status: str = ""
     size_bytes: int | None = None
     created: datetime | None = None
-    further: tuple[Mapping[str, object], ...] = ()
+    extra_indexes: tuple[Mapping[str, object], ...] = ()
 
 
 class Units(Value):
@@ -115,7 +115,7 @@ class Store(Protocol):
         """
         ...
 
-    async def next_due(self, *, state: State = State.TODO, afresh: bool = False) -> datetime | None:
+    async def next_due(self, *, state: State = State.TODO, consistent: bool = False) -> datetime | None:
         """Tell when the next item of `state` may be claimed (in the past: now); None when there is none at all.
 
         A store that pays for looks may answer by what it saw a while ago; `afresh` has it look, at everything.
@@ -138,18 +138,18 @@ class Store(Protocol):
         ...
 
     @property
-    def announced_every_s(self) -> float:
+    def notifications_every_s(self) -> float:
         """Tell how often `announced` is worth asking, by what it costs."""
         ...
 
-    async def announce(self, *, now: datetime) -> None:
+    async def notify(self, *, now: datetime) -> None:
         """Let workers that wait, or are about to go home, hear that items were added or put back.
 
         At best, and never an error of the table's: who does not hear of it finds them by looking.
         """
         ...
 
-    async def announced(self, *, now: datetime, afresh: bool = False) -> bool:
+    async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:
         """Tell, for less than a claim costs, whether one may succeed by now that did not when this was last asked.
 
         The answer may be a moment old; `afresh` has it be of now.
@@ -179,7 +179,7 @@ class Store(Protocol):
         """Count items by every state, and tasks; those not done count as failed when their item is, else as todo."""
         ...
 
-    async def beat(self, worker: Worker) -> Orders:
+    async def heartbeat(self, worker: Worker) -> Orders:
         """Write a worker's sign of life, whole, except what a person orders; return those orders.
 
         One that arrives after a later one changes nothing: a living worker must not look silent because of it.
@@ -190,7 +190,7 @@ class Store(Protocol):
         """Leave an order for a worker; raises `ItemMissing` when the table has no such worker."""
         ...
 
-    async def follow(self, worker_id: str, feed: Feed, *, until: datetime | None) -> None:
+    async def follow(self, worker_id: str, feed: TaskRef, *, until: datetime | None) -> None:
         """Ask a worker to publish what a task prints, until then; None withdraws that, and what was published goes.
 
         Raises:
@@ -198,20 +198,20 @@ class Store(Protocol):
         """
         ...
 
-    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[Feed] | None:
+    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:
         """Tell between beats what is followed at `now`; None, without a look, where one costs as much as a beat."""
         ...
 
-    async def publish(self, feed: Feed, live: Live, *, now: datetime) -> bool:
+    async def publish(self, feed: TaskRef, live: OutputTail, *, now: datetime) -> bool:
         """Show those who follow what a task printed last; False, and nothing is written, when nobody asks at `now`."""
         ...
 
-    async def published(self, feed: Feed) -> Live | None:
+    async def published(self, feed: TaskRef) -> OutputTail | None:
         """Read what was shown last, at first nothing; None when nobody asks for it, or no longer."""
         ...
 
     async def workers(
-        self, *, beat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
+        self, *, heartbeat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
     ) -> list[Worker]:
         """List workers that have not been forgotten, or only those whose last beat is older, by last beat.
 

@@ -18,7 +18,7 @@ class Clock(Protocol):
         ...
 
 
-class Journal(Protocol):
+class EventLog(Protocol):
     """Is told what happens, as it happens: a progress bar, log lines, a test."""
 
     def note(self, event: str, /, **fields: object) -> None:

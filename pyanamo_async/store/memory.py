@@ -14,9 +14,9 @@ from datetime import datetime
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import CLAIMABLE, Counts, Item, State, Summary, TaskState
-from pyanamo_async.core.live import Feed, Live
-from pyanamo_async.core.queue import due, queue_key
-from pyanamo_async.core.record import log_length
+from pyanamo_async.core.output_tail import OutputTail, TaskRef
+from pyanamo_async.core.stored.queue_key import due, queue_key
+from pyanamo_async.core.stored.record import log_length
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, Orders, Worker, latest
 from pyanamo_async.errors import Fenced, ItemMissing, StoreError, TableMissing
@@ -30,7 +30,7 @@ SETTLED = frozenset({State.DONE, State.FAILED, State.WALL_TIME_EXCEEDED})
 class _Wish:
     worker: str
     until: datetime
-    live: Live = field(default_factory=Live)
+    live: OutputTail = field(default_factory=OutputTail)
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class _Table:
     shards: int
     items: dict[str, Item] = field(default_factory=dict)
     workers: dict[str, Worker] = field(default_factory=dict)
-    wishes: dict[Feed, _Wish] = field(default_factory=dict)
+    wishes: dict[TaskRef, _Wish] = field(default_factory=dict)
 
 
 class MemoryStore(Store):
@@ -100,7 +100,7 @@ class MemoryStore(Store):
         self,
         *,
         state: State = State.TODO,
-        afresh: bool = False,  # noqa: ARG002 # it always is
+        consistent: bool = False,  # noqa: ARG002 # it always is
     ) -> datetime | None:
         return min((due(_place(item)) for item in self._standing(state)), default=None)
 
@@ -115,12 +115,12 @@ class MemoryStore(Store):
             raise Fenced(f"item {before.item_id} is no longer as it was seen")
         del self._table.items[before.item_id]
 
-    announced_every_s = 1.0
+    notifications_every_s = 1.0
 
-    async def announce(self, *, now: datetime) -> None:
+    async def notify(self, *, now: datetime) -> None:
         pass  # it shows
 
-    async def announced(self, *, now: datetime, afresh: bool = False) -> bool:  # noqa: ARG002 # it always is
+    async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:  # noqa: ARG002 # it always is
         return any(due(_place(item)) <= now for state in CLAIMABLE for item in self._standing(state))
 
     async def read(self, item_id: str) -> Item:
@@ -148,48 +148,49 @@ class MemoryStore(Store):
             counts.tasks[rest] += len(item.tasks) - item.tasks_done
         return counts
 
-    async def beat(self, worker: Worker) -> Orders:
+    async def heartbeat(self, worker: Worker) -> Orders:
         known = self._table.workers.get(worker.worker_id)
         desired = known.desired if known else Desired.RUN
-        if known is None or known.beat <= worker.beat:
+        if known is None or known.heartbeat <= worker.heartbeat:
             self._table.workers[worker.worker_id] = replace(worker, desired=desired, following=())
-        return Orders(desired, self._followed(worker.worker_id, worker.beat))
+        return Orders(desired, self._followed(worker.worker_id, worker.heartbeat))
 
     async def order(self, worker_id: str, desired: Desired) -> None:
         self._table.workers[worker_id] = replace(self._worker(worker_id), desired=desired)
 
-    async def follow(self, worker_id: str, feed: Feed, *, until: datetime | None) -> None:
+    async def follow(self, worker_id: str, feed: TaskRef, *, until: datetime | None) -> None:
         if until is None:
             self._table.wishes.pop(feed, None)
         else:
             self._table.wishes[feed] = _Wish(
-                self._worker(worker_id).worker_id, until, await self.published(feed) or Live()
+                self._worker(worker_id).worker_id, until, await self.published(feed) or OutputTail()
             )
 
-    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[Feed] | None:
+    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:
         return self._followed(worker_id, now)
 
-    async def publish(self, feed: Feed, live: Live, *, now: datetime) -> bool:
+    async def publish(self, feed: TaskRef, live: OutputTail, *, now: datetime) -> bool:
         wish = self._table.wishes.get(feed)
         if wish is None or wish.until <= now:
             return False
         wish.live = live
         return True
 
-    async def published(self, feed: Feed) -> Live | None:
+    async def published(self, feed: TaskRef) -> OutputTail | None:
         wish = self._table.wishes.get(feed)
         return wish.live if wish else None
 
     async def workers(
-        self, *, beat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
+        self, *, heartbeat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
     ) -> list[Worker]:
         known = sorted(
             (
-                replace(worker, following=self._followed(worker.worker_id, worker.beat))
+                replace(worker, following=self._followed(worker.worker_id, worker.heartbeat))
                 for worker in self._table.workers.values()
-                if (beat_before is None or worker.beat < beat_before) and (of is None or worker.worker_id in of)
+                if (heartbeat_before is None or worker.heartbeat < heartbeat_before)
+                and (of is None or worker.worker_id in of)
             ),
-            key=lambda worker: (worker.beat, worker.worker_id),
+            key=lambda worker: (worker.heartbeat, worker.worker_id),
         )
         return latest(known, most)
 
@@ -213,7 +214,7 @@ class MemoryStore(Store):
             raise ItemMissing(f"there is no worker {worker_id} in memory")
         return self._table.workers[worker_id]
 
-    def _followed(self, worker_id: str, now: datetime) -> tuple[Feed, ...]:
+    def _followed(self, worker_id: str, now: datetime) -> tuple[TaskRef, ...]:
         wishes = self._table.wishes.items()
         return tuple(sorted(feed for feed, wish in wishes if wish.worker == worker_id and wish.until > now))
 

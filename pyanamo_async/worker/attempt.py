@@ -14,18 +14,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pyanamo_async.core import transitions
-from pyanamo_async.core.budget import inline_bytes
 from pyanamo_async.core.capture import Capture
+from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, Task, TaskRecord
-from pyanamo_async.core.live import Live
-from pyanamo_async.core.outcomes import Interrupted, Why
-from pyanamo_async.core.policy import RetryPolicy
-from pyanamo_async.core.walltime import TimeKeeper
+from pyanamo_async.core.outcomes import Interrupted, InterruptReason
+from pyanamo_async.core.output_tail import OutputTail
+from pyanamo_async.core.stored.budget import inline_bytes
+from pyanamo_async.core.wall_time import WallTimeBudget
 from pyanamo_async.errors import Fenced, LaunchRefused, PyanamoError
-from pyanamo_async.ports import Clock, Command, Journal, Launcher, OutputKey, OutputStore, Sink, Store
+from pyanamo_async.ports import Clock, Command, EventLog, Launcher, OutputKey, OutputStore, Sink, Store
 from pyanamo_async.worker.patience import Patience
 from pyanamo_async.worker.recorder import Recorder
-from pyanamo_async.worker.script import Manners, Script
+from pyanamo_async.worker.script import KillPolicy, Script
 from pyanamo_async.worker.waiting import elapsed
 
 PROGRESS_PAUSE_S = 1.0  # tasks that end within it share one write
@@ -46,12 +46,12 @@ class Tools:
     outputs: OutputStore
     launcher: Launcher
     clock: Clock
-    dice: random.Random
-    journal: Journal
+    rng: random.Random
+    event_log: EventLog
     patience: Patience
-    keeper: TimeKeeper
-    policy: RetryPolicy
-    manners: Manners
+    keeper: WallTimeBudget
+    policy: FailurePolicy
+    kill_policy: KillPolicy
     environ: Mapping[str, str]
     nests: int = 1
     timeout: timedelta | None = None
@@ -69,21 +69,21 @@ class Attempt:
         self._results: dict[str, TaskRecord] = {}
         self._scripts: dict[str, Script] = {}  # those that run, by task name
         self.gave_up: list[Script] = []  # storing their output
-        self._why: Why | None = None
+        self._why: InterruptReason | None = None
         self.refusal = ""  # why this machine could not start a script
         self._fenced = asyncio.Event()
         self._unsaved = asyncio.Event()
 
-    def end(self, why: Why, *, at_once: bool = False) -> None:
+    def end(self, why: InterruptReason, *, at_once: bool = False) -> None:
         """End what runs and start no further task."""
-        if self._why is None or why is Why.FENCED:
+        if self._why is None or why is InterruptReason.FENCED:
             self._why = why
-        if why is Why.FENCED:
+        if why is InterruptReason.FENCED:
             self._fenced.set()
         for script in self._scripts.values():
             script.end(why, at_once=at_once)
 
-    def watch(self, task: str) -> Live | None:
+    def watch(self, task: str) -> OutputTail | None:
         """Show what a task printed last; None when it does not run."""
         script = self._scripts.get(task)
         return script.watch() if script else None
@@ -115,7 +115,7 @@ class Attempt:
             ended=self._why,
             now=tools.clock.now(),
             policy=tools.policy,
-            jitter=tools.dice.random(),
+            jitter=tools.rng.random(),
         )
         await self._save(after)
         return after
@@ -125,7 +125,7 @@ class Attempt:
         discards = (script.discard() for script in self.gave_up)
         for trouble in await asyncio.gather(*discards, return_exceptions=True):
             if isinstance(trouble, Exception):
-                self._tools.journal.note("output left behind", item=self.item.item_id, trouble=repr(trouble))
+                self._tools.event_log.note("output left behind", item=self.item.item_id, trouble=repr(trouble))
 
     async def give_up(self, problem: str) -> Item:
         """Put the item back after a fault of ours; raises as `settle` does."""
@@ -151,7 +151,7 @@ class Attempt:
     def _may_start(self) -> bool:
         tools = self._tools
         if self._why is None and not tools.keeper.fits(tools.elapsed_s()):
-            self._why = Why.WALL_TIME
+            self._why = InterruptReason.WALL_TIME
         return self._why is None
 
     async def _in_place(self, task: Task, places: asyncio.Semaphore) -> None:
@@ -172,7 +172,7 @@ class Attempt:
             return  # `run` says so, once for all tasks
         except LaunchRefused as refusal:
             self.refusal = str(refusal)
-            self._why = self._why or Why.MACHINE
+            self._why = self._why or InterruptReason.MACHINE
             return
         finally:
             del self._scripts[task.name]
@@ -198,7 +198,7 @@ class Attempt:
             limit=item.timeout or tools.timeout,
             stdout=recorder("stdout"),
             stderr=recorder("stderr"),
-            manners=tools.manners,
+            kill_policy=tools.kill_policy,
         )
 
     def _environment(self, task: Task) -> Mapping[str, str]:
@@ -221,10 +221,10 @@ class Attempt:
             try:
                 await self._save(transitions.record(self.item, self._results, policy=self._tools.policy))
             except Fenced:
-                self.end(Why.FENCED, at_once=True)
+                self.end(InterruptReason.FENCED, at_once=True)
                 return
             except PyanamoError as trouble:  # scripts run on; the settle will say the same, and count
-                self._tools.journal.note("progress not written", item=self.item.item_id, trouble=trouble.what)
+                self._tools.event_log.note("progress not written", item=self.item.item_id, trouble=trouble.what)
                 return
 
     async def _save(self, after: Item) -> None:

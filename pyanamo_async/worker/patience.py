@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from pyanamo_async.errors import Unavailable
-from pyanamo_async.ports import Clock, Journal
+from pyanamo_async.ports import Clock, EventLog
 from pyanamo_async.worker.waiting import elapsed
 
 T = TypeVar("T")
@@ -24,8 +24,8 @@ LONGEST_PAUSE_S = 20.0
 class Patience:
     """Repeats calls until they succeed or `given_up` says that nobody needs the answer any more."""
 
-    def __init__(self, *, clock: Clock, dice: random.Random, journal: Journal) -> None:
-        self._clock, self._dice, self._journal = clock, dice, journal
+    def __init__(self, *, clock: Clock, rng: random.Random, event_log: EventLog) -> None:
+        self._clock, self._rng, self._event_log = clock, rng, event_log
         self._since: float | None = None
 
     async def call(self, do: Callable[[], Awaitable[T]], *, given_up: asyncio.Event) -> T:
@@ -36,7 +36,7 @@ class Patience:
                 answer = await do()
             except Unavailable as trouble:
                 self._worse(trouble)
-                wish_s = max(pause_s * self._dice.random(), trouble.retry_after_s or 0.0)
+                wish_s = max(pause_s * self._rng.random(), trouble.retry_after_s or 0.0)
                 if given_up.is_set() or not await elapsed(given_up, wish_s):
                     raise
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
@@ -47,10 +47,10 @@ class Patience:
     def _worse(self, trouble: Unavailable) -> None:
         if self._since is None:
             self._since = self._clock.monotonic()
-            self._journal.note("bad weather began", trouble=trouble.what)
+            self._event_log.note("store unavailable", trouble=trouble.what)
 
     def _better(self) -> None:
         if self._since is not None:
             seconds = round(self._clock.monotonic() - self._since, 1)
             self._since = None
-            self._journal.note("bad weather ended", seconds=seconds)
+            self._event_log.note("store available again", seconds=seconds)

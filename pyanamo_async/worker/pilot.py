@@ -15,14 +15,14 @@ from datetime import timedelta
 
 from pyanamo_async.core import values
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.outcomes import Why
-from pyanamo_async.core.workers import Outlook, Worker
+from pyanamo_async.core.outcomes import InterruptReason
+from pyanamo_async.core.workers import FleetState, Worker
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
-from pyanamo_async.worker import leftovers
+from pyanamo_async.fleet import leftovers
+from pyanamo_async.fleet.idle_policy import IdlePolicy
 from pyanamo_async.worker.attempt import Attempt, Tools
-from pyanamo_async.worker.beats import Beats
-from pyanamo_async.worker.claims import Claims
-from pyanamo_async.worker.persistence import Persistence
+from pyanamo_async.worker.claimer import Claims
+from pyanamo_async.worker.heartbeats import Heartbeats
 from pyanamo_async.worker.publishing import Publisher
 from pyanamo_async.worker.stop import Level, Stop
 from pyanamo_async.worker.waiting import elapsed, followed_up
@@ -34,11 +34,11 @@ class Plan:
 
     slots: int
     grace: timedelta = timedelta(seconds=20)
-    persistence: Persistence = field(default_factory=Persistence)
+    idle_policy: IdlePolicy = field(default_factory=IdlePolicy)
 
 
 @dataclass(slots=True)
-class Tally:
+class RunSummary:
     """What a worker did: items by the state it settled them in, those it lost, and whether it left work behind."""
 
     settled: Counter[State] = field(default_factory=Counter)
@@ -55,38 +55,38 @@ class Pilot:
         self,
         plan: Plan,
         tools: Tools,
-        beats: Beats,
+        heartbeats: Heartbeats,
         stop: Stop,
         *,
         reclaim: Callable[[], Awaitable[Counter[State]]],
-        outlook: Callable[[timedelta], Awaitable[Outlook]],
+        fleet_state: Callable[[timedelta], Awaitable[FleetState]],
         every: timedelta,
         rss_bytes: Callable[[], int] = lambda: 0,
         notice: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
-        self._plan, self._beats, self._stop = plan, beats, stop
-        self._tools = replace(tools, alive=beats.alive)
-        self._reclaim, self._ask_outlook, self._every_s = reclaim, outlook, every.total_seconds()
+        self._plan, self._heartbeats, self._stop = plan, heartbeats, stop
+        self._tools = replace(tools, alive=heartbeats.alive)
+        self._reclaim, self._ask_fleet_state, self._every_s = reclaim, fleet_state, every.total_seconds()
         self._rss_bytes = rss_bytes
         self._notice = notice
         self._attempts: set[Attempt] = set()
-        self._tally = Tally()
+        self._tally = RunSummary()
         self._claims = Claims(
             self._tools,
             stop,
             slots=plan.slots,
-            persistence=plan.persistence,
+            idle_policy=plan.idle_policy,
             attempts=self._attempts,
-            outlook=self._outlook,
+            fleet_state=self._fleet_state,
         )
         self._publisher = Publisher(
-            tools.worker, self._attempts, store=tools.store, clock=tools.clock, journal=tools.journal
+            tools.worker, self._attempts, store=tools.store, clock=tools.clock, event_log=tools.event_log
         )
-        beats.on_beat = self._publisher.hear
-        beats.vitals = self._vitals
-        beats.on_fence = lambda: self._end(Why.FENCED, at_once=True)
+        heartbeats.on_heartbeat = self._publisher.hear
+        heartbeats.vitals = self._vitals
+        heartbeats.on_fence = lambda: self._end(InterruptReason.FENCED, at_once=True)
 
-    async def run(self) -> Tally:
+    async def run(self) -> RunSummary:
         """Work until nothing is left, or told to stop, or fenced.
 
         Raises:
@@ -97,8 +97,8 @@ class Pilot:
         except BaseExceptionGroup as group:
             raise _first_of_ours(group) or group from None
 
-    async def _run(self) -> Tally:
-        async with self._beats, asyncio.TaskGroup() as watchers:
+    async def _run(self) -> RunSummary:
+        async with self._heartbeats, asyncio.TaskGroup() as watchers:
             watching = [
                 watchers.create_task(self._watch_stop(), name="stop"),
                 watchers.create_task(self._watch_wall_time(), name="wall time"),
@@ -112,12 +112,12 @@ class Pilot:
                         self._start(item, attempts)
                 if self._claims.trouble is not None:  # after what ran has come to its end
                     raise self._claims.trouble
-                self._beats.all_settled = None if self._stop.draining else self._claims.leaving.all_settled
+                self._heartbeats.all_settled = None if self._stop.draining else self._claims.leaving.all_settled
                 self._tally.stopped = self._stop.reason
                 if self._stop.draining:
-                    await leftovers.announce(self._tools.store, self._tally.settled, clock=self._tools.clock)
+                    await leftovers.notify(self._tools.store, self._tally.settled, clock=self._tools.clock)
                     self._tally.work_left = bool(self._tally.fenced) or await leftovers.is_any(
-                        self._tools.store, self._ask_outlook
+                        self._tools.store, self._ask_fleet_state
                     )
             finally:
                 for watcher in watching:
@@ -126,13 +126,15 @@ class Pilot:
 
     def _start(self, item: Item, attempts: asyncio.TaskGroup) -> None:
         attempt = Attempt(item, self._tools)
-        if not self._beats.alive() or self._stop.level >= Level.STOP:  # claimed while the order came: back, unstarted
-            attempt.end(Why.FENCED if self._beats.fenced else Why.STOP)
+        if (
+            not self._heartbeats.alive() or self._stop.level >= Level.STOP
+        ):  # claimed while the order came: back, unstarted
+            attempt.end(InterruptReason.FENCED if self._heartbeats.fenced else InterruptReason.STOP)
         self._attempts.add(attempt)
         attempts.create_task(self._attempt(attempt), name=f"attempt {item.item_id}")
 
     async def _attempt(self, attempt: Attempt) -> None:
-        note, item = self._tools.journal.note, attempt.item
+        note, item = self._tools.event_log.note, attempt.item
         note("item claimed", item=item.item_id, attempt=item.attempt)
         try:
             after = await self._settled(attempt)
@@ -161,7 +163,7 @@ class Pilot:
             raise
         except Exception as exc:  # noqa: BLE001 - one of the two borders: our own fault must not cost the others
             self._tally.errors += 1
-            self._tools.journal.note("attempt broke", item=attempt.item.item_id, error=repr(exc), exc=exc)
+            self._tools.event_log.note("attempt broke", item=attempt.item.item_id, error=repr(exc), exc=exc)
             return await asyncio.shield(followed_up(attempt.give_up(f"our own fault: {exc!r}")))
 
     def _see_to_machine(self, attempt: Attempt) -> None:
@@ -172,18 +174,18 @@ class Pilot:
             self._tally.errors += not self._stop.draining
             self._stop.request(Level.DRAIN, f"this machine cannot start scripts: {attempt.refusal}")
 
-    def _end(self, why: Why, *, at_once: bool = False) -> None:
+    def _end(self, why: InterruptReason, *, at_once: bool = False) -> None:
         for attempt in self._attempts:
             attempt.end(why, at_once=at_once)
 
     async def _watch_stop(self) -> None:
         stop = self._stop
         await stop.drain.wait()
-        self._tools.journal.note("draining", reason=stop.reason)
+        self._tools.event_log.note("draining", reason=stop.reason)
         self._claims.look_again()
         await stop.stop.wait()
         await elapsed(stop.now, self._plan.grace.total_seconds())
-        why = Why.FENCED if self._beats.fenced else Why.STOP
+        why = InterruptReason.FENCED if self._heartbeats.fenced else InterruptReason.STOP
         self._end(why, at_once=stop.now.is_set())
         await stop.now.wait()
         self._end(why, at_once=True)
@@ -194,7 +196,7 @@ class Pilot:
             return
         await asyncio.sleep(max(0.0, keeper.ends_s - self._tools.elapsed_s()))
         self._stop.request(Level.DRAIN, "wall time")
-        self._end(Why.WALL_TIME)
+        self._end(InterruptReason.WALL_TIME)
 
     async def _watch_platform(self) -> None:
         """Stop when the platform says that it is about to take the machine away."""
@@ -208,20 +210,20 @@ class Pilot:
                 with suppress(Unavailable):  # the beats say that the store is away
                     await self._look_after()
             except PyanamoError as trouble:
-                self._tools.journal.note("reclaim failed", trouble=str(trouble))
-            await asyncio.sleep(self._every_s * (0.5 + self._tools.dice.random()))  # scattered among workers
+                self._tools.event_log.note("reclaim failed", trouble=str(trouble))
+            await asyncio.sleep(self._every_s * (0.5 + self._tools.rng.random()))  # scattered among workers
 
     async def _look_after(self) -> bool:
         taken = await self._reclaim()
         if taken:
             back, failed = taken[State.TODO], taken[State.FAILED]
-            self._tools.journal.note("items reclaimed", back=back, failed=failed)
+            self._tools.event_log.note("items reclaimed", back=back, failed=failed)
             self._tally.settled += Counter({State.FAILED: failed})
             self._claims.look_again()
         return bool(taken)
 
-    async def _outlook(self, idle: timedelta) -> Outlook:
-        return Outlook(may_come_back=True) if await self._look_after() else await self._ask_outlook(idle)
+    async def _fleet_state(self, idle: timedelta) -> FleetState:
+        return FleetState(may_come_back=True) if await self._look_after() else await self._ask_fleet_state(idle)
 
     def _vitals(self, row: Worker) -> Worker:
         return values.replace(

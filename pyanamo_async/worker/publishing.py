@@ -9,26 +9,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterable
 
-from pyanamo_async.core.live import Feed, Live
+from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.workers import Orders
 from pyanamo_async.errors import PyanamoError
-from pyanamo_async.ports import Clock, Journal, Store
+from pyanamo_async.ports import Clock, EventLog, Store
 from pyanamo_async.worker.attempt import Attempt
 
 PAUSE_S = 1.0
-NOTHING = Live()
+NOTHING = OutputTail()
 
 
 class Publisher:
     """Publishes for one worker. `hear` is told the reply to each beat; `run` goes on until it is cancelled."""
 
     def __init__(
-        self, worker: str, attempts: Collection[Attempt], *, store: Store, clock: Clock, journal: Journal
+        self, worker: str, attempts: Collection[Attempt], *, store: Store, clock: Clock, event_log: EventLog
     ) -> None:
         self._worker, self._attempts = worker, attempts
-        self._store, self._clock, self._journal = store, clock, journal
-        self._followed: set[Feed] = set()
-        self._shown: dict[Feed, Live] = {}
+        self._store, self._clock, self._event_log = store, clock, event_log
+        self._followed: set[TaskRef] = set()
+        self._shown: dict[TaskRef, OutputTail] = {}
         self._someone_follows = asyncio.Event()
 
     def hear(self, orders: Orders) -> None:
@@ -44,7 +44,7 @@ class Publisher:
                 for feed in sorted(self._followed):
                     await self._publish(feed)
             except PyanamoError as trouble:
-                self._journal.note("publishing failed", trouble=str(trouble))
+                self._event_log.note("publishing failed", trouble=str(trouble))
                 self._follow(())  # until we hear of them again
             await asyncio.sleep(PAUSE_S)
 
@@ -58,7 +58,7 @@ class Publisher:
         else:
             self._follow(followed)
 
-    async def _publish(self, feed: Feed) -> None:
+    async def _publish(self, feed: TaskRef) -> None:
         live = self._watch(feed)
         if live is None or live == self._shown.get(feed, NOTHING):
             return
@@ -67,13 +67,13 @@ class Publisher:
         else:
             self._follow(self._followed - {feed})
 
-    def _watch(self, feed: Feed) -> Live | None:
+    def _watch(self, feed: TaskRef) -> OutputTail | None:
         for attempt in self._attempts:
             if (attempt.item.item_id, attempt.item.attempt) == (feed.item_id, feed.attempt):
                 return attempt.watch(feed.task)
         return None
 
-    def _follow(self, feeds: Iterable[Feed]) -> None:
+    def _follow(self, feeds: Iterable[TaskRef]) -> None:
         self._followed = set(feeds)
         if self._followed:
             self._someone_follows.set()

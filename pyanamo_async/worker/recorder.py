@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from pyanamo_async.core.capture import Capture
 from pyanamo_async.core.items import Output
-from pyanamo_async.core.live import Piece, Rolling
+from pyanamo_async.core.output_tail import TailBuffer, TailChunk
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.ports import Sink
 
@@ -34,7 +34,7 @@ class Recorder:
         self._kept: Output | None = None
         self._sink: Sink | None = None
         self._pump: asyncio.Task[None] | None = None
-        self._watched: Rolling | None = None
+        self._watched: TailBuffer | None = None
         self._wake: asyncio.Event
         self.resume: Callable[[], None] = lambda: None
 
@@ -49,10 +49,10 @@ class Recorder:
         self._paused = self._waiting_bytes >= HIGH_WATER_BYTES
         return not self._paused
 
-    def watch(self) -> Piece:
+    def watch(self) -> TailChunk:
         """Show what was printed last: what happens to be at hand at first, a longer piece from then on."""
         if self._watched is None:
-            self._watched = Rolling(self._capture.last())
+            self._watched = TailBuffer(self._capture.last())
         return self._watched.piece()
 
     async def close(self) -> Output:

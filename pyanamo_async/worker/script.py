@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from pyanamo_async.core.items import Output, TaskRecord
-from pyanamo_async.core.live import Live
-from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut, Why
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
+from pyanamo_async.core.output_tail import OutputTail
 from pyanamo_async.errors import Fenced, LaunchFailed, LaunchRefused
 from pyanamo_async.ports import Clock, Command, Exit, Launcher, Process
 from pyanamo_async.worker.recorder import Recorder
@@ -24,7 +24,7 @@ CLOSING_S = 2.0  # for output when the worker is to stop: SIGTERM leaves 30 s, g
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class KillPolicy:
     """How scripts are ended: TERM, then KILL after `kill_after`; `linger` is how long output is read past the exit."""
 
     kill_after: timedelta = timedelta(seconds=5)
@@ -35,31 +35,31 @@ class Script:
     """One run of one script."""
 
     def __init__(
-        self, command: Command, *, limit: timedelta | None, stdout: Recorder, stderr: Recorder, manners: Manners
+        self, command: Command, *, limit: timedelta | None, stdout: Recorder, stderr: Recorder, kill_policy: KillPolicy
     ) -> None:
         self._command = command
         self._limit = limit
         self._stdout, self._stderr = stdout, stderr
-        self._manners = manners
-        self._why: Why | None = None
+        self._manners = kill_policy
+        self._why: InterruptReason | None = None
         self._starting = self._terminating = self._at_once = self._closing = False
         self._deadline: asyncio.Timeout | None = None
-        self._hurry: Why | None = None
+        self._hurry: InterruptReason | None = None
         self.gave_up = False
 
-    def end(self, why: Why, *, at_once: bool = False) -> None:
+    def end(self, why: InterruptReason, *, at_once: bool = False) -> None:
         """End the script; the first reason stands, except that a fence outranks all. `at_once` leaves out TERM.
 
         When the script has ended by itself and only its output is being stored, this ends that, soon.
         """
-        if why is Why.FENCED or (self._why is None and not self._terminating):
+        if why is InterruptReason.FENCED or (self._why is None and not self._terminating):
             self._why = why
         hasten = at_once and not self._at_once
         self._at_once = self._at_once or at_once
         self._hurry = why
         if self._starting or self._closing:
             patience_s = STARTING_S if self._starting else CLOSING_S
-            self._not_later_than(0.0 if at_once or why is Why.FENCED else patience_s)
+            self._not_later_than(0.0 if at_once or why is InterruptReason.FENCED else patience_s)
         elif hasten or not self._terminating:
             self._not_later_than(0.0)
 
@@ -70,9 +70,9 @@ class Script:
         if when is None or until < when:
             self._deadline.reschedule(until)
 
-    def watch(self) -> Live:
+    def watch(self) -> OutputTail:
         """Show what it printed last."""
-        return Live(self._stdout.watch(), self._stderr.watch())
+        return OutputTail(self._stdout.watch(), self._stderr.watch())
 
     async def run(self, launcher: Launcher, clock: Clock, *, attempt: int, worker: str) -> TaskRecord:
         """Run it to its end, whichever it is.
@@ -175,15 +175,15 @@ class Script:
         self._closing = True
         try:
             async with asyncio.timeout(CLOSING_S if self._hurry else None) as self._deadline:
-                if self._why is Why.FENCED:
+                if self._why is InterruptReason.FENCED:
                     await self.discard()
                 if process is not None:
                     await process.finish(linger=self._manners.linger)
-                if self._why is not Why.FENCED:
+                if self._why is not InterruptReason.FENCED:
                     return await self._stdout.close(), await self._stderr.close()
         except TimeoutError:
             late = f"not stored: {self._hurry} came before the storage was done"
-            if self._why is not Why.FENCED:
+            if self._why is not InterruptReason.FENCED:
                 self.gave_up = True
                 return self._stdout.give_up(late), self._stderr.give_up(late)
         finally:

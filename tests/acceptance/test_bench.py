@@ -22,13 +22,13 @@ COUNTS = {
     ("import", 30): 30,
     ("claim", 4): 30,
     ("settle", 4): 30,
-    ("beat", 1): 20,
+    ("heartbeat", 1): 20,
     ("worker", 4): 30,
     ("small output", 1): 20,
     ("output stream", 1): 1,
 }
 COLUMNS = ["measured", "at once", "rate", "p50 ms", "p95 ms", "max ms", "WRU", "RRU"]
-UNITS = {"import": 2, "claim": 3, "settle": 3, "beat": 3}
+UNITS = {"import": 2, "claim": 3, "settle": 3, "heartbeat": 3}
 Start = Callable[..., subprocess.Popen[str]]
 
 

@@ -99,8 +99,8 @@ def _idle_worker(of: Program, *flags: str) -> Iterator[_Watched]:
 
 def _printing(folder: Path, kind: str, megabytes: int) -> str:
     """Write a file of 1 MB, and a script that prints it so many times, each time with a number in front."""
-    dice = random.Random(2)
-    block = dice.randbytes(MB) if kind == "noise" else b"".join(text(1))
+    rng = random.Random(2)
+    block = rng.randbytes(MB) if kind == "noise" else b"".join(text(1))
     (folder / "block").write_bytes((block.replace(b"\n", b" ") if kind == "one line" else block)[8:])
     return f"for n in $(seq 10000001 {10000000 + megabytes}); do printf $n; cat block; done"
 

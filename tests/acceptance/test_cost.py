@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pyanamo_async.app.bootstrap import who, work_until
+from pyanamo_async.app.settings import WorkerSettings, settings
 from pyanamo_async.core.items import Item
-from pyanamo_async.core.size import stored_bytes
+from pyanamo_async.core.stored.row_size import stored_bytes
 from pyanamo_async.outputs.memory import MemoryOutputs
-from pyanamo_async.settings import Running, settings
-from pyanamo_async.station import who, work_until
 from pyanamo_async.store.dynamodb import DynamoStore
 from pyanamo_async.worker.stop import Stop
 from tests.contract.dynamo import dynamo_client
@@ -43,8 +43,8 @@ class Table:
     async def run(self, item: Item, *, nests: int = 1) -> list[float]:
         """Import an item, let a worker work until nothing is left, and tell what each write of it cost."""
         await self.store.add([item])
-        how = settings(table=self.name, bucket="unused", running=Running(nests=nests))
-        assert await work_until(Stop(), how, who(), store=self.store, outputs=MemoryOutputs(), journal=Notes()) == 0
+        how = settings(table=self.name, bucket="unused", running=WorkerSettings(nests=nests))
+        assert await work_until(Stop(), how, who(), store=self.store, outputs=MemoryOutputs(), event_log=Notes()) == 0
         return self.units[item.item_id]
 
     async def row_kb(self, item_id: str) -> int:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.acceptance.program import Program, until
 
-SHORT_LEASE = ("--beat", "0.5s", "--lease", "2s")
+SHORT_LEASE = ("--heartbeat", "0.5s", "--lease", "2s")
 PRINTED_BYTES = 20_000_000
 PRINT = f"head -c {PRINTED_BYTES} /dev/urandom; touch printed-$PYANAMO_ATTEMPT; until test -e go-on; do sleep 0.1; done"
 Start = Callable[..., subprocess.Popen[str]]

@@ -12,7 +12,7 @@ from typing import IO
 
 from tests.acceptance.program import SQLITE, Program, until
 
-BEAT_S = 2
+HEARTBEAT_S = 2
 SOON_S = 3  # a line that was printed is seen so soon, once the worker knows that somebody follows
 LINES = 6
 GO = "until [ -e go ]; do sleep 0.1; done; "
@@ -28,7 +28,9 @@ TALKER = f"{GO}until [ -e enough ]; do echo again; sleep 0.2; done"
 @contextmanager
 def a_worker(of: Program, *options: str) -> Iterator[subprocess.Popen[str]]:
     """Keep a worker while the test runs."""
-    worker = of.start("run", "--wait", "-i", "4", "-n", "2", "--grace", "0s", "--beat", f"{BEAT_S}s", *options)
+    worker = of.start(
+        "run", "--wait", "-i", "4", "-n", "2", "--grace", "0s", "--heartbeat", f"{HEARTBEAT_S}s", *options
+    )
     try:
         yield worker
     finally:
@@ -71,7 +73,7 @@ def _left_in_table(of: Program) -> int:
 
 def test_lines_are_seen_soon_and_it_ends_with_the_task(pyanamo: Program) -> None:
     """Within 3 s of being printed, on DynamoDB at first one beat later; then comes the outcome, and nothing is left."""
-    until_known_s = 0 if pyanamo.table.startswith(SQLITE) else BEAT_S
+    until_known_s = 0 if pyanamo.table.startswith(SQLITE) else HEARTBEAT_S
     pyanamo.import_rows(f"a|s|{CLOCK}")
     with a_worker(pyanamo):
         reader = follow(pyanamo, "a")

@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
+from pyanamo_async.app.settings import DEFAULT_KEY
 from pyanamo_async.aws.credentials import INSTEAD, WITHHELD
-from pyanamo_async.settings import DEFAULT_KEY
 from tests.acceptance.program import PYANAMO, ROOT
 from tests.acceptance.test_exit_codes import MEANINGS
 from tests.servers.clients import client

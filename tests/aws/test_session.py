@@ -29,7 +29,7 @@ async def test_a_client_is_made_once_however_many_ask() -> None:
         assert len(set(map(id, clients))) == 1
 
 
-async def test_beats_and_saves_have_connections_of_their_own() -> None:
+async def test_heartbeats_and_saves_have_connections_of_their_own() -> None:
     """The urgent client shares nothing with the other, and waits less."""
     async with Aws(concurrency=40) as aws:
         usual: Any = await aws.dynamodb()

@@ -18,12 +18,12 @@ from benchmarks.fleet.crew import worker
 from benchmarks.fleet.facts import INDEX_LAG_S
 from benchmarks.fleet.service import Service
 from pyanamo_async.core import transitions
+from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
-from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.core.values import replace
-from pyanamo_async.operate.others import Others
+from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.store.dynamodb import DynamoStore
-from pyanamo_async.worker.claims import LONGEST_PAUSE_S
+from pyanamo_async.worker.claimer import LONGEST_PAUSE_S
 from pyanamo_async.worker.stop import Level
 from tests.contract.steps import a_worker
 from tests.fakes import an_item
@@ -36,7 +36,7 @@ def test_a_waiting_worker_asks_at_most_sixty_times_a_minute() -> None:
     """All that `run --wait` asks of 16 empty shards: claims, beats, looks after others; an hour, minute by minute."""
 
     async def main(loop: VirtualLoop) -> list[int]:
-        service = Service(shards=16, dice=random.Random(1))
+        service = Service(shards=16, rng=random.Random(1))
         waiting = worker(loop, service, 1, slots=8, wait=True)
         working = loop.create_task(waiting.pilot().run())
         asked = [0]
@@ -75,7 +75,7 @@ def test_who_hears_sooner_than_the_index_shows_looks_again(came_s: float, others
 @pytest.mark.parametrize(("state", "within_s"), [(State.TODO, 80), (State.WALL_TIME_EXCEEDED, 240)])
 def test_what_nobody_announced_is_found_all_the_same(state: State, within_s: float) -> None:
     """As where it was put back by hand, or by a worker that was killed."""
-    took_s = [_found_after_s(seed, came_s=300, state=state, announced=False) for seed in range(20)]
+    took_s = [_found_after_s(seed, came_s=300, state=state, notifications=False) for seed in range(20)]
 
     assert max(took_s) <= within_s + 1.5 * LONGEST_PAUSE_S
 
@@ -85,22 +85,22 @@ def _found_after_s(
     *,
     came_s: float,
     state: State = State.TODO,
-    announced: bool = True,
+    notifications: bool = True,
     lag_s: float = INDEX_LAG_S,
     delayed: int = 0,
 ) -> float:
     """Let an item come, so long after a worker that waits, and tell how long that took to have it done."""
 
     async def main(loop: VirtualLoop) -> float:
-        service: Any = Service(shards=16, dice=random.Random(seed), lag_s=lag_s)
+        service: Any = Service(shards=16, rng=random.Random(seed), lag_s=lag_s)
         service.seed(an_item(f"later-{each}", not_before=NOON + timedelta(hours=1)) for each in range(delayed))
         importer, item = DynamoStore("fleet", service), an_item(f"item-{seed}", state=state)
 
         async def come() -> datetime:
             await importer.add([item])
             now = NOON + timedelta(seconds=loop.time())
-            if announced:
-                await importer.announce(now=now)
+            if notifications:
+                await importer.notify(now=now)
             return now
 
         came = await come() if came_s < 0 else None
@@ -122,22 +122,24 @@ def test_looking_after_others_costs_the_same_in_a_large_fleet() -> None:
     """With 400 workers that hold 4,000 items a look is one row of them, and the latest reads about the rest."""
 
     async def main(loop: VirtualLoop) -> tuple[float, float]:
-        service = Service(shards=1, dice=random.Random(1), lag_s=0)
+        service = Service(shards=1, rng=random.Random(1), lag_s=0)
         client: Any = service
-        store, clock, dice = DynamoStore("fleet", client), VirtualClock(loop), random.Random(1)
+        store, clock, rng = DynamoStore("fleet", client), VirtualClock(loop), random.Random(1)
         held = transitions.claim(an_item("x"), worker="", token="t" * 16, now=NOON)
         service.seed(replace(held, item_id=f"item-{n}", worker=f"job-{n % 400}:0-nonce") for n in range(4000))
-        beats = [a_worker(f"job-{n}:0-nonce", beat=NOON + timedelta(milliseconds=n)) for n in range(400)]
-        for beat in beats:
-            await store.beat(beat)
+        heartbeats = [a_worker(f"job-{n}:0-nonce", heartbeat=NOON + timedelta(milliseconds=n)) for n in range(400)]
+        for heartbeat in heartbeats:
+            await store.heartbeat(heartbeat)
         lease = timedelta(seconds=180)
-        each = Others("job-7:0-nonce", store, clock, dice, timedelta(seconds=20), lease, RetryPolicy(), thrifty=True)
+        each = PeerMonitor(
+            "job-7:0-nonce", store, clock, rng, timedelta(seconds=20), lease, FailurePolicy(), pays_per_read=True
+        )
         await each.look_after()
         before = service.bill.reads
         for _ in range(100):
             assert not await each.look_after()
         usual = (service.bill.reads - before) / 100
-        await store.beat(replace(beats[7], beat=NOON + timedelta(seconds=1)))
+        await store.heartbeat(replace(heartbeats[7], heartbeat=NOON + timedelta(seconds=1)))
         before = service.bill.reads
         for _ in range(100):
             await each.look_after()

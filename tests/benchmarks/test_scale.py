@@ -20,11 +20,11 @@ def events(plan: Plan, limits: Limits) -> tuple[float, Bill]:
     """Let the product's own workers do it, request by request: items a second without the last 2 %, and the bill."""
 
     async def main(loop: VirtualLoop) -> tuple[float, Bill]:
-        dice = random.Random(1)
-        service = Service(shards=plan.shards, dice=dice, capacity=limits.capacity, per_partition=limits.per_partition)
-        service.seed(items(round(plan.items), mean_s=plan.seconds, dice=dice))
+        rng = random.Random(1)
+        service = Service(shards=plan.shards, rng=rng, capacity=limits.capacity, per_partition=limits.per_partition)
+        service.seed(items(round(plan.items), mean_s=plan.seconds, rng=rng))
         crews = [worker(loop, service, number, slots=plan.slots) for number in range(plan.workers)]
-        await work(crews, within_s=1, dice=dice)
+        await work(crews, within_s=1, rng=rng)
         return service.rate_of_settling(1 - TAIL), service.bill
 
     return run(main)
@@ -83,11 +83,11 @@ def test_few_workers_are_limited_by_their_slots_and_pay_by_the_item() -> None:
     assert course.usd_per_million == pytest.approx(8 * 0.625 + 1.125 * 0.625, rel=0.03)
 
 
-def test_beats_of_ten_thousand_workers_fill_one_partition() -> None:
+def test_heartbeats_of_ten_thousand_workers_fill_one_partition() -> None:
     """A fifth of all that a new table takes: more workers need a longer beat."""
-    few, many = ceilings(Plan(100, 64, 60.0)), ceilings(Plan(10_000, 64, 60.0))
-    slower = ceilings(Plan(10_000, 64, 60.0, beat_s=60))
+    few, plural = ceilings(Plan(100, 64, 60.0)), ceilings(Plan(10_000, 64, 60.0))
+    slower = ceilings(Plan(10_000, 64, 60.0, heartbeat_s=60))
 
-    assert many["table"] == pytest.approx(750)
+    assert plural["table"] == pytest.approx(750)
     assert few["table"] == pytest.approx(997.5)
     assert slower["table"] > 900

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pyanamo_async.cli.border import run
+from pyanamo_async.cli.main import run
 
 PYANAMO = str(Path(sys.executable).with_name("pyanamo"))
 SINGLE = "\nitemID|TaskID|TaskScript\na|s1|echo out; echo err >&2\nb|s2|exit 3\n\n"

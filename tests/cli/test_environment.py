@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import typer
 
+from pyanamo_async.app.settings import Settings
 from pyanamo_async.cli.options import addressed
-from pyanamo_async.settings import Settings
 from tests.cli.conftest import PYANAMO, Cli
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.cli.conftest import Cli
-from tests.cli.test_border import on_terminal
+from tests.cli.test_main import on_terminal
 
 
 def test_what_is_said_does_not_go_on_a_line_of_the_output(cli: Cli, folder: Path) -> None:

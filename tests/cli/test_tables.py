@@ -35,7 +35,7 @@ def test_describe(cli: Cli) -> None:
     )
     assert {"indexes", "shards", "billing", "schema_version"} <= said.keys()
     assert said["filed_as"].startswith("pyanamo-")
-    for words in ("keys", "index", "billing", "2 todo", f"filed under {said['filed_as']}"):
+    for words in ("keys", "index", "billing", "2 todo", f"filed under {said['output_namespace']}"):
         assert words in text
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.cli.test_border import on_terminal
+from tests.cli.test_main import on_terminal
 
 
 def test_a_trace_in_a_pipe_is_a_header_and_tabs(ran: Cli) -> None:

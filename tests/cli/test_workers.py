@@ -11,20 +11,20 @@ from pathlib import Path
 import pytest
 
 from pyanamo_async.core.workers import Worker
-from pyanamo_async.process_mark import own_mark
+from pyanamo_async.host.liveness import own_mark
 from pyanamo_async.store.sqlite import SqliteStore
 from tests.cli.conftest import Cli
 
-MARK_ITSELF = "from pyanamo_async.process_mark import own_mark; print(own_mark())"
+MARK_ITSELF = "from pyanamo_async.host.liveness import own_mark; print(own_mark())"
 
 
-def beat(path: Path, worker_id: str, *, process: str = "") -> None:
+def heartbeat(path: Path, worker_id: str, *, process: str = "") -> None:
     """Put a worker into a table that has just shown a sign of life."""
 
     async def put() -> None:
         store, now = SqliteStore(path), datetime.now(UTC)
         await store.create(shards=1)
-        await store.beat(Worker(worker_id, "h", now, now, timedelta(hours=1), process=process))
+        await store.heartbeat(Worker(worker_id, "h", now, now, timedelta(hours=1), process=process))
         await store.close()
 
     asyncio.run(put())
@@ -33,8 +33,8 @@ def beat(path: Path, worker_id: str, *, process: str = "") -> None:
 @pytest.mark.parametrize("flag", [["-t", "sqlite:other.db"], ["--json"], ["--region", "eu-west-1"]])
 def test_a_flag_that_an_order_would_lose_is_refused(cli: Cli, folder: Path, flag: list[str]) -> None:
     """Nobody orders the workers of another table than the one that was named."""
-    beat(folder / "pyanamo.db", "w1")
-    beat(folder / "other.db", "w2")
+    heartbeat(folder / "pyanamo.db", "w1")
+    heartbeat(folder / "other.db", "w2")
 
     said = cli("workers", *flag, "drain", "--all")
 
@@ -46,7 +46,7 @@ def test_a_flag_that_an_order_would_lose_is_refused(cli: Cli, folder: Path, flag
 
 def test_a_flag_behind_an_order_is_its_own(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And so is what the environment says."""
-    beat(folder / "other.db", "w2")
+    heartbeat(folder / "other.db", "w2")
 
     assert cli("workers", "drain", "--all", "-t", "sqlite:other.db").out.startswith("w2 is told")
     monkeypatch.setenv("PYANAMO_TABLE", "sqlite:other.db")
@@ -57,7 +57,7 @@ def test_a_flag_behind_an_order_is_its_own(cli: Cli, folder: Path, monkeypatch: 
 def test_a_killed_worker_of_this_machine_does_not_live(cli: Cli, folder: Path) -> None:
     """`workers` and `reclaim` know the same."""
     mark = subprocess.run([sys.executable, "-c", MARK_ITSELF], capture_output=True, text=True, check=True).stdout
-    beat(folder / "pyanamo.db", "w1", process=mark.strip())
+    heartbeat(folder / "pyanamo.db", "w1", process=mark.strip())
 
     assert [each["condition"] for each in cli("workers", "--json").json()] == ["died"]
     assert cli("workers", "drain", "--all").out == ""
@@ -65,7 +65,7 @@ def test_a_killed_worker_of_this_machine_does_not_live(cli: Cli, folder: Path) -
 
 def test_a_table_with_workers_is_not_deleted_by_the_way(cli: Cli, folder: Path) -> None:
     """Not with --yes alone."""
-    beat(folder / "pyanamo.db", "w1")
+    heartbeat(folder / "pyanamo.db", "w1")
 
     said = cli("table", "delete", "--yes")
 

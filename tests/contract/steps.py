@@ -6,15 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pyanamo_async.core import transitions
+from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, Output, State, Summary, TaskRecord
-from pyanamo_async.core.outcomes import Failed, Outcome, Succeeded, Why
-from pyanamo_async.core.policy import RetryPolicy
-from pyanamo_async.core.queue import shard_of
+from pyanamo_async.core.outcomes import Failed, InterruptReason, Outcome, Succeeded
+from pyanamo_async.core.stored.queue_key import shard_of
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.ports import Store
 from tests.fakes import NOON
 
-POLICY = RetryPolicy(backoff_min=timedelta(seconds=10))
+POLICY = FailurePolicy(backoff_min=timedelta(seconds=10))
 TEXT = "tab\t newline\n NUL\0 umlaut ü emoji 🧬 replaced \ufffd quote ' \" back\\slash"
 
 
@@ -34,7 +34,9 @@ async def claim_one(store: Store, worker: str = "w1", *, now: datetime = NOON, s
     return item
 
 
-def settled(before: Item, outcome: Outcome | None = None, *, ended: Why | None = None, now: datetime = NOON) -> Item:
+def settled(
+    before: Item, outcome: Outcome | None = None, *, ended: InterruptReason | None = None, now: datetime = NOON
+) -> Item:
     """End a claim with all its tasks having ended alike."""
     results = {task.name: a_record(outcome or Succeeded(), before) for task in before.todo}
     return transitions.settle(before, results, ended=ended, now=now, policy=POLICY, jitter=0.5)
@@ -66,9 +68,11 @@ def a_record(outcome: Outcome, item: Item) -> TaskRecord:
     )
 
 
-def a_worker(worker_id: str, *, beat: datetime = NOON, **fields: Any) -> Worker:  # noqa: ANN401 # any field of Worker
+def a_worker(worker_id: str, *, heartbeat: datetime = NOON, **fields: Any) -> Worker:  # noqa: ANN401 # any field of Worker
     """Make a worker that showed its last sign of life at `beat`."""
-    return Worker(worker_id, **{"host": "host", "started": NOON, "beat": beat, "lease": timedelta(minutes=3), **fields})
+    return Worker(
+        worker_id, **{"host": "host", "started": NOON, "heartbeat": heartbeat, "lease": timedelta(minutes=3), **fields}
+    )
 
 
 async def listing(store: Store, *, state: State | None = None, sample: str | None = None) -> list[Summary]:

@@ -14,11 +14,11 @@ from botocore.exceptions import ClientError
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import State
-from pyanamo_async.core.live import TAIL_BYTES, Feed, Live, Piece
 from pyanamo_async.core.outcomes import Failed, Succeeded
-from pyanamo_async.core.queue import queue_key, shard_of
-from pyanamo_async.core.record import encode
-from pyanamo_async.core.size import stored_bytes
+from pyanamo_async.core.output_tail import TAIL_BYTES, OutputTail, TailChunk, TaskRef
+from pyanamo_async.core.stored.queue_key import queue_key, shard_of
+from pyanamo_async.core.stored.record import encode
+from pyanamo_async.core.stored.row_size import stored_bytes
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import Fenced, SchemaMismatch, StoreError, Unavailable
 from pyanamo_async.ports import AddResult, Store
@@ -95,13 +95,13 @@ class TestCost:
 
         assert [cost for _, cost in units] == [base(item) + 1, base(held) + 2, base(done) + 2]
 
-    async def test_a_beat_costs_three(
+    async def test_a_heartbeat_costs_three(
         self, store: DynamoStore, client: DynamoDBClient, units: list[tuple[str, float]]
     ) -> None:
         """However many items the worker holds."""
         fresh = another(store, client)
-        await fresh.beat(a_worker("w1"))
-        await fresh.beat(a_worker("w1", beat=NOON + timedelta(seconds=20)))
+        await fresh.heartbeat(a_worker("w1"))
+        await fresh.heartbeat(a_worker("w1", heartbeat=NOON + timedelta(seconds=20)))
 
         assert units == [("UpdateItem", 2), ("UpdateItem", 3)]
 
@@ -109,14 +109,14 @@ class TestCost:
         self, store: DynamoStore, client: DynamoDBClient, units: list[tuple[str, float]]
     ) -> None:
         """A unit for each KB of text, however large the item."""
-        feed, fresh = Feed("a", "Task_0", 1), another(store, client)
+        feed, fresh = TaskRef("a", "Task_0", 1), another(store, client)
         await fresh.add([an_item("a", script="x" * 100_000)])
-        await fresh.beat(a_worker("w1"))
+        await fresh.heartbeat(a_worker("w1"))
         await fresh.follow("w1", feed, until=NOON + timedelta(minutes=2))
         units.clear()
 
-        await fresh.publish(feed, Live(Piece(b"few words", 9)), now=NOON)
-        await fresh.publish(feed, Live(Piece(b"x" * TAIL_BYTES, TAIL_BYTES)), now=NOON)
+        await fresh.publish(feed, OutputTail(TailChunk(b"few words", 9)), now=NOON)
+        await fresh.publish(feed, OutputTail(TailChunk(b"x" * TAIL_BYTES, TAIL_BYTES)), now=NOON)
 
         assert units == [("UpdateItem", 1), ("UpdateItem", TAIL_BYTES // 1024 + 1)]
 
@@ -124,7 +124,7 @@ class TestCost:
         self, store: DynamoStore, client: DynamoDBClient, units: list[tuple[str, float]]
     ) -> None:
         """It is in no index; and what nobody announces is not heard."""
-        await store.announce(now=NOON - timedelta(minutes=1))
+        await store.notify(now=NOON - timedelta(minutes=1))
         fresh, reads = another(store, client), list[float]()
         await fresh.existing([])  # opens the table
         client.meta.events.register(
@@ -132,21 +132,21 @@ class TestCost:
             lambda parsed, **_: reads.append(parsed["ConsumedCapacity"]["CapacityUnits"]),
         )
 
-        assert not await fresh.announced(now=NOON)
-        await another(store, client).announce(now=NOON)
-        assert [await fresh.announced(now=NOON) for _ in "ab"] == [True, False]
-        assert not await fresh.announced(now=NOON, afresh=True)
+        assert not await fresh.notifications(now=NOON)
+        await another(store, client).notify(now=NOON)
+        assert [await fresh.notifications(now=NOON) for _ in "ab"] == [True, False]
+        assert not await fresh.notifications(now=NOON, consistent=True)
         assert units == [("UpdateItem", 1)]
         assert sorted(reads) == [0.5, 0.5, 0.5, 1, 1]  # one opens the other's table
 
 
 async def test_what_came_just_before_a_store_looked_is_heard_of(store: DynamoStore) -> None:
     """An index that lags showed it nothing."""
-    await store.announce(now=NOON - timedelta(seconds=5))
+    await store.notify(now=NOON - timedelta(seconds=5))
 
-    assert [await another(store).announced(now=NOON) for _ in "ab"] == [True, True]
+    assert [await another(store).notifications(now=NOON) for _ in "ab"] == [True, True]
     fresh = another(store)
-    assert [await fresh.announced(now=NOON) for _ in "ab"] == [True, False]
+    assert [await fresh.notifications(now=NOON) for _ in "ab"] == [True, False]
 
 
 async def test_an_announcement_that_is_refused_troubles_nobody(store: DynamoStore) -> None:
@@ -157,9 +157,9 @@ async def test_an_announcement_that_is_refused_troubles_nobody(store: DynamoStor
 
     refused = another(store, Weather(store._table.client, refuse, "update_item"))
     await store.existing([])
-    await refused.announce(now=NOON)
+    await refused.notify(now=NOON)
 
-    assert not await store.announced(now=NOON)
+    assert not await store.notifications(now=NOON)
 
 
 class TestClaims:
@@ -442,7 +442,7 @@ class TestSchema:
 
     async def test_a_row_of_ours_is_no_item(self, store: DynamoStore) -> None:
         """The table's and the workers' rows are in no listing, no count and cannot be claimed."""
-        await store.beat(a_worker("w1"))
+        await store.heartbeat(a_worker("w1"))
 
         assert (await store.counts()).total == 0
         assert [line async for line in store.summaries()] == []

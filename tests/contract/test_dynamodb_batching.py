@@ -188,7 +188,7 @@ def _write(key: str, *, names: int = 1) -> Update:
 
 def _table(client: Service, urgent: Service) -> Table:
     clients: list[Any] = [client, urgent]
-    return Table("table", *clients, dice=random.Random(1))
+    return Table("table", *clients, rng=random.Random(1))
 
 
 async def test_claims_travel_with_saves() -> None:
@@ -300,7 +300,7 @@ async def _throttled(pace: Pace) -> None:
 
 async def test_the_pace_halves_and_comes_back() -> None:
     """Every push-back halves what may be under way; what goes well opens it again, one by one."""
-    pace = Pace(8, dice=random.Random(1))
+    pace = Pace(8, rng=random.Random(1))
     await _throttled(pace)
     assert pace.window == 4
     await _throttled(pace)
@@ -314,7 +314,7 @@ async def test_the_pace_halves_and_comes_back() -> None:
 
 async def test_one_round_of_push_backs_halves_once() -> None:
     """Eight requests that hit the same wall are one piece of news."""
-    pace = Pace(8, dice=random.Random(1))
+    pace = Pace(8, rng=random.Random(1))
     together_at_the_wall = asyncio.Barrier(8)
 
     async def ask() -> None:
@@ -329,7 +329,7 @@ async def test_one_round_of_push_backs_halves_once() -> None:
 
 async def test_no_more_are_under_way_than_the_pace_allows() -> None:
     """Requests wait their turn, in order, and a cancelled one gives its turn on."""
-    pace = Pace(2, dice=random.Random(1))
+    pace = Pace(2, rng=random.Random(1))
     running: list[int] = []
     most = 0
     let_go = asyncio.Event()
@@ -354,7 +354,7 @@ async def test_no_more_are_under_way_than_the_pace_allows() -> None:
 
 async def test_an_error_that_is_no_push_back_leaves_the_pace() -> None:
     """A refused item says nothing about the load."""
-    pace = Pace(8, dice=random.Random(1))
+    pace = Pace(8, rng=random.Random(1))
     with pytest.raises(StoreError):
         async with pace:
             raise StoreError("too large")

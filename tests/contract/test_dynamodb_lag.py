@@ -9,8 +9,8 @@ import pytest
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import State
-from pyanamo_async.core.outcomes import Why
-from pyanamo_async.core.queue import EPOCH
+from pyanamo_async.core.outcomes import InterruptReason
+from pyanamo_async.core.stored.queue_key import EPOCH
 from tests.contract.dynamo import DynamoStore, dynamo_store
 from tests.contract.weather import Call, Weather
 from tests.fakes import NOON, an_item
@@ -35,7 +35,7 @@ async def test_what_was_just_put_back_is_due_although_the_index_does_not_show_it
     store._table.client = Weather(store._table.client, _shows_nothing, "query")  # type: ignore[assignment] # stands for one
 
     assert await store.next_due() is None
-    await store.save(claimed, transitions.release(claimed, Why.STOP))
+    await store.save(claimed, transitions.release(claimed, InterruptReason.STOP))
     assert await store.next_due() == EPOCH
     assert await store.next_due(state=State.WALL_TIME_EXCEEDED) is None
 
@@ -46,8 +46,8 @@ async def test_who_looks_afresh_sees_what_another_put_back(store: DynamoStore) -
     await another.add([an_item("x")])
     [held] = await another.claim("w2", limit=1, now=NOON)
 
-    assert await store.next_due(afresh=True) is None
-    await another.save(held, transitions.release(held, Why.STOP))
+    assert await store.next_due(consistent=True) is None
+    await another.save(held, transitions.release(held, InterruptReason.STOP))
     assert await store.next_due() is None
-    assert await store.next_due(afresh=True) == EPOCH
+    assert await store.next_due(consistent=True) == EPOCH
     assert [item.item_id for item in await store.claim("w1", limit=1, now=NOON)] == ["x"]

@@ -18,7 +18,7 @@ from pyanamo_async.core.outcomes import Succeeded
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import SchemaMismatch
 from pyanamo_async.store.dynamodb import schema
-from pyanamo_async.store.dynamodb.board import Board
+from pyanamo_async.store.dynamodb.candidate_cache import CandidateCache
 from pyanamo_async.store.dynamodb.claiming import IDLE_BELIEF_S
 from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import Candidate, change, claiming, place
@@ -87,10 +87,10 @@ class TestWrites:
 
     def test_a_statement_that_would_be_too_long_is_none(self) -> None:
         """What PartiQL does not take travels as a plain request."""
-        many: dict[str, object] = {"itemID": "a"} | {f"attribute_{number}": number for number in range(1000)}
+        plural: dict[str, object] = {"itemID": "a"} | {f"attribute_{number}": number for number in range(1000)}
 
-        assert statement(Insert(many), "t") is None
-        assert request(Insert(many), "t")[1]["Item"]["attribute_7"] == {"N": "7"}
+        assert statement(Insert(plural), "t") is None
+        assert request(Insert(plural), "t")[1]["Item"]["attribute_7"] == {"N": "7"}
 
 
 class TestChanges:
@@ -163,7 +163,7 @@ class TestBoard:
     @pytest.mark.parametrize("every_s", [1.0, 4.0, 8.0, 15.0])
     def test_an_idle_worker_asks_for_each_state_at_most_sixty_times_a_minute(self, every_s: float) -> None:
         """An hour of polling an empty table of 16 shards; from a period of 4 s on it is 20 times a minute."""
-        board, looks, now_s = Board(16, dice=random.Random(1), idle_belief_s=BELIEF_S), 0, 0.0
+        board, looks, now_s = CandidateCache(16, rng=random.Random(1), idle_belief_s=BELIEF_S), 0, 0.0
         while now_s < 3600:
             for shard in board.worth_a_look(NOON, now_s=now_s):
                 board.saw(shard, None, now_s=now_s)
@@ -176,7 +176,7 @@ class TestBoard:
     @pytest.mark.parametrize("every_s", [2.0, 7.0, 15.0])
     def test_what_comes_is_found_within_eighty_seconds(self, every_s: float) -> None:
         """No shard goes unseen for longer, however the worker polls; and not all are looked at together."""
-        board, seen = Board(16, dice=random.Random(1), idle_belief_s=BELIEF_S), dict.fromkeys(range(16), 0.0)
+        board, seen = CandidateCache(16, rng=random.Random(1), idle_belief_s=BELIEF_S), dict.fromkeys(range(16), 0.0)
         now_s, most = 0.0, 0
         while now_s < 3600:
             looks = board.worth_a_look(NOON, now_s=now_s)
@@ -191,7 +191,7 @@ class TestBoard:
 
     def test_whoever_has_just_claimed_sweeps_when_there_is_no_more(self) -> None:
         """Beliefs from before the last claim of this store, in this state, hold for two seconds only."""
-        board = Board(4, dice=random.Random(1), idle_belief_s=BELIEF_S)
+        board = CandidateCache(4, rng=random.Random(1), idle_belief_s=BELIEF_S)
         for shard in range(4):
             board.saw(shard, None, now_s=0)
         board.forget(3, now_s=1)
@@ -201,7 +201,7 @@ class TestBoard:
 
     def test_after_an_announcement_nothing_is_believed_for_long(self) -> None:
         """Neither what was seen before, nor what an index shows that may be late; then all is as before."""
-        board = Board(4, dice=random.Random(1), idle_belief_s=BELIEF_S)
+        board = CandidateCache(4, rng=random.Random(1), idle_belief_s=BELIEF_S)
         for shard in range(4):
             board.saw(shard, None, now_s=shard)
         board.look_anew(now_s=3)
@@ -216,7 +216,7 @@ class TestBoard:
 
     def test_no_look_is_repeated_within_two_seconds(self) -> None:
         """A sweep that found nothing is believed, however often the worker asks."""
-        board = Board(4, dice=random.Random(1), idle_belief_s=BELIEF_S)
+        board = CandidateCache(4, rng=random.Random(1), idle_belief_s=BELIEF_S)
         for shard in range(4):
             board.saw(shard, None, now_s=shard / 10)
 
@@ -225,14 +225,14 @@ class TestBoard:
 
     def test_a_queue_that_seemed_claimable_is_never_believed(self) -> None:
         """Others may have taken all of it since: when it is due is asked again."""
-        board = Board(1, dice=random.Random(1), idle_belief_s=BELIEF_S)
+        board = CandidateCache(1, rng=random.Random(1), idle_belief_s=BELIEF_S)
         board.saw(0, "05abc", now_s=0)
 
         assert board.unsure(now_s=0) == [0]
 
     def test_a_delayed_queue_is_looked_at_when_it_is_due(self) -> None:
         """No look is wasted on a shard whose first item is not due, none is missed when it is."""
-        board = Board(2, dice=random.Random(1), idle_belief_s=BELIEF_S)
+        board = CandidateCache(2, rng=random.Random(1), idle_belief_s=BELIEF_S)
         board.saw(0, "12026-01-01T12:00:05.000Z", now_s=0)
         board.saw(1, None, now_s=1)
 
@@ -281,7 +281,7 @@ class TestBoard:
 
     def test_a_stale_index_does_not_bring_back_what_was_tried(self) -> None:
         """An item that the index still shows is not contended for twice."""
-        board = Board(1, dice=random.Random(1), idle_belief_s=BELIEF_S)
+        board = CandidateCache(1, rng=random.Random(1), idle_belief_s=BELIEF_S)
         seen = Candidate("a", "todo#0", "05a", 0, "t")
         board.offer([seen], now_s=0)
         assert board.take(1, now_s=0) == [seen]
@@ -291,7 +291,7 @@ class TestBoard:
 
     def test_an_unanswered_claim_is_tried_again_first(self) -> None:
         """However late: only its token tells whether the item is ours."""
-        board = Board(1, dice=random.Random(1), idle_belief_s=BELIEF_S)
+        board = CandidateCache(1, rng=random.Random(1), idle_belief_s=BELIEF_S)
         seen = Candidate("a", "todo#0", "05a", 0, "t")
         board.keep(seen)
         board.offer([replace(seen, item_id="b")], now_s=999)
@@ -299,9 +299,9 @@ class TestBoard:
         assert board.take(1, now_s=999) == [replace(seen, sent=True)]
 
 
-def _calm_board() -> Board:
+def _calm_board() -> CandidateCache:
     """A board of a worker that has won a thousand claims and lost none."""
-    board = Board(1, dice=random.Random(1), idle_belief_s=BELIEF_S)
+    board = CandidateCache(1, rng=random.Random(1), idle_belief_s=BELIEF_S)
     board.contended(won=1000, lost=0)
     return board
 
@@ -309,7 +309,7 @@ def _calm_board() -> Board:
 class TestSchema:
     def test_further_indexes_bring_their_attributes(self) -> None:
         """Keys of further indexes are declared, numbers as numbers."""
-        further = {
+        extra_indexes = {
             "IndexName": "ByLog",
             "KeySchema": [
                 {"AttributeName": "taskID", "KeyType": "HASH"},
@@ -318,7 +318,7 @@ class TestSchema:
             "Projection": {"ProjectionType": "ALL"},
         }
 
-        created = schema.creation("t", [further])
+        created = schema.creation("t", [extra_indexes])
 
         types = {each["AttributeName"]: each["AttributeType"] for each in created["AttributeDefinitions"]}
         assert types == {"itemID": "S", "Queue": "S", "Queue_Key": "S", "taskID": "S", "Log_Length": "N"}
@@ -326,17 +326,17 @@ class TestSchema:
 
     def test_further_indexes_are_described_as_they_are_created(self) -> None:
         """So that a table can be made like another."""
-        further = {
+        extra_indexes = {
             "IndexName": "ByTask",
             "KeySchema": [{"AttributeName": "taskID", "KeyType": "HASH"}],
             "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["Log"]},
         }
         told = {"IndexStatus": "ACTIVE", "IndexSizeBytes": 0, "ProvisionedThroughput": {"ReadCapacityUnits": 0}}
-        created = schema.creation("t", [further])
+        created = schema.creation("t", [extra_indexes])
         described = created | {"TableStatus": "ACTIVE"}
         described["GlobalSecondaryIndexes"] = [index | told for index in created["GlobalSecondaryIndexes"]]
 
-        assert schema.description(described, 1).further == (further,)
+        assert schema.description(described, 1).extra_indexes == (extra_indexes,)
 
     @pytest.mark.parametrize("row", [None, {"itemID": "#table"}, {"itemID": "#table", "Schema_Version": 2}])
     def test_a_table_row_of_another_version_is_refused(self, row: dict[str, Any] | None) -> None:

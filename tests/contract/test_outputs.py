@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from pyanamo_async.clock import SystemClock
 from pyanamo_async.errors import OutputMissing
+from pyanamo_async.host.clock import SystemClock
 from pyanamo_async.ports import OutputKey
 from tests.outputs.stores import Kept, files, logs, logs_client, memory, read_all, s3, s3_client, write_all
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pyanamo_async.core.items import State
-from pyanamo_async.core.outcomes import Why
+from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.transitions import release
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.store.sqlite import SqliteStore, items
@@ -109,7 +109,7 @@ async def test_items_run_in_the_order_of_their_file(store: SqliteStore) -> None:
     ids = [f"item-{number}" for number in range(20)]
     await store.add([an_item(item_id) for item_id in reversed(ids)])
     first, *_ = await store.claim("w1", limit=3, now=NOON)
-    await store.save(first, release(first, Why.STOP))
+    await store.save(first, release(first, InterruptReason.STOP))
 
     claims = await claim(store, limit=18)
 

@@ -244,8 +244,8 @@ async def test_no_two_tables_file_their_output_under_one_name(tmp_path: Path) ->
         if not await store.create(shards=1):
             await store.drop()
             await store.create(shards=1)
-        names.add((await store.describe()).filed_as)
-        assert (await store.describe()).filed_as in names
+        names.add((await store.describe()).output_namespace)
+        assert (await store.describe()).output_namespace in names
         await store.close()
 
     assert len(names) == 4
@@ -258,7 +258,7 @@ async def test_a_table_of_other_columns_is_named(store: SqliteStore) -> None:
         other.execute("ALTER TABLE workers DROP COLUMN Process")
     again = SqliteStore(store.path)
 
-    for call in (again.counts, lambda: again.create(shards=1), lambda: again.beat(a_worker("w"))):
+    for call in (again.counts, lambda: again.create(shards=1), lambda: again.heartbeat(a_worker("w"))):
         with pytest.raises(SchemaMismatch, match=r"table\.db.*workers\.Process.*hint: "):
             await call()
     await again.close()
@@ -270,7 +270,7 @@ async def test_columns_of_somebody_else_do_no_harm(store: SqliteStore) -> None:
         other.execute("ALTER TABLE workers ADD COLUMN Remark TEXT")
         other.execute("CREATE INDEX Mine ON workers (Remark)")
     again = SqliteStore(store.path)
-    await again.beat(a_worker("w"))
+    await again.heartbeat(a_worker("w"))
 
     assert len(await again.workers()) == 1
     await again.close()

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from pyanamo_async.core.items import CLAIMABLE, Item, State
-from pyanamo_async.core.outcomes import Interrupted, Succeeded, Why
-from pyanamo_async.core.queue import EPOCH
+from pyanamo_async.core.outcomes import Interrupted, InterruptReason, Succeeded
+from pyanamo_async.core.stored.queue_key import EPOCH
 from pyanamo_async.core.transitions import release
 from pyanamo_async.core.values import replace
 from pyanamo_async.ports import Store
@@ -51,11 +51,11 @@ async def test_who_waits_hears_that_items_came(twins: tuple[Store, Store], state
     await other.add([an_item("later", not_before=NOON + SECOND)])
     for each in ("a", "b"):
         assert await one.claim("w1", limit=9, now=NOON, state=state) == []
-        assert not await one.announced(now=NOON)
+        assert not await one.notifications(now=NOON)
         await other.add([an_item(f"{each}-{number}", state=state) for number in range(9)])
-        await other.announce(now=NOON)
+        await other.notify(now=NOON)
 
-        assert await one.announced(now=NOON, afresh=each == "b")
+        assert await one.notifications(now=NOON, consistent=each == "b")
         await asyncio.sleep(BELIEF_S)
         assert len(await one.claim("w1", limit=9, now=NOON, state=state)) == 9
 
@@ -81,7 +81,7 @@ async def test_no_two_claims_share_a_token(store: Store) -> None:
     for _ in range(3):
         for item in await claim(store, limit=2):
             tokens.append(item.token)
-            await store.save(item, release(item, Why.STOP))
+            await store.save(item, release(item, InterruptReason.STOP))
 
     assert len(set(tokens)) == 6
 
@@ -134,7 +134,7 @@ async def test_next_due_tells_an_empty_queue(store: Store) -> None:
     assert await store.next_due() is None
     await store.save(one, settled(one))
     assert await store.next_due() is None
-    await store.save(other, release(other, Why.STOP))
+    await store.save(other, release(other, InterruptReason.STOP))
 
     assert await _is_due(store)
 
@@ -163,7 +163,7 @@ async def test_a_released_item_is_claimed_again(store: Store) -> None:
     """Giving back costs an interruption, and the next claim has the next attempt number."""
     await store.add([an_item("a")])
     first = await claim_one(store, "w1")
-    await store.save(first, release(first, Why.STOP))
+    await store.save(first, release(first, InterruptReason.STOP))
 
     again = await claim_one(store, "w2")
 
@@ -193,7 +193,7 @@ async def _is_due(store: Store, state: State = State.TODO) -> bool:
 async def _with_wall_time_exceeded(store: Store) -> Item:
     await store.add([an_item("a")])
     claimed = await claim_one(store, "w1")
-    ended = settled(claimed, Interrupted(Why.WALL_TIME), ended=Why.WALL_TIME)
+    ended = settled(claimed, Interrupted(InterruptReason.WALL_TIME), ended=InterruptReason.WALL_TIME)
     await store.save(claimed, ended)
     assert ended.state is State.WALL_TIME_EXCEEDED
     return ended

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from pyanamo_async.core.items import Item, State, Task, TaskState
-from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut, Why
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import ItemMissing
 from pyanamo_async.ports import AddResult, Store
@@ -132,7 +132,7 @@ async def test_a_rich_item_reads_back_as_written(store: Store) -> None:
     endings: list[tuple[TaskState, Outcome]] = [
         (TaskState.DONE, Succeeded()),
         (TaskState.FAILED, Failed(2)),
-        (TaskState.TODO, Interrupted(Why.STOP)),
+        (TaskState.TODO, Interrupted(InterruptReason.STOP)),
     ]
     tasks = tuple(
         Task(f"Task_{number}", f"{TEXT} {number}", state, number, number // 2, a_record(outcome, plain))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from pyanamo_async.core.items import Counts, State, Summary, TaskState
-from pyanamo_async.core.outcomes import Interrupted, Succeeded, Why
+from pyanamo_async.core.outcomes import Interrupted, InterruptReason, Succeeded
 from pyanamo_async.core.transitions import record
 from pyanamo_async.ports import Store
 from tests.contract.steps import POLICY, a_record, a_worker, claim, claim_one, failed, listing, one_shard_ids, settled
@@ -36,7 +36,7 @@ async def test_items_and_tasks_are_counted(store: Store) -> None:
 
 async def test_workers_and_the_table_itself_are_not_counted(store: Store) -> None:
     """No listing and no count shows what is not an item."""
-    await store.beat(a_worker("w1"))
+    await store.heartbeat(a_worker("w1"))
 
     assert (await store.counts()).total == 0
     assert await listing(store) == []
@@ -95,7 +95,7 @@ async def test_a_listing_goes_on_past_one_megabyte(store: Store) -> None:
 async def test_items_are_read_whole(store: Store) -> None:
     """All there are, in any order, or those of a state, of a sample, of both; no row of anything else."""
     await _one_of_each(store)
-    await store.beat(a_worker("w1"))
+    await store.heartbeat(a_worker("w1"))
 
     items = {item.item_id: item async for item in store.items()}
     assert items == {item_id: await store.read(item_id) for item_id in ("todo", "locked", "done", "failed", "ended")}
@@ -152,7 +152,7 @@ async def _one_of_each(store: Store) -> None:
 
     await store.add([an_item("ended", sample="s1", nested=["x", "y"])])
     item = await claim_one(store)
-    await store.save(item, settled(item, Interrupted(Why.WALL_TIME), ended=Why.WALL_TIME))
+    await store.save(item, settled(item, Interrupted(InterruptReason.WALL_TIME), ended=InterruptReason.WALL_TIME))
 
     await store.add([an_item("done", sample="s1")])
     item = await claim_one(store)

@@ -16,8 +16,8 @@ from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, 
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.live import Feed, Live, Piece
-from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut, Why
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
+from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.ports import Store
@@ -28,10 +28,10 @@ from tests.fakes import FakeClock, an_item
 
 IDS = st.sampled_from([f"item {number}" for number in range(8)])
 WORKERS = st.sampled_from(["w1", "w2", "w3"])
-FEEDS = st.builds(Feed, IDS, st.just("Task_0"), st.sampled_from([9, 10]))
+FEEDS = st.builds(TaskRef, IDS, st.just("Task_0"), st.sampled_from([9, 10]))
 SAMPLES = st.sampled_from(["s1", "s2"])
 OUTCOMES = st.sampled_from(
-    [Succeeded(), Failed(exit_code=1), Failed(signal=9), TimedOut(timedelta(1)), Interrupted(Why.WALL_TIME)]
+    [Succeeded(), Failed(exit_code=1), Failed(signal=9), TimedOut(timedelta(1)), Interrupted(InterruptReason.WALL_TIME)]
 )
 FRESH = st.builds(
     an_item,
@@ -96,17 +96,17 @@ class Stores(RuleBasedStateMachine):
         target=sends,
         item=claims,
         outcomes=st.lists(OUTCOMES, max_size=3),
-        ended=st.sampled_from([None, None, Why.STOP, Why.WALL_TIME]),
+        ended=st.sampled_from([None, None, InterruptReason.STOP, InterruptReason.WALL_TIME]),
         jitter=st.sampled_from([0.0, 0.5]),
     )
-    def settle(self, item: Item, outcomes: list[Outcome], ended: Why | None, jitter: float) -> Send:
+    def settle(self, item: Item, outcomes: list[Outcome], ended: InterruptReason | None, jitter: float) -> Send:
         results = {task.name: a_record(outcome, item) for task, outcome in zip(item.todo, outcomes, strict=False)}
         now = self.clock.now()
         return self.save(item, transitions.settle(item, results, ended=ended, now=now, policy=POLICY, jitter=jitter))
 
     @rule(target=sends, item=claims)
     def release(self, item: Item) -> Send:
-        return self.save(item, transitions.release(item, Why.STOP))
+        return self.save(item, transitions.release(item, InterruptReason.STOP))
 
     @rule(target=sends, item=claims)
     def reclaim(self, item: Item) -> Send:
@@ -143,22 +143,22 @@ class Stores(RuleBasedStateMachine):
         self.clock.advance(timedelta(seconds=seconds))
 
     @rule(worker=WORKERS, gone=st.booleans())
-    def beat(self, worker: str, gone: bool) -> None:
-        self.both(lambda store: store.beat(a_worker(worker, beat=self.clock.now(), gone=gone)))
+    def heartbeat(self, worker: str, gone: bool) -> None:
+        self.both(lambda store: store.heartbeat(a_worker(worker, heartbeat=self.clock.now(), gone=gone)))
 
     @rule(worker=WORKERS, desired=st.sampled_from(Desired))
     def order(self, worker: str, desired: Desired) -> None:
         self.both(lambda store: store.order(worker, desired))
 
     @rule(worker=WORKERS, feed=FEEDS, seconds=st.sampled_from([None, 3, 30]))
-    def follow(self, worker: str, feed: Feed, seconds: int | None) -> None:
+    def follow(self, worker: str, feed: TaskRef, seconds: int | None) -> None:
         until = None if seconds is None else self.clock.now() + timedelta(seconds=seconds)
         self.both(lambda store: store.follow(worker, feed, until=until))
         self.both(lambda store: store.followed(worker, now=self.clock.now()))
 
     @rule(feed=FEEDS, text=st.binary(max_size=5))
-    def publish(self, feed: Feed, text: bytes) -> None:
-        self.both(lambda store: store.publish(feed, Live(Piece(text, len(text))), now=self.clock.now()))
+    def publish(self, feed: TaskRef, text: bytes) -> None:
+        self.both(lambda store: store.publish(feed, OutputTail(TailChunk(text, len(text))), now=self.clock.now()))
         self.both(lambda store: store.published(feed))
 
     @rule(worker=WORKERS)
@@ -168,7 +168,7 @@ class Stores(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0, 5, 60]))
     def list_workers(self, seconds: int) -> None:
         self.both(lambda store: store.workers())
-        self.both(lambda store: store.workers(beat_before=self.clock.now() - timedelta(seconds=seconds)))
+        self.both(lambda store: store.workers(heartbeat_before=self.clock.now() - timedelta(seconds=seconds)))
 
     @rule(worker=WORKERS)
     def held(self, worker: str) -> None:

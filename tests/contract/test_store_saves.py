@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pyanamo_async.core.items import Item, State, TaskState
-from pyanamo_async.core.outcomes import Interrupted, Succeeded, Why
+from pyanamo_async.core.outcomes import Interrupted, InterruptReason, Succeeded
 from pyanamo_async.core.transitions import record, release, reset
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import Fenced, ItemMissing
@@ -19,9 +19,9 @@ from tests.fakes import an_item
 ENDINGS: dict[str, Callable[[Item], Item]] = {
     "complete": settled,
     "retry": failed,
-    "release": lambda item: release(item, Why.STOP),
+    "release": lambda item: release(item, InterruptReason.STOP),
     "bury": lambda item: failed(replace(item, max_failures=1)),
-    "wall time": lambda item: settled(item, Interrupted(Why.WALL_TIME), ended=Why.WALL_TIME),
+    "wall time": lambda item: settled(item, Interrupted(InterruptReason.WALL_TIME), ended=InterruptReason.WALL_TIME),
     "reclaim": reclaimed,
 }
 
@@ -81,7 +81,7 @@ async def test_a_reclaim_that_came_first_stands(store: Store) -> None:
     with pytest.raises(Fenced):
         await store.save(claimed, settled(claimed))
     with pytest.raises(Fenced):
-        await store.save(claimed, release(claimed, Why.STOP))
+        await store.save(claimed, release(claimed, InterruptReason.STOP))
     assert taken == await store.read("a")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from pyanamo_async.core.items import State
-from pyanamo_async.core.live import Feed, Live
+from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import TableMissing
 from pyanamo_async.ports import Store
@@ -16,7 +16,7 @@ from tests.contract.steps import a_worker, claim_one, listing
 from tests.fakes import NOON, an_item
 
 ITEM = an_item("a")
-FEED = Feed("a", "Task_0", 1)
+FEED = TaskRef("a", "Task_0", 1)
 CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "describe": lambda store: store.describe(),
     "drop": lambda store: store.drop(),
@@ -29,10 +29,10 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "read": lambda store: store.read("a"),
     "summaries": listing,
     "counts": lambda store: store.counts(),
-    "beat": lambda store: store.beat(a_worker("w1")),
+    "heartbeat": lambda store: store.heartbeat(a_worker("w1")),
     "order": lambda store: store.order("w1", Desired.RUN),
     "follow": lambda store: store.follow("w1", FEED, until=NOON),
-    "publish": lambda store: store.publish(FEED, Live(), now=NOON),
+    "publish": lambda store: store.publish(FEED, OutputTail(), now=NOON),
     "published": lambda store: store.published(FEED),
     "workers": lambda store: store.workers(),
     "forget": lambda store: store.forget("w1"),
@@ -53,7 +53,7 @@ async def test_a_table_is_described(store: Store) -> None:
     description = await store.describe()
 
     assert description.table
-    assert description.filed_as
+    assert description.output_namespace
     assert description.keys == ("itemID",)
     assert description.schema_version >= 1
     assert description.shards >= 1
@@ -72,7 +72,7 @@ async def test_a_dropped_table_is_missing_for_every_call(store: Store) -> None:
 async def test_a_table_may_be_made_anew(store: Store) -> None:
     """After a drop nothing of the old one is left."""
     await store.add([ITEM])
-    await store.beat(a_worker("w1"))
+    await store.heartbeat(a_worker("w1"))
     await store.drop()
 
     assert await store.create(shards=2) is True

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyanamo_async.core.budget import INLINE_BYTES, ITEM_OUTPUT_BYTES, inline_bytes
 from pyanamo_async.core.capture import Capture
 from pyanamo_async.core.items import Output
+from pyanamo_async.core.stored.budget import INLINE_BYTES, ITEM_OUTPUT_BYTES, inline_bytes
 
 TAGGED_LINE = re.compile(rb"(?m)^PyAnamo:\t([^\n]*)")
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyanamo_async.core.durations import parse_duration, show_duration
+from pyanamo_async.core.text.durations import parse_duration, show_duration
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
-from pyanamo_async.core.outcomes import Failed, Interrupted, Succeeded, TimedOut, Why
-from pyanamo_async.core.record import decode, encode
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded, TimedOut
+from pyanamo_async.core.stored.record import decode, encode
 from pyanamo_async.core.values import replace
 from tests.fakes import an_item
 
@@ -27,7 +27,7 @@ OUTCOMES = st.one_of(
     st.just(Succeeded()),
     st.builds(Failed, exit_code=st.none() | st.integers(0, 255), signal=st.none() | st.integers(1, 64), detail=TEXT),
     st.builds(TimedOut, LIMITS),
-    st.builds(Interrupted, st.sampled_from(Why)),
+    st.builds(Interrupted, st.sampled_from(InterruptReason)),
 )
 OUTPUTS = st.builds(Output, text=TEXT, at=TEXT, size_bytes=COUNT, lines=COUNT, status=TEXT)
 RECORDS = st.builds(

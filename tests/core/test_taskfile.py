@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyanamo_async.core.items import Item
-from pyanamo_async.core.taskfile import MAX_LINE_BYTES, Format, Problem, parse
+from pyanamo_async.core.taskfile.parser import MAX_LINE_BYTES, Format, Problem, parse
 
 ORIGINAL_SINGLE = """
 itemID|TaskID|TaskScript

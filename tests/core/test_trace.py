@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from pyanamo_async.core.items import Item, Output, TaskRecord
-from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut, Why
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
 from pyanamo_async.core.trace import COLUMNS, JOBLOG_COLUMNS, joblog, trace
 from pyanamo_async.core.values import replace
 from tests.fakes import NOON, an_item
@@ -77,7 +77,7 @@ def test_tasks_without_a_record_have_no_row() -> None:
         (Failed(signal=9), "0", "9"),
         (Failed(detail="no such shell"), "127", "0"),
         (TimedOut(timedelta(seconds=1)), "-1", "15"),
-        (Interrupted(Why.STOP), "-1", "15"),
+        (Interrupted(InterruptReason.STOP), "-1", "15"),
     ],
 )
 def test_a_joblog_tells_how_jobs_ended(outcome: Outcome, exitval: str, signal: str) -> None:

@@ -9,21 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyanamo_async.core import transitions
+from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
 from pyanamo_async.core.items import Item, State, TaskRecord, TaskState
-from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut, Why
-from pyanamo_async.core.policy import RetryPolicy, Verdict
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
 from pyanamo_async.core.values import replace
 from tests.fakes import NOON, an_item
 
-POLICY = RetryPolicy()
+POLICY = FailurePolicy()
 OUTCOMES = st.sampled_from(
     [
         Succeeded(),
         Failed(exit_code=1),
         Failed(signal=9),
         TimedOut(timedelta(seconds=3)),
-        Interrupted(Why.STOP),
-        Interrupted(Why.WALL_TIME),
+        Interrupted(InterruptReason.STOP),
+        Interrupted(InterruptReason.WALL_TIME),
     ]
 )
 
@@ -36,7 +36,9 @@ def claimed(item: Item) -> Item:
     return transitions.claim(item, worker="w", token="t", now=NOON)
 
 
-def settled(item: Item, *outcomes: Outcome, ended: Why | None = None, policy: RetryPolicy = POLICY) -> Item:
+def settled(
+    item: Item, *outcomes: Outcome, ended: InterruptReason | None = None, policy: FailurePolicy = POLICY
+) -> Item:
     results = {task.name: a_record(outcome) for task, outcome in zip(item.todo, outcomes, strict=False)}
     return transitions.settle(item, results, ended=ended, now=NOON, policy=policy, jitter=0.5)
 
@@ -90,14 +92,14 @@ def test_item_may_have_its_own_limit() -> None:
 )
 def test_policy_by_ending(rule: tuple[int | str, Verdict], outcome: Outcome, state: State, failures: int) -> None:
     """A rule for an exit status, signal or timeout retries uncounted or gives up at once."""
-    item = settled(claimed(an_item("a")), outcome, policy=RetryPolicy(on_exit=(rule,)))
+    item = settled(claimed(an_item("a")), outcome, policy=FailurePolicy(on_exit=(rule,)))
 
     assert (item.state, item.failures) == (state, failures)
 
 
 def test_interruption_is_nobodys_fault() -> None:
     """A stop releases: no failure, no crash, claimable at once."""
-    item = settled(claimed(an_item("a")), Interrupted(Why.STOP), ended=Why.STOP)
+    item = settled(claimed(an_item("a")), Interrupted(InterruptReason.STOP), ended=InterruptReason.STOP)
 
     assert (item.state, item.failures, item.crashes, item.interruptions) == (State.TODO, 0, 0, 1)
     assert item.not_before is None
@@ -105,7 +107,7 @@ def test_interruption_is_nobodys_fault() -> None:
 
 def test_nested_item_fails_only_when_none_is_left_to_run() -> None:
     """A buried task waits for its siblings; then the item is failed."""
-    policy = RetryPolicy(max_failures=2)
+    policy = FailurePolicy(max_failures=2)
     first = settled(claimed(an_item("a", nested=["x", "y"])), Failed(exit_code=1), Succeeded(), policy=policy)
     second = settled(claimed(first), Failed(exit_code=1), policy=policy)
 
@@ -117,7 +119,7 @@ def test_wall_time_without_progress_buries_after_its_limit() -> None:
     """A task that the wall time keeps killing is given up, for that reason."""
     item = an_item("a")
     for _ in range(POLICY.wall_time_limit):
-        item = settled(claimed(item), Interrupted(Why.WALL_TIME), ended=Why.WALL_TIME)
+        item = settled(claimed(item), Interrupted(InterruptReason.WALL_TIME), ended=InterruptReason.WALL_TIME)
 
     assert item.state is State.FAILED
     assert "wall time ended it 5 times" in item.reason
@@ -128,14 +130,16 @@ def test_progress_forgives_wall_time_kills() -> None:
     """A nested item that finishes a task each time may be killed for ever."""
     item = an_item("a", nested=["x"] * 20)
     for _ in range(POLICY.wall_time_limit + 5):
-        item = settled(claimed(item), Succeeded(), Interrupted(Why.WALL_TIME), ended=Why.WALL_TIME)
+        item = settled(
+            claimed(item), Succeeded(), Interrupted(InterruptReason.WALL_TIME), ended=InterruptReason.WALL_TIME
+        )
 
     assert (item.state, item.wall_time_kills) == (State.WALL_TIME_EXCEEDED, 0)
 
 
 def test_wall_time_before_anything_started_is_a_release() -> None:
     """What never ran has not exceeded anything."""
-    assert settled(claimed(an_item("a")), ended=Why.WALL_TIME).state is State.TODO
+    assert settled(claimed(an_item("a")), ended=InterruptReason.WALL_TIME).state is State.TODO
 
 
 def test_vanished_workers_bury_at_the_crash_limit() -> None:
@@ -153,7 +157,7 @@ def test_vanished_workers_bury_at_the_crash_limit() -> None:
 def test_reset_runs_failed_tasks_again_and_keeps_done_ones() -> None:
     """A person's reset starts the ledgers anew, not the attempts."""
     buried = settled(
-        claimed(an_item("a", nested=["x", "y"])), Failed(exit_code=1), Succeeded(), policy=RetryPolicy(max_failures=1)
+        claimed(an_item("a", nested=["x", "y"])), Failed(exit_code=1), Succeeded(), policy=FailurePolicy(max_failures=1)
     )
     item = transitions.reset(buried)
 
@@ -175,12 +179,14 @@ def test_history_is_bounded() -> None:
 @given(
     st.integers(1, 4).flatmap(
         lambda tasks: st.lists(
-            st.tuples(st.lists(OUTCOMES, min_size=tasks, max_size=tasks), st.sampled_from([None, *Why])),
+            st.tuples(st.lists(OUTCOMES, min_size=tasks, max_size=tasks), st.sampled_from([None, *InterruptReason])),
             max_size=12,
         ).map(lambda rounds: (tasks, rounds))
     )
 )
-def test_whatever_happens_no_task_is_lost(story: tuple[int, list[tuple[list[Outcome], Why | None]]]) -> None:
+def test_whatever_happens_no_task_is_lost(
+    story: tuple[int, list[tuple[list[Outcome], InterruptReason | None]]],
+) -> None:
     """After any story: done tasks stay done, ledgers only grow, and state and tasks agree."""
     tasks, rounds = story
     item = an_item("a", nested=["x"] * tasks) if tasks > 1 else an_item("a")
@@ -188,7 +194,7 @@ def test_whatever_happens_no_task_is_lost(story: tuple[int, list[tuple[list[Outc
         if item.state not in {State.TODO, State.WALL_TIME_EXCEEDED}:
             break
         interrupted = any(isinstance(outcome, Interrupted) for outcome in outcomes[: len(item.todo)])
-        after = settled(claimed(item), *outcomes, ended=(why or Why.STOP) if interrupted else why)
+        after = settled(claimed(item), *outcomes, ended=(why or InterruptReason.STOP) if interrupted else why)
         done_before = {task.name for task in item.tasks if task.state is TaskState.DONE}
 
         assert done_before <= {task.name for task in after.tasks if task.state is TaskState.DONE}

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from pyanamo_async.core.outcomes import Failed, Interrupted, Succeeded, Why
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded
 from pyanamo_async.core.values import Value, replace
 from tests.fakes import an_item
 
@@ -43,7 +43,10 @@ def test_values_are_equal_by_kind_and_content() -> None:
     assert Point(1) == Point(1, 0)
     assert len({Point(1), Point(1, 0), Point(2)}) == 2
     assert Point(1) != Pixel(1)  # type: ignore[comparison-overlap]
-    assert len({Succeeded(), Succeeded(), Failed(exit_code=1), Failed(exit_code=1), Interrupted(Why.STOP)}) == 3
+    assert (
+        len({Succeeded(), Succeeded(), Failed(exit_code=1), Failed(exit_code=1), Interrupted(InterruptReason.STOP)})
+        == 3
+    )
 
 
 def test_the_collector_walks_no_values() -> None:

@@ -12,13 +12,13 @@ import pytest
 
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.workers import Fate, Worker
+from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.errors import OutputError, PyanamoError, StoreError, TableMissing, Unavailable, UsageError
-from pyanamo_async.operate.bench import BEATS, Bench
-from pyanamo_async.operate.disposable import MARK, Disposable, killed, output_keys
-from pyanamo_async.operate.figures import Figure, What, units_per_item
+from pyanamo_async.operate.bench import HEARTBEATS, Bench
+from pyanamo_async.operate.bench_table import MARK, Disposable, killed, output_keys
+from pyanamo_async.operate.measurements import Measurement, What, units_per_item
 from pyanamo_async.outputs.memory import MemoryOutputs
-from pyanamo_async.ports import Journal, OutputKey, Sink, Unfinished, Units
+from pyanamo_async.ports import EventLog, OutputKey, Sink, Unfinished, Units
 from pyanamo_async.store.memory import MemoryStore
 from tests.fakes import NOON, FakeClock, an_item
 
@@ -70,20 +70,22 @@ class Rig:
     store: MemoryStore = field(default_factory=MemoryStore)
     outputs: MemoryOutputs | None = field(default_factory=MemoryOutputs)
     clock: FakeClock = field(default_factory=Ticking)
-    fate: Fate = Fate.UNKNOWN
+    process_status: ProcessStatus = ProcessStatus.UNKNOWN
     said: list[str] = field(default_factory=list)
     charged: Units | None = None
     runs: int = ITEMS
 
     def disposable(self) -> Disposable:
-        return Disposable("t-bench", self.store, self.outputs, ME, self.clock, lambda _: self.fate, self.said.append)
+        return Disposable(
+            "t-bench", self.store, self.outputs, ME, self.clock, lambda _: self.process_status, self.said.append
+        )
 
-    async def measure(self, *, at_once: int = 4) -> Sequence[Figure]:
-        async with self.disposable().made(shards=1, indexes=()) as filed_as:
+    async def measure(self, *, at_once: int = 4) -> Sequence[Measurement]:
+        async with self.disposable().made(shards=1, indexes=()) as output_namespace:
             return await Bench(
                 store=self.store,
                 outputs=self.outputs,
-                filed_as=filed_as,
+                output_namespace=output_namespace,
                 me=ME,
                 clock=self.clock,
                 meter=lambda: self.charged,
@@ -94,13 +96,13 @@ class Rig:
                 stream_bytes=STREAM_BYTES,
             ).measure()
 
-    async def work(self, journal: Journal) -> int:
+    async def work(self, event_log: EventLog) -> int:
         """Do what a worker would tell of."""
         for item in await MemoryStore.claim(self.store, "worker", limit=self.runs, now=self.clock.now()):
-            journal.note("item claimed", item=item.item_id, attempt=1)
-            journal.note("item settled", item=item.item_id, attempt=1, state=State.DONE, reason="")
+            event_log.note("item claimed", item=item.item_id, attempt=1)
+            event_log.note("item settled", item=item.item_id, attempt=1, state=State.DONE, reason="")
         if self.runs < ITEMS:
-            journal.note("draining", reason="ordered to stop")
+            event_log.note("draining", reason="ordered to stop")
         return 0
 
 
@@ -116,7 +118,7 @@ async def test_every_part_is_measured() -> None:
         (What.IMPORT, ITEMS, ITEMS),
         (What.CLAIM, 4, ITEMS),
         (What.SETTLE, 4, ITEMS),
-        (What.BEAT, 1, BEATS),
+        (What.HEARTBEAT, 1, HEARTBEATS),
         (What.WORKER, 4, ITEMS),
         (What.SMALL, 1, 20),
         (What.STREAM, 1, 1),
@@ -138,7 +140,7 @@ async def test_one_at_a_time_is_measured_once() -> None:
 
 async def test_latencies_are_those_of_calls() -> None:
     """The median of an odd number is the middle one, the 95th of twenty the last but one, the 100th the longest."""
-    figure = Figure(What.BEAT, 1, FakeClock(), lambda: None, latencies_s=[5, 1, 3])
+    figure = Measurement(What.HEARTBEAT, 1, FakeClock(), lambda: None, latencies_s=[5, 1, 3])
     twenty = dataclasses.replace(figure, latencies_s=list(range(20)))
 
     assert [figure.latency_s(percent) for percent in (50, 95, 100)] == [3, 5, 5]
@@ -149,12 +151,12 @@ async def test_latencies_are_those_of_calls() -> None:
 def test_an_item_costs_what_its_life_costs() -> None:
     """Import, claim and settle; what others told or did not tell is no part of it."""
 
-    def figure(what: What, units: Units | None, at_once: int = 1) -> Figure:
-        return Figure(what, at_once, FakeClock(), lambda: units, count=10, units=units)
+    def figure(what: What, units: Units | None, at_once: int = 1) -> Measurement:
+        return Measurement(what, at_once, FakeClock(), lambda: units, count=10, units=units)
 
     life = [figure(What.IMPORT, Units(20)), figure(What.CLAIM, Units(30, 5)), figure(What.SETTLE, Units(30))]
     batch_of_one = figure(What.IMPORT, Units(20))
-    others = [batch_of_one, figure(What.BEAT, Units(60)), figure(What.CLAIM, Units(7, 0, untold=1), 8)]
+    others = [batch_of_one, figure(What.HEARTBEAT, Units(60)), figure(What.CLAIM, Units(7, 0, untold=1), 8)]
 
     assert units_per_item([*life, *others]) == Units(8, 0.5)
     assert units_per_item([*life[:2], figure(What.SETTLE, Units(30, untold=1)), *others]) is None
@@ -237,9 +239,9 @@ class TestDisposable:
 
     async def test_what_a_killed_bench_left_is_removed(self) -> None:
         """It is known by its mark, and by its process being dead."""
-        rig = Rig(fate=Fate.DIED)
+        rig = Rig(process_status=ProcessStatus.DIED)
         await leave_behind(rig)
-        assert await killed(rig.store, now=NOON, fate=lambda _: Fate.DIED)
+        assert await killed(rig.store, now=NOON, process_status=lambda _: ProcessStatus.DIED)
         await rig.measure()
 
         assert any("a killed bench left" in line for line in rig.said)
@@ -248,10 +250,10 @@ class TestDisposable:
 
     async def test_another_bench_is_left_alone(self) -> None:
         """Of two that measure the same table at the same time the second is refused."""
-        rig = Rig(fate=Fate.LIVES)
+        rig = Rig(process_status=ProcessStatus.LIVES)
         await leave_behind(rig)
 
-        assert not await killed(rig.store, now=NOON, fate=lambda _: Fate.LIVES)
+        assert not await killed(rig.store, now=NOON, process_status=lambda _: ProcessStatus.LIVES)
         with pytest.raises(UsageError, match="another bench is at work on table t-bench"):
             await rig.measure()
         assert (await rig.store.counts()).total == 1
@@ -259,12 +261,12 @@ class TestDisposable:
     @pytest.mark.parametrize("mark", ["", MARK])
     async def test_a_table_of_somebody_else_is_left_alone(self, mark: str) -> None:
         """Whatever it is called, and whoever once worked there: it holds items that no bench made."""
-        rig = Rig(fate=Fate.DIED)
+        rig = Rig(process_status=ProcessStatus.DIED)
         await rig.store.create(shards=1)
         await rig.store.add([an_item("theirs")])
-        await rig.store.beat(replace(ME, job=mark))
+        await rig.store.heartbeat(replace(ME, job=mark))
 
-        assert not await killed(rig.store, now=NOON, fate=lambda _: Fate.DIED)
+        assert not await killed(rig.store, now=NOON, process_status=lambda _: ProcessStatus.DIED)
         with pytest.raises(UsageError, match="no bench made it"):
             await rig.measure()
         assert (await rig.store.read("theirs")).item_id == "theirs"
@@ -274,7 +276,7 @@ class TestDisposable:
         rig = Rig()
         await rig.store.create(shards=1)
 
-        assert not await killed(rig.store, now=NOON, fate=lambda _: Fate.DIED)
+        assert not await killed(rig.store, now=NOON, process_status=lambda _: ProcessStatus.DIED)
         with pytest.raises(UsageError, match="no bench made it"):
             await rig.measure()
         assert (await rig.store.counts()).total == 0
@@ -338,7 +340,7 @@ class Sticky(MemoryOutputs):
 async def leave_behind(rig: Rig) -> None:
     """Leave what a bench leaves that was killed."""
     await rig.store.create(shards=1)
-    await rig.store.beat(ME)
+    await rig.store.heartbeat(ME)
     await rig.store.add([an_item("bench-1", sample=MARK)])
     assert rig.outputs is not None
     sink = rig.outputs.open(output_keys("memory")[3])

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from pyanamo_async.core.workers import Fate, Worker
-from pyanamo_async.operate.doctor import Ailment, Doctor, Finding
+from pyanamo_async.core.workers import ProcessStatus, Worker
+from pyanamo_async.operate.doctor import Doctor, Finding, FindingKind
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey, Unfinished
 from pyanamo_async.store.memory import MemoryStore
@@ -40,17 +40,17 @@ class Ward:
 
     async def work(self, worker: Worker, *item_ids: str) -> None:
         await self.store.create(shards=1)
-        await self.store.beat(worker)
+        await self.store.heartbeat(worker)
         await self.store.add([an_item(item_id) for item_id in item_ids])
-        await self.store.claim(worker.worker_id, limit=len(item_ids), now=worker.beat)
+        await self.store.claim(worker.worker_id, limit=len(item_ids), now=worker.heartbeat)
 
     async def find(self, *keys: OutputKey, older_than: timedelta = HOUR) -> list[Finding]:
         await self.store.create(shards=1)
         doctor = Doctor(self.store, Outputs(*keys), "t", NOON, LEASE, self._fate)
         return [finding async for finding in doctor.examine(older_than=older_than)]
 
-    def _fate(self, worker: Worker) -> Fate:
-        return Fate.DIED if worker.worker_id in self.died else Fate.UNKNOWN
+    def _fate(self, worker: Worker) -> ProcessStatus:
+        return ProcessStatus.DIED if worker.worker_id in self.died else ProcessStatus.UNKNOWN
 
 
 def key(item_id: str, attempt: int, task: str = "Task_0", stream: str = "stdout") -> OutputKey:
@@ -61,7 +61,7 @@ async def test_a_healthy_fleet_has_no_findings() -> None:
     """Neither a living worker nor one that said goodbye, nor what a living one has under way, whichever task's."""
     ward = Ward()
     await ward.work(a_worker("living"), "a", "b/c")
-    await ward.work(a_worker("went home", beat=NOON - HOUR, gone=True))
+    await ward.work(a_worker("went home", heartbeat=NOON - HOUR, gone=True))
 
     assert await ward.find(key("a", 1), key("a", 1, "Task_7", "stderr"), key("b/c", 1)) == []
 
@@ -69,14 +69,14 @@ async def test_a_healthy_fleet_has_no_findings() -> None:
 async def test_workers_that_vanished_are_found_with_what_they_hold() -> None:
     """By their silence, by their death on this machine, or by what they left when they said goodbye."""
     ward = Ward(died={"died"})
-    await ward.work(a_worker("silent", beat=NOON - HOUR), "a", "b")
+    await ward.work(a_worker("silent", heartbeat=NOON - HOUR), "a", "b")
     await ward.work(a_worker("died"), "c")
-    await ward.work(a_worker("left in haste", beat=NOON - HOUR, gone=True), "d")
+    await ward.work(a_worker("left in haste", heartbeat=NOON - HOUR, gone=True), "d")
     await ward.work(a_worker("living"), "e")
 
     found = await ward.find()
 
-    assert {finding.what for finding in found} == {Ailment.WORKER}
+    assert {finding.what for finding in found} == {FindingKind.WORKER}
     assert {finding.which for finding in found} == {
         "silent with 2 items",
         "died with 1 item",
@@ -88,14 +88,14 @@ async def test_workers_that_vanished_are_found_with_what_they_hold() -> None:
 async def test_items_that_nobody_holds_are_found() -> None:
     """Held by a worker without a row, for longer than a lease."""
     ward = Ward()
-    await ward.work(a_worker("forgotten", beat=NOON - HOUR), "a", "b")
+    await ward.work(a_worker("forgotten", heartbeat=NOON - HOUR), "a", "b")
     await ward.work(a_worker("new"), "c")
     await ward.store.forget("forgotten")
     await ward.store.forget("new")
 
     [found] = await ward.find()
 
-    assert (found.what, found.which, found.since) == (Ailment.ORPHANS, "forgotten with 2 items", NOON - HOUR)
+    assert (found.what, found.which, found.since) == (FindingKind.ORPHANS, "forgotten with 2 items", NOON - HOUR)
 
 
 async def test_output_that_nobody_finishes_is_found() -> None:
@@ -106,7 +106,7 @@ async def test_output_that_nobody_finishes_is_found() -> None:
     await ward.store.add([an_item("todo")])
     left = [key("a", 2), key("b", 1), key("todo", 1), key("gone", 1)]
 
-    found = [finding for finding in await ward.find(key("a", 1), *left) if finding.what is Ailment.OUTPUT]
+    found = [finding for finding in await ward.find(key("a", 1), *left) if finding.what is FindingKind.OUTPUT]
 
     assert [finding.which for finding in found] == [Outputs().location(each) for each in left]
     assert all(finding.unfinished and "--remove" in finding.hint for finding in found)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from pyanamo_async.clock import SystemClock
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.taskfile import MAX_LINE_BYTES, Format
+from pyanamo_async.core.taskfile.parser import MAX_LINE_BYTES, Format
 from pyanamo_async.errors import TaskFileInvalid, Unavailable, UsageError
+from pyanamo_async.host.clock import SystemClock
 from pyanamo_async.operate.importing import (
     BATCH,
     BATCHES_AT_ONCE,
@@ -27,7 +27,7 @@ from pyanamo_async.operate.importing import (
     import_items,
     rehearse,
 )
-from pyanamo_async.operate.taskfiles import TaskFile, open_task_file
+from pyanamo_async.operate.task_files import TaskFile, open_task_file
 from pyanamo_async.ports import AddResult
 from pyanamo_async.store.memory import MemoryStore
 from tests.fakes import NOON, an_item
@@ -80,16 +80,16 @@ async def test_importing_announces_what_came(two: TaskFile) -> None:
     """So that workers that wait look at once; when nothing came nobody need look."""
 
     class Announcing(MemoryStore):
-        announcements = 0
+        notified = 0
 
-        async def announce(self, *, now: datetime) -> None:  # noqa: ARG002
-            self.announcements += len(await ids(self)) == 2  # not before they can be found
+        async def notify(self, *, now: datetime) -> None:  # noqa: ARG002
+            self.notified += len(await ids(self)) == 2  # not before they can be found
 
     store = Announcing()
     await store.create(shards=4)
-    for on_exists, announcements in ((OnExists.SKIP, 1), (OnExists.SKIP, 1), (OnExists.REPLACE, 2)):
+    for on_exists, notified in ((OnExists.SKIP, 1), (OnExists.SKIP, 1), (OnExists.REPLACE, 2)):
         await imported(store, two, on_exists)
-        assert store.announcements == announcements
+        assert store.notified == notified
 
 
 async def test_replace_never_replaces_what_a_worker_holds(store: MemoryStore, two: TaskFile) -> None:

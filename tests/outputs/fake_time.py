@@ -29,4 +29,4 @@ class FakeTime:
             due[1]()
 
     def patience(self, limit: timedelta = timedelta(minutes=5)) -> Patience:
-        return Patience(limit, sleep=self.sleep, monotonic=lambda: self.seconds, dice=lambda: 1.0)
+        return Patience(limit, sleep=self.sleep, monotonic=lambda: self.seconds, rng=lambda: 1.0)

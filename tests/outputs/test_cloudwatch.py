@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from pyanamo_async.clock import SystemClock
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import OutputError, OutputMissing
+from pyanamo_async.host.clock import SystemClock
 from pyanamo_async.outputs.cloudwatch import LARGE_BYTES, CloudWatchOutputs, anywhere, stream_of
 from pyanamo_async.outputs.events import events, mark
 from pyanamo_async.outputs.log_stream import LogStream

@@ -56,12 +56,12 @@ def test_it_is_seen_when_an_event_is_missing(pieces: list[bytes], data: st.DataO
 
 
 @given(chunks, st.randoms())
-def test_events_may_come_in_any_order_more_than_once_and_among_others(pieces: list[bytes], dice: random.Random) -> None:
+def test_events_may_come_in_any_order_more_than_once_and_among_others(pieces: list[bytes], rng: random.Random) -> None:
     """A request that is sent again doubles them, and events of one moment have no order of their own."""
     ours = list(events(MARK, pieces))
     others = list(events("other/Task_0/1.stdout", pieces)) + list(events(MARK + "2", pieces))
     messages = [*ours, *ours, *others, "something else"]
-    dice.shuffle(messages)
+    rng.shuffle(messages)
 
     assert rejoined(messages) == b"".join(pieces)
 

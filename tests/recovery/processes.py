@@ -17,7 +17,7 @@ from tests.acceptance.program import Program, Row
 
 LOOK_S = 0.05
 SOON_S = 40  # a loaded machine is no failure
-SHORT_LEASE = ("--beat", "0.5s", "--lease", "2s")
+SHORT_LEASE = ("--heartbeat", "0.5s", "--lease", "2s")
 
 
 @dataclass(frozen=True, slots=True)

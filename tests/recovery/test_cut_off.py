@@ -35,7 +35,7 @@ def test_a_worker_that_stood_still_for_less_goes_on(site: Site) -> None:
     """Within the lease nothing is lost: its scripts go on, and it settles what they did meanwhile."""
     go_on = site.folder / "go-on"
     site.items(f"a|s|{site.witness.script(f'until test -e {go_on}; do sleep 0.1; done')}")
-    worker = site.start("--beat", "0.5s", "--lease", "60s")
+    worker = site.start("--heartbeat", "0.5s", "--lease", "60s")
     until(lambda: site.witness.begun() == 1)
 
     worker.signal(signal.SIGSTOP)

@@ -68,18 +68,22 @@ def test_a_table_that_cannot_grow_ends_no_script(site: Site) -> None:
     """The worker says so once, waits, and settles what ended meanwhile as soon as there is room."""
     go_on = site.folder / "go-on"
     site.items(*(f"{name}|s|{site.witness.script(f'until test -e {go_on}; do sleep 0.05; done')}" for name in "abc"))
-    worker = site.start("-i", "2", "--beat", "0.3s", "--lease", "90s")
+    worker = site.start("-i", "2", "--heartbeat", "0.3s", "--lease", "90s")
     until(lambda: site.witness.begun() == 2)
 
     _largest_file(worker, 0)
-    until(lambda: "beat failed" in worker.said())
+    until(lambda: "heartbeat failed" in worker.said())
     go_on.touch()
-    until(lambda: "bad weather began" in worker.said())
+    until(lambda: "store unavailable" in worker.said())
     until(lambda: len([run for run in site.witness.runs() if run.ended]) == 2)
     time.sleep(1)  # three beats that fail
     _largest_file(worker, resource.RLIM_INFINITY)
 
     assert worker.exit() == 0
     said = worker.said()
-    assert [said.count(line) for line in ("bad weather began", "bad weather ended", "beat failed")] == [1, 1, 1]
+    assert [said.count(line) for line in ("store unavailable", "store available again", "heartbeat failed")] == [
+        1,
+        1,
+        1,
+    ]
     assert {(row["ItemState"], row["Attempt"]) for row in site.rows().values()} == {("done", 1)}

@@ -6,7 +6,7 @@ from tests.recovery.processes import Site
 
 CRASH_LIMIT = 3
 MOST_WORKERS = 12
-BEATS = ("--beat", "0.5s", "--lease", "2s", "--crash-limit", str(CRASH_LIMIT))
+HEARTBEATS = ("--heartbeat", "0.5s", "--lease", "2s", "--crash-limit", str(CRASH_LIMIT))
 POISON = "kill -9 $PPID; sleep 300"
 
 
@@ -15,7 +15,7 @@ def _keep_running(site: Site, *flags: str) -> list[int]:
     statuses: list[int] = []
     while not statuses or statuses[-1] < 0:
         assert len(statuses) < MOST_WORKERS
-        statuses.append(site.start(*flags, *BEATS).exit())
+        statuses.append(site.start(*flags, *HEARTBEATS).exit())
     return statuses
 
 

@@ -13,8 +13,8 @@ SCRIPTS = 12
 DEAF = "trap '' TERM"
 GRANDCHILD = f'sh -c "{DEAF}; sleep 300" & {DEAF}; sleep 300'  # it ignores TERM, and holds the pipe
 LARGE_BYTES = 9_000_000  # more than the first part of an upload, which does not compress
-BEAT_S = 0.5
-BEATS = ("--beat", f"{BEAT_S}s", "--lease", "60s")
+HEARTBEAT_S = 0.5
+HEARTBEATS = ("--heartbeat", f"{HEARTBEAT_S}s", "--lease", "60s")
 
 
 def _hold(site: Site, work: str = GRANDCHILD, *, items: int = SCRIPTS) -> None:
@@ -101,7 +101,7 @@ def test_a_worker_is_stopped_by_order(any_site: Site, which: str) -> None:
     """`pyanamo workers stop` reaches it with its next beat, and it does as for SIGTERM."""
     site = any_site
     _hold(site, "sleep 300", items=2)
-    worker = site.start("-i", "2", "--grace", "0s", *BEATS)
+    worker = site.start("-i", "2", "--grace", "0s", *HEARTBEATS)
     until(lambda: site.witness.begun() == 2)
 
     site.program("workers", "stop", which if which == "--all" else site.crew()[0]["worker"])
@@ -113,7 +113,7 @@ def test_a_worker_drains_by_order(site: Site) -> None:
     """`pyanamo workers drain` ends no script, however long it runs."""
     end = site.folder / "end"
     _hold(site, f"until test -e {end}; do sleep 0.1; done", items=3)
-    worker = site.start("-i", "2", "--grace", "0s", *BEATS)
+    worker = site.start("-i", "2", "--grace", "0s", *HEARTBEATS)
     until(lambda: site.witness.begun() == 2)
 
     site.program("workers", "drain", "--all")

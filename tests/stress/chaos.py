@@ -22,8 +22,8 @@ say start
 sleep "$1"
 say end
 """
-BEAT_S, LEASE_S = 1, 6
-FLAGS = ("--beat", f"{BEAT_S}s", "--lease", f"{LEASE_S}s", "--crash-limit", "1000")
+HEARTBEAT_S, LEASE_S = 1, 6
+FLAGS = ("--heartbeat", f"{HEARTBEAT_S}s", "--lease", f"{LEASE_S}s", "--crash-limit", "1000")
 DRAINED, WORK_LEFT = 0, 75
 
 
@@ -48,16 +48,16 @@ class Witnessed:
     overlaps: list[str] = field(default_factory=list)
 
 
-def prepare(pyanamo: Program, storm: Storm, dice: random.Random) -> list[str]:
+def prepare(pyanamo: Program, storm: Storm, rng: random.Random) -> list[str]:
     """Import the items; return their ids."""
     (pyanamo.folder / "locks").mkdir()
     (pyanamo.folder / "witness.sh").write_text(WITNESS)
     names = [f"item-{number}" for number in range(storm.items)]
-    pyanamo.import_rows(*(f"{name}|s|. ./witness.sh {dice.uniform(0, storm.longest_s):.2f}" for name in names))
+    pyanamo.import_rows(*(f"{name}|s|. ./witness.sh {rng.uniform(0, storm.longest_s):.2f}" for name in names))
     return names
 
 
-def rage(pyanamo: Program, storm: Storm, dice: random.Random) -> int:
+def rage(pyanamo: Program, storm: Storm, rng: random.Random) -> int:
     """Kill and replace workers until all items are done and all workers went home; return how many were killed."""
     deadline, killed = time.monotonic() + storm.within_s, 0
     with fleet(pyanamo, storm.workers, "-i", str(storm.slots), *FLAGS) as workers:
@@ -67,7 +67,7 @@ def rage(pyanamo: Program, storm: Storm, dice: random.Random) -> int:
             _send_home(workers)
             raging = time.monotonic() < deadline - storm.within_s / 2  # then it abates: a busy machine gets it done
             if raging and len(workers.running) > 1 and set(_states(pyanamo)) != {"done"}:
-                killed += _replace(dice.choice(workers.running), workers)
+                killed += _replace(rng.choice(workers.running), workers)
     return killed
 
 

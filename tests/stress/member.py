@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pyanamo_async.core.items import State
 from pyanamo_async.ports import Command, Receiver
-from pyanamo_async.worker.pilot import Tally
+from pyanamo_async.worker.pilot import RunSummary
 from tests.stress.network import NETWORK, Line
 from tests.stress.suspension import SuspendableLoop, SuspendableProcess
 from tests.stress.witness import Broken, Witness
@@ -68,9 +68,9 @@ class Member:
     process: SuspendableProcess
     machine: SuspendableProcess
     launcher: SeenLauncher
-    life: asyncio.Task[Tally] | None = None
+    life: asyncio.Task[RunSummary] | None = None
 
-    def begin(self) -> asyncio.Task[Tally]:
+    def begin(self) -> asyncio.Task[RunSummary]:
         self.life = asyncio.get_running_loop().create_task(self.crew.pilot().run(), context=self.process.context)
         return self.life
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State, Summary
-from pyanamo_async.core.queue import due, queue_key
+from pyanamo_async.core.stored.queue_key import due, queue_key
 from pyanamo_async.core.workers import Worker, latest
 from pyanamo_async.errors import PyanamoError, Unavailable
 from pyanamo_async.store import memory
@@ -34,7 +34,7 @@ from tests.stress.witness import Witness
 NETWORK = Context()
 """Where things happen that belong to no process."""
 
-REPEATED_S = {"save": 300.0, "contend": 300.0, "forget": 300.0, "beat": 300.0}
+REPEATED_S = {"save": 300.0, "contend": 300.0, "forget": 300.0, "heartbeat": 300.0}
 """How much later a write may arrive again."""
 
 GIVEN_UP_S = 6.0
@@ -67,8 +67,8 @@ class Table(MemoryStore):
             self._changed()
             self._witness.saved(known, after)
 
-    async def beat(self, worker: Worker) -> Any:  # noqa: ANN401 # Orders
-        orders = await super().beat(worker)
+    async def heartbeat(self, worker: Worker) -> Any:  # noqa: ANN401 # Orders
+        orders = await super().heartbeat(worker)
         self._changed()
         return orders
 
@@ -76,7 +76,7 @@ class Table(MemoryStore):
         await super().forget(worker_id)
         self._changed()
 
-    async def announce(self, *, now: datetime) -> None:  # noqa: ARG002 # the port's
+    async def notify(self, *, now: datetime) -> None:  # noqa: ARG002 # the port's
         self._word += 1
 
     async def word(self) -> int:
@@ -116,10 +116,10 @@ class Table(MemoryStore):
         known = [self._table.items[item.item_id] for item in seen]
         return [item for item in known if (item.state, item.worker) == _by(worker_id)]
 
-    async def workers_as_seen(self, beat_before: datetime | None, *, as_of_s: float) -> list[Worker]:
+    async def workers_as_seen(self, heartbeat_before: datetime | None, *, as_of_s: float) -> list[Worker]:
         """Read the rows of the workers that the index shows."""
         seen = self._view(as_of_s).workers
-        return [worker for worker in await self.workers(beat_before=beat_before) if worker.worker_id in seen]
+        return [worker for worker in await self.workers(heartbeat_before=heartbeat_before) if worker.worker_id in seen]
 
     async def listed_as_seen(self, state: State, *, as_of_s: float) -> list[Summary]:
         """List what the index shows."""
@@ -146,8 +146,8 @@ class Table(MemoryStore):
 class Line:
     """A worker's way to the table: what workers use of a store."""
 
-    def __init__(self, table: Table, loop: SuspendableLoop, dice: random.Random, badness: float) -> None:
-        self._table, self._loop, self._dice, self._badness = table, loop, dice, badness
+    def __init__(self, table: Table, loop: SuspendableLoop, rng: random.Random, badness: float) -> None:
+        self._table, self._loop, self._rng, self._badness = table, loop, rng, badness
         self._shown_s = 0.0
         self._word = 0
         self._returned: dict[str, float] = {}
@@ -169,26 +169,26 @@ class Line:
         seen = await self._ask("look", limit, now, state, as_of_s=self._as_of_s())
         if not seen:
             return []
-        tokens = [f"{self._dice.getrandbits(64):x}" for _ in seen]
+        tokens = [f"{self._rng.getrandbits(64):x}" for _ in seen]
         return await self._ask("contend", seen, worker, tokens, now)  # type: ignore[no-any-return]
 
     async def next_due(
         self,
         *,
         state: State = State.TODO,
-        afresh: bool = False,  # noqa: ARG002 # what is seen is as old as the index is
+        consistent: bool = False,  # noqa: ARG002 # what is seen is as old as the index is
     ) -> datetime | None:
         seen = await self._ask("due_as_seen", state, as_of_s=self._as_of_s())
         lately = [key for key, at_s in self._returned.items() if at_s > self._loop.time() - OLDEST_VIEW_S]
         return seen or (await self._ask("due_of", lately, state) if lately else None)
 
-    announced_every_s = 6.0
+    notifications_every_s = 6.0
 
-    async def announce(self, *, now: datetime) -> None:
+    async def notify(self, *, now: datetime) -> None:
         with suppress(PyanamoError):
-            await self._ask("announce", now=now)
+            await self._ask("notify", now=now)
 
-    async def announced(self, *, now: datetime, afresh: bool = False) -> bool:  # noqa: ARG002 # a row is no index
+    async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:  # noqa: ARG002 # a row is no index
         known, self._word = self._word, await self._ask("word")
         return self._word != known
 
@@ -201,11 +201,11 @@ class Line:
         return partial(self._ask, name)
 
     async def workers(
-        self, *, beat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
+        self, *, heartbeat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
     ) -> list[Worker]:
         if of is not None:
             return await self._ask("workers", of=of)  # type: ignore[no-any-return]
-        return latest(await self._ask("workers_as_seen", beat_before, as_of_s=self._as_of_s()), most)
+        return latest(await self._ask("workers_as_seen", heartbeat_before, as_of_s=self._as_of_s()), most)
 
     async def held(self, worker_id: str) -> list[Item]:
         return await self._ask("held_as_seen", worker_id, as_of_s=self._as_of_s())  # type: ignore[no-any-return]
@@ -221,13 +221,13 @@ class Line:
             self._later(self._journey_s(), self._arrive, name, args, kwargs, reply)
 
         if self._is_cut or self._chance(0.5):
-            self._later(self._dice.random() * GIVEN_UP_S, _give_up, reply, f"{name}: no answer")
-            if self._is_cut and self._dice.random() < 0.5:
+            self._later(self._rng.random() * GIVEN_UP_S, _give_up, reply, f"{name}: no answer")
+            if self._is_cut and self._rng.random() < 0.5:
                 self._held_back.append(send)
             return reply
         send()
         if name in REPEATED_S and self._chance(1):
-            self._later(self._dice.random() * REPEATED_S[name], self._arrive, name, args, kwargs, None)
+            self._later(self._rng.random() * REPEATED_S[name], self._arrive, name, args, kwargs, None)
         return reply
 
     def _arrive(
@@ -237,7 +237,7 @@ class Line:
         if reply is None:
             return
         if self._is_cut or self._chance(0.5):
-            self._later(self._dice.random() * GIVEN_UP_S, _give_up, reply, f"{name}: the reply was lost")
+            self._later(self._rng.random() * GIVEN_UP_S, _give_up, reply, f"{name}: the reply was lost")
         else:
             self._later(self._journey_s(), _answer, reply, answer, error)
 
@@ -245,18 +245,18 @@ class Line:
         self._loop.call_later(seconds, what, *args, context=NETWORK)
 
     def _journey_s(self) -> float:
-        return self._dice.expovariate(20) + (self._dice.random() * 8 if self._chance(0.3) else 0)
+        return self._rng.expovariate(20) + (self._rng.random() * 8 if self._chance(0.3) else 0)
 
     def _as_of_s(self) -> float:
         """Choose of when the view is that the next answer shows, never before the last."""
         if not self._badness:
             return self._loop.virtual_s
-        age_s = self._dice.random() * OLDEST_VIEW_S if self._chance(2) else self._dice.expovariate(2)
+        age_s = self._rng.random() * OLDEST_VIEW_S if self._chance(2) else self._rng.expovariate(2)
         self._shown_s = max(self._shown_s, self._loop.virtual_s - age_s)
         return self._shown_s
 
     def _chance(self, weight: float) -> bool:
-        return self._dice.random() < weight * self._badness
+        return self._rng.random() < weight * self._badness
 
 
 def _by(worker: str) -> tuple[State, str]:

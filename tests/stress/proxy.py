@@ -55,9 +55,9 @@ def always(fault: Fault, *operations: str) -> Weather:
 
 def stormy(seed: int) -> Weather:
     """Throttle every fifth request, and let everything else happen now and then."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     faults = [Fault.THROTTLED, Fault.BROKEN, Fault.UNAVAILABLE, Fault.LOST, Fault.UNANSWERED, Fault.SLOW, Fault.NONE]
-    return lambda _: dice.choices(faults, [20, 3, 3, 3, 3, 2, 66])[0]
+    return lambda _: rng.choices(faults, [20, 3, 3, 3, 3, 2, 66])[0]
 
 
 @dataclass

@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pyanamo_async.core.items import Item
-from pyanamo_async.core.outcomes import Why
+from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.errors import PyanamoError
-from pyanamo_async.operate.reclaim import reclaim, reclaim_orphans
-from pyanamo_async.worker.persistence import Persistence
-from pyanamo_async.worker.pilot import Tally
+from pyanamo_async.fleet.idle_policy import IdlePolicy
+from pyanamo_async.fleet.reclaim import reclaim, reclaim_orphans
+from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
 from tests.fakes import an_item
 from tests.stress.member import Member, SeenLauncher, SeenNotes
@@ -52,19 +52,19 @@ class Fleet:
     stranded: int = 0
 
     def __post_init__(self) -> None:
-        self.dice = random.Random(self.seed)
+        self.rng = random.Random(self.seed)
         self.table = Table(self.loop, self.witness)
-        self.is_near = self.dice.random() < 0.3  # workers of one machine, by their names
-        self.skew_s = self.dice.choice([0.0, 8.0, SKEW_S])
-        self.badness = self.dice.choice([0.0, 0.02, 0.1, 0.2])
+        self.is_near = self.rng.random() < 0.3  # workers of one machine, by their names
+        self.skew_s = self.rng.choice([0.0, 8.0, SKEW_S])
+        self.badness = self.rng.choice([0.0, 0.02, 0.1, 0.2])
 
     async def live(self) -> Counter[str]:
         """Run the schedule; count how many items ended in which state, and how many were put back by hand."""
-        dice = self.dice
+        rng = self.rng
         await self.table.create(shards=1)
-        await self.table.add([self._item(n) for n in range(dice.randint(1, 15))])
+        await self.table.add([self._item(n) for n in range(rng.randint(1, 15))])
         self.table.imported()
-        places = [asyncio.create_task(self._place()) for _ in range(dice.randint(1, 4))]
+        places = [asyncio.create_task(self._place()) for _ in range(rng.randint(1, 4))]
         try:
             async with asyncio.timeout(LONGEST_S):
                 await self._until_settled(places)
@@ -111,36 +111,36 @@ class Fleet:
             pass
 
     def _item(self, number: int) -> Item:
-        dice = self.dice
-        mean_s = dice.choice([10, 60, 400])
+        rng = self.rng
+        mean_s = rng.choice([10, 60, 400])
         scripts = [
-            f"sleep {dice.expovariate(1 / mean_s):.2f}" + (";exit 1" if dice.random() < 0.1 else "") for _ in range(3)
+            f"sleep {rng.expovariate(1 / mean_s):.2f}" + (";exit 1" if rng.random() < 0.1 else "") for _ in range(3)
         ]
-        nested = scripts if dice.random() < 0.3 else ()
+        nested = scripts if rng.random() < 0.3 else ()
         return an_item(f"i{number}", script=scripts[0], nested=nested)
 
     async def _place(self) -> None:
         """Where a worker runs, and another when it was killed or left work behind."""
-        await asyncio.sleep(self.dice.random() * 10)
+        await asyncio.sleep(self.rng.random() * 10)
         while not await self._worker():  # noqa: ASYNC110 # nothing to wait for
-            await asyncio.sleep(self.dice.random() * 30)  # it takes a while to start another
+            await asyncio.sleep(self.rng.random() * 30)  # it takes a while to start another
 
     async def _worker(self, *, safe: bool = False) -> bool:
         """Let a worker live; tell whether it went home because nothing was left."""
         member = self._member(safe=safe)
         self.members.append(member)
         life = member.begin()
-        fate = asyncio.create_task(asyncio.Event().wait() if safe else self._fate(member))
+        process_status = asyncio.create_task(asyncio.Event().wait() if safe else self._fate(member))
         try:
-            await asyncio.wait({life, fate}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({life, process_status}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            fate.cancel()
+            process_status.cancel()
         if not life.done():
-            fate.result()
+            process_status.result()
             return False  # killed
         return self._ended(life, member)
 
-    def _ended(self, life: asyncio.Task[Tally], member: Member) -> bool:
+    def _ended(self, life: asyncio.Task[RunSummary], member: Member) -> bool:
         trouble = life.exception()
         if isinstance(trouble, PyanamoError):
             return False  # it could not even begin
@@ -150,10 +150,10 @@ class Fleet:
         return not life.result().work_left
 
     def _member(self, *, safe: bool) -> Member:
-        dice, number = self.dice, len(self.members) + 1
+        rng, number = self.rng, len(self.members) + 1
         name = f"{0 if self.is_near else number}-{number}"
         process, machine = SuspendableProcess(self.loop), SuspendableProcess(self.loop)
-        line = Line(self.table, self.loop, dice, self.badness)
+        line = Line(self.table, self.loop, rng, self.badness)
         launcher = SeenLauncher(self.witness, process, machine)
         crew = Crew(
             self.loop,
@@ -161,36 +161,36 @@ class Fleet:
             store=line,  # type: ignore[arg-type] # what workers use of a store
             launcher=launcher,
             notes=SeenNotes(witness=self.witness, speaker=name, loop=self.loop if self.tell else None),
-            seed=dice.getrandbits(32),
-            slots=dice.randint(1, 4),
-            nests=dice.randint(1, 2),
-            skew=timedelta(seconds=dice.uniform(-self.skew_s, self.skew_s)),
-            wall_s=dice.choice([None, None, 300.0]),
-            persistence=Persistence(wait=dice.random() < 0.2 and not safe, sure_after=timedelta(seconds=1)),
+            seed=rng.getrandbits(32),
+            slots=rng.randint(1, 4),
+            nests=rng.randint(1, 2),
+            skew=timedelta(seconds=rng.uniform(-self.skew_s, self.skew_s)),
+            wall_s=rng.choice([None, None, 300.0]),
+            idle_policy=IdlePolicy(wait=rng.random() < 0.2 and not safe, sure_after=timedelta(seconds=1)),
         )
         return Member(crew, line, process, machine, launcher)
 
     async def _fate(self, member: Member) -> None:
         """Choose what happens to a worker, in its time; return when it is dead."""
-        dice = self.dice
+        rng = self.rng
         while True:
-            await asyncio.sleep(dice.expovariate(1 / 200))
-            fate = dice.choice(FATES)
+            await asyncio.sleep(rng.expovariate(1 / 200))
+            process_status = rng.choice(FATES)
             if self.tell:
-                print(f"{self.loop.time():9.1f} {member.crew.name:>6} --- {fate}")
-            match fate:
+                print(f"{self.loop.time():9.1f} {member.crew.name:>6} --- {process_status}")
+            match process_status:
                 case "kill":
                     member.process.stop()
-                    self.loop.call_later(dice.random() * GUARD_S, member.launcher.kill, context=NETWORK)
+                    self.loop.call_later(rng.random() * GUARD_S, member.launcher.kill, context=NETWORK)
                     return
                 case "stand still" | "freeze":
-                    await self._stand_still(member, with_machine=fate == "freeze")
+                    await self._stand_still(member, with_machine=process_status == "freeze")
                 case "cut off":
                     member.line.cut()
-                    await asyncio.sleep(dice.expovariate(1 / 200))
+                    await asyncio.sleep(rng.expovariate(1 / 200))
                     member.line.mend()
                 case "stop":
-                    member.process.context.copy().run(member.crew.stop.request, Level.STOP, str(Why.STOP))
+                    member.process.context.copy().run(member.crew.stop.request, Level.STOP, str(InterruptReason.STOP))
                 case "drain":
                     member.process.context.copy().run(member.crew.stop.request, Level.DRAIN, "drain")
 
@@ -198,7 +198,7 @@ class Fleet:
         member.process.stop()
         if with_machine:
             member.machine.stop()
-        await asyncio.sleep(self.dice.expovariate(1 / 200))
+        await asyncio.sleep(self.rng.expovariate(1 / 200))
         if with_machine:
             member.machine.go_on()
         member.process.go_on()
@@ -223,6 +223,6 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 if __name__ == "__main__":
-    from tests.stress.many import main
+    from tests.stress.blocks import main
 
     main()

@@ -20,10 +20,10 @@ STORM = Storm(workers=8, items=400, within_s=800) if FULL else Storm(workers=4, 
 @pytest.mark.timeout(STORM.within_s + 20)
 def test_killed_every_second_nothing_is_lost_and_nothing_done_twice(pyanamo: Program) -> None:
     """Every item is done, by exactly one settle, and no two attempts at it ever ran at the same time."""
-    dice = random.Random(STORM.items)
-    names = prepare(pyanamo, STORM, dice)
+    rng = random.Random(STORM.items)
+    names = prepare(pyanamo, STORM, rng)
 
-    killed = rage(pyanamo, STORM, dice)
+    killed = rage(pyanamo, STORM, rng)
 
     rows, seen = pyanamo.rows(), witnessed(pyanamo)
     assert killed >= 3

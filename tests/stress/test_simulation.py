@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyanamo_async.store import memory
-from pyanamo_async.worker import beats
-from tests.stress.many import run_block
+from pyanamo_async.worker import heartbeats
+from tests.stress.blocks import run_block
 from tests.stress.simulation import simulate
 from tests.stress.witness import Broken
 
@@ -30,7 +30,7 @@ def test_a_schedule_can_be_replayed() -> None:
 
 def test_the_simulation_notices_a_worker_that_fences_itself_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """The laws can be broken: with a fence at the end of the lease, attempts overlap."""
-    monkeypatch.setattr(beats, "SHARE_OF_LEASE", 1.0)
+    monkeypatch.setattr(heartbeats, "SHARE_OF_LEASE", 1.0)
 
     with pytest.raises(Broken, match="runs under attempts"):
         _simulate_all(range(100))

@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from pyanamo_async.core.policy import RetryPolicy
-from pyanamo_async.core.walltime import TimeKeeper, reserve_s
+from pyanamo_async.core.failure_policy import FailurePolicy
+from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import Worker
-from pyanamo_async.operate.others import Others
+from pyanamo_async.fleet.idle_policy import IdlePolicy
+from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputStore, Store
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.attempt import Tools
-from pyanamo_async.worker.beats import Beats
+from pyanamo_async.worker.heartbeats import Heartbeats
 from pyanamo_async.worker.patience import Patience
-from pyanamo_async.worker.persistence import Persistence
 from pyanamo_async.worker.pilot import Pilot, Plan
-from pyanamo_async.worker.script import Manners
+from pyanamo_async.worker.script import KillPolicy
 from pyanamo_async.worker.stop import Stop
 from tests.worker.fake_launcher import FakeLauncher
 from tests.worker.virtual import VirtualClock, VirtualLoop
@@ -49,24 +49,24 @@ class Crew:
     launcher: FakeLauncher = field(default_factory=FakeLauncher)
     notes: Notes = field(default_factory=Notes)
     stop: Stop = field(default_factory=Stop)
-    policy: RetryPolicy = field(default_factory=RetryPolicy)
-    persistence: Persistence = field(default_factory=Persistence)
+    policy: FailurePolicy = field(default_factory=FailurePolicy)
+    idle_policy: IdlePolicy = field(default_factory=IdlePolicy)
     seed: int = 1
     slots: int = 2
     nests: int = 1
     wall_s: float | None = None
-    beat_s: float = 20
+    heartbeat_s: float = 20
     lease_s: float = 180
     grace_s: float = 20
     skew: timedelta = timedelta()
     timeout: timedelta | None = None
     min_remaining_s: float = 0
-    thrifty: bool = False
+    pays_per_read: bool = False
 
     def pilot(self) -> Pilot:
-        clock, dice = VirtualClock(self.loop, self.skew), random.Random(self.seed)
+        clock, rng = VirtualClock(self.loop, self.skew), random.Random(self.seed)
         began = clock.monotonic()
-        every, lease = timedelta(seconds=self.beat_s), timedelta(seconds=self.lease_s)
+        every, lease = timedelta(seconds=self.heartbeat_s), timedelta(seconds=self.lease_s)
         me = Worker(self.name, "host", clock.now(), clock.now(), lease)
         tools = Tools(
             table="table",
@@ -76,24 +76,26 @@ class Crew:
             outputs=self.outputs,
             launcher=self.launcher,
             clock=clock,
-            dice=dice,
-            journal=self.notes,
-            patience=Patience(clock=clock, dice=dice, journal=self.notes),
-            keeper=TimeKeeper(self.wall_s, reserve_s(self.wall_s, kill_after_s=5), self.min_remaining_s),
+            rng=rng,
+            event_log=self.notes,
+            patience=Patience(clock=clock, rng=rng, event_log=self.notes),
+            keeper=WallTimeBudget(self.wall_s, reserve_s(self.wall_s, kill_after_s=5), self.min_remaining_s),
             policy=self.policy,
-            manners=Manners(),
+            kill_policy=KillPolicy(),
             environ={},
             nests=self.nests,
             timeout=self.timeout,
             elapsed_s=lambda: clock.monotonic() - began,
         )
-        others = Others(self.name, self.store, clock, dice, every, lease, self.policy, thrifty=self.thrifty)
+        others = PeerMonitor(
+            self.name, self.store, clock, rng, every, lease, self.policy, pays_per_read=self.pays_per_read
+        )
         return Pilot(
-            Plan(self.slots, timedelta(seconds=self.grace_s), self.persistence),
+            Plan(self.slots, timedelta(seconds=self.grace_s), self.idle_policy),
             tools,
-            Beats(me, every=every, store=self.store, clock=clock, journal=self.notes, stop=self.stop),
+            Heartbeats(me, every=every, store=self.store, clock=clock, event_log=self.notes, stop=self.stop),
             self.stop,
             reclaim=others.look_after,
-            outlook=others.outlook,
+            fleet_state=others.fleet_state,
             every=every,
         )

@@ -6,17 +6,17 @@ from datetime import timedelta
 
 import pytest
 
+from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
-from pyanamo_async.core.policy import RetryPolicy
-from pyanamo_async.worker.persistence import Persistence
-from pyanamo_async.worker.pilot import Tally
+from pyanamo_async.fleet.idle_policy import IdlePolicy
+from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
 from tests.fakes import an_item
 from tests.worker.crew import Crew
 from tests.worker.virtual import VirtualLoop, run
 
 
-async def _work(crew: Crew, *items: object) -> Tally:
+async def _work(crew: Crew, *items: object) -> RunSummary:
     await crew.store.create(shards=1)
     await crew.store.add(items)  # type: ignore[arg-type]
     return await crew.pilot().run()
@@ -99,7 +99,7 @@ def test_a_script_that_cannot_start_is_a_failure_with_its_reason() -> None:
     """What cannot be started is recorded like what fails."""
 
     async def main(loop: VirtualLoop) -> None:
-        crew = Crew(loop, policy=RetryPolicy(max_failures=1))
+        crew = Crew(loop, policy=FailurePolicy(max_failures=1))
         await _work(crew, an_item("x", script="cannot start"))
 
         assert (await crew.store.read("x")).reason == "attempt 1: no such shell"
@@ -111,7 +111,7 @@ def test_timeout_ends_a_script_and_counts_as_failure() -> None:
     """A script that runs longer than its limit gets TERM, and its item a failure."""
 
     async def main(loop: VirtualLoop) -> None:
-        crew = Crew(loop, policy=RetryPolicy(max_failures=1), timeout=timedelta(seconds=3))
+        crew = Crew(loop, policy=FailurePolicy(max_failures=1), timeout=timedelta(seconds=3))
         await _work(crew, an_item("slow", script="sleep 100"), an_item("own", script="sleep 5", timeout=timedelta(10)))
 
         assert "longer than its limit of 3 s" in (await crew.store.read("slow")).reason
@@ -204,7 +204,7 @@ def test_wait_keeps_polling_until_idle_exit() -> None:
     """With `idle_exit` a worker waits for new work that long after the last, and takes what comes."""
 
     async def main(loop: VirtualLoop) -> None:
-        crew = Crew(loop, persistence=Persistence(wait=True, idle_exit=timedelta(seconds=100)))
+        crew = Crew(loop, idle_policy=IdlePolicy(wait=True, idle_exit=timedelta(seconds=100)))
 
         async def later() -> None:
             await crew.store.add([an_item("late")])
@@ -222,12 +222,12 @@ def test_items_of_a_vanished_worker_are_reclaimed_and_run() -> None:
     """Others find out within lease and a beat or so that a worker vanished, and finish its items."""
 
     async def main(loop: VirtualLoop) -> None:
-        ghost, crew = Crew(loop, name="ghost"), Crew(loop, persistence=Persistence(wait=True, idle_exit=timedelta(300)))
+        ghost, crew = Crew(loop, name="ghost"), Crew(loop, idle_policy=IdlePolicy(wait=True, idle_exit=timedelta(300)))
         crew.store = ghost.store
         await crew.store.create(shards=1)
         await crew.store.add([an_item("x")])
         pilot = ghost.pilot()
-        await pilot._beats._beat()
+        await pilot._heartbeats._heartbeat()
         await crew.store.claim("ghost", limit=1, now=pilot._tools.clock.now())
         loop.call_later(180 + 2 * 20 + 20, crew.stop.request, Level.DRAIN, "enough")
         await crew.pilot().run()

@@ -9,35 +9,35 @@ from itertools import pairwise
 import pytest
 
 from pyanamo_async.core.items import State
-from pyanamo_async.core.live import TAIL_BYTES, Feed, Live
+from pyanamo_async.core.output_tail import TAIL_BYTES, OutputTail, TaskRef
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.store.memory import MemoryStore
 from tests.fakes import an_item
 from tests.worker.crew import Crew
 from tests.worker.virtual import NOON, VirtualLoop, run
 
-FEED = Feed("a", "Task_0", 1)
+FEED = TaskRef("a", "Task_0", 1)
 LONG_AFTER = NOON + timedelta(days=1)
 CHATTY = ";".join(["print tick;sleep 0.1"] * 100)
 
 
 class Table(MemoryStore):
-    """A table that counts; with `only_beats` it tells nothing between them, as DynamoDB."""
+    """A table that counts; with `only_heartbeats` it tells nothing between them, as DynamoDB."""
 
-    def __init__(self, loop: VirtualLoop, *, only_beats: bool = True) -> None:
+    def __init__(self, loop: VirtualLoop, *, only_heartbeats: bool = True) -> None:
         super().__init__()
-        self.loop, self.only_beats = loop, only_beats
+        self.loop, self.only_heartbeats = loop, only_heartbeats
         self.looks = 0
         self.published_at: list[float] = []
         self.ends: list[int] = []
         self.largest = 0
         self.broken = False
 
-    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[Feed] | None:
+    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:
         self.looks += 1
-        return None if self.only_beats else await super().followed(worker_id, now=now)
+        return None if self.only_heartbeats else await super().followed(worker_id, now=now)
 
-    async def publish(self, feed: Feed, live: Live, *, now: datetime) -> bool:
+    async def publish(self, feed: TaskRef, live: OutputTail, *, now: datetime) -> bool:
         self.published_at.append(self.loop.time())
         if self.broken:
             raise Unavailable("throttled")
@@ -45,7 +45,7 @@ class Table(MemoryStore):
         self.largest = max(self.largest, len(live.stdout.data))
         return await super().publish(feed, live, now=now)
 
-    def ask_later(self, at_s: float, feed: Feed = FEED, *, until: datetime | None = LONG_AFTER) -> None:
+    def ask_later(self, at_s: float, feed: TaskRef = FEED, *, until: datetime | None = LONG_AFTER) -> None:
         """Let somebody ask, or withdraw, at a time."""
 
         def ask() -> None:
@@ -74,12 +74,12 @@ def test_without_followers_nothing_is_asked_or_published() -> None:
     run(main)
 
 
-@pytest.mark.parametrize(("only_beats", "heard_by_s"), [(True, 20), (False, 11)])
-def test_a_follower_is_heard_of_with_the_next_beat_or_sooner(only_beats: bool, heard_by_s: float) -> None:
+@pytest.mark.parametrize(("only_heartbeats", "heard_by_s"), [(True, 20), (False, 11)])
+def test_a_follower_is_heard_of_with_the_next_heartbeat_or_sooner(only_heartbeats: bool, heard_by_s: float) -> None:
     """Where a store can tell between beats, within a second; and what was printed before is shown at once."""
 
     async def main(loop: VirtualLoop) -> None:
-        table = Table(loop, only_beats=only_beats)
+        table = Table(loop, only_heartbeats=only_heartbeats)
         crew = await crew_of(table, "print early;sleep 100")
         table.ask_later(10)
         await crew.pilot().run()
@@ -94,7 +94,7 @@ def test_what_is_new_is_published_once_a_second() -> None:
     """Not oftener when there is more, and what is not new no oftener than with each beat."""
 
     async def main(loop: VirtualLoop) -> None:
-        table = Table(loop, only_beats=False)
+        table = Table(loop, only_heartbeats=False)
         crew = await crew_of(table, CHATTY + ";sleep 185")
         table.ask_later(0)
         await crew.pilot().run()
@@ -109,12 +109,12 @@ def test_what_is_new_is_published_once_a_second() -> None:
     run(main)
 
 
-@pytest.mark.parametrize("only_beats", [True, False])
-def test_publishing_ends_with_the_last_wish(only_beats: bool) -> None:
+@pytest.mark.parametrize("only_heartbeats", [True, False])
+def test_publishing_ends_with_the_last_wish(only_heartbeats: bool) -> None:
     """Withdrawn or expired: the first refusal ends it, or the first look, and nothing is left."""
 
     async def main(loop: VirtualLoop) -> None:
-        table = Table(loop, only_beats=only_beats)
+        table = Table(loop, only_heartbeats=only_heartbeats)
         crew = await crew_of(table, ";".join([CHATTY] * 6))
         table.ask_later(0)
         table.ask_later(24.3, until=None)
@@ -130,7 +130,7 @@ def test_what_is_kept_and_published_is_bounded() -> None:
     """A megabyte at once is shown by its end alone."""
 
     async def main(loop: VirtualLoop) -> None:
-        table = Table(loop, only_beats=False)
+        table = Table(loop, only_heartbeats=False)
         crew = await crew_of(table, f"print {'x' * 2**20};sleep 5;print {'y' * 2**20};sleep 5")
         table.ask_later(2)
         await crew.pilot().run()
@@ -146,9 +146,9 @@ def test_of_a_nested_item_only_the_task_is_published_that_is_followed() -> None:
     """From its start, if it had not begun when somebody asked."""
 
     async def main(loop: VirtualLoop) -> None:
-        table = Table(loop, only_beats=False)
+        table = Table(loop, only_heartbeats=False)
         crew = await crew_of(table, "sleep 10;print noise", "sleep 10;print noise", "print signal;sleep 10")
-        table.ask_later(0, Feed("a", "Task_2", 1))
+        table.ask_later(0, TaskRef("a", "Task_2", 1))
         await crew.pilot().run()
 
         assert {len("signal\n")} == set(table.ends)
@@ -177,9 +177,9 @@ def test_feeds_of_others_are_left_alone() -> None:
     """An older attempt, another item, a task there is not."""
 
     async def main(loop: VirtualLoop) -> None:
-        table = Table(loop, only_beats=False)
+        table = Table(loop, only_heartbeats=False)
         crew = await crew_of(table, "print hello;sleep 100")
-        for feed in (Feed("a", "Task_0", 2), Feed("b", "Task_0", 1), Feed("a", "Task_1", 1)):
+        for feed in (TaskRef("a", "Task_0", 2), TaskRef("b", "Task_0", 1), TaskRef("a", "Task_1", 1)):
             table.ask_later(0, feed)
         await crew.pilot().run()
 

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
-from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.core.workers import Orders, Worker
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.store.memory import MemoryStore
-from pyanamo_async.worker.pilot import Tally
+from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
 from tests.fakes import an_item
 from tests.worker.crew import Crew
@@ -21,7 +21,7 @@ from tests.worker.virtual import VirtualLoop, run
 NEVER = "starts after 1000000"
 
 
-async def _work(crew: Crew, script: str) -> Tally:
+async def _work(crew: Crew, script: str) -> RunSummary:
     await crew.store.create(shards=1)
     await crew.store.add([an_item("x", script=script)])
     return await crew.pilot().run()
@@ -62,7 +62,7 @@ def test_the_limit_of_a_task_holds_for_its_start() -> None:
     """A start that takes longer than the task may is a failure like any that ran out of time."""
 
     async def main(loop: VirtualLoop) -> None:
-        crew = Crew(loop, policy=RetryPolicy(max_failures=1), timeout=timedelta(seconds=3))
+        crew = Crew(loop, policy=FailurePolicy(max_failures=1), timeout=timedelta(seconds=3))
         await _work(crew, NEVER)
 
         assert "longer than its limit of 3 s" in (await crew.store.read("x")).reason
@@ -86,13 +86,13 @@ def test_the_wall_time_gets_through_to_a_start_that_hangs() -> None:
 class _CutOff(MemoryStore):
     """Answers no beat but the first."""
 
-    beats = 0
+    heartbeats = 0
 
-    async def beat(self, worker: Worker) -> Orders:
-        self.beats += 1
-        if self.beats > 1:
+    async def heartbeat(self, worker: Worker) -> Orders:
+        self.heartbeats += 1
+        if self.heartbeats > 1:
             raise Unavailable("no answer")
-        return await super().beat(worker)
+        return await super().heartbeat(worker)
 
 
 def test_a_fence_gets_through_to_a_start_that_hangs() -> None:

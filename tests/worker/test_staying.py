@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from pyanamo_async.core.items import Item, State, Summary
-from pyanamo_async.core.outcomes import Why
+from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.transitions import release
 from pyanamo_async.core.workers import Orders, Worker
 from pyanamo_async.errors import Denied, PyanamoError, Unavailable
+from pyanamo_async.fleet.idle_policy import IdlePolicy
 from pyanamo_async.ports import Store
 from pyanamo_async.store.memory import MemoryStore
-from pyanamo_async.worker.persistence import Persistence
-from pyanamo_async.worker.pilot import Tally
+from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
 from tests.fakes import an_item
 from tests.worker.crew import Crew
@@ -31,7 +31,7 @@ async def _ghost(loop: VirtualLoop, *, item: str, store: Store | None = None, cr
     await ghost.store.create(shards=1)
     await ghost.store.add([an_item(item, crashes=crashes)])
     pilot = ghost.pilot()
-    await pilot._beats._beat()
+    await pilot._heartbeats._heartbeat()
     await ghost.store.claim("ghost", limit=1, now=pilot._tools.clock.now())
     return ghost
 
@@ -63,7 +63,7 @@ def test_nobody_goes_home_while_an_unknown_worker_holds_an_item() -> None:
     run(main)
 
 
-def test_a_holder_that_beats_is_left_to_itself() -> None:
+def test_a_holder_that_heartbeats_is_left_to_itself() -> None:
     """Once it has seen that the others live, a worker without work goes home; they finish what they hold."""
 
     async def main(loop: VirtualLoop) -> None:
@@ -83,8 +83,8 @@ def test_idle_exit_is_obeyed_whoever_vanished() -> None:
 
     async def main(loop: VirtualLoop) -> None:
         ghost = await _ghost(loop, item="x")
-        stays = Persistence(idle_exit=timedelta(seconds=60))
-        tally = await Crew(loop, name="last", store=ghost.store, persistence=stays).pilot().run()
+        stays = IdlePolicy(idle_exit=timedelta(seconds=60))
+        tally = await Crew(loop, name="last", store=ghost.store, idle_policy=stays).pilot().run()
 
         assert not tally.settled
         assert loop.time() == pytest.approx(60, abs=25)
@@ -92,7 +92,7 @@ def test_idle_exit_is_obeyed_whoever_vanished() -> None:
     run(main)
 
 
-async def _at_work(loop: VirtualLoop) -> tuple[Crew, asyncio.Task[Tally]]:
+async def _at_work(loop: VirtualLoop) -> tuple[Crew, asyncio.Task[RunSummary]]:
     """A worker that holds an item, and beats, for a thousand seconds."""
     holder = Crew(loop, name="holder")
     await holder.store.create(shards=1)
@@ -128,10 +128,10 @@ class _Announcing(MemoryStore):
     def __init__(self, *, takes_s: float = 0) -> None:
         super().__init__()
         self._takes_s = takes_s
-        self.announcements = 0
+        self.notified = 0
 
-    async def announce(self, *, now: datetime) -> None:  # noqa: ARG002
-        self.announcements += 1
+    async def notify(self, *, now: datetime) -> None:  # noqa: ARG002
+        self.notified += 1
         await asyncio.sleep(self._takes_s)
 
 
@@ -147,7 +147,7 @@ def test_who_puts_work_back_announces_it_as_it_leaves(level: Level) -> None:
         loop.call_later(30, crew.stop.request, level, "SIGTERM")
         tally = await crew.pilot().run()
 
-        assert store.announcements == tally.work_left == (level is Level.STOP)
+        assert store.notified == tally.work_left == (level is Level.STOP)
         assert loop.time() < 63
 
     run(main)
@@ -163,7 +163,7 @@ def test_what_was_put_back_and_has_ended_since_is_not_announced() -> None:
         tally = await Crew(loop, store=store).pilot().run()
 
         assert tally.settled == {State.TODO: 1, State.FAILED: 1}
-        assert store.announcements == 0
+        assert store.notified == 0
 
     run(main)
 
@@ -178,7 +178,7 @@ def test_who_has_put_nothing_back_announces_nothing() -> None:
         loop.call_later(1, last.stop.request, Level.STOP, "SIGTERM")
 
         assert (await last.pilot().run()).work_left
-        assert store.announcements == 0
+        assert store.notified == 0
 
     run(main)
 
@@ -192,7 +192,7 @@ def test_what_was_taken_over_is_announced(crashes: int) -> None:
         ghost = await _ghost(loop, item="x", store=store, crashes=crashes)
         tally = await Crew(loop, name="last", store=ghost.store).pilot().run()
 
-        assert store.announcements == tally.settled[State.DONE] == (not crashes)
+        assert store.notified == tally.settled[State.DONE] == (not crashes)
 
     run(main)
 
@@ -204,7 +204,7 @@ class _Deaf(MemoryStore):
         super().__init__()
         self._trouble = trouble
 
-    async def announced(self, *, now: datetime, afresh: bool = False) -> bool:  # noqa: ARG002
+    async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:  # noqa: ARG002
         if self._trouble:
             raise self._trouble
         await asyncio.sleep(1000)
@@ -218,7 +218,7 @@ def test_who_hears_nothing_finds_what_comes_by_looking(trouble: PyanamoError | N
     async def main(loop: VirtualLoop) -> None:
         store = _Deaf(trouble)
         await store.create(shards=1)
-        crew = Crew(loop, store=store, persistence=Persistence(wait=True))
+        crew = Crew(loop, store=store, idle_policy=IdlePolicy(wait=True))
         working = loop.create_task(crew.pilot().run())
         await asyncio.sleep(100)
         await store.add([an_item("x")])
@@ -245,7 +245,7 @@ def test_who_waits_hears_of_what_is_due_and_looks_for_nothing() -> None:
 
         store = Counting()
         await store.create(shards=1)
-        crew = Crew(loop, store=store, persistence=Persistence(wait=True))
+        crew = Crew(loop, store=store, idle_policy=IdlePolicy(wait=True))
         working = loop.create_task(crew.pilot().run())
         await asyncio.sleep(3600)
         assert claims < 60 * 6
@@ -261,9 +261,9 @@ def test_who_waits_hears_of_what_is_due_and_looks_for_nothing() -> None:
 class Absent(MemoryStore):
     """Loses the answers to the first claim and the first beats, and shows for a while nothing of what is held."""
 
-    def __init__(self, loop: VirtualLoop, *, claims: int = 0, beats: int = 0, blind_s: float = 0) -> None:
+    def __init__(self, loop: VirtualLoop, *, claims: int = 0, heartbeats: int = 0, blind_s: float = 0) -> None:
         super().__init__()
-        self._loop, self._claims, self._beats, self._blind_s = loop, claims, beats, blind_s
+        self._loop, self._claims, self._heartbeats, self._blind_s = loop, claims, heartbeats, blind_s
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
         claimed = await super().claim(worker, limit=limit, now=now, state=state)
@@ -272,11 +272,11 @@ class Absent(MemoryStore):
             raise Unavailable("the answer was lost")
         return claimed
 
-    async def beat(self, worker: Worker) -> Orders:
-        if self._beats:
-            self._beats -= 1
+    async def heartbeat(self, worker: Worker) -> Orders:
+        if self._heartbeats:
+            self._heartbeats -= 1
             raise Unavailable("no answer")
-        return await super().beat(worker)
+        return await super().heartbeat(worker)
 
     async def held(self, worker_id: str) -> list[Item]:
         return await super().held(worker_id) if self._loop.time() > self._blind_s else []
@@ -300,11 +300,11 @@ def test_nobody_goes_home_who_may_hold_an_item_without_knowing() -> None:
     run(main)
 
 
-def test_the_first_beat_is_patient() -> None:
+def test_the_first_heartbeat_is_patient() -> None:
     """A table that does not answer when a worker starts is waited for."""
 
     async def main(loop: VirtualLoop) -> None:
-        crew = Crew(loop, store=Absent(loop, beats=3))
+        crew = Crew(loop, store=Absent(loop, heartbeats=3))
         await crew.store.create(shards=1)
         await crew.store.add([an_item("x")])
 
@@ -331,9 +331,9 @@ class _Late(MemoryStore):
         late = self._loop.time() < self._shows_from_s
         return [] if late else await super().claim(worker, limit=limit, now=now, state=state)
 
-    async def next_due(self, *, state: State = State.TODO, afresh: bool = False) -> datetime | None:
+    async def next_due(self, *, state: State = State.TODO, consistent: bool = False) -> datetime | None:
         late = self._loop.time() < self._shows_from_s
-        return None if late else await super().next_due(state=state, afresh=afresh)
+        return None if late else await super().next_due(state=state, consistent=consistent)
 
 
 @pytest.mark.parametrize("held_s", [0.01, 0.5, 0.99, 1.5, 7, 30])
@@ -345,16 +345,16 @@ def test_what_another_puts_back_is_found_although_the_queue_shows_it_late(held_s
         await store.create(shards=1)
         await store.add([an_item("x")])
         other = Crew(loop, name="other", store=store).pilot()
-        await other._beats._beat()
+        await other._heartbeats._heartbeat()
         [held] = await store.claim("other", limit=1, now=other._tools.clock.now())
 
         async def put_back() -> None:
             await asyncio.sleep(held_s)
-            await store.save(held, release(held, Why.STOP))
+            await store.save(held, release(held, InterruptReason.STOP))
 
         putting_back = loop.create_task(put_back())
-        persistence = Persistence(sure_after=timedelta(seconds=1))
-        tally = await Crew(loop, store=store, persistence=persistence).pilot().run()
+        idle_policy = IdlePolicy(sure_after=timedelta(seconds=1))
+        tally = await Crew(loop, store=store, idle_policy=idle_policy).pilot().run()
 
         assert putting_back.done()
         assert tally.settled == {State.DONE: 1}
@@ -366,7 +366,7 @@ def test_who_is_sure_that_nothing_is_left_goes_home_at_once() -> None:
     """The doubt lasts as long as it must, and no pause is longer."""
 
     async def main(loop: VirtualLoop) -> None:
-        crew = Crew(loop, persistence=Persistence(sure_after=timedelta(seconds=1)))
+        crew = Crew(loop, idle_policy=IdlePolicy(sure_after=timedelta(seconds=1)))
         await crew.store.create(shards=1)
         await crew.pilot().run()
 
@@ -379,11 +379,11 @@ def test_who_has_made_sure_spares_others_the_looks() -> None:
     """What is settled stays settled: a farewell that says so is believed, and the next one says it again."""
 
     async def main(loop: VirtualLoop) -> None:
-        crew = Crew(loop, name="second", persistence=Persistence(sure_after=timedelta(seconds=1)))
+        crew = Crew(loop, name="second", idle_policy=IdlePolicy(sure_after=timedelta(seconds=1)))
         await crew.store.create(shards=1)
         second = loop.create_task(crew.pilot().run())
         await _a_second(loop)
-        await crew.store.beat(
+        await crew.store.heartbeat(
             Worker("first", "host", NOON, NOON + timedelta(seconds=1), LEASE, gone=True, all_settled=NOON + BLINK)
         )
         await second
@@ -399,9 +399,9 @@ def test_who_has_not_made_sure_says_nothing(ends: str) -> None:
     """A worker that was sent home, or told how long to stay, does not know what is left."""
 
     async def main(loop: VirtualLoop) -> None:
-        exits = Persistence(idle_exit=timedelta(seconds=9), wait=False) if ends == "idle exit" else Persistence()
+        exits = IdlePolicy(idle_exit=timedelta(seconds=9), wait=False) if ends == "idle exit" else IdlePolicy()
         ghost = await _ghost(loop, item="x")
-        last = Crew(loop, name="last", store=ghost.store, persistence=exits)
+        last = Crew(loop, name="last", store=ghost.store, idle_policy=exits)
         loop.call_later(30, last.stop.request, Level.STOP, "SIGTERM")
         await last.pilot().run()
 
@@ -436,7 +436,7 @@ def test_who_may_hold_an_item_without_knowing_believes_nobody() -> None:
         await crew.store.create(shards=1)
         await crew.store.add([an_item("x")])
         far = NOON + timedelta(days=1)
-        await crew.store.beat(Worker("first", "host", NOON, far, LEASE, gone=True, all_settled=far))
+        await crew.store.heartbeat(Worker("first", "host", NOON, far, LEASE, gone=True, all_settled=far))
 
         assert (await crew.pilot().run()).settled == {State.DONE: 1}
 
@@ -446,8 +446,8 @@ def test_who_may_hold_an_item_without_knowing_believes_nobody() -> None:
 class _Away(MemoryStore):
     """A table that does not answer when it is looked at for the last time."""
 
-    async def next_due(self, *, state: State = State.TODO, afresh: bool = False) -> datetime | None:
-        if afresh:
+    async def next_due(self, *, state: State = State.TODO, consistent: bool = False) -> datetime | None:
+        if consistent:
             raise Unavailable("no answer")
         return await super().next_due(state=state)
 

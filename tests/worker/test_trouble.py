@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.policy import RetryPolicy
 from pyanamo_async.errors import Denied, Fenced, LaunchRefused, StoreError
 from pyanamo_async.ports import Command, OutputKey, Receiver, Sink
 from pyanamo_async.store.memory import MemoryStore
@@ -144,7 +144,7 @@ def test_a_stop_shortens_the_storing_of_a_timed_out_script_too() -> None:
 
     async def main(loop: VirtualLoop) -> None:
         crew = Crew(loop, outputs=SlowOutputs(closes_after_s=1000), timeout=timedelta(seconds=5))
-        crew.policy = RetryPolicy(max_failures=1)
+        crew.policy = FailurePolicy(max_failures=1)
         loop.call_later(10, crew.stop.request, Level.STOP, "SIGTERM")
         await crew.store.create(shards=1)
         await crew.store.add([an_item("a", script=f"print {LONG};sleep 500")])

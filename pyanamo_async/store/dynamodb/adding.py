@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.taskrecord import Row
+from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.ports import AddResult
@@ -24,8 +24,8 @@ from pyanamo_async.store.dynamodb.writes import Insert, overwrite
 class Adding:
     """Adds items to one table."""
 
-    def __init__(self, table: Table, shards: int, *, dice: random.Random) -> None:
-        self._table, self._shards, self._dice = table, shards, dice
+    def __init__(self, table: Table, shards: int, *, rng: random.Random) -> None:
+        self._table, self._shards, self._rng = table, shards, rng
 
     async def add(self, items: Sequence[Item], *, replace: bool) -> list[AddResult]:
         """Add items and say in their order what became of each; see `ports.Store.add`."""
@@ -85,4 +85,4 @@ class Adding:
                 return AddResult.REPLACED if seen else AddResult.ADDED
 
     def _row(self, item: Item) -> Row:
-        return stored(item, shards=self._shards, tiebreak=f"{self._dice.getrandbits(32):08x}")
+        return stored(item, shards=self._shards, tiebreak=f"{self._rng.getrandbits(32):08x}")

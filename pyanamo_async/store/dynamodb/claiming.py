@@ -15,11 +15,11 @@ from datetime import datetime
 from typing import Any
 
 from pyanamo_async.core.items import CLAIMABLE, Item, State
-from pyanamo_async.core.queue import READY, due, queue, shard_of
-from pyanamo_async.core.record import decode
-from pyanamo_async.core.taskrecord import Row
+from pyanamo_async.core.stored.queue_key import READY, due, queue, shard_of
+from pyanamo_async.core.stored.record import decode
+from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.errors import PyanamoError, Unavailable
-from pyanamo_async.store.dynamodb.board import Board
+from pyanamo_async.store.dynamodb.candidate_cache import CandidateCache
 from pyanamo_async.store.dynamodb.codec import marshal_row
 from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, Candidate, claiming
 from pyanamo_async.store.dynamodb.table import Reply, Table, together
@@ -34,12 +34,12 @@ IDLE_BELIEF_LATER_S = 240.0  # at least, in all, of what is left at a wall time:
 class Claims:
     """Claims of one store."""
 
-    def __init__(self, table: Table, shards: int, *, dice: random.Random) -> None:
-        self._table, self.shards, self._dice = table, shards, dice
+    def __init__(self, table: Table, shards: int, *, rng: random.Random) -> None:
+        self._table, self.shards, self._rng = table, shards, rng
         belief_s = shards * IDLE_BELIEF_S
         later_s = max(belief_s, IDLE_BELIEF_LATER_S)
         self._boards = {
-            state: Board(shards, dice=dice, idle_belief_s=belief_s if state is State.TODO else later_s)
+            state: CandidateCache(shards, rng=rng, idle_belief_s=belief_s if state is State.TODO else later_s)
             for state in State
         }
         self._returned: dict[str, float] = {}  # what this store has put back, and when
@@ -66,10 +66,10 @@ class Claims:
                 raise
         return won
 
-    async def next_due(self, state: State, *, afresh: bool = False) -> datetime | None:
+    async def next_due(self, state: State, *, consistent: bool = False) -> datetime | None:
         """Tell when the next item may be claimed; see `ports.Store.next_due`."""
         board = self._boards[state]
-        looks = range(self.shards) if afresh else board.unsure(now_s=_now_s())
+        looks = range(self.shards) if consistent else board.unsure(now_s=_now_s())
         await together(self._see_head(board, state, shard) for shard in looks)
         return board.next_due() or await self._due_unseen(state)
 
@@ -89,7 +89,9 @@ class Claims:
         for board in self._boards.values():
             board.look_anew(now_s=_now_s())
 
-    async def _contend(self, board: Board, candidates: Sequence[Candidate], worker: str, now: datetime) -> list[Item]:
+    async def _contend(
+        self, board: CandidateCache, candidates: Sequence[Candidate], worker: str, now: datetime
+    ) -> list[Item]:
         """Try to claim them all, each for itself; raise only when none was won."""
         replies = [self._table.claim(claiming(each, worker=worker, now=now)) for each in candidates]
         won: list[Item] = []
@@ -124,7 +126,7 @@ class Claims:
                 return row if row["InstanceID"] == worker else None
         return None
 
-    async def _look(self, board: Board, state: State, shard: int, now: datetime) -> None:
+    async def _look(self, board: CandidateCache, state: State, shard: int, now: datetime) -> None:
         """Read a page of candidates: anywhere in the best priority of a deep shard, else from the head."""
         prefix = board.deep(shard, now_s=_now_s())
         rows = await self._anywhere(state, shard, prefix) if prefix else []
@@ -145,7 +147,7 @@ class Claims:
         rows = await self._table.get_many(key for key, at_s in self._returned.items() if at_s > since_s)
         return min((due(row["Queue_Key"]) for row in rows if row.get("ItemState") == state), default=None)
 
-    async def _see_head(self, board: Board, state: State, shard: int) -> None:
+    async def _see_head(self, board: CandidateCache, state: State, shard: int) -> None:
         rows = await self._page(state, shard, limit=1)
         board.saw(shard, rows[0]["Queue_Key"] if rows else None, now_s=_now_s())
 
@@ -164,11 +166,11 @@ class Claims:
         return []
 
     def _candidate(self, row: dict[str, Any]) -> Candidate:
-        token = f"{self._dice.getrandbits(64):016x}"
+        token = f"{self._rng.getrandbits(64):016x}"
         return Candidate(row["itemID"], row["Queue"], row["Queue_Key"], int(row.get("Attempt", 0)), token)
 
     def _tiebreak(self) -> str:
-        return f"{self._dice.getrandbits(32):08x}"
+        return f"{self._rng.getrandbits(32):08x}"
 
 
 def _common_priority(rows: Sequence[dict[str, Any]]) -> str:

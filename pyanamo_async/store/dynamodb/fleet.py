@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from pyanamo_async.core.live import Feed
-from pyanamo_async.core.queue import moment, stamp
-from pyanamo_async.core.taskrecord import Row
+from pyanamo_async.core.output_tail import TaskRef
+from pyanamo_async.core.stored.queue_key import format_time, parse_time
+from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.core.workers import Desired, Orders, Worker, latest, read_farewell, write_farewell
 from pyanamo_async.errors import ItemMissing, Unavailable
 from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal_row
@@ -20,7 +20,7 @@ WORKER_ROW = "#worker#"
 QUEUE = "worker#0"
 
 
-async def beat(table: Table, worker: Worker) -> Orders:
+async def heartbeat(table: Table, worker: Worker) -> Orders:
     """Write a worker's row, except what a person orders, and read those orders from the reply."""
     row = _row(worker)
     sets = ", ".join(f"#{name} = :{name}" for name in row)
@@ -47,17 +47,21 @@ async def order(table: Table, worker_id: str, desired: Desired) -> None:
 
 
 async def workers(
-    table: Table, beat_before: datetime | None, most: int | None, of: Collection[str] | None
+    table: Table, heartbeat_before: datetime | None, most: int | None, of: Collection[str] | None
 ) -> list[Worker]:
     """Read the rows of all workers, or of those that were silent since, or of the latest of them."""
-    keys = await _seen(table, beat_before, most) if of is None else [f"{WORKER_ROW}{worker_id}" for worker_id in of]
+    keys = (
+        await _seen(table, heartbeat_before, most) if of is None else [f"{WORKER_ROW}{worker_id}" for worker_id in of]
+    )
     known = [_worker(row) for row in await table.get_many(keys)]
-    late = [worker for worker in known if beat_before is None or worker.beat < beat_before]  # the index lags
-    return latest(sorted(late, key=lambda worker: (worker.beat, worker.worker_id)), most)
+    late = [
+        worker for worker in known if heartbeat_before is None or worker.heartbeat < heartbeat_before
+    ]  # the index lags
+    return latest(sorted(late, key=lambda worker: (worker.heartbeat, worker.worker_id)), most)
 
 
-async def _seen(table: Table, beat_before: datetime | None, most: int | None) -> list[str]:
-    asked = _asked(beat_before) | ({} if most is None else {"ScanIndexForward": False, "Limit": most})
+async def _seen(table: Table, heartbeat_before: datetime | None, most: int | None) -> list[str]:
+    asked = _asked(heartbeat_before) | ({} if most is None else {"ScanIndexForward": False, "Limit": most})
     keys: list[str] = []
     async for page in table.pages(asked):
         keys += [item[KEY]["S"] for item in page["Items"]]
@@ -66,13 +70,13 @@ async def _seen(table: Table, beat_before: datetime | None, most: int | None) ->
     return keys
 
 
-async def forget(table: Table, worker_id: str) -> list[Feed]:
+async def forget(table: Table, worker_id: str) -> list[TaskRef]:
     """Delete a worker's row, and tell what was asked of it."""
     answer = await table.asking(
         table.client.delete_item(TableName=table.name, Key=_key(worker_id), ReturnValues="ALL_OLD")
     )
     row = unmarshal_row(answer.get("Attributes", {}))
-    return [Feed.read(text) for text in row.get("Following", {})]
+    return [TaskRef.read(text) for text in row.get("Following", {})]
 
 
 async def change_worker(
@@ -94,10 +98,10 @@ async def change_worker(
         raise ItemMissing(f"there is no worker '{worker_id}' in {table.what}", hint="`pyanamo workers` lists them")
 
 
-def _asked(beat_before: datetime | None) -> dict[str, Any]:
+def _asked(heartbeat_before: datetime | None) -> dict[str, Any]:
     silent, values = "", {":queue": QUEUE}
-    if beat_before is not None:
-        silent, values = " AND Queue_Key < :then", values | {":then": stamp(beat_before)}
+    if heartbeat_before is not None:
+        silent, values = " AND Queue_Key < :then", values | {":then": format_time(heartbeat_before)}
     return {
         "IndexName": QUEUE_INDEX,
         "KeyConditionExpression": f"Queue = :queue{silent}",
@@ -113,9 +117,9 @@ def _key(worker_id: str) -> dict[str, Any]:
 def _row(worker: Worker) -> Row:
     return {
         "Queue": QUEUE,
-        "Queue_Key": stamp(worker.beat),
+        "Queue_Key": format_time(worker.heartbeat),
         "Host": worker.host,
-        "Started": stamp(worker.started),
+        "Started": format_time(worker.started),
         "Lease": worker.lease.total_seconds(),
         "Job": worker.job,
         "Process": worker.process,
@@ -128,12 +132,12 @@ def _row(worker: Worker) -> Row:
 
 
 def _worker(row: Mapping[str, Any]) -> Worker:
-    beat = moment(row["Queue_Key"])
+    heartbeat = parse_time(row["Queue_Key"])
     return Worker(
         worker_id=row[KEY][len(WORKER_ROW) :],
         host=row["Host"],
-        started=moment(row["Started"]),
-        beat=beat,
+        started=parse_time(row["Started"]),
+        heartbeat=heartbeat,
         lease=timedelta(seconds=float(row["Lease"])),
         job=row["Job"],
         process=row["Process"],
@@ -143,7 +147,9 @@ def _worker(row: Mapping[str, Any]) -> Worker:
         rss_bytes=row["RSS"],
         desired=Desired(row.get("Desired", Desired.RUN)),
         following=tuple(
-            sorted(Feed.read(text) for text, until in row.get("Following", {}).items() if moment(until) > beat)
+            sorted(
+                TaskRef.read(text) for text, until in row.get("Following", {}).items() if parse_time(until) > heartbeat
+            )
         ),
         gone=bool(row["Gone"]),
         all_settled=read_farewell(int(row["Gone"])),

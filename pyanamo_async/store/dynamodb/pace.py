@@ -20,9 +20,9 @@ LONGEST_PAUSE_S = 5.0
 class Pace:
     """Entered for each request; leaving it with `Unavailable` slows everybody down."""
 
-    def __init__(self, most: int, *, dice: random.Random) -> None:
+    def __init__(self, most: int, *, rng: random.Random) -> None:
         self._most = most
-        self._dice = dice
+        self._rng = rng
         self._window = float(most)
         self._running = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -78,7 +78,7 @@ class Pace:
 
     async def _rest(self) -> None:
         try:
-            await asyncio.sleep(self._pause_s * self._dice.random())
+            await asyncio.sleep(self._pause_s * self._rng.random())
         except asyncio.CancelledError:
             self._leave()
             raise

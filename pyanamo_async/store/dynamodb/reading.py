@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from pyanamo_async.core.items import Counts, Item, State, Summary, TaskState
-from pyanamo_async.core.queue import queue
-from pyanamo_async.core.record import decode
+from pyanamo_async.core.stored.queue_key import queue
+from pyanamo_async.core.stored.record import decode
 from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, summary
 from pyanamo_async.store.dynamodb.table import Table, together

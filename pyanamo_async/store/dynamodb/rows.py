@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from pyanamo_async.core.items import Item, State, Summary
-from pyanamo_async.core.queue import DELAYED, moment, queue, queue_key, shard_of, stamp
-from pyanamo_async.core.record import encode
-from pyanamo_async.core.taskrecord import Row
+from pyanamo_async.core.stored.queue_key import DELAYED, format_time, parse_time, queue, queue_key, shard_of
+from pyanamo_async.core.stored.record import encode
+from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.core.values import Value
 from pyanamo_async.store.dynamodb.writes import Path, Update
 
@@ -64,7 +64,7 @@ def claiming(seen: Candidate, *, worker: str, now: datetime) -> Update:
             ("Queue_Key",): worker,
             ("InstanceID",): worker,
             ("lockID",): seen.token,
-            ("Lock_Date",): stamp(now),
+            ("Lock_Date",): format_time(now),
             ("Attempt",): seen.attempt + 1,
         },
         removes=(("Done_Date",), ("Not_Before",)),
@@ -122,6 +122,6 @@ def summary(row: Mapping[str, Any]) -> Summary:
         attempt=int(row.get("Attempt", 0)),
         reason=row.get("Reason", ""),
         worker=key if state is State.LOCKED and key != NO_KEY else "",
-        since=moment(key) if settled and key != NO_KEY else None,
-        not_before=moment(key[1:]) if state is State.TODO and key.startswith(DELAYED) else None,
+        since=parse_time(key) if settled and key != NO_KEY else None,
+        not_before=parse_time(key[1:]) if state is State.TODO and key.startswith(DELAYED) else None,
     )

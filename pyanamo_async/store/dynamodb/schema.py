@@ -30,14 +30,14 @@ NUMBERS = frozenset(
 )
 
 
-def creation(table: str, further: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+def creation(table: str, extra_indexes: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """Write the request that creates a table; `further` indexes in DynamoDB's own words."""
     ours = {
         "IndexName": QUEUE_INDEX,
         "KeySchema": _key("Queue", "Queue_Key"),
         "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(PROJECTED)},
     }
-    indexes = [ours, *(dict(index) for index in further)]
+    indexes = [ours, *(dict(index) for index in extra_indexes)]
     keys = {KEY} | {key["AttributeName"] for index in indexes for key in index.get("KeySchema", ())}
     return {
         "TableName": table,
@@ -99,7 +99,7 @@ def description(described: Mapping[str, Any], shards: int) -> Description:
     billing = described.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
     return Description(
         table=described["TableName"],
-        filed_as=described["TableName"],
+        output_namespace=described["TableName"],
         keys=_names(described),
         indexes=tuple(
             Index(index["IndexName"], _names(index), _projection(index["Projection"]))
@@ -111,7 +111,7 @@ def description(described: Mapping[str, Any], shards: int) -> Description:
         status=described["TableStatus"],
         size_bytes=described.get("TableSizeBytes"),
         created=described.get("CreationDateTime"),
-        further=tuple(
+        extra_indexes=tuple(
             {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}
             for index in described.get("GlobalSecondaryIndexes", ())
             if index["IndexName"] != QUEUE_INDEX

@@ -12,15 +12,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
-from pyanamo_async.core.live import Feed, Live
-from pyanamo_async.core.record import decode
+from pyanamo_async.core.output_tail import OutputTail, TaskRef
+from pyanamo_async.core.stored.record import decode
 from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import Fenced, ItemMissing
 from pyanamo_async.ports import AddResult, Description, Store
-from pyanamo_async.store.dynamodb import feeds, fleet, lifecycle, reading, schema
+from pyanamo_async.store.dynamodb import fleet, lifecycle, reading, schema
+from pyanamo_async.store.dynamodb import output_tails as feeds
 from pyanamo_async.store.dynamodb.adding import Adding
-from pyanamo_async.store.dynamodb.announcing import Announcements
 from pyanamo_async.store.dynamodb.claiming import Claims
+from pyanamo_async.store.dynamodb.notifications import Notifications
 from pyanamo_async.store.dynamodb.rows import change, fence, stands_as
 from pyanamo_async.store.dynamodb.table import Reply, Table
 from pyanamo_async.store.dynamodb.writes import KEY, Delete, Write
@@ -38,11 +39,11 @@ class DynamoStore(Store):
         client: DynamoDBClient,
         urgent: DynamoDBClient | None = None,
         *,
-        dice: random.Random | None = None,
+        rng: random.Random | None = None,
     ) -> None:
-        self._dice = dice or random.Random()  # noqa: S311 - scatters claims; no secret
-        self._table = Table(table, client, urgent or client, dice=self._dice)
-        self._opened: tuple[Claims, Announcements] | None = None
+        self._rng = rng or random.Random()  # noqa: S311 - scatters claims; no secret
+        self._table = Table(table, client, urgent or client, rng=self._rng)
+        self._opened: tuple[Claims, Notifications] | None = None
 
     async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
         return await lifecycle.create(self._table, shards, indexes)
@@ -61,7 +62,7 @@ class DynamoStore(Store):
     async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
         claims = await self._claims()
         try:
-            return await Adding(self._table, claims.shards, dice=self._dice).add(items, replace=replace)
+            return await Adding(self._table, claims.shards, rng=self._rng).add(items, replace=replace)
         finally:
             for item in items:
                 claims.changed(item)
@@ -73,8 +74,8 @@ class DynamoStore(Store):
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
         return await (await self._claims()).claim(worker, limit=limit, now=now, state=state)
 
-    async def next_due(self, *, state: State = State.TODO, afresh: bool = False) -> datetime | None:
-        return await (await self._claims()).next_due(state, afresh=afresh)
+    async def next_due(self, *, state: State = State.TODO, consistent: bool = False) -> datetime | None:
+        return await (await self._claims()).next_due(state, consistent=consistent)
 
     async def save(self, before: Item, after: Item) -> None:
         claims = await self._claims()
@@ -92,15 +93,15 @@ class DynamoStore(Store):
             if row is not None or not reply.again:
                 raise Fenced(f"item '{before.item_id}' is no longer as it was seen")
 
-    announced_every_s = 6.0
+    notifications_every_s = 6.0
 
-    async def announce(self, *, now: datetime) -> None:
-        _, announcements = await self._open()
-        await announcements.announce(now)
+    async def notify(self, *, now: datetime) -> None:
+        _, notifications = await self._open()
+        await notifications.notify(now)
 
-    async def announced(self, *, now: datetime, afresh: bool = False) -> bool:
-        claims, announcements = await self._open()
-        if came := await announcements.came(now, afresh=afresh):
+    async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:
+        claims, notifications = await self._open()
+        if came := await notifications.came(now, consistent=consistent):
             claims.look_anew()
         return came
 
@@ -124,37 +125,37 @@ class DynamoStore(Store):
     async def counts(self) -> Counts:
         return await reading.count(self._table, await self._shards())
 
-    async def beat(self, worker: Worker) -> Orders:
+    async def heartbeat(self, worker: Worker) -> Orders:
         await self._shards()
-        return await fleet.beat(self._table, worker)
+        return await fleet.heartbeat(self._table, worker)
 
     async def order(self, worker_id: str, desired: Desired) -> None:
         await self._shards()
         await fleet.order(self._table, worker_id, desired)
 
-    async def follow(self, worker_id: str, feed: Feed, *, until: datetime | None) -> None:
+    async def follow(self, worker_id: str, feed: TaskRef, *, until: datetime | None) -> None:
         await self._shards()
         if until is None:
             await feeds.withdraw(self._table, worker_id, feed)
         else:
             await feeds.ask(self._table, worker_id, feed, until)
 
-    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[Feed] | None:  # noqa: ARG002 # the port's
+    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:  # noqa: ARG002 # the port's
         return None  # a look would cost what a beat does
 
-    async def publish(self, feed: Feed, live: Live, *, now: datetime) -> bool:
+    async def publish(self, feed: TaskRef, live: OutputTail, *, now: datetime) -> bool:
         await self._shards()
         return await feeds.publish(self._table, feed, live, now)
 
-    async def published(self, feed: Feed) -> Live | None:
+    async def published(self, feed: TaskRef) -> OutputTail | None:
         await self._shards()
         return await feeds.published(self._table, feed)
 
     async def workers(
-        self, *, beat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
+        self, *, heartbeat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
     ) -> list[Worker]:
         await self._shards()
-        return await fleet.workers(self._table, beat_before, most, of)
+        return await fleet.workers(self._table, heartbeat_before, most, of)
 
     async def forget(self, worker_id: str) -> None:
         await self._shards()
@@ -169,12 +170,12 @@ class DynamoStore(Store):
         finally:
             claims.changed(*forms)
 
-    async def _open(self) -> tuple[Claims, Announcements]:
+    async def _open(self) -> tuple[Claims, Notifications]:
         """Find out, the first time, whether the table is one of ours, and how many shards it has."""
         if self._opened is None or self._table.gone:
             row = await self._table.get(schema.TABLE_ROW)
-            claims = Claims(self._table, schema.shards_of(row, self._table.name), dice=self._dice)
-            self._opened = claims, Announcements(self._table, row, dice=self._dice)
+            claims = Claims(self._table, schema.shards_of(row, self._table.name), rng=self._rng)
+            self._opened = claims, Notifications(self._table, row, rng=self._rng)
             self._table.gone = False
         return self._opened
 
@@ -186,4 +187,4 @@ class DynamoStore(Store):
         return (await self._claims()).shards
 
     def _tiebreak(self) -> str:
-        return f"{self._dice.getrandbits(32):08x}"
+        return f"{self._rng.getrandbits(32):08x}"

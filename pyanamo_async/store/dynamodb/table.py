@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import ClientError
 
 from pyanamo_async.aws.errors import refusal, translated
-from pyanamo_async.core.taskrecord import Row
+from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import TableMissing, Unavailable
 from pyanamo_async.store.dynamodb.batcher import Batcher
@@ -55,11 +55,11 @@ class Reply(Value):
 class Table:
     """One table, by its clients: `client` for claims, imports and reads, `urgent` for beats and saves."""
 
-    def __init__(self, name: str, client: DynamoDBClient, urgent: DynamoDBClient, *, dice: random.Random) -> None:
+    def __init__(self, name: str, client: DynamoDBClient, urgent: DynamoDBClient, *, rng: random.Random) -> None:
         self.name, self.client, self.urgent = name, client, urgent
         self.what = f"table '{name}'"
         self.gone = False  # whoever finds the table missing says so here: what was known of it is void
-        self.pace = Pace(MOST_AT_ONCE, dice=dice)
+        self.pace = Pace(MOST_AT_ONCE, rng=rng)
         self._urgent: Batcher[Write, Reply] = Batcher(
             self._send_urgent, key=_key, most=MOST_STATEMENTS, in_flight=IN_FLIGHT
         )

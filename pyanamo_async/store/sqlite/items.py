@@ -17,8 +17,8 @@ import orjson
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import CLAIMABLE, Counts, Item, State, Summary, TaskState
-from pyanamo_async.core.queue import DELAYED, due, moment, queue_key, stamp
-from pyanamo_async.core.record import decode, encode
+from pyanamo_async.core.stored.queue_key import DELAYED, due, format_time, parse_time, queue_key
+from pyanamo_async.core.stored.record import decode, encode
 from pyanamo_async.errors import Fenced, StoreError
 from pyanamo_async.ports import AddResult
 
@@ -111,7 +111,7 @@ def claim(
     connection: sqlite3.Connection, worker: str, *, limit: int, now: datetime, state: State, token: Callable[[], str]
 ) -> list[Item]:
     """Lock the first claimable items: those that are ready, by priority, then those whose time has come."""
-    latest = DELAYED + stamp(now) if state is State.TODO else AFTER_ALL_TIMES
+    latest = DELAYED + format_time(now) if state is State.TODO else AFTER_ALL_TIMES
     rows = connection.execute(CANDIDATES, (state.value, latest, limit)).fetchall()
     claims = [transitions.claim(_item(row), worker=worker, token=token(), now=now) for row in rows]
     connection.executemany(UPDATE, map(values_of, claims))
@@ -208,6 +208,6 @@ def _summary(state: State, row: tuple[Any, ...]) -> Summary:
         attempt=attempt,
         reason=reason,
         worker=worker if state is State.LOCKED else "",
-        since=moment(key) if key and state not in (State.TODO, State.LOCKED) else None,
+        since=parse_time(key) if key and state not in (State.TODO, State.LOCKED) else None,
         not_before=due(key) if key.startswith(DELAYED) and state is State.TODO else None,
     )

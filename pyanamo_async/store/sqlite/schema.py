@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
-from pyanamo_async.core.queue import moment
+from pyanamo_async.core.stored.queue_key import parse_time
 from pyanamo_async.errors import SchemaMismatch, StoreError, TableMissing
 from pyanamo_async.ports import Description, Index
 
@@ -44,7 +44,7 @@ TABLES = (
     f"CREATE INDEX {INDEX} ON items ({', '.join(INDEX_KEYS + INDEX_EXTRAS)})",
     """CREATE TABLE workers (
         InstanceID TEXT NOT NULL PRIMARY KEY,
-        Beat TEXT NOT NULL,
+        Heartbeat TEXT NOT NULL,
         Host TEXT NOT NULL,
         Job TEXT NOT NULL,
         Process TEXT NOT NULL,
@@ -127,14 +127,14 @@ def describe(connection: sqlite3.Connection, path: Path) -> Description:
     [shards, created, mark] = connection.execute("SELECT Shards, Created, Mark FROM description").fetchone()
     return Description(
         table=str(path),
-        filed_as=f"{path.stem}-{mark}",
+        output_namespace=f"{path.stem}-{mark}",
         keys=("itemID",),
         indexes=(Index(INDEX, INDEX_KEYS, projection=", ".join(INDEX_EXTRAS)),),
         shards=shards,
         schema_version=SCHEMA_VERSION,
         billing="free",
         size_bytes=path.stat().st_size,
-        created=moment(created),
+        created=parse_time(created),
     )
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
-from pyanamo_async.core.live import Feed, Live
+from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.workers import Desired, Orders, Worker, latest
 from pyanamo_async.errors import ItemMissing, UsageError
 from pyanamo_async.ports import AddResult, Description, Store
@@ -81,7 +81,7 @@ class SqliteStore(Store):
         self,
         *,
         state: State = State.TODO,
-        afresh: bool = False,  # noqa: ARG002 # it always is
+        consistent: bool = False,  # noqa: ARG002 # it always is
     ) -> datetime | None:
         return await self._engine.read(partial(items.next_due, state=state), brief=True)
 
@@ -93,12 +93,12 @@ class SqliteStore(Store):
     async def remove(self, before: Item) -> None:
         await self._engine.write(partial(items.remove, item_id=before.item_id, before=items.fence_of(before)))
 
-    announced_every_s = 1.0
+    notifications_every_s = 1.0
 
-    async def announce(self, *, now: datetime) -> None:
+    async def notify(self, *, now: datetime) -> None:
         pass  # it shows
 
-    async def announced(self, *, now: datetime, afresh: bool = False) -> bool:  # noqa: ARG002 # it always is
+    async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:  # noqa: ARG002 # it always is
         return await self._engine.read(partial(items.any_due, now=now), brief=True)
 
     async def read(self, item_id: str) -> Item:
@@ -129,28 +129,28 @@ class SqliteStore(Store):
     async def counts(self) -> Counts:
         return await self._engine.read(items.counts)
 
-    async def beat(self, worker: Worker) -> Orders:
-        return await self._engine.write(partial(fleet.beat, worker=worker), brief=True)
+    async def heartbeat(self, worker: Worker) -> Orders:
+        return await self._engine.write(partial(fleet.heartbeat, worker=worker), brief=True)
 
     async def order(self, worker_id: str, desired: Desired) -> None:
         await self._engine.write(partial(fleet.order, worker_id=worker_id, desired=desired))
 
-    async def follow(self, worker_id: str, feed: Feed, *, until: datetime | None) -> None:
+    async def follow(self, worker_id: str, feed: TaskRef, *, until: datetime | None) -> None:
         await self._engine.write(partial(fleet.follow, worker_id=worker_id, feed=feed, until=until))
 
-    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[Feed] | None:
+    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:
         return await self._engine.read(partial(fleet.followed, worker_id=worker_id, now=now), brief=True)
 
-    async def publish(self, feed: Feed, live: Live, *, now: datetime) -> bool:
+    async def publish(self, feed: TaskRef, live: OutputTail, *, now: datetime) -> bool:
         return await self._engine.write(partial(fleet.publish, feed=feed, live=live, now=now), brief=True)
 
-    async def published(self, feed: Feed) -> Live | None:
+    async def published(self, feed: TaskRef) -> OutputTail | None:
         return await self._engine.read(partial(fleet.published, feed=feed))
 
     async def workers(
-        self, *, beat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
+        self, *, heartbeat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
     ) -> list[Worker]:
-        known = await self._engine.read(partial(fleet.workers, beat_before=beat_before))
+        known = await self._engine.read(partial(fleet.workers, heartbeat_before=heartbeat_before))
         return latest([worker for worker in known if of is None or worker.worker_id in of], most)
 
     async def forget(self, worker_id: str) -> None:

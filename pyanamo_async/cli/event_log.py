@@ -1,0 +1,133 @@
+"""What a worker says while it works: a progress bar on a terminal, otherwise one line for each event, on stderr."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pyanamo_async.cli.console import note
+from pyanamo_async.core.items import State
+from pyanamo_async.core.stored.queue_key import format_time
+from pyanamo_async.ports import EventLog
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+QUIET = frozenset({"item claimed", "worker started"})  # on a terminal the bar tells these
+REDRAWS_PER_SECOND = 5
+GATHERED_S = 0.02
+
+
+@contextmanager
+def listening(total: int | None) -> Iterator[EventLog]:
+    """Make a journal; `total` is how many items there are to run, where a bar is to show it."""
+    if total is None:
+        lines = LogLines()
+        try:
+            yield lines
+        finally:
+            lines.write()
+        return
+    with bar(total) as event_log:
+        yield event_log
+
+
+class LogLines:
+    """One line for each event: when, what, and its fields.
+
+    What happens within some milliseconds is written at once: thousands of lines a second would cost as many writes.
+    """
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    def note(self, event: str, /, **fields: object) -> None:
+        """Take the line; it is written soon, or where no loop runs at once."""
+        self._lines.append(f"{format_time(datetime.now(UTC))} {line(event, fields)}")
+        if len(self._lines) == 1:
+            try:
+                asyncio.get_running_loop().call_later(GATHERED_S, self.write)
+            except RuntimeError:
+                self.write()
+
+    def write(self) -> None:
+        """Write what was taken; a stderr that is gone is not worth a worker's life."""
+        lines, self._lines = self._lines, []
+        if lines:
+            note("\n".join(lines))
+
+
+class Bar:
+    """Counts what is settled; draws itself from a thread, so that an event costs two additions."""
+
+    def __init__(self, progress: Progress, console: Console, total: int) -> None:
+        self._progress, self._console = progress, console
+        self._task = progress.add_task("", total=total, settled="")
+        self._held = 0
+        self._settled: Counter[State] = Counter()
+
+    def note(self, event: str, /, **fields: object) -> None:
+        """Count the event; print it above the bar when it is out of the ordinary."""
+        state = fields.get("state")
+        if event == "item claimed":
+            self._held += 1
+        elif event in {"item settled", "item lost"}:
+            self._held -= 1
+        if isinstance(state, State):
+            self._settled[state] += 1
+        if event not in QUIET and state is not State.DONE:
+            self._console.print(_remark(event, fields), style="red" if state is State.FAILED else "yellow")
+
+    def draw(self) -> None:
+        """Bring the bar up to date."""
+        ended = self._settled[State.DONE] + self._settled[State.FAILED]
+        failed = f", {self._settled[State.FAILED]} failed" if self._settled[State.FAILED] else ""
+        self._progress.update(self._task, completed=ended, settled=f"{self._held} in hand{failed}", refresh=True)
+
+
+def _remark(event: str, fields: dict[str, object]) -> str:
+    if event == "item settled":
+        return f"{fields['item']}: {fields['state']}, {fields['reason']}"
+    return line(event, fields)
+
+
+def line(event: str, fields: dict[str, object]) -> str:
+    """Put an event in one line; fields that say nothing are left out."""
+    said = [event]
+    for name, value in fields.items():
+        text = "" if value is None or name == "exc" else str(value)
+        if text:
+            said.append(f"{name}={text if text.isprintable() and ' ' not in text else repr(text)}")
+    return " ".join(said)
+
+
+@contextmanager
+def bar(total: int) -> Iterator[EventLog]:
+    """Draw a bar while it is entered."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[settled]}"), TimeRemainingColumn())
+    over = threading.Event()
+    with Progress(*columns, console=console, auto_refresh=False) as progress:
+        shown = Bar(progress, console, total)
+
+        def draw() -> None:
+            while not over.wait(1 / REDRAWS_PER_SECOND):
+                shown.draw()
+
+        thread = threading.Thread(target=draw, name="progress bar", daemon=True)
+        thread.start()
+        try:
+            yield shown
+        finally:
+            over.set()
+            thread.join()
+            shown.draw()

@@ -1,0 +1,126 @@
+"""The border between commands and the shell: every error is one line on stderr, every ending an exit status.
+
+Never a traceback, unless `PYANAMO_DEBUG` asks for it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+
+from pyanamo_async.cli.console import SIGPIPE_STATUS, PipeClosed, flush, note
+from pyanamo_async.errors import PyanamoError, TaskFileInvalid, UsageError
+
+DEBUG = "PYANAMO_DEBUG"
+SIGINT_STATUS = 130
+GARBAGE_AFTER = 20_000  # new objects; Python's 700 would collect again and again while modules are imported
+TAKE_ITEMS = {"show", "logs"}
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    gc.set_threshold(GARBAGE_AFTER)
+    status = run(sys.argv[1:])
+    gc.freeze()  # a collection at exit would find nothing to do
+    sys.exit(status)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command and return its exit status."""
+    try:
+        _take_nothing_for_closed()
+        _refuse_bytes(argv)
+        status = _run(argv)
+        flush()
+    except PipeClosed:
+        return SIGPIPE_STATUS
+    except KeyboardInterrupt:
+        return SIGINT_STATUS
+    except Exception as error:  # noqa: BLE001 - the border: whatever it is, it becomes one line
+        return complain(error)
+    return status
+
+
+def _run(argv: Sequence[str]) -> int:
+    from pyanamo_async.cli.program import program
+
+    try:
+        program(argv[0] if argv else "")(args=argv, prog_name="pyanamo")
+    except SystemExit as ending:
+        if ending.code == UsageError.exit_code:
+            _hint_at_ids(argv)
+        return ending.code if isinstance(ending.code, int) else 0
+    return 0
+
+
+def _hint_at_ids(argv: Sequence[str]) -> None:
+    """Tell those whose item was taken for a flag how to name it."""
+    if {*argv[:1]} & TAKE_ITEMS and any(each.startswith("-") for each in argv[1:]):
+        note(f"hint: an item whose id begins with - stands behind --, as in `pyanamo {argv[0]} -- -x`")
+
+
+def _take_nothing_for_closed() -> None:
+    """Put /dev/null where a standard stream is closed, or the next file that is opened would be taken for it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115, PTH123 - as long as the process lives
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
+    if not sys.stdout:
+        raise UsageError("stdout is closed", hint="send it to a file, or to /dev/null")
+
+
+def _refuse_bytes(argv: Sequence[str]) -> None:
+    for each in argv:
+        if not each.isascii() and each != each.encode(errors="replace").decode():
+            raise UsageError(f"the argument {each!r} is not UTF-8", hint="names of the table and its items are text")
+
+
+def complain(error: Exception) -> int:
+    """Say on stderr what went wrong, and return the exit status for it."""
+    if os.environ.get(DEBUG):
+        import traceback
+
+        traceback.print_exception(error)
+    match _cause(error):
+        case PyanamoError() as known:
+            note(f"pyanamo: {_one_line(str(known))}")
+            if isinstance(known, TaskFileInvalid):
+                _list(known)
+            return known.exit_code
+        case FileNotFoundError() if not _stands_somewhere():
+            note("pyanamo: the current folder is gone. hint: change to one that exists")
+            return 1
+        case unknown:
+            name, what = type(unknown).__name__, _one_line(str(unknown))
+            note(f"pyanamo: {name}: {what}. hint: {DEBUG}=1 shows where it happened")
+            return 1
+
+
+def _stands_somewhere() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - Path.cwd() does no more
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _list(invalid: TaskFileInvalid) -> None:
+    for problem in invalid.problems:
+        note(f"  {_one_line(problem)}")
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Find the error that says most within a group of them."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    causes = [_cause(each) for each in error.exceptions]
+    return next((each for each in causes if isinstance(each, PyanamoError)), causes[0])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

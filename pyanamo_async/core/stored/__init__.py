@@ -1,0 +1,1 @@
+"""What is stored: attribute names, queue keys, row sizes."""

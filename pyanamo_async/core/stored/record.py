@@ -1,0 +1,172 @@
+"""Items as they are stored: attribute names and plain values.
+
+The one place that knows the stored names, many of which are older than this project. Both real stores and `--json`
+speak it. What is empty or at its default is left out: a write is charged by the size of the row. Values are `str`,
+`int`, `float`, `dict` and `list` only; `decode(encode(item)) == item` holds for every item whose times are whole
+milliseconds and whose single task, if it is one, stands as the item does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from pyanamo_async.core.items import (
+    SINGLE_TASK,
+    Item,
+    State,
+    Summary,
+    Task,
+    TaskState,
+)
+from pyanamo_async.core.stored.queue_key import format_time, parse_time
+from pyanamo_async.core.stored.task_record import Row, decode_record, encode_record, sparse
+
+DEFAULT_PRIORITY = 5
+SINGLE_STATES = dict.fromkeys(State, TaskState.TODO) | {State.DONE: TaskState.DONE, State.FAILED: TaskState.FAILED}
+
+
+def encode(item: Item) -> Row:
+    """Write an item as a row, without its place in the queue index."""
+    return sparse(
+        {
+            "itemID": item.item_id,
+            "taskID": item.sample,
+            "TaskScript": {task.name: _script(task) for task in item.tasks} if item.nested else item.tasks[0].script,
+            "ItemState": str(item.state),
+            "Log": _logs(item),
+            "Log_Length": log_length(item),
+            "Nested_Tasks": len(item.tasks) if item.nested else 0,
+            "InstanceID": item.worker,
+            "lockID": item.token,
+            "Lock_Date": _stamp(item.locked_at),
+            "Done_Date": _stamp(item.done_at),
+            "Not_Before": _stamp(item.not_before),
+            "Attempt": item.attempt,
+            "Attempts": 0 if item.nested else item.tasks[0].attempts,
+            "Failures": item.failures,
+            "Crashes": item.crashes,
+            "Interruptions": item.interruptions,
+            "Wall_Time_Kills": item.wall_time_kills,
+            "Priority": item.priority if item.priority != DEFAULT_PRIORITY else None,
+            "MaxFailures": item.max_failures,
+            "Timeout": _seconds(item.timeout),
+            "Reason": item.reason,
+            "History": list(item.history),
+        }
+    )
+
+
+def decode(row: Mapping[str, Any]) -> Item:
+    """Read an item from its row; attributes it does not know are passed over."""
+    state = State(row["ItemState"])
+    nested = isinstance(row["TaskScript"], Mapping)
+    timeout = row.get("Timeout")
+    max_failures = row.get("MaxFailures")
+    return Item(
+        item_id=row["itemID"],
+        sample=row.get("taskID", ""),
+        tasks=_tasks(row) if nested else (_single(row, state),),
+        nested=nested,
+        state=state,
+        priority=int(row.get("Priority", DEFAULT_PRIORITY)),
+        max_failures=None if max_failures is None else int(max_failures),
+        timeout=None if timeout is None else timedelta(seconds=float(timeout)),
+        attempt=int(row.get("Attempt", 0)),
+        token=row.get("lockID", ""),
+        worker=row.get("InstanceID", ""),
+        locked_at=_moment(row.get("Lock_Date")),
+        done_at=_moment(row.get("Done_Date")),
+        not_before=_moment(row.get("Not_Before")),
+        crashes=int(row.get("Crashes", 0)),
+        interruptions=int(row.get("Interruptions", 0)),
+        wall_time_kills=int(row.get("Wall_Time_Kills", 0)),
+        reason=row.get("Reason", ""),
+        history=tuple(row.get("History", ())),
+    )
+
+
+def encode_summary(summary: Summary) -> Row:
+    """Write a line of a listing with the stored names."""
+    return sparse(
+        {
+            "itemID": summary.item_id,
+            "taskID": summary.sample,
+            "ItemState": str(summary.state),
+            "Nested_Tasks": summary.tasks if summary.tasks > 1 else 0,
+            "Log_Length": summary.log_length,
+            "Attempt": summary.attempt,
+            "InstanceID": summary.worker,
+            "Done_Date": _stamp(summary.since),
+            "Not_Before": _stamp(summary.not_before),
+            "Reason": summary.reason,
+        }
+    )
+
+
+def log_length(item: Item) -> int:
+    """Count the lines of output of a single item, the finished tasks of a nested one."""
+    if item.nested:
+        return item.tasks_done
+    record = item.tasks[0].record
+    return record.stdout.lines if record else 0
+
+
+def _script(task: Task) -> Row:
+    return {
+        "Status": str(task.state),
+        "Script": task.script,
+        **sparse({"Attempts": task.attempts, "Failures": task.failures}),
+    }
+
+
+def _logs(item: Item) -> Row | None:
+    if not item.nested:
+        return encode_record(item.tasks[0].record) if item.tasks[0].record else None
+    return {task.name: encode_record(task.record) for task in item.tasks if task.record} or None
+
+
+def _tasks(row: Mapping[str, Any]) -> tuple[Task, ...]:
+    logs = row.get("Log", {})
+    return tuple(
+        Task(
+            name=name,
+            script=task["Script"],
+            state=TaskState(task["Status"]),
+            attempts=int(task.get("Attempts", 0)),
+            failures=int(task.get("Failures", 0)),
+            record=decode_record(logs[name]) if name in logs else None,
+        )
+        for name, task in sorted(row["TaskScript"].items(), key=lambda pair: _ordinal(pair[0]))
+    )
+
+
+def _single(row: Mapping[str, Any], state: State) -> Task:
+    log = row.get("Log")
+    return Task(
+        name=SINGLE_TASK,
+        script=row["TaskScript"],
+        state=SINGLE_STATES[state],
+        attempts=int(row.get("Attempts", 0)),
+        failures=int(row.get("Failures", 0)),
+        record=decode_record(log) if log else None,
+    )
+
+
+def _ordinal(name: str) -> tuple[int, str]:
+    """Sort `Task_10` behind `Task_9`."""
+    digits = name.rpartition("_")[2]
+    return (int(digits), name) if digits.isdigit() else (-1, name)
+
+
+def _stamp(at: datetime | None) -> str | None:
+    return format_time(at) if at else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    return parse_time(text) if text else None
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()

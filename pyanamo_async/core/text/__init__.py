@@ -1,0 +1,1 @@
+"""How durations, sizes and counts are written."""

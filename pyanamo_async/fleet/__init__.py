@@ -1,0 +1,1 @@
+"""WORKERS AMONG EACH OTHER: membership, reclaim, when to go home, notifications."""

@@ -1,0 +1,80 @@
+"""Look after workers: who lives, and what they are told to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from enum import StrEnum
+
+from pyanamo_async.core.workers import Desired, ProcessStatus, Worker
+from pyanamo_async.errors import ItemMissing, UsageError
+from pyanamo_async.ports import Store
+
+ProcessProbe = Callable[[Worker], ProcessStatus]  # what a machine can tell of the workers that are its own
+
+
+class WorkerCondition(StrEnum):
+    """How a worker is, as far as its row and this machine tell."""
+
+    ALIVE = "alive"
+    STALE = "stale"
+    DIED = "died"
+    GONE = "gone"
+
+
+VANISHED = frozenset({WorkerCondition.STALE, WorkerCondition.DIED})
+
+
+def condition(worker: Worker, *, now: datetime, process_status: ProcessProbe) -> WorkerCondition:
+    """Tell how a worker is: it said goodbye, or its process is dead, or it has been silent for its lease, or lives."""
+    if worker.gone:
+        return WorkerCondition.GONE
+    if process_status(worker) is ProcessStatus.DIED:
+        return WorkerCondition.DIED
+    return WorkerCondition.STALE if worker.is_stale(now) else WorkerCondition.ALIVE
+
+
+async def list_workers(store: Store, *, stale: bool, now: datetime, process_status: ProcessProbe) -> Sequence[Worker]:
+    """List workers by last beat, or only those that vanished."""
+    found = await store.workers()
+    return [
+        worker for worker in found if not stale or condition(worker, now=now, process_status=process_status) in VANISHED
+    ]
+
+
+async def living(store: Store, *, now: datetime, process_status: ProcessProbe) -> list[Worker]:
+    """List the workers that live, as far as anybody can tell."""
+    return [
+        each
+        for each in await store.workers()
+        if condition(each, now=now, process_status=process_status) is WorkerCondition.ALIVE
+    ]
+
+
+async def order(
+    store: Store,
+    worker_id: str | None,
+    desired: Desired,
+    *,
+    everyone: bool,
+    now: datetime,
+    process_status: ProcessProbe,
+) -> list[str]:
+    """Leave an order for one worker or for all that live; return whom it was left for.
+
+    Raises:
+        UsageError: neither or both were named, or there is no such worker.
+    """
+    if (worker_id is None) != everyone:
+        raise UsageError("name one worker, or say --all", hint="`pyanamo workers` lists them")
+    chosen = (
+        [worker_id]
+        if worker_id
+        else [each.worker_id for each in await living(store, now=now, process_status=process_status)]
+    )
+    for each in chosen:
+        try:
+            await store.order(each, desired)
+        except ItemMissing as missing:
+            raise UsageError(f"there is no worker {each}", hint="`pyanamo workers` lists them") from missing
+    return chosen

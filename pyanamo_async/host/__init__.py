@@ -1,0 +1,1 @@
+"""THE MACHINE: clock, CPUs, PID 1, whether a process is alive."""

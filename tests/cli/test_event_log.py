@@ -1,0 +1,85 @@
+"""What a worker says while it works."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pyanamo_async.cli.event_log import LogLines, bar, listening
+from pyanamo_async.core.items import State
+from tests.cli.conftest import Cli, process
+
+
+def test_an_event_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Time, event, fields; text with spaces or line ends is quoted, what says nothing is left out."""
+    LogLines().note("item settled", item="a b", state=State.DONE, reason="", seconds=0, worker=None, trouble="x\ny")
+
+    line = capsys.readouterr().err
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (.*)\n", line)
+    assert line.endswith(" item settled item='a b' state=done seconds=0 trouble='x\\ny'\n")
+
+
+async def test_events_of_a_moment_are_written_together_and_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Thousands a second must not cost as many writes; the last are written when the worker ends."""
+    writes: list[str] = []
+    monkeypatch.setattr("pyanamo_async.cli.event_log.note", writes.append)
+    with listening(None) as event_log:
+        for number in range(5):
+            event_log.note("item claimed", item=number)
+        assert writes == []
+        async with asyncio.timeout(10):
+            while not writes:  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0.01)
+        event_log.note("worker ended")
+
+    assert [len(written.splitlines()) for written in writes] == [5, 1]
+    assert [written[-1] for written in writes[0].splitlines()] == list("01234")
+
+
+def test_a_stderr_that_is_gone_costs_nothing(cli: Cli) -> None:
+    """A worker does not die of a closed pipe or a full disk, and its exit status is about the items."""
+    cli("import", "single.txt")
+    nobody, pipe = os.pipe()
+    os.close(nobody)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with os.fdopen(pipe, "wb") as unread, Path("/dev/full").open("wb") as full:
+        kept: dict[str, Any] = {"capture_output": False, "env": env}
+        statuses = [process("run", "--max-failures", "1", stderr=gone, **kept).status for gone in (unread, full)]
+
+    assert statuses == [3, 0]
+
+
+def test_the_bar_counts_and_tells_what_is_out_of_the_ordinary(capsys: pytest.CaptureFixture[str]) -> None:
+    """Done items move it; failures and retries are lines above it."""
+    with bar(3) as event_log:
+        for name in "abc":
+            event_log.note("item claimed", item=name, attempt=1)
+        event_log.note("item settled", item="a", state=State.DONE, reason="")
+        event_log.note("item settled", item="b", state=State.FAILED, reason="attempt 1: exit status 3")
+        event_log.note("store unavailable", trouble="throttled")
+
+    err = capsys.readouterr().err
+    assert "b: failed, attempt 1: exit status 3" in err
+    assert "store unavailable trouble=throttled" in err
+    assert "2/3 1 in hand, 1 failed" in err
+    assert "a: done" not in err
+
+
+def test_a_run_in_a_pipe_says_one_line_for_each_event(cli: Cli) -> None:
+    """On stderr; stdout is for data."""
+    cli("import", "single.txt")
+
+    said = process("run", "--max-failures", "1")
+
+    events = [line.split(" ", 1)[1] for line in said.err.splitlines()]
+    assert said.out == ""
+    assert events[0].startswith("worker started ")
+    assert "item settled item=b attempt=1 state=failed reason='attempt 1: exit status 3'" in events
+    assert events[-1] == "worker ended done=1 failed=1"

@@ -1,0 +1,32 @@
+"""Sizes as people type them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pyanamo_async.core.text.byte_sizes import parse_size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("1000000", 1_000_000),
+        ("500k", 512_000),
+        ("64MiB", 64 << 20),
+        ("64 mib", 64 << 20),
+        ("1.5G", 3 << 29),
+        ("64MB", 64_000_000),
+        (" 2GB ", 2_000_000_000),
+    ],
+)
+def test_sizes_are_read(text: str, size: int) -> None:
+    """A letter alone means powers of 1,024, as for `dd`."""
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "k", "ib", "5ib", "many", "-1", "1e6", "5 TBs", "1,000"])
+def test_what_is_no_size_is_refused(text: str) -> None:
+    """By its own words."""
+    with pytest.raises(ValueError, match="is not a size like 64MiB"):
+        parse_size(text)

@@ -1,0 +1,50 @@
+"""Workers, as a person sees and orders them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pyanamo_async.core.values import replace
+from pyanamo_async.core.workers import Desired, ProcessStatus, Worker
+from pyanamo_async.fleet.membership import WorkerCondition, condition, list_workers, order
+from pyanamo_async.store.memory import MemoryStore
+from tests.fakes import NOON
+
+ALIVE = Worker("alive", "h", NOON, NOON, timedelta(minutes=3))
+STALE = replace(ALIVE, worker_id="stale", heartbeat=NOON - timedelta(hours=1))
+DIED = replace(ALIVE, worker_id="died")
+GONE = replace(ALIVE, worker_id="gone", gone=True)
+
+
+def process_status(worker: Worker) -> ProcessStatus:
+    return ProcessStatus.DIED if worker.worker_id in {"died", "gone"} else ProcessStatus.UNKNOWN
+
+
+@pytest.fixture
+async def store() -> MemoryStore:
+    made = MemoryStore()
+    await made.create(shards=1)
+    for worker in (ALIVE, STALE, DIED, GONE):
+        await made.heartbeat(worker)
+    return made
+
+
+def test_a_process_that_died_does_not_live_however_young_its_heartbeat() -> None:
+    """What this machine knows of a process outweighs its row; whoever said goodbye has gone all the same."""
+    conditions = [condition(worker, now=NOON, process_status=process_status) for worker in (ALIVE, STALE, DIED, GONE)]
+
+    assert conditions == [WorkerCondition.ALIVE, WorkerCondition.STALE, WorkerCondition.DIED, WorkerCondition.GONE]
+
+
+async def test_stale_lists_all_that_vanished(store: MemoryStore) -> None:
+    """The silent and the dead, as `reclaim` has it."""
+    found = await list_workers(store, stale=True, now=NOON, process_status=process_status)
+
+    assert {worker.worker_id for worker in found} == {"stale", "died"}
+
+
+async def test_all_are_those_that_live(store: MemoryStore) -> None:
+    """The dead take no orders."""
+    assert await order(store, None, Desired.DRAIN, everyone=True, now=NOON, process_status=process_status) == ["alive"]

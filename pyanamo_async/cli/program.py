@@ -16,10 +16,10 @@ from pyanamo_async.cli.console import say
 
 COMMANDS = {
     "import": "importing.import_file",
-    "run": "running.run",
-    "status": "watching.status",
-    "list": "watching.list_items",
-    "show": "watching.show",
+    "run": "run.run",
+    "status": "status.status",
+    "list": "status.list_items",
+    "show": "status.show",
     "logs": "logs.logs",
     "trace": "trace.trace",
     "doctor": "doctor.doctor",

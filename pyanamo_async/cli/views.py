@@ -72,7 +72,7 @@ def description_row(seen: Description, counts: Counts, *, table: str) -> dict[st
     """Put a description as JSON has it."""
     return {
         "table": table,
-        "filed_as": seen.output_namespace,
+        "output_namespace": seen.output_namespace,
         "keys": list(seen.keys),
         "indexes": [
             {"name": each.name, "keys": list(each.keys), "projection": each.projection} for each in seen.indexes

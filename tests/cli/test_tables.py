@@ -34,7 +34,7 @@ def test_describe(cli: Cli) -> None:
         2,
     )
     assert {"indexes", "shards", "billing", "schema_version"} <= said.keys()
-    assert said["filed_as"].startswith("pyanamo-")
+    assert said["output_namespace"].startswith("pyanamo-")
     for words in ("keys", "index", "billing", "2 todo", f"filed under {said['output_namespace']}"):
         assert words in text
 

@@ -6,7 +6,19 @@ errors of `errors` for what will not. They never retry for longer than a few sec
 
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, Unfinished
 from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
-from pyanamo_async.ports.table import AddResult, Description, Index, Store, Units
+from pyanamo_async.ports.table import (
+    AddResult,
+    Description,
+    Index,
+    ItemQueue,
+    ItemReader,
+    Notifications,
+    OutputTails,
+    Store,
+    TableAdmin,
+    Units,
+    WorkerRegistry,
+)
 from pyanamo_async.ports.world import Clock, EventLog
 
 __all__ = [
@@ -17,13 +29,19 @@ __all__ = [
     "EventLog",
     "Exit",
     "Index",
+    "ItemQueue",
+    "ItemReader",
     "Launcher",
+    "Notifications",
     "OutputKey",
     "OutputStore",
+    "OutputTails",
     "Process",
     "Receiver",
     "Sink",
     "Store",
+    "TableAdmin",
     "Unfinished",
     "Units",
+    "WorkerRegistry",
 ]

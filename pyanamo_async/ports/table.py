@@ -1,4 +1,7 @@
-"""The table: what stores remember, and how they are asked."""
+"""The table: what stores remember, and how they are asked. One small protocol per need; a store implements all.
+
+Every method raises `TableMissing` when there is no table and `SchemaMismatch` when it is not one of ours.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ class AddResult(StrEnum):
     ADDED = "added"
     SKIPPED = "skipped"
     REPLACED = "replaced"
-    LOCKED = "locked"  # there, and not replaced because a worker holds it
+    LOCKED = "locked"  # it exists, and was not replaced because a worker holds it
 
 
 class Index(Value):
@@ -31,9 +34,10 @@ class Index(Value):
 
 
 class Description(Value):
-    """What a table looks like; `filed_as` is the name its output is filed under, which no other table ever has.
+    """What a table looks like.
 
-    `further` are the indexes that are not ours, as `Store.create` takes them.
+    `output_namespace` is the folder name of its output, which no other table ever has. `extra_indexes` are the indexes
+    that are not ours, in the form that `TableAdmin.create` takes.
     """
 
     table: str
@@ -52,7 +56,7 @@ class Description(Value):
 class Units(Value):
     """Capacity units that a table was charged for, as DynamoDB counts them, indexes included.
 
-    `untold` counts the requests whose answer did not say what they were charged.
+    `untold` counts the requests whose reply did not name its units.
     """
 
     write: float = 0.0
@@ -60,24 +64,21 @@ class Units(Value):
     untold: int = 0
 
     def __add__(self, more: Units) -> Units:
-        """Add what was charged later."""
+        """Add the units of later requests."""
         return Units(self.write + more.write, self.read + more.read, self.untold + more.untold)
 
     def __sub__(self, before: Units) -> Units:
-        """Tell what was charged since."""
+        """Return the units charged since."""
         return Units(self.write - before.write, self.read - before.read, self.untold - before.untold)
 
 
-class Store(Protocol):
-    """The table: remembers items and workers, decides nothing.
-
-    Every method raises `TableMissing` when there is no table and `SchemaMismatch` when it is not one of ours.
-    """
+class TableAdmin(Protocol):
+    """Create, describe and delete the table."""
 
     async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
-        """Create the table and wait until it is usable; False when one of the right schema was there already.
+        """Create the table and wait until it is usable; return False when one of the right schema existed.
 
-        `indexes` are further indexes in DynamoDB's own words (`GlobalSecondaryIndexes`); stores without them refuse.
+        `indexes` are extra indexes in DynamoDB's own form (`GlobalSecondaryIndexes`); stores without them refuse.
         """
         ...
 
@@ -90,24 +91,24 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of connections, threads and files; harmless when repeated."""
+        """Release connections, threads and files; harmless when repeated."""
         ...
 
-    async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
-        """Add items, each for itself, and say in their order what became of each.
 
-        An item that exists is left alone (`SKIPPED`), or with `replace` overwritten whole unless it is locked; only its
-        attempt number counts on, so that no attempt ever writes over the output of an older one. The call is
-        idempotent: repeated after a lost reply it only skips. Any number of items may be passed.
+class ItemQueue(Protocol):
+    """Add, claim, save and remove items: every change of an item."""
+
+    async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
+        """Add any number of items, each on its own, and return in their order what became of each.
+
+        An item that exists is left alone (`SKIPPED`), or with `replace` overwritten whole unless it is locked; its
+        attempt number continues, so that no attempt ever writes over the output of an older one. The call is
+        idempotent: repeated after a lost reply it only skips.
         """
         ...
 
-    async def existing(self, item_ids: Sequence[str]) -> set[str]:
-        """Tell which of these ids are in the table."""
-        ...
-
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
-        """Lock up to `limit` items that stand in `state` for `worker`, as `core.transitions.claim` has it.
+        """Lock up to `limit` items in `state` for `worker`, as `core.transitions.claim` defines it.
 
         Exactly one worker wins an item, however many try. Items whose `not_before` is after `now` are left alone;
         better priorities (lower numbers) go first. Fewer than `limit`, even none, says nothing about what the table
@@ -116,9 +117,9 @@ class Store(Protocol):
         ...
 
     async def next_due(self, *, state: State = State.TODO, consistent: bool = False) -> datetime | None:
-        """Tell when the next item of `state` may be claimed (in the past: now); None when there is none at all.
+        """Return when the next item of `state` may be claimed (in the past: now); None when there is none.
 
-        A store that pays for looks may answer by what it saw a while ago; `afresh` has it look, at everything.
+        A store that pays per read may answer from what it saw a while ago; `consistent` makes it read every shard.
         """
         ...
 
@@ -126,7 +127,7 @@ class Store(Protocol):
         """Write `after` if the item's state, attempt and token are still those of `before`.
 
         This is the fence: progress, settle, reclaim and reset all pass here. Idempotent: when the stored state, attempt
-        and token are already those of `after` by an earlier sending of the same call, it succeeds.
+        and token are already those of `after`, from an earlier sending of the same call, it succeeds.
 
         Raises:
             Fenced: the item is no longer as it was seen; nothing was written.
@@ -137,24 +138,9 @@ class Store(Protocol):
         """Delete an item if its state, attempt and token are still those of `before`; else raise `Fenced`."""
         ...
 
-    @property
-    def notifications_every_s(self) -> float:
-        """Tell how often `announced` is worth asking, by what it costs."""
-        ...
 
-    async def notify(self, *, now: datetime) -> None:
-        """Let workers that wait, or are about to go home, hear that items were added or put back.
-
-        At best, and never an error of the table's: who does not hear of it finds them by looking.
-        """
-        ...
-
-    async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:
-        """Tell, for less than a claim costs, whether one may succeed by now that did not when this was last asked.
-
-        The answer may be a moment old; `afresh` has it be of now.
-        """
-        ...
+class ItemReader(Protocol):
+    """Read items, one, in summary, whole or counted."""
 
     async def read(self, item_id: str) -> Item:
         """Read one item, as last written.
@@ -164,6 +150,10 @@ class Store(Protocol):
         """
         ...
 
+    async def existing(self, item_ids: Sequence[str]) -> set[str]:
+        """Return which of these ids are in the table."""
+        ...
+
     def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
         """List items in the order of state, then of their queue; memory does not grow with their number."""
         ...
@@ -171,18 +161,22 @@ class Store(Protocol):
     def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
         """Read items whole, in no order; memory does not grow with their number.
 
-        Whatever others write meanwhile: an item that matches all the while is read once.
+        Whatever others write meanwhile: an item that matches throughout is read once.
         """
         ...
 
     async def counts(self) -> Counts:
-        """Count items by every state, and tasks; those not done count as failed when their item is, else as todo."""
+        """Count items by state, and tasks; unfinished tasks count as failed when their item is, else as todo."""
         ...
 
-    async def heartbeat(self, worker: Worker) -> Orders:
-        """Write a worker's sign of life, whole, except what a person orders; return those orders.
 
-        One that arrives after a later one changes nothing: a living worker must not look silent because of it.
+class WorkerRegistry(Protocol):
+    """Workers: their heartbeats, the orders people leave for them, and what they hold."""
+
+    async def heartbeat(self, worker: Worker) -> Orders:
+        """Write a worker's heartbeat, whole, except the orders of people; return those orders.
+
+        A heartbeat that arrives after a later one changes nothing: a living worker must not look silent because of it.
         """
         ...
 
@@ -190,40 +184,71 @@ class Store(Protocol):
         """Leave an order for a worker; raises `ItemMissing` when the table has no such worker."""
         ...
 
-    async def follow(self, worker_id: str, feed: TaskRef, *, until: datetime | None) -> None:
-        """Ask a worker to publish what a task prints, until then; None withdraws that, and what was published goes.
-
-        Raises:
-            ItemMissing: the table has no such worker (who withdraws is not told).
-        """
-        ...
-
-    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:
-        """Tell between beats what is followed at `now`; None, without a look, where one costs as much as a beat."""
-        ...
-
-    async def publish(self, feed: TaskRef, live: OutputTail, *, now: datetime) -> bool:
-        """Show those who follow what a task printed last; False, and nothing is written, when nobody asks at `now`."""
-        ...
-
-    async def published(self, feed: TaskRef) -> OutputTail | None:
-        """Read what was shown last, at first nothing; None when nobody asks for it, or no longer."""
-        ...
-
     async def workers(
         self, *, heartbeat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
     ) -> list[Worker]:
-        """List workers that have not been forgotten, or only those whose last beat is older, by last beat.
+        """List workers that have not been forgotten, or only those whose last heartbeat is older, by last heartbeat.
 
-        With `most`, no more than so many are read: of those asked for, the ones heard of last. With `of`, only those of
+        With `most`, no more than so many are read: the most recent of those asked for. With `of`, only workers with
         these ids, as last written.
         """
         ...
 
     async def forget(self, worker_id: str) -> None:
-        """Delete a worker's row, with all that was asked of it and published; harmless when there is none."""
+        """Delete a worker's row, with its output tails and subscriptions; harmless when there is none."""
         ...
 
     async def held(self, worker_id: str) -> list[Item]:
         """Read the items a worker holds, whole."""
         ...
+
+
+class Notifications(Protocol):
+    """How waiting workers learn that items were added or put back."""
+
+    @property
+    def notifications_every_s(self) -> float:
+        """Return how often `notifications` is worth asking, by its cost."""
+        ...
+
+    async def notify(self, *, now: datetime) -> None:
+        """Tell workers that wait, or are about to go home, that items were added or put back.
+
+        Best effort, and never an error of the table's: a worker that misses it finds the items by looking.
+        """
+        ...
+
+    async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:
+        """Return, for less than a claim costs, whether a claim may succeed now that did not when this was last asked.
+
+        The answer may be a moment old; `consistent` makes it current.
+        """
+        ...
+
+
+class OutputTails(Protocol):
+    """The last output of running tasks, published while somebody subscribes to it."""
+
+    async def follow(self, worker_id: str, task: TaskRef, *, until: datetime | None) -> None:
+        """Subscribe to a task's output until then; None unsubscribes and deletes what was published.
+
+        Raises:
+            ItemMissing: the table has no such worker (not raised when unsubscribing).
+        """
+        ...
+
+    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:
+        """Return between heartbeats which tasks have subscribers; None, unread, where a read costs a heartbeat."""
+        ...
+
+    async def publish(self, task: TaskRef, tail: OutputTail, *, now: datetime) -> bool:
+        """Publish a task's latest output; return False, and write nothing, when nobody subscribes at `now`."""
+        ...
+
+    async def published(self, task: TaskRef) -> OutputTail | None:
+        """Read what was published last, at first nothing; None when nobody subscribes (any more)."""
+        ...
+
+
+class Store(TableAdmin, ItemQueue, ItemReader, WorkerRegistry, Notifications, OutputTails, Protocol):
+    """The table: remembers items and workers, decides nothing."""

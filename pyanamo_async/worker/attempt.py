@@ -26,7 +26,7 @@ from pyanamo_async.ports import Clock, Command, EventLog, Launcher, OutputKey, O
 from pyanamo_async.worker.patience import Patience
 from pyanamo_async.worker.recorder import Recorder
 from pyanamo_async.worker.script import KillPolicy, Script
-from pyanamo_async.worker.waiting import elapsed
+from pyanamo_async.host.waiting import elapsed
 
 PROGRESS_PAUSE_S = 1.0  # tasks that end within it share one write
 

@@ -26,7 +26,7 @@ from pyanamo_async.fleet.notifications import NotificationListener
 from pyanamo_async.worker.attempt import Attempt, Tools
 from pyanamo_async.worker.launch_backoff import LaunchBackoff
 from pyanamo_async.worker.stop import Level, Stop
-from pyanamo_async.worker.waiting import elapsed
+from pyanamo_async.host.waiting import elapsed
 
 T = TypeVar("T")
 

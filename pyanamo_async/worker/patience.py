@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.ports import Clock, EventLog
-from pyanamo_async.worker.waiting import elapsed
+from pyanamo_async.host.waiting import elapsed
 
 T = TypeVar("T")
 

@@ -25,7 +25,7 @@ from pyanamo_async.worker.claimer import Claims
 from pyanamo_async.worker.heartbeats import Heartbeats
 from pyanamo_async.worker.publishing import Publisher
 from pyanamo_async.worker.stop import Level, Stop
-from pyanamo_async.worker.waiting import elapsed, followed_up
+from pyanamo_async.host.waiting import elapsed, followed_up
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pyanamo_async.errors import Denied, Fenced, LaunchRefused, StoreError
 from pyanamo_async.ports import Command, OutputKey, Receiver, Sink
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.stop import Level
-from pyanamo_async.worker.waiting import followed_up
+from pyanamo_async.host.waiting import followed_up
 from tests.fakes import an_item
 from tests.worker.crew import Crew
 from tests.worker.fake_launcher import FakeLauncher, FakeProcess

@@ -1,0 +1,78 @@
+"""Repeat what is `Unavailable`, with pauses that grow: the one retry loop of the house.
+
+Laws:
+1. Only `Unavailable` is repeated; every other error passes through at once.
+2. Pauses double up to a longest one, with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015);
+   a pause that the service asks for (`retry_after_s`) is kept.
+3. It ends with the call's success, with its last error when the time is up, or when `give_up` is set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pyanamo_async.errors import Unavailable
+from pyanamo_async.host.waiting import elapsed
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySchedule:
+    """How long to go on and how long to pause, in seconds.
+
+    `limit_s` counts from the first failure (None: no limit, 0: the call is made once). A pause is uniformly random
+    between `jitter_from` of its upper bound and the bound itself.
+    """
+
+    limit_s: float | None = None
+    first_pause_s: float = 0.2
+    longest_pause_s: float = 20.0
+    jitter_from: float = 0.0
+
+    def pause_s(self, failures: int, jitter: float) -> float:
+        """Return the pause after so many failures (from 1); `jitter` is uniform in [0, 1)."""
+        bound = min(self.longest_pause_s, self.first_pause_s * 2.0 ** min(failures - 1, 40))
+        return bound * (self.jitter_from + (1 - self.jitter_from) * jitter)
+
+
+async def retry(
+    call: Callable[[], Awaitable[T]],
+    schedule: RetrySchedule,
+    *,
+    give_up: asyncio.Event | None = None,
+    on_failure: Callable[[Unavailable, float], None] = lambda *_: None,
+    random: Callable[[], float] = random.random,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> T:
+    """Make a call until it succeeds.
+
+    `on_failure` is told each failure and the seconds since the first.
+
+    Raises:
+        Unavailable: the call still failed when the time was up or `give_up` was set.
+    """
+    never = asyncio.Event()
+    since_s: float | None = None
+    failures = 0
+    while True:
+        try:
+            return await call()
+        except Unavailable as error:
+            failures += 1
+            now_s = monotonic()
+            since_s = now_s if since_s is None else since_s
+            on_failure(error, now_s - since_s)
+            pause_s = max(schedule.pause_s(failures, random()), error.retry_after_s or 0.0)
+            if schedule.limit_s is not None:
+                left_s = since_s + schedule.limit_s - now_s
+                if left_s <= 0:
+                    raise
+                pause_s = min(pause_s, left_s)
+            if not await elapsed(give_up or never, pause_s):
+                raise

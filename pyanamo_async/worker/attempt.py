@@ -22,11 +22,11 @@ from pyanamo_async.core.output_tail import OutputTail
 from pyanamo_async.core.stored.budget import inline_bytes
 from pyanamo_async.core.wall_time import WallTimeBudget
 from pyanamo_async.errors import Fenced, LaunchRefused, PyanamoError
+from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.ports import Clock, Command, EventLog, Launcher, OutputKey, OutputStore, Sink, Store
 from pyanamo_async.worker.patience import Patience
 from pyanamo_async.worker.recorder import Recorder
 from pyanamo_async.worker.script import KillPolicy, Script
-from pyanamo_async.host.waiting import elapsed
 
 PROGRESS_PAUSE_S = 1.0  # tasks that end within it share one write
 

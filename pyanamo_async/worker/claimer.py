@@ -23,10 +23,10 @@ from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.fleet.drain_check import DrainCheck
 from pyanamo_async.fleet.idle_policy import IdlePolicy
 from pyanamo_async.fleet.notifications import NotificationListener
+from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.worker.attempt import Attempt, Tools
 from pyanamo_async.worker.launch_backoff import LaunchBackoff
 from pyanamo_async.worker.stop import Level, Stop
-from pyanamo_async.host.waiting import elapsed
 
 T = TypeVar("T")
 

@@ -16,9 +16,9 @@ from typing import Self
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import PyanamoError, Unavailable
+from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.ports import Clock, EventLog, Store
 from pyanamo_async.worker.stop import Level, Stop
-from pyanamo_async.host.waiting import elapsed
 
 LAG_S = 1.0
 FAREWELL_S = 5.0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.ports import Clock
 from pyanamo_async.worker.stop import Stop
-from pyanamo_async.host.waiting import elapsed
 
 FIRST_S, LONGEST_S = 0.25, 15.0
 MOST = 10  # without a script started: about two minutes

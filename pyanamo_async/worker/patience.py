@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from pyanamo_async.errors import Unavailable
-from pyanamo_async.ports import Clock, EventLog
 from pyanamo_async.host.waiting import elapsed
+from pyanamo_async.ports import Clock, EventLog
 
 T = TypeVar("T")
 

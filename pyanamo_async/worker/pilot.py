@@ -20,12 +20,12 @@ from pyanamo_async.core.workers import FleetState, Worker
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.fleet import leftovers
 from pyanamo_async.fleet.idle_policy import IdlePolicy
+from pyanamo_async.host.waiting import elapsed, followed_up
 from pyanamo_async.worker.attempt import Attempt, Tools
 from pyanamo_async.worker.claimer import Claims
 from pyanamo_async.worker.heartbeats import Heartbeats
 from pyanamo_async.worker.publishing import Publisher
 from pyanamo_async.worker.stop import Level, Stop
-from pyanamo_async.host.waiting import elapsed, followed_up
 
 
 @dataclass(frozen=True, slots=True)

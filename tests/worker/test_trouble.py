@@ -11,10 +11,10 @@ import pytest
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.errors import Denied, Fenced, LaunchRefused, StoreError
+from pyanamo_async.host.waiting import followed_up
 from pyanamo_async.ports import Command, OutputKey, Receiver, Sink
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.stop import Level
-from pyanamo_async.host.waiting import followed_up
 from tests.fakes import an_item
 from tests.worker.crew import Crew
 from tests.worker.fake_launcher import FakeLauncher, FakeProcess

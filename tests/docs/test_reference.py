@@ -23,10 +23,10 @@ from pyanamo_async.core.workers import Desired
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.rows import place
 from pyanamo_async.store.sqlite import SqliteStore
-from tests.acceptance.program import Program, program
+from tests.acceptance.program import ROOT, Program, program
 from tests.contract.steps import a_worker
 from tests.docs.cli_reference import leaves, options, root, variables
-from tests.docs.pages import DOCS, blocks, codes, rows, section
+from tests.docs.pages import DECISIONS, DOCS, blocks, codes, rows, section
 from tests.fakes import NOON, an_item
 from tests.servers.clients import client
 
@@ -35,6 +35,7 @@ ENVIRONMENT = DOCS / "reference" / "environment.md"
 EXIT_STATUSES = DOCS / "reference" / "exit-statuses.md"
 CLEANING_UP = DOCS / "guide" / "cleaning-up.md"
 ON_AWS = DOCS / "guide" / "aws.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 
 MEANINGS = {
     "0": "nothing is left",
@@ -239,6 +240,21 @@ def test_the_lifecycle_rule_is_one_that_s3_takes(bucket: str, moto_endpoint: str
     [rule] = s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
     assert (rule["Status"], rule["Filter"]["Prefix"]) == ("Enabled", f"{DEFAULT_KEY}/")
     assert rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] == 7
+
+
+def test_the_map_names_every_room() -> None:
+    """Exactly the folders of the package."""
+    rooms = {f"{path.parent.name}/" for path in (ROOT / "pyanamo_async").glob("*/__init__.py")}
+
+    assert rooms == {word for row in rows(section(CONTRIBUTING, "The map"))[1:] for word in codes(row[0])}
+
+
+def test_every_page_is_in_the_menu() -> None:
+    """Decisions are found by their index, all others by the menu."""
+    menu = (ROOT / "mkdocs.yml").read_text()
+    pages = [str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md") if page not in DECISIONS]
+
+    assert [page for page in pages if f": {page}\n" not in menu] == []
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)

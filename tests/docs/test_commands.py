@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from contextlib import suppress
+from importlib.util import find_spec
 
 import pytest
 import typer
@@ -33,6 +35,13 @@ def test_a_make_target_of_the_documentation_exists(words: list[str]) -> None:
     targets = [word for word in words[1:] if "=" not in word]
 
     subprocess.run(["make", "--dry-run", *targets], cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+
+
+def test_modules_that_the_documentation_runs_exist() -> None:
+    """`python -m NAME` finds them."""
+    named = {found for each in PAGES for found in re.findall(r"python -m ([a-z][\w.]*)", each.read_text())}
+
+    assert {found for found in named if find_spec(found) is None} == set()
 
 
 def test_the_documentation_shows_every_command() -> None:

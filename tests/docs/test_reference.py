@@ -28,7 +28,6 @@ from tests.contract.steps import a_worker
 from tests.docs.cli_reference import leaves, options, root, variables
 from tests.docs.pages import DECISIONS, DOCS, blocks, codes, rows, section
 from tests.fakes import NOON, an_item
-from tests.servers.clients import client
 
 TABLE = DOCS / "reference" / "table.md"
 ENVIRONMENT = DOCS / "reference" / "environment.md"
@@ -140,7 +139,7 @@ async def test_rows_of_workers_and_of_the_table_are_documented(dynamodb_endpoint
 
     task = TaskRef("a", "Task_0", 1)
     async with dynamo_store(dynamodb_endpoint) as store, dynamo_client(dynamodb_endpoint) as dynamodb:
-        await store.heartbeat(a_worker("w1", job="job", process="boot ns 7 99", gone=True))
+        await store.heartbeat(a_worker("w1", job="job", process="boot ns 7 99"))
         await store.order("w1", Desired.DRAIN)
         await store.follow("w1", task, until=NOON + timedelta(seconds=9))
         await store.publish(task, OutputTail(TailChunk(b"x", 1), TailChunk()), now=NOON)
@@ -230,10 +229,10 @@ def test_exit_statuses_of_run_are_documented() -> None:
     assert {status: word for status, word in MEANINGS.items() if word not in told[status]} == {}
 
 
-def test_the_lifecycle_rule_is_one_that_s3_takes(bucket: str, moto_endpoint: str) -> None:
+def test_the_lifecycle_rule_is_one_that_s3_takes(tmp_path: Path, bucket: str, moto_endpoint: str) -> None:
     """As it is documented; it covers what the default `--bucket-key` is the beginning of."""
     [rules] = blocks(CLEANING_UP, "json")
-    s3 = client("s3", moto_endpoint)
+    s3 = program(tmp_path, table="t", bucket=bucket, env={"AWS_ENDPOINT_URL_S3": moto_endpoint}).client("s3")
 
     s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration=json.loads(rules))
 

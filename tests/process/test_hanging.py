@@ -93,7 +93,7 @@ async def cancelled(tasks: Sequence[asyncio.Task[ShellProcess]]) -> None:
 async def test_scripts_go_on_while_starts_hang(
     launcher: ShellLauncher, hanging_launcher: ShellLauncher, shell: Away
 ) -> None:
-    """However many hang; when they come through their threads go, and they run as if nothing had been."""
+    """However many hang. When they come through, they run as usual and their extra threads end."""
     starts = 3 * MAX_THREADS
     tasks = await begun(hanging_launcher, starts=starts)
     await until(lambda: len(hanging()) == starts)

@@ -145,6 +145,10 @@ class Site:
         attempts = [(process, env.get("PYANAMO_ATTEMPT")) for process, env in self._processes()]
         return [process for process, of in attempts if of and attempt in {None, int(of)}]
 
+    def processes(self) -> list[psutil.Process]:
+        """List all processes that are still there, those of workers included."""
+        return [process for process, _ in self._processes()]
+
     def end(self) -> None:
         """Leave no process behind, whatever became of the test."""
         for process, _ in self._processes():

@@ -1,7 +1,7 @@
 """The floor below a worker: batched claim, spawn, batched settle, nothing else: `python -m benchmarks.floors TABLE`.
 
-It works on a table that `pyanamo import` made, and starts processes as the worker does. It keeps no output, beats for
-nobody, retries nothing, and loses everything when anything goes wrong.
+It works on a table that `pyanamo import` made, and starts scripts as the worker does. It keeps no output, sends no
+heartbeats, retries nothing, and loses everything when anything goes wrong.
 """
 
 from __future__ import annotations
@@ -147,6 +147,7 @@ class Bare:
             stdout=self._null,
             stderr=self._null,
             close_fds=False,
+            start_new_session=True,
         )
         assert await process.wait() == 0
         self._free += 1

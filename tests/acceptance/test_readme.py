@@ -9,11 +9,11 @@ import subprocess
 
 import pytest
 
+from harness.program import PYANAMO, ROOT
+from harness.servers.clients import client
 from pyanamo_async.app.settings import DEFAULT_KEY
 from pyanamo_async.aws.credentials import INSTEAD, WITHHELD
-from tests.acceptance.program import PYANAMO, ROOT
 from tests.acceptance.test_exit_codes import MEANINGS
-from tests.servers.clients import client
 
 FENCE = re.compile(r"^```(?:sh|bash|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 WHAT_EVERYBODY_DOES = {"import", "run", "status", "logs"}

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from tests.acceptance.program import Program, Row
+from harness.program import Program, Row
 
 LOOK_S = 0.05
 SOON_S = 40  # a loaded machine is no failure

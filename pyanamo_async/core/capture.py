@@ -39,7 +39,7 @@ class Capture:
         """Take the end; return the whole when it fits but is not UTF-8: no record can hold that byte for byte."""
         return b"" if self._scan or _is_text(self._head) else self._spill()
 
-    def last(self) -> TailChunk:
+    def tail(self) -> TailChunk:
         """Show the last bytes so far, as many as are at hand."""
         return TailChunk(self._scan.tail if self._scan else self._head, self.size_bytes)
 

@@ -56,6 +56,6 @@ class TailBuffer:
         self._data = (chunk if len(chunk) >= TAIL_BYTES else self._data + chunk)[-TAIL_BYTES:]
         self._end += len(chunk)
 
-    def piece(self) -> TailChunk:
+    def chunk(self) -> TailChunk:
         """Show what is kept."""
         return TailChunk(self._data, self._end)

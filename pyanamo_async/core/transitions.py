@@ -57,24 +57,24 @@ def settle(
     before: Item,
     results: Results,
     *,
-    ended: InterruptReason | None,
+    interrupted_by: InterruptReason | None,
     now: datetime,
     policy: FailurePolicy,
     jitter: float,
 ) -> Item:
-    """Turn how its tasks ended into the item that ends the claim.
+    """Return the item that ends the claim, given how its tasks ended.
 
-    `before` is the item as claimed, `results` all that ended under this claim, by task name. `ended` is why the attempt
-    stopped with tasks left to run; None when it ran all it could. `jitter` is uniform in [0, 1).
+    `before` is the item as claimed, `results` everything that ended under this claim, by task name. `interrupted_by` is
+    why the attempt stopped with tasks left to run; None when it ran all it could. `jitter` is uniform in [0, 1).
     """
     item = record(before, results, policy=policy)
     if not item.todo:
         return _finished(item, results, now)
-    if ended is None or _ran_all(item, results):
+    if interrupted_by is None or _ran_all(item, results):
         return _retry(item, results, now, policy, jitter)
-    if ended is InterruptReason.WALL_TIME and results:
+    if interrupted_by is InterruptReason.WALL_TIME and results:
         return _wall_time_exceeded(item, results, now, policy)
-    return release(item, ended)
+    return release(item, interrupted_by)
 
 
 def release(item: Item, why: InterruptReason) -> Item:
@@ -83,7 +83,7 @@ def release(item: Item, why: InterruptReason) -> Item:
     return replace(item, state=State.TODO, interruptions=item.interruptions + 1, **told)
 
 
-def unclaim(item: Item) -> Item:
+def release_unused(item: Item) -> Item:
     """Give a claim back that nothing was done with: no more than its attempt number is used up."""
     return replace(item, state=State.TODO)
 
@@ -100,7 +100,7 @@ def reclaim(item: Item, *, now: datetime, policy: FailurePolicy) -> Item:
     return replace(vanished, state=State.TODO, **_told(item, f"its worker {item.worker} vanished"))
 
 
-def give_up(item: Item, problem: str, *, now: datetime, policy: FailurePolicy) -> Item:
+def settle_internal_error(item: Item, problem: str, *, now: datetime, policy: FailurePolicy) -> Item:
     """Put an item back whose attempt broke by a fault of ours; counts like a worker that vanished, to end some day."""
     broken = replace(item, crashes=item.crashes + 1)
     if broken.crashes >= policy.crash_limit:

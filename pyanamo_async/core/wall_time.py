@@ -19,12 +19,12 @@ class WallTimeBudget:
     """Knows how long tasks take and how much time is left; all times are seconds since the worker started.
 
     `budget_s` None means no limit. `reserve_s` at the end is kept for ending scripts and writing down what happened.
-    `floor_s` is the least that must remain for anything to start.
+    `min_remaining_s` is the least that must remain for anything to start.
     """
 
     budget_s: float | None = None
     reserve_s: float = 0.0
-    floor_s: float = 0.0
+    min_remaining_s: float = 0.0
     _recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def observe(self, seconds: float) -> None:
@@ -35,7 +35,7 @@ class WallTimeBudget:
         """Tell whether a task started now is expected to end in time."""
         if self.budget_s is None:
             return True
-        return elapsed_s + max(self.expected_s, self.floor_s) < self.ends_s
+        return elapsed_s + max(self.expected_s, self.min_remaining_s) < self.deadline_s
 
     @property
     def expected_s(self) -> float:
@@ -45,7 +45,7 @@ class WallTimeBudget:
         return fmean(self._recent) + pstdev(self._recent)
 
     @property
-    def ends_s(self) -> float:
+    def deadline_s(self) -> float:
         """Tell when what still runs must be ended; infinite without a limit."""
         return float("inf") if self.budget_s is None else self.budget_s - self.reserve_s
 

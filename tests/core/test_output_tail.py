@@ -20,7 +20,7 @@ def test_a_piece_is_the_end_of_the_stream(sizes: list[int]) -> None:
         rolling.feed(chunk)
         whole += chunk
 
-    piece = rolling.piece()
+    piece = rolling.chunk()
 
     assert (whole[-TAIL_BYTES:], len(whole)) == (piece.data, piece.end)
     assert whole[piece.start : piece.end] == piece.data
@@ -34,7 +34,7 @@ def test_a_capture_shows_the_end_of_what_it_has_seen(sizes: list[int], tagged: b
         capture.feed(bytes([number]) * size)
         whole += bytes([number]) * size
 
-    piece = capture.last()
+    piece = capture.tail()
 
     assert (len(whole), whole[piece.start :]) == (piece.end, piece.data)
     assert len(piece.data) >= min(len(whole), 2048)

@@ -40,7 +40,7 @@ def settled(
     item: Item, *outcomes: Outcome, ended: InterruptReason | None = None, policy: FailurePolicy = POLICY
 ) -> Item:
     results = {task.name: a_record(outcome) for task, outcome in zip(item.todo, outcomes, strict=False)}
-    return transitions.settle(item, results, ended=ended, now=NOON, policy=policy, jitter=0.5)
+    return transitions.settle(item, results, interrupted_by=ended, now=NOON, policy=policy, jitter=0.5)
 
 
 def test_claim_locks_under_a_new_attempt_number() -> None:

@@ -33,7 +33,7 @@ def test_scatter_asks_for_more_room() -> None:
 
 def test_floor_holds_before_anything_is_known() -> None:
     """`--min-remaining` is the least that must be left."""
-    assert not WallTimeBudget(budget_s=10, floor_s=5).fits(6)
+    assert not WallTimeBudget(budget_s=10, min_remaining_s=5).fits(6)
 
 
 @pytest.mark.parametrize(("budget", "reserve"), [(None, 0), (7, 0.7), (3600, 10)])

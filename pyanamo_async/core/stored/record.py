@@ -21,7 +21,7 @@ from pyanamo_async.core.items import (
     TaskState,
 )
 from pyanamo_async.core.stored.queue_key import format_time, parse_time
-from pyanamo_async.core.stored.task_record import Row, decode_record, encode_record, sparse
+from pyanamo_async.core.stored.task_record import Row, decode_record, encode_record, omit_empty
 
 DEFAULT_PRIORITY = 5
 SINGLE_STATES = dict.fromkeys(State, TaskState.TODO) | {State.DONE: TaskState.DONE, State.FAILED: TaskState.FAILED}
@@ -29,7 +29,7 @@ SINGLE_STATES = dict.fromkeys(State, TaskState.TODO) | {State.DONE: TaskState.DO
 
 def encode(item: Item) -> Row:
     """Write an item as a row, without its place in the queue index."""
-    return sparse(
+    return omit_empty(
         {
             "itemID": item.item_id,
             "taskID": item.sample,
@@ -89,7 +89,7 @@ def decode(row: Mapping[str, Any]) -> Item:
 
 def encode_summary(summary: Summary) -> Row:
     """Write a line of a listing with the stored names."""
-    return sparse(
+    return omit_empty(
         {
             "itemID": summary.item_id,
             "taskID": summary.sample,
@@ -117,7 +117,7 @@ def _script(task: Task) -> Row:
     return {
         "Status": str(task.state),
         "Script": task.script,
-        **sparse({"Attempts": task.attempts, "Failures": task.failures}),
+        **omit_empty({"Attempts": task.attempts, "Failures": task.failures}),
     }
 
 

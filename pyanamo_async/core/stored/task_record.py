@@ -16,14 +16,14 @@ _Names = tuple[str, str, str, str, str]
 STDOUT = ("stdout", "stdout_at", "stdout_bytes", "stdout_lines", "Log_Status")
 STDERR = ("stderr", "stderr_at", "stderr_bytes", "stderr_lines", "Log_Status_stderr")
 
-TELLING_ZEROS = frozenset(
+MEANINGFUL_ZEROS = frozenset(
     {"Priority", "MaxFailures", "Exit_Code", "Seconds", "Max_RSS", "CPU_Seconds", "Timeout", "Limit"}
 )
 
 
 def encode_record(record: TaskRecord) -> Row:
     """Write what is kept of one attempt."""
-    return sparse(
+    return omit_empty(
         {
             **_outcome(record.outcome),
             "Started": format_time(record.started),
@@ -100,6 +100,6 @@ def _read_outcome(row: Mapping[str, Any]) -> Outcome:
     )
 
 
-def sparse(row: Row) -> Row:
+def omit_empty(row: Row) -> Row:
     """Leave out what says nothing: None, empty text and collections, ledgers at zero."""
-    return {key: value for key, value in row.items() if value or (key in TELLING_ZEROS and value is not None)}
+    return {key: value for key, value in row.items() if value or (key in MEANINGFUL_ZEROS and value is not None)}

@@ -24,20 +24,20 @@ _FIRST_TWO_WORDS = re.compile(r'["\s]*\w+(?P<between>\W+)\w')
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 
-class BadLine(ValueError):
+class InvalidLine(ValueError):
     """A line that cannot become an item; the message is the reason."""
 
 
-def canonical(name: str) -> str:
+def column_name(name: str) -> str:
     """Spell a column's name as it is stored.
 
     Raises:
-        BadLine: there is no such column.
+        InvalidLine: there is no such column.
     """
     try:
         return KNOWN[name.strip().strip('"').casefold().replace("_", "")]
     except KeyError:
-        raise BadLine(f"unknown column '{name.strip()}'; there are {NAMES}") from None
+        raise InvalidLine(f"unknown column '{name.strip()}'; there are {NAMES}") from None
 
 
 class Layout(Value):
@@ -50,7 +50,7 @@ class Layout(Value):
         """Cut one line into its fields, stripped.
 
         Raises:
-            BadLine: there are more or fewer fields than columns, or a quote is never closed.
+            InvalidLine: there are more or fewer fields than columns, or a quote is never closed.
         """
         script_last = self.columns[-1] == SCRIPT
         if self.delimiter in QUOTING_DELIMITERS and '"' in line:
@@ -58,9 +58,9 @@ class Layout(Value):
         else:
             fields = line.split(self.delimiter, len(self.columns) - 1 if script_last else -1)
         if len(fields) < len(self.columns):
-            raise BadLine(f"missing field {self.columns[len(fields)]}")
+            raise InvalidLine(f"missing field {self.columns[len(fields)]}")
         if len(fields) > len(self.columns):
-            raise BadLine(
+            raise InvalidLine(
                 f"{len(fields)} fields for {len(self.columns)} columns; if a field contains '{self.delimiter}', "
                 "make TaskScript the last column or choose another delimiter"
             )
@@ -71,16 +71,16 @@ def from_header(line: str, delimiter: str) -> Layout:
     """Read the header; an empty `delimiter` is found in it.
 
     Raises:
-        BadLine: a column is unknown, there twice, or missing.
+        InvalidLine: a column is unknown, there twice, or missing.
     """
     found = delimiter or _delimiter_of(line)
-    columns = tuple(canonical(name) for name in line.split(found))
+    columns = tuple(column_name(name) for name in line.split(found))
     for name in columns:
         if columns.count(name) > 1:
-            raise BadLine(f"column {name} is there twice")
+            raise InvalidLine(f"column {name} is there twice")
     for name in REQUIRED:
         if name not in columns:
-            raise BadLine(f"missing column {name}; a header is like itemID|TaskID|TaskScript")
+            raise InvalidLine(f"missing column {name}; a header is like itemID|TaskID|TaskScript")
     return Layout(columns, found)
 
 
@@ -88,7 +88,7 @@ def without_header(first_line: str, delimiter: str, *, nested: bool) -> Layout:
     """Lay out a file that has no header; an empty `delimiter` is found if only one of the usual ones can be meant.
 
     Raises:
-        BadLine: none or several of them can.
+        InvalidLine: none or several of them can.
     """
     columns = (*REQUIRED, ARGS) if nested else REQUIRED
     if delimiter:
@@ -96,7 +96,7 @@ def without_header(first_line: str, delimiter: str, *, nested: bool) -> Layout:
     possible = [each for each in USUAL_DELIMITERS if first_line.count(each) >= len(columns) - 1]
     if len(possible) == 1:
         return Layout(columns, possible[0])
-    raise BadLine("the delimiter cannot be guessed without a header; give it with -d")
+    raise InvalidLine("the delimiter cannot be guessed without a header; give it with -d")
 
 
 def _delimiter_of(header: str) -> str:
@@ -124,7 +124,7 @@ def _first_field(text: str, delimiter: str, *, last: bool) -> tuple[str, str | N
         if not after or (after.startswith(delimiter) and not last):
             return quoted[1].replace('""', '"'), after.removeprefix(delimiter) if after else None
     elif lead.startswith('"'):
-        raise BadLine("a quote is never closed; scripts of several lines go into a JSON Lines file")
+        raise InvalidLine("a quote is never closed; scripts of several lines go into a JSON Lines file")
     if last:
         return text, None
     field, found, rest = text.partition(delimiter)

@@ -14,7 +14,7 @@ import orjson
 
 from pyanamo_async.core.items import Item
 from pyanamo_async.core.taskfile import columns as col
-from pyanamo_async.core.taskfile.columns import BadLine, Layout
+from pyanamo_async.core.taskfile.columns import InvalidLine, Layout
 from pyanamo_async.core.taskfile.row import to_item
 from pyanamo_async.core.values import Value
 
@@ -54,7 +54,7 @@ def parse(lines: Iterable[bytes], form: Format) -> Iterator[Item | Problem]:
     number, line = first
     try:
         reader, has_items = _reader(_text(line), form)
-    except BadLine as bad:
+    except InvalidLine as bad:
         yield Problem(number, str(bad))
         return
     rows = chain([first], numbered) if has_items else numbered
@@ -66,7 +66,7 @@ def _items(rows: Iterable[tuple[int, bytes]], reader: Reader, *, nested: bool) -
     for number, line in rows:
         try:
             item = to_item(reader(_text(line)), nested=nested)
-        except BadLine as bad:
+        except InvalidLine as bad:
             yield Problem(number, str(bad))
             continue
         earlier = seen.setdefault(item.item_id, number)
@@ -95,28 +95,28 @@ def _reader(first: str, form: Format) -> tuple[Reader, bool]:
 def _header(line: str, delimiter: str) -> Layout:
     try:
         return col.from_header(line, delimiter)
-    except BadLine as bad:
+    except InvalidLine as bad:
         hint = "" if delimiter else "; for a file that has no header say --no-header"
-        raise BadLine(f"this is no header: {bad}{hint}") from None
+        raise InvalidLine(f"this is no header: {bad}{hint}") from None
 
 
 def _from_json(line: str) -> Mapping[str, object]:
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise BadLine(f"not JSON: {error}") from None
+        raise InvalidLine(f"not JSON: {error}") from None
     if not isinstance(row, dict):
-        raise BadLine('not a JSON object like {"itemID": ..., "TaskID": ..., "TaskScript": ...}')
-    fields = {col.canonical(name): value for name, value in row.items()}
+        raise InvalidLine('not a JSON object like {"itemID": ..., "TaskID": ..., "TaskScript": ...}')
+    fields = {col.column_name(name): value for name, value in row.items()}
     if len(fields) < len(row):
-        raise BadLine("a column is there twice")
+        raise InvalidLine("a column is there twice")
     return {name: value.strip() if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def _text(line: bytes) -> str:
     if len(line) > MAX_LINE_BYTES:
-        raise BadLine("longer than 4 MiB")
+        raise InvalidLine("longer than 4 MiB")
     try:
         return line.decode().strip("\r\n")
     except UnicodeDecodeError as error:
-        raise BadLine(f"not UTF-8: byte {line[error.start]:#04x} at column {error.start + 1}") from None
+        raise InvalidLine(f"not UTF-8: byte {line[error.start]:#04x} at column {error.start + 1}") from None

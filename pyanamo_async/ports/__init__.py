@@ -1,7 +1,8 @@
-"""The seams of the house. Each docstring is law; each law has a test in `tests/contract`.
+"""The protocols between rooms, one for each need. `tests/contract` holds every implementation to their docstrings.
 
-Adapters raise `errors.Unavailable` for what may succeed later (throttling, resets, 5xx, a locked file) and other
-errors of `errors` for what will not. They never retry for longer than a few seconds, and decide nothing about items.
+1. Implementations raise `errors.Unavailable` for what may succeed later (throttling, resets, 5xx, a locked file), and
+   other errors of `errors` for what will not.
+2. They retry for at most a few seconds, and decide nothing about items.
 """
 
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, Unfinished

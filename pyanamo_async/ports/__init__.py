@@ -4,7 +4,7 @@ Adapters raise `errors.Unavailable` for what may succeed later (throttling, rese
 errors of `errors` for what will not. They never retry for longer than a few seconds, and decide nothing about items.
 """
 
-from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, Unfinished
+from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
 from pyanamo_async.ports.table import (
     AddResult,
@@ -41,7 +41,7 @@ __all__ = [
     "Sink",
     "Store",
     "TableAdmin",
-    "Unfinished",
+    "UnfinishedOutput",
     "Units",
     "WorkerRegistry",
 ]

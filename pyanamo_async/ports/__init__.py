@@ -5,7 +5,7 @@
 2. They retry for at most a few seconds, and decide nothing about items.
 """
 
-from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, Unfinished
+from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
 from pyanamo_async.ports.table import (
     AddResult,
@@ -42,7 +42,7 @@ __all__ = [
     "Sink",
     "Store",
     "TableAdmin",
-    "Unfinished",
+    "UnfinishedOutput",
     "Units",
     "WorkerRegistry",
 ]

@@ -39,7 +39,7 @@ class Sink(Protocol):
         ...
 
 
-class Unfinished(Value):
+class UnfinishedOutput(Value):
     """Output that is being written, or was when its worker was killed.
 
     `location` is where it will be when complete, `since` the time of its last write, `name` what its store calls it.
@@ -77,11 +77,11 @@ class OutputStore(Protocol):
         """
         ...
 
-    def unfinished(self, table: str) -> AsyncIterator[Unfinished]:
+    def unfinished(self, table: str) -> AsyncIterator[UnfinishedOutput]:
         """Yield a table's unfinished output, including what interrupted checks left behind."""
         ...
 
-    async def discard(self, unfinished: Unfinished) -> None:
+    async def discard(self, unfinished: UnfinishedOutput) -> None:
         """Remove unfinished output; harmless when it is gone. A sink that still writes to it fails."""
         ...
 

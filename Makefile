@@ -53,7 +53,7 @@ format: .venv/dev ## write the code as `make check` wants it
 	$(BIN)/ruff check --fix .
 
 servers: .venv/dev ## run the test servers until Ctrl-C and print the variables that find them
-	@$(BIN)/python -m tests.servers
+	@$(BIN)/python -m harness.servers
 
 lock: .venv/uv ## bring the lock files in line with pyproject.toml (ARGS=--upgrade for the newest of everything)
 	$(COMPILE) $(ARGS) --all-extras pyproject.toml -o requirements.lock

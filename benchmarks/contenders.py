@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.course import Course
 from benchmarks.processes import Failed, measured
 from benchmarks.rounds import Contender, Lap
-from tests.acceptance.program import ROOT, Program
+from harness.program import ROOT, Program
 
 DEADLINE_S = 600.0
 
@@ -20,7 +21,7 @@ class Xargs:
     """The floor of them all: it claims nothing, keeps no output, and records nothing."""
 
     course: Course
-    shell: str = "sh"
+    shell: str = "bash"
 
     @property
     def name(self) -> str:
@@ -38,7 +39,7 @@ class Xargs:
 
 @dataclass(frozen=True, slots=True)
 class OnTable:
-    """Who works on a table: pyanamo or a floor. The items are imported beforehand, as a user does; `run` is timed."""
+    """A worker on a table: pyanamo or a floor. The items are imported beforehand, as a user does; `run` is timed."""
 
     name: str
     course: Course
@@ -56,12 +57,12 @@ class OnTable:
             done = program.status()["items"]["done"] - self.already_done
             if done != scripts:
                 raise Failed(f"{self.name}: {done} of {scripts} items are done")
-            program("table", "delete", "--yes")  # the server keeps those of DynamoDB in memory
+            program("table", "delete", "--yes")  # DynamoDB Local keeps tables in memory
         return Lap(scripts, used.seconds, used.cpu_seconds, used.peak_rss_bytes)
 
 
 def pyanamo(*flags: str) -> Callable[[Program, int], list[str]]:
-    """Run pyanamo as people do: with its default flags, and how many at a time."""
+    """Run pyanamo with its default flags, and so many items at a time."""
     return lambda program, slots: program.command("run", "-i", str(slots), *flags)
 
 
@@ -70,11 +71,22 @@ def floor(program: Program, slots: int) -> list[str]:
     return [sys.executable, str(ROOT / "benchmarks" / "floors.py"), program.table, "--slots", str(slots)]
 
 
+def before(course: Course, names: tuple[str, str]) -> list[OnTable]:
+    """Return the revision to compare with, on SQLite and on DynamoDB Local; nothing where none was named."""
+    if not course.before:
+        return []
+    from benchmarks.revision import installed
+
+    executable = installed(course.before)
+    set_ups = (partial(course.on_sqlite, executable=executable), partial(course.on_dynamodb, executable=executable))
+    return [OnTable(name, course, set_up, pyanamo()) for name, set_up in zip(names, set_ups, strict=True)]
+
+
 def prove(contenders: Sequence[Contender], course: Course, scripts: int) -> None:
-    """Have each run scripts that bear witness, and count the testimonies.
+    """Let each run scripts that leave a line behind, and count the lines.
 
     Raises:
-        Failed: one ran more or fewer than it was asked to.
+        Failed: one ran more or fewer scripts than asked.
     """
     for each in contenders:
         with course.folder() as folder:

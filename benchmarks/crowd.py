@@ -19,7 +19,7 @@ from benchmarks.course import Course, run_alone
 from benchmarks.processes import Failed, measured
 from benchmarks.report import Goal, Section, Table
 from benchmarks.rounds import Lap, faster, interleaved, median
-from tests.acceptance.program import Program
+from harness.program import Program
 
 MANY, QUICK_MANY = 1000, 50
 SLEEP_S, QUICK_SLEEP_S = 5, 1
@@ -37,8 +37,8 @@ EMPTY, FULL = "no others in the table", "beside many that are done"
 
 def measure(course: Course) -> Section:
     """Measure both."""
-    plural, sleep_s = (QUICK_MANY, QUICK_SLEEP_S) if course.quick else (MANY, SLEEP_S)
-    crowds = [crowd(course, plural, sleep_s) for _ in range(course.rounds)]
+    many, sleep_s = (QUICK_MANY, QUICK_SLEEP_S) if course.quick else (MANY, SLEEP_S)
+    crowds = [crowd(course, many, sleep_s) for _ in range(course.rounds)]
     beside, laps = claiming(course)
     at_once = min(number for _, number in crowds)
     seconds, rss = (
@@ -47,7 +47,7 @@ def measure(course: Course) -> Section:
     )
     ratio = faster(laps[FULL], laps[EMPTY])
     rows = (
-        (f"{plural} x `sleep {sleep_s}` at `-i {plural}`: at once", f"{at_once}"),
+        (f"{many} x `sleep {sleep_s}` at `-i {many}`: at once", f"{at_once}"),
         ("... seconds from start to exit", f"{seconds:.2f}"),
         ("... peak RSS of the worker, MB", f"{rss:.0f}"),
         *(
@@ -56,7 +56,7 @@ def measure(course: Course) -> Section:
         ),
     )
     goals = (
-        Goal.at_least("scripts at once", plural, at_once, "{:.0f}"),
+        Goal.at_least("scripts at once", many, at_once, "{:.0f}"),
         Goal.at_most("seconds for all of them", sleep_s + MOST_SECONDS - SLEEP_S, seconds),
         Goal.at_most("RSS of the worker, MB", MOST_RSS_MB, rss, "{:.0f}"),
         Goal.at_least("speed beside 100,000 done items", AS_FAST, ratio),
@@ -64,16 +64,16 @@ def measure(course: Course) -> Section:
     return Section(Table("A crowd, on SQLite", ("", "median"), rows), goals)
 
 
-def crowd(course: Course, plural: int, sleep_s: int) -> tuple[Lap, int]:
+def crowd(course: Course, many: int, sleep_s: int) -> tuple[Lap, int]:
     """Run many scripts at once; returns what it took, and how many ran at the same time."""
     with course.folder() as folder:
         program = course.on_sqlite(folder)
-        program.import_rows(*(f"i{number}|s|sleep {sleep_s}" for number in range(plural)))
-        used = measured(program.command("run", "-i", str(plural)), cwd=folder, env=program.env)
+        program.import_rows(*(f"i{number}|s|sleep {sleep_s}" for number in range(many)))
+        used = measured(program.command("run", "-i", str(many)), cwd=folder, env=program.env)
         records = [row["Log"] for row in program.rows().values() if row["ItemState"] == "done"]
-    if len(records) != plural:
-        raise Failed(f"{len(records)} of {plural} items are done")
-    return Lap(plural, used.seconds, used.cpu_seconds, used.peak_rss_bytes), most_at_once(
+    if len(records) != many:
+        raise Failed(f"{len(records)} of {many} items are done")
+    return Lap(many, used.seconds, used.cpu_seconds, used.peak_rss_bytes), most_at_once(
         (record["Started"], record["Finished"]) for record in records
     )
 

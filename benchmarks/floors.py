@@ -1,7 +1,7 @@
 """The floor below a worker: batched claim, spawn, batched settle, nothing else: `python -m benchmarks.floors TABLE`.
 
-It works on a table that `pyanamo import` made, and starts processes as the worker does. It keeps no output, beats for
-nobody, retries nothing, and loses everything when anything goes wrong.
+It works on a table that `pyanamo import` made, and starts scripts as the worker does. It keeps no output, sends no
+heartbeats, retries nothing, and loses everything when anything goes wrong.
 """
 
 from __future__ import annotations
@@ -9,17 +9,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import shutil
 import sqlite3
 import time
 from asyncio.subprocess import DEVNULL
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pyanamo_async.execution import find_shell, run
-from pyanamo_async.execution.plain import words
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb import DynamoDBClient
@@ -130,7 +127,6 @@ class Bare:
         self._done: list[str] = []
         self._is_settling = False
         self._shell, self._null = find_shell(), os.open(os.devnull, os.O_WRONLY)
-        self._program = cache(shutil.which)
 
     async def run(self) -> None:
         """Run all there is."""
@@ -144,15 +140,14 @@ class Bare:
                     await self._ended.wait()
 
     async def _one(self, item: str, script: str, tasks: asyncio.TaskGroup) -> None:
-        plain = words(script, os.environ)  # as pyanamo does
-        program = self._program(plain[0]) if plain else self._shell
-        process = await asyncio.create_subprocess_exec(
-            *(plain or [self._shell, "-c", script]),
-            executable=program,
+        process = await asyncio.create_subprocess_shell(
+            script,
+            executable=self._shell,
             stdin=DEVNULL,
             stdout=self._null,
             stderr=self._null,
             close_fds=False,
+            start_new_session=True,
         )
         assert await process.wait() == 0
         self._free += 1

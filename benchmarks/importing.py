@@ -30,7 +30,7 @@ from benchmarks.distance import farther
 from benchmarks.processes import Failed, measured, own_cpu_seconds
 from benchmarks.report import Goal, Section, Table
 from benchmarks.rounds import Lap, faster, interleaved, median
-from tests.acceptance.program import ROOT, Program
+from harness.program import ROOT, Program
 
 ITEMS, WITHIN_S = 100_000, 4.0  # issue 5
 WARM = 5_000  # items for the server's compiler, before the first round

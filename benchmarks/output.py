@@ -20,6 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.servers.running import Run, environment
 from pyanamo_async.aws.session import Aws
 from pyanamo_async.core.capture import Capture
 from pyanamo_async.execution.launcher import ShellLauncher, find_shell
@@ -29,7 +30,6 @@ from pyanamo_async.outputs.s3 import S3Outputs
 from pyanamo_async.outputs.upload import part_bytes
 from pyanamo_async.ports import Command, OutputKey
 from pyanamo_async.worker.recorder import Recorder
-from tests.servers.running import Run, environment
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client

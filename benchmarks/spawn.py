@@ -89,7 +89,6 @@ def measure(course: Course) -> Section:
         Xargs(course),
         InProcess("asyncio + PIPE", course, Loop.ASYNCIO, with_pipes),
         InProcess("uvloop + PIPE", course, Loop.UVLOOP, with_pipes),
-        InProcess("fast loop + PIPE", course, Loop.FAST, with_pipes),
         InProcess("asyncio + launcher", course, Loop.ASYNCIO, launched),
         InProcess("fast loop + launcher", course, Loop.FAST, launched),
     ]

@@ -10,7 +10,7 @@ import time
 from benchmarks.course import Course, run_alone
 from benchmarks.processes import measured, rss_bytes_of
 from benchmarks.report import Goal, Section, Table
-from tests.acceptance.program import Program, until
+from harness.program import Program, until
 
 COMMANDS = {"--help": ("--help",), "status": ("status",), "list": ("list",)}
 AT_ONCE_S = 0.3

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.servers.clients import client
-from tests.servers.parts import PartMissing
-from tests.servers.running import NO_ACCOUNT, Run, environment
+from harness.servers.clients import client
+from harness.servers.parts import PartMissing
+from harness.servers.running import NO_ACCOUNT, Run, environment
 
 settings.register_profile("suite", deadline=None)  # a loaded machine is no failure; pytest-timeout has the last word
 settings.load_profile("suite")

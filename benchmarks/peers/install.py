@@ -55,13 +55,13 @@ def python() -> Path:
     Raises:
         PeerMissing: they cannot be installed.
     """
-    folder, format_time = BENCH / "peers", BENCH / "peers.installed"
+    folder, stamp = BENCH / "peers", BENCH / "peers.installed"
     with _alone():
-        if not format_time.exists() or format_time.read_text() != PINNED.read_text():
+        if not stamp.exists() or stamp.read_text() != PINNED.read_text():
             uv = Path(sys.executable).with_name("uv")
             _run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder)
             _run(uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python", "--requirement", PINNED)
-            format_time.write_text(PINNED.read_text())
+            stamp.write_text(PINNED.read_text())
     return folder / "bin"
 
 

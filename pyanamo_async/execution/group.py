@@ -1,8 +1,8 @@
-"""The process group of a script: signals that reach all of it, and never a stranger.
+"""The process group of a script: signal all of it, and never a stranger.
 
-A number is not given to a new process while any process bears it, be it as its group only. So while the leader is
-unreaped, or any member lives, the group is ours. When the leader is reaped and the last member died, the number may be
-reused: by a process that bears it itself, which no member of ours can, and that tells it from ours.
+The kernel gives a number to no new process while any process bears it, be it only as its group. So the group is ours
+while its leader has not been reaped, or while any member lives. When the leader has been reaped and the last member has
+died, the number may be reused. A process that bears it as its own id is then a stranger: no member of ours can.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import time
 from contextlib import suppress
 
 GONE_WITHIN_S = 0.5  # KILL takes effect at once, except on disk waits and where nobody reaps orphans
-GONE_POLL_S = 0.005
+POLL_S = 0.005
 
 
 def signal_group(pgid: int, number: int) -> bool:
-    """Signal every process of the group; False when there was none (or none of ours)."""
+    """Signal every process of a group whose leader has not been reaped; False when there is none left to signal."""
     try:
         os.killpg(pgid, number)
     except (ProcessLookupError, PermissionError):
@@ -31,12 +31,19 @@ def signal_leftovers(pgid: int, number: int) -> bool:
     return not _exists(pgid) and signal_group(pgid, number)
 
 
-async def end_leftovers(pgid: int) -> None:
+async def kill_leftovers(pgid: int) -> None:
     """Kill what is left of a group whose leader has been reaped, and wait until it is gone."""
-    give_up = time.monotonic() + GONE_WITHIN_S
-    while signal_leftovers(pgid, signal.SIGKILL) and time.monotonic() < give_up:
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while signal_leftovers(pgid, signal.SIGKILL) and time.monotonic() < deadline:
         _reap_adopted(pgid)
-        await asyncio.sleep(GONE_POLL_S)
+        await asyncio.sleep(POLL_S)
+
+
+def kill_child(pid: int, *, with_group: bool) -> None:
+    """Kill a child that nobody has reaped, with the group that it leads, and reap it."""
+    with suppress(ProcessLookupError, ChildProcessError):  # somebody else reaped it
+        (os.killpg if with_group else os.kill)(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def _exists(pid: int) -> bool:
@@ -50,7 +57,7 @@ def _exists(pid: int) -> bool:
 
 
 def _reap_adopted(pgid: int) -> None:
-    """Reap orphans of the group that became our children, as all do when the worker is a container's PID 1."""
+    """Reap orphans of the group that became our children, as all do when the worker is PID 1 of a container."""
     with suppress(ChildProcessError):
         while os.waitpid(-pgid, os.WNOHANG)[0]:
             pass

@@ -1,11 +1,15 @@
-"""Ends the scripts of a worker that died without a word (SIGKILL, a crash), so that none runs on unattended.
+"""A process that kills the scripts of a worker that died without a word (SIGKILL, a crash), so that none runs on.
 
-A shell of 1.7 MB in a session of its own waits for the end of a pipe whose only writer is the worker, then kills the
-groups listed in a piece of memory both share. The worker writes there without a system call, so a script costs the
-guard nothing and nothing can block; what the worker wrote survives it. The pipe is not inherited by scripts.
+The guard is a shell of 1.7 MB in a session of its own. It waits for the end of a pipe whose only writer is the worker,
+then kills the process groups listed in memory that both share. The worker writes there without a system call: a script
+costs the guard nothing, nothing can block, and what the worker wrote survives it.
 
-A mark in the environment of scripts finds those that are in no listed group: they left it (`setsid`), or the kernel had
-started them and the loop had not heard of it. In a container PID 1's death ends all anyway.
+Scripts that are in no listed group are found by a mark in their environment: they left their group (`setsid`), or the
+worker died while it started them. In a container the death of PID 1 ends everything anyway.
+
+A worker with an abandoned start (`FastLoop.abandoned_starts`) leaves its guard waiting. The pipe then ends when the
+worker has gone and the late process has called `exec`, because until then that holds a copy of the pipe. So the guard
+looks for marked processes just when there is one to kill.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import mmap
 import os
 import signal
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 
 SHELL = "/bin/sh"
@@ -22,7 +27,7 @@ trap '' TERM INT HUP QUIT
 read -r goodbye
 for group in $(cat <&3); do kill -KILL "-$group"; done
 if [ "$goodbye" ] || [ ! "$1" ]; then exit 0; fi
-for pause in 0 1 2; do # whoever was just being started bears the mark a moment later
+for pause in 0 1 2; do # a process that was just being started shows the mark a moment later
   sleep "$pause"
   for file in $(grep -lsF "$1" /proc/[0-9]*/environ); do
     pid=${file#/proc/}
@@ -48,6 +53,7 @@ class Guard:
         self._free: list[int] = []
         self._memory: mmap.mmap | None = None
         self._memory_fd = self._pipe = self.pid = -1
+        self._abandoned_starts: Callable[[], int] | None = None
 
     def start(self) -> None:
         """Start the guard unless it runs; raises `OSError` when it cannot be."""
@@ -67,20 +73,26 @@ class Guard:
             self._write(slot, FREE)
             self._free.append(slot)
 
+    def expect_late_starts(self, abandoned_starts: Callable[[], int]) -> None:
+        """Have `close` leave the guard waiting if `abandoned_starts()` is not 0 by then."""
+        self._abandoned_starts = abandoned_starts
+
     def close(self) -> None:
         """End the guard, and with it any group not yet forgotten; harmless when repeated."""
-        if self._memory is not None:
-            with suppress(BrokenPipeError):  # somebody killed it
-                os.write(self._pipe, GOODBYE)
-            os.close(self._pipe)
-            os.waitpid(self.pid, 0)
-            self._memory.close()
-            os.close(self._memory_fd)
-            self.__init__(self._mark)  # type: ignore[misc]
+        if self._memory is None or (self._abandoned_starts is not None and self._abandoned_starts()):
+            return
+        with suppress(BrokenPipeError):  # somebody killed it
+            os.write(self._pipe, GOODBYE)
+        os.close(self._pipe)
+        os.waitpid(self.pid, 0)
+        self._memory.close()
+        os.close(self._memory_fd)
+        self._slots.clear()
+        self._memory, self.pid = None, -1
 
     @property
     def _running(self) -> mmap.mmap:
-        assert self._memory is not None  # noqa: S101 - who asks has called `start`
+        assert self._memory is not None  # noqa: S101 - whoever asks has called `start`
         return self._memory
 
     def _spawn(self) -> mmap.mmap:

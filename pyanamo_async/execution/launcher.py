@@ -1,7 +1,7 @@
-"""Starts scripts, each in a session and process group of its own, with stdin empty and outputs in pipes of ours.
+"""Start scripts, each in a session and process group of its own, with stdin empty and outputs in pipes of ours.
 
-Law: a script that could not be started leaves no process and no descriptor, and the error says which of it all was
-missing.
+1. Every script is started by `asyncio.create_subprocess_shell`.
+2. A script that could not be started leaves no process and no descriptor, and the error names what was missing.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ import os
 import shutil
 from pathlib import Path
 from subprocess import DEVNULL
-from typing import Any
 
 from pyanamo_async.errors import LaunchFailed, LaunchRefused
 from pyanamo_async.execution.guard import Guard
 from pyanamo_async.execution.pipe import OutputPipe
-from pyanamo_async.execution.plain import Programs, words
 from pyanamo_async.execution.process import ShellProcess
 from pyanamo_async.ports import Command, Receiver
 
@@ -28,7 +26,6 @@ HINTS = {
     errno.EMFILE: "a running script takes three open files: raise ulimit -n, or fewer items at a time",
     errno.ENFILE: "the system's limit of open files is reached: fewer items at a time",
 }
-SHORTAGES = HINTS.keys() - {errno.E2BIG}  # of this machine: a shell would meet them too
 
 
 def find_shell() -> str:
@@ -37,19 +34,19 @@ def find_shell() -> str:
 
 
 class ShellLauncher:
-    """Starts scripts with a shell; keeps the laws of `ports.Launcher`.
-
-    Without a `shell` it is bash, else sh, and plain commands are started without it. One that was chosen runs them all:
-    it may be no shell of the usual kind.
-    """
+    """Starts scripts with a shell (bash, else sh, unless one is named); keeps the laws of `ports.Launcher`."""
 
     def __init__(self, shell: str | None = None, *, guard: Guard | None = None) -> None:
         self._shell = find_shell() if shell is None else shutil.which(shell) or shell
-        self._programs = Programs() if shell is None else None
         self._guard = guard
 
     async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> ShellProcess:
-        """Start a script; raises `LaunchRefused` when this machine cannot for now, `LaunchFailed` when none could."""
+        """Start a script.
+
+        Raises:
+            LaunchRefused: this machine cannot start scripts for now.
+            LaunchFailed: this script cannot be started at all.
+        """
         if "\0" in command.script:
             raise LaunchFailed("the script holds a NUL byte", hint="no system can pass it to a shell")
         loop = asyncio.get_running_loop()
@@ -58,13 +55,14 @@ class ShellLauncher:
             pipes += [OutputPipe(stdout, loop)]
             pipes += [OutputPipe(stderr, loop)]
             if self._guard:
-                self._guard.start()  # before the script: there is none without it
+                self._guard.start()  # before the script: none runs without a guard
             process = await self._create(command, *pipes)
         except BaseException as exc:
             for pipe in pipes:
                 pipe.close()
             if isinstance(exc, OSError | ValueError):
                 raise self._failure(command, exc) from exc
+            self._tell_guard_of_late_starts(loop)
             raise
         finally:
             for pipe in pipes:
@@ -75,25 +73,22 @@ class ShellLauncher:
         return ShellProcess(process, (pipes[0], pipes[1]), loop, self._guard.ended)
 
     async def _create(self, command: Command, stdout: OutputPipe, stderr: OutputPipe) -> asyncio.subprocess.Process:
-        options: dict[str, Any] = {
-            "stdin": DEVNULL,
-            "stdout": stdout.write_end,
-            "stderr": stderr.write_end,
-            "env": dict(command.env),  # stock uvloop takes no other mapping
-            "cwd": command.cwd,
-            "start_new_session": True,
-            "close_fds": False,  # Python's own are never inherited, and looking for others costs more than the start
-        }
-        if self._programs and getattr(asyncio.get_running_loop(), "raises_errors_of_exec", False):
-            plain = words(command.script, command.env)
-            program = await self._programs.find(plain[0], command.env) if plain else None
-            if plain and program:
-                try:
-                    return await asyncio.create_subprocess_exec(*plain, executable=program, **options)
-                except OSError as exc:  # a script without `#!`, say: the shell knows what to do, or to say
-                    if exc.errno in SHORTAGES:  # it may have run for a moment, until it could not be watched
-                        raise
-        return await asyncio.create_subprocess_shell(command.script, executable=self._shell, **options)
+        return await asyncio.create_subprocess_shell(
+            command.script,
+            executable=self._shell,
+            stdin=DEVNULL,
+            stdout=stdout.write_end,
+            stderr=stderr.write_end,
+            env=dict(command.env),  # stock uvloop takes no other mapping
+            cwd=command.cwd,
+            start_new_session=True,
+            close_fds=False,  # Python's own are never inherited, and looking for others costs more than the start
+        )
+
+    def _tell_guard_of_late_starts(self, loop: asyncio.AbstractEventLoop) -> None:
+        abandoned_starts = getattr(loop, "abandoned_starts", None)  # only the fast loop has them
+        if self._guard and abandoned_starts:
+            self._guard.expect_late_starts(abandoned_starts)
 
     def _failure(self, command: Command, exc: OSError | ValueError) -> LaunchFailed:
         if isinstance(exc, ValueError):

@@ -1,8 +1,11 @@
-"""The reading end of one output of a script: read as it comes, into a receiver that may ask it to pause.
+"""The reading end of one output of a script: read as output comes, into a receiver that may ask for a pause.
 
-No task and no stream per pipe: a callback of the loop, or after the exit a direct read, hands each chunk on. Laws:
-nothing is read after the receiver asked to pause; what was printed before the exit is owed to the receiver, and a read
-that could have taken more took the last of it. Larger pipes and chunks were measured: no gain.
+There is no task and no stream per pipe: a callback of the loop, or a direct read after the exit, hands on each chunk.
+Larger pipes and chunks were measured: no gain.
+
+1. Nothing is read after the receiver asked for a pause.
+2. Everything that was printed before the exit reaches the receiver. A read that could have taken more took the last of
+   it.
 """
 
 from __future__ import annotations
@@ -13,15 +16,13 @@ import os
 from pyanamo_async.ports import Receiver
 
 CHUNK_BYTES = 1 << 16  # what a pipe holds unless a program enlarges it
-MOST_OWED_BYTES = (
-    1 << 20
-)  # what a pipe may hold at most (/proc/sys/fs/pipe-max-size); ends the debt to an endless writer
+MAX_PIPE_BYTES = 1 << 20  # to which it may do that (/proc/sys/fs/pipe-max-size)
 
 
 class OutputPipe:
     """A pipe of ours. `write_end` is for the script and must be closed here once it has started."""
 
-    __slots__ = ("_changed", "_fd", "_is_listening", "_is_paused", "_loop", "_owed_bytes", "_receiver", "write_end")
+    __slots__ = ("_backlog_bytes", "_changed", "_fd", "_is_listening", "_is_paused", "_loop", "_receiver", "write_end")
 
     def __init__(self, receiver: Receiver, loop: asyncio.AbstractEventLoop) -> None:
         self._fd, self.write_end = os.pipe()
@@ -30,7 +31,7 @@ class OutputPipe:
         self._loop = loop
         self._is_listening = False
         self._is_paused = False
-        self._owed_bytes = 0
+        self._backlog_bytes = 0  # at most so much of what was printed before the exit has not been read
         self._changed: asyncio.Future[None] | None = None
 
     @property
@@ -51,16 +52,16 @@ class OutputPipe:
             self.listen()
 
     def drain(self) -> None:
-        """After the exit: take what was printed before, unless paused, and look for the end behind it."""
-        self._owed_bytes = MOST_OWED_BYTES
-        while self._is_owed and not self._is_paused:
+        """After the exit: read what was printed before, unless paused, and look for the end behind it."""
+        self._backlog_bytes = MAX_PIPE_BYTES
+        while self._has_backlog and not self._is_paused:
             self._read()
         if self.is_open and not self._is_paused:
             self._read()
 
-    async def paid(self) -> None:
-        """After the exit: wait until what was printed before has been fed."""
-        while self._is_owed:
+    async def drained(self) -> None:
+        """After `drain`: wait until the receiver has everything that was printed before the exit."""
+        while self._has_backlog:
             await self._next_read()
 
     async def ended(self) -> None:
@@ -69,7 +70,7 @@ class OutputPipe:
             await self._next_read()
 
     def close(self) -> None:
-        """Let go of the descriptor; harmless when repeated."""
+        """Close the descriptor; harmless when repeated."""
         if self.is_open:
             self._unlisten()
             os.close(self._fd)
@@ -77,16 +78,16 @@ class OutputPipe:
             self._notify()
 
     @property
-    def _is_owed(self) -> bool:
-        return self.is_open and self._owed_bytes > 0
+    def _has_backlog(self) -> bool:
+        return self.is_open and self._backlog_bytes > 0
 
     def _read(self) -> None:
         try:
             chunk = os.read(self._fd, CHUNK_BYTES)
         except BlockingIOError:
-            self._owed_bytes = 0
+            self._backlog_bytes = 0
             return self._notify()
-        self._owed_bytes = self._owed_bytes - CHUNK_BYTES if len(chunk) == CHUNK_BYTES else 0
+        self._backlog_bytes = self._backlog_bytes - CHUNK_BYTES if len(chunk) == CHUNK_BYTES else 0
         if not chunk:
             self.close()
         elif not self._receiver.feed(chunk):

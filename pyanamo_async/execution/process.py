@@ -1,7 +1,8 @@
-"""A script that runs: its exit, its group, its two outputs.
+"""A running script: its exit, its process group, its two outputs.
 
-Laws: the script's own exit ends it, not the end of its pipes; what it printed before has been fed by then, unless a
-receiver is paused; after `finish` no process of its group and no descriptor of ours is left.
+1. The script's own exit ends it, not the end of its pipes. What it printed before has been fed by then, unless a
+   receiver is paused.
+2. After `finish` no process of its group and no descriptor of ours is left.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from resource import struct_rusage
 
-from pyanamo_async.execution.group import end_leftovers, signal_group, signal_leftovers
+from pyanamo_async.execution.group import kill_leftovers, signal_group, signal_leftovers
 from pyanamo_async.execution.pipe import OutputPipe
 from pyanamo_async.ports import Exit
 
-LISTEN_AFTER_S = 0.01  # most short scripts are over by then, and their output is read at once without the loop's help
+LISTEN_AFTER_S = 0.01  # most short scripts are over by then: their output is read at their exit, without a watched pipe
 KIB = 1024
 
 
@@ -43,7 +45,7 @@ class ShellProcess:
         """Wait for the script's own exit; what it printed before has been fed by then, unless a receiver is paused."""
         returncode = await self._process.wait()
         if self._exit is None:
-            self._exit = _exit(returncode, self._process)
+            self._exit = _exit(returncode, self._usage())
             self._listening.cancel()
             for pipe in self._pipes:
                 pipe.drain()
@@ -55,14 +57,14 @@ class ShellProcess:
             pipe.resume()
 
     def signal(self, number: int) -> None:
-        """Send a signal to the whole group; harmless when it is gone."""
+        """Send a signal to the whole group; harmless when that is gone."""
         if self._process.returncode is None:
             signal_group(self.pid, number)
         else:
             signal_leftovers(self.pid, number)
 
     async def finish(self, *, linger: timedelta) -> None:
-        """After the exit: feed what descendants still print until the pipes end or `linger` is over, then end them."""
+        """After the exit: feed what descendants print until the pipes end or `linger` is over, then kill them."""
         await self.wait()
         try:
             if any(pipe.is_open for pipe in self._pipes):
@@ -70,7 +72,7 @@ class ShellProcess:
         finally:
             for pipe in self._pipes:
                 pipe.close()
-            await end_leftovers(self.pid)
+            await kill_leftovers(self.pid)
             if self._on_finish:
                 self._on_finish(self.pid)
 
@@ -78,7 +80,7 @@ class ShellProcess:
         deadline = self._loop.time() + seconds
         self._listen()
         for pipe in self._pipes:
-            await pipe.paid()
+            await pipe.drained()
         with suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
                 for pipe in self._pipes:
@@ -88,11 +90,14 @@ class ShellProcess:
         for pipe in self._pipes:
             pipe.listen()
 
+    def _usage(self) -> struct_rusage | None:
+        usage = getattr(self._loop, "usage", None)  # only the fast loop has it
+        return usage(self.pid) if usage else None
 
-def _exit(returncode: int, process: asyncio.subprocess.Process) -> Exit:
+
+def _exit(returncode: int, usage: struct_rusage | None) -> Exit:
     code, signal = (returncode, None) if returncode >= 0 else (None, -returncode)
-    usage = process._transport.get_extra_info("usage")  # type: ignore[attr-defined]  # noqa: SLF001 - the public class hides it
     if usage is None:
         return Exit(code, signal)
-    cpu_seconds = round(usage.ru_utime + usage.ru_stime, 6)  # as exact as the kernel tells
+    cpu_seconds = round(usage.ru_utime + usage.ru_stime, 6)  # the kernel counts microseconds
     return Exit(code, signal, usage.ru_maxrss * KIB, cpu_seconds)

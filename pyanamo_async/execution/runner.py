@@ -1,7 +1,7 @@
-"""Run a coroutine on the event loop of one's choice.
+"""Run a coroutine on a chosen event loop.
 
-`fast` is ours (`fast_loop`), `uvloop` and `asyncio` are those as they come: slower at starting processes, and without
-resource usage. Where the fast loop cannot be, plain asyncio takes its place and the log says once what is missing.
+`fast` is ours (`fast_loop`). `uvloop` and `asyncio` are the stock ones: slower at starting processes, and without
+resource usage. Where the fast loop cannot run, asyncio takes its place and the log says once what is missing.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from typing import Any, TypeVar
 from pyanamo_async.errors import UsageError
 
 M_ARENA_MAX = -8  # of malloc.h
-FILES_OF_OUR_OWN = 64  # connections, tables, standard streams
-FILES_OF_A_SCRIPT = 5  # two pipes, a pidfd, and two files where output is large
-MOST_FILES = 65_536  # a script costs three descriptors; more than this slows programs that close all they might have
+WORKER_FILES = 64  # connections, tables, standard streams
+SCRIPT_FILES = 5  # two pipes, a pidfd, and two files where output is large
+MAX_FILES = 65_536  # a script costs three descriptors; more than this slows programs that close all they might have
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -41,23 +41,23 @@ class Loop(StrEnum):
 def run(main: Coroutine[Any, Any, T], *, loop: Loop | str = Loop.FAST) -> T:
     """Run `main` to its end on a new event loop, with as many open files as the system grants (up to 65,536).
 
-    From then on threads share one heap.
+    From then on all threads of this process share one heap.
 
     Raises:
         UsageError: there is no such loop here.
     """
     allow_many_files()
-    hear_of_exits()
+    stop_ignoring_sigchld()
     share_one_heap()
     with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
         return runner.run(main)
 
 
 def loop_factory(loop: Loop | str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Find what makes a loop of that name; raises `UsageError` when there is none."""
+    """Return what makes a loop of that name; raises `UsageError` when there is none."""
     match loop:
         case Loop.FAST if missing := missing_for_fast():
-            _say_once(missing)
+            _warn_once(missing)
         case Loop.FAST:
             from pyanamo_async.execution.fast_loop import FastLoop
 
@@ -76,7 +76,7 @@ def loop_factory(loop: Loop | str) -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 def missing_for_fast() -> str:
-    """Say what the fast loop lacks here; empty when nothing."""
+    """Return what the fast loop lacks here, in words; empty when nothing."""
     if not find_spec("uvloop"):
         return "the package uvloop is not installed"
     if not hasattr(os, "pidfd_open"):
@@ -89,36 +89,36 @@ def missing_for_fast() -> str:
 
 
 def allow_many_files() -> None:
-    """Raise the soft limit of open files as far as it may go."""
+    """Raise the soft limit of open files as far as the hard one allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    wanted = MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def scripts_at_once() -> int:
-    """Tell how many scripts may run at once as far as open files go, each with files for both of its outputs."""
+    """Return how many scripts the limit of open files lets run at once, each with files for both of its outputs."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = MOST_FILES if soft == resource.RLIM_INFINITY else soft
-    return max(1, (files - FILES_OF_OUR_OWN) // FILES_OF_A_SCRIPT)
+    files = MAX_FILES if soft == resource.RLIM_INFINITY else soft
+    return max(1, (files - WORKER_FILES) // SCRIPT_FILES)
 
 
 def share_one_heap() -> None:
     """Have threads allocate from one heap, where the C library is GNU's (mallopt(3)).
 
-    It gives each thread its own, and what is allocated in one and freed in another leaves holes: 30 MB with a hundred
+    By default each thread has its own, and what one allocates and another frees leaves holes: 30 MB with a hundred
     outputs at once. Python takes its lock for nearly all allocations anyway.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
-def hear_of_exits() -> None:
-    """Undo that exits are ignored (SIGCHLD), where whoever started us did: none would ever be known, nor a script's."""
+def stop_ignoring_sigchld() -> None:
+    """Let exits of children be known where our parent ignored SIGCHLD: we would inherit that, and so would scripts."""
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 @cache
-def _say_once(missing: str) -> None:
-    log.warning("plain asyncio took the place of the fast loop: %s; scripts start slower, usage is unknown", missing)
+def _warn_once(missing: str) -> None:
+    log.warning("plain asyncio takes the place of the fast loop: %s; scripts start slower, usage is unknown", missing)

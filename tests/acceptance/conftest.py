@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.program import Program, program
+from harness.program import Program, program
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.program import SQLITE, Program, until
+from harness.program import SQLITE, Program, until
 
 SMALL = ("--items", "30", "-i", "4", "--output", "1MiB")
 COUNTS = {

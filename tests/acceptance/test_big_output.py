@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.acceptance.program import Program, until
+from harness.program import Program, until
 from tests.outputs.text import text
 
 FULL = "PYANAMO_TEST_BIG" in os.environ

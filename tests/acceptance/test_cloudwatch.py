@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.program import Program, program
+from harness.program import Program, program
 
 LINE = "%07d of many lines that are long enough to make ten megabytes of not too many of them\n"
 LINES_9_9_MB = 9_900_000 // len(LINE % 0)

@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.acceptance.program import ROOT
+from harness.program import ROOT
 
 ITEMS = 240
 

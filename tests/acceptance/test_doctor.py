@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.program import Program, until
+from harness.program import Program, until
 
 SHORT_LEASE = ("--heartbeat", "0.5s", "--lease", "2s")
 PRINTED_BYTES = 20_000_000

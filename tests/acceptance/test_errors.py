@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.acceptance.program import Done, Program
+from harness.program import Done, Program
 from tests.acceptance.wire import dynamodb_refusal, refusing, s3_refusal
 
 EVENT = re.compile(r"\d{4}-\d\d-\d\dT")

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from tests.acceptance.program import Program, until
+from harness.program import Program, until
 
 MEANINGS = {
     "0": "nothing is left",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.program import Program
+from harness.program import Program
 
 
 @pytest.mark.parametrize("known", ["", "/", "/no/such/folder", "."])

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from tests.acceptance.program import SQLITE, Program, until
+from harness.program import SQLITE, Program, until
 
 HEARTBEAT_S = 2
 SOON_S = 3  # a line that was printed is seen so soon, once the worker knows that somebody follows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tests.acceptance.program import Program
+from harness.program import Program
 
 ITEMS = 300
 WORKERS = 4

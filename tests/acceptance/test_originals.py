@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from tests.acceptance.program import ROOT, Program, Row
+from harness.program import ROOT, Program, Row
 
 SCRIPTS = {
     ("Seq_Test_1", "Task_0"): "seq 3",

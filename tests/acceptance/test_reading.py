@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.program import Program, until
+from harness.program import Program, until
 
 MIB = 1 << 20
 AT_ONCE = ("--backoff", "1ms..1ms")

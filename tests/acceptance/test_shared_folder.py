@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.acceptance.program import Program, program
+from harness.program import Program, program
 
 LARGE = "head -c 300000 /dev/urandom | base64 -w 0; echo; echo table {name} attempt"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.program import ROOT, Program
+from harness.program import ROOT, Program
 
 LIBRARY = Path(sysconfig.get_path("stdlib"))
 MANY = 1500

@@ -6,7 +6,7 @@ import csv
 import json
 from typing import Any
 
-from tests.acceptance.program import Program
+from harness.program import Program
 
 USAGE = {"Status", "Started", "Finished", "Seconds", "Max_RSS", "CPU_Seconds", "Worker", "Attempt"}
 

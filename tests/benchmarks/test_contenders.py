@@ -16,8 +16,8 @@ from benchmarks.course import Course
 from benchmarks.peers.rivals import rivals
 from benchmarks.processes import Failed
 from benchmarks.rounds import Lap
-from tests.acceptance.program import ROOT, Program
-from tests.servers.running import Run
+from harness.program import ROOT, Program
+from harness.servers.running import Run
 
 Worker = Callable[[Program, int], list[str]]
 SCRIPTS = 24

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.importing import batch_writer, pyanamo, write_items
-from tests.acceptance.program import Program, Row, program
+from harness.program import Program, Row, program
 
 ITEMS = 2_500  # more than two batches, and the last one not full
 SCRIPT = "bash call.sh"

@@ -184,11 +184,11 @@ async def test_output_that_is_not_there_is_missing(kept: Kept) -> None:
 
 
 async def test_reading_holds_little_at_a_time(kept: Kept) -> None:
-    """A few KB may stand for gigabytes: they are handed out in pieces."""
+    """A few KB may stand for gigabytes: they are read in chunks."""
     location = await write_all(kept.store, KEY, [b"x" * 10_000_000] * 3)
 
-    async for piece in kept.store.read(location):
-        assert 0 < len(piece) <= max(kept.piece_bytes, 1)
+    async for chunk in kept.store.read(location):
+        assert 0 < len(chunk) <= kept.most_at_once
 
 
 async def test_a_check_leaves_nothing_behind(kept: Kept) -> None:

@@ -6,7 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
-from tests.acceptance.program import ROOT
+from harness.program import ROOT
 
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"

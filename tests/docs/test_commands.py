@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import pytest
 import typer
 
-from tests.acceptance.program import ROOT
+from harness.program import ROOT
 from tests.docs.cli_reference import find, leaves, page, root
 from tests.docs.pages import GENERATED, PAGES, README, command_lines
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.program import ROOT
+from harness.program import ROOT
 from tests.docs.pages import DECISIONS, DOCS, GENERATED, PAGES, README, links, name, prose
 
 README_LINES = 150

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from harness.program import ROOT, Program, program
 from pyanamo_async.app.settings import DEFAULT_KEY
 from pyanamo_async.aws.credentials import INSTEAD, WITHHELD
 from pyanamo_async.cli.main import DEBUG
@@ -23,7 +24,6 @@ from pyanamo_async.core.workers import Desired
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.rows import place
 from pyanamo_async.store.sqlite import SqliteStore
-from tests.acceptance.program import ROOT, Program, program
 from tests.contract.steps import a_worker
 from tests.docs.cli_reference import leaves, options, root, variables
 from tests.docs.pages import DECISIONS, DOCS, blocks, codes, rows, section

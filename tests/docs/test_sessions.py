@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.program import PYANAMO
+from harness.program import PYANAMO
 from tests.docs.pages import PAGES, blocks, name
 
 SESSIONS = [page for page in PAGES if blocks(page, "console")]

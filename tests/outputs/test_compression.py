@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyanamo_async.errors import OutputError
-from pyanamo_async.outputs.compression import BLOCK_BYTES, PIECE_BYTES, Compressor, decompressed
+from pyanamo_async.outputs.compression import BLOCK_BYTES, CHUNK_BYTES, Compressor, decompressed
 
 chunks = st.lists(st.binary(max_size=50).flatmap(lambda text: st.integers(1, 9000).map(lambda times: text * times)))
 
@@ -75,7 +75,7 @@ async def test_what_compresses_much_is_read_in_pieces() -> None:
     stored = await compressed(*[bytes(BLOCK_BYTES)] * 800)
     pieces = await read(stored, step=len(stored))
 
-    assert max(map(len, pieces)) <= PIECE_BYTES
+    assert max(map(len, pieces)) <= CHUNK_BYTES
     assert sum(map(len, pieces)) == 800 * BLOCK_BYTES
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.servers.running import environment
 from pyanamo_async.outputs.s3 import S3Outputs
 from tests.outputs.stores import s3_client
 from tests.outputs.text import text
-from tests.servers.running import environment
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to read the peak of memory")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pyanamo_async.errors import OutputError
-from pyanamo_async.ports import OutputKey, Sink, Unfinished
+from pyanamo_async.ports import OutputKey, Sink, UnfinishedOutput
 from tests.outputs.stores import Kept, files, read_all, s3, s3_client, write_all
 
 KEY = OutputKey("table", "item/1", "Task_0", 2, "stdout")
@@ -34,7 +34,7 @@ async def begun(kept: Kept, key: OutputKey = KEY) -> Sink:
     return sink
 
 
-async def unfinished(kept: Kept, table: str = "table") -> list[Unfinished]:
+async def unfinished(kept: Kept, table: str = "table") -> list[UnfinishedOutput]:
     return [each async for each in kept.store.unfinished(table)]
 
 

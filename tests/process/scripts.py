@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -64,6 +65,11 @@ async def run_script(launcher: ShellLauncher, what: str | Command, linger: timed
 def tells_usage() -> bool:
     """Tell whether this is the fast loop: it reaps by `wait4`, the others hide what a process used."""
     return type(asyncio.get_running_loop()).__name__ == "FastLoop"
+
+
+def spawn_threads() -> int:
+    """Count the threads that start processes for a fast loop."""
+    return sum(thread.name == "spawn" for thread in threading.enumerate())
 
 
 def living(pgid: int) -> list[psutil.Process]:

@@ -80,7 +80,7 @@ async def test_cpu_time_is_not_wall_time(launcher: ShellLauncher) -> None:
 
 
 async def test_cancelled_wait_leaves_the_process_alone(launcher: ShellLauncher, tmp_path: Path) -> None:
-    """Who stops waiting does not stop the script; it may be waited for again, by several."""
+    """A cancelled wait does not stop the script; it may be waited for again, by several."""
     gate = tmp_path / "gate"
     process = await start(launcher, f"mkfifo {gate}; echo up; read -r word < {gate}; exit 7", out := Collector())
     with pytest.raises(TimeoutError):

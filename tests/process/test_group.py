@@ -31,7 +31,7 @@ async def test_daemon_that_holds_the_pipe_does_not_hold_the_script(launcher: She
 
 
 async def test_daemon_without_the_pipe_is_ended_at_once(launcher: ShellLauncher) -> None:
-    """Who cannot print gets no time to; on stock uvloop, whose children inherit a second copy of the pipes, linger."""
+    """A daemon that cannot print gets no time to; stock uvloop lingers, as its children inherit copies of the pipes."""
     stock_uvloop = isinstance(asyncio.get_running_loop(), uvloop.Loop) and not tells_usage()
     linger = LINGER if stock_uvloop else timedelta(seconds=30)
     process = await start(launcher, "sleep 60 >/dev/null 2>&1 & exit 0")
@@ -136,7 +136,7 @@ async def test_script_that_leaves_its_session_is_beyond_us(launcher: ShellLaunch
 
 
 async def test_cancelled_finish_ends_the_group_all_the_same(launcher: ShellLauncher) -> None:
-    """Who has no time to linger leaves nothing behind either."""
+    """A caller without time to linger leaves nothing behind either."""
     process = await start(launcher, "sleep 60 & exit 0")
     await process.wait()
     finish = asyncio.create_task(process.finish(linger=timedelta(seconds=60)))

@@ -167,7 +167,7 @@ async def test_scripts_do_not_hold_the_guards_pipe(guard: Guard) -> None:
 
 
 async def test_guard_starts_with_the_first_script_and_is_small(guard: Guard) -> None:
-    """Who runs nothing needs none; one that waits costs no more than 4 MB."""
+    """A worker that runs nothing needs none; one that waits costs no more than 4 MB."""
     assert guard.pid == -1
     await run_script(ShellLauncher(find_shell(), guard=guard), "true")
 

@@ -1,10 +1,9 @@
-"""Starts that hang, as those of programs on a network folder that is away do: others go on, and they can be ended."""
+"""Starts that hang, as those of a shell on a dead mount do: others go on, and whoever is cancelled need not wait."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
-import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,24 +13,42 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pyanamo_async.execution import ShellLauncher, ShellProcess, starters
-from pyanamo_async.execution.plain import MOST_UNDER_WAY
-from pyanamo_async.execution.posix import Start
-from pyanamo_async.execution.starters import HANGS_AFTER_S, MOST_THREADS
+from pyanamo_async.execution import Guard, ShellLauncher, ShellProcess, spawn_pool
+from pyanamo_async.execution.fast_loop import FastLoop
+from pyanamo_async.execution.posix_spawn import PreparedSpawn
+from pyanamo_async.execution.spawn_pool import HANGS_AFTER_S, MAX_THREADS
 from tests.process.away import Away, away
-from tests.process.scripts import LINGER, Children, is_running, living, run_script, start, until
+from tests.process.scripts import LINGER, Children, is_running, run_script, spawn_threads, start, until
 
 pytestmark = pytest.mark.asyncio(loop_factories=["fast"])  # the others start processes while the loop stands still
 
-SOON_S = 15  # a loaded machine is no failure
+SOON_S = 30  # a loaded machine is no failure
 
+LEAVING_WORKER = """
+import asyncio, os, sys
+from contextlib import closing
+from pyanamo_async.execution import Guard, ShellLauncher, run
+from pyanamo_async.ports import Command
 
-def starter_threads() -> int:
-    return sum(thread.name == "starter" for thread in threading.enumerate())
+class Nobody:
+    def feed(self, chunk): return True
+
+async def main():
+    with closing(Guard("LEFT_BY={mark}")) as guard:
+        launcher = ShellLauncher("{shell}", guard=guard)
+        command = Command("", {{**os.environ, "LEFT_BY": "{mark}"}})
+        try:
+            async with asyncio.timeout(0.5):
+                await launcher.start(command, stdout=Nobody(), stderr=Nobody())
+        except TimeoutError:
+            print(guard.pid, flush=True)
+
+run(main())
+"""
 
 
 def hanging() -> list[psutil.Process]:
-    """List processes of ours that are not their program yet."""
+    """List processes of ours that have not called `exec`."""
     mine, found = psutil.Process(), []
     for child in mine.children():
         with suppress(psutil.NoSuchProcess):  # a zombie is one
@@ -39,88 +56,126 @@ def hanging() -> list[psutil.Process]:
     return found
 
 
+def abandoned_starts() -> int:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, FastLoop)
+    return loop.abandoned_starts()
+
+
 @pytest.fixture
-def tool(tmp_path: Path) -> Iterator[Away]:
-    """A program that is away, and would leave a file and a child behind."""
-    with away(tmp_path / "tool", f"touch {tmp_path}/ran; sleep 600 & sleep 600") as made:
+def shell(tmp_path: Path) -> Iterator[Away]:
+    """A shell that is away. Whatever script it gets, it leaves a file and a child behind."""
+    with away(tmp_path / "shell", f"touch {tmp_path}/ran; sleep 600 & sleep 600") as made:
         yield made
 
 
-def ran(tool: Away) -> bool:
-    return (tool.program.parent / "ran").exists()
+@pytest.fixture
+def hanging_launcher(shell: Away) -> ShellLauncher:
+    """A launcher whose starts hang."""
+    return ShellLauncher(str(shell.program))
 
 
-async def begun(launcher: ShellLauncher, tool: Away, *, starts: int) -> list[asyncio.Task[ShellProcess]]:
+async def begun(launcher: ShellLauncher, *, starts: int) -> list[asyncio.Task[ShellProcess]]:
     """Begin starts that hang, and wait until threads hang in as many as at first may."""
-    tasks = [asyncio.create_task(start(launcher, str(tool.program))) for _ in range(starts)]
-    await until(lambda: len(hanging()) >= min(starts, MOST_THREADS))
+    tasks = [asyncio.create_task(start(launcher, "")) for _ in range(starts)]
+    await until(lambda: len(hanging()) >= min(starts, MAX_THREADS))
     return tasks
 
 
-async def cancelled(tasks: Sequence[asyncio.Task[ShellProcess]], children: Children, *, leaving: int = 0) -> None:
-    """Cancel starts, and wait until they are ended and no more children than these are left."""
+async def cancelled(tasks: Sequence[asyncio.Task[ShellProcess]]) -> None:
+    """Cancel starts and wait until each has returned."""
     for task in tasks:
         task.cancel()
     async with asyncio.timeout(SOON_S):
         assert {type(each) for each in await asyncio.gather(*tasks, return_exceptions=True)} == {asyncio.CancelledError}
-    await until(lambda: len(children()) == leaving)
 
 
-async def test_scripts_go_on_while_starts_hang(launcher: ShellLauncher, tool: Away) -> None:
-    """However many hang; when they come through their threads go, and they run as if nothing had been."""
-    starts = 3 * MOST_THREADS
-    tasks = [asyncio.create_task(start(launcher, str(tool.program))) for _ in range(starts)]
+async def test_scripts_go_on_while_starts_hang(
+    launcher: ShellLauncher, hanging_launcher: ShellLauncher, shell: Away
+) -> None:
+    """However many hang. When they come through, they run as usual and their extra threads end."""
+    starts = 3 * MAX_THREADS
+    tasks = await begun(hanging_launcher, starts=starts)
     await until(lambda: len(hanging()) == starts)
     async with asyncio.timeout(SOON_S):
         assert (await run_script(launcher, "echo on")).stdout == b"on\n"
 
-    tool.back()
+    shell.back()
     processes = await asyncio.gather(*tasks)
-    await until(lambda: ran(tool))
-    await until(lambda: starter_threads() <= MOST_THREADS)
+    await until((shell.program.parent / "ran").exists)
+    await until(lambda: spawn_threads() <= MAX_THREADS)
     for process in processes:
-        process.signal(signal.SIGKILL)
+        process.signal(9)
         await process.finish(linger=LINGER)
 
 
 async def test_no_more_starts_hang_than_may(
-    launcher: ShellLauncher, children: Children, tool: Away, monkeypatch: pytest.MonkeyPatch
+    launcher: ShellLauncher, hanging_launcher: ShellLauncher, shell: Away, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each takes a thread; whatever comes then waits, and goes on with the first that does."""
-    monkeypatch.setattr(starters, "MOST_HANGING", 1)
-    monkeypatch.setattr(starters, "HANGS_AFTER_S", 0.05)
-    tasks = await begun(launcher, tool, starts=MOST_THREADS + 3)
-    await until(lambda: len(hanging()) == MOST_THREADS + 1)
+    monkeypatch.setattr(spawn_pool, "MAX_REPLACEMENTS", 1)
+    monkeypatch.setattr(spawn_pool, "HANGS_AFTER_S", 0.05)
+    tasks = await begun(hanging_launcher, starts=MAX_THREADS + 3)
+    await until(lambda: len(hanging()) == MAX_THREADS + 1)
     await asyncio.sleep(0.5)
-    assert len(hanging()) == MOST_THREADS + 1
+    assert len(hanging()) == MAX_THREADS + 1
     waiting = asyncio.create_task(run_script(launcher, "echo on; exit 0"))
 
-    await cancelled(tasks, children)
+    await cancelled(tasks)
+    assert abandoned_starts() == MAX_THREADS + 1
+    shell.back()
     assert (await waiting).stdout == b"on\n"
+    await until(lambda: abandoned_starts() == 0)
 
 
 async def test_a_start_that_hangs_can_be_cancelled(
-    launcher: ShellLauncher, children: Children, tool: Away, open_files: Callable[[], list[str]]
+    launcher: ShellLauncher,
+    hanging_launcher: ShellLauncher,
+    shell: Away,
+    children: Children,
+    open_files: Callable[[], list[str]],
 ) -> None:
-    """It is ended before it becomes its program, and nothing of it is left or comes later."""
+    """It is abandoned; when its process appears, that is killed with its group, and nothing else stays of it."""
     await run_script(launcher, "exit 0")
-    before = open_files()
-    await cancelled(await begun(launcher, tool, starts=3 * MOST_THREADS), children)
+    before = [file for file in open_files() if file != str(shell.program)]
+    starts = 3 * MAX_THREADS
+    tasks = await begun(hanging_launcher, starts=starts)
+    await until(lambda: len(hanging()) == starts)
+    await cancelled(tasks)
+    assert abandoned_starts() == len(hanging()) == starts
 
-    assert hanging() == []
-    await until(lambda: open_files() == before)  # a pidfd is closed when the loop hears of the exit
-    tool.back()
+    shell.back()
+    await until(lambda: abandoned_starts() == 0)
+    assert children() == []
+    assert open_files() == before
     assert (await run_script(launcher, "exit 0")).exit.code == 0
-    await until(lambda: starter_threads() <= MOST_THREADS)
-    assert not ran(tool)
+    await until(lambda: spawn_threads() <= MAX_THREADS)
 
 
-async def test_what_no_thread_has_begun_is_taken_back_at_once(
-    launcher: ShellLauncher, children: Children, tool: Away, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_cancelled_start_that_comes_through_in_time_is_not_abandoned(
+    hanging_launcher: ShellLauncher, shell: Away, children: Children
 ) -> None:
-    """It is not started later: its descriptors may be somebody else's by then."""
-    monkeypatch.setattr(starters, "MOST_HANGING", 0)
-    tasks = await begun(launcher, tool, starts=MOST_THREADS)
+    """Whoever is cancelled may rely on it that nothing runs any more."""
+    [task] = await begun(hanging_launcher, starts=1)
+    task.cancel()
+    await asyncio.sleep(0)
+    shell.back()
+    await asyncio.wait([task])
+
+    assert task.cancelled()
+    assert (abandoned_starts(), children()) == (0, [])
+
+
+async def test_what_no_thread_has_begun_is_not_started_later(
+    launcher: ShellLauncher,
+    hanging_launcher: ShellLauncher,
+    shell: Away,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its descriptors may be somebody else's by then."""
+    monkeypatch.setattr(spawn_pool, "MAX_REPLACEMENTS", 0)
+    tasks = await begun(hanging_launcher, starts=MAX_THREADS)
     waits = asyncio.create_task(start(launcher, f"touch {tmp_path}/late; exit"))
     await asyncio.sleep(0.05)
 
@@ -128,98 +183,57 @@ async def test_what_no_thread_has_begun_is_taken_back_at_once(
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert waits.cancelled()
-    await cancelled(tasks, children)
+    await cancelled(tasks)
+    shell.back()
     assert (await run_script(launcher, "exit 0")).exit.code == 0
     assert not (tmp_path / "late").exists()
 
 
-async def test_a_start_that_not_even_kill_ends_is_left_alone(
-    launcher: ShellLauncher, children: Children, tool: Away, monkeypatch: pytest.MonkeyPatch
+async def test_an_abandoned_start_that_fails_troubles_nobody(
+    monkeypatch: pytest.MonkeyPatch, launcher: ShellLauncher
 ) -> None:
-    """Who asked for it need not wait; when it comes through its thread ends it, with its group, and reaps it."""
-    monkeypatch.setattr("pyanamo_async.execution.order.kill_unborn", lambda _: True)  # which takes its effect later
-    now, pids = Start.now, list[int]()
+    """Nobody waits for its error."""
+    go_on, troubles = threading.Event(), list[object]()
 
-    def late(start: Start) -> int:
-        pids.append(pid := now(start))
-        while not ran(tool):
-            time.sleep(0.005)
-        return pid
-
-    monkeypatch.setattr(Start, "now", late)
-    tasks = await begun(launcher, tool, starts=1)
-    await cancelled(tasks, children, leaving=1)
-    [left] = hanging()
-    tool.back()
-
-    await until(lambda: pids == [left.pid] and not living(left.pid))
-    await until(lambda: not left.is_running())
-
-
-async def test_a_start_that_cannot_be_found_is_waited_for(
-    launcher: ShellLauncher, children: Children, tool: Away, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nobody may close what it is to inherit, nor leave a process behind: as where the kernel lists no children."""
-    monkeypatch.setattr("pyanamo_async.execution.order.kill_unborn", lambda _: False)
-    [task] = await begun(launcher, tool, starts=1)
-    task.cancel()
-    await asyncio.sleep(0.2)
-    assert not task.done()
-
-    tool.back()
-    await cancelled([task], children)
-
-
-async def test_a_cancel_harms_no_script_that_the_same_thread_started(
-    launcher: ShellLauncher, children: Children, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The youngest child of a thread that has not made its next one yet is another script."""
-    await until(lambda: starter_threads() == 0)
-    running, now, go_on = await start(launcher, "sleep 600; exit"), Start.now, threading.Event()
-
-    def late(start: Start) -> int:
+    def late(_: PreparedSpawn) -> int:
         go_on.wait()
-        return now(start)
+        raise FileNotFoundError
 
-    monkeypatch.setattr(Start, "now", late)
-    task = asyncio.create_task(start(launcher, "sleep 600; exit"))
+    asyncio.get_running_loop().set_exception_handler(lambda _, trouble: troubles.append(trouble))
+    monkeypatch.setattr(PreparedSpawn, "spawn", late)
+    task = asyncio.create_task(start(launcher, "true"))
     await asyncio.sleep(0.05)
-    task.cancel()
-    await asyncio.sleep(0.1)
-    assert is_running(running.pid)
+    await cancelled([task])
+    assert abandoned_starts() == 1
 
     go_on.set()
-    await cancelled([task], children, leaving=1)
-    assert is_running(running.pid)
-    running.signal(signal.SIGKILL)
-    await running.finish(linger=LINGER)
+    await until(lambda: abandoned_starts() == 0)
+    assert troubles == []
 
 
-async def test_a_thread_that_comes_through_as_it_loses_its_place_is_not_one_too_many(
-    launcher: ShellLauncher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Slow starts are not hanging ones: the threads stay few."""
-    now = Start.now
+async def test_slow_starts_are_not_hanging_ones(launcher: ShellLauncher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The threads stay few, also when one comes through just as it gets a replacement."""
+    spawn = PreparedSpawn.spawn
 
-    def slow(start: Start) -> int:
+    def slow(prepared: PreparedSpawn) -> int:
         time.sleep(0.03)
-        return now(start)
+        return spawn(prepared)
 
-    monkeypatch.setattr(Start, "now", slow)
-    monkeypatch.setattr(starters, "HANGS_AFTER_S", 0.03)
+    monkeypatch.setattr(PreparedSpawn, "spawn", slow)
+    monkeypatch.setattr(spawn_pool, "HANGS_AFTER_S", 0.03)
     await asyncio.gather(*(run_script(launcher, "exit 0") for _ in range(40)))
 
-    await until(lambda: starter_threads() <= MOST_THREADS)
+    await until(lambda: spawn_threads() <= MAX_THREADS)
     assert [each.exit.code for each in await asyncio.gather(*(run_script(launcher, "exit 0") for _ in range(4)))] == [
         0
     ] * 4
 
 
 async def test_a_lack_of_threads_leaves_those_that_hang_where_they_are(
-    launcher: ShellLauncher, children: Children, tool: Away, monkeypatch: pytest.MonkeyPatch
+    launcher: ShellLauncher, hanging_launcher: ShellLauncher, shell: Away, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They go on when they can, and so does who waits for them."""
-    tasks = await begun(launcher, tool, starts=MOST_THREADS)
+    """They go on when they can, and so does whoever waits for them."""
+    tasks = await begun(hanging_launcher, starts=MAX_THREADS)
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -227,32 +241,41 @@ async def test_a_lack_of_threads_leaves_those_that_hang_where_they_are(
     monkeypatch.setattr(threading.Thread, "start", refuse)
     waiting = asyncio.create_task(run_script(launcher, "echo on; exit 0"))
     await asyncio.sleep(2 * HANGS_AFTER_S)
-    await cancelled(tasks, children)
+    await cancelled(tasks)
 
+    shell.back()
     assert (await waiting).stdout == b"on\n"
 
 
-async def test_a_folder_of_path_that_is_away_is_left_to_the_shell(
-    launcher: ShellLauncher, monkeypatch: pytest.MonkeyPatch
+async def test_the_guard_waits_while_a_start_is_abandoned(shell: Away) -> None:
+    """It gets no goodbye: the process may appear when the worker has gone. Afterwards it ends as ever."""
+    guard = Guard()
+    [task] = await begun(ShellLauncher(str(shell.program), guard=guard), starts=1)
+    await cancelled([task])
+    guard.close()
+    assert is_running(guard.pid)
+
+    shell.back()
+    await until(lambda: abandoned_starts() == 0)
+    pid = guard.pid
+    guard.close()
+    assert not is_running(pid)
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_a_process_that_appears_when_its_worker_has_gone_is_ended_by_the_guard(
+    shell: Away, tmp_path: Path
 ) -> None:
-    """Looking there would take the threads that output needs, and keep the worker from ending; no script waits long."""
-    asked, back = list[str](), threading.Event()
+    """The worker does not wait for a start that hangs, and nothing runs on unattended."""
+    program = LEAVING_WORKER.format(shell=shell.program, mark=tmp_path)
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    async with asyncio.timeout(SOON_S):
+        said, _ = await worker.communicate()
+    assert worker.returncode == 0
+    guard = int(said)
+    assert is_running(guard)
+    [late] = [process for process in psutil.process_iter(["cmdline"]) if program in (process.info["cmdline"] or [])]
 
-    def which(command: str, **_: object) -> None:
-        asked.append(command)
-        back.wait()
-
-    monkeypatch.setattr(shutil, "which", which)
-    scripts = [f"seq {number}" for number in range(20)] + [
-        f"{name} /" for name in ("ls", "stat", "stat -L") for _ in "ab"
-    ]
-    scripts += [f"tool-{number}" for number in range(20)]
-    try:
-        async with asyncio.timeout(SOON_S):
-            ended = await asyncio.gather(*(run_script(launcher, script) for script in scripts))
-            assert [each.exit.code for each in ended if each.exit.code] == [127] * 20  # as the shell says
-            assert (await run_script(launcher, "seq 2")).stdout == b"1\n2\n"
-        assert len(set(asked)) == len(asked) == MOST_UNDER_WAY
-        assert all(thread.daemon for thread in threading.enumerate() if thread.name == "look-up")
-    finally:
-        back.set()
+    shell.back()
+    await until(lambda: not is_running(late.pid))
+    await until(lambda: not is_running(guard))

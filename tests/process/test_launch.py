@@ -9,16 +9,14 @@ import resource
 import signal
 import threading
 import time
-from asyncio.subprocess import DEVNULL
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pyanamo_async.errors import LaunchFailed, LaunchRefused
-from pyanamo_async.execution import ShellLauncher, find_shell, group
-from pyanamo_async.execution.posix import Start
-from pyanamo_async.execution.transport import PidfdTransport
+from pyanamo_async.execution import ShellLauncher, find_shell
+from pyanamo_async.execution.posix_spawn import PreparedSpawn
 from tests.process.scripts import LINGER, Collector, command, is_running, living, run_script, start, until
 
 
@@ -148,18 +146,18 @@ async def test_cancelled_start_leaves_nothing(launcher: ShellLauncher, open_file
 async def test_start_cancelled_while_the_kernel_is_at_it_leaves_nothing(
     launcher: ShellLauncher, open_files: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It cannot be taken back, so it is waited for, however often it is cancelled; then all of its group is ended."""
+    """However often it is cancelled, its thread ends it with all of its group."""
     started: list[int] = []
-    now = Start.now
+    spawn = PreparedSpawn.spawn
 
-    def late(start: Start) -> int:
-        started.append(now(start))
+    def late(prepared: PreparedSpawn) -> int:
+        started.append(spawn(prepared))
         time.sleep(0.2)  # in its thread; long enough for the script to have a child
         return started[0]
 
     await run_script(launcher, "true")
     before = open_files()
-    monkeypatch.setattr(Start, "now", late)
+    monkeypatch.setattr(PreparedSpawn, "spawn", late)
     task = asyncio.create_task(start(launcher, "sleep 600 & sleep 600"))
     for _ in range(3):
         await asyncio.sleep(0.03)
@@ -173,31 +171,30 @@ async def test_start_cancelled_while_the_kernel_is_at_it_leaves_nothing(
 
 
 @pytest.mark.asyncio(loop_factories=["fast"])
-@pytest.mark.parametrize("script", ["true", "echo a shell\\'s"])
 async def test_lack_of_threads_is_a_lack_of_processes(
-    script: str, open_files: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+    open_files: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Threads count as processes (ulimit -u): it is said so, and what was not started is not started later."""
-    began: list[Start] = []
-    now = Start.now
+    began: list[PreparedSpawn] = []
+    spawn = PreparedSpawn.spawn
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    def noted(start: Start) -> int:
-        began.append(start)
-        return now(start)
+    def noted(prepared: PreparedSpawn) -> int:
+        began.append(prepared)
+        return spawn(prepared)
 
-    monkeypatch.setattr(Start, "now", noted)
+    monkeypatch.setattr(PreparedSpawn, "spawn", noted)
     before = open_files()
     with monkeypatch.context() as poor:
         poor.setattr(threading.Thread, "start", refuse)
-        refused = await failure(ShellLauncher(), script)
+        refused = await failure(ShellLauncher())
 
     assert isinstance(refused, LaunchRefused)
     assert "ulimit -u" in refused.hint
     assert (began, open_files()) == ([], before)
-    assert (await run_script(ShellLauncher(), script)).exit.code == 0
+    assert (await run_script(ShellLauncher(), "true")).exit.code == 0
     assert len(began) == 1
 
 
@@ -218,13 +215,11 @@ async def test_one_thread_is_enough_where_no_more_can_be_started(
 
 
 @pytest.mark.asyncio(loop_factories=["fast"])  # the others watch no pidfd, or in a way of their own
-@pytest.mark.parametrize("script", ["sh ./begins", "sleep 600 & echo begun > begun; sleep 600"])
-async def test_script_that_cannot_be_watched_leaves_none_of_its_group_and_is_not_started_again(
-    launcher: ShellLauncher, script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_script_that_cannot_be_watched_leaves_none_of_its_group(
+    launcher: ShellLauncher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last descriptor went to somebody else meanwhile: what it began is ended, and the machine is to blame."""
     begun, pids = tmp_path / "begun", list[int]()
-    (tmp_path / "begins").write_text("sleep 600 & echo begun > begun; sleep 600")
 
     def none_left(pid: int) -> int:
         pids.append(pid)
@@ -235,41 +230,11 @@ async def test_script_that_cannot_be_watched_leaves_none_of_its_group_and_is_not
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pyanamo_async.execution.transport.os.pidfd_open", none_left)
     with pytest.raises(LaunchRefused):
-        await start(launcher, script)
+        await start(launcher, "sleep 600 & echo begun > begun; sleep 600")
 
     [pid] = pids
     try:
         await until(lambda: not living(pid))
-    finally:
-        if living(pid):
-            os.killpg(pid, signal.SIGKILL)
-
-
-@pytest.mark.asyncio(loop_factories=["fast"])
-@pytest.mark.parametrize("reused", [False, True])
-async def test_start_that_fails_after_its_leader_was_reaped_ends_its_group_and_no_stranger(
-    reused: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By then the number may be another's, who bears it himself; else what bears it is left of ours."""
-    pids = list[int]()
-
-    async def fail(transport: PidfdTransport) -> None:
-        pids.append(transport.get_pid())
-        await transport._wait()
-        if reused:
-            monkeypatch.setattr(group, "_exists", lambda pid: pid == pids[0])
-        raise ConnectionError
-
-    monkeypatch.setattr(PidfdTransport, "connect", fail)
-    with pytest.raises(ConnectionError):
-        await asyncio.create_subprocess_shell(
-            "sleep 600 & exit", stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True
-        )
-
-    [pid] = pids
-    try:
-        await asyncio.sleep(0.1)
-        assert bool(living(pid)) == reused
     finally:
         if living(pid):
             os.killpg(pid, signal.SIGKILL)

@@ -97,7 +97,7 @@ async def test_exit_is_told_although_a_receiver_is_paused(launcher: ShellLaunche
     assert bytes(out.data) == b"one\ntwo\n"
 
 
-async def test_enlarged_pipe_is_owed_whole(launcher: ShellLauncher) -> None:
+async def test_output_in_an_enlarged_pipe_arrives_whole(launcher: ShellLauncher) -> None:
     """A program may enlarge its pipe to 1 MiB; all it printed is fed, also when nobody may linger."""
     enlarge = "import fcntl, sys; fcntl.fcntl(1, 1031, 1 << 20); sys.stdout.write('a'); sys.stdout.flush()"
     fill = "sys.stdin.readline(); sys.stdout.write('b' * 1_000_000)"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.program import Program
 from tests.acceptance.conftest import on_aws, on_sqlite, pyanamo
-from tests.acceptance.program import Program
 from tests.recovery.processes import Site, with_env
 
 __all__ = ["on_aws", "on_sqlite", "pyanamo"]

@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from tests.acceptance.program import Program, Row
+from harness.program import Program, Row
 
 LOOK_S = 0.05
 SOON_S = 40  # a loaded machine is no failure
@@ -144,6 +144,10 @@ class Site:
         """List the processes of scripts, of one attempt or all: these, and what they started that is still there."""
         attempts = [(process, env.get("PYANAMO_ATTEMPT")) for process, env in self._processes()]
         return [process for process, of in attempts if of and attempt in {None, int(of)}]
+
+    def processes(self) -> list[psutil.Process]:
+        """List all processes that are still there, those of workers included."""
+        return [process for process, _ in self._processes()]
 
     def end(self) -> None:
         """Leave no process behind, whatever became of the test."""

@@ -1,4 +1,4 @@
-"""A program on a network folder that is away: its items wait, all others go on, and the worker can be sent home."""
+"""A program, or the shell, on a mount that is dead: its items wait, all others go on, and the worker can be stopped."""
 
 from __future__ import annotations
 
@@ -53,6 +53,40 @@ def test_a_folder_that_comes_back_makes_up_for_it(site: Site, tool: Away) -> Non
     _items(site, tool)
     worker = site.start("-i", str(HANG + 1))
     until(lambda: len(_done(site)) == GO_ON)
+    tool.back()
+
+    assert worker.exit() == 0, worker.said()
+    assert {row["Log"]["Attempt"] for row in site.rows().values()} == {1}
+
+
+def test_a_worker_whose_shell_is_away_stops_in_time(site: Site) -> None:
+    """Starts that hang are abandoned and given back as interrupted; no script of theirs runs on unattended."""
+    with away(site.folder / "shell", "sleep 600") as shell:
+        _stops_in_time(site, shell)
+
+
+def _stops_in_time(site: Site, shell: Away) -> None:
+    site.items(*(f"h{n}|s|true" for n in range(HANG)))
+    worker = site.start("-i", str(HANG), "--grace", "0s", "--shell", str(shell.program))
+    until(lambda: set(site.states().values()) == {"locked"})
+    time.sleep(1)  # so that threads are at it
+
+    began = time.monotonic()
+    worker.signal(signal.SIGTERM)
+    assert worker.exit() == 75
+    assert time.monotonic() - began < 8
+
+    assert {(row["ItemState"], row["Interruptions"]) for row in site.rows().values()} == {("todo", 1)}
+    shell.back()
+    until(lambda: site.processes() == [])
+
+
+def test_items_wait_for_a_shell_that_comes_back(site: Site, tool: Away) -> None:
+    """Nothing has failed, and nothing was started twice."""
+    site.items(*(f"h{n}|s|true" for n in range(HANG)))
+    worker = site.start("-i", str(HANG), "--shell", str(tool.program))
+    until(lambda: set(site.states().values()) == {"locked"})
+    time.sleep(1)
     tool.back()
 
     assert worker.exit() == 0, worker.said()

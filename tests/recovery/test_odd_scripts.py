@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.acceptance.program import Row
+from harness.program import Row
 from tests.recovery.processes import Site
 
 MIB = 1 << 20

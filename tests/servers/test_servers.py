@@ -16,8 +16,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.servers.clients import client
-from tests.servers.running import Run
+from harness.servers.clients import client
+from harness.servers.running import Run
 
 CONNECTIONS = 50
 
@@ -66,7 +66,7 @@ def test_all_processes_of_a_run_share_a_server(moto_endpoint: str) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_server_ends_with_its_run(number: signal.Signals, tmp_path: Path) -> None:
     """Even when the run is killed, nothing it started stays."""
-    begin = "import pathlib, os, sys; from tests.servers.running import Run; "
+    begin = "import pathlib, os, sys; from harness.servers.running import Run; "
     begin += "print(Run(pathlib.Path(sys.argv[1]), os.getpid()).moto(), flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", begin, str(tmp_path)],

@@ -11,7 +11,7 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from tests.acceptance.program import Program
+from harness.program import Program
 from tests.stress.workers import Fleet, Worker, fleet
 
 WITNESS = """\

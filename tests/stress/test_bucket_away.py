@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from harness.program import Program, Row, program, until
 from tests.acceptance.conftest import on_aws
-from tests.acceptance.program import Program, Row, program, until
 from tests.stress.proxy import Fault, Proxy, always, fair, proxied
 from tests.stress.workers import fleet
 

@@ -7,8 +7,8 @@ import random
 
 import pytest
 
+from harness.program import Program
 from tests.acceptance.conftest import on_aws, on_sqlite, pyanamo
-from tests.acceptance.program import Program
 from tests.stress.chaos import Storm, prepare, rage, witnessed
 
 __all__ = ["on_aws", "on_sqlite", "pyanamo"]  # fixtures

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from harness.program import Program, program, until
 from tests.acceptance.conftest import on_aws
-from tests.acceptance.program import Program, program, until
 from tests.stress.proxy import Fault, Proxy, always, fair, proxied, stormy
 from tests.stress.workers import fleet
 

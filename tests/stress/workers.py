@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.acceptance.program import Program
+from harness.program import Program
 
 Worker = subprocess.Popen[bytes]
 

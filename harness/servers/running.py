@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers.parts import CACHE, dynamodb_local, java
+from harness.servers.parts import CACHE, dynamodb_local, java
 
 ROOT = Path(__file__).parents[2]
 SERVERS = CACHE / "servers"
@@ -60,7 +60,7 @@ class Run:
 
     def moto(self) -> str:
         """Tell the address of moto's server."""
-        return self._shared("moto", lambda port: [sys.executable, "-m", "tests.servers.moto", str(port)])
+        return self._shared("moto", lambda port: [sys.executable, "-m", "harness.servers.moto", str(port)])
 
     def end(self) -> None:
         """Throw the folder away; the servers end with the process."""

@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from tests.servers.running import KEY, REGION
+from harness.servers.running import KEY, REGION
 
 
 def client(service: str, endpoint: str, config: Config | None = None) -> Any:  # noqa: ANN401 # boto3 makes its types at run time

@@ -19,9 +19,9 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from tests.servers.clients import client
+from harness.servers.clients import client
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 PYANAMO = str(Path(sys.executable).with_name("pyanamo"))
 SQLITE = "sqlite:"
 SERVICE_IDS = {"logs": "CLOUDWATCH_LOGS"}  # as botocore spells them in variables, where they differ
@@ -36,6 +36,7 @@ class Program:
     bucket: str
     folder: Path
     env: Mapping[str, str]
+    executable: str = PYANAMO
 
     def __call__(self, *args: str | Path, code: int = 0, wait_seconds: float = 100) -> str:
         """Run a command to its end, see that it exits with `code`, and return what it printed."""
@@ -90,20 +91,21 @@ class Program:
 
     def command(self, *args: str | Path) -> list[str]:
         """Spell out a command line."""
-        return [PYANAMO, *map(str, args)]
+        return [self.executable, *map(str, args)]
 
 
 Done = subprocess.CompletedProcess[str]
 
 
-def program(folder: Path, *, table: str, bucket: str, env: Mapping[str, str]) -> Program:
-    """Set the program up with nothing of this process's environment but what finding programs takes."""
+def program(folder: Path, *, table: str, bucket: str, env: Mapping[str, str], executable: str = PYANAMO) -> Program:
+    """Set up the program; of this process's environment it gets only what finding programs takes."""
     bare = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
     return Program(
         table=table,
         bucket=bucket,
         folder=folder,
         env={**bare, "HOME": str(folder), "PYANAMO_TABLE": table, "S3_BUCKET": bucket, "PYANAMO": str(ROOT), **env},
+        executable=executable,
     )
 
 

@@ -1,4 +1,4 @@
-"""Serve moto (S3, CloudWatch Logs) on a loopback port: `python -m tests.servers.moto PORT`.
+"""Serve moto (S3, CloudWatch Logs) on a loopback port: `python -m harness.servers.moto PORT`.
 
 Moto is not atomic: of 50 conditional writes at once two may win. Here one lock is around every request; each connection
 has a thread of its own, and a body is read before the lock is taken, so nobody waits for somebody's slow upload.

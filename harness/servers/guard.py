@@ -1,4 +1,4 @@
-"""Run a server for as long as another process lives: `python tests/servers/guard.py PID COMMAND...`.
+"""Run a server for as long as another process lives: `python harness/servers/guard.py PID COMMAND...`.
 
 Whoever needs a server may be killed at any moment; the server must not stay behind. The guard waits for whichever of
 the two ends first, by pidfd where the platform has it, and ends the server.

@@ -1,4 +1,4 @@
-"""Start both servers by hand: `python -m tests.servers` prints the variables that find them and waits for Ctrl-C."""
+"""Start both servers by hand: `python -m harness.servers` prints the variables that find them and waits for Ctrl-C."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import signal
 import sys
 from contextlib import suppress
 
-from tests.servers.parts import PartMissing
-from tests.servers.running import Run, environment
+from harness.servers.parts import PartMissing
+from harness.servers.running import Run, environment
 
 
 def main() -> int:

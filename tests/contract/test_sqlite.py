@@ -105,7 +105,7 @@ async def test_an_unfinished_transaction_of_a_killed_process_has_no_effect(store
 
 
 async def test_items_run_in_the_order_of_their_file(store: SqliteStore) -> None:
-    """First in, first out within a priority; what is given back keeps its place."""
+    """First in, first out within a priority; a released item keeps its place."""
     ids = [f"item-{number}" for number in range(20)]
     await store.add([an_item(item_id) for item_id in reversed(ids)])
     first, *_ = await store.claim("w1", limit=3, now=NOON)

@@ -1,4 +1,4 @@
-"""What goes wrong with files, and how a store says so."""
+"""What can go wrong with the file of a table, and the errors that say so."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_a_lock_that_stays_is_named(store: SqliteStore) -> None:
 
 
 @pytest.mark.parametrize("content", [b"not a database\n" * 300, b"x"], ids=["text", "one byte"])
-async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path, content: bytes) -> None:
+async def test_a_file_that_is_not_a_database_is_left_alone(tmp_path: Path, content: bytes) -> None:
     """It is neither read as a table, nor made into one, nor deleted."""
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
@@ -87,7 +87,7 @@ async def test_another_schema_version_is_named(store: SqliteStore, version: int)
     await other.close()
 
 
-async def test_an_empty_file_is_no_table_yet(tmp_path: Path) -> None:
+async def test_an_empty_file_is_not_a_table_yet(tmp_path: Path) -> None:
     """It is missing until it is created in that place."""
     path = tmp_path / "table.db"
     path.touch()
@@ -101,7 +101,7 @@ async def test_an_empty_file_is_no_table_yet(tmp_path: Path) -> None:
 
 
 async def test_using_a_missing_table_creates_nothing(tmp_path: Path) -> None:
-    """A mistyped name leaves no empty file behind."""
+    """A mistyped name leaves no empty file."""
     store = SqliteStore(tmp_path / "table.db")
     with pytest.raises(TableMissing):
         await store.claim("w1", limit=1, now=NOON)
@@ -120,7 +120,7 @@ async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_a_folder_is_no_table(tmp_path: Path) -> None:
+async def test_a_folder_is_not_a_table(tmp_path: Path) -> None:
     """Nor can it become one."""
     store = SqliteStore(tmp_path)
     for call in (store.counts, lambda: store.create(shards=1), store.drop):
@@ -189,7 +189,7 @@ async def test_further_indexes_are_refused(tmp_path: Path) -> None:
 
 
 async def test_a_closed_store_says_so(store: SqliteStore) -> None:
-    """It does not open its file again behind the back of whoever closed it."""
+    """It does not open its file again."""
     claimed = await store.add([an_item("a")])
     await store.close()
 
@@ -216,7 +216,7 @@ async def _create(path: Path) -> None:
 
 @contextmanager
 def _read_only(folder: Path) -> Iterator[None]:
-    """Take the right to write; from root by being nobody for a while."""
+    """Remove the permission to write; root becomes `nobody` meanwhile."""
     folder.chmod(0o555)
     root = os.geteuid() == 0
     if root:

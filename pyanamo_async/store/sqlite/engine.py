@@ -9,7 +9,7 @@ that may take longer stays off the loop: work that is not `on_loop` or waits for
 while all work after the file was slow (`LoopBudget`).
 
 1. A caller gets its result only after the commit.
-2. A job that fails fails for its own caller alone; a cancelled caller disturbs nobody.
+2. A failed job fails for its own caller alone; a cancelled caller does not affect others.
 3. The thread keeps no process alive, and the unfinished transaction of a process that ends has no effect.
 """
 

@@ -1,6 +1,6 @@
 """Write one file of output under a hidden name, and give it its own name when it is complete.
 
-1. Whoever finds the file under its own name finds all of it, also after a power cut: it is synced before it is renamed.
+1. A file under its own name is complete, also after a power cut: it is synced before it is renamed.
 2. No two partial files share a name.
 3. Discarding removes the partial file, and the folders that had to be made for it, if they are empty.
 """

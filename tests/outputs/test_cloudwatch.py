@@ -1,4 +1,4 @@
-"""The laws of output in CloudWatch Logs that are its own."""
+"""Laws of output in CloudWatch Logs alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The laws of `outputs.events`."""
+"""Events of CloudWatch Logs: complete, in order, and within the limits of the service."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_events_hold_every_byte(pieces: list[bytes]) -> None:
 
 
 @given(chunks, st.data())
-def test_it_is_seen_when_an_event_is_missing(pieces: list[bytes], data: st.DataObject) -> None:
+def test_a_missing_event_is_noticed(pieces: list[bytes], data: st.DataObject) -> None:
     """Wherever it was, at the end too, and not before all have come."""
     messages = list(events(PREFIX, pieces))
     missing = data.draw(st.integers(0, len(messages) - 1))

@@ -1,4 +1,4 @@
-"""The laws of `outputs.keys`."""
+"""The names of outputs within a bucket or folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ids = st.one_of(st.text(), st.text(alphabet="a=/.%h0F", min_size=150), st.text(m
 
 
 def test_the_path_is_that_of_the_documentation() -> None:
-    """Ordinary ids stand there as they are."""
+    """Ordinary ids are not changed."""
     key = OutputKey("step_1", "NA12878.chr1-2", "Task_0", 3, "stdout")
 
     assert output_path(key) == "step_1/NA12878.chr1-2/Task_0/3.stdout.gz"
@@ -44,6 +44,6 @@ def test_a_name_is_safe_everywhere(identifier: str) -> None:
         ("é", "=C3=A9"),
     ],
 )
-def test_what_is_unsafe_is_quoted(identifier: str, expected: str) -> None:
+def test_unsafe_characters_are_quoted(identifier: str, expected: str) -> None:
     """Each byte of it as `=` and two hex digits."""
     assert safe_name(identifier) == expected

@@ -1,4 +1,4 @@
-"""The laws of output in S3 that are its own: requests, failures, memory."""
+"""Laws of output in S3 alone: requests, failures, memory."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def bench(moto_endpoint: str, bucket: str) -> AsyncIterator[Bench]:
         yield Bench(proxy, client, outside, bucket)
 
 
-async def test_what_fits_one_part_is_one_request(bench: Bench) -> None:
+async def test_output_that_fits_one_part_is_one_request(bench: Bench) -> None:
     """Small output costs one PutObject."""
     location = await write_all(bench.store(), KEY, [b"text"])
 
@@ -92,7 +92,7 @@ async def test_objects_say_what_they_are(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("chunks", [[b"text"], CHUNKS], ids=["whole", "in parts"])
-async def test_objects_are_encrypted_as_wished(bench: Bench, chunks: list[bytes]) -> None:
+async def test_objects_are_encrypted_as_configured(bench: Bench, chunks: list[bytes]) -> None:
     """`aws:kms:KEY` names the service and the key, whatever colons the key has."""
     key = "arn:aws:kms:us-east-1:123456789012:key/abc"
     await write_all(bench.store(sse=f"aws:kms:{key}"), KEY, chunks)
@@ -131,8 +131,8 @@ async def test_a_store_that_fails_for_good_is_given_up(bench: Bench) -> None:
 @pytest.mark.parametrize(
     "lost", [r"^POST .*\?uploads", r"^PUT .*partNumber=1", r"^PUT .*partNumber=4", r"^POST .*uploadId="]
 )
-async def test_a_lost_answer_does_no_harm(bench: Bench, lost: str) -> None:
-    """Whichever request was done and answered to nobody: the output is whole, and no second upload is left."""
+async def test_a_lost_response_does_no_harm(bench: Bench, lost: str) -> None:
+    """Whichever response was lost, the output is complete and no second upload is left."""
     bench.proxy.lose = [lost]
     store = bench.store()
     location = await write_all(store, KEY, CHUNKS)
@@ -142,8 +142,8 @@ async def test_a_lost_answer_does_no_harm(bench: Bench, lost: str) -> None:
     assert await bench.traces() == [PATH]
 
 
-async def test_an_upload_nobody_knows_is_aborted_too(bench: Bench) -> None:
-    """One whose beginning was answered to nobody goes when the output is thrown away."""
+async def test_an_unknown_upload_is_aborted_too(bench: Bench) -> None:
+    """An upload whose start lost its response goes when the output is discarded."""
     bench.proxy.lose = [r"^POST .*\?uploads"]
     sink = bench.store().open(KEY)
     for chunk in CHUNKS[:150]:
@@ -180,7 +180,7 @@ async def test_an_upload_that_fails_leaves_nothing(bench: Bench) -> None:
 
 
 async def test_a_slow_store_makes_the_script_wait(bench: Bench) -> None:
-    """Two parts are under way and one is full: no more is taken until one of them has arrived."""
+    """While two parts are being sent and one is full, no more is taken until one of them has arrived."""
     sink, taken = bench.store().open(KEY), 0
     almost = asyncio.Event()
 
@@ -246,7 +246,7 @@ async def write_on(sink: Sink, chunks: Iterable[bytes]) -> None:
 
 
 async def test_a_check_without_a_network_fails(bench: Bench) -> None:
-    """It says that nobody answers rather than wait for minutes."""
+    """It says at once that the bucket does not answer."""
     bench.proxy.down()
 
     with pytest.raises(Unavailable, match="does not answer"):

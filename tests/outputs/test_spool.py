@@ -1,4 +1,4 @@
-"""The laws of `outputs.spool`, `outputs.pages` and `outputs.disk`."""
+"""Gathering parts in memory and in temporary files, and writing to a disk that is full."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_part_gives_back_what_it_was_given(lengths: list[int], pages: int) -> 
 
 
 async def test_parts_share_the_memory_and_never_wait_for_it() -> None:
-    """What finds no memory goes to a file, and memory that comes back is used again."""
+    """A part without memory goes to a file, and freed memory is used again."""
     spool = Spool(4 * PAGE_BYTES)
     first, second, third = spool.part(), spool.part(), spool.part()
     await first.append(bytes(3 * PAGE_BYTES))
@@ -70,7 +70,7 @@ async def test_temporary_files_have_no_name(tmp_path: Path, monkeypatch: pytest.
 
 @given(st.binary(max_size=50), st.integers(-60, 60))
 def test_pages_are_read_from_anywhere(data: bytes, back: int) -> None:
-    """They can be sought in like a file, from its beginning, its end and where one is."""
+    """They can be sought like a file: from the beginning, the end and the current offset."""
     pages = Pages()
     pages.append(bytes(PAGE_BYTES - 20) + data)
     whole = bytes(PAGE_BYTES - 20) + data

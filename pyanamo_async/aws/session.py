@@ -125,7 +125,7 @@ class Aws:
         if role.service == "dynamodb":
             read_as_json(client)
             if self._meter is not None:
-                self._meter.read(client)
+                self._meter.attach(client)
         return client
 
 

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from pyanamo_async.app.settings import DEFAULT_KEY
-from pyanamo_async.aws.credentials import INSTEAD, WITHHELD
+from pyanamo_async.aws.credentials import REPLACEMENTS, WITHHELD
 from tests.acceptance.program import PYANAMO, ROOT
 from tests.acceptance.test_exit_codes import MEANINGS
 from tests.servers.clients import client
@@ -71,7 +71,7 @@ def test_variables_that_are_withheld_are_in_the_readme() -> None:
     """Whoever relies on `--no-task-credentials` reads exactly what it does."""
     text = (ROOT / "README.md").read_text()
 
-    assert [name for name in (WITHHELD | INSTEAD.keys()) if f"`{name}`" not in text] == []
+    assert [name for name in (WITHHELD | REPLACEMENTS.keys()) if f"`{name}`" not in text] == []
 
 
 def test_exit_codes_are_in_the_readme() -> None:

@@ -163,7 +163,7 @@ class TestCandidateCache:
     @pytest.mark.parametrize("every_s", [1.0, 4.0, 8.0, 15.0])
     def test_an_idle_worker_asks_for_each_state_at_most_sixty_times_a_minute(self, every_s: float) -> None:
         """An hour of polling an empty table of 16 shards; from a period of 4 s on it is 20 times a minute."""
-        cache, queried, now_s = CandidateCache(16, rng=random.Random(1), idle_ttl_s=IDLE_S), 0, 0.0
+        cache, queried, now_s = a_cache(16), 0, 0.0
         while now_s < 3600:
             for shard in cache.shards_to_query(NOON, now_s=now_s):
                 cache.note_head(shard, None, now_s=now_s)
@@ -176,7 +176,7 @@ class TestCandidateCache:
     @pytest.mark.parametrize("every_s", [2.0, 7.0, 15.0])
     def test_what_comes_is_found_within_eighty_seconds(self, every_s: float) -> None:
         """No shard goes unseen for longer, however the worker polls; and not all are looked at together."""
-        cache, seen = CandidateCache(16, rng=random.Random(1), idle_ttl_s=IDLE_S), dict.fromkeys(range(16), 0.0)
+        cache, seen = a_cache(16), dict.fromkeys(range(16), 0.0)
         now_s, most = 0.0, 0
         while now_s < 3600:
             queried = cache.shards_to_query(NOON, now_s=now_s)

@@ -1,11 +1,11 @@
-"""How many claims are lost where hundreds of workers contend for the items of one table.
+"""Measure how many claims are lost where hundreds of workers contend for the items of one table.
 
     python -m benchmarks.contention [--workers 200] [--items 20000] [--slots 1 8] [--seconds 1] [--shards 16]
 
 The product's own workers and store run on virtual time, in this process, against a table whose index shows what stood
-there 20 ms ago on average, and whose requests take 5 ms (`fleet.service`). They come within five seconds. The last
-items are contended for by everybody, whatever one does, so the last 2 % are counted apart. The same seed gives the same
-figures on every machine. Done-when 6 of issue 5: less than 3 % lost.
+there 20 ms ago on average, and whose requests take 5 ms (`fleet.service`). They start within five seconds. Everybody
+contends for the last items, whatever the strategy, so the last 2 % are counted apart. The same seed gives the same
+figures on every machine. The goal is less than 3 % lost.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from benchmarks.fleet.service import Bill, Service
 from tests.worker.virtual import VirtualLoop, run
 
 TAIL = 0.02
-COME_WITHIN_S = 5.0
-MOST_LOST = 0.03
+START_WITHIN_S = 5.0
+MAX_LOST = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Contest:
     shards: int
     seed: int = 1
 
-    def hold(self) -> Result:
+    def measure(self) -> Result:
         """Let them work until nothing is left."""
 
         async def main(loop: VirtualLoop) -> Bill:
@@ -46,7 +46,7 @@ class Contest:
             service = Service(shards=self.shards, rng=rng)
             service.seed(items(self.items, mean_s=self.seconds, rng=rng))
             crews = [worker(loop, service, number, slots=self.slots) for number in range(self.workers)]
-            await work(crews, within_s=COME_WITHIN_S, rng=rng)
+            await work(crews, within_s=START_WITHIN_S, rng=rng)
             return service.bill
 
         return Result(self, run(main))
@@ -54,7 +54,7 @@ class Contest:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a contest."""
+    """What a contest measured."""
 
     contest: Contest
     bill: Bill
@@ -72,15 +72,15 @@ class Result:
         return len(self.bill.losses) / (len(self.bill.losses) + self.bill.won)
 
     def row(self) -> tuple[str, ...]:
-        """Write it as a line of a table."""
+        """Return it as a line of a table."""
         each, items = self.contest, self.contest.items
         figures = f"{self.lost:.2%}", f"{self.lost_in_all:.2%}", f"{self.bill.reads / items:.2f}"
         return f"{each.workers} x -i {each.slots}", f"{items:,} of {each.seconds:g} s", str(each.shards), *figures
 
 
 def main() -> None:
-    """Hold a contest for each number of slots."""
-    parser = argparse.ArgumentParser(description="How many claims are lost where hundreds of workers contend.")
+    """Measure each number of slots."""
+    parser = argparse.ArgumentParser(description="Measure how many claims are lost where hundreds of workers contend.")
     parser.add_argument("--workers", type=int, default=200)
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--slots", type=int, nargs="+", default=[1, 8])
@@ -90,8 +90,8 @@ def main() -> None:
     table = Table("workers", "items", "shards", "lost claims", "and of the last 2 %", "read units per item")
     missed = False
     for slots in args.slots:
-        result = Contest(args.workers, args.items, slots, args.seconds, args.shards).hold()
-        missed |= result.lost >= MOST_LOST
+        result = Contest(args.workers, args.items, slots, args.seconds, args.shards).measure()
+        missed |= result.lost >= MAX_LOST
         table.add_row(*result.row())
     Console().print(table)
     raise SystemExit(missed)

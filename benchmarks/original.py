@@ -71,7 +71,7 @@ async def _cost(endpoint: str, lives: Lives, items: int) -> tuple[str, str, str,
         requests[model.name in {"PutItem", "UpdateItem"}] += 1
 
     async with dynamo_client(endpoint) as client:
-        meter.read(client)
+        meter.attach(client)
         client.meta.events.register("before-call.dynamodb", count)
         await lives(client, items)
     return tuple(  # type: ignore[return-value]

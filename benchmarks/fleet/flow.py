@@ -19,7 +19,7 @@ from benchmarks.fleet.keys import Meter, Tree
 from benchmarks.fleet.plan import BASE_UNITS, CLAIM_S, IMPORT_UNITS, MOVE_UNITS, Course, Limits, Plan
 from pyanamo_async.core.items import State
 from pyanamo_async.core.stored.queue_key import queue
-from pyanamo_async.store.dynamodb.claiming import PAGE
+from pyanamo_async.store.dynamodb.claimer import PAGE
 from pyanamo_async.store.dynamodb.fleet import QUEUE as WORKERS
 from pyanamo_async.worker.claimer import MOST_AT_ONCE
 

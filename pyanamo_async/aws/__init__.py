@@ -1,1 +1,1 @@
-"""THE PLATFORM: session and clients, what its errors mean, who am I. Below stores and outputs, which use it."""
+"""THE PLATFORM: session and clients, what AWS errors mean, the identity of a worker, Spot notices."""

@@ -1,8 +1,7 @@
 """Keep the worker's AWS credentials out of the environment of its scripts.
 
-No variable that is left holds credentials or leads AWS's tools to any: neither to those of a container, nor to a role,
-a profile or a file, nor to the instance. That locks no script up: it runs as the worker's own user, and whoever means
-to can read what the worker can.
+No variable that is passed on holds credentials or leads AWS's tools to any: of a container, a role, a profile, a file
+or the instance. This is no sandbox: a script runs as the worker's own user and can read what the worker can.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ WITHHELD = frozenset(
         "AWS_DEFAULT_PROFILE",
     }
 )
-INSTEAD = {
+REPLACEMENTS = {
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_EC2_METADATA_DISABLED": "true",
@@ -36,8 +35,8 @@ INSTEAD = {
 
 
 def without_credentials(environ: Mapping[str, str]) -> dict[str, str]:
-    """Leave out what holds credentials, and point to nothing where AWS's tools would look by themselves.
+    """Return an environment without credentials, in which AWS's tools find none by themselves.
 
     Source: "Standardized credential providers" in the AWS SDKs and Tools Reference Guide.
     """
-    return {name: value for name, value in environ.items() if name not in WITHHELD} | INSTEAD
+    return {name: value for name, value in environ.items() if name not in WITHHELD} | REPLACEMENTS

@@ -1,10 +1,12 @@
-"""Translate what AWS and the network say into our errors.
+"""Translate errors of AWS and the network into ours.
 
-Three questions decide. May the same call succeed later? Then `Unavailable`, and callers go on trying. Are we not let
-in? Then `Denied`, which no retry heals. Is the thing itself missing or wrong? Then the error that names it.
+Laws:
+1. If the same call may succeed later, the error is `Unavailable`, and callers retry.
+2. If credentials are missing or refused, it is `Denied`, which no retry heals.
+3. If the thing itself is missing or wrong, the error names it.
 
-An expired credential is `Unavailable`: whoever hands them out renews them (a role, SSO, a mounted file), and a worker
-with hours of work behind it goes on trying until its lease is over. One that is missing or refused is `Denied`.
+An expired credential is `Unavailable`: roles, SSO and mounted files are renewed from outside, and a worker with hours
+of work behind it retries until its lease is over.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any
 
 from aiohttp import ClientError as HttpError
 from botocore import exceptions as boto
+from botocore.parsers import ResponseParserError
 
 from pyanamo_async.errors import (
     BucketMissing,
@@ -46,11 +49,12 @@ THROTTLED = {
     "TooManyRequestsException",
     "TransactionInProgressException",
 }
-PASSING = {
+TRANSIENT = {
     "InternalError",
     "InternalFailure",
     "InternalServerError",
     "OperationAborted",
+    "ReplicatedWriteConflictException",
     "RequestTimeout",
     "RequestTimeoutException",
     "ServiceUnavailable",
@@ -85,9 +89,10 @@ UNREACHABLE = (
     boto.CredentialRetrievalError,
     boto.MetadataRetrievalError,
     HttpError,
+    ResponseParserError,  # a proxy's page, or a reply that was cut
     OSError,  # TimeoutError among them
 )
-NOT_LET_IN = (
+NO_CREDENTIALS = (
     boto.NoCredentialsError,
     boto.PartialCredentialsError,
     boto.NoAuthTokenError,
@@ -96,7 +101,7 @@ NOT_LET_IN = (
     boto.ProfileNotFound,
 )
 ITEM_LIMIT_HINT = "DynamoDB stores at most 400 KB an item: shorten its scripts, or split it into several items"
-SIGNS_OF_ANOTHER_SCHEMA = (
+OTHER_SCHEMA_MESSAGES = (
     "does not have the specified index",
     "key element does not match the schema",
     "required keys was not given",
@@ -106,20 +111,20 @@ FIRST_SERVER_ERROR = 500
 
 @contextmanager
 def translated(what: str, *, otherwise: type[PyanamoError] = StoreError) -> Iterator[None]:
-    """Raise our errors for those of AWS and the network; `what` names the thing touched, like `table 'reads'`.
+    """Raise our errors for those of AWS and the network; `what` names the thing concerned, like `table 'reads'`.
 
-    `otherwise` is the error for a refusal that has none of its own.
+    `otherwise` is the error for a refusal that no rule knows.
     """
     try:
         yield
     except PyanamoError:
         raise
-    except (boto.BotoCoreError, boto.ClientError, HttpError, OSError) as exc:
+    except (boto.BotoCoreError, boto.ClientError, ResponseParserError, HttpError, OSError) as exc:
         raise translate(exc, what, otherwise=otherwise) from exc
 
 
 def translate(exc: Exception, what: str, *, otherwise: type[PyanamoError] = StoreError) -> PyanamoError:
-    """Find our error for one of theirs."""
+    """Return our error for one of theirs."""
     match exc:
         case boto.ClientError():
             return _refusal(exc, what, otherwise)
@@ -127,7 +132,7 @@ def translate(exc: Exception, what: str, *, otherwise: type[PyanamoError] = Stor
             return Denied(f"no AWS region is known for {what}", hint="pass --region, or set AWS_REGION")
         case boto.EndpointResolutionError() | boto.InvalidRegionError():
             return Denied(f"no AWS endpoint is known for {what}: {exc}", hint="is the region spelled right?")
-        case _ if isinstance(exc, NOT_LET_IN):
+        case _ if isinstance(exc, NO_CREDENTIALS):
             return Denied(
                 f"no usable AWS credentials for {what}: {exc}",
                 hint="set AWS_PROFILE, or log in (aws sso login, aws configure), or give the job a role",
@@ -140,10 +145,10 @@ def translate(exc: Exception, what: str, *, otherwise: type[PyanamoError] = Stor
 def refusal(
     code: str, message: str, what: str, *, action: str = "", otherwise: type[PyanamoError] = StoreError
 ) -> PyanamoError:
-    """Find our error for a code of AWS, as exceptions and the statements of a batch carry it."""
+    """Return our error for an error code of AWS, as exceptions and the statements of a batch carry it."""
     if code in THROTTLED:
         return Unavailable(f"{what} is throttled ({code}): {message}", throttled=True)
-    if code in PASSING:
+    if code in TRANSIENT:
         return Unavailable(f"{what} does not answer for now ({code}): {message}")
     if code in EXPIRED:
         hint = "renew them: aws sso login, or a new role"
@@ -166,7 +171,7 @@ def _missing(code: str, what: str) -> PyanamoError | None:
 
 
 def _invalid(message: str, what: str, otherwise: type[PyanamoError]) -> PyanamoError | None:
-    if any(sign in message for sign in SIGNS_OF_ANOTHER_SCHEMA):
+    if any(part in message for part in OTHER_SCHEMA_MESSAGES):
         return SchemaMismatch(f"{what} is not one of ours: {message}", hint="use another table name")
     if "exceeded the maximum allowed size" in message:
         return otherwise(f"{what} refuses an item: {message}", hint=ITEM_LIMIT_HINT)
@@ -187,5 +192,5 @@ def _refusal(exc: boto.ClientError, what: str, otherwise: type[PyanamoError]) ->
 
 
 def _retry_after_s(headers: dict[str, str]) -> float | None:
-    wish = headers.get("retry-after", "")
-    return float(wish) if wish.isdigit() else None
+    seconds = headers.get("retry-after", "")
+    return float(seconds) if seconds.isdigit() else None

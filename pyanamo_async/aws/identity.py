@@ -1,4 +1,4 @@
-"""Who this worker is: an id that no other start of any worker shares, and what platform it runs on."""
+"""Identify this worker: by an id that no other start of any worker shares, and by the job it is on AWS Batch."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Identity:
 
 
 def identify(environ: Mapping[str, str], *, host: str, nonce: str) -> Identity:
-    """Name a worker; `nonce` is new for each start, because a Batch job id repeats across the attempts of a job.
+    """Return the identity of a worker; `nonce` is new for each start: a Batch job id repeats across attempts.
 
     Source: AWS Batch user guide, "Job environment variables".
     """

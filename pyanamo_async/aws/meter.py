@@ -1,6 +1,6 @@
-"""What requests to DynamoDB cost: the capacity units that its replies tell, where they are asked to.
+"""Count what requests to DynamoDB cost: the capacity units that its replies report on request.
 
-Refusals do not tell, though a write whose condition was not met is charged; nor does DynamoDB Local for batches.
+Refusals do not report them, though a write whose condition was not met is charged; nor does DynamoDB Local for batches.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan"})
 
 
 class Meter:
-    """Adds up the units of all clients it reads."""
+    """Adds up the units of the clients it is attached to."""
 
     def __init__(self) -> None:
         self.units = Units()
 
-    def read(self, client: Any) -> None:  # noqa: ANN401 - its events have no types
-        """Have a client ask for units, and take note of them."""
+    def attach(self, client: Any) -> None:  # noqa: ANN401 - its events have no types
+        """Have a client ask for units, and count them."""
         client.meta.events.register("provide-client-params.dynamodb", _ask)
         client.meta.events.register("after-call.dynamodb", self._note)
 
     def _note(self, parsed: dict[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
         if model.name not in WRITES | READS:
             return
-        told = parsed.get("ConsumedCapacity")
-        units = sum(each["CapacityUnits"] for each in ([told] if isinstance(told, dict) else told or []))
+        reported = parsed.get("ConsumedCapacity")
+        units = sum(each["CapacityUnits"] for each in ([reported] if isinstance(reported, dict) else reported or []))
         self.units += Units(write=units) if model.name in WRITES else Units(read=units)
-        self.units += Units(untold=not told)
+        self.units += Units(untold=not reported)
 
 
 def _ask(params: dict[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's

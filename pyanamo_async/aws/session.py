@@ -1,8 +1,10 @@
-"""One AWS session for the life of the process, and one plain client for each role.
+"""One AWS session for the life of the process, and one client for each role.
 
-Laws: a client is made when it is first asked for, and once: making one blocks the loop for 20 to 150 ms. What a user
-has configured for botocore (profile, region, endpoints, checksums) holds; what we say is timeouts, retries and pools.
-Beats and settles have a client of their own, so that no throttled claim keeps a connection from them.
+Laws:
+1. A client is made once, when it is first asked for: making one blocks the loop for 30 to 150 ms.
+2. What the user configured for botocore holds: profile, region, endpoints, checksums, proxies, certificates. We choose
+   timeouts, retries and pools.
+3. Heartbeats and settles have a client of their own, so that no throttled claim keeps a connection from them.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from pyanamo_async.aws.errors import translated
+from pyanamo_async.aws.item_replies import read_as_json
 from pyanamo_async.aws.meter import Meter
 
 if TYPE_CHECKING:
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
 
 SMALLEST_POOL = 10
-USER_AGENT = "pyanamo-async aiobotocore"  # botocore's own is put together anew for every request: 0.1 ms of CPU
+KEEPALIVE_S = 60.0  # a heartbeat comes every 20 s; idle connections would be closed after 12 s
+USER_AGENT = "pyanamo-async aiobotocore"  # botocore assembles its own for every request: 0.1 ms of CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +36,19 @@ class _Role:
     service: str
     read_timeout_s: float = 10
     connect_timeout_s: float = 3
-    sendings: int = 3
+    attempts: int = 3
 
 
 USUAL = _Role("dynamodb")
-URGENT = _Role("dynamodb", read_timeout_s=5, connect_timeout_s=2)  # late is as bad as lost: a lease runs meanwhile
-OBJECTS = _Role("s3", read_timeout_s=30)  # a part of 128 MiB is answered when it is stored
+URGENT = _Role("dynamodb", read_timeout_s=5, connect_timeout_s=2)  # the lease runs while it waits
+OBJECTS = _Role("s3", read_timeout_s=30)  # S3 answers when a part of 128 MiB is stored
 
 
 class Aws:
     """The session of a process; enter it before asking for clients.
 
-    `concurrency` is how many requests of one kind may be under way at once: pools hold twice as many connections. A
-    `meter` is told what requests to DynamoDB cost.
+    `concurrency` is how many requests of one kind may be under way at once; pools hold twice as many connections.
+    A `meter` counts what requests to DynamoDB cost.
     """
 
     def __init__(self, *, region: str | None = None, concurrency: int = 16, meter: Meter | None = None) -> None:
@@ -67,22 +71,22 @@ class Aws:
         await self._stack.aclose()
 
     async def dynamodb(self) -> DynamoDBClient:
-        """Give the client for claims, imports and reads; raises `Denied` without a region."""
+        """Return the client for claims, imports and reads; raise `Denied` without a region."""
         client: DynamoDBClient = await self._client(USUAL)
         return client
 
     async def urgent(self) -> DynamoDBClient:
-        """Give the client for beats and settles: its own connections, shorter timeouts."""
+        """Return the client for heartbeats and settles: its own connections, shorter timeouts."""
         client: DynamoDBClient = await self._client(URGENT)
         return client
 
     async def s3(self) -> S3Client:
-        """Give the client for output."""
+        """Return the client for output."""
         client: S3Client = await self._client(OBJECTS)
         return client
 
     async def client(self, service: str) -> Any:  # noqa: ANN401 - each service has a client type of its own
-        """Give a client for another service, like `logs` or `batch`."""
+        """Return a client for another service, like `logs` or `batch`."""
         return await self._client(_Role(service))
 
     async def _client(self, role: _Role) -> Any:  # noqa: ANN401 - as above
@@ -95,50 +99,38 @@ class Aws:
     async def _make(self, role: _Role) -> Any:  # noqa: ANN401 - as above
         import aioboto3
         from aiobotocore.config import AioConfig
+        from aiobotocore.session import AioSession
 
-        from pyanamo_async.aws.thrift import Connections
+        from pyanamo_async.aws.http_session import HttpSession
 
         if self._session is None:
-            self._session = _configured(self._region)
+            self._session = AioSession()
+            if self._region is not None:
+                self._session.set_config_variable("region", self._region)
             self._maker = aioboto3.Session(botocore_session=self._session)
+        http: Any = HttpSession
         config = AioConfig(
+            connector_args={"keepalive_timeout": KEEPALIVE_S},
+            http_session_cls=http,
             connect_timeout=role.connect_timeout_s,
             read_timeout=role.read_timeout_s,
-            retries={"mode": "standard", "total_max_attempts": role.sendings},
+            retries={"mode": "standard", "total_max_attempts": role.attempts},
             max_pool_connections=self._connections,
-            tcp_keepalive=True,
             user_agent=USER_AGENT,
-            http_session_cls=Connections,
             parameter_validation=role.service != "dynamodb",  # a third of a request's CPU; ours are tested
             **_for_other_servers(self._session),
         )
         make: Any = self._maker.client
         client = await self._stack.enter_async_context(make(role.service, config=config))
         if role.service == "dynamodb":
-            from pyanamo_async.aws.direct import speak_directly
-            from pyanamo_async.aws.shortcut import shorten
-
-            speak_directly(client)
-            shorten(client)
+            read_as_json(client)
             if self._meter is not None:
-                self._meter.read(client)
+                self._meter.attach(client)
         return client
 
 
-def _configured(region: str | None) -> AioSession:
-    from aiobotocore.session import AioSession
-
-    from pyanamo_async.aws.thrift import Models
-
-    session = AioSession()
-    if region is not None:
-        session.set_config_variable("region", region)
-    session.register_component("data_loader", Models(session.get_config_variable("data_path")))
-    return session
-
-
 def _for_other_servers(session: AioSession) -> dict[str, Any]:
-    """Choose what S3-compatible servers understand, where an endpoint is configured and the user chose nothing else."""
+    """Choose what S3-compatible servers understand, if an endpoint is configured and the user chose nothing else."""
     profile = session.get_scoped_config()
     if not any(name.startswith("AWS_ENDPOINT_URL") for name in os.environ) and not {"endpoint_url", "services"} & set(
         profile

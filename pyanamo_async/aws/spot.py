@@ -1,7 +1,7 @@
-"""Learn from EC2 that it is about to take this machine away.
+"""Learn from EC2 that it is about to interrupt this Spot instance.
 
 The notice comes two minutes ahead, in the instance metadata (version 2, with a session token). It is polled only on
-EC2: elsewhere there is nobody to ask, and on Fargate SIGTERM says the same.
+EC2: elsewhere there is no such service, and on Fargate the notice is SIGTERM.
 Source: Amazon EC2 user guide, "Spot Instance interruption notices" and "Use the Instance Metadata Service".
 """
 
@@ -22,7 +22,7 @@ ANSWER_S = 2.0
 
 
 def metadata_endpoint(environ: Mapping[str, str], *, vendor: Path = Path("/sys/class/dmi/id/sys_vendor")) -> str:
-    """Tell where to ask for notices; empty when this is not an EC2 machine, or asking is switched off.
+    """Return the address that is polled for notices; empty outside EC2, or where the metadata service is disabled.
 
     The variables are botocore's own.
     """
@@ -39,7 +39,7 @@ def metadata_endpoint(environ: Mapping[str, str], *, vendor: Path = Path("/sys/c
 
 
 async def interruption(endpoint: str, *, poll_s: float = POLL_S) -> str:
-    """Wait until EC2 announces an interruption, and return it in words; for ever on a machine that is no Spot."""
+    """Wait until EC2 announces an interruption, and return the notice; wait for ever on other than Spot instances."""
     import aiohttp
 
     timeout = aiohttp.ClientTimeout(total=ANSWER_S)
@@ -48,7 +48,7 @@ async def interruption(endpoint: str, *, poll_s: float = POLL_S) -> str:
             try:
                 notice = await _notice(session, endpoint)
             except (aiohttp.ClientError, TimeoutError):
-                notice = ""  # the service is away for a moment; the next poll asks again
+                notice = ""  # the next poll asks again
             if notice:
                 return f"Spot notice: {notice}"
             await asyncio.sleep(poll_s)

@@ -68,7 +68,7 @@ def _left_in_table(of: Program) -> int:
             return int(count)
     rows = of.client("dynamodb").scan(TableName=of.table, ConsistentRead=True)["Items"]
     wishes = sum(len(row.get("Following", {"M": {}})["M"]) for row in rows)
-    return int(wishes + sum(row["itemID"]["S"].startswith("#live#") for row in rows))
+    return int(wishes + sum(row["itemID"]["S"].startswith("#tail#") for row in rows))
 
 
 def test_lines_are_seen_soon_and_it_ends_with_the_task(pyanamo: Program) -> None:

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from botocore import exceptions as boto
 from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from pyanamo_async.aws.errors import refusal, translate, translated
 from pyanamo_async.errors import (
@@ -52,6 +53,8 @@ def said(code: str, message: str = "because", *, status: int = 400, headers: dic
         boto.ConnectTimeoutError(endpoint_url="http://x"),
         boto.ConnectionClosedError(endpoint_url="http://x"),
         boto.CredentialRetrievalError(provider="iam-role", error_msg="timed out"),
+        said("ReplicatedWriteConflictException"),
+        ResponseParserError("<html>"),
         aiohttp.ServerDisconnectedError(),
         aiohttp.ClientPayloadError("cut off"),
         ConnectionResetError(),

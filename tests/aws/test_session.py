@@ -36,10 +36,10 @@ async def test_heartbeats_and_saves_have_connections_of_their_own() -> None:
         urgent: Any = await aws.urgent()
 
         assert usual is not urgent
-        assert usual._endpoint is not urgent._endpoint
         assert urgent.meta.config.read_timeout < usual.meta.config.read_timeout
         assert usual.meta.config.max_pool_connections >= 80
         assert usual.meta.config.retries["mode"] == "standard"
+        assert urgent.meta.config.connector_args["keepalive_timeout"] > 20  # outlives the pause between heartbeats
 
 
 async def test_the_region_given_wins() -> None:

@@ -1,24 +1,25 @@
-"""A server that answers as it is told, and remembers what it was sent."""
+"""A server that gives prepared answers and records the requests it receives."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from zlib import crc32
 
-GONE = 0
-"""The status of a connection that is cut instead."""
+CUT = 0
+"""The status of a connection that is cut instead of answered."""
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """An answer: its status and JSON; `spoilt` gives it a checksum that is not its own."""
+class Answer:
+    """An answer: status, content (JSON unless it is bytes) and headers; `spoilt` gives it a wrong checksum."""
 
     status: int = 200
-    said: dict[str, object] = field(default_factory=dict)
+    content: Mapping[str, object] | bytes = field(default_factory=dict)
+    headers: tuple[str, ...] = ()
     spoilt: bool = False
 
 
@@ -32,16 +33,16 @@ class Request:
 
 
 @asynccontextmanager
-async def answering(*answers: Told) -> AsyncIterator[tuple[str, list[Request]]]:
-    """Serve the answers one after the other; tell the address, and the list that fills with requests."""
+async def answering(*answers: Answer) -> AsyncIterator[tuple[str, list[Request]]]:
+    """Serve the answers in turn, then cut connections; yield the address, and the list that fills with requests."""
     left, seen = list(answers), list[Request]()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):  # the client has left
             while True:
-                seen.append(await _read(reader))
-                answer = left.pop(0)
-                if answer.status == GONE:
+                seen.append(await _read(reader, writer))
+                answer = left.pop(0) if left else Answer(CUT)
+                if answer.status == CUT:
                     break
                 writer.write(_written(answer))
         writer.close()
@@ -52,20 +53,23 @@ async def answering(*answers: Told) -> AsyncIterator[tuple[str, list[Request]]]:
         yield f"http://127.0.0.1:{port}", seen
 
 
-async def _read(reader: asyncio.StreamReader) -> Request:
+async def _read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request:
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     line, *lines = head.split("\r\n")[:-2]
     headers = {name.lower(): value for name, _, value in (each.partition(": ") for each in lines)}
-    return Request(line, headers, await reader.readexactly(int(headers["content-length"])))
+    if "expect" in headers:
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    return Request(line, headers, await reader.readexactly(int(headers.get("content-length", 0))))
 
 
-def _written(answer: Told) -> bytes:
-    body = json.dumps(answer.said).encode()
+def _written(answer: Answer) -> bytes:
+    body = answer.content if isinstance(answer.content, bytes) else json.dumps(answer.content).encode()
     head = (
         f"HTTP/1.1 {answer.status} OK",
         "Content-Type: application/x-amz-json-1.0",
         f"Content-Length: {len(body)}",
         f"x-amz-crc32: {crc32(body) ^ answer.spoilt}",
         "x-amzn-RequestId: 4711",
+        *answer.headers,
     )
     return "\r\n".join((*head, "", "")).encode() + body

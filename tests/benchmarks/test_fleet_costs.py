@@ -1,4 +1,4 @@
-"""What workers ask of a table when there is nothing to do, and what looking after others costs in a fleet.
+"""What workers request of a table when there is nothing to do, and what watching peers costs in a fleet.
 
 The product's own workers and store, on virtual time, against the service of `benchmarks.fleet`.
 """
@@ -33,7 +33,7 @@ HOUR = 60
 
 
 def test_a_waiting_worker_asks_at_most_sixty_times_a_minute() -> None:
-    """All that `run --wait` asks of 16 empty shards: claims, beats, looks after others; an hour, minute by minute."""
+    """All that `run --wait` asks of 16 empty shards: claims, heartbeats, watching peers; an hour, minute by minute."""
 
     async def main(loop: VirtualLoop) -> list[int]:
         service = Service(shards=16, rng=random.Random(1))

@@ -109,14 +109,14 @@ class TestCost:
         self, store: DynamoStore, client: DynamoDBClient, units: list[tuple[str, float]]
     ) -> None:
         """A unit for each KB of text, however large the item."""
-        feed, fresh = TaskRef("a", "Task_0", 1), another(store, client)
+        task, fresh = TaskRef("a", "Task_0", 1), another(store, client)
         await fresh.add([an_item("a", script="x" * 100_000)])
         await fresh.heartbeat(a_worker("w1"))
-        await fresh.follow("w1", feed, until=NOON + timedelta(minutes=2))
+        await fresh.follow("w1", task, until=NOON + timedelta(minutes=2))
         units.clear()
 
-        await fresh.publish(feed, OutputTail(TailChunk(b"few words", 9)), now=NOON)
-        await fresh.publish(feed, OutputTail(TailChunk(b"x" * TAIL_BYTES, TAIL_BYTES)), now=NOON)
+        await fresh.publish(task, OutputTail(TailChunk(b"few words", 9)), now=NOON)
+        await fresh.publish(task, OutputTail(TailChunk(b"x" * TAIL_BYTES, TAIL_BYTES)), now=NOON)
 
         assert units == [("UpdateItem", 1), ("UpdateItem", TAIL_BYTES // 1024 + 1)]
 
@@ -192,20 +192,20 @@ class TestClaims:
         won = await asyncio.gather(*(claim(store, f"w{number}", limit=3) for number in range(20)))
 
         assert len({item.item_id for each in won for item in each}) == 60
-        assert (await store._claims()).lost == 0
+        assert (await store._claimer()).lost == 0
 
     async def test_a_stale_hint_loses_cleanly(self, store: DynamoStore) -> None:
         """What the index still shows, and somebody else has, is neither claimed nor changed."""
         await store.add([an_item("a")])
         shards = (await store.describe()).shards
-        board = (await store._claims())._boards[State.TODO]
+        cache = (await store._claimer())._caches[State.TODO]
         held = await claim_one(another(store), "other")
         stale = Candidate("a", f"todo#{shard_of('a', shards)}", "05ffffffff", 0, "token")
-        board.offer([stale], now_s=asyncio.get_running_loop().time())
+        cache.add_hints([stale], now_s=asyncio.get_running_loop().time())
 
         assert await store.claim("w1", limit=1, now=NOON) == []
         assert await store.read("a") == held
-        assert (await store._claims()).lost == 1
+        assert (await store._claimer()).lost == 1
 
     async def test_a_place_that_was_taken_again_is_no_longer_the_one_seen(self, store: DynamoStore) -> None:
         """An item that came back at the very same place has another attempt, and the old sight loses."""
@@ -427,7 +427,7 @@ class TestSchema:
     async def test_a_table_of_another_version_is_not_ours(self, client: DynamoDBClient, name: str) -> None:
         """Neither older nor newer."""
         await client.create_table(**schema.creation(name))
-        row = {"itemID": {"S": "#table"}, "Shards": {"N": "4"}, "Schema_Version": {"N": "2"}}
+        row = {"itemID": {"S": "#table"}, "Shards": {"N": "4"}, "Schema_Version": {"N": "1"}}
         await client.put_item(TableName=name, Item=row)
 
         await self._refused(DynamoStore(name, client))

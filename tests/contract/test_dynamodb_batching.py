@@ -1,4 +1,4 @@
-"""Natural batching and the common pace, without a table."""
+"""Natural batching and the concurrency limiter, without a table."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from pyanamo_async.errors import StoreError, Unavailable
-from pyanamo_async.store.dynamodb.batcher import LATE_AT_LEAST_S, Batcher
-from pyanamo_async.store.dynamodb.pace import Pace
-from pyanamo_async.store.dynamodb.table import Reply, Table, together
+from pyanamo_async.store.dynamodb.batcher import LATE_S, Batcher
+from pyanamo_async.store.dynamodb.limiter import ConcurrencyLimiter
+from pyanamo_async.store.dynamodb.table import Reply, Table, gather_all
 from pyanamo_async.store.dynamodb.writes import Update
 
 
@@ -108,7 +108,7 @@ async def test_few_wait_for_an_answer_and_as_many_as_are_under_way_do_not() -> N
 
 
 async def test_what_is_lost_on_its_way_holds_nobody_up() -> None:
-    """A sending that is answered late is not waited for; but no more are under way than may be."""
+    """A batch without an answer is not waited for; but no more are under way than may be."""
     wire = Wire()
     batcher = wire.batcher(in_flight=2)
     lost = [batcher.submit(text) for text in "abc"]
@@ -120,7 +120,7 @@ async def test_what_is_lost_on_its_way_holds_nobody_up() -> None:
     async with asyncio.timeout(5):
         await wire.until_sent()
     last = batcher.submit("e")
-    await asyncio.sleep(2 * LATE_AT_LEAST_S)
+    await asyncio.sleep(2 * LATE_S)
     assert wire.batches == [["a", "b", "c"], ["d"]]
 
     wire.gates[1].set()
@@ -131,28 +131,6 @@ async def test_what_is_lost_on_its_way_holds_nobody_up() -> None:
     wire.gates[2].set()
     assert await last == "E"
     assert [await answer for answer in lost] == ["A", "B", "C"]
-
-
-async def test_a_slow_service_is_not_taken_for_a_lost_sending() -> None:
-    """Late is what takes much longer than usual."""
-    wire = Wire()
-    batcher = wire.batcher(in_flight=2)
-    for number in range(20):  # until that is usual
-        answer = batcher.submit("a")
-        await wire.until_sent()
-        asyncio.get_running_loop().call_later(0.15, wire.gates[number].set)
-        await answer
-    first = [batcher.submit(text) for text in "ab"]
-    await wire.until_sent()
-    second = batcher.submit("c")
-    await asyncio.sleep(0.15 * 2)
-    assert len(wire.batches) == 21
-
-    wire.gates[20].set()
-    assert [await answer for answer in first] == ["A", "B"]
-    await wire.until_sent()
-    wire.gates[21].set()
-    assert await second == "C"
 
 
 async def _turns() -> None:
@@ -168,6 +146,8 @@ class Service:
         self.batches: list[list[str]] = []
         self.alone: list[str] = []
         self.throttles = 0
+        self.unprocessed = 0
+        self.read: list[list[str]] = []
 
     async def batch_execute_statement(self, *, Statements: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 # its name
         self.batches.append([each["Parameters"][-1]["S"] for each in Statements])
@@ -176,6 +156,15 @@ class Service:
             answer["Error"] = {"Code": "ThrottlingError", "Message": "slow down"}
         self.throttles = 0
         return {"Responses": answers, "ResponseMetadata": {}}
+
+    async def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 # as above
+        [(table, wanted)] = RequestItems.items()
+        keys = wanted["Keys"]
+        self.read.append([key["itemID"]["S"] for key in keys])
+        done = len(keys) if not self.unprocessed else 1
+        self.unprocessed = max(0, self.unprocessed - 1)
+        left = {table: wanted | {"Keys": keys[done:]}} if keys[done:] else {}
+        return {"Responses": {table: keys[:done]}, "UnprocessedKeys": left}
 
     async def update_item(self, *, Key: dict[str, Any], **_: object) -> dict[str, Any]:  # noqa: N803 # as above
         self.alone.append(Key["itemID"]["S"])
@@ -191,31 +180,51 @@ def _table(client: Service, urgent: Service) -> Table:
     return Table("table", *clients, rng=random.Random(1))
 
 
+async def _save(table: Table, key: str) -> Reply:
+    return await table.save(_write(key))
+
+
 async def test_claims_travel_with_saves() -> None:
-    """Who ends an item and begins the next asks once for both, by the client of saves."""
+    """A worker that ends an item and begins the next sends one request for both, by the client of saves."""
     client, urgent = Service(), Service()
     table = _table(client, urgent)
 
-    await asyncio.gather(table.save(_write("done")), table.claim(_write("next")))
+    await asyncio.gather(_save(table, "done"), table.claim([_write("next")]))
 
     assert (client.batches, urgent.batches) == ([], [["done", "next"]])
 
 
-async def test_claims_leave_the_saves_alone_when_the_table_pushes_back() -> None:
-    """A throttled claim slows down claims: they go in the common pace, by their own client, until it is open again."""
+async def test_claims_are_limited_and_leave_saves_alone_while_the_table_is_throttled() -> None:
+    """They go by their own client within the limiter, until it is open again."""
     client, urgent = Service(), Service()
     table = _table(client, urgent)
     urgent.throttles = 1
-    throttled, _ = await asyncio.gather(table.claim(_write("a")), table.claim(_write("b")), return_exceptions=True)
+    throttled, _ = await table.claim([_write("a"), _write("b")])
     assert isinstance(throttled, Unavailable)
 
-    await asyncio.gather(*(table.claim(_write(key)) for key in "cd"), *(table.save(_write(key)) for key in "ef"))
+    await asyncio.gather(table.claim([_write("c"), _write("d")]), *(table.save(_write(key)) for key in "ef"))
     assert (client.batches, urgent.batches) == ([["c", "d"]], [["a", "b"], ["e", "f"]])
 
-    while not table.pace.is_open:
-        await table.claim(_write("g"))
-    await asyncio.gather(table.save(_write("h")), table.claim(_write("i")))
+    while not table.limiter.is_open:
+        await table.claim([_write("g")])
+    await asyncio.gather(_save(table, "h"), table.claim([_write("i")]))
     assert urgent.batches[-1] == ["h", "i"]
+
+
+async def test_keys_that_were_not_processed_are_read_again_after_a_pause() -> None:
+    """Partial throttling of BatchGetItem is a success with `UnprocessedKeys`: it slows everybody down."""
+    client = Service()
+    client.unprocessed = 2
+    table = _table(client, Service())
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
+
+    rows = await table.get_many(["a", "b", "c"])
+
+    assert sorted(row["itemID"] for row in rows) == ["a", "b", "c"]
+    assert client.read == [["a", "b", "c"], ["b", "c"], ["c"]]
+    assert loop.time() > began_s
+    assert not table.limiter.is_open
 
 
 async def test_a_write_too_long_for_a_statement_goes_alone_beside_its_batch() -> None:
@@ -292,51 +301,51 @@ async def test_close_waits_for_what_is_under_way() -> None:
     assert [answer.result() for answer in answers] == ["A", "B"]
 
 
-async def _throttled(pace: Pace) -> None:
+async def _throttled(limiter: ConcurrencyLimiter) -> None:
     with pytest.raises(Unavailable):
-        async with pace:
+        async with limiter:
             raise Unavailable("throttled")
 
 
-async def test_the_pace_halves_and_comes_back() -> None:
-    """Every push-back halves what may be under way; what goes well opens it again, one by one."""
-    pace = Pace(8, rng=random.Random(1))
-    await _throttled(pace)
-    assert pace.window == 4
-    await _throttled(pace)
-    assert pace.window == 2
+async def test_the_window_halves_and_comes_back() -> None:
+    """Every throttled round halves how many requests may be under way; successes open the window one by one."""
+    limiter = ConcurrencyLimiter(8)
+    await _throttled(limiter)
+    assert limiter.window == 4
+    await _throttled(limiter)
+    assert limiter.window == 2
 
     for _ in range(40):
-        async with pace:
+        async with limiter:
             pass
-    assert pace.window == 8
+    assert limiter.window == 8
 
 
-async def test_one_round_of_push_backs_halves_once() -> None:
-    """Eight requests that hit the same wall are one piece of news."""
-    pace = Pace(8, rng=random.Random(1))
-    together_at_the_wall = asyncio.Barrier(8)
+async def test_one_round_of_throttling_halves_once() -> None:
+    """Eight requests that were under way together count as one."""
+    limiter = ConcurrencyLimiter(8)
+    all_throttled = asyncio.Barrier(8)
 
     async def ask() -> None:
-        async with pace:
-            await together_at_the_wall.wait()
+        async with limiter:
+            await all_throttled.wait()
             raise Unavailable("throttled")
 
     await asyncio.gather(*(ask() for _ in range(8)), return_exceptions=True)
 
-    assert pace.window == 4
+    assert limiter.window == 4
 
 
-async def test_no_more_are_under_way_than_the_pace_allows() -> None:
+async def test_no_more_are_under_way_than_the_limiter_allows() -> None:
     """Requests wait their turn, in order, and a cancelled one gives its turn on."""
-    pace = Pace(2, rng=random.Random(1))
+    limiter = ConcurrencyLimiter(2)
     running: list[int] = []
     most = 0
     let_go = asyncio.Event()
 
     async def ask(number: int) -> None:
         nonlocal most
-        async with pace:
+        async with limiter:
             running.append(number)
             most = max(most, len(running))
             await let_go.wait()
@@ -352,17 +361,17 @@ async def test_no_more_are_under_way_than_the_pace_allows() -> None:
     assert [type(result) for result in results] == [type(None)] * 2 + [asyncio.CancelledError] + [type(None)] * 3
 
 
-async def test_an_error_that_is_no_push_back_leaves_the_pace() -> None:
+async def test_an_error_that_is_no_throttling_leaves_the_window() -> None:
     """A refused item says nothing about the load."""
-    pace = Pace(8, rng=random.Random(1))
+    limiter = ConcurrencyLimiter(8)
     with pytest.raises(StoreError):
-        async with pace:
+        async with limiter:
             raise StoreError("too large")
 
-    assert pace.window == 8
+    assert limiter.window == 8
 
 
-async def test_together_raises_the_error_itself() -> None:
+async def test_gather_all_raises_the_error_itself() -> None:
     """No exception group reaches a person; the others are not left running."""
     cancelled = asyncio.Event()
 
@@ -376,5 +385,5 @@ async def test_together_raises_the_error_itself() -> None:
             cancelled.set()
 
     with pytest.raises(Unavailable, match="away"):
-        await together([waits(), fails()])
+        await gather_all([waits(), fails()])
     assert cancelled.is_set()

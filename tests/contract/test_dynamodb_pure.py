@@ -1,4 +1,4 @@
-"""What of the DynamoDB store needs no DynamoDB: values, requests, places, sights."""
+"""The parts of the DynamoDB store that need no DynamoDB: values, requests, places, the candidate cache, the schema."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from pyanamo_async.core.values import replace
 from pyanamo_async.errors import SchemaMismatch
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.candidate_cache import CandidateCache
-from pyanamo_async.store.dynamodb.claiming import IDLE_BELIEF_S
+from pyanamo_async.store.dynamodb.claimer import IDLE_TTL_S
 from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import Candidate, change, claiming, place
 from pyanamo_async.store.dynamodb.writes import Delete, Insert, Update, request, statement
 from tests.contract.steps import POLICY, a_record, settled
 from tests.fakes import NOON, an_item
 
-BELIEF_S = 16 * IDLE_BELIEF_S
+IDLE_S = 16 * IDLE_TTL_S
 FLOATS = st.floats(min_value=-1e125, max_value=1e125, allow_subnormal=False).filter(lambda x: not 0 < abs(x) < 1e-129)
 SCALARS = st.text() | st.integers(-(10**37), 10**37) | FLOATS
 PLAIN = st.recursive(
@@ -159,151 +159,136 @@ class TestChanges:
         assert place(an_item("a", state=State.DONE), shards=1, tiebreak="") == {"Queue": "done#0", "Queue_Key": "-"}
 
 
-class TestBoard:
+class TestCandidateCache:
     @pytest.mark.parametrize("every_s", [1.0, 4.0, 8.0, 15.0])
     def test_an_idle_worker_asks_for_each_state_at_most_sixty_times_a_minute(self, every_s: float) -> None:
         """An hour of polling an empty table of 16 shards; from a period of 4 s on it is 20 times a minute."""
-        board, looks, now_s = CandidateCache(16, rng=random.Random(1), idle_belief_s=BELIEF_S), 0, 0.0
+        cache, queried, now_s = a_cache(16), 0, 0.0
         while now_s < 3600:
-            for shard in board.worth_a_look(NOON, now_s=now_s):
-                board.saw(shard, None, now_s=now_s)
-                looks += 1
-            assert len(board.unsure(now_s=now_s)) == 0
+            for shard in cache.shards_to_query(NOON, now_s=now_s):
+                cache.note_head(shard, None, now_s=now_s)
+                queried += 1
+            assert len(cache.shards_of_unknown_due(now_s=now_s)) == 0
             now_s += every_s
 
-        assert looks / 60 <= (60.5 if every_s == 1 else 20)
+        assert queried / 60 <= (60.5 if every_s == 1 else 20)
 
     @pytest.mark.parametrize("every_s", [2.0, 7.0, 15.0])
     def test_what_comes_is_found_within_eighty_seconds(self, every_s: float) -> None:
         """No shard goes unseen for longer, however the worker polls; and not all are looked at together."""
-        board, seen = CandidateCache(16, rng=random.Random(1), idle_belief_s=BELIEF_S), dict.fromkeys(range(16), 0.0)
+        cache, seen = a_cache(16), dict.fromkeys(range(16), 0.0)
         now_s, most = 0.0, 0
         while now_s < 3600:
-            looks = board.worth_a_look(NOON, now_s=now_s)
-            most = max(most, len(looks)) if now_s > 600 else 0
-            for shard in looks:
+            queried = cache.shards_to_query(NOON, now_s=now_s)
+            most = max(most, len(queried)) if now_s > 600 else 0
+            for shard in queried:
                 assert now_s - seen[shard] <= 80 + every_s
                 seen[shard] = now_s
-                board.saw(shard, None, now_s=now_s)
+                cache.note_head(shard, None, now_s=now_s)
             now_s += every_s
 
         assert most < 12
 
     def test_whoever_has_just_claimed_sweeps_when_there_is_no_more(self) -> None:
         """Beliefs from before the last claim of this store, in this state, hold for two seconds only."""
-        board = CandidateCache(4, rng=random.Random(1), idle_belief_s=BELIEF_S)
+        cache = a_cache(4)
         for shard in range(4):
-            board.saw(shard, None, now_s=0)
-        board.forget(3, now_s=1)
+            cache.note_head(shard, None, now_s=0)
+        cache.forget_head(3, now_s=1)
 
-        assert board.unsure(now_s=1.5) == [3]
-        assert board.unsure(now_s=3) == [0, 1, 2, 3]
+        assert cache.shards_of_unknown_due(now_s=1.5) == [3]
+        assert cache.shards_of_unknown_due(now_s=3) == [0, 1, 2, 3]
 
     def test_after_an_announcement_nothing_is_believed_for_long(self) -> None:
         """Neither what was seen before, nor what an index shows that may be late; then all is as before."""
-        board = CandidateCache(4, rng=random.Random(1), idle_belief_s=BELIEF_S)
+        cache = a_cache(4)
         for shard in range(4):
-            board.saw(shard, None, now_s=shard)
-        board.look_anew(now_s=3)
-        board.forget(3, now_s=3)
-        assert sorted(board.worth_a_look(NOON, now_s=3.5)) == [0, 1, 3]
+            cache.note_head(shard, None, now_s=shard)
+        cache.expire_heads(now_s=3)
+        cache.forget_head(3, now_s=3)
+        assert sorted(cache.shards_to_query(NOON, now_s=3.5)) == [0, 1, 3]
 
         for now_s in (3.5, 6.5):
-            assert len(board.unsure(now_s=now_s + 2)) == 4
+            assert len(cache.shards_of_unknown_due(now_s=now_s + 2)) == 4
             for shard in range(4):
-                board.saw(shard, None, now_s=now_s)
-        assert board.unsure(now_s=8.6) == []
+                cache.note_head(shard, None, now_s=now_s)
+        assert cache.shards_of_unknown_due(now_s=8.6) == []
 
     def test_no_look_is_repeated_within_two_seconds(self) -> None:
         """A sweep that found nothing is believed, however often the worker asks."""
-        board = CandidateCache(4, rng=random.Random(1), idle_belief_s=BELIEF_S)
+        cache = a_cache(4)
         for shard in range(4):
-            board.saw(shard, None, now_s=shard / 10)
+            cache.note_head(shard, None, now_s=shard / 10)
 
-        assert board.worth_a_look(NOON, now_s=1.9) == []
-        assert board.worth_a_look(NOON, now_s=2.1) == [0]
+        assert cache.shards_to_query(NOON, now_s=1.9) == []
+        assert cache.shards_to_query(NOON, now_s=2.1) == [0]
 
     def test_a_queue_that_seemed_claimable_is_never_believed(self) -> None:
         """Others may have taken all of it since: when it is due is asked again."""
-        board = CandidateCache(1, rng=random.Random(1), idle_belief_s=BELIEF_S)
-        board.saw(0, "05abc", now_s=0)
+        cache = a_cache()
+        cache.note_head(0, "05abc", now_s=0)
 
-        assert board.unsure(now_s=0) == [0]
+        assert cache.shards_of_unknown_due(now_s=0) == [0]
 
     def test_a_delayed_queue_is_looked_at_when_it_is_due(self) -> None:
         """No look is wasted on a shard whose first item is not due, none is missed when it is."""
-        board = CandidateCache(2, rng=random.Random(1), idle_belief_s=BELIEF_S)
-        board.saw(0, "12026-01-01T12:00:05.000Z", now_s=0)
-        board.saw(1, None, now_s=1)
+        cache = a_cache(2)
+        cache.note_head(0, "12026-01-01T12:00:05.000Z", now_s=0)
+        cache.note_head(1, None, now_s=1)
 
-        assert board.next_due() == NOON + timedelta(seconds=5)
-        assert board.worth_a_look(NOON + timedelta(seconds=4), now_s=2) == [0]  # the longest unseen
-        board.saw(0, "12026-01-01T12:00:05.000Z", now_s=2.5)
-        assert board.worth_a_look(NOON + timedelta(seconds=4), now_s=3) == [1]
-        assert board.worth_a_look(NOON + timedelta(seconds=5), now_s=2.5) == [0]
+        assert cache.next_due() == NOON + timedelta(seconds=5)
+        assert cache.shards_to_query(NOON + timedelta(seconds=4), now_s=2) == [0]  # the longest unseen
+        cache.note_head(0, "12026-01-01T12:00:05.000Z", now_s=2.5)
+        assert cache.shards_to_query(NOON + timedelta(seconds=4), now_s=3) == [1]
+        assert cache.shards_to_query(NOON + timedelta(seconds=5), now_s=2.5) == [0]
 
     def test_hints_go_stale(self) -> None:
-        """What was left over is tried for two seconds, then looked for anew."""
-        board = _calm_board()
-        board.offer([Candidate(name, "todo#0", "05a", 0, "t") for name in "abc"], now_s=0)
+        """What is left over of a page is tried for 40 ms: then others have had it."""
+        cache = a_cache()
+        cache.add_hints([Candidate(name, "todo#0", "05a", 0, "t") for name in "abc"], now_s=0)
 
-        assert len(board.take(2, now_s=2)) == 2
-        assert board.take(2, now_s=2.1) == []
+        assert len(cache.take(2, now_s=0.04)) == 2
+        assert cache.take(2, now_s=0.05) == []
 
-    def test_a_lost_claim_drops_the_hints_beside_it(self) -> None:
-        """Whoever was quicker knows the same page: it is looked elsewhere, and what is left over lives shorter."""
-        board = _calm_board()
-        seen = [Candidate(str(number), "todo#0", "05a", 0, "t") for number in range(20)]
-        board.offer(seen[:10], now_s=0)
-        board.contended(won=0, lost=1)
+    def test_a_lost_claim_drops_the_rest_of_its_page(self) -> None:
+        """Another worker knows the same page: the next is read elsewhere."""
+        cache = a_cache()
+        cache.add_hints([Candidate(str(number), "todo#0", "05a", 0, "t") for number in range(20)], now_s=0)
+        cache.drop_hints()
 
-        assert board.take(5, now_s=0) == []
-        board.offer(seen[10:], now_s=0)
-        assert len(board.take(1, now_s=0.9)) == 1
-        assert board.take(1, now_s=1.1) == []
-
-    def test_where_many_contend_fewer_are_tried_at_once(self) -> None:
-        """A batch of claims that all collide costs as many writes; one alone finds out as well."""
-        board = _calm_board()
-        for _ in range(10):
-            board.contended(won=0, lost=4)
-        board.offer([Candidate(str(number), "todo#0", "05a", 0, "t") for number in range(25)], now_s=0)
-
-        assert len(board.take(8, now_s=0)) == 2
+        assert cache.take(5, now_s=0) == []
 
     def test_a_lost_claim_does_not_drop_what_may_be_ours(self) -> None:
         """An unanswered claim stays until it is answered."""
-        board = _calm_board()
-        board.keep(Candidate("a", "todo#0", "05a", 0, "t"))
-        board.contended(won=0, lost=1)
+        cache = a_cache()
+        cache.keep_unanswered(Candidate("a", "todo#0", "05a", 0, "t"))
+        cache.drop_hints()
 
-        assert [each.item_id for each in board.take(1, now_s=99)] == ["a"]
+        assert [each.item_id for each in cache.take(1, now_s=99)] == ["a"]
 
     def test_a_stale_index_does_not_bring_back_what_was_tried(self) -> None:
         """An item that the index still shows is not contended for twice."""
-        board = CandidateCache(1, rng=random.Random(1), idle_belief_s=BELIEF_S)
+        cache = a_cache()
         seen = Candidate("a", "todo#0", "05a", 0, "t")
-        board.offer([seen], now_s=0)
-        assert board.take(1, now_s=0) == [seen]
-        board.offer([seen, replace(seen, queue_key="05b")], now_s=0)
+        cache.add_hints([seen], now_s=0)
+        assert cache.take(1, now_s=0) == [seen]
+        cache.add_hints([seen, replace(seen, queue_key="05b")], now_s=0)
 
-        assert board.take(5, now_s=0) == [replace(seen, queue_key="05b")]
+        assert cache.take(5, now_s=0) == [replace(seen, queue_key="05b")]
 
     def test_an_unanswered_claim_is_tried_again_first(self) -> None:
         """However late: only its token tells whether the item is ours."""
-        board = CandidateCache(1, rng=random.Random(1), idle_belief_s=BELIEF_S)
+        cache = a_cache()
         seen = Candidate("a", "todo#0", "05a", 0, "t")
-        board.keep(seen)
-        board.offer([replace(seen, item_id="b")], now_s=999)
+        cache.keep_unanswered(seen)
+        cache.add_hints([replace(seen, item_id="b")], now_s=999)
 
-        assert board.take(1, now_s=999) == [replace(seen, sent=True)]
+        assert cache.take(1, now_s=999) == [replace(seen, unanswered=True)]
 
 
-def _calm_board() -> CandidateCache:
-    """A board of a worker that has won a thousand claims and lost none."""
-    board = CandidateCache(1, rng=random.Random(1), idle_belief_s=BELIEF_S)
-    board.contended(won=1000, lost=0)
-    return board
+def a_cache(shards: int = 1) -> CandidateCache:
+    """An empty cache."""
+    return CandidateCache(shards, rng=random.Random(1), idle_ttl_s=IDLE_S)
 
 
 class TestSchema:
@@ -338,8 +323,18 @@ class TestSchema:
 
         assert schema.description(described, 1).extra_indexes == (extra_indexes,)
 
-    @pytest.mark.parametrize("row", [None, {"itemID": "#table"}, {"itemID": "#table", "Schema_Version": 2}])
-    def test_a_table_row_of_another_version_is_refused(self, row: dict[str, Any] | None) -> None:
-        """A table is used only by the version that made it."""
-        with pytest.raises(SchemaMismatch, match="table 't'"):
+    @pytest.mark.parametrize(
+        ("row", "hint"),
+        [
+            (None, "table create"),
+            ({"itemID": "#table"}, "update pyanamo"),
+            ({"itemID": "#table", "Schema_Version": 1}, "import the items there"),
+            ({"itemID": "#table", "Schema_Version": 3}, "update pyanamo"),
+        ],
+    )
+    def test_a_table_of_another_version_is_refused_with_a_way_out(self, row: dict[str, Any] | None, hint: str) -> None:
+        """A table is used only by the schema that created it."""
+        with pytest.raises(SchemaMismatch, match="table 't'") as refused:
             schema.shards_of(row, "t")
+
+        assert hint in refused.value.hint

@@ -1,7 +1,7 @@
-"""Plain values and DynamoDB's typed ones.
+"""Convert between plain values and DynamoDB's typed ones.
 
-Plain is what `core.record` speaks: `str`, `int`, `float`, `dict`, `list`. Numbers travel as text, a float as the
-shortest that reads back as the same float. Types that we never write (other tools may have) are read as they come.
+Plain values are `str`, `int`, `float`, `dict` and `list`, as in `core.stored.record`. Numbers travel as text, a float
+as the shortest text that reads back as the same float. Types that only other tools write are read as they are.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ Attributes = dict[str, Attribute]
 
 
 def marshal(value: object) -> Attribute:
-    """Type a plain value.
+    """Return a plain value, typed.
 
     Raises:
         TypeError: it is not a plain value, or a number that is not finite.
@@ -36,7 +36,7 @@ def marshal(value: object) -> Attribute:
 
 
 def unmarshal(attribute: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever was stored
-    """Read a typed value."""
+    """Return a typed value, plain."""
     [(kind, value)] = attribute.items()
     match kind:
         case "S":
@@ -53,12 +53,12 @@ def unmarshal(attribute: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever w
 
 
 def marshal_row(row: Mapping[str, object]) -> Attributes:
-    """Type the attributes of a row."""
+    """Return a row, typed."""
     return {name: marshal(value) for name, value in row.items()}
 
 
 def unmarshal_row(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Read the attributes of a row."""
+    """Return a row, plain."""
     return {name: unmarshal(attribute) for name, attribute in attributes.items()}
 
 

@@ -72,7 +72,7 @@ async def _seen(table: Table, heartbeat_before: datetime | None, most: int | Non
 
 async def forget(table: Table, worker_id: str) -> list[TaskRef]:
     """Delete a worker's row, and tell what was asked of it."""
-    answer = await table.asking(
+    answer = await table.call(
         table.client.delete_item(TableName=table.name, Key=_key(worker_id), ReturnValues="ALL_OLD")
     )
     row = unmarshal_row(answer.get("Attributes", {}))

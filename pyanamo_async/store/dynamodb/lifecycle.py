@@ -1,4 +1,4 @@
-"""Create, describe and delete the table; waits until it is what was asked for."""
+"""Create, describe and delete the table, and wait until that is done."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pyanamo_async.store.dynamodb.table import Table
 from pyanamo_async.store.dynamodb.writes import Insert
 
 READY_WITHIN_S = 300.0
-LOOK_EVERY_S = 0.5
+POLL_S = 0.5
 
 
 async def create(table: Table, shards: int, indexes: Sequence[Mapping[str, object]]) -> bool:
-    """Create the table and wait until it is usable; False when it was there already.
+    """Create the table and wait until it is usable; return False when it existed already.
 
-    A table of our form that lacks its row is completed when it holds nothing: whoever created it did not finish.
+    A table of our schema without its table row is completed if it is empty: its creation was interrupted.
     """
     made = await _create(table, indexes)
     schema.check(await _until_active(table))
     row = await table.get(schema.TABLE_ROW)
-    if row is None and not made and await _holds_something(table):
-        row = await table.get(schema.TABLE_ROW)  # what it holds may be that row, which another has just written
+    if row is None and not made and await _has_rows(table):
+        row = await table.get(schema.TABLE_ROW)  # another process may just have written that row
         schema.shards_of(row, table.name)
     if row is not None:
         schema.shards_of(row, table.name)
@@ -45,10 +45,10 @@ async def describe(table: Table, shards: int) -> Description:
 
 
 async def drop(table: Table) -> None:
-    """Delete the table and wait until it is gone."""
-    await table.asking(table.client.delete_table(TableName=table.name))
+    """Delete the table and wait until it is deleted."""
+    await table.call(table.client.delete_table(TableName=table.name))
     try:
-        async for _ in _looks(table, "gone"):
+        async for _ in _polls(table, "deleted"):
             await _described(table)
     except TableMissing:
         return
@@ -67,28 +67,28 @@ async def _create(table: Table, indexes: Sequence[Mapping[str, object]]) -> bool
 
 async def _until_active(table: Table) -> dict[str, Any]:
     described: dict[str, Any] = {}
-    async for _ in _looks(table, "usable"):
+    async for _ in _polls(table, "usable"):
         described = await _described(table)
         if schema.is_active(described):
             break
     return described
 
 
-async def _looks(table: Table, aim: str) -> AsyncIterator[None]:
-    """Pace the looks at a table that is becoming something; raises `Unavailable` when it takes too long."""
+async def _polls(table: Table, aim: str) -> AsyncIterator[None]:
+    """Yield twice a second until the table is as wanted; raise `Unavailable` when that takes too long."""
     loop = asyncio.get_running_loop()
     until = loop.time() + READY_WITHIN_S
     while loop.time() < until:
         yield
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_S)
     raise Unavailable(f"{table.what} is not {aim} after {READY_WITHIN_S:g} s")
 
 
 async def _described(table: Table) -> dict[str, Any]:
-    answer: Any = await table.asking(table.client.describe_table(TableName=table.name))
+    answer: Any = await table.call(table.client.describe_table(TableName=table.name))
     described: dict[str, Any] = answer["Table"]
     return described
 
 
-async def _holds_something(table: Table) -> bool:
-    return bool((await table.asking(table.client.scan(TableName=table.name, Limit=1)))["Items"])
+async def _has_rows(table: Table) -> bool:
+    return bool((await table.call(table.client.scan(TableName=table.name, Limit=1)))["Items"])

@@ -1,6 +1,6 @@
-"""Items as rows of the table: their place in the queue index, and what a move of theirs changes.
+"""Items as rows of the table: their place in the queue index, and the writes that change them.
 
-The only place that knows how `Queue` and `Queue_Key` come into a row. Nothing here knows a client.
+Only this module decides what `Queue` and `Queue_Key` of a row are. Nothing here knows a client.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MOST_MEMBERS = 40  # changed one by one; with more the whole map goes, and the t
 class Candidate(Value):
     """An item seen in the index, and the token with which it will be claimed.
 
-    `sent` tells that it may have been claimed already, by a request whose reply was lost.
+    `unanswered`: a claim was sent and its reply was lost, so it may be claimed already.
     """
 
     item_id: str
@@ -36,16 +36,16 @@ class Candidate(Value):
     queue_key: str
     attempt: int
     token: str
-    sent: bool = False
+    unanswered: bool = False
 
 
 def stored(item: Item, *, shards: int, tiebreak: str) -> Row:
-    """Write an item as a row, with its place in the index."""
+    """Return an item as a row, with its place in the index."""
     return encode(item) | place(item, shards=shards, tiebreak=tiebreak)
 
 
 def place(item: Item, *, shards: int, tiebreak: str) -> Row:
-    """Tell where in the index an item belongs."""
+    """Return the attributes that place an item in the index."""
     return {
         "Queue": queue(item.state, shard_of(item.item_id, shards)),
         "Queue_Key": queue_key(item, tiebreak) or NO_KEY,
@@ -53,7 +53,7 @@ def place(item: Item, *, shards: int, tiebreak: str) -> Row:
 
 
 def claiming(seen: Candidate, *, worker: str, now: datetime) -> Update:
-    """Lock exactly what was seen, as `core.transitions.claim` has it."""
+    """Return the write that locks exactly what was seen, as `core.transitions.claim` defines it."""
     shard = seen.queue.rpartition("#")[2]
     return Update(
         key=seen.item_id,
@@ -73,17 +73,17 @@ def claiming(seen: Candidate, *, worker: str, now: datetime) -> Update:
 
 
 def fence(item: Item) -> dict[str, object]:
-    """Tell what a row must still be like for a write that follows from `item`."""
+    """Return the attributes a row must still have for a write that follows from `item`."""
     return {"ItemState": str(item.state), "Attempt": item.attempt or None, "lockID": item.token or None}
 
 
 def stands_as(row: Mapping[str, Any], item: Item) -> bool:
-    """Tell whether a row passes the fence of `item`."""
+    """Return whether a row passes the fence of `item`."""
     return all(row.get(name) == value for name, value in fence(item).items())
 
 
 def change(before: Item, after: Item, *, shards: int, tiebreak: str) -> Update:
-    """Write what differs between two of an item's forms, if the row still passes the fence of the first."""
+    """Return the write of what differs between two forms of an item, conditional on the fence of the first."""
     old, new = encode(before), encode(after)
     sets: dict[Path, object] = {}
     removes: list[Path] = [(name,) for name in old if name not in new]
@@ -102,13 +102,13 @@ def change(before: Item, after: Item, *, shards: int, tiebreak: str) -> Update:
 
 
 def _members(name: str, old: Row, new: Row) -> dict[Path, object]:
-    """Write only the members of a map that changed, unless they are many or some are gone."""
+    """Return only the members of a map that changed, or the whole map when many changed or some are gone."""
     changed: dict[Path, object] = {(name, task): value for task, value in new.items() if value != old.get(task)}
     return changed if len(changed) <= MOST_MEMBERS and old.keys() <= new.keys() else {(name,): new}
 
 
 def summary(row: Mapping[str, Any]) -> Summary:
-    """Read one line of a listing from a row of the index."""
+    """Return one line of a listing from a row of the index."""
     state, key = State(row["Queue"].rpartition("#")[0]), row["Queue_Key"]
     tasks, log_length = int(row.get("Nested_Tasks", 0)), int(row.get("Log_Length", 0))
     settled = state not in {State.TODO, State.LOCKED}

@@ -1,4 +1,4 @@
-"""What a table of ours looks like, and how to tell."""
+"""What a table of ours looks like: how to create it, check it and describe it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pyanamo_async.ports import Description, Index
 from pyanamo_async.store.dynamodb.rows import PROJECTED, QUEUE_INDEX
 from pyanamo_async.store.dynamodb.writes import KEY
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 TABLE_ROW = "#table"
-ANNOUNCED = "Announced"  # in that row: changes whenever items come that workers may wait for
+NOTIFICATIONS = "Notifications"  # in that row: changes whenever items come that workers may wait for
 NUMBERS = frozenset(
     {
         "Log_Length",
@@ -31,7 +31,7 @@ NUMBERS = frozenset(
 
 
 def creation(table: str, extra_indexes: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    """Write the request that creates a table; `further` indexes in DynamoDB's own words."""
+    """Return the request that creates a table; `extra_indexes` are in DynamoDB's own form."""
     ours = {
         "IndexName": QUEUE_INDEX,
         "KeySchema": _key("Queue", "Queue_Key"),
@@ -51,27 +51,29 @@ def creation(table: str, extra_indexes: Sequence[Mapping[str, Any]] = ()) -> dic
 
 
 def table_row(shards: int) -> dict[str, object]:
-    """Write the row that pins what must never change."""
+    """Return the row that pins the number of shards and the schema version."""
     return {KEY: TABLE_ROW, "Shards": shards, "Schema_Version": SCHEMA_VERSION}
 
 
 def shards_of(row: Mapping[str, Any] | None, table: str) -> int:
-    """Read the number of shards from the table row.
+    """Return the number of shards that the table row pins.
 
     Raises:
-        SchemaMismatch: there is no such row, or another version's.
+        SchemaMismatch: there is no such row, or it has another schema version.
     """
     if row is None:
         raise SchemaMismatch(f"table '{table}' is not one of ours: it has no row '{TABLE_ROW}'", hint=_ANOTHER)
     version = row.get("Schema_Version")
     if version != SCHEMA_VERSION:
-        hint = "use the version of pyanamo that made it, or another table"
-        raise SchemaMismatch(f"table '{table}' has schema version {version}, ours is {SCHEMA_VERSION}", hint=hint)
+        hint = _IMPORT_AGAIN if isinstance(version, int) and version < SCHEMA_VERSION else _UPDATE
+        raise SchemaMismatch(
+            f"table '{table}' has schema version {version}; this pyanamo uses {SCHEMA_VERSION}", hint=hint
+        )
     return int(row["Shards"])
 
 
 def check(described: Mapping[str, Any]) -> None:
-    """Find out whether a table has our key and our index.
+    """Check that a table has our key and our index.
 
     Raises:
         SchemaMismatch: it has not.
@@ -89,13 +91,13 @@ def check(described: Mapping[str, Any]) -> None:
 
 
 def is_active(described: Mapping[str, Any]) -> bool:
-    """Tell whether a table and all its indexes are usable."""
+    """Return whether a table and all its indexes are usable."""
     indexes = described.get("GlobalSecondaryIndexes", ())
     return described["TableStatus"] == "ACTIVE" and all(index["IndexStatus"] == "ACTIVE" for index in indexes)
 
 
 def description(described: Mapping[str, Any], shards: int) -> Description:
-    """Tell what a table looks like in our words."""
+    """Describe a table in our words."""
     billing = described.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED")
     return Description(
         table=described["TableName"],
@@ -120,6 +122,8 @@ def description(described: Mapping[str, Any], shards: int) -> Description:
 
 
 _ANOTHER = "use another table name; `pyanamo table create` makes one"
+_IMPORT_AGAIN = "an older pyanamo created it: create a table of another name, import the items there, delete this one"
+_UPDATE = "update pyanamo to the version that created it, or use another table name"
 
 
 def _key(*names: str) -> list[dict[str, str]]:

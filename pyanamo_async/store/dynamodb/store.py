@@ -1,7 +1,9 @@
 """The table on DynamoDB: a `Store` made of the parts beside it.
 
-Laws: nothing is believed of a table before its row `#table` was read, once. A save is fenced by the row's own state,
-attempt and token, and writes what changed. Claims and saves that are ready together travel together.
+Laws:
+1. Nothing is assumed of a table before its row `#table` was read, once.
+2. A save is fenced by the row's own state, attempt and token, and writes only what changed.
+3. A save that finds its own result, from an earlier sending, succeeds.
 """
 
 from __future__ import annotations
@@ -17,10 +19,9 @@ from pyanamo_async.core.stored.record import decode
 from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import Fenced, ItemMissing
 from pyanamo_async.ports import AddResult, Description, Store
-from pyanamo_async.store.dynamodb import fleet, lifecycle, reading, schema
-from pyanamo_async.store.dynamodb import output_tails as feeds
-from pyanamo_async.store.dynamodb.adding import Adding
-from pyanamo_async.store.dynamodb.claiming import Claims
+from pyanamo_async.store.dynamodb import fleet, lifecycle, output_tails, reading, schema
+from pyanamo_async.store.dynamodb.adder import ItemAdder
+from pyanamo_async.store.dynamodb.claimer import QueueClaimer
 from pyanamo_async.store.dynamodb.notifications import Notifications
 from pyanamo_async.store.dynamodb.rows import change, fence, stands_as
 from pyanamo_async.store.dynamodb.table import Reply, Table
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class DynamoStore(Store):
-    """A table by name. `urgent` is the client for beats and saves; commands that do neither may leave it out."""
+    """A table by name. `urgent` is the client for heartbeats and saves; commands that do neither may leave it out."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class DynamoStore(Store):
     ) -> None:
         self._rng = rng or random.Random()  # noqa: S311 - scatters claims; no secret
         self._table = Table(table, client, urgent or client, rng=self._rng)
-        self._opened: tuple[Claims, Notifications] | None = None
+        self._opened: tuple[QueueClaimer, Notifications] | None = None
 
     async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
         return await lifecycle.create(self._table, shards, indexes)
@@ -60,34 +61,34 @@ class DynamoStore(Store):
         await self._table.close()
 
     async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
-        claims = await self._claims()
+        claimer = await self._claimer()
         try:
-            return await Adding(self._table, claims.shards, rng=self._rng).add(items, replace=replace)
+            return await ItemAdder(self._table, claimer.shards, rng=self._rng).add(items, replace=replace)
         finally:
             for item in items:
-                claims.changed(item)
+                claimer.note_write(item)
 
     async def existing(self, item_ids: Sequence[str]) -> set[str]:
         await self._shards()
         return {str(row[KEY]) for row in await self._table.get_many(item_ids, only=KEY)}
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
-        return await (await self._claims()).claim(worker, limit=limit, now=now, state=state)
+        return await (await self._claimer()).claim(worker, limit=limit, now=now, state=state)
 
     async def next_due(self, *, state: State = State.TODO, consistent: bool = False) -> datetime | None:
-        return await (await self._claims()).next_due(state, consistent=consistent)
+        return await (await self._claimer()).next_due(state, consistent=consistent)
 
     async def save(self, before: Item, after: Item) -> None:
-        claims = await self._claims()
-        write = change(before, after, shards=claims.shards, tiebreak=self._tiebreak())
-        reply = await self._write(write, claims, before, after)
+        claimer = await self._claimer()
+        write = change(before, after, shards=claimer.shards, tiebreak=self._tiebreak())
+        reply = await self._write(write, claimer, before, after)
         if not reply.met:
             row = reply.row or await self._table.get(before.item_id, urgent=True)
             if row is None or not stands_as(row, after):
                 raise Fenced(f"item '{before.item_id}' is no longer as it was seen")
 
     async def remove(self, before: Item) -> None:
-        reply = await self._write(Delete(before.item_id, fence(before)), await self._claims(), before)
+        reply = await self._write(Delete(before.item_id, fence(before)), await self._claimer(), before)
         if not reply.met:
             row = reply.row or await self._table.get(before.item_id, urgent=True)
             if row is not None or not reply.again:
@@ -100,9 +101,9 @@ class DynamoStore(Store):
         await notifications.notify(now)
 
     async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:
-        claims, notifications = await self._open()
+        claimer, notifications = await self._open()
         if came := await notifications.came(now, consistent=consistent):
-            claims.look_anew()
+            claimer.expire_heads()
         return came
 
     async def read(self, item_id: str) -> Item:
@@ -133,23 +134,23 @@ class DynamoStore(Store):
         await self._shards()
         await fleet.order(self._table, worker_id, desired)
 
-    async def follow(self, worker_id: str, feed: TaskRef, *, until: datetime | None) -> None:
+    async def follow(self, worker_id: str, task: TaskRef, *, until: datetime | None) -> None:
         await self._shards()
         if until is None:
-            await feeds.withdraw(self._table, worker_id, feed)
+            await output_tails.unsubscribe(self._table, worker_id, task)
         else:
-            await feeds.ask(self._table, worker_id, feed, until)
+            await output_tails.subscribe(self._table, worker_id, task, until)
 
     async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:  # noqa: ARG002 # the port's
-        return None  # a look would cost what a beat does
+        return None  # a read would cost what a heartbeat does
 
-    async def publish(self, feed: TaskRef, live: OutputTail, *, now: datetime) -> bool:
+    async def publish(self, task: TaskRef, tail: OutputTail, *, now: datetime) -> bool:
         await self._shards()
-        return await feeds.publish(self._table, feed, live, now)
+        return await output_tails.publish(self._table, task, tail, now)
 
-    async def published(self, feed: TaskRef) -> OutputTail | None:
+    async def published(self, task: TaskRef) -> OutputTail | None:
         await self._shards()
-        return await feeds.published(self._table, feed)
+        return await output_tails.published(self._table, task)
 
     async def workers(
         self, *, heartbeat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
@@ -159,32 +160,32 @@ class DynamoStore(Store):
 
     async def forget(self, worker_id: str) -> None:
         await self._shards()
-        await feeds.clear(self._table, await fleet.forget(self._table, worker_id))
+        await output_tails.clear(self._table, await fleet.forget(self._table, worker_id))
 
     async def held(self, worker_id: str) -> list[Item]:
         return await reading.held(self._table, await self._shards(), worker_id)
 
-    async def _write(self, write: Write, claims: Claims, *forms: Item) -> Reply:
+    async def _write(self, write: Write, claimer: QueueClaimer, *forms: Item) -> Reply:
         try:
             return await self._table.save(write)
         finally:
-            claims.changed(*forms)
+            claimer.note_write(*forms)
 
-    async def _open(self) -> tuple[Claims, Notifications]:
-        """Find out, the first time, whether the table is one of ours, and how many shards it has."""
+    async def _open(self) -> tuple[QueueClaimer, Notifications]:
+        """Read the table row, the first time, and check that the table is one of ours."""
         if self._opened is None or self._table.gone:
             row = await self._table.get(schema.TABLE_ROW)
-            claims = Claims(self._table, schema.shards_of(row, self._table.name), rng=self._rng)
-            self._opened = claims, Notifications(self._table, row, rng=self._rng)
+            claimer = QueueClaimer(self._table, schema.shards_of(row, self._table.name), rng=self._rng)
+            self._opened = claimer, Notifications(self._table, row, rng=self._rng)
             self._table.gone = False
         return self._opened
 
-    async def _claims(self) -> Claims:
-        claims, _ = await self._open()
-        return claims
+    async def _claimer(self) -> QueueClaimer:
+        claimer, _ = await self._open()
+        return claimer
 
     async def _shards(self) -> int:
-        return (await self._claims()).shards
+        return (await self._claimer()).shards
 
     def _tiebreak(self) -> str:
         return f"{self._rng.getrandbits(32):08x}"

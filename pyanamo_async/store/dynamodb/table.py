@@ -1,8 +1,11 @@
-"""The thin part that speaks to DynamoDB: reads, pages, and conditional writes in batches.
+"""Speak to DynamoDB: reads, pages, and conditional writes in batches.
 
-Laws: claims, imports and reads share one pace; beats and saves have their own client and pass by it. Claims travel with
-saves while the table keeps up, and by themselves, slowly, when it pushes back. A statement that fails in a batch fails
-alone. Reads that are throttled are repeated for a few seconds, each page for itself.
+Laws:
+1. Claims, imports and reads share one concurrency limiter. Heartbeats and settles have a client of their own and do
+   not count in it.
+2. Claims travel with settles while nothing is throttled; otherwise by themselves, limited.
+3. A statement that fails in a batch fails alone.
+4. Reads that are unavailable are retried for a few seconds, each page for itself.
 """
 
 from __future__ import annotations
@@ -21,9 +24,10 @@ from pyanamo_async.aws.errors import refusal, translated
 from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import TableMissing, Unavailable
+from pyanamo_async.host.retry import RetrySchedule, retry
 from pyanamo_async.store.dynamodb.batcher import Batcher
 from pyanamo_async.store.dynamodb.codec import marshal, unmarshal_row
-from pyanamo_async.store.dynamodb.pace import Pace
+from pyanamo_async.store.dynamodb.limiter import ConcurrencyLimiter
 from pyanamo_async.store.dynamodb.writes import KEY, Write, request, statement
 
 if TYPE_CHECKING:
@@ -31,20 +35,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MOST_STATEMENTS = 25  # of one batch
-MOST_GETS = 100  # of one batch
-MOST_AT_ONCE = 8  # requests of claims, imports and reads
-IN_FLIGHT = 4  # batches of a kind
-PATIENCE_S = 5.0
+MAX_STATEMENTS = 25  # of one batch
+MAX_KEYS = 100  # of one batch
+MAX_CONCURRENT = 8  # requests of claims, imports and reads
+MAX_BATCHES = 4  # of claims and settles under way
+RETRIES = RetrySchedule(limit_s=5.0, first_pause_s=0.1, longest_pause_s=2.0)
 
 UNMET = {"ConditionalCheckFailed", "ConditionalCheckFailedException", "DuplicateItem"}
 
 
 class Reply(Value):
-    """What became of a write: whether its condition was met, and the row, where the service told it.
+    """What became of a write: whether its condition was met, and the row if the service returned it.
 
-    That is the row after a write that asked for it, or as it stood when the condition was not met. `again` tells that
-    the request was sent more than once, so that an unmet condition may be its own doing.
+    That is the row after a write that asked for it, or as it stood when the condition was not met. `again`: the
+    request was sent more than once, so that the condition may be unmet because of an earlier sending.
     """
 
     met: bool
@@ -53,85 +57,98 @@ class Reply(Value):
 
 
 class Table:
-    """One table, by its clients: `client` for claims, imports and reads, `urgent` for beats and saves."""
+    """One table, by its clients: `client` for claims, imports and reads, `urgent` for heartbeats and settles."""
 
     def __init__(self, name: str, client: DynamoDBClient, urgent: DynamoDBClient, *, rng: random.Random) -> None:
         self.name, self.client, self.urgent = name, client, urgent
         self.what = f"table '{name}'"
-        self.gone = False  # whoever finds the table missing says so here: what was known of it is void
-        self.pace = Pace(MOST_AT_ONCE, rng=rng)
-        self._urgent: Batcher[Write, Reply] = Batcher(
-            self._send_urgent, key=_key, most=MOST_STATEMENTS, in_flight=IN_FLIGHT
-        )
-        self._paced: Batcher[Write, Reply] = Batcher(
-            self._send_paced, key=_key, most=MOST_STATEMENTS, in_flight=IN_FLIGHT
+        self.gone = False  # the table was found missing: what was known of it is void
+        self.limiter = ConcurrencyLimiter(MAX_CONCURRENT)
+        self._rng = rng
+        self._batcher: Batcher[Write, Reply] = Batcher(
+            self._send_urgent, key=_key, most=MAX_STATEMENTS, in_flight=MAX_BATCHES
         )
 
     async def close(self) -> None:
         """Wait for what is under way."""
-        await self._paced.close()
-        await self._urgent.close()
+        await self._batcher.close()
 
     def save(self, write: Write) -> asyncio.Future[Reply]:
-        """Send a write that is not to wait, in what company there is."""
-        return self._urgent.submit(write)
+        """Send a write at once, together with others that are ready."""
+        return self._batcher.submit(write)
 
-    def claim(self, write: Write) -> asyncio.Future[Reply]:
-        """Send a claim with the saves; with other claims in the common pace while that is slower than it may be."""
-        return (self._urgent if self.pace.is_open else self._paced).submit(write)
+    async def claim(self, writes: Sequence[Write]) -> Sequence[Reply | BaseException]:
+        """Send up to 25 claims: together with settles, or while the table is throttled by themselves and limited."""
+        if self.limiter.is_open:
+            return await asyncio.gather(*map(self._batcher.submit, writes), return_exceptions=True)
+        try:
+            async with self.limiter:
+                return await self.send(writes)
+        except Unavailable as error:
+            return [error] * len(writes)
 
     async def send(self, writes: Sequence[Write]) -> list[Reply | Exception]:
-        """Send up to 25 writes of different rows; each is answered for itself. To be called in the common pace."""
-        replies = await self._send(self.client, writes)
-        if any(isinstance(reply, Unavailable) for reply in replies):
-            self.pace.answered(throttled=True)
-        return replies
+        """Send up to 25 writes of different rows, each answered for itself. Call it within the limiter."""
+        return self._slowed(await self._send(self.client, writes))
 
     async def get(self, key: str, *, urgent: bool = False) -> Row | None:
-        """Read a row as last written; None when there is none."""
+        """Read a row as last written; return None when there is none."""
         client = self.urgent if urgent else self.client
         ask = partial(client.get_item, TableName=self.name, Key={KEY: marshal(key)}, ConsistentRead=True)
-        item = (await (self.asking(ask()) if urgent else self.patiently(ask))).get("Item")
+        item = (await (self.call(ask()) if urgent else self.call_with_retry(ask))).get("Item")
         return unmarshal_row(item) if item else None
 
     async def get_many(self, keys: Iterable[str], *, only: str = "") -> list[Row]:
-        """Read the rows there are of these keys, in no order; `only` names the single attribute wanted."""
+        """Read the rows that exist of these keys, in no order; `only` names the single attribute wanted."""
         unique = iter(dict.fromkeys(keys))
-        chunks = iter(lambda: list(islice(unique, MOST_GETS)), [])
-        return [row for rows in await together(self._get_chunk(chunk, only) for chunk in chunks) for row in rows]
+        chunks = iter(lambda: list(islice(unique, MAX_KEYS)), [])
+        return [row for rows in await gather_all(self._get_chunk(chunk, only) for chunk in chunks) for row in rows]
 
     async def pages(
-        self, asked: dict[str, Any], *, scan: bool = False, first: int | None = None
+        self, query: dict[str, Any], *, scan: bool = False, first: int | None = None
     ) -> AsyncIterator[dict[str, Any]]:
-        """Query, or scan, page by page; `first` is how many rows the first page has at most."""
+        """Query, or scan, page by page; `first` limits the rows of the first page."""
         ask: Any = self.client.scan if scan else self.client.query
-        asked = {"TableName": self.name} | asked | ({} if first is None else {"Limit": first})
+        query = {"TableName": self.name} | query | ({} if first is None else {"Limit": first})
         while True:
-            page: Any = await self.patiently(partial(ask, **asked))
+            page: Any = await self.call_with_retry(partial(ask, **query))
             yield page
             if first is not None:
-                asked.pop("Limit")
+                query.pop("Limit")
                 first = None
             if "LastEvaluatedKey" not in page:
                 return
-            asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
-    async def patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask in the common pace, again and again for a few seconds while the table is not available."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + PATIENCE_S
-        while True:
-            try:
-                async with self.pace:
-                    return await self.asking(ask())
-            except Unavailable:
-                if loop.time() > until:
-                    raise
+    async def call_with_retry(self, request: Callable[[], Awaitable[T]]) -> T:
+        """Make a request within the limiter, and repeat it for a few seconds while the table is unavailable."""
 
-    async def asking(self, answer: Awaitable[T]) -> T:
-        """Wait for an answer, with the service's errors translated."""
+        async def limited() -> T:
+            async with self.limiter:
+                return await self.call(request())
+
+        return await self.retry(limited)
+
+    async def retry(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a call for a few seconds while it raises `Unavailable`."""
+        return await retry(call, RETRIES, random=self._rng.random, monotonic=asyncio.get_running_loop().time)
+
+    async def call(self, answer: Awaitable[T]) -> T:
+        """Await an answer; raise our errors for the service's."""
         with self._translated():
             return await answer
+
+    async def write_alone(self, client: DynamoDBClient, operation: str, arguments: dict[str, Any]) -> Reply:
+        """Send one conditional write as a request of its own."""
+        with self._translated():
+            try:
+                answer: Any = await getattr(client, operation)(**arguments)
+            except ClientError as exc:
+                response: Any = exc.response
+                if response["Error"]["Code"] not in UNMET:
+                    raise
+                return Reply(met=False, row=_row(response.get("Item")), again=_again(response))
+        return Reply(met=True, row=_row(answer.get("Attributes")), again=_again(answer))
 
     async def _get_chunk(self, keys: list[str], only: str) -> list[Row]:
         wanted: dict[str, Any] = {"Keys": [{KEY: marshal(key)} for key in keys], "ConsistentRead": True}
@@ -139,47 +156,53 @@ class Table:
             wanted["ProjectionExpression"] = only
         pending: Any = {self.name: wanted}
         rows: list[Row] = []
-        while pending:
-            ask = partial(self.client.batch_get_item, RequestItems=pending)
-            answer = await self.patiently(ask)
-            rows += [unmarshal_row(item) for item in answer["Responses"].get(self.name, [])]
-            pending = answer.get("UnprocessedKeys")  # what did not fit 16 MB, or was throttled
+
+        async def read_pending() -> None:
+            nonlocal pending
+            answer = await self.client.batch_get_item(RequestItems=pending)
+            rows.extend(unmarshal_row(item) for item in answer["Responses"].get(self.name, []))
+            pending = answer.get("UnprocessedKeys")
+            if pending:  # throttled in part, or more than 16 MB
+                raise Unavailable(f"{self.what} did not return all rows that were asked for", throttled=True)
+
+        await self.call_with_retry(read_pending)
         return rows
 
     async def _send_urgent(self, writes: Sequence[Write]) -> list[Reply | Exception]:
         try:
-            replies = await self._send(self.urgent, writes)
+            return self._slowed(await self._send(self.urgent, writes))
         except Unavailable:
-            self.pace.answered(throttled=True)
+            self.limiter.slow_down()
             raise
+
+    def _slowed(self, replies: list[Reply | Exception]) -> list[Reply | Exception]:
+        """Slow claims, imports and reads down when some of these statements were throttled."""
         if any(isinstance(reply, Unavailable) for reply in replies):
-            self.pace.answered(throttled=True)
+            self.limiter.slow_down()
         return replies
 
-    async def _send_paced(self, writes: Sequence[Write]) -> list[Reply | Exception]:
-        async with self.pace:
-            return await self.send(writes)
-
     async def _send(self, client: DynamoDBClient, writes: Sequence[Write]) -> list[Reply | Exception]:
-        said = {write.key: statement(write, self.name) for write in writes} if len(writes) > 1 else {}
-        batch = iter(await self._batch(client, [each for each in said.values() if each is not None]))
-        alone = iter(await together(self._alone(client, write) for write in writes if said.get(write.key) is None))
-        return [next(batch) if said.get(write.key) else next(alone) for write in writes]
+        statements = {write.key: statement(write, self.name) for write in writes} if len(writes) > 1 else {}
+        batch = iter(await self._batch(client, [each for each in statements.values() if each is not None]))
+        alone = iter(
+            await gather_all(self._alone(client, write) for write in writes if statements.get(write.key) is None)
+        )
+        return [next(batch) if statements.get(write.key) else next(alone) for write in writes]
 
     async def _batch(self, client: DynamoDBClient, statements: Any) -> list[Reply | Exception]:  # noqa: ANN401 - stubs
         if not statements:
             return []
-        answer: Any = await self.asking(client.batch_execute_statement(Statements=statements))
-        again = answer["ResponseMetadata"].get("RetryAttempts", 0) > 0
+        answer: Any = await self.call(client.batch_execute_statement(Statements=statements))
+        again = _again(answer)
         return [self._read(reply, again) for reply in answer["Responses"]]
 
     def _read(self, reply: dict[str, Any], again: bool) -> Reply | Exception:
-        row = unmarshal_row(reply["Item"]) if "Item" in reply else None
+        row = _row(reply.get("Item"))
         error = reply.get("Error")
         if error is None:
             return Reply(met=True, row=row, again=again)
         if error["Code"] in UNMET:
-            return Reply(met=False, row=unmarshal_row(error["Item"]) if "Item" in error else row, again=again)
+            return Reply(met=False, row=_row(error.get("Item")) or row, again=again)
         refused = refusal(error["Code"], error.get("Message", ""), self.what)
         self.gone = self.gone or isinstance(refused, TableMissing)
         return refused
@@ -188,20 +211,8 @@ class Table:
         operation, arguments = request(write, self.name)
         try:
             return await self.write_alone(client, operation, arguments)
-        except Exception as exc:  # noqa: BLE001 - not handled here: it is the answer to this write alone
+        except Exception as exc:  # noqa: BLE001 - it is the answer to this write alone
             return exc
-
-    async def write_alone(self, client: DynamoDBClient, operation: str, arguments: dict[str, Any]) -> Reply:
-        """Send one conditional write as a request of its own."""
-        with self._translated():
-            try:
-                answer: Any = await getattr(client, operation)(**arguments)
-            except ClientError as exc:
-                told: Any = exc.response
-                if told["Error"]["Code"] not in UNMET:
-                    raise
-                return Reply(met=False, row=_row(told.get("Item")), again=_again(told))
-        return Reply(met=True, row=_row(answer.get("Attributes")), again=_again(answer))
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -213,8 +224,8 @@ class Table:
             raise
 
 
-async def together(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Wait for all of them; when one fails, the others are cancelled, and its error is raised as it is."""
+async def gather_all(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Wait for all calls; when one fails, cancel the others and raise its error as it is."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(call) for call in calls]

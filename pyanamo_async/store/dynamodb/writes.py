@@ -1,7 +1,7 @@
-"""Conditional writes of one row, as values, in both of DynamoDB's languages.
+"""Conditional writes of one row, as values, and their form in both of DynamoDB's languages.
 
-A write that travels alone is a plain request; several travel as PartiQL statements of one batch, where each fails
-alone. The text of a statement depends only on the names in it, and is made once for each set of names.
+A write alone is a plain request; several are PartiQL statements of one batch, where each fails alone. The text of a
+statement depends only on the names in it, so it is built once for each set of names.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class Insert(Value):
 
     @property
     def key(self) -> str:
-        """Name the row."""
+        """Return the key of the row."""
         return str(self.row[KEY])
 
 
 class Update(Value):
-    """Change a row that is as `expected` (None: the attribute is missing); `returning` asks for the row afterwards."""
+    """Change a row if it is as `expected` (None: the attribute is missing); `returning` asks for the row afterwards."""
 
     key: str
     expected: Mapping[str, object]
@@ -43,7 +43,7 @@ class Update(Value):
 
 
 class Delete(Value):
-    """Delete a row that is as `expected`."""
+    """Delete a row if it is as `expected`."""
 
     key: str
     expected: Mapping[str, object]
@@ -53,53 +53,55 @@ Write = Insert | Update | Delete
 
 
 def statement(write: Write, table: str) -> dict[str, Any] | None:
-    """Write it as one statement of a batch; None when it would be too long for that."""
+    """Return a write as one statement of a batch; None when it is too long for that."""
     match write:
         case Insert(row):
             text = _insert_text(table, tuple(row))
             values: Iterable[object] = row.values()
         case Update(key, expected, sets, removes, returning):
             text = _update_text(table, _shape(expected), tuple(sets), tuple(removes), returning)
-            values = (*sets.values(), key, *_told(expected))
+            values = (*sets.values(), key, *_present(expected))
         case Delete(key, expected):
             text = _delete_text(table, _shape(expected))
-            values = (key, *_told(expected))
+            values = (key, *_present(expected))
     if len(text) > STATEMENT_LIMIT:
         return None
-    asked: dict[str, Any] = {"Statement": text, "Parameters": [marshal(value) for value in values]}
-    if not isinstance(write, Insert):  # that a row is there is all an insert is to know of it
-        asked["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-    return asked
+    arguments: dict[str, Any] = {"Statement": text, "Parameters": [marshal(value) for value in values]}
+    if not isinstance(write, Insert):  # an insert needs to know no more than that a row exists
+        arguments["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+    return arguments
 
 
 def request(write: Write, table: str) -> tuple[str, dict[str, Any]]:
-    """Write it as a request of its own: the operation and its arguments."""
+    """Return a write as a request of its own: the operation and its arguments."""
     match write:
         case Insert(row):
             item = marshal_row(row)
             return "put_item", {"TableName": table, "Item": item, "ConditionExpression": f"attribute_not_exists({KEY})"}
         case Update(key, expected, sets, removes, returning):
-            words = _Words()
-            changes = [f"SET {', '.join(f'{words.path(path)} = {words.value(new)}' for path, new in sets.items())}"]
+            expression = _Expression()
+            changes = [
+                f"SET {', '.join(f'{expression.path(path)} = {expression.value(new)}' for path, new in sets.items())}"
+            ]
             if removes:
-                changes.append(f"REMOVE {', '.join(words.path(path) for path in removes)}")
+                changes.append(f"REMOVE {', '.join(expression.path(path) for path in removes)}")
             fields = {"UpdateExpression": " ".join(changes), "ReturnValues": "ALL_NEW" if returning else "NONE"}
-            return "update_item", _keyed(table, key, words.condition(expected), words) | fields
+            return "update_item", _keyed(table, key, expression.condition(expected), expression) | fields
         case Delete(key, expected):
-            words = _Words()
-            return "delete_item", _keyed(table, key, words.condition(expected), words)
+            expression = _Expression()
+            return "delete_item", _keyed(table, key, expression.condition(expected), expression)
 
 
 def overwrite(row: Mapping[str, object], table: str, *, expected: Mapping[str, object]) -> dict[str, Any]:
-    """Write a `put_item` over a row that is as `expected`."""
-    words = _Words()
-    asked = _keyed(table, str(row[KEY]), words.condition(expected), words) | {"Item": marshal_row(row)}
-    return {name: value for name, value in asked.items() if value and name != "Key"}
+    """Return the arguments of a `put_item` over a row that is as `expected`."""
+    expression = _Expression()
+    arguments = _keyed(table, str(row[KEY]), expression.condition(expected), expression) | {"Item": marshal_row(row)}
+    return {name: value for name, value in arguments.items() if value and name != "Key"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
-    """Placeholders of an expression: names and values that might be words of the language, or anything."""
+class _Expression:
+    """The placeholders of an expression, for names and values that may be reserved words or hold any character."""
 
     names: dict[str, str] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
@@ -108,9 +110,9 @@ class _Words:
         return ".".join(self.names.setdefault(name, f"#{len(self.names)}") for name in path)
 
     def value(self, value: object) -> str:
-        word = f":{len(self.values)}"
-        self.values[word] = marshal(value)
-        return word
+        placeholder = f":{len(self.values)}"
+        self.values[placeholder] = marshal(value)
+        return placeholder
 
     def condition(self, expected: Mapping[str, object]) -> str:
         return " AND ".join(
@@ -121,13 +123,13 @@ class _Words:
         )
 
 
-def _keyed(table: str, key: str, condition: str, words: _Words) -> dict[str, Any]:
+def _keyed(table: str, key: str, condition: str, expression: _Expression) -> dict[str, Any]:
     return {
         "TableName": table,
         "Key": {KEY: marshal(key)},
         "ConditionExpression": condition,
-        "ExpressionAttributeNames": {word: name for name, word in words.names.items()},
-        "ExpressionAttributeValues": words.values,
+        "ExpressionAttributeNames": {word: name for name, word in expression.names.items()},
+        "ExpressionAttributeValues": expression.values,
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
 
@@ -136,12 +138,12 @@ Names = tuple[str, ...]
 Shape = tuple[Names, Names]
 
 
-def _told(expected: Mapping[str, object]) -> list[object]:
+def _present(expected: Mapping[str, object]) -> list[object]:
     return [value for value in expected.values() if value is not None]
 
 
 def _shape(expected: Mapping[str, object]) -> Shape:
-    """Name the attributes that must have a value, and those that must be missing."""
+    """Return the names of attributes that must have a value, and of those that must be missing."""
     missing = tuple([name for name, value in expected.items() if value is None])
     return tuple([name for name in expected if name not in missing]), missing
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.program import Program, until
+from harness.program import PATIENCE_S, Program, until
 from tests.outputs.text import text
 
 FULL = "PYANAMO_TEST_BIG" in os.environ
@@ -93,7 +93,7 @@ def _idle_worker(of: Program, *flags: str) -> Iterator[_Watched]:
         yield _Watched(worker.pid, psutil.Process(worker.pid).memory_info().rss)
     finally:
         worker.send_signal(signal.SIGTERM)
-        code = worker.wait(timeout=30)
+        code = worker.wait(timeout=PATIENCE_S)
     assert code == 0
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from harness.program import Program, until
+from harness.program import PATIENCE_S, Program, until
 
 MEANINGS = {
     "0": "nothing is left",
@@ -64,7 +64,7 @@ def test_seventy_five_when_stopped_with_work_left(pyanamo: Program, number: sign
 
     worker.send_signal(number)
 
-    assert worker.wait(timeout=30) == 75
+    assert worker.wait(timeout=PATIENCE_S) == 75
     rows = pyanamo.rows().values()
     assert Counter(row["ItemState"] for row in rows) == {"todo": 3}
     assert sum(row.get("Interruptions", 0) for row in rows) == 1
@@ -78,7 +78,7 @@ def test_what_was_stopped_is_finished_by_the_next(pyanamo: Program) -> None:
     worker = pyanamo.start("run", "--grace", "0s")
     until(started.exists)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=30) == 75
+    assert worker.wait(timeout=PATIENCE_S) == 75
 
     pyanamo("run", code=0)
     assert pyanamo.rows()["first"]["Attempt"] == 2

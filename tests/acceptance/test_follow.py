@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-from harness.program import SQLITE, Program, until
+from harness.program import PATIENCE_S, SQLITE, Program, until
 
 HEARTBEAT_S = 2
 SOON_S = 3  # a line that was printed is seen so soon, once the worker knows that somebody follows
@@ -35,7 +35,7 @@ def a_worker(of: Program, *options: str) -> Iterator[subprocess.Popen[str]]:
         yield worker
     finally:
         worker.send_signal(signal.SIGTERM)
-        worker.wait(timeout=30)
+        worker.wait(timeout=PATIENCE_S)
 
 
 def follow(of: Program, *args: str) -> subprocess.Popen[str]:
@@ -79,7 +79,7 @@ def test_lines_are_seen_soon_and_it_ends_with_the_task(pyanamo: Program) -> None
         reader = follow(pyanamo, "a")
         (pyanamo.folder / "go").touch()
         seen = [(float(line), time.time() - float(line)) for line in _lines(reader.stdout)]
-        _, said = reader.communicate(timeout=30)
+        _, said = reader.communicate(timeout=PATIENCE_S)
 
     assert (reader.returncode, len(seen)) == (0, LINES), said
     for printed, late in seen:
@@ -98,7 +98,7 @@ def test_a_nested_task_is_followed_into_storage(pyanamo: Program) -> None:
         reader = follow(pyanamo, "n", "1", "--stderr")
         assert next(_lines(reader.stdout)) == "begin\n"
         (folder / "go").touch()
-        shown, said = reader.communicate(timeout=60)
+        shown, said = reader.communicate(timeout=PATIENCE_S)
 
     assert reader.returncode == 3, said
     assert said == "pyanamo: attempt 1 ended: exit status 7\n"
@@ -116,14 +116,14 @@ def test_who_goes_away_leaves_nothing_behind(pyanamo: Program) -> None:
             reader = follow(pyanamo, "a")
             assert next(_lines(reader.stdout)) == "again\n"
             reader.send_signal(number)
-            _, said = reader.communicate(timeout=30)
+            _, said = reader.communicate(timeout=PATIENCE_S)
             assert (reader.returncode, said) == (128 + number, "")
             assert _left_in_table(pyanamo) == 0
         reader = follow(pyanamo, "a")
         assert reader.stdout
         reader.stdout.readline()
         reader.stdout.close()
-        assert reader.wait(timeout=30) == 141
+        assert reader.wait(timeout=PATIENCE_S) == 141
         time.sleep(2)  # a worker that has not heard of it would have written again by now
         assert _left_in_table(pyanamo) == 0
 
@@ -139,7 +139,7 @@ def test_it_ends_when_the_worker_is_killed(on_sqlite: Program) -> None:
         reader = follow(on_sqlite, "a")
         doomed.kill()
         with a_worker(on_sqlite):
-            _, said = reader.communicate(timeout=60)
+            _, said = reader.communicate(timeout=PATIENCE_S)
 
     assert reader.returncode == 3, said
     assert said.startswith("pyanamo: attempt 1 is lost: ")

@@ -16,7 +16,7 @@ from benchmarks.course import Course
 from benchmarks.peers.rivals import rivals
 from benchmarks.processes import Failed
 from benchmarks.rounds import Lap
-from harness.program import ROOT, Program
+from harness.program import PATIENCE_S, ROOT, Program
 from harness.servers.running import Run
 
 Worker = Callable[[Program, int], list[str]]
@@ -106,7 +106,7 @@ def test_other_tools_run_every_script(course: Course, name: str) -> None:
 def test_each_benchmark_explains_itself(name: str) -> None:
     """`python -m benchmarks.NAME --help` works for each."""
     command = [sys.executable, "-m", f"benchmarks.{name}", "--help"]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=PATIENCE_S).stdout
 
     assert f"benchmarks.{name}" in said or f"{name}.py" in said
 
@@ -116,6 +116,6 @@ def test_each_benchmark_runs_whole(name: str, dynamodb_endpoint: str) -> None:
     """The quick version of each measures everything and ends with its goals."""
     assert dynamodb_endpoint
     command = [sys.executable, "-m", f"benchmarks.{name}", "--quick"]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=110).stdout
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=PATIENCE_S).stdout
 
     assert "Goals" in said

@@ -7,25 +7,29 @@ from collections import Counter
 
 import pytest
 
-from tests.recovery.processes import SOON_S, Site, until
+from harness.program import until
+from tests.recovery.processes import Site
 
-START_UP_S = 5  # of a process, on a loaded machine
+LATE_S = 20  # on a machine that is busy
+MOST_RUNS = 30
 
 
 def test_nothing_is_begun_that_would_not_end_in_time(site: Site) -> None:
-    """20 items of 2 s, 2 at a time, for 7 s: none is ended midway, work is left, and a second run does the rest."""
-    site.items(*(f"i{n}|s|{site.witness.script('sleep 2')}" for n in range(20)))
-    worker = site.start("-w", "7", "-i", "2")
+    """20 items of 2 s, 2 at a time, for 8 s: none is ended midway, work is left, and a second run does the rest."""
+    work = f"test -e {site.folder}/quick || sleep 2"
+    site.items(*(f"i{n}|s|{site.witness.script(work)}" for n in range(20)))
+    worker = site.start("-w", "8", "-i", "2")
     until(lambda: "worker started" in worker.said())
     began = time.monotonic()
 
     assert worker.exit() == 75
-    assert time.monotonic() - began < 7 + START_UP_S
+    assert time.monotonic() - began < 8 + LATE_S
     done = site.witness.begun()
-    assert 2 <= done <= 6
+    assert 2 <= done <= 8
     assert all(run.ended for run in site.witness.runs())
     assert Counter(site.states().values()) == {"done": done, "todo": 20 - done}
 
+    (site.folder / "quick").touch()
     assert site.start("-i", "20").exit() == 0
     assert set(site.states().values()) == {"done"}
     assert max(row["Attempt"] for row in site.rows().values()) == 1
@@ -35,11 +39,12 @@ def test_a_nested_item_keeps_what_is_done_and_comes_again_after_todo(any_site: S
     """Ten tasks of which some do not fit: the others stay done, and the rest is run when nothing is `todo`."""
     site = any_site
     file = site.folder / "nested.txt"
-    script = f"{site.witness.script('sleep 1')};:"
+    work = f"test -e {site.folder}/quick || sleep 2"
+    script = f"{site.witness.script(work)};:"
     file.write_text(f"itemID|TaskID|TaskScript|TaskArgs\nn|s|{script}|{','.join('abcdefghij')}\n")
     site.program("import", "--nested", file)
 
-    assert site.start("-w", "4", "-n", "2").exit() == 75
+    assert site.start("-w", "7", "-n", "2").exit() == 75
     first = site.rows()["n"]
     kept = [name for name, task in first["TaskScript"].items() if task["Status"] == "done"]
     assert first["ItemState"] == "Wall_Time_Exceeded"
@@ -47,6 +52,7 @@ def test_a_nested_item_keeps_what_is_done_and_comes_again_after_todo(any_site: S
     assert all(run.ended for run in site.witness.runs())
     assert first["Log_Length"] == len(kept)
 
+    (site.folder / "quick").touch()
     site.items(f"single|s|{site.witness.script('true')}")
     assert site.start("-i", "1", "-n", "10").exit() == 0
     second = site.rows()["n"]
@@ -58,8 +64,8 @@ def test_a_nested_item_keeps_what_is_done_and_comes_again_after_todo(any_site: S
 
 def test_what_does_not_end_in_time_is_ended_and_left(site: Site) -> None:
     """Nobody could know how long it takes: it is ended, without a failure, and the worker is gone in time."""
-    site.items(f"long|s|{site.witness.script('sleep 300')}")
-    worker = site.start("-w", "3")
+    site.items(f"long|s|{site.witness.script('sleep 3000')}")
+    worker = site.start("-w", "5")
 
     assert worker.exit() == 75
     row = site.rows()["long"]
@@ -71,25 +77,26 @@ def test_what_does_not_end_in_time_is_ended_and_left(site: Site) -> None:
 
 def test_an_item_that_never_fits_is_buried_some_day(site: Site) -> None:
     """Five times ended by the wall time, without progress: its reason says that."""
-    site.items("long|s|sleep 300")
+    site.items("long|s|sleep 3000")
+    statuses = [75]
+    while statuses[-1] == 75 and len(statuses) < MOST_RUNS:  # a slow machine may have no time for it in some of them
+        statuses.append(site.start("-w", "2").exit())
 
-    assert [site.start("-w", "1").exit() for _ in range(5)] == [75] * 4 + [3]
+    assert statuses[-1] == 3
     assert site.rows()["long"]["Reason"] == "attempt 5: the wall time ended it 5 times without progress"
 
 
 def test_a_task_has_its_own_time(site: Site) -> None:
     """`--timeout` for all, a column `Timeout` for one; TERM, KILL for the deaf, a failure each time."""
     site.items(
-        "slow|s|2||sleep 300",
-        "deaf|s|1||trap '' TERM; sleep 300",
+        "slow|s|2||sleep 3000",
+        "deaf|s|1||trap '' TERM; sleep 3000",
         "own|s||30s|sleep 2",
         "quick|s|||true",
         header="itemID|TaskID|MaxFailures|Timeout|TaskScript",
     )
 
-    began = time.monotonic()
     assert site.start("-i", "4", "--timeout", "1s", "--backoff", "10ms..10ms").exit() == 3
-    assert time.monotonic() - began < SOON_S
     rows = site.rows()
     assert site.states() == {"slow": "failed", "deaf": "failed", "own": "done", "quick": "done"}
     assert (rows["slow"]["Failures"], rows["deaf"]["Failures"]) == (2, 1)

@@ -36,7 +36,7 @@ class Storm:
     slots: int = 2
     longest_s: float = 1.0
     kill_every_s: float = 1.0
-    within_s: float = 100.0
+    within_s: float = 400.0
 
 
 @dataclass(slots=True)

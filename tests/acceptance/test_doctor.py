@@ -14,8 +14,8 @@ import pytest
 
 from harness.program import PATIENCE_S, Program, until
 
-SHORT_LEASE = ("--heartbeat", "0.5s", "--lease", "2s")
-PRINTED_BYTES = 20_000_000
+SHORT_LEASE = ("--heartbeat", "0.5s", "--lease", "6s")
+PRINTED_BYTES = 10_000_000  # more than the first part of an upload
 PRINT = f"head -c {PRINTED_BYTES} /dev/urandom; touch printed-$PYANAMO_ATTEMPT; until test -e go-on; do sleep 0.1; done"
 Start = Callable[..., subprocess.Popen[str]]
 

@@ -16,7 +16,7 @@ MOST_RUNS = 30
 
 def test_nothing_is_begun_that_would_not_end_in_time(site: Site) -> None:
     """20 items of 2 s, 2 at a time, for 8 s: none is ended midway, work is left, and a second run does the rest."""
-    work = f"test -e {site.folder}/quick || sleep 2"
+    work = f"if test ! -e {site.folder}/quick; then sleep 2; fi"
     site.items(*(f"i{n}|s|{site.witness.script(work)}" for n in range(20)))
     worker = site.start("-w", "8", "-i", "2")
     until(lambda: "worker started" in worker.said())
@@ -39,7 +39,7 @@ def test_a_nested_item_keeps_what_is_done_and_comes_again_after_todo(any_site: S
     """Ten tasks of which some do not fit: the others stay done, and the rest is run when nothing is `todo`."""
     site = any_site
     file = site.folder / "nested.txt"
-    work = f"test -e {site.folder}/quick || sleep 2"
+    work = f"if test ! -e {site.folder}/quick; then sleep 2; fi"
     script = f"{site.witness.script(work)};:"
     file.write_text(f"itemID|TaskID|TaskScript|TaskArgs\nn|s|{script}|{','.join('abcdefghij')}\n")
     site.program("import", "--nested", file)

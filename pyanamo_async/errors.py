@@ -1,7 +1,9 @@
-"""The whole error tree: what *we* could not do.
+"""The whole error tree.
 
-A script that fails is normal and is never here; it is an `Outcome`. Every error says what and which in one line,
-and how to go on in `hint`. The command line prints exactly that and exits with `exit_code`.
+1. Errors are what this program could not do. A script that fails is normal: that is an `Outcome`, not an error.
+2. An error says in one line what failed and for which table, item or file; `hint` says how to go on. The command line
+   prints both and exits with `exit_code`.
+3. Errors of the API name its arguments; the command line translates them into flags.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from typing import ClassVar
 
 
 class PyanamoError(Exception):
-    """Something we could not do."""
+    """The base of all errors: `what` failed, and a `hint` how to go on."""
 
     exit_code: ClassVar[int] = 1
 
@@ -24,13 +26,13 @@ class PyanamoError(Exception):
 
 
 class UsageError(PyanamoError):
-    """What was asked for cannot be meant: a flag, an address, a file's content."""
+    """Invalid usage: an argument, an address, or the content of a file."""
 
     exit_code = 2
 
 
 class TaskFileInvalid(UsageError):
-    """The task file has lines that cannot become items; `problems` holds one sentence for each."""
+    """The task file has invalid lines; `problems` holds one sentence for each."""
 
     def __init__(self, what: str, problems: list[str], *, hint: str = "") -> None:
         super().__init__(what, hint=hint)
@@ -38,42 +40,42 @@ class TaskFileInvalid(UsageError):
 
 
 class StoreError(PyanamoError):
-    """The table could not do what was asked."""
+    """The table refused the operation."""
 
 
 class TableMissing(StoreError):
-    """There is no such table."""
+    """The table does not exist."""
 
 
 class SchemaMismatch(StoreError):
-    """The table exists and is not one of ours, or of another version."""
+    """The table is not one of this program, or has another schema version."""
 
 
 class ItemMissing(StoreError):
-    """The table has no such item."""
+    """The table has no item or worker of that id."""
 
 
 class Fenced(StoreError):
-    """The item is no longer as it was seen: another holder, another state. Stop, write nothing."""
+    """The item changed since it was read: another holder or state. The claim is lost; write nothing more."""
 
 
 class OutputError(PyanamoError):
-    """Output could not be kept or found."""
+    """Output could not be stored or read."""
 
 
 class BucketMissing(OutputError):
-    """There is no such bucket or folder."""
+    """The bucket or folder does not exist."""
 
 
 class OutputMissing(OutputError):
-    """There is no output at that location."""
+    """The location holds no output."""
 
 
 class Unavailable(PyanamoError):
-    """A service or file does not answer for now (throttling, reset, 5xx, lock): the same call may succeed later.
+    """A service or file is unavailable for now (throttling, reset, 5xx, lock): the same call may succeed later.
 
-    `retry_after_s` is the service's own wish in seconds, where it gave one. `throttled` tells that it did answer, and
-    refused: nothing was done, where without an answer nobody knows.
+    `retry_after_s` is the pause in seconds that the service asked for, if it did. `throttled` means that the service
+    refused the call and did nothing; otherwise the call may have been carried out.
     """
 
     def __init__(
@@ -85,12 +87,12 @@ class Unavailable(PyanamoError):
 
 
 class Denied(PyanamoError):
-    """Credentials or region are missing, expired, or do not allow it."""
+    """Credentials or region are missing or expired, or lack a permission."""
 
 
 class LaunchFailed(PyanamoError):
-    """A script cannot be started, here or anywhere: it holds a NUL byte, or is too long."""
+    """The script cannot be started on any machine: it holds a NUL byte, or is too long."""
 
 
 class LaunchRefused(LaunchFailed):
-    """This machine cannot start scripts for now: no descriptors, processes, memory, shell. No fault of the script."""
+    """This machine cannot start scripts for now: it is out of descriptors, processes or memory, or has no shell."""

@@ -1,4 +1,4 @@
-"""What tests put at our own ports, and short ways to write items."""
+"""Fakes of ports, and short ways to create items."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 class FakeClock:
-    """Time that passes only when told to."""
+    """Time that passes only when a test advances it."""
 
     def __init__(self, now: datetime = NOON) -> None:
         self._start = self._now = now
@@ -28,8 +28,8 @@ class FakeClock:
         return self._now
 
 
-def an_item(item_id: str, *, script: str = "true", nested: Sequence[str] = (), **fields: Any) -> Item:  # noqa: ANN401 # any field of Item
-    """Make an item of one script, or a nested one of several."""
+def an_item(item_id: str, *, script: str = "true", nested: Sequence[str] = (), **fields: Any) -> Item:  # noqa: ANN401 - any field of Item
+    """Return an item of one script, or a nested one of several."""
     scripts = nested or (script,)
     tasks = tuple(Task(f"Task_{number}", text) for number, text in enumerate(scripts))
     return Item(item_id=item_id, **{"sample": "sample", "tasks": tasks, "nested": bool(nested), **fields})

@@ -100,21 +100,21 @@ class Resources:
         outputs, group = await self.outputs(), self._settings.keeping.log_group
         if not group:
             return outputs
-        from pyanamo_async.outputs.cloudwatch import stream_of
+        from pyanamo_async.outputs.cloudwatch import stream_name
 
-        return await self._logs(group, stream_of(await self._output_namespace(), worker_id), behind=outputs)
+        return await self._logs(group, stream_name(await self._output_namespace(), worker_id), behind=outputs)
 
     def in_logs(self, key: OutputKey, known: Collection[str]) -> str:
         """Tell where in CloudWatch Logs output is that no record tells of; empty where nothing speaks for it.
 
         `known` are the locations of what another attempt printed: where that is in Logs, this may be in the same group.
         """
-        from pyanamo_async.outputs.cloudwatch import Span, anywhere
+        from pyanamo_async.outputs.cloudwatch import LogLocation, search_location
 
-        groups = [Span.read(location).group for location in known if location.startswith(LOGS)]
+        groups = [LogLocation.parse(location).group for location in known if location.startswith(LOGS)]
         if not groups and isinstance(self._settings.table, SqliteTable):
             return ""
-        return anywhere(groups[0] if groups else self._settings.own_log_group, key)
+        return search_location(groups[0] if groups else self._settings.own_log_group, key)
 
     async def _output_namespace(self) -> str:
         match self._settings.table:
@@ -126,12 +126,11 @@ class Resources:
     async def _logs(self, group: str, stream: str, *, behind: OutputStore) -> OutputStore:
         from pyanamo_async.host.clock import SystemClock
         from pyanamo_async.outputs.cloudwatch import CloudWatchOutputs
-        from pyanamo_async.outputs.patience import Patience
         from pyanamo_async.outputs.spool import Spool
 
         client = await (await self._aws()).client("logs")
-        spool = self._spool or Spool(self._settings.keeping.spool_bytes, Patience())
-        return CloudWatchOutputs(client, group, stream, behind=behind, spool=spool, clock=SystemClock())
+        spool = self._spool or Spool(self._settings.keeping.spool_bytes)
+        return CloudWatchOutputs(client, group, stream, fallback=behind, spool=spool, clock=SystemClock())
 
     async def _aws(self) -> Aws:
         if self._session is None:

@@ -1,4 +1,5 @@
-"""THE RULES: items, states, task files, wall time, backoff, output budget, progress.
+"""THE RULES: items and their states, task files, stored rows, wall time, backoff, output, progress.
 
-Pure: never awaits, and knows no clock, dice, environment, disk or network; those come in as arguments.
+1. Rules are pure: time and random numbers are arguments; nothing here awaits, or uses an environment, disk or network.
+2. Rules know no other room than `errors`.
 """

@@ -1,22 +1,24 @@
-"""What the record keeps of one stream, while the whole goes to storage when it is large.
+"""Decide what a record keeps of one stream: the whole if it is small, otherwise its tags or its tail.
 
-Memory does not depend on how much a script prints, and what is kept not on how it is cut into chunks. A small output
-costs next to nothing: it is looked at once, when it ends or no longer fits.
+1. Output of up to `inline_bytes` is kept in the record; more goes to a sink, all of it.
+2. Memory does not depend on how much a script prints, and the result not on how the output is cut into chunks.
+3. What a record keeps fits its budget, counted in UTF-8, and never ends or begins within a character.
 """
 
 from __future__ import annotations
 
 from pyanamo_async.core.items import Output
 from pyanamo_async.core.output_tail import TailChunk
+from pyanamo_async.core.stored.budget import STATUS_BYTES
 
-MARK = b"\nPyAnamo:\t"  # a tag begins a line
-_SLACK = 3  # bytes a cut may leave of a UTF-8 character: kept, so that the cut can be moved to the character's edge
+MARK = b"\nPyAnamo:\t"  # a tag is a line that begins so
+_SLACK = 3  # bytes of a cut UTF-8 character: kept, so that the cut can move to the edge of the character
 
 
 class Capture:
-    """Keep the whole of a stream while it fits inline, then its tags and its tail; count bytes and lines.
+    """Keeps a whole stream while it fits inline, then its tags and its tail; counts bytes and lines.
 
-    A sink is to take what `feed` and `end` return. As long as they return nothing, the record holds the whole.
+    The caller passes what `feed` and `end` return to a sink. While they return nothing, the record holds the whole.
     """
 
     def __init__(self, inline_bytes: int, *, tagged: bool = True) -> None:
@@ -27,7 +29,7 @@ class Capture:
         self._tagged = tagged
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take a chunk; return what a sink is to take for it: all so far when it stops fitting, then each chunk."""
+        """Take a chunk and return the bytes for the sink: all so far once they no longer fit, then each chunk."""
         self.size_bytes += len(chunk)
         if self._scan:
             self._scan.feed(chunk)
@@ -36,22 +38,23 @@ class Capture:
         return self._spill() if self.size_bytes > self._limit else b""
 
     def end(self) -> bytes:
-        """Take the end; return the whole when it fits but is not UTF-8: no record can hold that byte for byte."""
-        return b"" if self._scan or _is_text(self._head) else self._spill()
+        """End the stream; return the bytes for the sink: small output too if it is not UTF-8, for records are text."""
+        return b"" if self._scan or _is_utf8(self._head) else self._spill()
 
-    def last(self) -> TailChunk:
-        """Show the last bytes so far, as many as are at hand."""
+    def tail(self) -> TailChunk:
+        """Return the last bytes so far, as many as are in memory."""
         return TailChunk(self._scan.tail if self._scan else self._head, self.size_bytes)
 
     def output(self, *, at: str = "", status: str = "") -> Output:
-        """Tell what the record is to hold; `at` is where a sink has put the whole, `status` why it could not."""
+        """Return what the record holds. `at` is where the sink stored the whole, `status` why it could not."""
         if self._scan:
             text, lines = self._scan.text(self._limit), self._scan.lines
         else:
-            text, lines = self._head.decode(errors="replace"), _lines(self._head)
-        return Output(text=text, at=at, size_bytes=self.size_bytes, lines=lines, status=status)
+            text, lines = self._head.decode(errors="replace"), _count_lines(self._head)
+        return Output(text=text, at=at, size_bytes=self.size_bytes, lines=lines, status=_shorten(status, STATUS_BYTES))
 
     def _spill(self) -> bytes:
+        """Stop keeping the whole, and return it."""
         whole, self._head = self._head, b""
         self._scan = _Scan(self._limit + _SLACK, tagged=self._tagged)
         self._scan.feed(whole)
@@ -59,7 +62,7 @@ class Capture:
 
 
 class _Scan:
-    """Look through a stream that is too large to keep."""
+    """Finds the tags, the tail and the lines of a stream that is too large to keep."""
 
     def __init__(self, room: int, *, tagged: bool) -> None:
         self._room = room
@@ -84,39 +87,41 @@ class _Scan:
 
 
 class Tags:
-    """Gather the lines that begin with `PyAnamo:<TAB>`, without it, as far as there is room for them."""
+    """Collects the lines that begin with `PyAnamo:<TAB>`, without it, up to `room` bytes."""
 
     def __init__(self, room: int) -> None:
         self.found = b""
         self._room = room
-        self._edge = b"\n"  # the end of what was seen, when a mark may have begun in it
-        self._open = False  # what was seen ended within a tag
+        self._edge = b"\n"  # the end of the text so far, if a mark may have begun in it
+        self._open = False  # the text so far ended within a tag
 
     def feed(self, chunk: bytes) -> None:
-        """Take a chunk."""
+        """Look for tags in a chunk."""
         if len(self.found) == self._room:
             return
         text = self._edge + chunk
-        at = 0 if self._open else _after_mark(text, 0)
-        while at >= 0:
-            end = text.find(b"\n", at) + 1
+        start = 0 if self._open else _after_mark(text, 0)
+        while start >= 0:
+            end = text.find(b"\n", start) + 1
             self._open = not end
-            self.found += text[at : end or None][: self._room - len(self.found)]
-            at = -1 if self._open else _after_mark(text, end - 1)
+            self.found += text[start : end or None][: self._room - len(self.found)]
+            start = -1 if self._open else _after_mark(text, end - 1)
         self._edge = b"" if self._open else _begun_mark(text)
 
 
 def _after_mark(text: bytes, start: int) -> int:
-    at = text.find(MARK, start)
-    return at if at < 0 else at + len(MARK)
+    """Return the position after the next mark, or -1."""
+    mark = text.find(MARK, start)
+    return mark if mark < 0 else mark + len(MARK)
 
 
 def _begun_mark(text: bytes) -> bytes:
+    """Return the end of a text that may be the beginning of a mark."""
     _, newline, line = text[1 - len(MARK) :].rpartition(b"\n")
     return newline + line if newline and MARK.startswith(newline + line) else b""
 
 
-def _is_text(data: bytes) -> bool:
+def _is_utf8(data: bytes) -> bool:
     try:
         data.decode()
     except UnicodeDecodeError:
@@ -124,19 +129,28 @@ def _is_text(data: bytes) -> bool:
     return True
 
 
-def _lines(data: bytes) -> int:
+def _count_lines(data: bytes) -> int:
     return data.count(b"\n") + (not data.endswith(b"\n") if data else 0)
 
 
+def _shorten(text: str, limit: int) -> str:
+    """Return a text without its middle if it takes more than `limit` bytes in UTF-8."""
+    data = text.encode(errors="replace")
+    if len(data) <= limit:
+        return data.decode()
+    half = (limit - 3) // 2
+    return f"{data[:half].decode(errors='ignore')}...{data[-half:].decode(errors='ignore')}"
+
+
 def _first(data: bytes, limit: int) -> str:
-    """Show the first bytes as text; what it takes in UTF-8 again stays within `limit`."""
+    """Return the first bytes as text that takes at most `limit` bytes in UTF-8."""
     return data.decode(errors="replace").encode()[:limit].decode(errors="ignore").removesuffix("\n")
 
 
 def _last(data: bytes, limit: int) -> str:
-    """Show the last bytes as text, without the line that was cut at the front unless most is of that line.
+    """Return the last bytes as text that takes at most `limit` bytes in UTF-8.
 
-    What it takes in UTF-8 again stays within `limit`.
+    A line that was cut at the front is left out, unless most of the text is of that line.
     """
     shown = data.decode(errors="replace").encode()
     cut = max(0, len(shown) - limit)

@@ -1,8 +1,11 @@
 """When to try again, after how long, and when to give up.
 
-Three ledgers that never mix: failures are the script's own fault, crashes are workers that vanished under it, wall-time
-kills are ours. Backoff is exponential with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015):
-uniformly random between nothing and the cap of that round, which spreads retries best.
+1. The ledgers never mix: failures are the script's own fault, crashes are workers that vanished while it ran, and
+   wall-time kills are the worker's doing.
+2. An ending that a rule in `on_exit` names is retried without being counted, or fails the task at once. Any other
+   failure counts as one.
+3. Backoff is exponential with full jitter: uniformly random between zero and a cap that doubles with each attempt. It
+   spreads retries best (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015).
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from pyanamo_async.core.values import Value
 from pyanamo_async.errors import UsageError
 
 SHELL_SIGNAL_BASE = 128  # a shell reports a child killed by signal N as exit status 128 + N
-MAX_EXIT_STATUS = 255
+FAILURE_STATUSES = range(1, 256)
 
 
 class Verdict(StrEnum):
@@ -29,8 +32,7 @@ class Verdict(StrEnum):
 class FailurePolicy(Value):
     """The limits of the ledgers and the pace of retries.
 
-    `on_exit` maps exit statuses (a signal N is 128 + N) or `"timeout"` to a verdict; what it does not name counts as
-    one failure.
+    `on_exit` maps exit statuses (a signal N is 128 + N) or `"timeout"` to a verdict.
     """
 
     max_failures: int = 3
@@ -41,7 +43,7 @@ class FailurePolicy(Value):
     on_exit: tuple[tuple[int | str, Verdict], ...] = ()
 
     def verdict(self, outcome: Outcome) -> Verdict | None:
-        """Look up the rule for an ending; None when it is an ordinary failure."""
+        """Return what the rules say about an ending; None when it is an ordinary failure."""
         match outcome:
             case TimedOut():
                 ending: int | str | None = "timeout"
@@ -54,38 +56,42 @@ class FailurePolicy(Value):
         return next((verdict for key, verdict in self.on_exit if key == ending), None)
 
     def is_last_chance(self, crashes: int) -> bool:
-        """Tell whether the next crash would bury an item that perhaps only ran beside the culprit of those before."""
+        """Return whether the next crash buries an item with so many crashes.
+
+        Such an item runs alone: it may only have run beside the one that brought its workers down.
+        """
         return 0 < crashes == self.crash_limit - 1
 
-    def delay(self, endings_before: int, jitter: float) -> timedelta:
-        """Choose the pause before the next attempt; `jitter` is uniform in [0, 1)."""
-        doublings = min(endings_before, 40)  # 2**40 seconds is past every cap
+    def delay(self, attempts_before: int, jitter: float) -> timedelta:
+        """Return the pause before the next attempt; `jitter` is uniform in [0, 1)."""
+        doublings = min(attempts_before, 40)  # 2**40 seconds is past every cap
         return jitter * min(self.backoff_max, self.backoff_min * (1 << doublings))
 
 
 def parse_on_exit(text: str) -> tuple[tuple[int | str, Verdict], ...]:
-    """Read `75=retry,SIGKILL=retry,timeout=fail`.
+    """Return the rules written as `75=retry,SIGKILL=retry,timeout=fail`.
 
     Raises:
-        UsageError: a part is not `exit status|signal|timeout = retry|fail`.
+        UsageError: a part is not an exit status, a signal or `timeout`, with `retry` or `fail`.
     """
     return tuple(_rule(part.strip()) for part in text.split(",") if part.strip())
 
 
 def _rule(part: str) -> tuple[int | str, Verdict]:
-    key, _, verdict = (word.strip() for word in part.partition("="))
+    ending, _, verdict = (word.strip() for word in part.partition("="))
     if verdict not in set(Verdict):
-        raise UsageError(f"--on-exit '{part}' is not a rule", hint="write it like 75=retry or timeout=fail")
-    return _ending(key, part), Verdict(verdict)
+        raise UsageError(f"on_exit: '{part}' is not a rule", hint="write it like 75=retry or timeout=fail")
+    return _ending(ending, part), Verdict(verdict)
 
 
-def _ending(key: str, part: str) -> int | str:
-    if key == "timeout":
-        return key
-    if key.isdigit() and int(key) <= MAX_EXIT_STATUS:
-        return int(key)
-    if key in signal.Signals.__members__:
-        return SHELL_SIGNAL_BASE + signal.Signals[key]
+def _ending(text: str, part: str) -> int | str:
+    if text == "timeout":
+        return text
+    if text.isdecimal() and int(text) in FAILURE_STATUSES:
+        return int(text)
+    if text in signal.Signals.__members__:
+        return SHELL_SIGNAL_BASE + signal.Signals[text]
     raise UsageError(
-        f"--on-exit '{part}' names no exit status", hint="0 to 255, a signal like SIGKILL, or the word timeout"
+        f"on_exit: '{part}' does not name a failure",
+        hint="name an exit status from 1 to 255, a signal like SIGKILL, or timeout",
     )

@@ -1,7 +1,7 @@
 """Items and their tasks, as values.
 
-One shape for single and nested items: a single item has one task, called `Task_0`. What stands in the table under
-which name is the business of `core.record`; how an item moves from state to state, of `core.transitions`.
+Single and nested items have one shape: a single item has one task, called `Task_0`. `core.stored.record` knows the
+names under which they are stored, `core.transitions` how an item moves from state to state.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ SINGLE_TASK = "Task_0"
 
 
 class State(StrEnum):
-    """Where an item stands."""
+    """The state of an item, by its stored name."""
 
     TODO = "todo"
     LOCKED = "locked"
@@ -26,11 +26,11 @@ class State(StrEnum):
 
 
 CLAIMABLE = (State.TODO, State.WALL_TIME_EXCEEDED)
-"""Where items stand that may be claimed; those left at their wall time come when there are no others."""
+"""States of items that may be claimed, in this order."""
 
 
 class TaskState(StrEnum):
-    """Where one task of an item stands."""
+    """The state of one task of an item, by its stored name."""
 
     TODO = "todo"
     DONE = "done"
@@ -38,10 +38,10 @@ class TaskState(StrEnum):
 
 
 class Output(Value):
-    """What is known of one stream of one attempt.
+    """What a record keeps of one stream of one attempt.
 
-    `text` is the whole of it when `at` is empty; otherwise its tags, or its tail when it has none, and `at` is where
-    the whole stands (a location that `OutputStore.read` understands). `status` says why the whole could not be kept.
+    With `at` and `status` empty, `text` is the whole stream. Otherwise `text` holds its tags, or its tail if it has
+    none; `at` is the location of the whole, for `OutputStore.read`, and `status` says why the whole was not stored.
     """
 
     text: str = ""
@@ -52,7 +52,7 @@ class Output(Value):
 
 
 class TaskRecord(Value):
-    """What is kept of one attempt at one task."""
+    """What the table keeps of one attempt at one task."""
 
     outcome: Outcome
     started: datetime
@@ -67,7 +67,10 @@ class TaskRecord(Value):
 
 
 class Task(Value):
-    """One script of an item. `attempts` counts the runs that ended, `failures` those that were its own fault."""
+    """One script of an item.
+
+    `attempts` counts the runs that came to their own end, `failures` those that count against `max_failures`.
+    """
 
     name: str
     script: str
@@ -80,9 +83,9 @@ class Task(Value):
 class Item(Value):
     """One row of the table: the unit of claiming.
 
-    `attempt` is the fencing number: claims so far, never reused. `token`, `worker` and `locked_at` name the holder;
-    they stay behind after a settle, as the trace of who did it. `not_before` keeps a `todo` item back until then.
-    Of the ledgers, failures are kept by the tasks; `wall_time_kills` counts wall-time endings without progress since.
+    `attempt` is the fencing number: claims so far, never reused. `token`, `worker` and `locked_at` name the holder,
+    or after a settle the last one. An item in `todo` is not claimed before `not_before`. Three ledgers are here, while
+    failures are with the tasks: `crashes`, `interruptions`, and `wall_time_kills` since the last progress.
     """
 
     item_id: str
@@ -107,24 +110,25 @@ class Item(Value):
 
     @property
     def failures(self) -> int:
-        """Count the failures of all tasks."""
+        """Return the failures of all tasks."""
         return sum(task.failures for task in self.tasks)
 
     @property
     def todo(self) -> tuple[Task, ...]:
-        """List the tasks still to run."""
+        """Return the tasks still to run."""
         return tuple(task for task in self.tasks if task.state is TaskState.TODO)
 
     @property
     def tasks_done(self) -> int:
-        """Count the tasks that are done."""
+        """Return how many tasks are done."""
         return sum(task.state is TaskState.DONE for task in self.tasks)
 
 
 class Summary(Value):
-    """One line of a listing: what can be told of an item without reading the whole of it.
+    """One line of a listing: what the queue index knows of an item.
 
-    `since` is when a settled item was settled; `worker` holds a locked one; `log_length` is `Log_Length` as stored.
+    `since` is when a settled item was settled, `worker` the holder of a locked one, `log_length` the stored
+    `Log_Length`.
     """
 
     item_id: str
@@ -141,12 +145,12 @@ class Summary(Value):
 
 
 class Counts(Value):
-    """How many items stand where, and how many tasks they have."""
+    """How many items and tasks are in each state."""
 
     items: dict[State, int]
     tasks: dict[TaskState, int]
 
     @property
     def total(self) -> int:
-        """Count all items."""
+        """Return how many items there are."""
         return sum(self.items.values())

@@ -1,4 +1,7 @@
-"""How the run of one task ended."""
+"""How the run of one task ended.
+
+The texts of reasons are stored with items, so they are part of the table's format.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +13,23 @@ from pyanamo_async.core.values import Value
 
 
 class InterruptReason(StrEnum):
-    """Why we ended a script that was not at its end."""
+    """Why the worker ended a script, or did not start it."""
 
-    STOP = "stop"  # drain is over: a signal, a Spot notice, an order
-    WALL_TIME = "wall time"  # the worker's own budget is used up
-    MACHINE = "the machine could not start it"  # no fault of the script
-    FENCED = "fenced"  # the claim is no longer ours: nothing may be written
+    STOP = "stop"  # a signal, a Spot notice, or an order
+    WALL_TIME = "wall time"  # the worker's time budget is used up
+    MACHINE = "the machine could not start it"  # not the script's fault
+    FENCED = "fenced"  # the claim was lost: nothing may be written
 
 
 class Succeeded(Value):
-    """Exit status 0."""
+    """The script exited with status 0."""
 
     status = "Succeeded"
     reason = ""
 
 
 class Failed(Value):
-    """Own fault: an exit status above 0, a signal, or it could not be started."""
+    """The script failed: with an exit status above 0, by a signal, or because it cannot be started (`detail`)."""
 
     exit_code: int | None = None
     signal: int | None = None
@@ -36,7 +39,7 @@ class Failed(Value):
 
     @property
     def reason(self) -> str:
-        """Say what happened in a few words."""
+        """Return what happened in a few words."""
         if self.detail:
             return self.detail
         if self.signal is not None:
@@ -45,7 +48,7 @@ class Failed(Value):
 
 
 class TimedOut(Value):
-    """It ran into its own time limit; counts as a failure."""
+    """The script reached its time limit; counts as a failure."""
 
     limit: timedelta
 
@@ -53,12 +56,12 @@ class TimedOut(Value):
 
     @property
     def reason(self) -> str:
-        """Say which limit."""
+        """Return what happened, with the limit."""
         return f"ran longer than its limit of {self.limit.total_seconds():g} s"
 
 
 class Interrupted(Value):
-    """We ended it, or never started it; no fault of the script."""
+    """The worker ended the script, or never started it; not the script's fault."""
 
     why: InterruptReason
 
@@ -66,7 +69,7 @@ class Interrupted(Value):
 
     @property
     def reason(self) -> str:
-        """Say who interrupted."""
+        """Return why the worker interrupted."""
         return f"interrupted: {self.why}"
 
 
@@ -74,7 +77,7 @@ Outcome = Succeeded | Failed | TimedOut | Interrupted
 
 
 def signal_name(number: int) -> str:
-    """Name a signal (`SIGKILL`), or give its number where it has no name."""
+    """Return the name of a signal (`SIGKILL`), or its number if it has no name."""
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a person sees of a task that runs: a bounded piece of what it printed last, by place in the whole stream."""
+"""The last output of a running task, as people follow it: a bounded part of each stream, with its position in it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Self
 
 from pyanamo_async.core.values import Value
 
-TAIL_BYTES = 16 * 1024  # of a stream, as much as one look shows; DynamoDB charges a look by the KB
+TAIL_BYTES = 16 * 1024  # of each stream; DynamoDB charges publishing by the KB
 
 
 class TaskRef(Value, order=True):
-    """What somebody follows: one attempt at one task of an item, and so of one worker."""
+    """One attempt at one task of an item: what a person follows."""
 
     item_id: str
     task: str
@@ -21,41 +21,41 @@ class TaskRef(Value, order=True):
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """Read what `str` wrote."""
+        """Return the task that `str` wrote."""
         item_id, task, attempt = text.rsplit("/", 2)
         return cls(item_id, task, int(attempt))
 
 
 class TailChunk(Value):
-    """The last bytes of a stream so far; `end` counts all it has printed."""
+    """The last bytes of a stream so far; `end` counts all bytes of the stream."""
 
     data: bytes = b""
     end: int = 0
 
     @property
     def start(self) -> int:
-        """Tell where in the stream its bytes begin."""
+        """Return the position of the first byte in the stream."""
         return self.end - len(self.data)
 
 
 class OutputTail(Value):
-    """What was printed last by a task that runs."""
+    """The last output of a running task."""
 
     stdout: TailChunk = TailChunk()
     stderr: TailChunk = TailChunk()
 
 
 class TailBuffer:
-    """Keeps the last bytes of a stream, from `known` on."""
+    """The last `TAIL_BYTES` of a stream, continued from `known`."""
 
     def __init__(self, known: TailChunk) -> None:
         self._data, self._end = known.data, known.end
 
     def feed(self, chunk: bytes) -> None:
-        """Take a chunk."""
+        """Append a chunk."""
         self._data = (chunk if len(chunk) >= TAIL_BYTES else self._data + chunk)[-TAIL_BYTES:]
         self._end += len(chunk)
 
-    def piece(self) -> TailChunk:
-        """Show what is kept."""
+    def chunk(self) -> TailChunk:
+        """Return the bytes kept so far."""
         return TailChunk(self._data, self._end)

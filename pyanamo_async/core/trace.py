@@ -1,7 +1,6 @@
-"""Attempts as the rows of a trace, under their stored names or as GNU parallel writes them in its joblog.
+"""Attempts as rows of a trace: under their stored names, or as GNU parallel writes them in its joblog.
 
-A record holds the last attempt at a task that ended, so a trace has a row for that one: of older ones there are only
-their reasons, in the item's history.
+A trace has one row for each task, for the last attempt that ended. The table keeps only the reasons of older attempts.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ COLUMNS = (
     "Worker",
 )
 JOBLOG_COLUMNS = ("Seq", "Host", "Starttime", "JobRuntime", "Send", "Receive", "Exitval", "Signal", "Command")
-ENDED_BY_US = (-1, 15)  # as parallel writes a job that it has ended with TERM
-NOT_STARTED = (127, 0)  # as a shell says it
+ENDED_BY_US = (-1, 15)  # as parallel writes a job that it ended with TERM
+NOT_STARTED = (127, 0)  # as a shell reports it
 
 
 def trace(item: Item) -> Iterator[Row]:
-    """Write a row for each task that has a record; what is not known is None."""
+    """Yield a row for each task that has a record; unknown values are None."""
     for task in item.tasks:
         if task.record:
             own = {
@@ -51,9 +50,9 @@ def trace(item: Item) -> Iterator[Row]:
 
 
 def joblog(item: Item) -> Iterator[tuple[str, ...]]:
-    """Write what stands behind `Seq` in a line of a joblog, for each task that has a record.
+    """Yield the fields of a joblog line after `Seq`, for each task that has a record.
 
-    Source: `--joblog` in parallel(1). Newlines in commands become NUL, as parallel writes them.
+    Source: `--joblog` in parallel(1). Newlines in commands become NUL, as in parallel.
     """
     for task in item.tasks:
         if task.record:

@@ -1,1 +1,1 @@
-"""THE MACHINE: clock, CPUs, PID 1, whether a process is alive."""
+"""THE MACHINE: clock, CPUs, PID 1, process liveness, waiting and retrying."""

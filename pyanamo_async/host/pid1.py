@@ -1,11 +1,11 @@
-"""What the first process of a container owes it: to reap whatever loses its parent.
+"""Do the work of PID 1 in a container: reap orphaned processes, so that they do not pile up as zombies.
 
-A script's process that left its session (`setsid`) becomes a child of the first process when its own parent ends, and
-when it ends itself stays there as a zombie, for weeks one more with each script. The worker cannot tell such children
-from scripts that have just started, so where it would be the first process a child of it does the work.
+A process that left its script's session (`setsid`) becomes a child of PID 1 when its parent ends, and a zombie when it
+ends itself. The worker cannot tell such orphans from scripts that it has just started. So a worker that would be PID 1
+forks: the child is the worker, and PID 1 only reaps and passes signals on.
 
-Laws: the child hears each signal once, and what was ignored stays so. The first process ends as the child ended, and
-with it, by the kernel, all that is left in the container.
+1. The child receives each signal once; a signal that was ignored stays ignored.
+2. PID 1 exits as the child exited. The kernel then kills everything left in the container.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ import os
 import signal
 
 PASSED_ON = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
-HEARD = PASSED_ON | {signal.SIGCHLD}
-KILLED = 128  # and the number of the signal, as shells have it
+BLOCKED = PASSED_ON | {signal.SIGCHLD}
+KILLED = 128  # shells report death by a signal as 128 + its number
 
 
 def fork_from_pid1() -> None:
-    """Where this is the first process, return in a child of it alone. To be called while there is one thread."""
+    """Fork if this process is PID 1 and return in the child; call it while there is only one thread."""
     if os.getpid() != 1:
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)  # none is lost that comes meanwhile
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)  # a signal that arrives meanwhile is kept
     child = os.fork()
     if child:
-        _stand_by(child)
-    os.setpgid(0, 0)  # a terminal tells the whole group of Ctrl-C, and the child would hear of it twice
+        _supervise(child)
+    os.setpgid(0, 0)  # a terminal sends Ctrl-C to the whole group, and the child would receive it twice
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _stand_by(child: int) -> None:
-    """Pass signals on and reap, until the child has ended.
+def _supervise(child: int) -> None:
+    """Pass signals on and reap processes until the child has ended, then exit.
 
-    Signals stay blocked, and are waited for: a handler would miss one that comes just before a wait for children.
+    Signals stay blocked and are waited for: a handler would miss one that arrives just before `waitpid`.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it was ignored nobody would hear that the child has ended
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # while it is ignored, no signal announces the child's end
     passed_on = {number for number in PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN}
     while (status := _reap(child)) is None:
         number = signal.sigwait({*passed_on, signal.SIGCHLD})
@@ -46,7 +46,7 @@ def _stand_by(child: int) -> None:
 
 
 def _reap(child: int) -> int | None:
-    """Reap all that has ended; return the exit status of the child if it has."""
+    """Reap every process that has ended; return the child's wait status if it was among them."""
     pid = -1
     while pid not in {0, child}:
         pid, status = os.waitpid(-1, os.WNOHANG)

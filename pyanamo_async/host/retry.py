@@ -1,10 +1,9 @@
-"""Repeat what is `Unavailable`, with pauses that grow: the one retry loop of the house.
+"""Retry a call while it is `Unavailable`: the only retry loop in the package.
 
-Laws:
-1. Only `Unavailable` is repeated; every other error passes through at once.
-2. Pauses double up to a longest one, with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015);
-   a pause that the service asks for (`retry_after_s`) is kept.
-3. It ends with the call's success, with its last error when the time is up, or when `give_up` is set.
+1. Only `Unavailable` is retried; every other error passes through at once.
+2. Pauses double up to a longest one and are jittered (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015).
+   A longer pause that the service asks for (`retry_after_s`) is kept.
+3. Retrying ends when the call succeeds, or with its last error when the time is up or `give_up` is set.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RetrySchedule:
-    """How long to go on and how long to pause, in seconds.
+    """How long to retry and how long to pause, in seconds.
 
-    `limit_s` counts from the first failure (None: no limit, 0: the call is made once). A pause is uniformly random
-    between `jitter_from` of its upper bound and the bound itself.
+    `limit_s` counts from the first failure (None: no limit, 0: no retry). Each pause is uniformly random between
+    `jitter_from` times its upper bound (0: full jitter) and that bound.
     """
 
     limit_s: float | None = None
@@ -36,7 +35,7 @@ class RetrySchedule:
     jitter_from: float = 0.0
 
     def pause_s(self, failures: int, jitter: float) -> float:
-        """Return the pause after so many failures (from 1); `jitter` is uniform in [0, 1)."""
+        """Return the pause after the given number of failures (from 1); `jitter` is uniform in [0, 1)."""
         bound = min(self.longest_pause_s, self.first_pause_s * 2.0 ** min(failures - 1, 40))
         return bound * (self.jitter_from + (1 - self.jitter_from) * jitter)
 
@@ -50,9 +49,9 @@ async def retry(
     random: Callable[[], float] = random.random,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> T:
-    """Make a call until it succeeds.
+    """Make a call until it succeeds and return its result.
 
-    `on_failure` is told each failure and the seconds since the first.
+    `on_failure` is called with each failure and the seconds since the first one.
 
     Raises:
         Unavailable: the call still failed when the time was up or `give_up` was set.

@@ -131,7 +131,9 @@ class Bench:
     def _done(self, item: Item) -> Item:
         now, printed = self.clock.now(), Output(text="done\n", size_bytes=5, lines=1)
         record = TaskRecord(Succeeded(), now, now, 0.001, item.attempt, self.me.worker_id, 1 << 25, 0.001, printed)
-        return transitions.settle(item, {SINGLE_TASK: record}, ended=None, now=now, policy=FailurePolicy(), jitter=0.0)
+        return transitions.settle(
+            item, {SINGLE_TASK: record}, interrupted_by=None, now=now, policy=FailurePolicy(), jitter=0.0
+        )
 
     async def _heartbeats(self) -> Measurement:
         heartbeats = self._figure(What.HEARTBEAT, count=HEARTBEATS)

@@ -17,7 +17,7 @@ from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.fleet.reclaim import orphans
 from pyanamo_async.operate.logs import STDOUT
-from pyanamo_async.ports import OutputKey, OutputStore, Store, Unfinished
+from pyanamo_async.ports import OutputKey, OutputStore, Store, UnfinishedOutput
 
 RECLAIM_HINT = "`pyanamo reclaim` puts them back; running workers do so by themselves"
 REMOVE_HINT = "`pyanamo doctor --remove` removes it"
@@ -40,7 +40,7 @@ class Finding:
     which: str
     since: datetime
     hint: str
-    unfinished: Unfinished | None = None
+    unfinished: UnfinishedOutput | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,121 +1,123 @@
-"""The requests output makes of S3, each made until it is answered or patience ends.
+"""The requests that sinks make to S3, each retried until it succeeds or the schedule ends.
 
-Sent again after a lost answer they do no harm: putting and deleting are idempotent, an upload that is gone when it is
-to be completed has been completed, and of two uploads that were begun the forgotten one is found by its key.
+A request that is repeated after a lost response does no harm:
+
+1. Putting and deleting are idempotent.
+2. An upload that no longer exists when it is to be completed was completed by the first request.
+3. An upload started by a request whose response was lost is found by its key and aborted.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyanamo_async.aws.errors import translated
 from pyanamo_async.errors import OutputError, OutputMissing
-from pyanamo_async.outputs.patience import Patience
-from pyanamo_async.outputs.sink import to_its_end
+from pyanamo_async.host.retry import RetrySchedule
+from pyanamo_async.host.waiting import shielded
+from pyanamo_async.outputs.retrying import retry_output
 from pyanamo_async.outputs.spool import Part
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
     from types_aiobotocore_s3.type_defs import CompletedPartTypeDef, MultipartUploadTypeDef
 
-GRACE_S = 10.0
+GRACE_S = 10.0  # for a request that a cancellation must not cut short
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A multipart upload; unless it is `alone`, an earlier try may have begun another of the same key."""
+class StartedUpload:
+    """A multipart upload; unless `is_only`, a request that was repeated may have started another of the same key."""
 
     upload_id: str
-    alone: bool
+    is_only: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A bucket as sinks see it. `gate` limits how many requests carry parts at once, `properties` go with all objects.
+    """A bucket as sinks see it.
 
-    Every method raises `OutputError` when patience ends or waiting mends nothing.
+    `part_limit` limits how many requests carry parts at the same time; `properties` are set on every object. Every
+    method raises `OutputError` when the schedule ends or no retry can help.
     """
 
     client: S3Client
     name: str
-    gate: asyncio.Semaphore
-    patience: Patience
+    part_limit: asyncio.Semaphore
+    schedule: RetrySchedule
     properties: Mapping[str, Any]
 
-    def patient(self, patience: Patience) -> Bucket:
-        """See the same bucket with another patience."""
-        return replace(self, patience=patience)
-
     def location(self, key: str) -> str:
-        """Tell where an object stands."""
+        """Return the location of an object."""
         return f"s3://{self.name}/{key}"
 
     async def put(self, key: str, part: Part) -> None:
-        """Put an object whole."""
+        """Put an object in one request."""
 
-        async def carry() -> None:
-            async with self.gate:
+        async def put() -> None:
+            async with self.part_limit:
                 await self.client.put_object(Bucket=self.name, Key=key, Body=part.body(), **self.properties)
 
-        await self._ask(carry, lasting=True)
+        await self._request_shielded(put)
 
-    async def begin(self, key: str) -> Begun:
-        """Begin a multipart upload."""
+    async def start_upload(self, key: str) -> StartedUpload:
+        """Start a multipart upload."""
         tries = 0
 
-        async def begin() -> Begun:
+        async def create() -> StartedUpload:
             nonlocal tries
             tries += 1
-            answer = await self.client.create_multipart_upload(Bucket=self.name, Key=key, **self.properties)
-            again = tries > 1 or answer["ResponseMetadata"]["RetryAttempts"] > 0
-            return Begun(answer["UploadId"], alone=not again)
+            response = await self.client.create_multipart_upload(Bucket=self.name, Key=key, **self.properties)
+            repeated = tries > 1 or response["ResponseMetadata"]["RetryAttempts"] > 0
+            return StartedUpload(response["UploadId"], is_only=not repeated)
 
-        return await self._ask(begin, lasting=True)
+        return await self._request_shielded(create)
 
-    async def send(self, key: str, upload_id: str, number: int, part: Part) -> str:
+    async def send_part(self, key: str, upload_id: str, number: int, part: Part) -> str:
         """Send a part and return its ETag."""
 
-        async def carry() -> str:
-            async with self.gate:
-                answer = await self.client.upload_part(
+        async def send() -> str:
+            async with self.part_limit:
+                response = await self.client.upload_part(
                     Bucket=self.name, Key=key, UploadId=upload_id, PartNumber=number, Body=part.body()
                 )
-            return answer["ETag"]
+            return response["ETag"]
 
-        return await self._ask(carry)
+        return await self._request(send)
 
-    async def complete(self, key: str, upload_id: str, etags: Mapping[int, str]) -> None:
-        """Make an object of the parts of an upload."""
+    async def complete_upload(self, key: str, upload_id: str, etags: Mapping[int, str]) -> None:
+        """Make an object from the parts of an upload."""
         parts: list[CompletedPartTypeDef] = [{"PartNumber": number, "ETag": etags[number]} for number in sorted(etags)]
         try:
-            await self._ask(
+            await self._request_shielded(
                 lambda: self.client.complete_multipart_upload(
                     Bucket=self.name, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
-                ),
-                lasting=True,
+                )
             )
-        except OutputMissing:
-            await self._ask(lambda: self.client.head_object(Bucket=self.name, Key=key))  # the first answer was lost
+        except OutputMissing:  # the first response was lost
+            await self._request(lambda: self.client.head_object(Bucket=self.name, Key=key))
 
-    async def abort(self, key: str, upload_id: str) -> None:
-        """Throw the parts of an upload away; harmless when there is none."""
+    async def abort_upload(self, key: str, upload_id: str) -> None:
+        """Delete the parts of an upload; harmless when there is no such upload."""
         try:
-            await self._ask(lambda: self.client.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload_id))
+            await self._request(
+                lambda: self.client.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload_id)
+            )
         except OutputMissing:
             return
 
-    async def uploads(self, key: str) -> list[str]:
-        """List the uploads of a key that are under way."""
-        answer = await self._ask(lambda: self.client.list_multipart_uploads(Bucket=self.name, Prefix=key))
-        return [upload["UploadId"] for upload in answer.get("Uploads", []) if upload["Key"] == key]
+    async def upload_ids(self, key: str) -> list[str]:
+        """Return the ids of the unfinished uploads of a key."""
+        response = await self._request(lambda: self.client.list_multipart_uploads(Bucket=self.name, Prefix=key))
+        return [upload["UploadId"] for upload in response.get("Uploads", []) if upload["Key"] == key]
 
-    async def under_way(self, prefix: str) -> AsyncIterator[MultipartUploadTypeDef]:
-        """List all uploads under way of keys that begin with `prefix`."""
+    async def unfinished_uploads(self, prefix: str) -> AsyncIterator[MultipartUploadTypeDef]:
+        """List all unfinished uploads of keys that begin with `prefix`."""
         pages = self.client.get_paginator("list_multipart_uploads").paginate(Bucket=self.name, Prefix=prefix)
         with translated(f"bucket '{self.name}'", otherwise=OutputError):
             async for page in pages:
@@ -124,13 +126,15 @@ class Bucket:
 
     async def delete(self, key: str) -> None:
         """Delete an object; harmless when there is none."""
-        await self._ask(lambda: self.client.delete_object(Bucket=self.name, Key=key))
+        await self._request(lambda: self.client.delete_object(Bucket=self.name, Key=key))
 
-    async def _ask(self, request: Callable[[], Awaitable[Result]], *, lasting: bool = False) -> Result:
-        """Make a request. What a `lasting` one does cannot be undone before it ends: a cancellation waits for that."""
+    async def _request(self, request: Callable[[], Awaitable[T]]) -> T:
+        return await retry_output(lambda: self._translated(request), self.schedule)
 
-        async def once() -> Result:
-            with translated(f"bucket '{self.name}'", otherwise=OutputError):
-                return await request()
+    async def _request_shielded(self, request: Callable[[], Awaitable[T]]) -> T:
+        """Make a request whose effect cannot be undone before it ends: a cancellation waits for its end."""
+        return await retry_output(lambda: shielded(self._translated(request), grace_s=GRACE_S), self.schedule)
 
-        return await self.patience.through((lambda: to_its_end(once(), at_most_s=GRACE_S)) if lasting else once)
+    async def _translated(self, request: Callable[[], Awaitable[T]]) -> T:
+        with translated(f"bucket '{self.name}'", otherwise=OutputError):
+            return await request()

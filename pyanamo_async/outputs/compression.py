@@ -1,9 +1,10 @@
 """Gzip, fast and in constant memory.
 
-What a sink writes is one gzip member, as browsers show nothing behind the first. It is made of blocks that are deflated
-each for itself (as pigz does), so that an output under way holds no compressor: that would be 200 KB for every stream
-of every task. Each thread has one, which a full flush makes as new; to make another for each block cost a quarter more
-CPU, for memory that came and went. Reading takes any gzip, of several members too.
+1. A sink writes one gzip member: browsers show nothing after the first.
+2. An open output holds no compressor, which would take 200 KB for every stream of every task: blocks are deflated
+   independently, as pigz does. Each thread has one compressor, which a full flush resets; a new one for each block
+   takes a quarter more CPU.
+3. Reading accepts any gzip, also of several members.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from isal import isal_zlib
 
 from pyanamo_async.errors import OutputError
 
-BLOCK_BYTES = 128 * 1024  # to hand over a block costs 0.1 ms; larger ones cost memory with many outputs at once
-PIECE_BYTES = 1 << 20  # what reading hands out at most: a few KB may stand for gigabytes
+BLOCK_BYTES = 128 * 1024  # passing a block to a thread takes 0.1 ms; larger blocks take memory in every open output
+CHUNK_BYTES = 1 << 20  # the most that reading returns at a time: a few KB may decompress to gigabytes
 
 _HEADER = bytes.fromhex("1f8b 0800 00000000 04ff")  # deflate, no name, no time, fastest, unknown system
 _LAST_BLOCK = bytes.fromhex("0300")
@@ -29,7 +30,7 @@ _new_deflater = partial(isal_zlib.compressobj, _LEVEL, isal_zlib.DEFLATED, _RAW)
 
 
 class _Deflater(threading.local):
-    """The one of this thread; a block that fails half done takes it along."""
+    """The compressor of this thread; one that fails within a block is not used again."""
 
     def __init__(self) -> None:
         self._idle = [_new_deflater()]
@@ -45,7 +46,7 @@ _deflater = _Deflater()
 
 
 class Compressor:
-    """Turn chunks into the bytes of one gzip member; a thread deflates one block while the next is gathered."""
+    """Compress chunks to one gzip member; a thread deflates one block while the next is gathered."""
 
     def __init__(self) -> None:
         self._held: list[bytes] = []
@@ -55,7 +56,7 @@ class Compressor:
         self._deflating: asyncio.Future[bytes] | None = None
 
     async def feed(self, chunk: bytes) -> bytes:
-        """Take a chunk; return what is ready, often nothing."""
+        """Add a chunk; return the compressed bytes that are ready, often none."""
         self._held.append(chunk)
         self._held_bytes += len(chunk)
         if self._held_bytes < BLOCK_BYTES:
@@ -65,7 +66,7 @@ class Compressor:
         return ready
 
     async def end(self) -> bytes:
-        """Return the rest."""
+        """Return the remaining compressed bytes."""
         ready = await self._ready()
         rest = self._deflate(self._block())
         length = self._total_bytes % 2**32
@@ -87,36 +88,36 @@ class Compressor:
 
 
 async def decompressed(chunks: AsyncIterator[bytes], *, start: int = 0) -> AsyncIterator[bytes]:
-    """Decompress a stream of gzip members, from byte `start` of what they hold.
+    """Decompress a stream of gzip members, from byte `start` of their content.
 
     Raises:
-        OutputError: it is damaged, or ends within a member.
+        OutputError: the stream is damaged, or ends within a member.
     """
     inflater = _Inflater()
     async for chunk in chunks:
-        for piece in inflater.feed(chunk):
-            if len(piece) > start:
-                yield piece[start:]
-            start = max(0, start - len(piece))
+        for content in inflater.feed(chunk):
+            if len(content) > start:
+                yield content[start:]
+            start = max(0, start - len(content))
     inflater.end()
 
 
 class _Inflater:
     def __init__(self) -> None:
         self._inflate = isal_zlib.decompressobj(_GZIP)
-        self._within = True  # an empty output has a member too
+        self._in_member = True  # an empty output has a member too
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         while data:
             if self._inflate.eof:
                 self._inflate = isal_zlib.decompressobj(_GZIP)
             try:
-                yield self._inflate.decompress(data, PIECE_BYTES)
-            except isal_zlib.error as error:  # type: ignore[misc] # declared as an instance
-                raise OutputError("the stored output is damaged: it is no gzip", hint=str(error)) from error
+                yield self._inflate.decompress(data, CHUNK_BYTES)
+            except isal_zlib.error as error:  # type: ignore[misc] # the stubs declare an instance
+                raise OutputError("the stored output is damaged: it is not gzip", hint=str(error)) from error
             data = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
-        self._within = not self._inflate.eof
+        self._in_member = not self._inflate.eof
 
     def end(self) -> None:
-        if self._within:
+        if self._in_member:
             raise OutputError("the stored output is damaged: its end is missing")

@@ -1,7 +1,7 @@
-"""One stream of CloudWatch Logs: the requests output makes of it.
+"""The requests that output makes to one stream of CloudWatch Logs.
 
-The group and the stream are made when something is first sent. Events get the time at which they are sent: never too
-old for the service, and in order within a request.
+1. The group and the stream are created when something is first sent.
+2. Events carry the time of their sending: never too old for the service, and in order within a request.
 """
 
 from __future__ import annotations
@@ -13,64 +13,65 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyanamo_async.aws.errors import translated
 from pyanamo_async.errors import OutputError, OutputMissing
-from pyanamo_async.outputs.patience import Patience
+from pyanamo_async.host.retry import RetrySchedule
+from pyanamo_async.outputs.retrying import retry_output
 from pyanamo_async.ports import Clock
 
 if TYPE_CHECKING:
     from types_aiobotocore_logs import CloudWatchLogsClient
     from types_aiobotocore_logs.type_defs import FilterLogEventsResponseTypeDef, GetLogEventsResponseTypeDef
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
 class LogStream:
-    """A stream, to write to and to read from. Its methods raise `OutputError` when patience ends."""
+    """A stream to write and to read. Methods raise `OutputError` when the schedule ends."""
 
-    def __init__(self, client: CloudWatchLogsClient, group: str, name: str, patience: Patience) -> None:
+    def __init__(self, client: CloudWatchLogsClient, group: str, name: str, schedule: RetrySchedule) -> None:
         self.group = group
         self.name = name
         self._client = client
-        self._patience = patience
-        self._is_made = False
+        self._schedule = schedule
+        self._exists = False
 
     async def put(self, messages: list[str], clock: Clock) -> int:
-        """Send the events of one request and return their time, in milliseconds.
+        """Send events in one request and return their time, in milliseconds.
 
         Raises:
-            OutputError: they cannot be sent, or the service rejected some of them.
+            OutputError: the events cannot be sent, or the service rejected some of them.
         """
-        if not self._is_made:
-            await self.make()
+        if not self._exists:
+            await self.create()
         at = int(clock.now().timestamp() * 1000)
-        answer = await self._ask(
+        response = await self._request(
             lambda: self._client.put_log_events(
                 logGroupName=self.group,
                 logStreamName=self.name,
                 logEvents=[{"timestamp": at, "message": message} for message in messages],
             )
         )
-        if rejected := answer.get("rejectedLogEventsInfo"):
-            raise OutputError(f"{self._what} rejected events ({rejected})", hint="is this machine's clock right?")
+        if rejected := response.get("rejectedLogEventsInfo"):
+            raise OutputError(f"{self._title} rejected events ({rejected})", hint="is this machine's clock right?")
         return at
 
-    async def make(self) -> None:
-        """Make the group and the stream, unless they are there."""
-        there = self._client.exceptions.ResourceAlreadyExistsException
+    async def create(self) -> None:
+        """Create the group and the stream, unless they exist."""
+        exists = self._client.exceptions.ResourceAlreadyExistsException
 
-        async def make_group() -> None:
-            with suppress(there):
+        async def create_group() -> None:
+            with suppress(exists):
                 await self._client.create_log_group(logGroupName=self.group)
 
-        async def make_stream() -> None:
-            with suppress(there):
+        async def create_stream() -> None:
+            with suppress(exists):
                 await self._client.create_log_stream(logGroupName=self.group, logStreamName=self.name)
 
         try:
-            await self._ask(make_stream)
+            await self._request(create_stream)
         except OutputMissing:
-            await self._ask(make_group)
-            await self._ask(make_stream)
-        self._is_made = True
+            await self._request(create_group)
+            await self._request(create_stream)
+        self._exists = True
 
     async def messages(self, begin: int, end: int) -> AsyncIterator[str]:
         """Read the messages of the events from time `begin` to `end`, in milliseconds.
@@ -80,32 +81,32 @@ class LogStream:
         """
         token = ""
         while True:
-            answer = await self._ask(partial(self._page, begin, end, {"nextToken": token} if token else {}))
-            for event in answer["events"]:
+            response = await self._request(partial(self._page, begin, end, {"nextToken": token} if token else {}))
+            for event in response["events"]:
                 yield event["message"]
-            if answer["nextForwardToken"] == token:
+            if response["nextForwardToken"] == token:
                 return
-            token = answer["nextForwardToken"]
+            token = response["nextForwardToken"]
 
     async def search(self, phrase: str) -> AsyncIterator[str]:
-        """Read the messages that hold a phrase, of all streams whose names begin with this one's.
+        """Read the messages that contain a phrase, in all streams whose names begin with this one's.
 
-        That looks through all they hold, which may take minutes.
+        The service looks through everything in them, which may take minutes.
 
         Raises:
             OutputMissing: there is no such group.
         """
         token: dict[str, Any] = {}
         while True:
-            answer = await self._ask(partial(self._found, phrase, token))
-            for event in answer["events"]:
-                if event["logStreamName"].startswith(self.name):  # not every server knows of prefixes
+            response = await self._request(partial(self._search_page, phrase, token))
+            for event in response["events"]:
+                if event["logStreamName"].startswith(self.name):  # not every server filters by prefix
                     yield event["message"]
-            if "nextToken" not in answer:
+            if "nextToken" not in response:
                 return
-            token = {"nextToken": answer["nextToken"]}
+            token = {"nextToken": response["nextToken"]}
 
-    async def _found(self, phrase: str, token: dict[str, Any]) -> FilterLogEventsResponseTypeDef:
+    async def _search_page(self, phrase: str, token: dict[str, Any]) -> FilterLogEventsResponseTypeDef:
         return await self._client.filter_log_events(
             logGroupName=self.group, logStreamNamePrefix=self.name, filterPattern=f'"{phrase}"', **token
         )
@@ -121,15 +122,15 @@ class LogStream:
         )
 
     @property
-    def _what(self) -> str:
+    def _title(self) -> str:
         return f"log group '{self.group}'"
 
-    async def _ask(self, request: Callable[[], Awaitable[Result]]) -> Result:
-        async def once() -> Result:
-            with translated(self._what, otherwise=OutputError):
+    async def _request(self, request: Callable[[], Awaitable[T]]) -> T:
+        async def translate() -> T:
+            with translated(self._title, otherwise=OutputError):
                 try:
                     return await request()
                 except self._client.exceptions.ResourceNotFoundException as error:
-                    raise OutputMissing(f"{self._what} has no stream '{self.name}'") from error
+                    raise OutputMissing(f"{self._title} has no stream '{self.name}'") from error
 
-        return await self._patience.through(once)
+        return await retry_output(translate, self._schedule)

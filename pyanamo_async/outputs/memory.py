@@ -1,12 +1,12 @@
-"""Output in memory: the reference of the contract, and what tests use."""
+"""Output in memory: the reference of the contract, and the store of tests."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
 from pyanamo_async.errors import OutputMissing
-from pyanamo_async.outputs.keys import path
-from pyanamo_async.ports import OutputKey, Sink, Unfinished
+from pyanamo_async.outputs.keys import output_path
+from pyanamo_async.ports import OutputKey, Sink, UnfinishedOutput
 
 SCHEME = "memory:"
 
@@ -18,51 +18,51 @@ class MemoryOutputs:
         self.kept: dict[str, bytes] = {}
 
     async def check(self) -> None:
-        """Find nothing wrong."""
+        """Succeed."""
 
     def open(self, key: OutputKey) -> Sink:
-        """Start a sink."""
+        """Open a sink."""
         return _MemorySink(self.kept, self.location(key))
 
     def location(self, key: OutputKey) -> str:
-        """Tell where the output of a key stands."""
-        return SCHEME + path(key)
+        """Return the location of a key's output."""
+        return SCHEME + output_path(key)
 
     async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
-        """Stream what stands at a location."""
+        """Yield the output at a location."""
         if location not in self.kept:
             raise OutputMissing(f"there is no output at {location}")
         yield self.kept[location][start:]
 
-    async def unfinished(self, table: str) -> AsyncIterator[Unfinished]:  # noqa: ARG002
-        """List nothing: what is not finished is nobody's but its sink's."""
-        nothing: tuple[Unfinished, ...] = ()
+    async def unfinished(self, table: str) -> AsyncIterator[UnfinishedOutput]:  # noqa: ARG002
+        """Yield nothing: unfinished output is known to its sink only."""
+        nothing: tuple[UnfinishedOutput, ...] = ()
         for each in nothing:
             yield each
 
-    async def discard(self, unfinished: Unfinished) -> None:
-        """Remove nothing: there is nothing to remove."""
+    async def discard(self, unfinished: UnfinishedOutput) -> None:
+        """Do nothing: there is never any unfinished output."""
 
     async def remove(self, key: OutputKey) -> None:
-        """Forget the output of a key."""
+        """Remove the output of a key."""
         self.kept.pop(self.location(key), None)
 
     async def close(self) -> None:
-        """Let go of nothing: what was kept can still be read."""
+        """Do nothing: output can still be read."""
 
 
 class _MemorySink:
     def __init__(self, kept: dict[str, bytes], location: str) -> None:
         self._kept = kept
         self._location = location
-        self._taken = bytearray()
+        self._data = bytearray()
 
     async def write(self, chunk: bytes) -> None:
-        self._taken += chunk
+        self._data += chunk
 
     async def close(self) -> str:
-        self._kept[self._location] = bytes(self._taken)
+        self._kept[self._location] = bytes(self._data)
         return self._location
 
     async def abort(self) -> None:
-        self._taken.clear()
+        self._data.clear()

@@ -1,7 +1,6 @@
-"""A file in memory that is made of pages.
+"""A file object in memory, made of pages that `mmap` allocates.
 
-They come straight from the system and go back there: of hundreds of buffers that grow on the heap, each would leave
-holes as large as itself behind.
+Closed pages go straight back to the operating system. Hundreds of buffers that grow on the heap would fragment it.
 """
 
 from __future__ import annotations
@@ -18,61 +17,61 @@ PAGE_BYTES = 256 * 1024
 
 
 def pages_of(size: int) -> int:
-    """Count the pages that so many bytes take."""
+    """Return how many pages so many bytes take."""
     return -(-size // PAGE_BYTES)
 
 
 class Pages(io.RawIOBase):
-    """Bytes to append to, and then to read as a file."""
+    """Bytes that are appended and then read as a file."""
 
     def __init__(self) -> None:
         self.size = 0
         self._pages: list[mmap.mmap] = []
-        self._at = 0
+        self._offset = 0
 
     def append(self, data: bytes) -> None:
         """Add bytes at the end."""
-        left = memoryview(data)
-        while left:
+        rest = memoryview(data)
+        while rest:
             page, offset = divmod(self.size, PAGE_BYTES)
             if page == len(self._pages):
                 self._pages.append(mmap.mmap(-1, PAGE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
-            taken = left[: PAGE_BYTES - offset]
+            taken = rest[: PAGE_BYTES - offset]
             self._pages[page][offset : offset + len(taken)] = taken
             self.size += len(taken)
-            left = left[len(taken) :]
+            rest = rest[len(taken) :]
 
     def stored(self) -> Iterator[bytes]:
-        """Copy what it holds, page by page."""
+        """Yield copies of the stored bytes, page by page."""
         for start in range(0, self.size, PAGE_BYTES):
             yield self._pages[start // PAGE_BYTES][: self.size - start]
 
     def clear(self) -> None:
-        """Give the pages back."""
+        """Free all pages."""
         for page in self._pages:
             page.close()
         self._pages.clear()
-        self.size = self._at = 0
+        self.size = self._offset = 0
 
     def readable(self) -> bool:
-        """Tell that it can be read."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Tell that it can be read again."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Choose where the next read begins."""
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
-        return self._at
+        """Set the offset of the next read and return it."""
+        self._offset = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._offset, io.SEEK_END: self.size}[whence]
+        return self._offset
 
     def readinto(self, buffer: WriteableBuffer) -> int:
-        """Read on, at most to the end of a page."""
-        page, offset = divmod(self._at, PAGE_BYTES)
+        """Read at most to the end of the current page; return the number of bytes."""
+        page, offset = divmod(self._offset, PAGE_BYTES)
         wanted = memoryview(buffer)
-        length = max(0, min(len(wanted), PAGE_BYTES - offset, self.size - self._at))
+        length = max(0, min(len(wanted), PAGE_BYTES - offset, self.size - self._offset))
         if length:
             wanted[:length] = self._pages[page][offset : offset + length]
-        self._at += length
+        self._offset += length
         return length

@@ -1,7 +1,8 @@
-"""Gather parts of uploads: in memory while the worker's budget lasts, in temporary files from then on.
+"""Gather parts of uploads: in memory while the worker's budget lasts, then in temporary files.
 
-No part waits for memory, so a hundred sinks that gather at once cannot block each other. Temporary files have no name:
-nothing of them outlives the process, however it ends.
+1. No part waits for memory, so a hundred sinks that gather at the same time cannot block each other.
+2. All parts of a worker share one memory budget.
+3. Temporary files have no name, so nothing of them outlives the process, however it ends.
 """
 
 from __future__ import annotations
@@ -13,28 +14,29 @@ from typing import IO, cast
 
 from aiofiles.threadpool import wrap
 
+from pyanamo_async.host.retry import RetrySchedule
+from pyanamo_async.host.waiting import shielded
 from pyanamo_async.outputs.disk import append, translated
 from pyanamo_async.outputs.pages import PAGE_BYTES, Pages, pages_of
-from pyanamo_async.outputs.patience import Patience
-from pyanamo_async.outputs.sink import to_its_end
+from pyanamo_async.outputs.retrying import WRITE_SCHEDULE, retry_output
 
 SPOOL_BYTES = 64 * 1024 * 1024
 
 
 class Spool:
-    """The memory that all parts of a worker share."""
+    """The memory budget that all parts of a worker share."""
 
-    def __init__(self, memory_bytes: int, patience: Patience) -> None:
+    def __init__(self, memory_bytes: int, schedule: RetrySchedule = WRITE_SCHEDULE) -> None:
         self.free_pages = memory_bytes // PAGE_BYTES
-        self.patience = patience
+        self.schedule = schedule
 
     def part(self) -> Part:
-        """Begin to gather a part."""
+        """Return a new, empty part."""
         return Part(self)
 
 
 class Part:
-    """Some of the bytes of an output, until `close`."""
+    """Some bytes of an output; `close` frees them."""
 
     def __init__(self, spool: Spool) -> None:
         self.size = 0
@@ -46,22 +48,22 @@ class Part:
         """Add bytes.
 
         Raises:
-            OutputError: there is no memory left, and for minutes no room on the disk.
+            OutputError: no memory is left, and the disk has been full for minutes.
         """
         if self._file is None and self._reserve(len(data)):
             self._pages.append(data)
             self.size += len(data)
         else:
-            await self._write(await self._moved(), data)
+            await self._write(await self._move_to_file(), data)
 
     def body(self) -> IO[bytes]:
-        """Hand it out as a file, from its beginning."""
+        """Return the bytes as a file object, at its beginning."""
         body = self._file or self._pages
         body.seek(0)
         return cast("IO[bytes]", body)
 
     def close(self) -> None:
-        """Give memory and disk back; harmless when repeated."""
+        """Free memory and disk; harmless when repeated."""
         self._free()
         if self._file is not None:
             self._file.close()
@@ -77,29 +79,29 @@ class Part:
         self._spool.free_pages += pages_of(self._pages.size)
         self._pages.clear()
 
-    async def _moved(self) -> io.FileIO:
-        """Give its file, into which what was in memory moves first."""
+    async def _move_to_file(self) -> io.FileIO:
+        """Return the temporary file, after moving there what was in memory."""
         if self._file is not None:
             return self._file
-        file = await self._spool.patience.through(lambda: to_its_end(self._make_file()))
+        file = await retry_output(lambda: shielded(self._create()), self._spool.schedule)
         self.size = 0
         for page in self._pages.stored():
             await self._write(file, page)
         self._free()
         return file
 
-    async def _make_file(self) -> io.FileIO:
-        with translated(_place()):
+    async def _create(self) -> io.FileIO:
+        with translated(_folder()):
             self._file = await asyncio.to_thread(_open)
         return self._file
 
     async def _write(self, file: io.FileIO, data: bytes) -> None:
-        self.size = await append(wrap(file), data, at=self.size, what=_place(), patience=self._spool.patience)
+        self.size = await append(wrap(file), data, at=self.size, what=_folder(), schedule=self._spool.schedule)
 
 
 def _open() -> io.FileIO:
     return tempfile.TemporaryFile(buffering=0)  # in the folder that TMPDIR names
 
 
-def _place() -> str:
+def _folder() -> str:
     return f"temporary folder {tempfile.gettempdir()}"

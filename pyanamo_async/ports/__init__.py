@@ -1,10 +1,11 @@
-"""The seams of the house. Each docstring is law; each law has a test in `tests/contract`.
+"""The protocols between rooms, one for each need. `tests/contract` holds every implementation to their docstrings.
 
-Adapters raise `errors.Unavailable` for what may succeed later (throttling, resets, 5xx, a locked file) and other
-errors of `errors` for what will not. They never retry for longer than a few seconds, and decide nothing about items.
+1. Implementations raise `errors.Unavailable` for what may succeed later (throttling, resets, 5xx, a locked file), and
+   other errors of `errors` for what will not.
+2. They retry for at most a few seconds, and decide nothing about items.
 """
 
-from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, Unfinished
+from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
 from pyanamo_async.ports.table import (
     AddResult,
@@ -41,7 +42,7 @@ __all__ = [
     "Sink",
     "Store",
     "TableAdmin",
-    "Unfinished",
+    "UnfinishedOutput",
     "Units",
     "WorkerRegistry",
 ]

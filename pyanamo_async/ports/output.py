@@ -1,4 +1,4 @@
-"""Output: what carries what a script prints, and keeps it."""
+"""Output: where the text that scripts print is stored, and how it is read back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pyanamo_async.core.values import Value
 
 
 class OutputKey(Value):
-    """Whose output it is: no two attempts ever share one."""
+    """Identifies one stream of one attempt; no two attempts share a key."""
 
     table: str
     item_id: str
@@ -20,27 +20,30 @@ class OutputKey(Value):
 
 
 class Sink(Protocol):
-    """Takes the output of one stream of one attempt."""
+    """Stores the output of one stream of one attempt."""
 
     async def write(self, chunk: bytes) -> None:
-        """Take a chunk; waits while the storage is slower than the script, so that memory stays bounded.
+        """Store a chunk; wait while the storage is slower than the script, so that memory stays bounded.
 
         Raises:
-            OutputError: it cannot be kept; the sink is finished and has cleaned up behind it.
+            OutputError: the output cannot be stored; the sink is closed and has removed what it had stored.
         """
         ...
 
     async def close(self) -> str:
-        """Make all of it durable and return its location; only then may the task count as done."""
+        """Make the output durable and return its location; only then may the task count as done."""
         ...
 
     async def abort(self) -> None:
-        """Throw it away and leave nothing behind; harmless when repeated, or after `close`."""
+        """Discard the output and leave nothing behind; harmless when repeated, or after `close`."""
         ...
 
 
-class Unfinished(Value):
-    """Output under way: its location when it will be whole, since when nothing came, and what its store calls it."""
+class UnfinishedOutput(Value):
+    """Output that is being written, or was when its worker was killed.
+
+    `location` is where it will be when complete, `since` the time of its last write, `name` what its store calls it.
+    """
 
     location: str
     since: datetime
@@ -48,44 +51,44 @@ class Unfinished(Value):
 
 
 class OutputStore(Protocol):
-    """Carries output, never interprets it."""
+    """Stores output and reads it back; never interprets it."""
 
     async def check(self) -> None:
-        """Find out whether output can be written at all.
+        """Check that output can be written.
 
         Raises:
-            BucketMissing, OutputError, Denied: it cannot.
+            BucketMissing, OutputError, Denied: output cannot be written.
         """
         ...
 
     def open(self, key: OutputKey) -> Sink:
-        """Start a sink; nothing is created or sent before there is something to keep."""
+        """Return a sink; nothing is created or sent before the first chunk."""
         ...
 
     def location(self, key: OutputKey) -> str:
-        """Tell where the output of a key stands, if it was kept for itself: reading finds out."""
+        """Return the location of a key's output, which exists only if the output was too large for its record."""
         ...
 
     def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
-        """Stream what stands at a location, decompressed, from byte `start` of it, in constant memory.
+        """Stream the output at a location, decompressed, from byte `start` of it, in constant memory.
 
         Raises:
-            OutputMissing: there is nothing.
+            OutputMissing: the location holds no output.
         """
         ...
 
-    def unfinished(self, table: str) -> AsyncIterator[Unfinished]:
-        """List what of a table's output is under way, or was when its worker was killed; what checks left too."""
+    def unfinished(self, table: str) -> AsyncIterator[UnfinishedOutput]:
+        """Yield a table's unfinished output, including what interrupted checks left behind."""
         ...
 
-    async def discard(self, unfinished: Unfinished) -> None:
-        """Remove what is unfinished; harmless when it is gone. A sink that still writes to it fails."""
+    async def discard(self, unfinished: UnfinishedOutput) -> None:
+        """Remove unfinished output; harmless when it is gone. A sink that still writes to it fails."""
         ...
 
     async def remove(self, key: OutputKey) -> None:
-        """Remove the output of a key that was kept for itself, and what had to be made for it; harmless when gone."""
+        """Remove the stored output of a key, with folders that become empty; harmless when it is gone."""
         ...
 
     async def close(self) -> None:
-        """Let go of connections and temporary files; harmless when repeated."""
+        """Release connections and temporary files; harmless when repeated."""
         ...

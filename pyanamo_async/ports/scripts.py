@@ -1,4 +1,4 @@
-"""Scripts: what runs one, and who takes what it prints."""
+"""Scripts: how one is started, watched and ended, and who receives its output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pyanamo_async.core.values import Value
 
 
 class Command(Value):
-    """A script to run, with the environment and folder it runs in (None: the worker's own)."""
+    """A script to run, with its environment and folder (None: the worker's own)."""
 
     script: str
     env: Mapping[str, str]
@@ -18,10 +18,10 @@ class Command(Value):
 
 
 class Exit(Value):
-    """How a process ended (`code` or `signal`, one is None) and what it used; None where the platform cannot tell.
+    """How a process ended (`code` or `signal`; the other is None) and what it used; None where that is unknown.
 
-    `max_rss_bytes` is the peak of its largest process, as `wait4` has it: on Linux never less than the worker's own,
-    because a child shares the worker's memory until its exec. It is a bound for small scripts and exact for large ones.
+    `max_rss_bytes` is the peak of its largest process, from `wait4`. On Linux it is never less than the worker's own,
+    because a child shares the worker's memory until its exec: an upper bound for small scripts, exact for large ones.
     """
 
     code: int | None
@@ -31,41 +31,42 @@ class Exit(Value):
 
 
 class Receiver(Protocol):
-    """Takes what a script prints, as it comes."""
+    """Receives the output of a script while it runs."""
 
     def feed(self, chunk: bytes) -> bool:
-        """Take a chunk, at once; False asks the pipe to pause until `Process.resume`."""
+        """Take a chunk without waiting; return False to pause reading until `Process.resume`."""
         ...
 
 
 class Process(Protocol):
-    """A script that runs, in a session and process group of its own."""
+    """A running script, in a session and process group of its own."""
 
     @property
     def pid(self) -> int:
-        """Its process id, which is its group's too."""
+        """Return its process id, which is also the id of its group."""
         ...
 
     async def wait(self) -> Exit:
-        """Wait for the script's own exit, whoever still holds its pipes; what it printed before has been fed by then.
+        """Wait until the script itself exits, even if descendants still hold its pipes.
 
-        Cancelling the wait leaves the process alone; it may be waited for again.
+        The receivers have been fed everything it printed before. Cancelling the wait leaves the process running; it may
+        be waited for again.
         """
         ...
 
     def resume(self) -> None:
-        """Go on reading after a receiver asked to pause."""
+        """Continue reading after a receiver asked to pause."""
         ...
 
     def signal(self, number: int) -> None:
-        """Send a signal to the whole group; harmless when it is gone."""
+        """Send a signal to the whole group; harmless when the group is gone."""
         ...
 
     async def finish(self, *, linger: timedelta) -> None:
-        """After the exit: feed what descendants still print until they close the pipes or `linger` is over, end them.
+        """Clean up after the exit: read until descendants close the pipes or `linger` is over, then end them.
 
-        Waits as long as a paused receiver needs for what was printed before. Afterwards no process of the group and no
-        descriptor of ours is left.
+        A paused receiver gets the time it needs for output printed before the exit. Afterwards no process of the group
+        and none of the script's descriptors in this process is left.
         """
         ...
 
@@ -74,10 +75,10 @@ class Launcher(Protocol):
     """Starts scripts."""
 
     async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> Process:
-        """Start a script with stdin empty and both outputs read as they come.
+        """Start a script with an empty stdin, and feed its outputs to the receivers.
 
         Raises:
             LaunchRefused: this machine cannot start scripts for now.
-            LaunchFailed: this script cannot be started at all.
+            LaunchFailed: this script cannot be started on any machine.
         """
         ...

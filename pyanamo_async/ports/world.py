@@ -1,4 +1,4 @@
-"""The world: the time, and who is told what happens."""
+"""The time, and the log of events."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Time, as an argument."""
+    """The time, as an argument, so that tests can control it."""
 
     def now(self) -> datetime:
-        """Tell the time of day, in UTC, to the millisecond: for what is stored, never for durations."""
+        """Return the date and time in UTC, to the millisecond: for what is stored, never for durations."""
         ...
 
     def monotonic(self) -> float:
-        """Tell seconds that never jump: for durations."""
+        """Return seconds of a clock that never jumps: for durations."""
         ...
 
 
 class EventLog(Protocol):
-    """Is told what happens, as it happens: a progress bar, log lines, a test."""
+    """Receives events as they happen: a progress bar, log lines, a test."""
 
     def note(self, event: str, /, **fields: object) -> None:
-        """Take note of a past-tense event and its fields; never fails, never waits."""
+        """Log a past-tense event with its fields; never fails, never waits."""
         ...

@@ -112,7 +112,7 @@ class Attempt:
         after = transitions.settle(
             self.item,
             self._results,
-            ended=self._why,
+            interrupted_by=self._why,
             now=tools.clock.now(),
             policy=tools.policy,
             jitter=tools.rng.random(),
@@ -130,7 +130,7 @@ class Attempt:
     async def give_up(self, problem: str) -> Item:
         """Put the item back after a fault of ours; raises as `settle` does."""
         tools = self._tools
-        after = transitions.give_up(self._saved, problem, now=tools.clock.now(), policy=tools.policy)
+        after = transitions.settle_internal_error(self._saved, problem, now=tools.clock.now(), policy=tools.policy)
         await self._save(after)
         return after
 

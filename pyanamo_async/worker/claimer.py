@@ -113,7 +113,7 @@ class Claims:
 
     async def _give_back(self, item: Item) -> None:
         with suppress(Fenced):
-            await self._ask(partial(self._tools.store.save, item, transitions.unclaim(item)))
+            await self._ask(partial(self._tools.store.save, item, transitions.release_unused(item)))
 
     def _may_start(self) -> bool:
         if not self._tools.keeper.fits(self._tools.elapsed_s()):

@@ -194,7 +194,7 @@ class Pilot:
         keeper = self._tools.keeper
         if keeper.budget_s is None:
             return
-        await asyncio.sleep(max(0.0, keeper.ends_s - self._tools.elapsed_s()))
+        await asyncio.sleep(max(0.0, keeper.deadline_s - self._tools.elapsed_s()))
         self._stop.request(Level.DRAIN, "wall time")
         self._end(InterruptReason.WALL_TIME)
 

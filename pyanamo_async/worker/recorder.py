@@ -52,8 +52,8 @@ class Recorder:
     def watch(self) -> TailChunk:
         """Show what was printed last: what happens to be at hand at first, a longer piece from then on."""
         if self._watched is None:
-            self._watched = TailBuffer(self._capture.last())
-        return self._watched.piece()
+            self._watched = TailBuffer(self._capture.tail())
+        return self._watched.chunk()
 
     async def close(self) -> Output:
         """Make the output durable and tell what is known of it."""

@@ -63,7 +63,7 @@ def _left_in_table(of: Program) -> int:
     """Count wishes, and rows of what was published, with nobody's help."""
     if of.table.startswith(SQLITE):
         with sqlite3.connect(of.sqlite_file()) as connection:
-            [count] = connection.execute("SELECT count(*) FROM followed").fetchone()
+            [count] = connection.execute("SELECT count(*) FROM output_tails").fetchone()
             return int(count)
     rows = of.client("dynamodb").scan(TableName=of.table, ConsistentRead=True)["Items"]
     wishes = sum(len(row.get("Following", {"M": {}})["M"]) for row in rows)

@@ -36,8 +36,8 @@ async def test_all_output_of_a_worker_shares_one_spool(given: Settings) -> None:
         outputs = await opened.worker_outputs("worker")
 
         assert isinstance(outputs, CloudWatchOutputs)
-        assert isinstance(outputs._behind, S3Outputs)
-        assert outputs._spool is outputs._behind.spool
+        assert isinstance(outputs._fallback, S3Outputs)
+        assert outputs._spool is outputs._fallback.spool
         assert outputs._spool.free_pages == 3
 
 

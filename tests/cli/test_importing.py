@@ -67,7 +67,7 @@ def test_bad_lines_are_listed_and_nothing_is_written(cli: Cli, folder: Path) -> 
         "pyanamo: bad.txt has 3 bad lines; nothing was imported. hint: correct them and import again",
         "  line 3: missing field TaskScript",
         "  line 4: empty script",
-        "  line 5: itemID 'good' is on line 2 already",
+        "  line 5: itemID 'good' is already on line 2",
     ]
     assert not (folder / "pyanamo.db").exists()
 

@@ -39,7 +39,7 @@ def settled(
 ) -> Item:
     """End a claim with all its tasks having ended alike."""
     results = {task.name: a_record(outcome or Succeeded(), before) for task in before.todo}
-    return transitions.settle(before, results, ended=ended, now=now, policy=POLICY, jitter=0.5)
+    return transitions.settle(before, results, interrupted_by=ended, now=now, policy=POLICY, jitter=0.5)
 
 
 def failed(before: Item, *, now: datetime = NOON) -> Item:

@@ -57,14 +57,14 @@ async def test_what_was_written_is_read_back(kept: Kept, chunks: list[bytes]) ->
 
 @pytest.mark.parametrize("start", [0, 1, 131_071, 131_072, 2_999_999, 3_000_000, 4_000_000])
 async def test_reading_begins_anywhere(kept: Kept, start: int) -> None:
-    """`start` counts bytes of what was printed; behind the end there is nothing."""
+    """`start` counts bytes of the output as it was printed; after its end there is nothing."""
     location = await write_all(kept.store, KEY, [NOISE])
 
     assert await read_all(kept.store, location, start=start) == NOISE[start:]
 
 
-async def test_output_stands_where_its_key_says(kept: Kept) -> None:
-    """Whoever knows the key finds output that was kept for itself, without a record of it."""
+async def test_output_is_at_the_location_of_its_key(kept: Kept) -> None:
+    """Stored output can be found by its key, without a record."""
     location = await write_all(kept.store, KEY, [NOISE] * 4)  # too large for Logs
 
     assert location == kept.store.location(KEY)
@@ -175,8 +175,8 @@ async def test_many_sinks_work_at_once(kept: Kept) -> None:
         assert await read_all(kept.store, location) == b"".join(text)
 
 
-async def test_output_that_is_not_there_is_missing(kept: Kept) -> None:
-    """Reading what was never written, or elsewhere, says so."""
+async def test_reading_missing_output_says_so(kept: Kept) -> None:
+    """Reading output that was never written raises `OutputMissing`."""
     location = await write_all(kept.store, KEY, [b"text"])
 
     with pytest.raises(OutputMissing):
@@ -184,11 +184,11 @@ async def test_output_that_is_not_there_is_missing(kept: Kept) -> None:
 
 
 async def test_reading_holds_little_at_a_time(kept: Kept) -> None:
-    """A few KB may stand for gigabytes: they are handed out in pieces."""
+    """A few KB may stand for gigabytes: they are read in chunks."""
     location = await write_all(kept.store, KEY, [b"x" * 10_000_000] * 3)
 
-    async for piece in kept.store.read(location):
-        assert 0 < len(piece) <= max(kept.piece_bytes, 1)
+    async for chunk in kept.store.read(location):
+        assert 0 < len(chunk) <= kept.most_at_once
 
 
 async def test_a_check_leaves_nothing_behind(kept: Kept) -> None:
@@ -198,7 +198,7 @@ async def test_a_check_leaves_nothing_behind(kept: Kept) -> None:
     assert await kept.traces() == []
 
 
-async def test_a_store_is_closed_as_often_as_one_likes(kept: Kept) -> None:
+async def test_a_store_may_be_closed_twice(kept: Kept) -> None:
     """Closing twice is harmless."""
     await write_all(kept.store, KEY, [b"text"])
     await kept.store.close()

@@ -1,4 +1,4 @@
-"""What is SQLite's own: several processes on one file, and the order and cost of queries."""
+"""Laws of the SQLite store alone: several processes on one file, and the order and cost of queries."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ async def test_processes_may_create_at_once(tmp_path: Path) -> None:
     assert [worker.returncode for worker in workers] == [0] * 4
 
 
-async def test_what_was_acknowledged_survives_a_kill(store: SqliteStore) -> None:
-    """A process killed at any moment leaves a sound file in which every write it heard of stands."""
+async def test_acknowledged_writes_survive_a_kill(store: SqliteStore) -> None:
+    """A process killed at any moment leaves a sound file with every write that was acknowledged."""
     await store.add([an_item(f"item-{number}") for number in range(2000)])
     acknowledged: set[str] = set()
     for lines in (1, 7, 40):
@@ -87,8 +87,8 @@ async def test_what_was_acknowledged_survives_a_kill(store: SqliteStore) -> None
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-async def test_an_unfinished_transaction_of_a_killed_process_never_was(store: SqliteStore) -> None:
-    """The next process neither sees half of it nor waits for its lock."""
+async def test_an_unfinished_transaction_of_a_killed_process_has_no_effect(store: SqliteStore) -> None:
+    """The next process sees nothing of it and does not wait for its lock."""
     await store.add([an_item("a")])
     worker = _process("-c", HOLD, store.path)
     assert worker.stdout is not None
@@ -105,7 +105,7 @@ async def test_an_unfinished_transaction_of_a_killed_process_never_was(store: Sq
 
 
 async def test_items_run_in_the_order_of_their_file(store: SqliteStore) -> None:
-    """First in, first out within a priority; what is given back keeps its place."""
+    """First in, first out within a priority; a released item keeps its place."""
     ids = [f"item-{number}" for number in range(20)]
     await store.add([an_item(item_id) for item_id in reversed(ids)])
     first, *_ = await store.claim("w1", limit=3, now=NOON)

@@ -1,4 +1,4 @@
-"""The laws of the engine: one thread, commits in groups, nobody disturbs anybody."""
+"""The engine of the SQLite store: one thread, commits in groups, callers that do not affect each other."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ async def traced(tmp_path: Path) -> AsyncIterator[Traced]:
     await steps.engine.close()
 
 
-async def test_what_gathers_travels_together(traced: Traced) -> None:
-    """Work that came while a transaction was under way shares the next one; a lone piece goes at once."""
+async def test_work_that_gathers_shares_a_transaction(traced: Traced) -> None:
+    """Work that arrives during a transaction shares the next one; a single job starts at once."""
     await traced.engine.write(insert(0))
     assert traced.commits == 1
 
@@ -68,7 +68,7 @@ async def test_what_gathers_travels_together(traced: Traced) -> None:
     assert await traced.numbers() == list(range(21))
 
 
-async def test_a_refusal_spoils_none_that_travel_with_it(traced: Traced) -> None:
+async def test_a_refusal_does_not_affect_its_group(traced: Traced) -> None:
     """One of our errors reaches its caller; the others commit."""
     outcomes = await _at_once(traced, insert(1), refuse, insert(2))
 
@@ -76,16 +76,16 @@ async def test_a_refusal_spoils_none_that_travel_with_it(traced: Traced) -> None
     assert await traced.numbers() == [1, 2]
 
 
-async def test_work_that_breaks_spoils_none_that_travel_with_it(traced: Traced) -> None:
-    """It is undone whole, its caller hears why, and the others are done as if it had not been."""
+async def test_an_error_does_not_affect_its_group(traced: Traced) -> None:
+    """The job is rolled back and its caller gets the error; the others are done as if it had not been there."""
     outcomes = await _at_once(traced, insert(1), insert_and_break(7), insert(1), _insert_and_fail(8), insert(2))
 
     assert [type(outcome) for outcome in outcomes] == [int, StoreError, StoreError, ZeroDivisionError, int]
     assert await traced.numbers() == [1, 2]
 
 
-async def test_callers_that_go_away_disturb_nobody(tmp_path: Path) -> None:
-    """Cancelled calls happen or do not; what stands afterwards is whole, and the store works on."""
+async def test_cancelled_calls_leave_the_store_consistent(tmp_path: Path) -> None:
+    """Each cancelled call is done or not, never by half, and the store goes on."""
     store = SqliteStore(tmp_path / "table.db")
     await store.create(shards=1)
     await store.add([an_item(f"item-{number}") for number in range(100)])

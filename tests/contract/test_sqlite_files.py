@@ -1,4 +1,4 @@
-"""What goes wrong with files, and how a store says so."""
+"""What can go wrong with the file of a table, and the errors that say so."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_a_lock_that_stays_is_named(store: SqliteStore) -> None:
 
 
 @pytest.mark.parametrize("content", [b"not a database\n" * 300, b"x"], ids=["text", "one byte"])
-async def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path, content: bytes) -> None:
+async def test_a_file_that_is_not_a_database_is_left_alone(tmp_path: Path, content: bytes) -> None:
     """It is neither read as a table, nor made into one, nor deleted."""
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
@@ -72,17 +72,22 @@ async def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> No
     await store.close()
 
 
-async def test_another_schema_version_is_named(store: SqliteStore) -> None:
-    """A table of a later program is left to that program."""
+@pytest.mark.parametrize("version", [1, 99])
+async def test_another_schema_version_is_named(store: SqliteStore, version: int) -> None:
+    """A table of an older or a later pyanamo is left alone, and the error says what to do."""
     await store.close()
     with closing(sqlite3.connect(store.path)) as connection:
-        connection.execute("PRAGMA user_version = 99")
+        connection.execute(f"PRAGMA user_version = {version}")
+    other = SqliteStore(store.path)
 
-    with pytest.raises(SchemaMismatch, match="version 99"):
-        await SqliteStore(store.path).counts()
+    for call in (other.counts, lambda: other.create(shards=1), other.drop):
+        with pytest.raises(SchemaMismatch, match=rf"{store.path} has schema version {version}, .* version 2.*hint: "):
+            await call()
+    assert store.path.exists()
+    await other.close()
 
 
-async def test_an_empty_file_is_no_table_yet(tmp_path: Path) -> None:
+async def test_an_empty_file_is_not_a_table_yet(tmp_path: Path) -> None:
     """It is missing until it is created in that place."""
     path = tmp_path / "table.db"
     path.touch()
@@ -95,8 +100,8 @@ async def test_an_empty_file_is_no_table_yet(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_asking_a_missing_table_creates_nothing(tmp_path: Path) -> None:
-    """A mistyped name leaves no empty file behind."""
+async def test_using_a_missing_table_creates_nothing(tmp_path: Path) -> None:
+    """A mistyped name leaves no empty file."""
     store = SqliteStore(tmp_path / "table.db")
     with pytest.raises(TableMissing):
         await store.claim("w1", limit=1, now=NOON)
@@ -115,7 +120,7 @@ async def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_a_folder_is_no_table(tmp_path: Path) -> None:
+async def test_a_folder_is_not_a_table(tmp_path: Path) -> None:
     """Nor can it become one."""
     store = SqliteStore(tmp_path)
     for call in (store.counts, lambda: store.create(shards=1), store.drop):
@@ -134,7 +139,7 @@ async def test_a_folder_that_cannot_be_written_is_named() -> None:
         await store.close()
         with _read_only(Path(folder)):
             for call in (_claim_from(path), _create(Path(folder) / "other.db")):
-                with pytest.raises(StoreError, match=r"cannot be opened or written.*hint: file and folder"):
+                with pytest.raises(StoreError, match=r"cannot be opened or written.*hint: the file and its folder"):
                     await call
 
 
@@ -184,7 +189,7 @@ async def test_further_indexes_are_refused(tmp_path: Path) -> None:
 
 
 async def test_a_closed_store_says_so(store: SqliteStore) -> None:
-    """It does not open its file again behind the back of whoever closed it."""
+    """It does not open its file again."""
     claimed = await store.add([an_item("a")])
     await store.close()
 
@@ -211,7 +216,7 @@ async def _create(path: Path) -> None:
 
 @contextmanager
 def _read_only(folder: Path) -> Iterator[None]:
-    """Take the right to write; from root by being nobody for a while."""
+    """Remove the permission to write; root becomes `nobody` meanwhile."""
     folder.chmod(0o555)
     root = os.geteuid() == 0
     if root:
@@ -235,8 +240,8 @@ def _no_file_larger_than(size_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-async def test_no_two_tables_file_their_output_under_one_name(tmp_path: Path) -> None:
-    """Not those of one name in two folders, not those whose names differ in the suffix, not one that was made again."""
+async def test_no_two_tables_share_an_output_namespace(tmp_path: Path) -> None:
+    """Neither files of one name in two folders, nor names that differ in the suffix, nor a table created again."""
     names = set()
     for path in ("1/same.db", "2/same.db", "2/same.sqlite", "2/same.db"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
@@ -252,20 +257,8 @@ async def test_no_two_tables_file_their_output_under_one_name(tmp_path: Path) ->
     assert all(name.startswith("same-") for name in names)
 
 
-async def test_a_table_of_other_columns_is_named(store: SqliteStore) -> None:
-    """A file of ours, made by a version that had other columns, says so instead of failing in the midst of things."""
-    with closing(sqlite3.connect(store.path)) as other:
-        other.execute("ALTER TABLE workers DROP COLUMN Process")
-    again = SqliteStore(store.path)
-
-    for call in (again.counts, lambda: again.create(shards=1), lambda: again.heartbeat(a_worker("w"))):
-        with pytest.raises(SchemaMismatch, match=r"table\.db.*workers\.Process.*hint: "):
-            await call()
-    await again.close()
-
-
-async def test_columns_of_somebody_else_do_no_harm(store: SqliteStore) -> None:
-    """Whoever adds a column or an index may."""
+async def test_foreign_columns_and_indexes_are_harmless(store: SqliteStore) -> None:
+    """Users may add some to the file."""
     with closing(sqlite3.connect(store.path)) as other:
         other.execute("ALTER TABLE workers ADD COLUMN Remark TEXT")
         other.execute("CREATE INDEX Mine ON workers (Remark)")

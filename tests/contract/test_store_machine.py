@@ -102,7 +102,9 @@ class Stores(RuleBasedStateMachine):
     def settle(self, item: Item, outcomes: list[Outcome], ended: InterruptReason | None, jitter: float) -> Send:
         results = {task.name: a_record(outcome, item) for task, outcome in zip(item.todo, outcomes, strict=False)}
         now = self.clock.now()
-        return self.save(item, transitions.settle(item, results, ended=ended, now=now, policy=POLICY, jitter=jitter))
+        return self.save(
+            item, transitions.settle(item, results, interrupted_by=ended, now=now, policy=POLICY, jitter=jitter)
+        )
 
     @rule(target=sends, item=claims)
     def release(self, item: Item) -> Send:

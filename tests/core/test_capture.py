@@ -1,4 +1,4 @@
-"""What a record keeps of a stream: the laws of `core.capture` and `core.budget`."""
+"""What a record keeps of a stream: the laws of `core.capture` and `core.stored.budget`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pyanamo_async.core.capture import Capture
 from pyanamo_async.core.items import Output
-from pyanamo_async.core.stored.budget import INLINE_BYTES, ITEM_OUTPUT_BYTES, inline_bytes
+from pyanamo_async.core.stored.budget import INLINE_BYTES, ITEM_OUTPUT_BYTES, STATUS_BYTES, inline_bytes
 
 TAGGED_LINE = re.compile(rb"(?m)^PyAnamo:\t([^\n]*)")
 
@@ -20,14 +20,14 @@ texts = st.lists(lines, max_size=12).map(b"\n".join)
 
 
 def fed(*chunks: bytes, limit: int = 16, tagged: bool = True) -> tuple[Capture, bytes]:
-    """Feed chunks to a capture; return it and all it sent to its sink."""
+    """Feed chunks to a capture; return it and the bytes for its sink."""
     capture = Capture(limit, tagged=tagged)
     sent = b"".join([*map(capture.feed, chunks), capture.end()])
     return capture, sent
 
 
 def test_what_fits_inline_is_kept_whole_and_not_sent() -> None:
-    """Output up to the limit is in the record, with its tags as printed, and no sink hears of it."""
+    """Output up to the limit is in the record, tags as printed, and the sink gets nothing."""
     capture, sent = fed(b"PyAnamo:\ta=1", b"\nb\n", limit=16)
 
     assert (b"", Output(text="PyAnamo:\ta=1\nb\n", size_bytes=15, lines=2)) == (sent, capture.output())
@@ -35,7 +35,7 @@ def test_what_fits_inline_is_kept_whole_and_not_sent() -> None:
 
 @given(st.lists(st.binary(max_size=9)), st.integers(0, 20))
 def test_what_does_not_fit_is_sent_whole(chunks: list[bytes], limit: int) -> None:
-    """However it is cut, a sink gets either nothing, and the record all, or every byte in order."""
+    """However output is cut, either the record holds all of it or the sink gets every byte in order."""
     capture, sent = fed(*chunks, limit=limit)
     whole = b"".join(chunks)
 
@@ -44,14 +44,14 @@ def test_what_does_not_fit_is_sent_whole(chunks: list[bytes], limit: int) -> Non
 
 
 def test_sending_begins_with_the_chunk_that_no_longer_fits() -> None:
-    """Nothing is held back once the whole does not fit: memory stays bounded."""
+    """Every chunk goes to the sink at once when the whole does not fit, so memory stays bounded."""
     capture = Capture(4)
 
     assert [capture.feed(b"ab"), capture.feed(b"cde"), capture.feed(b"f")] == [b"", b"abcde", b"f"]
 
 
-def test_small_output_that_is_not_text_is_sent_at_its_end() -> None:
-    """A record holds text only, so bytes that are none are kept by a sink, and shown with replacement."""
+def test_small_output_that_is_not_utf8_is_sent_at_its_end() -> None:
+    """The sink keeps bytes that are not UTF-8; the record shows replacement characters."""
     capture, sent = fed(b"\xff\xfe", limit=16)
 
     assert (sent, capture.output().text) == (b"\xff\xfe", "\ufffd\ufffd")
@@ -59,7 +59,7 @@ def test_small_output_that_is_not_text_is_sent_at_its_end() -> None:
 
 @given(texts, st.data())
 def test_tags_are_found_however_they_are_cut(text: bytes, data: st.DataObject) -> None:
-    """Tags are the lines that begin with the mark, whatever the chunks they come in."""
+    """Tags are the lines that begin with the mark, however they are cut into chunks."""
     text += b"\n" + b"." * 16
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=30)))
     chunks = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
@@ -71,7 +71,7 @@ def test_tags_are_found_however_they_are_cut(text: bytes, data: st.DataObject) -
 
 @pytest.mark.parametrize("cut", range(40))
 def test_a_tag_cut_at_any_byte_is_found(cut: int) -> None:
-    """A mark, a tag or its newline may be torn at every byte."""
+    """A mark, a tag or its newline may be cut at any byte."""
     text = b"head\nPyAnamo:\treads=12\nPyAnamo:\tok\n" + b"x" * 100
     capture, _ = fed(text[:cut], text[cut:], limit=64)
 
@@ -79,22 +79,22 @@ def test_a_tag_cut_at_any_byte_is_found(cut: int) -> None:
 
 
 def test_a_tag_is_found_byte_by_byte_and_at_the_end_without_newline() -> None:
-    """A tag is complete when its output is."""
+    """A tag is complete when its output ends."""
     text = b"x" * 100 + b"\nPyAnamo:\tlast"
     capture, _ = fed(*(text[at : at + 1] for at in range(len(text))), limit=64)
 
     assert capture.output().text == "last"
 
 
-def test_tags_take_the_room_there_is() -> None:
-    """Tags are kept in their order as long as there is room; the one that is too long is cut to what is left."""
+def test_tags_are_kept_up_to_the_limit() -> None:
+    """Tags are kept in their order; the first that does not fit is cut and the rest are dropped."""
     capture, _ = fed(b"PyAnamo:\t123456\nPyAnamo:\tabcdefghijkl\nPyAnamo:\tz\n", limit=10)
 
     assert capture.output().text == "123456\nabc"
 
 
 def test_without_tags_the_tail_is_kept() -> None:
-    """Spilled output without tags is shown by its last bytes."""
+    """Of large output without tags the record keeps the last bytes."""
     capture, _ = fed(*[b"0123456789"] * 100, b"the end", limit=10)
 
     assert capture.output().text == "789the end"
@@ -112,22 +112,22 @@ def test_without_tags_the_tail_is_kept() -> None:
     ],
 )
 def test_a_tail_begins_with_a_whole_line(text: bytes, tail: str) -> None:
-    """A part of a line misleads, but a part of one that is most of all there is tells more than the rest."""
+    """A line cut at the front is left out, unless most of the tail is of that line."""
     capture, _ = fed(text, limit=10)
 
     assert capture.output().text == tail
 
 
-def test_stderr_is_shown_by_its_tail_even_with_tags() -> None:
-    """A failure explains itself at the end of stderr; tags there are nobody's business."""
+def test_stderr_keeps_its_tail_even_with_tags() -> None:
+    """Tags on stderr mean nothing: failures are explained at its end."""
     capture, _ = fed(b"PyAnamo:\ttag\n" + b"x" * 20 + b"Traceback", limit=9, tagged=False)
 
     assert capture.output().text == "Traceback"
 
 
 @given(st.text(min_size=20), st.integers(0, 20))
-def test_a_cut_never_tears_a_character(text: str, limit: int) -> None:
-    """Tail and tags end at the edges of characters, within the limit."""
+def test_a_cut_never_splits_a_character(text: str, limit: int) -> None:
+    """Tail and tags begin and end at the edges of characters, within the limit."""
     text = text.replace("\n", "-")
     tail = fed(text.encode(), limit=limit, tagged=False)[0].output().text
     tag = fed(f"PyAnamo:\t{text}".encode(), limit=limit)[0].output().text
@@ -139,8 +139,8 @@ def test_a_cut_never_tears_a_character(text: str, limit: int) -> None:
 
 
 @given(st.binary(min_size=17), st.integers(0, 16))
-def test_what_is_shown_stays_within_the_limit_whatever_the_bytes(data: bytes, limit: int) -> None:
-    """Replacement characters take three bytes each; the budget of a row counts them."""
+def test_kept_text_stays_within_the_limit_whatever_the_bytes(data: bytes, limit: int) -> None:
+    """The limit counts replacement characters as the three bytes they take."""
     capture, _ = fed(data, limit=limit)
 
     assert len(capture.output().text.encode()) <= limit
@@ -148,14 +148,14 @@ def test_what_is_shown_stays_within_the_limit_whatever_the_bytes(data: bytes, li
 
 @given(st.lists(st.sampled_from([b"\n", b"a", b"a\n", b"\n\n", b""])))
 def test_lines_are_counted_with_the_last_one(chunks: list[bytes]) -> None:
-    """A last line counts without its newline too, spilled or not."""
+    """A last line without a newline counts too, whether or not the output fits."""
     expected = len(b"".join(chunks).splitlines())
 
     assert {expected} == {fed(*chunks, limit=limit)[0].output().lines for limit in (0, 1, 100)}
 
 
 def test_memory_does_not_depend_on_the_output() -> None:
-    """64 MB, all of it one tag without an end, leave a few KB behind."""
+    """Output of 64 MB, all of it one tag that never ends, leaves a few KB in memory."""
     capture = Capture(2048)
     capture.feed(b"PyAnamo:\t")
     chunk = b"x" * (1 << 20)
@@ -169,15 +169,25 @@ def test_memory_does_not_depend_on_the_output() -> None:
     assert capture.output().size_bytes == (1 << 26) + 9
 
 
-def test_where_and_why_are_passed_on() -> None:
-    """The record points to the whole, or says why there is none."""
+def test_location_and_status_are_passed_on() -> None:
+    """The record names the location of the whole, or says why it was not stored."""
     capture, _ = fed(b"some text that is long")
 
     assert (capture.output(at="s3://b/k").at, capture.output(status="disk full").status) == ("s3://b/k", "disk full")
 
 
+@given(st.text(min_size=STATUS_BYTES // 4, max_size=600))
+def test_a_long_status_is_shortened_in_the_middle(text: str) -> None:
+    """An error of any length fits the row; its beginning and its end, which say most, are kept."""
+    capture, _ = fed(b"some text that is long")
+    status = capture.output(status=f"not stored: {text} (No space left on device)").status
+
+    assert len(status.encode()) <= STATUS_BYTES
+    assert (status[:12], status[-25:]) == ("not stored: ", " (No space left on device)"[-25:])
+
+
 @pytest.mark.parametrize("tasks", [1, 16, 17, 100, 5000])
 def test_the_output_of_an_item_stays_within_its_budget(tasks: int) -> None:
-    """Both streams of all tasks together fit the budget of their item, and few tasks get all they may have."""
+    """Both streams of all tasks together fit the budget of their item; up to 16 tasks get the full size."""
     assert inline_bytes(tasks) * 2 * tasks <= ITEM_OUTPUT_BYTES
     assert tasks > 16 or inline_bytes(tasks) == INLINE_BYTES

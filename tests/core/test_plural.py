@@ -1,4 +1,4 @@
-"""How many of what: nobody reads `1 failures`."""
+"""Counts and sizes in words."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pyanamo_async.core.text.plural import plural
 
 
 @pytest.mark.parametrize(
-    ("count", "noun", "said"),
+    ("count", "noun", "text"),
     [(0, "item", "0 items"), (1, "item", "1 item"), (2, "crash", "2 crashes"), (1, "crash", "1 crash")],
 )
-def test_one_is_no_plural(count: int, noun: str, said: str) -> None:
-    """And some plurals are longer."""
-    assert plural(count, noun) == said
+def test_nouns_agree_with_their_count(count: int, noun: str, text: str) -> None:
+    """One of a kind is singular; nouns that end in `sh` take `es`."""
+    assert plural(count, noun) == text
 
 
 @pytest.mark.parametrize(
-    ("count", "said"),
+    ("count", "text"),
     [
         (0, "0 bytes"),
         (1, "1 byte"),
@@ -28,6 +28,6 @@ def test_one_is_no_plural(count: int, noun: str, said: str) -> None:
         (1 << 50, "1024.0 TB"),
     ],
 )
-def test_sizes_for_people(count: int, said: str) -> None:
-    """One byte too."""
-    assert size(count) == said
+def test_sizes_are_shown_in_their_largest_unit(count: int, text: str) -> None:
+    """Sizes under 1 KB are in bytes, larger ones in powers of 1,024 with one decimal."""
+    assert size(count) == text

@@ -1,4 +1,4 @@
-"""The laws of times in queue keys."""
+"""Times in queue keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def to_the_millisecond(at: datetime) -> datetime:
 
 @given(TIMES, TIMES)
 def test_order_as_text_is_order_in_time(one: datetime, other: datetime) -> None:
-    """Whatever zones they are told in, stamps are equally long and sort as their moments do, to the millisecond."""
+    """Times of any zone have the same length and sort as they follow each other, to the millisecond."""
     earlier, later = sorted((one, other))
 
     assert len(format_time(one)) == len(format_time(other)) == len("2026-01-01T12:00:00.000Z")
@@ -30,15 +30,15 @@ def test_order_as_text_is_order_in_time(one: datetime, other: datetime) -> None:
 
 
 @given(TIMES)
-def test_a_stamp_is_read_as_the_moment_it_was_written_of(at: datetime) -> None:
-    """`moment` reads what `stamp` wrote, in UTC; the rest of the millisecond is lost."""
+def test_a_time_reads_back_as_written(at: datetime) -> None:
+    """`parse_time` returns what `format_time` wrote, in UTC; only microseconds are lost."""
     assert parse_time(format_time(at)) == to_the_millisecond(at)
     assert parse_time(format_time(at)).tzinfo is UTC
 
 
 @pytest.mark.parametrize(("fold", "hour"), [(0, "00"), (1, "01")])
-def test_the_hour_that_comes_twice_is_told_apart(fold: int, hour: str) -> None:
-    """Half past two in the night when summer ends: its two moments are equal to Python, not to us."""
+def test_the_repeated_hour_at_the_end_of_summer_time_is_unambiguous(fold: int, hour: str) -> None:
+    """Half past two happens twice in that night, and Python compares the two as equal."""
     night = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"), fold=fold)
 
     assert format_time(night) == f"2026-10-25T{hour}:30:00.000Z"

@@ -1,4 +1,4 @@
-"""The laws of stored rows."""
+"""Items as stored rows."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ TASKS = st.builds(
     failures=COUNT,
     record=st.none() | RECORDS,
 )
-PATIENTLY = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-STANDS_AS = {State.DONE: TaskState.DONE, State.FAILED: TaskState.FAILED}
+SLOW = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+TASK_STATES = {State.DONE: TaskState.DONE, State.FAILED: TaskState.FAILED}
 
 
 @st.composite
 def items(draw: st.DrawFn) -> Item:
-    """Any item: a single one whose task stands as it does, or a nested one of one to thirteen tasks."""
+    """Draw any item: a single one whose task has the state that follows, or a nested one of up to thirteen tasks."""
     nested = draw(st.booleans())
     state = draw(st.sampled_from(State))
     drawn = draw(st.lists(TASKS, min_size=1, max_size=13 if nested else 1))
     tasks = tuple(replace(task, name=f"Task_{number}") for number, task in enumerate(drawn))
     if not nested:
-        tasks = (replace(tasks[0], state=STANDS_AS.get(state, TaskState.TODO)),)
+        tasks = (replace(tasks[0], state=TASK_STATES.get(state, TaskState.TODO)),)
     return Item(
         item_id=draw(WORDS),
         sample=draw(TEXT),
@@ -88,31 +88,31 @@ def items(draw: st.DrawFn) -> Item:
     )
 
 
-@PATIENTLY
+@SLOW
 @given(items())
 def test_an_item_reads_back_as_written(item: Item) -> None:
-    """Nothing is lost or changed in a row, whatever the item."""
+    """A row keeps everything an item holds."""
     assert item == decode(encode(item))
 
 
-@PATIENTLY
+@SLOW
 @given(items())
-def test_a_row_is_plain(item: Item) -> None:
-    """A row survives JSON, so every store and every `--json` can carry it."""
+def test_a_row_is_plain_json(item: Item) -> None:
+    """A row survives JSON, so every store and `--json` can hold it."""
     assert item == decode(orjson.loads(orjson.dumps(encode(item))))
 
 
-@PATIENTLY
+@SLOW
 @given(items())
-def test_a_row_holds_nothing_that_says_nothing(item: Item) -> None:
-    """A write is charged by the size of the row: no empty text, no empty collection, nothing absent."""
+def test_a_row_holds_no_empty_values(item: Item) -> None:
+    """A row has no empty text, no empty collection and no None: a write is charged by its size."""
     row = encode(item)
 
     assert [key for key, value in _members(row) if value in ("", [], {}, None)] == []
 
 
-def test_a_fresh_item_is_a_small_row() -> None:
-    """What is at its default is left out."""
+def test_a_new_item_is_a_small_row() -> None:
+    """Defaults are left out."""
     assert encode(an_item("a", script="true", sample="s")) == {
         "itemID": "a",
         "taskID": "s",
@@ -122,14 +122,14 @@ def test_a_fresh_item_is_a_small_row() -> None:
 
 
 @pytest.mark.parametrize("item", [an_item("a", priority=0), an_item("a", max_failures=0)], ids=["priority", "limit"])
-def test_a_zero_that_says_something_is_kept(item: Item) -> None:
-    """Priority 0 is the best, and no failures is a limit; neither is the default."""
+def test_a_zero_that_is_not_the_default_is_kept(item: Item) -> None:
+    """Priority 0 is the highest, and 0 failures is a limit; neither is the default."""
     assert 0 in encode(item).values()
     assert item == decode(encode(item))
 
 
 def test_tasks_keep_their_order() -> None:
-    """`Task_10` comes behind `Task_9`, in whatever order a service returns the map."""
+    """`Task_10` comes after `Task_9`, in whatever order a service returns the map."""
     item = an_item("a", nested=[str(number) for number in range(120)])
     row = encode(item)
     row["TaskScript"] = dict(sorted(row["TaskScript"].items()))
@@ -137,14 +137,14 @@ def test_tasks_keep_their_order() -> None:
     assert item == decode(row)
 
 
-def test_unknown_attributes_are_passed_over() -> None:
-    """A row that another tool has added to is still read."""
+def test_unknown_attributes_are_ignored() -> None:
+    """A row with attributes of another tool can be read."""
     item = an_item("a")
 
     assert item == decode({**encode(item), "Note": "by hand"})
 
 
-def _members(value: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 # whatever stands in a row
+def _members(value: Any) -> list[tuple[str, Any]]:  # noqa: ANN401 - any value of a row
     if not isinstance(value, dict):
         return []
     return [*value.items(), *(member for each in value.values() for member in _members(each))]

@@ -1,4 +1,4 @@
-"""Task files: what becomes an item, and what is told of each line that does not."""
+"""Task files: which lines become items, and what is reported for the others."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def scripts(item: Item) -> dict[str, str]:
 
 
 def test_single_items_of_the_original() -> None:
-    """The original's file of single items, blank first line and all, becomes single items."""
+    """The original's file of single items, with its blank first line, becomes single items."""
     first, second = items(ORIGINAL_SINGLE)
 
     assert (first.item_id, first.sample, first.nested) == ("Seq_Test_1", "Task_1", False)
@@ -62,7 +62,7 @@ def test_single_items_of_the_original() -> None:
 
 @pytest.mark.parametrize("nested", [True, False])
 def test_nested_items_of_the_original(nested: bool) -> None:
-    """Each argument behind the script is a task; a column of arguments says so as well as --nested."""
+    """Each argument with the script is a task; the column `TaskArgs` is enough to make items nested."""
     first, second = items(ORIGINAL_NESTED, nested=nested)
 
     assert first.nested
@@ -72,7 +72,7 @@ def test_nested_items_of_the_original(nested: bool) -> None:
 
 @pytest.mark.parametrize("delimiter", ["\t", ",", ";", "::", " | ", "~", "|", "->"])
 def test_any_delimiter_is_found_in_the_header(delimiter: str) -> None:
-    """What stands between the names of the header separates the fields."""
+    """The text between the names of the header is the delimiter."""
     text = f"{delimiter.join(('itemID', 'TaskID', 'TaskScript'))}\n{delimiter.join(('a', 's', 'true'))}\n"
 
     item = only_item(text)
@@ -81,39 +81,39 @@ def test_any_delimiter_is_found_in_the_header(delimiter: str) -> None:
 
 
 def test_a_delimiter_of_letters_can_be_given() -> None:
-    """No guess, however good, outweighs what the person said."""
+    """A given delimiter takes precedence over the one in the header."""
     assert scripts(only_item("itemIDxTaskIDxTaskScript\naxsxtrue\n", delimiter="x"))["Task_0"] == "true"
 
 
-def test_names_of_columns_are_known_in_any_case_and_order() -> None:
-    """Headers are written by people."""
+def test_columns_may_have_any_case_and_order() -> None:
+    """Case, underscores and order of the columns do not matter."""
     item = only_item("TASKID|Item_ID|max_failures|timeout|Priority|taskscript\ns|a|1|90m|0|true\n")
 
     assert (item.item_id, item.sample) == ("a", "s")
     assert (1, timedelta(minutes=90), 0) == (item.max_failures, item.timeout, item.priority)
 
 
-def test_empty_overrides_are_none() -> None:
-    """A row that leaves an override empty has the worker's own."""
+def test_empty_fields_keep_the_defaults() -> None:
+    """An empty MaxFailures, Timeout or Priority means the default."""
     item = only_item("itemID|TaskID|MaxFailures|Timeout|Priority|TaskScript\na|s||||true\n")
 
     assert (item.max_failures, item.timeout, item.priority) == (None, None, 5)
 
 
 def test_the_last_column_takes_the_rest_when_it_is_the_script() -> None:
-    """A script may contain the delimiter."""
+    """A script in the last column may contain the delimiter."""
     assert scripts(only_item(HEADER + "a|s|sort x | uniq -c | head\n"))["Task_0"] == "sort x | uniq -c | head"
 
 
-@pytest.mark.parametrize("name", ["\ufeffitemID|TaskID|TaskScript\r\n\r\na|s|true\r\n", HEADER + "a|s|true"])
-def test_marks_of_other_systems_are_not_content(name: str) -> None:
+@pytest.mark.parametrize("text", ["\ufeffitemID|TaskID|TaskScript\r\n\r\na|s|true\r\n", HEADER + "a|s|true"])
+def test_marks_of_other_systems_are_not_content(text: str) -> None:
     """A byte order mark, CRLF, blank lines and a missing last newline change nothing."""
-    assert scripts(only_item(name)) == {"Task_0": "true"}
+    assert scripts(only_item(text)) == {"Task_0": "true"}
 
 
 @pytest.mark.parametrize("delimiter", [",", "\t"])
 def test_fields_may_be_quoted_as_in_csv(delimiter: str) -> None:
-    """A quoted field holds delimiters, and doubled quotes for quotes."""
+    """A quoted field may hold delimiters, and doubled quotes for quotes."""
     header = delimiter.join(('"itemID"', '"TaskID"', '"TaskScript"', '"TaskArgs"'))
     row = delimiter.join(('"a,1"', "s", '"echo ""x"" "', '"1,2"'))
 
@@ -124,28 +124,28 @@ def test_fields_may_be_quoted_as_in_csv(delimiter: str) -> None:
 
 
 def test_a_script_that_only_begins_with_a_quoted_word_is_taken_as_it_is() -> None:
-    """Shell scripts are full of quotes; only a field that is quoted as a whole is unquoted."""
+    """Only a field that is quoted as a whole is unquoted: shell scripts are full of quotes."""
     assert scripts(only_item('itemID,TaskID,TaskScript\na,s,"$HOME/my prog" 1,2\n'))["Task_0"] == '"$HOME/my prog" 1,2'
 
 
 def test_quotes_are_just_quotes_with_other_delimiters() -> None:
-    """With `|` a script in quotes keeps them."""
+    """With `|` a quoted script keeps its quotes."""
     assert scripts(only_item(HEADER + 'a|s|"my prog"\n'))["Task_0"] == '"my prog"'
 
 
-def test_without_a_header_the_usual_columns_are_meant() -> None:
-    """itemID, TaskID, TaskScript, and TaskArgs with --nested."""
+def test_without_a_header_the_columns_have_their_usual_order() -> None:
+    """The usual order is itemID, TaskID, TaskScript, and TaskArgs with `nested`."""
     assert scripts(only_item("a|s|seq 3 | wc\n", header=False))["Task_0"] == "seq 3 | wc"
     assert len(only_item("a;s;seq;3,4\n", header=False, nested=True).tasks) == 2
 
 
-def test_without_a_header_an_ambiguous_delimiter_is_asked_for() -> None:
-    """Nothing is guessed where two could be meant."""
-    assert "-d" in problem("a|s|echo 1;echo 2;echo 3\n", header=False).reason
+def test_without_a_header_an_ambiguous_delimiter_is_refused() -> None:
+    """The problem names the argument that resolves the ambiguity."""
+    assert "set delimiter" in problem("a|s|echo 1;echo 2;echo 3\n", header=False).reason
 
 
 def test_json_lines() -> None:
-    """One object a line: a script, several, named ones, or one with arguments."""
+    """An object may have one script, a list of scripts, named scripts, or one with arguments."""
     text = b"\n".join(
         orjson.dumps(row)
         for row in (
@@ -173,15 +173,15 @@ def test_json_lines() -> None:
         ("a|s|", "empty script"),
         ("a|s|  ", "empty script"),
         ("#a|s|true", "begins with '#'"),
-        ("a\x1b|s|true", "cannot be printed"),
+        ("a\x1b|s|true", "unprintable"),
         (f"{'ä' * 1025}|s|true", "longer than 2048 bytes"),
         (f"a|{'s' * 1025}|true", "longer than 1024 bytes"),
         ("a|s|true\0", "NUL"),
         (f"a|s|: {'x' * 131072}", "put it in a file"),
     ],
 )
-def test_a_bad_line_is_told_with_its_number_and_reason(line: str, reason: str) -> None:
-    """The other lines are still read."""
+def test_an_invalid_line_is_reported_with_its_number_and_reason(line: str, reason: str) -> None:
+    """The lines around it are still parsed."""
     found = rows(f"{HEADER}good|s|true\n\n{line}\nbetter|s|true\n")
 
     good, bad, better = found
@@ -203,8 +203,8 @@ def test_a_bad_line_is_told_with_its_number_and_reason(line: str, reason: str) -
         ("Timeout", "0", "zero"),
     ],
 )
-def test_bad_overrides(column: str, value: str, reason: str) -> None:
-    """Numbers and durations are checked before anything is written."""
+def test_invalid_numbers_and_durations_are_refused(column: str, value: str, reason: str) -> None:
+    """The reason says what is allowed."""
     assert reason in problem(f"itemID|TaskID|{column}|TaskScript\na|s|{value}|true\n").reason
 
 
@@ -219,8 +219,8 @@ def test_bad_overrides(column: str, value: str, reason: str) -> None:
         ("a|s|seq 1 | wc|1", "5 fields for 4 columns"),
     ],
 )
-def test_bad_nested_rows(row: str, reason: str) -> None:
-    """With --nested every row has a script and arguments, none of them empty."""
+def test_invalid_nested_rows_are_refused(row: str, reason: str) -> None:
+    """With `nested` every row needs a script and arguments, none of them empty."""
     assert reason in problem(f"itemID|TaskID|TaskScript|TaskArgs\n{row}\n", nested=True).reason
 
 
@@ -233,14 +233,14 @@ def test_bad_nested_rows(row: str, reason: str) -> None:
         ('{"itemID": null, "TaskID": "s", "TaskScript": "x"}', "missing field itemID"),
         ('{"itemID": ["a"], "TaskID": "s", "TaskScript": "x"}', "itemID is not text"),
         ('{"itemID": true, "TaskID": "s", "TaskScript": "x"}', "itemID is not text"),
-        ('{"itemID": "a", "TaskID": "s", "TaskScript": []}', "a list of them"),
-        ('{"itemID": "a", "TaskID": "s", "TaskScript": 1}', "a list of them"),
+        ('{"itemID": "a", "TaskID": "s", "TaskScript": []}', "a list of scripts"),
+        ('{"itemID": "a", "TaskID": "s", "TaskScript": 1}', "a list of scripts"),
         ('{"itemID": "a", "TaskID": "s", "TaskScript": {"first": "x"}}', "Task_0"),
         ('{"itemID": "a", "TaskID": "s", "TaskScript": {"Task_01": "x"}}', "Task_0"),
         ('{"itemID": "a", "TaskID": "s", "TaskScript": ["x", ""]}', "empty script"),
         ('{"itemID": "a", "TaskID": "s", "TaskScript": ["x", 2]}', "the script of Task_1 is not text"),
-        ('{"itemID": "a", "TaskID": "s", "TaskScript": ["x"], "TaskArgs": "1"}', "goes with one TaskScript"),
-        ('{"itemID": "a", "TaskID": "s", "TaskScript": "x", "TaskArgs": 1}', "TaskArgs is text"),
+        ('{"itemID": "a", "TaskID": "s", "TaskScript": ["x"], "TaskArgs": "1"}', "needs a single TaskScript"),
+        ('{"itemID": "a", "TaskID": "s", "TaskScript": "x", "TaskArgs": 1}', "TaskArgs must be text"),
         ('{"itemID": "a", "TaskID": "s", "TaskScript": "x", "Priority": 1.5}', "from 0 to 9"),
         ('{"itemID": "a", "TaskID": "s", "TaskScript": "x", "Timeout": true}', "not a duration"),
         ('{"itemID": "a", "TaskID": "s", "TaskScript": "x", "Foo": 1}', "unknown column 'Foo'"),
@@ -248,8 +248,8 @@ def test_bad_nested_rows(row: str, reason: str) -> None:
         ('{"itemID": "a", "TaskID": "s", "TaskScript": "\\ud800"}', "not JSON"),
     ],
 )
-def test_bad_json_rows(row: str, reason: str) -> None:
-    """JSON rows obey the same rules, each told with its line."""
+def test_invalid_json_rows_are_refused(row: str, reason: str) -> None:
+    """JSON rows obey the same rules, and problems name their line."""
     bad = problem('{"itemID": "good", "TaskID": "s", "TaskScript": "true"}\n' + row + "\n")
 
     assert bad.line == 2
@@ -259,16 +259,17 @@ def test_bad_json_rows(row: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("header", "reason"),
     [
-        ("Seq_Test_1|Task_1|seq 3", "--no-header"),
+        ("Seq_Test_1|Task_1|seq 3", "set header=False"),
         ("itemID|TaskScript", "missing column TaskID"),
         ("itemID|TaskID|TaskScript|Colour", "unknown column 'Colour'"),
         ("itemID|TaskID|TaskScript|ItemID", "column itemID is there twice"),
         ("itemID", "missing column TaskID"),
         ("%%%", "unknown column '%%%'"),
+        ('itemID"TaskID"TaskScript', "unknown column"),
     ],
 )
-def test_a_line_that_is_no_header_is_the_only_problem(header: str, reason: str) -> None:
-    """What follows cannot be understood, so nothing is said about it."""
+def test_an_invalid_header_is_the_only_problem(header: str, reason: str) -> None:
+    """Without a header the other lines mean nothing, so none of them is reported."""
     [bad] = rows(f"\n{header}\na\n|\n")
 
     assert isinstance(bad, Problem)
@@ -277,31 +278,31 @@ def test_a_line_that_is_no_header_is_the_only_problem(header: str, reason: str) 
 
 
 def test_a_duplicate_names_the_line_of_the_first() -> None:
-    """An id may be in a file once."""
+    """An id may be in a file only once."""
     bad = problem(f"{HEADER}a|s|true\nb|s|true\na|s|false\n")
 
-    assert Problem(4, "itemID 'a' is on line 2 already") == bad
+    assert Problem(4, "itemID 'a' is already on line 2") == bad
 
 
-def test_a_line_that_is_not_utf8_is_told() -> None:
-    """With the byte and where it stands."""
+def test_a_line_that_is_not_utf8_is_reported() -> None:
+    """The reason names the byte and its column."""
     bad = problem(HEADER.encode() + b"a|s|caf\xe9\nb|s|true\n")
 
     assert Problem(2, "not UTF-8: byte 0xe9 at column 8") == bad
 
 
-def test_a_quote_that_is_never_closed_is_told() -> None:
-    """Cells of several lines are no rows of ours."""
-    assert "never closed" in problem('itemID,TaskID,TaskScript\na,s,"one\n').reason
+def test_an_unclosed_quote_is_reported() -> None:
+    """A CSV field cannot span lines."""
+    assert "unclosed quote" in problem('itemID,TaskID,TaskScript\na,s,"one\n').reason
 
 
-def test_a_line_without_end_is_told() -> None:
-    """What is cut off at the limit is not taken for a line."""
+def test_a_line_that_is_too_long_is_reported() -> None:
+    """A line that was cut off at the limit does not become an item."""
     assert problem(HEADER.encode() + b"a" * (MAX_LINE_BYTES + 1)).reason == "longer than 4 MiB"
 
 
-def test_a_row_that_could_outgrow_the_table_is_told() -> None:
-    """Hundreds of long scripts are refused with the way out."""
+def test_a_row_that_could_outgrow_the_table_is_reported() -> None:
+    """An item of hundreds of long scripts is refused, and the reason says what to do."""
     row = {"itemID": "a", "TaskID": "s", "TaskScript": ["x" * 2000] * 250}
 
     assert "split it into several items" in problem(orjson.dumps(row)).reason
@@ -314,20 +315,25 @@ def test_no_lines_no_items() -> None:
     assert rows(HEADER) == []
 
 
-@given(st.binary(max_size=200), st.booleans(), st.booleans())
-def test_whatever_a_file_holds_each_line_is_an_item_or_a_problem(data: bytes, nested: bool, header: bool) -> None:
-    """Nothing that people feed it makes the parser fail."""
-    found = rows(HEADER.encode() + data if header else data, nested=nested, header=header)
+NAMED = st.lists(st.sampled_from([b"itemID", b"TaskID", b"TaskScript", b'"', b"|", b",", b"\t", b" "])).map(b"".join)
 
-    assert len(found) <= data.count(b"\n") + 1
+
+@given(st.binary(max_size=200) | NAMED, st.sampled_from([b"", HEADER.encode()]), st.booleans(), st.booleans())
+def test_whatever_a_file_holds_each_line_is_an_item_or_a_problem(
+    data: bytes, first: bytes, nested: bool, header: bool
+) -> None:
+    """No file makes the parser fail, whatever its header."""
+    found = rows(first + data, nested=nested, header=header)
+
+    assert len(found) <= (first + data).count(b"\n") + 1
 
 
 FIELD = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=1, max_size=20)
 
 
 @given(st.lists(st.tuples(FIELD, FIELD, FIELD), min_size=1, max_size=5, unique_by=lambda row: row[0]))
-def test_tabbed_rows_come_out_as_they_went_in(table: list[tuple[str, str, str]]) -> None:
-    """Fields without quotes are taken character by character."""
+def test_fields_without_quotes_are_taken_as_they_are(table: list[tuple[str, str, str]]) -> None:
+    """Rows with tabs between their fields keep every character."""
     plain = [row for row in table if '"' not in "".join(row) and not row[0].startswith("#")]
     text = "".join(f"{item_id}\t{sample}\t{script}\n" for item_id, sample, script in plain)
 

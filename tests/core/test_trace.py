@@ -1,4 +1,4 @@
-"""Attempts as rows and as lines of a joblog."""
+"""Attempts as rows of a trace and as lines of a joblog."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ended(outcome: Outcome, *, script: str = "x") -> Item:
 
 
 def test_a_row_has_the_stored_names() -> None:
-    """With all columns, in their order; nothing of what was printed."""
+    """A row has all columns in their order, and no output."""
     [row] = trace(ended(Failed(exit_code=3)))
 
     assert tuple(row) == COLUMNS
@@ -59,7 +59,7 @@ def test_a_row_has_the_stored_names() -> None:
 
 
 def test_tasks_without_a_record_have_no_row() -> None:
-    """Those of a nested item that ran have one each."""
+    """A nested item has a row for each task that ran."""
     item = an_item("a", nested=("x", "y", "z"))
     first, second, third = item.tasks
     record = a_record(Succeeded())
@@ -80,8 +80,8 @@ def test_tasks_without_a_record_have_no_row() -> None:
         (Interrupted(InterruptReason.STOP), "-1", "15"),
     ],
 )
-def test_a_joblog_tells_how_jobs_ended(outcome: Outcome, exitval: str, signal: str) -> None:
-    """Whatever was no success has an exit value or a signal that is not zero."""
+def test_a_joblog_shows_how_jobs_ended(outcome: Outcome, exitval: str, signal: str) -> None:
+    """A job that did not succeed has an exit value or a signal that is not zero."""
     [line] = joblog(ended(outcome))
 
     assert line == ("w", "1767268800.000", "     1.500", "0", "7", exitval, signal, "x")
@@ -89,7 +89,7 @@ def test_a_joblog_tells_how_jobs_ended(outcome: Outcome, exitval: str, signal: s
 
 
 def test_a_line_of_a_joblog_is_one_line() -> None:
-    """Parallel reads it back by this expression when it resumes; a newline is NUL, a tab in a command is a tab."""
+    """Parallel can read the line back when it resumes: a newline in a command is NUL, a tab stays a tab."""
     [fields] = joblog(ended(Succeeded(), script="for x in 1\tdo\n  echo $x\ndone"))
     line = "\t".join(("1", *fields))
 

@@ -1,4 +1,4 @@
-"""What becomes of an item: every rule, and what must hold for all of them together."""
+"""The rules of `core.transitions`: each one alone, and what holds for all of them together."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def claimed(item: Item) -> Item:
 
 
 def settled(
-    item: Item, *outcomes: Outcome, ended: InterruptReason | None = None, policy: FailurePolicy = POLICY
+    item: Item, *outcomes: Outcome, interrupted_by: InterruptReason | None = None, policy: FailurePolicy = POLICY
 ) -> Item:
     results = {task.name: a_record(outcome) for task, outcome in zip(item.todo, outcomes, strict=False)}
-    return transitions.settle(item, results, ended=ended, now=NOON, policy=policy, jitter=0.5)
+    return transitions.settle(item, results, interrupted_by=interrupted_by, now=NOON, policy=policy, jitter=0.5)
 
 
 def test_claim_locks_under_a_new_attempt_number() -> None:
-    """A claim names its holder and counts on."""
+    """A claim names its holder and increments the attempt number."""
     item = claimed(an_item("a"))
 
     assert (item.state, item.attempt, item.worker, item.token) == (State.LOCKED, 1, "w", "t")
@@ -68,7 +68,7 @@ def test_failure_is_retried_not_before_its_backoff() -> None:
 
 
 def test_last_failure_buries() -> None:
-    """An item that failed as often as it may waits for a person."""
+    """An item that reaches `max_failures` is failed and waits for a person."""
     item = an_item("a")
     for _ in range(3):
         item = settled(claimed(item), Failed(exit_code=7))
@@ -77,7 +77,7 @@ def test_last_failure_buries() -> None:
 
 
 def test_item_may_have_its_own_limit() -> None:
-    """`MaxFailures` of an item outranks the worker's."""
+    """`MaxFailures` of an item takes precedence over the worker's policy."""
     assert settled(claimed(an_item("a", max_failures=1)), Failed(exit_code=7)).state is State.FAILED
 
 
@@ -91,22 +91,32 @@ def test_item_may_have_its_own_limit() -> None:
     ],
 )
 def test_policy_by_ending(rule: tuple[int | str, Verdict], outcome: Outcome, state: State, failures: int) -> None:
-    """A rule for an exit status, signal or timeout retries uncounted or gives up at once."""
+    """A rule for an exit status, a signal or a timeout retries without counting, or fails the task at once."""
     item = settled(claimed(an_item("a")), outcome, policy=FailurePolicy(on_exit=(rule,)))
 
     assert (item.state, item.failures) == (state, failures)
 
 
-def test_interruption_is_nobodys_fault() -> None:
-    """A stop releases: no failure, no crash, claimable at once."""
-    item = settled(claimed(an_item("a")), Interrupted(InterruptReason.STOP), ended=InterruptReason.STOP)
+def test_interruption_is_no_failure() -> None:
+    """A stop releases the item: no failure, no crash, claimable at once."""
+    item = settled(claimed(an_item("a")), Interrupted(InterruptReason.STOP), interrupted_by=InterruptReason.STOP)
 
     assert (item.state, item.failures, item.crashes, item.interruptions) == (State.TODO, 0, 0, 1)
     assert item.not_before is None
 
 
+def test_interruptions_do_not_lengthen_the_backoff() -> None:
+    """The first failure after many interruptions waits as briefly as any first failure."""
+    item = an_item("a")
+    for _ in range(10):
+        item = settled(claimed(item), Interrupted(InterruptReason.STOP), interrupted_by=InterruptReason.STOP)
+    item = settled(claimed(item), Failed(exit_code=7))
+
+    assert item.not_before == NOON + timedelta(seconds=0.5)
+
+
 def test_nested_item_fails_only_when_none_is_left_to_run() -> None:
-    """A buried task waits for its siblings; then the item is failed."""
+    """A failed task does not fail its item while siblings are left to run."""
     policy = FailurePolicy(max_failures=2)
     first = settled(claimed(an_item("a", nested=["x", "y"])), Failed(exit_code=1), Succeeded(), policy=policy)
     second = settled(claimed(first), Failed(exit_code=1), policy=policy)
@@ -115,31 +125,51 @@ def test_nested_item_fails_only_when_none_is_left_to_run() -> None:
     assert (second.state, second.reason) == (State.FAILED, "attempt 2: Task_0: exit status 1")
 
 
+def test_the_reason_is_a_failure_of_this_attempt() -> None:
+    """A task that failed for good earlier does not hide why the item is retried now."""
+    policy = FailurePolicy(on_exit=((2, Verdict.FAIL),))
+    first = settled(claimed(an_item("a", nested=["x", "y"])), Failed(exit_code=2), Failed(exit_code=7), policy=policy)
+    second = settled(claimed(first), Failed(exit_code=8), policy=policy)
+
+    assert (second.state, second.reason) == (State.TODO, "attempt 2: Task_1: exit status 8")
+
+
 def test_wall_time_without_progress_buries_after_its_limit() -> None:
-    """A task that the wall time keeps killing is given up, for that reason."""
+    """A task that the wall time keeps killing is buried, and the reason says so."""
     item = an_item("a")
     for _ in range(POLICY.wall_time_limit):
-        item = settled(claimed(item), Interrupted(InterruptReason.WALL_TIME), ended=InterruptReason.WALL_TIME)
+        item = settled(claimed(item), Interrupted(InterruptReason.WALL_TIME), interrupted_by=InterruptReason.WALL_TIME)
 
     assert item.state is State.FAILED
     assert "wall time ended it 5 times" in item.reason
     assert item.failures == 0
 
 
-def test_progress_forgives_wall_time_kills() -> None:
-    """A nested item that finishes a task each time may be killed for ever."""
+def test_progress_clears_wall_time_kills() -> None:
+    """A nested item that finishes a task in each attempt may be killed at the wall time any number of times."""
     item = an_item("a", nested=["x"] * 20)
     for _ in range(POLICY.wall_time_limit + 5):
         item = settled(
-            claimed(item), Succeeded(), Interrupted(InterruptReason.WALL_TIME), ended=InterruptReason.WALL_TIME
+            claimed(item), Succeeded(), Interrupted(InterruptReason.WALL_TIME), interrupted_by=InterruptReason.WALL_TIME
         )
 
     assert (item.state, item.wall_time_kills) == (State.WALL_TIME_EXCEEDED, 0)
 
 
+@pytest.mark.parametrize("then", [Failed(exit_code=1), Interrupted(InterruptReason.STOP)], ids=["retry", "stop"])
+def test_progress_counts_however_the_attempt_ended(then: Outcome) -> None:
+    """A task that finished clears the wall-time kills before a retry or a stop too, and as soon as it is saved."""
+    item = replace(claimed(an_item("a", nested=["x", "y"])), wall_time_kills=4)
+    interrupted_by = InterruptReason.STOP if isinstance(then, Interrupted) else None
+    saved = transitions.record(item, {"Task_0": a_record(Succeeded())}, policy=POLICY)
+
+    assert settled(item, Succeeded(), then, interrupted_by=interrupted_by).wall_time_kills == 0
+    assert (saved.state, saved.wall_time_kills) == (State.LOCKED, 0)
+
+
 def test_wall_time_before_anything_started_is_a_release() -> None:
-    """What never ran has not exceeded anything."""
-    assert settled(claimed(an_item("a")), ended=InterruptReason.WALL_TIME).state is State.TODO
+    """An item whose tasks never started stays in `todo`."""
+    assert settled(claimed(an_item("a")), interrupted_by=InterruptReason.WALL_TIME).state is State.TODO
 
 
 def test_vanished_workers_bury_at_the_crash_limit() -> None:
@@ -155,19 +185,20 @@ def test_vanished_workers_bury_at_the_crash_limit() -> None:
 
 
 def test_reset_runs_failed_tasks_again_and_keeps_done_ones() -> None:
-    """A person's reset starts the ledgers anew, not the attempts."""
+    """A reset starts the ledgers and the backoff anew, but not the attempt number."""
     buried = settled(
         claimed(an_item("a", nested=["x", "y"])), Failed(exit_code=1), Succeeded(), policy=FailurePolicy(max_failures=1)
     )
     item = transitions.reset(buried)
 
     assert [task.state for task in item.tasks] == [TaskState.TODO, TaskState.DONE]
+    assert [task.attempts for task in item.tasks] == [0, 1]
     assert (item.failures, item.attempt, item.state) == (0, 1, State.TODO)
     assert len(transitions.reset(buried, all_tasks=True).todo) == 2
 
 
 def test_history_is_bounded() -> None:
-    """Older reasons are kept, the last five of them."""
+    """An item keeps its last five older reasons."""
     item = an_item("a", max_failures=100)
     for code in range(1, 20):
         item = settled(claimed(item), Failed(exit_code=code))
@@ -185,16 +216,16 @@ def test_history_is_bounded() -> None:
     )
 )
 def test_whatever_happens_no_task_is_lost(
-    story: tuple[int, list[tuple[list[Outcome], InterruptReason | None]]],
+    history: tuple[int, list[tuple[list[Outcome], InterruptReason | None]]],
 ) -> None:
-    """After any story: done tasks stay done, ledgers only grow, and state and tasks agree."""
-    tasks, rounds = story
+    """After any sequence of attempts done tasks stay done, failures only grow, and state and tasks agree."""
+    tasks, rounds = history
     item = an_item("a", nested=["x"] * tasks) if tasks > 1 else an_item("a")
     for outcomes, why in rounds:
         if item.state not in {State.TODO, State.WALL_TIME_EXCEEDED}:
             break
         interrupted = any(isinstance(outcome, Interrupted) for outcome in outcomes[: len(item.todo)])
-        after = settled(claimed(item), *outcomes, ended=(why or InterruptReason.STOP) if interrupted else why)
+        after = settled(claimed(item), *outcomes, interrupted_by=(why or InterruptReason.STOP) if interrupted else why)
         done_before = {task.name for task in item.tasks if task.state is TaskState.DONE}
 
         assert done_before <= {task.name for task in after.tasks if task.state is TaskState.DONE}

@@ -1,4 +1,4 @@
-"""The laws of values: frozen, equal by kind and content, unknown to the garbage collector."""
+"""Values are frozen, equal by type and content, and not tracked by the garbage collector."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Pixel(Value):
 
 
 def test_a_value_never_changes() -> None:
-    """Neither a field nor a new attribute can be set; a change makes another value."""
+    """Neither a field nor a new attribute can be set; `replace` returns another value."""
     point = Point(1)
 
     with pytest.raises(AttributeError):
@@ -33,13 +33,13 @@ def test_a_value_never_changes() -> None:
 
 
 def test_only_fields_can_be_changed() -> None:
-    """A name that is no field is refused, by mypy too."""
+    """A name that is not a field is refused, by mypy too."""
     with pytest.raises(TypeError, match="no field 'z'"):
         replace(Point(1), z=2)  # type: ignore[call-arg]
 
 
-def test_values_are_equal_by_kind_and_content() -> None:
-    """Equal values hash equally; one kind is never equal to another that holds the same."""
+def test_values_are_equal_by_type_and_content() -> None:
+    """Equal values have equal hashes; values of two types are never equal."""
     assert Point(1) == Point(1, 0)
     assert len({Point(1), Point(1, 0), Point(2)}) == 2
     assert Point(1) != Pixel(1)  # type: ignore[comparison-overlap]
@@ -49,8 +49,8 @@ def test_values_are_equal_by_kind_and_content() -> None:
     )
 
 
-def test_the_collector_walks_no_values() -> None:
-    """However many items a worker holds, a collection takes no longer."""
+def test_the_garbage_collector_does_not_track_values() -> None:
+    """A collection takes no longer when a worker holds many items."""
     item = an_item("a")
 
     assert not gc.is_tracked(item)

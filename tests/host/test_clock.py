@@ -11,7 +11,7 @@ from pyanamo_async.host.clock import SystemClock
 
 
 def test_now_is_utc_to_the_millisecond() -> None:
-    """The time of day lies between what the machine said before, less what was cut off, and after."""
+    """The time of day lies between the machine's own before, less what was cut off, and after."""
     before = datetime.now(UTC)
     now = SystemClock().now()
     after = datetime.now(UTC)

@@ -13,7 +13,7 @@ HERE = len(os.sched_getaffinity(0))
 
 
 def quota(root: Path, group: str, text: str, *, own: str = "/") -> Path:
-    """Make a machine whose control groups say `text`."""
+    """Make a root folder whose control groups have this quota."""
     folder = root / "sys/fs/cgroup" / group
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "cpu.max").write_text(text)

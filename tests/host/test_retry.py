@@ -1,4 +1,4 @@
-"""The one retry loop: what it repeats, for how long, and what ends it."""
+"""The retry loop: what it retries, for how long, and what ends it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_pauses_double_up_to_the_longest() -> None:
     assert paused([AWAY] * 4, schedule) == ("answer", 11.0)
 
 
-def test_jitter_begins_where_it_is_told() -> None:
+def test_jitter_begins_at_the_given_share_of_the_bound() -> None:
     """From half of the bound on, so that no pause is nearly nothing."""
     schedule = RetrySchedule(first_pause_s=1.0, jitter_from=0.5)
 
@@ -84,7 +84,7 @@ def test_other_errors_pass_at_once() -> None:
 
 
 def test_giving_up_ends_a_pause() -> None:
-    """Whoever no longer needs the answer is not kept waiting."""
+    """A caller that no longer needs the result does not wait for it."""
 
     async def main(loop: VirtualLoop) -> float:
         give_up = asyncio.Event()

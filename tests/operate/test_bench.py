@@ -18,7 +18,7 @@ from pyanamo_async.operate.bench import HEARTBEATS, Bench
 from pyanamo_async.operate.bench_table import MARK, Disposable, killed, output_keys
 from pyanamo_async.operate.measurements import Measurement, What, units_per_item
 from pyanamo_async.outputs.memory import MemoryOutputs
-from pyanamo_async.ports import EventLog, OutputKey, Sink, Unfinished, Units
+from pyanamo_async.ports import EventLog, OutputKey, Sink, UnfinishedOutput, Units
 from pyanamo_async.store.memory import MemoryStore
 from tests.fakes import NOON, FakeClock, an_item
 
@@ -322,11 +322,11 @@ class Half(MemoryOutputs):
         super().__init__()
         self.discarded: list[str] = []
 
-    async def unfinished(self, table: str) -> AsyncIterator[Unfinished]:
+    async def unfinished(self, table: str) -> AsyncIterator[UnfinishedOutput]:
         for location in (self.location(output_keys(table)[0]), "memory:check-1"):
-            yield Unfinished(location, NOON, "name")
+            yield UnfinishedOutput(location, NOON, "name")
 
-    async def discard(self, unfinished: Unfinished) -> None:
+    async def discard(self, unfinished: UnfinishedOutput) -> None:
         self.discarded.append(unfinished.location)
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.operate.doctor import Doctor, Finding, FindingKind
 from pyanamo_async.outputs.memory import MemoryOutputs
-from pyanamo_async.ports import OutputKey, Unfinished
+from pyanamo_async.ports import OutputKey, UnfinishedOutput
 from pyanamo_async.store.memory import MemoryStore
 from tests.contract.steps import a_worker
 from tests.fakes import NOON, an_item
@@ -25,10 +25,10 @@ class Outputs(MemoryOutputs):
         super().__init__()
         self.left = keys
 
-    async def unfinished(self, table: str) -> AsyncIterator[Unfinished]:
+    async def unfinished(self, table: str) -> AsyncIterator[UnfinishedOutput]:
         for key in self.left:
             if key.table == table:
-                yield Unfinished(self.location(key), NOON - 2 * HOUR, "mark")
+                yield UnfinishedOutput(self.location(key), NOON - 2 * HOUR, "mark")
 
 
 @dataclass

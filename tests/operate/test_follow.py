@@ -325,7 +325,7 @@ def test_an_attempt_that_never_began_is_passed_over() -> None:
             claimed = await _held_by_a_silent_worker(desk)
             watching = loop.create_task(desk.follower().follow())
             await asyncio.sleep(10)
-            await desk.store.save(claimed, transitions.unclaim(claimed))
+            await desk.store.save(claimed, transitions.release_unused(claimed))
             await asyncio.sleep(10)
             await desk.crew.pilot().run()
 

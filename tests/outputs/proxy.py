@@ -1,9 +1,10 @@
-"""A network between a client and a server that fails as it is told to."""
+"""A network between a client and a server that fails on demand."""
 
 from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
@@ -12,11 +13,12 @@ CHUNK_BYTES = 1 << 16
 
 
 class Proxy:
-    """Passes bytes on, unless it is told to fail.
+    """Passes bytes on, unless a failure was set up.
 
-    `down` ends all connections and takes none. Requests that match `hold` are held back until `open` is set; of those
-    that match an expression of `lose`, the first is answered to nobody. `cut` lists after how many bytes of answers
-    connections break, one after the other. `requests` are the first lines of what was asked.
+    `down` ends all connections and refuses new ones, `up` ends that; `refused` counts the refusals. Requests that match
+    `hold` are held back until `open` is set. The response to the first request that matches an expression of `lose` is
+    lost. `cut` lists after how many bytes of responses connections break, one after the other. `requests` are the first
+    lines of the requests.
     """
 
     def __init__(self, upstream: str) -> None:
@@ -27,17 +29,19 @@ class Proxy:
         self.open = asyncio.Event()
         self.url = ""
         self._upstream = urlsplit(upstream)
-        self._down = False
+        self.refused = 0
+        self._refuse = 0
         self._more = asyncio.Event()
         self._connections: set[asyncio.Task[None]] = set()
 
-    def down(self) -> None:
-        self._down = True
+    def down(self, *, refusals: int = sys.maxsize) -> None:
+        """Go down, until so many connections were refused."""
+        self._refuse = refusals
         for connection in self._connections:
             connection.cancel()
 
     def up(self) -> None:
-        self._down = False
+        self._refuse = 0
 
     async def asked(self, times: int) -> None:
         """Wait until so many requests have come."""
@@ -51,7 +55,10 @@ class Proxy:
         assert task is not None
         self._connections.add(task)
         try:
-            if not self._down:
+            if self._refuse:
+                self._refuse -= 1
+                self.refused += 1
+            else:
                 with suppress(OSError, asyncio.CancelledError):
                     await self._pass_on(reader, writer)
         finally:

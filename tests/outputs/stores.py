@@ -13,10 +13,9 @@ import aioboto3
 from aiobotocore.config import AioConfig
 
 from pyanamo_async.outputs.cloudwatch import CloudWatchOutputs
-from pyanamo_async.outputs.compression import PIECE_BYTES
+from pyanamo_async.outputs.compression import CHUNK_BYTES
 from pyanamo_async.outputs.files import FileOutputs
 from pyanamo_async.outputs.memory import MemoryOutputs
-from pyanamo_async.outputs.patience import Patience
 from pyanamo_async.outputs.s3 import S3Outputs
 from pyanamo_async.outputs.spool import Spool
 from pyanamo_async.ports import Clock, OutputKey, OutputStore
@@ -32,7 +31,7 @@ class Kept:
 
     store: OutputStore
     traces: Callable[[], Awaitable[list[str]]]
-    piece_bytes: int = PIECE_BYTES
+    most_at_once: int = CHUNK_BYTES
 
 
 def memory() -> Kept:
@@ -42,7 +41,7 @@ def memory() -> Kept:
     async def traces() -> list[str]:
         return list(store.kept)
 
-    return Kept(store, traces, piece_bytes=sys.maxsize)
+    return Kept(store, traces, most_at_once=sys.maxsize)
 
 
 def files(folder: Path) -> Kept:
@@ -65,12 +64,10 @@ def s3(client: S3Client, bucket: str) -> Kept:
     return Kept(S3Outputs(client, bucket, "Pyanamo/logs"), traces)
 
 
-def logs(client: CloudWatchLogsClient, group: str, behind: Kept, clock: Clock) -> Kept:
-    """Keep in CloudWatch Logs, or behind it; what was sent as events cannot be taken back and is no trace."""
-    store = CloudWatchOutputs(
-        client, group, "worker", behind=behind.store, spool=Spool(64 << 20, Patience()), clock=clock
-    )
-    return Kept(store, behind.traces)
+def logs(client: CloudWatchLogsClient, group: str, fallback: Kept, clock: Clock) -> Kept:
+    """Keep in CloudWatch Logs or in its fallback; events that were sent cannot be taken back and are no trace."""
+    store = CloudWatchOutputs(client, group, "worker", fallback=fallback.store, spool=Spool(64 << 20), clock=clock)
+    return Kept(store, fallback.traces)
 
 
 @asynccontextmanager
@@ -110,4 +107,4 @@ async def write_all(store: OutputStore, key: OutputKey, chunks: Iterable[bytes])
 
 async def read_all(store: OutputStore, location: str, *, start: int = 0) -> bytes:
     """Read one output whole."""
-    return b"".join([piece async for piece in store.read(location, start=start)])
+    return b"".join([chunk async for chunk in store.read(location, start=start)])

@@ -1,4 +1,4 @@
-"""The laws of output in CloudWatch Logs that are its own."""
+"""Laws of output in CloudWatch Logs alone."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import OutputError, OutputMissing
 from pyanamo_async.host.clock import SystemClock
-from pyanamo_async.outputs.cloudwatch import LARGE_BYTES, CloudWatchOutputs, anywhere, stream_of
-from pyanamo_async.outputs.events import events, mark
+from pyanamo_async.outputs.cloudwatch import LARGE_BYTES, CloudWatchOutputs, search_location, stream_name
+from pyanamo_async.outputs.events import event_prefix, events
 from pyanamo_async.outputs.log_stream import LogStream
 from pyanamo_async.outputs.memory import MemoryOutputs
-from pyanamo_async.outputs.patience import Patience
+from pyanamo_async.outputs.retrying import ONCE
 from pyanamo_async.outputs.spool import Spool
 from pyanamo_async.ports import Clock, OutputKey
 from tests.fakes import FakeClock
@@ -31,16 +31,16 @@ LINES = [b"line %d of a text that is nearly ten megabytes long\n" % number for n
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A group of its own, and the store behind."""
+    """A group of its own, and the fallback store."""
 
     client: CloudWatchLogsClient
     group: str
-    behind: MemoryOutputs
+    fallback: MemoryOutputs
     spool: Spool
 
     def store(self, stream: str = "worker", clock: Clock | None = None) -> CloudWatchOutputs:
         return CloudWatchOutputs(
-            self.client, self.group, stream, behind=self.behind, spool=self.spool, clock=clock or SystemClock()
+            self.client, self.group, stream, fallback=self.fallback, spool=self.spool, clock=clock or SystemClock()
         )
 
     async def streams(self) -> list[str]:
@@ -51,7 +51,7 @@ class Bench:
 @pytest.fixture
 async def bench(moto_endpoint: str) -> AsyncIterator[Bench]:
     async with logs_client(moto_endpoint) as client:
-        yield Bench(client, f"/PyAnamo/{uuid4().hex}", MemoryOutputs(), Spool(64 << 20, Patience()))
+        yield Bench(client, f"/PyAnamo/{uuid4().hex}", MemoryOutputs(), Spool(64 << 20))
 
 
 async def test_output_up_to_ten_megabytes_goes_to_logs(bench: Bench) -> None:
@@ -60,11 +60,11 @@ async def test_output_up_to_ten_megabytes_goes_to_logs(bench: Bench) -> None:
     location = await write_all(store, KEY, LINES)
 
     assert location.startswith("logs://")
-    assert (await read_all(store, location), bench.behind.kept) == (b"".join(LINES), {})
+    assert (await read_all(store, location), bench.fallback.kept) == (b"".join(LINES), {})
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(LARGE_BYTES, "logs:"), (LARGE_BYTES + 1, "memory:")])
-async def test_what_is_larger_goes_to_the_store_behind_whole(bench: Bench, size: int, scheme: str) -> None:
+async def test_larger_output_goes_to_the_fallback_as_a_whole(bench: Bench, size: int, scheme: str) -> None:
     """One byte more than 10 MB, and no part of it is in Logs."""
     store = bench.store()
     location = await write_all(store, KEY, [b"x" * 100_000] * (size // 100_000) + [b"y" * (size % 100_000)])
@@ -90,7 +90,7 @@ async def test_any_worker_reads_what_another_wrote(bench: Bench) -> None:
     assert await read_all(bench.store("other"), location) == b"text\n"
 
 
-async def test_rejected_events_go_to_the_store_behind(bench: Bench) -> None:
+async def test_rejected_events_go_to_the_fallback(bench: Bench) -> None:
     """A clock that is a year behind makes the service reject events: they are noticed, and nothing is lost."""
     store = bench.store(clock=FakeClock())
     location = await write_all(store, KEY, [b"text"])
@@ -103,7 +103,7 @@ async def test_a_check_without_a_network_fails(bench: Bench) -> None:
     """At once: somebody waits for the worker to start."""
     async with logs_client("http://127.0.0.1:1") as client:
         nowhere = CloudWatchOutputs(
-            client, bench.group, "worker", behind=bench.behind, spool=bench.spool, clock=SystemClock()
+            client, bench.group, "worker", fallback=bench.fallback, spool=bench.spool, clock=SystemClock()
         )
         with pytest.raises(OutputError, match=f"log group '{bench.group}'"):
             await nowhere.check()
@@ -122,12 +122,12 @@ async def test_memory_is_given_back(bench: Bench) -> None:
     assert bench.spool.free_pages == free
 
 
-async def test_what_was_just_sent_is_waited_for(bench: Bench) -> None:
-    """Events show some seconds after they were sent: whoever reads sooner waits, and gets no byte twice."""
+async def test_events_that_were_just_sent_are_waited_for(bench: Bench) -> None:
+    """Events can be read some seconds after they were sent: an earlier reader waits, and gets no byte twice."""
     store = bench.store()
     location = await write_all(store, KEY, LINES[:30_000])
     late: Any = _Late(bench.client, looks=2)
-    reading = CloudWatchOutputs(late, "", "", behind=bench.behind, spool=bench.spool, clock=SystemClock())
+    reading = CloudWatchOutputs(late, "", "", fallback=bench.fallback, spool=bench.spool, clock=SystemClock())
 
     assert await read_all(reading, location) == b"".join(LINES[:30_000])
 
@@ -150,10 +150,11 @@ class _Late:
         return answer
 
 
-async def test_what_no_record_tells_of_is_searched(bench: Bench) -> None:
+async def test_output_without_a_record_is_searched(bench: Bench) -> None:
     """In the streams of all workers of the table, and in no other table's, though they share a group."""
     stores = {
-        table: bench.store(stream_of(table, f"worker:of {table}")) for table in ("t", "t-2", "other/t", "nothing in it")
+        table: bench.store(stream_name(table, f"worker:of {table}"))
+        for table in ("t", "t-2", "other/t", "nothing in it")
     }
     texts = {table: [f"of table {table}, line {number}\n".encode() for number in range(1000)] for table in stores}
     for table, store in stores.items():
@@ -162,7 +163,7 @@ async def test_what_no_record_tells_of_is_searched(bench: Bench) -> None:
             await write_all(store, replace(KEY, table=table), texts[table])
 
     for table, store in stores.items():
-        location = anywhere(bench.group, replace(KEY, table=table))
+        location = search_location(bench.group, replace(KEY, table=table))
         if table == "nothing in it":
             with pytest.raises(OutputMissing):
                 await read_all(store, location)
@@ -170,13 +171,13 @@ async def test_what_no_record_tells_of_is_searched(bench: Bench) -> None:
             assert await read_all(store, location) == b"".join(texts[table])
 
 
-async def test_what_was_not_sent_to_its_end_is_not_taken_for_whole(bench: Bench) -> None:
-    """What a worker that died had sent is shown, and that there should be more."""
-    stream = LogStream(bench.client, bench.group, stream_of("t", "w"), Patience())
-    *begun, _ = events(mark(KEY), [b"line 1\nline 2\n"])
+async def test_output_without_its_end_is_not_taken_for_complete(bench: Bench) -> None:
+    """What a worker sent before it died is read, and then an error says that more is missing."""
+    stream = LogStream(bench.client, bench.group, stream_name("t", "w"), ONCE)
+    *begun, _ = events(event_prefix(KEY), [b"line 1\nline 2\n"])
     await stream.put(begun, SystemClock())
 
-    reading = bench.store().read(anywhere(bench.group, KEY))
+    reading = bench.store().read(search_location(bench.group, KEY))
     assert [await anext(reading), await anext(reading)] == [b"line 1\n", b"line 2\n"]
     with pytest.raises(OutputMissing, match="event 2 is missing"):
         await anext(reading)
@@ -186,7 +187,7 @@ async def test_what_was_not_sent_to_its_end_is_not_taken_for_whole(bench: Bench)
     "location",
     ["logs://group/stream", "logs://g/s?mark=m&from=x&to=1", "logs://g/s?mark=m&from=1&to=1", "logs://g/s?mark=m"],
 )
-async def test_a_place_where_nothing_is_is_missing(bench: Bench, location: str) -> None:
-    """Malformed locations and streams that are gone are output that is not there."""
+async def test_a_location_without_output_is_missing(bench: Bench, location: str) -> None:
+    """Malformed locations and deleted streams are missing output."""
     with pytest.raises(OutputMissing):
         await read_all(bench.store(), location)

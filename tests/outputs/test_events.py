@@ -1,4 +1,4 @@
-"""The laws of `outputs.events`."""
+"""Events of CloudWatch Logs: complete, in order, and within the limits of the service."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyanamo_async.outputs.events import Rejoiner, batches, events, mark
+from pyanamo_async.outputs.events import EventJoiner, batches, event_prefix, events
 from pyanamo_async.ports import OutputKey
 
-MARK = mark(OutputKey("t", "item 1", "Task_0", 2, "stdout"))
+PREFIX = event_prefix(OutputKey("t", "item 1", "Task_0", 2, "stdout"))
 BATCH_BYTES, BATCH_EVENTS, EVENT_OVERHEAD_BYTES = 1_048_576, 10_000, 26  # what PutLogEvents is documented to take
 MOST_EVENT_BYTES = 256 * 1024 - EVENT_OVERHEAD_BYTES
 chunks = st.lists(st.one_of(st.binary(), st.sampled_from([b"\n", b"a b\n", "ä€😀".encode(), b"\xff", b"\r\n", b"\0"])))
 
 
-def rejoined(messages: list[str]) -> bytes:
-    rejoiner = Rejoiner(MARK)
-    return b"".join(map(rejoiner.feed, messages))
+def joined(messages: list[str]) -> bytes:
+    joiner = EventJoiner(PREFIX)
+    return b"".join(map(joiner.feed, messages))
 
 
 def test_a_line_is_an_event_with_item_task_and_attempt() -> None:
-    """People read and search them; what is no text is in base64."""
-    assert list(events(MARK, [b"one\ntw", b"o\n\xff\n\nend"])) == [
+    """People read and search them; bytes that are not text are in base64."""
+    assert list(events(PREFIX, [b"one\ntw", b"o\n\xff\n\nend"])) == [
         "item=201/Task_0/2.stdout 0. one",
         "item=201/Task_0/2.stdout 1. two",
         "item=201/Task_0/2.stdout 2= /wo=",
@@ -38,48 +38,48 @@ def test_a_line_is_an_event_with_item_task_and_attempt() -> None:
 @given(chunks)
 def test_events_hold_every_byte(pieces: list[bytes]) -> None:
     """Whatever the bytes, and however they are cut."""
-    assert rejoined(list(events(MARK, pieces))) == b"".join(pieces)
+    assert joined(list(events(PREFIX, pieces))) == b"".join(pieces)
 
 
 @given(chunks, st.data())
-def test_it_is_seen_when_an_event_is_missing(pieces: list[bytes], data: st.DataObject) -> None:
+def test_a_missing_event_is_noticed(pieces: list[bytes], data: st.DataObject) -> None:
     """Wherever it was, at the end too, and not before all have come."""
-    messages = list(events(MARK, pieces))
+    messages = list(events(PREFIX, pieces))
     missing = data.draw(st.integers(0, len(messages) - 1))
-    rejoiner = Rejoiner(MARK)
+    joiner = EventJoiner(PREFIX)
 
     for message in (*messages[:missing], *messages[missing + 1 :]):
-        rejoiner.feed(message)
-        assert not rejoiner.is_whole
-    rejoiner.feed(messages[missing])
-    assert rejoiner.is_whole
+        joiner.feed(message)
+        assert not joiner.is_complete
+    joiner.feed(messages[missing])
+    assert joiner.is_complete
 
 
 @given(chunks, st.randoms())
 def test_events_may_come_in_any_order_more_than_once_and_among_others(pieces: list[bytes], rng: random.Random) -> None:
     """A request that is sent again doubles them, and events of one moment have no order of their own."""
-    ours = list(events(MARK, pieces))
-    others = list(events("other/Task_0/1.stdout", pieces)) + list(events(MARK + "2", pieces))
+    ours = list(events(PREFIX, pieces))
+    others = list(events("other/Task_0/1.stdout", pieces)) + list(events(PREFIX + "2", pieces))
     messages = [*ours, *ours, *others, "something else"]
     rng.shuffle(messages)
 
-    assert rejoined(messages) == b"".join(pieces)
+    assert joined(messages) == b"".join(pieces)
 
 
 @pytest.mark.parametrize("unit", [b"x", "ä".encode(), "😀".encode(), b"\xff", "€".encode() + b"\x80"])
 def test_long_lines_are_split_within_the_limit(unit: bytes) -> None:
     """No event is larger than the service takes, text is cut at the edges of characters, and nothing is lost."""
     line = b"a" + unit * (1_000_000 // len(unit)) + b"\nnext\n"
-    messages = list(events(MARK, [line[at : at + 65_536] for at in range(0, len(line), 65_536)]))
+    messages = list(events(PREFIX, [line[at : at + 65_536] for at in range(0, len(line), 65_536)]))
 
     assert max(len(message.encode()) for message in messages) <= MOST_EVENT_BYTES
-    assert rejoined(messages) == line
+    assert joined(messages) == line
     assert "�" not in "".join(messages)
 
 
-def test_the_longest_mark_leaves_room_for_bytes_that_are_no_text() -> None:
+def test_the_longest_prefix_leaves_room_for_bytes_that_are_not_text() -> None:
     """Ids are bounded, so are events."""
-    longest = mark(OutputKey("t", "x" * 500, "y" * 500, 10**9, "stdout"))
+    longest = event_prefix(OutputKey("t", "x" * 500, "y" * 500, 10**9, "stdout"))
 
     assert max(len(message) for message in events(longest, [b"\xff" * 1_000_000])) <= MOST_EVENT_BYTES
 

@@ -1,4 +1,4 @@
-"""The laws of `outputs.files` that are its own."""
+"""Laws of output in a folder alone."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ async def test_the_layout_is_that_of_the_bucket(tmp_path: Path) -> None:
     assert (location, gzip.decompress(file.read_bytes())) == (f"file:{file}", b"text")
 
 
-async def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
-    """Until then there is a hidden one."""
+async def test_a_file_has_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
+    """Until then there is a hidden file."""
     sink = FileOutputs(tmp_path).open(KEY)
     for _ in range(10):
         await sink.write(bytes(100_000))
-    [under_way] = files(tmp_path)
+    [partial] = files(tmp_path)
     await sink.close()
 
-    assert under_way.startswith(".")
+    assert partial.startswith(".")
     assert files(tmp_path) == ["1.stdout.gz"]
 
 
 async def test_the_location_holds_wherever_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A relative folder is that of the worker, not of whoever reads."""
+    """A relative folder is relative to the worker, not to the reader."""
     monkeypatch.chdir(tmp_path)
     location = await write_all(FileOutputs(Path("logs"), "k"), KEY, [b"text"])
     monkeypatch.chdir("/")
@@ -59,7 +59,7 @@ async def test_abort_leaves_what_others_made(tmp_path: Path) -> None:
 
 
 async def test_abort_leaves_what_another_wrote(tmp_path: Path) -> None:
-    """What stands under our name and is not of us stays, whoever broke the rule that no two share a name."""
+    """A file of the same name that another sink wrote stays, although no two should share a name."""
     store = FileOutputs(tmp_path)
     ours = store.open(KEY)
     await ours.write(bytes(1_000_000))
@@ -94,7 +94,7 @@ async def test_a_folder_removed_by_another_is_made_again(tmp_path: Path) -> None
         ("file", "hint: a file stands where a folder should"),
     ],
 )
-async def test_a_folder_that_cannot_be_is_refused(tmp_path: Path, folder: str, said: str) -> None:
+async def test_a_folder_that_cannot_exist_is_refused(tmp_path: Path, folder: str, said: str) -> None:
     """The check says what is wrong and what to do; a sink says the same, at once."""
     (tmp_path / "file").write_text("in the way")
     store = FileOutputs(tmp_path / folder)
@@ -105,21 +105,21 @@ async def test_a_folder_that_cannot_be_is_refused(tmp_path: Path, folder: str, s
         await write_all(store, KEY, [b"text"])
 
 
-async def test_a_folder_where_nobody_may_write_is_refused() -> None:
-    """The check writes, for permissions alone do not tell: /proc takes no files of anybody."""
+async def test_a_folder_that_cannot_be_written_is_refused() -> None:
+    """The check writes a file, because permissions alone do not show it: /proc takes no files, even from root."""
     with pytest.raises(OutputError, match=r"folder /proc/self/fdinfo/logs"):
         await FileOutputs(Path("/proc/self/fdinfo/logs")).check()
 
 
 @pytest.mark.parametrize("folder", ["/proc/logs", "/" + "x" * 300])
 async def test_a_folder_that_cannot_be_made_has_a_hint(folder: str) -> None:
-    """To choose another, whatever keeps it from being made."""
+    """Choose another folder, whatever the reason is."""
     with pytest.raises((OutputError, Unavailable), match=r"hint: .*choose a .* with -b file:DIR"):
         await FileOutputs(Path(folder)).check()
 
 
-async def test_a_damaged_file_is_no_output(tmp_path: Path) -> None:
-    """It is said, and a folder is no file."""
+async def test_a_damaged_file_is_not_output(tmp_path: Path) -> None:
+    """Reading says that it is damaged; a folder is not output either."""
     store = FileOutputs(tmp_path)
     (tmp_path / "bad.gz").write_bytes(b"no gzip at all, really")
 

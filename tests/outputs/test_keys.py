@@ -1,4 +1,4 @@
-"""The laws of `outputs.keys`."""
+"""The names of outputs within a bucket or folder."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyanamo_async.outputs.keys import NAME_LENGTH, name, path
+from pyanamo_async.outputs.keys import NAME_LENGTH, output_path, safe_name
 from pyanamo_async.ports import OutputKey
 
 ids = st.one_of(st.text(), st.text(alphabet="a=/.%h0F", min_size=150), st.text(min_size=180, max_size=300))
 
 
 def test_the_path_is_that_of_the_documentation() -> None:
-    """Ordinary ids stand there as they are."""
+    """Ordinary ids are not changed."""
     key = OutputKey("step_1", "NA12878.chr1-2", "Task_0", 3, "stdout")
 
-    assert path(key) == "step_1/NA12878.chr1-2/Task_0/3.stdout.gz"
+    assert output_path(key) == "step_1/NA12878.chr1-2/Task_0/3.stdout.gz"
 
 
 @given(ids, ids)
 def test_no_two_ids_share_a_name(one: str, other: str) -> None:
     """Different ids have different names."""
-    assert (name(one) == name(other)) == (one == other)
+    assert (safe_name(one) == safe_name(other)) == (one == other)
 
 
 @given(ids)
 def test_a_name_is_safe_everywhere(identifier: str) -> None:
     """Names have letters, digits, `.`, `_`, `-` and `=`, are no longer than 200, and are neither empty nor hidden."""
-    assert re.fullmatch(r"[A-Za-z0-9_=-][A-Za-z0-9._=-]*", name(identifier))
-    assert len(name(identifier)) <= NAME_LENGTH
+    assert re.fullmatch(r"[A-Za-z0-9_=-][A-Za-z0-9._=-]*", safe_name(identifier))
+    assert len(safe_name(identifier)) <= NAME_LENGTH
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,6 @@ def test_a_name_is_safe_everywhere(identifier: str) -> None:
         ("é", "=C3=A9"),
     ],
 )
-def test_what_is_unsafe_is_quoted(identifier: str, expected: str) -> None:
+def test_unsafe_characters_are_quoted(identifier: str, expected: str) -> None:
     """Each byte of it as `=` and two hex digits."""
-    assert name(identifier) == expected
+    assert safe_name(identifier) == expected

@@ -1,22 +1,23 @@
-"""The laws of output in S3 that are its own: requests, failures, memory."""
+"""Laws of output in S3 alone: requests, failures, memory."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pyanamo_async.errors import BucketMissing, OutputError, Unavailable
+from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.pages import PAGE_BYTES
-from pyanamo_async.outputs.patience import IMPATIENT
+from pyanamo_async.outputs.retrying import ONCE
 from pyanamo_async.outputs.s3 import S3Outputs
-from pyanamo_async.outputs.upload import MIB, PARTS_UNDER_WAY, part_bytes
+from pyanamo_async.outputs.spool import SPOOL_BYTES
+from pyanamo_async.outputs.upload import MIB, PARTS_IN_FLIGHT, part_bytes
 from pyanamo_async.ports import OutputKey, Sink
-from tests.outputs.fake_time import FakeTime
 from tests.outputs.proxy import Proxy, proxied
 from tests.outputs.stores import read_all, s3, s3_client, write_all
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
 KEY = OutputKey("t", "i", "Task_0", 1, "stdout")
+QUICK = RetrySchedule(limit_s=60.0, first_pause_s=0.01, longest_pause_s=0.05)
 PATH = "logs/t/i/Task_0/1.stdout.gz"
 NOISE = random.Random(2).randbytes(30 * MIB)
 CHUNKS = [NOISE[at : at + 100_000] for at in range(0, len(NOISE), 100_000)]
@@ -37,10 +39,9 @@ class Bench:
     client: S3Client
     outside: S3Client
     bucket: str
-    time: FakeTime
 
-    def store(self, **settings: object) -> S3Outputs:
-        return S3Outputs(self.client, self.bucket, "logs", patience=self.time.patience(), **settings)  # type: ignore[arg-type]
+    def store(self, *, schedule: RetrySchedule = QUICK, sse: str = "", spool_bytes: int = SPOOL_BYTES) -> S3Outputs:
+        return S3Outputs(self.client, self.bucket, "logs", schedule=schedule, sse=sse, spool_bytes=spool_bytes)
 
     async def traces(self) -> list[str]:
         return await s3(self.outside, self.bucket).traces()
@@ -53,10 +54,10 @@ async def bench(moto_endpoint: str, bucket: str) -> AsyncIterator[Bench]:
         s3_client(proxy.url, sendings=1) as client,
         s3_client(moto_endpoint) as outside,
     ):
-        yield Bench(proxy, client, outside, bucket, FakeTime())
+        yield Bench(proxy, client, outside, bucket)
 
 
-async def test_what_fits_one_part_is_one_request(bench: Bench) -> None:
+async def test_output_that_fits_one_part_is_one_request(bench: Bench) -> None:
     """Small output costs one PutObject."""
     location = await write_all(bench.store(), KEY, [b"text"])
 
@@ -91,7 +92,7 @@ async def test_objects_say_what_they_are(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("chunks", [[b"text"], CHUNKS], ids=["whole", "in parts"])
-async def test_objects_are_encrypted_as_wished(bench: Bench, chunks: list[bytes]) -> None:
+async def test_objects_are_encrypted_as_configured(bench: Bench, chunks: list[bytes]) -> None:
     """`aws:kms:KEY` names the service and the key, whatever colons the key has."""
     key = "arn:aws:kms:us-east-1:123456789012:key/abc"
     await write_all(bench.store(sse=f"aws:kms:{key}"), KEY, chunks)
@@ -101,38 +102,37 @@ async def test_objects_are_encrypted_as_wished(bench: Bench, chunks: list[bytes]
 
 
 async def test_a_store_that_fails_for_a_while_loses_no_byte(bench: Bench) -> None:
-    """Thirty seconds without a network in the middle of an output are waited out."""
+    """A time without a network in the middle of an output is waited out."""
     store = bench.store()
     sink = store.open(KEY)
     for number, chunk in enumerate(CHUNKS):
         if number == len(CHUNKS) // 2:
-            bench.proxy.down()
-            bench.time.at(bench.time.seconds + 30, bench.proxy.up)
+            bench.proxy.down(refusals=20)
         await sink.write(chunk)
     location = await sink.close()
 
-    assert bench.time.seconds >= 30
+    assert bench.proxy.refused == 20
     assert await read_all(store, location) == NOISE
     assert await bench.traces() == [PATH]
 
 
 async def test_a_store_that_fails_for_good_is_given_up(bench: Bench) -> None:
-    """Writing or closing raises `OutputError` after minutes, not hours."""
-    sink = bench.store().open(KEY)
+    """Writing or closing raises `OutputError` once the time of the schedule is over."""
+    sink = bench.store(schedule=replace(QUICK, limit_s=1.0)).open(KEY)
     await sink.write(NOISE[: 9 * MIB])
     bench.proxy.down()
 
-    with pytest.raises(OutputError, match="tried again for 5 minutes"):
-        await write_on(sink, CHUNKS)
-    assert bench.time.seconds < 900
+    with pytest.raises(OutputError, match="tried again for 1 second"):
+        async with asyncio.timeout(60):
+            await write_on(sink, CHUNKS)
     await sink.abort()
 
 
 @pytest.mark.parametrize(
     "lost", [r"^POST .*\?uploads", r"^PUT .*partNumber=1", r"^PUT .*partNumber=4", r"^POST .*uploadId="]
 )
-async def test_a_lost_answer_does_no_harm(bench: Bench, lost: str) -> None:
-    """Whichever request was done and answered to nobody: the output is whole, and no second upload is left."""
+async def test_a_lost_response_does_no_harm(bench: Bench, lost: str) -> None:
+    """Whichever response was lost, the output is complete and no second upload is left."""
     bench.proxy.lose = [lost]
     store = bench.store()
     location = await write_all(store, KEY, CHUNKS)
@@ -142,8 +142,8 @@ async def test_a_lost_answer_does_no_harm(bench: Bench, lost: str) -> None:
     assert await bench.traces() == [PATH]
 
 
-async def test_an_upload_nobody_knows_is_aborted_too(bench: Bench) -> None:
-    """One whose beginning was answered to nobody goes when the output is thrown away."""
+async def test_an_unknown_upload_is_aborted_too(bench: Bench) -> None:
+    """An upload whose start lost its response goes when the output is discarded."""
     bench.proxy.lose = [r"^POST .*\?uploads"]
     sink = bench.store().open(KEY)
     for chunk in CHUNKS[:150]:
@@ -171,7 +171,7 @@ async def test_a_cancelled_upload_leaves_nothing(bench: Bench, requests: int, mo
 
 async def test_an_upload_that_fails_leaves_nothing(bench: Bench) -> None:
     """A part that cannot be sent ends the output, and those that were sent go."""
-    store = S3Outputs(bench.client, bench.bucket, "logs", patience=IMPATIENT)
+    store = bench.store(schedule=ONCE)
     bench.proxy.lose = [r"^PUT .*partNumber=3"] * 2  # aiohttp itself tries once more on a new connection
 
     with pytest.raises(OutputError):
@@ -180,7 +180,7 @@ async def test_an_upload_that_fails_leaves_nothing(bench: Bench) -> None:
 
 
 async def test_a_slow_store_makes_the_script_wait(bench: Bench) -> None:
-    """Two parts are under way and one is full: no more is taken until one of them has arrived."""
+    """While two parts are being sent and one is full, no more is taken until one of them has arrived."""
     sink, taken = bench.store().open(KEY), 0
     almost = asyncio.Event()
 
@@ -189,7 +189,7 @@ async def test_a_slow_store_makes_the_script_wait(bench: Bench) -> None:
         for chunk in CHUNKS * 2:
             await sink.write(chunk)
             taken += len(chunk)
-            if taken > PARTS_UNDER_WAY * part_bytes(1):
+            if taken > PARTS_IN_FLIGHT * part_bytes(1):
                 almost.set()
         return await sink.close()
 
@@ -198,7 +198,7 @@ async def test_a_slow_store_makes_the_script_wait(bench: Bench) -> None:
     await almost.wait()
     for _ in range(30):
         await bench.traces()  # time passes
-    assert taken < (PARTS_UNDER_WAY + 1) * part_bytes(1) + MIB
+    assert taken < (PARTS_IN_FLIGHT + 1) * part_bytes(1) + MIB
     bench.proxy.open.set()
 
     assert await read_all(bench.store(), await writing) == NOISE * 2
@@ -229,7 +229,7 @@ async def test_reading_survives_broken_connections(bench: Bench) -> None:
 
 async def test_a_bucket_that_is_not_there_is_named(bench: Bench) -> None:
     """The check and every sink say so at once, with a hint."""
-    store = S3Outputs(bench.client, "no-such-bucket", patience=bench.time.patience())
+    store = S3Outputs(bench.client, "no-such-bucket")
 
     with pytest.raises(BucketMissing, match=r"bucket 'no-such-bucket' does not exist. hint:"):
         await store.check()
@@ -237,7 +237,7 @@ async def test_a_bucket_that_is_not_there_is_named(bench: Bench) -> None:
         await write_all(store, KEY, [b"text"])
     with pytest.raises(BucketMissing):
         await write_all(store, KEY, CHUNKS)
-    assert bench.time.seconds == 0
+    assert len(bench.proxy.requests) == len(set(bench.proxy.requests))  # nothing was tried again
 
 
 async def write_on(sink: Sink, chunks: Iterable[bytes]) -> None:
@@ -246,7 +246,7 @@ async def write_on(sink: Sink, chunks: Iterable[bytes]) -> None:
 
 
 async def test_a_check_without_a_network_fails(bench: Bench) -> None:
-    """It says that nobody answers rather than wait for minutes."""
+    """It says at once that the bucket does not answer."""
     bench.proxy.down()
 
     with pytest.raises(Unavailable, match="does not answer"):

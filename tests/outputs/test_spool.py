@@ -1,9 +1,10 @@
-"""The laws of `outputs.spool`, `outputs.pages` and `outputs.disk`."""
+"""Gathering parts in memory and in temporary files, and writing to a disk that is full."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import aiofiles
@@ -12,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyanamo_async.errors import OutputError
+from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.disk import append
 from pyanamo_async.outputs.pages import PAGE_BYTES, Pages
-from pyanamo_async.outputs.patience import Patience
 from pyanamo_async.outputs.spool import Part, Spool
-from tests.outputs.fake_time import FakeTime
 
+QUICK = RetrySchedule(limit_s=60.0, first_pause_s=0.01, longest_pause_s=0.05)
 sizes = st.lists(st.sampled_from([0, 1, 1000, PAGE_BYTES - 1, PAGE_BYTES, PAGE_BYTES + 1, 2 * PAGE_BYTES]), max_size=8)
 
 
@@ -26,7 +27,7 @@ def test_a_part_gives_back_what_it_was_given(lengths: list[int], pages: int) -> 
     """Whether all of it was in memory, some, or none; as often as it is read."""
 
     async def twice() -> tuple[bytes, bytes, int]:
-        spool = Spool(pages * PAGE_BYTES, Patience())
+        spool = Spool(pages * PAGE_BYTES)
         part = spool.part()
         for chunk in chunks:
             await part.append(chunk)
@@ -43,8 +44,8 @@ def test_a_part_gives_back_what_it_was_given(lengths: list[int], pages: int) -> 
 
 
 async def test_parts_share_the_memory_and_never_wait_for_it() -> None:
-    """What finds no memory goes to a file, and memory that comes back is used again."""
-    spool = Spool(4 * PAGE_BYTES, Patience())
+    """A part without memory goes to a file, and freed memory is used again."""
+    spool = Spool(4 * PAGE_BYTES)
     first, second, third = spool.part(), spool.part(), spool.part()
     await first.append(bytes(3 * PAGE_BYTES))
     await second.append(bytes(2 * PAGE_BYTES))
@@ -60,7 +61,7 @@ async def test_parts_share_the_memory_and_never_wait_for_it() -> None:
 async def test_temporary_files_have_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is killed leaves none behind."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    part = Spool(0, Patience()).part()
+    part = Spool(0).part()
     await part.append(b"text")
 
     assert (list(tmp_path.iterdir()), part.body().read()) == ([], b"text")
@@ -69,7 +70,7 @@ async def test_temporary_files_have_no_name(tmp_path: Path, monkeypatch: pytest.
 
 @given(st.binary(max_size=50), st.integers(-60, 60))
 def test_pages_are_read_from_anywhere(data: bytes, back: int) -> None:
-    """They can be sought in like a file, from its beginning, its end and where one is."""
+    """They can be sought like a file: from the beginning, the end and the current offset."""
     pages = Pages()
     pages.append(bytes(PAGE_BYTES - 20) + data)
     whole = bytes(PAGE_BYTES - 20) + data
@@ -82,32 +83,24 @@ def test_pages_are_read_from_anywhere(data: bytes, back: int) -> None:
 
 async def test_a_full_disk_is_waited_for() -> None:
     """What does not fit is written when there is room again, and no byte is lost or doubled."""
-    time = FakeTime()
     async with (
         aiofiles.tempfile.TemporaryFile("w+b", buffering=0) as roomy,
         aiofiles.open("/dev/full", "wb", 0) as file,
     ):
-        await append(roomy, b"begun, ", at=0, what="disk", patience=time.patience())
-        time.at(100, lambda: move(roomy.fileno(), file.fileno()))
-        end = await append(file, b"and ended", at=7, what="disk", patience=time.patience())
+        await append(roomy, b"begun, ", at=0, what="disk", schedule=QUICK)
+        asyncio.get_running_loop().call_later(0.1, os.dup2, roomy.fileno(), file.fileno())  # now it leads to the other
+        end = await append(file, b"and ended", at=7, what="disk", schedule=QUICK)
         await roomy.seek(0)
 
         assert (end, await roomy.read()) == (16, b"begun, and ended")
 
 
 async def test_a_disk_that_stays_full_is_given_up() -> None:
-    """After five minutes, with what to do about it."""
-    time = FakeTime()
+    """With how long it was tried, and what to do about it."""
     async with aiofiles.open("/dev/full", "wb", 0) as file:
         with pytest.raises(OutputError, match=r"logs: No space left on device \(tried.*hint: free some space"):
-            await append(file, b"text", at=0, what="logs", patience=time.patience())
-    assert time.seconds == 300
+            await append(file, b"text", at=0, what="logs", schedule=replace(QUICK, limit_s=1.0))
 
 
 def in_memory(part: Part) -> bool:
     return isinstance(part.body(), Pages)
-
-
-def move(source: int, target: int) -> None:
-    """Make one descriptor lead to the other's file."""
-    os.dup2(source, target)

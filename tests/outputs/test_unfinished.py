@@ -1,4 +1,4 @@
-"""Output that nobody finished: in a folder, and in a bucket."""
+"""Unfinished output, in a folder and in a bucket."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pyanamo_async.errors import OutputError
-from pyanamo_async.ports import OutputKey, Sink, Unfinished
+from pyanamo_async.ports import OutputKey, Sink, UnfinishedOutput
 from tests.outputs.stores import Kept, files, read_all, s3, s3_client, write_all
 
 KEY = OutputKey("table", "item/1", "Task_0", 2, "stdout")
@@ -34,12 +34,12 @@ async def begun(kept: Kept, key: OutputKey = KEY) -> Sink:
     return sink
 
 
-async def unfinished(kept: Kept, table: str = "table") -> list[Unfinished]:
+async def unfinished(kept: Kept, table: str = "table") -> list[UnfinishedOutput]:
     return [each async for each in kept.store.unfinished(table)]
 
 
-async def test_output_under_way_is_listed_by_its_place(kept: Kept) -> None:
-    """What is whole is not under way, and that of other tables is not ours."""
+async def test_unfinished_output_is_listed_by_its_location(kept: Kept) -> None:
+    """Complete output is not listed, and neither is that of other tables."""
     await write_all(kept.store, OutputKey("table", "whole", "Task_0", 1, "stdout"), [b"text"])
     sinks = [await begun(kept), await begun(kept, OutputKey("table 2", "item", "Task_0", 1, "stdout"))]
 
@@ -53,7 +53,7 @@ async def test_output_under_way_is_listed_by_its_place(kept: Kept) -> None:
 
 
 async def test_discarded_output_leaves_nothing(kept: Kept) -> None:
-    """Discarding twice is harmless, and what is whole stays."""
+    """Discarding twice is harmless, and complete output stays."""
     location = await write_all(kept.store, OutputKey("table", "whole", "Task_0", 1, "stdout"), [b"text"])
     await begun(kept)  # by a worker that was killed
 
@@ -66,7 +66,7 @@ async def test_discarded_output_leaves_nothing(kept: Kept) -> None:
 
 
 async def test_a_sink_whose_file_was_discarded_fails(tmp_path: Path) -> None:
-    """It says so: nothing counts as stored that is not; not asked of moto, which breaks at an aborted upload."""
+    """Output that is not stored never counts as stored. Folders only: moto breaks at an aborted upload."""
     kept = files(tmp_path)
     sink = await begun(kept)
     [found] = await unfinished(kept)
@@ -77,13 +77,13 @@ async def test_a_sink_whose_file_was_discarded_fails(tmp_path: Path) -> None:
         await sink.close()
 
 
-async def test_where_nothing_was_ever_kept_nothing_is_left(kept: Kept) -> None:
-    """A folder that is not there has nothing in it."""
+async def test_without_output_nothing_is_unfinished(kept: Kept) -> None:
+    """A missing folder has nothing in it."""
     assert await unfinished(kept) == []
 
 
 async def test_a_check_that_was_cut_short_is_found_in_a_folder(tmp_path: Path) -> None:
-    """Whatever the table; files of others are not ours, though they are hidden."""
+    """Whatever the table; hidden files of others are not listed."""
     kept = files(tmp_path)
     folder = Path(kept.store.location(KEY).removeprefix("file:")).parents[3]
     folder.mkdir(parents=True)

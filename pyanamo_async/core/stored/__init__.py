@@ -1,1 +1,1 @@
-"""What is stored: attribute names, queue keys, row sizes."""
+"""Stored rows: attribute names, queue keys, sizes."""

@@ -1,7 +1,8 @@
-"""Where an item stands in the queue index: `Queue` says state and shard, `Queue_Key` what matters in that state.
+"""The place of an item in the queue index: `Queue` is its state and shard, `Queue_Key` its order in that state.
 
-todo `0<priority><tiebreak>` when claimable, `1<time>` when not before a time · locked: the worker · settled: the time.
-Times have a fixed width, so that their order as text is their order in time.
+1. The key of a claimable item in `todo` is `0<priority><tiebreak>`; of one that has to wait, `1<time>`.
+2. The key of a locked item is its worker; of a settled one, the time when it was settled.
+3. Times have a fixed width, so their order as text is their order in time.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 def shard_of(item_id: str, shards: int) -> int:
-    """Choose the shard of an item: the same for every worker, on every machine."""
+    """Return the shard of an item: the same for every worker, on every machine."""
     return zlib.crc32(item_id.encode()) % shards
 
 
 def queue(state: State, shard: int) -> str:
-    """Name one shard of one state's queue."""
+    """Return the name of one shard of a state's queue."""
     return f"{state}#{shard}"
 
 
 def queue_key(item: Item, tiebreak: str) -> str:
-    """Place an item within its queue; `tiebreak` orders (or scatters) claimable items of one priority."""
+    """Return the key of an item within its queue; `tiebreak` orders, or scatters, claimable items of one priority."""
     match item.state:
         case State.TODO if item.not_before is not None:
             return DELAYED + format_time(item.not_before)
@@ -40,21 +41,21 @@ def queue_key(item: Item, tiebreak: str) -> str:
             return format_time(item.done_at) if item.done_at else ""
 
 
-def format_time(moment: datetime) -> str:
-    """Write a moment as ISO 8601 in UTC, to the millisecond, in a fixed width."""
-    return _written(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+def format_time(time: datetime) -> str:
+    """Return a time as ISO 8601 in UTC, to the millisecond, in a fixed width."""
+    return _format_utc(time if time.tzinfo is UTC else time.astimezone(UTC))
 
 
-@lru_cache(maxsize=1024)  # the moment of a claim is written with each of a worker's writes of that item
-def _written(utc: datetime) -> str:
+@lru_cache(maxsize=1024)  # each write of a claimed item repeats the time of the claim
+def _format_utc(utc: datetime) -> str:
     return f"{utc.isoformat('T', 'milliseconds').removesuffix('+00:00')}Z"
 
 
 def parse_time(text: str) -> datetime:
-    """Read what `stamp` wrote."""
+    """Return the time that `format_time` wrote."""
     return datetime.fromisoformat(text)
 
 
 def due(key: str) -> datetime:
-    """Tell from its queue key when an item may be claimed; what is claimable now has been so since the epoch."""
+    """Return from its queue key when an item may be claimed; `EPOCH` if it may be claimed now."""
     return parse_time(key[len(DELAYED) :]) if key.startswith(DELAYED) else EPOCH

@@ -1,9 +1,11 @@
-"""Items as they are stored: attribute names and plain values.
+"""Items as stored rows: attribute names and plain values.
 
-The one place that knows the stored names, many of which are older than this project. Both real stores and `--json`
-speak it. What is empty or at its default is left out: a write is charged by the size of the row. Values are `str`,
-`int`, `float`, `dict` and `list` only; `decode(encode(item)) == item` holds for every item whose times are whole
-milliseconds and whose single task, if it is one, stands as the item does.
+1. Only this module and `task_record` know the stored names, many of which are older than this project. SQLite, DynamoDB
+   and `--json` share them.
+2. Empty values and defaults are left out, because a write is charged by the size of the row.
+3. Values are `str`, `int`, `float`, `dict` and `list` only.
+4. `decode(encode(item)) == item`, if times are whole milliseconds. The task of a single item has no state of its own:
+   it follows from the item's.
 """
 
 from __future__ import annotations
@@ -21,15 +23,15 @@ from pyanamo_async.core.items import (
     TaskState,
 )
 from pyanamo_async.core.stored.queue_key import format_time, parse_time
-from pyanamo_async.core.stored.task_record import Row, decode_record, encode_record, sparse
+from pyanamo_async.core.stored.task_record import Row, decode_record, encode_record, omit_empty
 
 DEFAULT_PRIORITY = 5
 SINGLE_STATES = dict.fromkeys(State, TaskState.TODO) | {State.DONE: TaskState.DONE, State.FAILED: TaskState.FAILED}
 
 
 def encode(item: Item) -> Row:
-    """Write an item as a row, without its place in the queue index."""
-    return sparse(
+    """Return the row of an item, without its place in the queue index."""
+    return omit_empty(
         {
             "itemID": item.item_id,
             "taskID": item.sample,
@@ -40,9 +42,9 @@ def encode(item: Item) -> Row:
             "Nested_Tasks": len(item.tasks) if item.nested else 0,
             "InstanceID": item.worker,
             "lockID": item.token,
-            "Lock_Date": _stamp(item.locked_at),
-            "Done_Date": _stamp(item.done_at),
-            "Not_Before": _stamp(item.not_before),
+            "Lock_Date": _format(item.locked_at),
+            "Done_Date": _format(item.done_at),
+            "Not_Before": _format(item.not_before),
             "Attempt": item.attempt,
             "Attempts": 0 if item.nested else item.tasks[0].attempts,
             "Failures": item.failures,
@@ -59,7 +61,7 @@ def encode(item: Item) -> Row:
 
 
 def decode(row: Mapping[str, Any]) -> Item:
-    """Read an item from its row; attributes it does not know are passed over."""
+    """Return the item of a row; unknown attributes are ignored."""
     state = State(row["ItemState"])
     nested = isinstance(row["TaskScript"], Mapping)
     timeout = row.get("Timeout")
@@ -76,9 +78,9 @@ def decode(row: Mapping[str, Any]) -> Item:
         attempt=int(row.get("Attempt", 0)),
         token=row.get("lockID", ""),
         worker=row.get("InstanceID", ""),
-        locked_at=_moment(row.get("Lock_Date")),
-        done_at=_moment(row.get("Done_Date")),
-        not_before=_moment(row.get("Not_Before")),
+        locked_at=_parse(row.get("Lock_Date")),
+        done_at=_parse(row.get("Done_Date")),
+        not_before=_parse(row.get("Not_Before")),
         crashes=int(row.get("Crashes", 0)),
         interruptions=int(row.get("Interruptions", 0)),
         wall_time_kills=int(row.get("Wall_Time_Kills", 0)),
@@ -88,8 +90,8 @@ def decode(row: Mapping[str, Any]) -> Item:
 
 
 def encode_summary(summary: Summary) -> Row:
-    """Write a line of a listing with the stored names."""
-    return sparse(
+    """Return a line of a listing under the stored names."""
+    return omit_empty(
         {
             "itemID": summary.item_id,
             "taskID": summary.sample,
@@ -98,15 +100,15 @@ def encode_summary(summary: Summary) -> Row:
             "Log_Length": summary.log_length,
             "Attempt": summary.attempt,
             "InstanceID": summary.worker,
-            "Done_Date": _stamp(summary.since),
-            "Not_Before": _stamp(summary.not_before),
+            "Done_Date": _format(summary.since),
+            "Not_Before": _format(summary.not_before),
             "Reason": summary.reason,
         }
     )
 
 
 def log_length(item: Item) -> int:
-    """Count the lines of output of a single item, the finished tasks of a nested one."""
+    """Return `Log_Length`: the lines of output of a single item, the finished tasks of a nested one."""
     if item.nested:
         return item.tasks_done
     record = item.tasks[0].record
@@ -117,7 +119,7 @@ def _script(task: Task) -> Row:
     return {
         "Status": str(task.state),
         "Script": task.script,
-        **sparse({"Attempts": task.attempts, "Failures": task.failures}),
+        **omit_empty({"Attempts": task.attempts, "Failures": task.failures}),
     }
 
 
@@ -155,16 +157,16 @@ def _single(row: Mapping[str, Any], state: State) -> Task:
 
 
 def _ordinal(name: str) -> tuple[int, str]:
-    """Sort `Task_10` behind `Task_9`."""
+    """Return a key that sorts `Task_10` after `Task_9`."""
     digits = name.rpartition("_")[2]
     return (int(digits), name) if digits.isdigit() else (-1, name)
 
 
-def _stamp(at: datetime | None) -> str | None:
-    return format_time(at) if at else None
+def _format(time: datetime | None) -> str | None:
+    return format_time(time) if time else None
 
 
-def _moment(text: str | None) -> datetime | None:
+def _parse(text: str | None) -> datetime | None:
     return parse_time(text) if text else None
 
 

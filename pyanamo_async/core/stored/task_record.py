@@ -1,4 +1,4 @@
-"""What is kept of one attempt at a task, as it is stored: a part of `core.record`, whose laws hold here too."""
+"""Task records as stored rows: the part of `core.stored.record` for one attempt, under the same laws."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from pyanamo_async.core.stored.queue_key import format_time, parse_time
 Row = dict[str, Any]
 _Names = tuple[str, str, str, str, str]
 
+# attributes of a stream: text, location, size, lines, and why it was not stored
 STDOUT = ("stdout", "stdout_at", "stdout_bytes", "stdout_lines", "Log_Status")
 STDERR = ("stderr", "stderr_at", "stderr_bytes", "stderr_lines", "Log_Status_stderr")
 
-TELLING_ZEROS = frozenset(
+# attributes whose zero is not their default
+MEANINGFUL_ZEROS = frozenset(
     {"Priority", "MaxFailures", "Exit_Code", "Seconds", "Max_RSS", "CPU_Seconds", "Timeout", "Limit"}
 )
 
 
 def encode_record(record: TaskRecord) -> Row:
-    """Write what is kept of one attempt."""
-    return sparse(
+    """Return the row of a task record."""
+    return omit_empty(
         {
             **_outcome(record.outcome),
             "Started": format_time(record.started),
@@ -40,7 +42,7 @@ def encode_record(record: TaskRecord) -> Row:
 
 
 def decode_record(row: Mapping[str, Any]) -> TaskRecord:
-    """Read what `encode_record` wrote."""
+    """Return the task record of a row."""
     rss, cpu = row.get("Max_RSS"), row.get("CPU_Seconds")
     return TaskRecord(
         outcome=_read_outcome(row),
@@ -100,6 +102,6 @@ def _read_outcome(row: Mapping[str, Any]) -> Outcome:
     )
 
 
-def sparse(row: Row) -> Row:
-    """Leave out what says nothing: None, empty text and collections, ledgers at zero."""
-    return {key: value for key, value in row.items() if value or (key in TELLING_ZEROS and value is not None)}
+def omit_empty(row: Row) -> Row:
+    """Leave out None, empty text, empty collections, and zeros that are defaults."""
+    return {key: value for key, value in row.items() if value or (key in MEANINGFUL_ZEROS and value is not None)}

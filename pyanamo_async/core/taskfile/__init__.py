@@ -1,1 +1,1 @@
-"""Task files: what people import."""
+"""Task files: the lines that people import, made into items."""

@@ -1,9 +1,9 @@
-r"""Lines of a task file, cut into named fields.
+r"""Split lines of a task file into named fields.
 
-The delimiter is what stands between the first two names of the header, so any will do (`|`, tab, `,`, `;`, ` :: `).
-The last column takes the rest of its line when it is `TaskScript`: a script may contain the delimiter. Between commas
-and tabs a field may stand in double quotes as in CSV (`"a ""b"" c"`); with other delimiters a quote is just a quote,
-because shell scripts are full of them.
+1. The delimiter is whatever stands between the first two names of the header (`|`, tab, `,`, `;`, ` :: `).
+2. When `TaskScript` is the last column it takes the rest of its line, because a script may contain the delimiter.
+3. With commas and tabs a field may be in double quotes as in CSV (`"a ""b"" c"`). With other delimiters a quote is an
+   ordinary character, because shell scripts are full of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ITEM_ID, TASK_ID, SCRIPT, ARGS = "itemID", "TaskID", "TaskScript", "TaskArgs"
 MAX_FAILURES, TIMEOUT, PRIORITY = "MaxFailures", "Timeout", "Priority"
 REQUIRED = (ITEM_ID, TASK_ID, SCRIPT)
 KNOWN = {name.casefold(): name for name in (*REQUIRED, ARGS, MAX_FAILURES, TIMEOUT, PRIORITY)}
-NAMES = "itemID, TaskID, TaskScript, and if wanted TaskArgs, MaxFailures, Timeout, Priority"
+NAMES = "itemID, TaskID, TaskScript and, optionally, TaskArgs, MaxFailures, Timeout, Priority"
 
 USUAL_DELIMITERS = ("|", "\t", ",", ";")
 QUOTING_DELIMITERS = (",", "\t")
@@ -24,43 +24,43 @@ _FIRST_TWO_WORDS = re.compile(r'["\s]*\w+(?P<between>\W+)\w')
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 
-class BadLine(ValueError):
-    """A line that cannot become an item; the message is the reason."""
+class InvalidLine(ValueError):
+    """A line cannot become an item; the message says why."""
 
 
-def canonical(name: str) -> str:
-    """Spell a column's name as it is stored.
+def column_name(name: str) -> str:
+    """Return the name of a column in its standard spelling; case and underscores do not matter.
 
     Raises:
-        BadLine: there is no such column.
+        InvalidLine: no column has that name.
     """
     try:
         return KNOWN[name.strip().strip('"').casefold().replace("_", "")]
     except KeyError:
-        raise BadLine(f"unknown column '{name.strip()}'; there are {NAMES}") from None
+        raise InvalidLine(f"unknown column '{name.strip()}'; the columns are {NAMES}") from None
 
 
 class Layout(Value):
-    """How lines are cut: the names of the columns, and what stands between them."""
+    """The names of the columns, and the delimiter between them."""
 
     columns: tuple[str, ...]
     delimiter: str
 
-    def cut(self, line: str) -> dict[str, str]:
-        """Cut one line into its fields, stripped.
+    def split(self, line: str) -> dict[str, str]:
+        """Return the fields of a line by name, without surrounding blanks.
 
         Raises:
-            BadLine: there are more or fewer fields than columns, or a quote is never closed.
+            InvalidLine: the line has more or fewer fields than columns, or an unclosed quote.
         """
         script_last = self.columns[-1] == SCRIPT
         if self.delimiter in QUOTING_DELIMITERS and '"' in line:
-            fields = _cut_quoted(line, self.delimiter, len(self.columns) if script_last else 0)
+            fields = _split_quoted(line, self.delimiter, len(self.columns) if script_last else 0)
         else:
             fields = line.split(self.delimiter, len(self.columns) - 1 if script_last else -1)
         if len(fields) < len(self.columns):
-            raise BadLine(f"missing field {self.columns[len(fields)]}")
+            raise InvalidLine(f"missing field {self.columns[len(fields)]}")
         if len(fields) > len(self.columns):
-            raise BadLine(
+            raise InvalidLine(
                 f"{len(fields)} fields for {len(self.columns)} columns; if a field contains '{self.delimiter}', "
                 "make TaskScript the last column or choose another delimiter"
             )
@@ -68,27 +68,27 @@ class Layout(Value):
 
 
 def from_header(line: str, delimiter: str) -> Layout:
-    """Read the header; an empty `delimiter` is found in it.
+    """Return the layout that a header describes; an empty `delimiter` is found in the header.
 
     Raises:
-        BadLine: a column is unknown, there twice, or missing.
+        InvalidLine: a column is unknown, missing, or there twice.
     """
     found = delimiter or _delimiter_of(line)
-    columns = tuple(canonical(name) for name in line.split(found))
+    columns = tuple(column_name(name) for name in line.split(found))
     for name in columns:
         if columns.count(name) > 1:
-            raise BadLine(f"column {name} is there twice")
+            raise InvalidLine(f"column {name} is there twice")
     for name in REQUIRED:
         if name not in columns:
-            raise BadLine(f"missing column {name}; a header is like itemID|TaskID|TaskScript")
+            raise InvalidLine(f"missing column {name}; a header is like itemID|TaskID|TaskScript")
     return Layout(columns, found)
 
 
 def without_header(first_line: str, delimiter: str, *, nested: bool) -> Layout:
-    """Lay out a file that has no header; an empty `delimiter` is found if only one of the usual ones can be meant.
+    """Return the layout of a file without a header; an empty `delimiter` is found if only one is possible.
 
     Raises:
-        BadLine: none or several of them can.
+        InvalidLine: none or several of them are possible.
     """
     columns = (*REQUIRED, ARGS) if nested else REQUIRED
     if delimiter:
@@ -96,19 +96,19 @@ def without_header(first_line: str, delimiter: str, *, nested: bool) -> Layout:
     possible = [each for each in USUAL_DELIMITERS if first_line.count(each) >= len(columns) - 1]
     if len(possible) == 1:
         return Layout(columns, possible[0])
-    raise BadLine("the delimiter cannot be guessed without a header; give it with -d")
+    raise InvalidLine("without a header the delimiter is ambiguous; set delimiter")
 
 
 def _delimiter_of(header: str) -> str:
     match = _FIRST_TWO_WORDS.match(header)
     if match is None:
-        return "|"  # one word, or none: the complaint about the columns says more than one about delimiters
+        return "|"  # one name or none: an error about columns helps more than one about delimiters
     between = match["between"].strip('"')
-    return between.strip() or ("\t" if "\t" in between else between)
+    return between.strip() or ("\t" if "\t" in between else between or "|")
 
 
-def _cut_quoted(line: str, delimiter: str, limit: int) -> list[str]:
-    """Cut a line at delimiters outside quoted fields; `limit` fields at most, the last with the rest as it is."""
+def _split_quoted(line: str, delimiter: str, limit: int) -> list[str]:
+    """Split a line at delimiters outside quoted fields into at most `limit` fields (0: any number)."""
     fields: list[str] = []
     rest: str | None = line
     while rest is not None:
@@ -124,7 +124,7 @@ def _first_field(text: str, delimiter: str, *, last: bool) -> tuple[str, str | N
         if not after or (after.startswith(delimiter) and not last):
             return quoted[1].replace('""', '"'), after.removeprefix(delimiter) if after else None
     elif lead.startswith('"'):
-        raise BadLine("a quote is never closed; scripts of several lines go into a JSON Lines file")
+        raise InvalidLine("unclosed quote; a script of several lines needs a JSON Lines file")
     if last:
         return text, None
     field, found, rest = text.partition(delimiter)

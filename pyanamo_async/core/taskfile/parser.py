@@ -1,8 +1,9 @@
-"""Task files: one item a line, in columns below a header or as JSON Lines.
+"""Parse task files: one item a line, in columns below a header or as JSON Lines.
 
-Pure and in one pass: lines go in, items and problems come out, and only the ids seen so far are kept. Blank lines may
-stand anywhere, also first; a byte order mark, CRLF and any order of the columns are fine. A file is JSON Lines when its
-first line begins with `{`.
+1. Parsing takes one pass: lines go in, items and problems come out, and only the ids seen so far are kept in memory.
+2. A line becomes an item or a problem, whatever it holds. Blank lines are skipped.
+3. A byte order mark, CRLF and any order of the columns are accepted.
+4. A file is JSON Lines when its first line begins with `{`.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ import orjson
 
 from pyanamo_async.core.items import Item
 from pyanamo_async.core.taskfile import columns as col
-from pyanamo_async.core.taskfile.columns import BadLine, Layout
+from pyanamo_async.core.taskfile.columns import InvalidLine, Layout
 from pyanamo_async.core.taskfile.row import to_item
 from pyanamo_async.core.values import Value
 
-MAX_LINE_BYTES = 4 * 1024 * 1024  # ten times the largest row: room for every escape of JSON
+MAX_LINE_BYTES = 4 * 1024 * 1024  # ten times the largest row, so that JSON escapes fit
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-Reader = Callable[[str], Mapping[str, object]]
+Split = Callable[[str], Mapping[str, object]]
 
 
 class Format(Value):
-    """What the person said about the file; an empty delimiter is to be guessed."""
+    """The form of a task file, as the person described it; an empty delimiter is found in the file."""
 
     delimiter: str = ""
     nested: bool = False
@@ -43,9 +44,9 @@ class Problem(Value):
 
 
 def parse(lines: Iterable[bytes], form: Format) -> Iterator[Item | Problem]:
-    """Read a file's lines; a first line that cannot be understood is the only problem told of.
+    """Yield the items and problems of a file's lines; an invalid header is the only problem reported.
 
-    A line cut off at more than `MAX_LINE_BYTES` is a problem of its own.
+    A line of more than `MAX_LINE_BYTES` is a problem too, so the caller may cut it off there.
     """
     numbered = _numbered(lines)
     first = next(numbered, None)
@@ -53,25 +54,25 @@ def parse(lines: Iterable[bytes], form: Format) -> Iterator[Item | Problem]:
         return
     number, line = first
     try:
-        reader, has_items = _reader(_text(line), form)
-    except BadLine as bad:
-        yield Problem(number, str(bad))
+        split, is_item = _choose_split(_text(line), form)
+    except InvalidLine as error:
+        yield Problem(number, str(error))
         return
-    rows = chain([first], numbered) if has_items else numbered
-    yield from _items(rows, reader, nested=form.nested)
+    rows = chain([first], numbered) if is_item else numbered
+    yield from _items(rows, split, nested=form.nested)
 
 
-def _items(rows: Iterable[tuple[int, bytes]], reader: Reader, *, nested: bool) -> Iterator[Item | Problem]:
+def _items(rows: Iterable[tuple[int, bytes]], split: Split, *, nested: bool) -> Iterator[Item | Problem]:
     seen: dict[str, int] = {}
     for number, line in rows:
         try:
-            item = to_item(reader(_text(line)), nested=nested)
-        except BadLine as bad:
-            yield Problem(number, str(bad))
+            item = to_item(split(_text(line)), nested=nested)
+        except InvalidLine as error:
+            yield Problem(number, str(error))
             continue
         earlier = seen.setdefault(item.item_id, number)
         if earlier != number:
-            yield Problem(number, f"itemID '{item.item_id}' is on line {earlier} already")
+            yield Problem(number, f"itemID '{item.item_id}' is already on line {earlier}")
         else:
             yield item
 
@@ -83,40 +84,40 @@ def _numbered(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
             yield number, bare
 
 
-def _reader(first: str, form: Format) -> tuple[Reader, bool]:
-    """Find out how to read the rows, and whether the first line is one of them."""
+def _choose_split(first: str, form: Format) -> tuple[Split, bool]:
+    """Return how to split lines into fields, and whether the first line is an item."""
     if not form.header:
-        return col.without_header(first, form.delimiter, nested=form.nested).cut, True
+        return col.without_header(first, form.delimiter, nested=form.nested).split, True
     if not form.delimiter and first.startswith("{"):
         return _from_json, True
-    return _header(first, form.delimiter).cut, False
+    return _header(first, form.delimiter).split, False
 
 
 def _header(line: str, delimiter: str) -> Layout:
     try:
         return col.from_header(line, delimiter)
-    except BadLine as bad:
-        hint = "" if delimiter else "; for a file that has no header say --no-header"
-        raise BadLine(f"this is no header: {bad}{hint}") from None
+    except InvalidLine as error:
+        hint = "" if delimiter else "; if the file has no header, set header=False"
+        raise InvalidLine(f"invalid header: {error}{hint}") from None
 
 
 def _from_json(line: str) -> Mapping[str, object]:
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise BadLine(f"not JSON: {error}") from None
+        raise InvalidLine(f"not JSON: {error}") from None
     if not isinstance(row, dict):
-        raise BadLine('not a JSON object like {"itemID": ..., "TaskID": ..., "TaskScript": ...}')
-    fields = {col.canonical(name): value for name, value in row.items()}
+        raise InvalidLine('not a JSON object like {"itemID": ..., "TaskID": ..., "TaskScript": ...}')
+    fields = {col.column_name(name): value for name, value in row.items()}
     if len(fields) < len(row):
-        raise BadLine("a column is there twice")
+        raise InvalidLine("a column is there twice")
     return {name: value.strip() if isinstance(value, str) else value for name, value in fields.items()}
 
 
 def _text(line: bytes) -> str:
     if len(line) > MAX_LINE_BYTES:
-        raise BadLine("longer than 4 MiB")
+        raise InvalidLine("longer than 4 MiB")
     try:
         return line.decode().strip("\r\n")
     except UnicodeDecodeError as error:
-        raise BadLine(f"not UTF-8: byte {line[error.start]:#04x} at column {error.start + 1}") from None
+        raise InvalidLine(f"not UTF-8: byte {line[error.start]:#04x} at column {error.start + 1}") from None

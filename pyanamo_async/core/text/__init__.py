@@ -1,1 +1,1 @@
-"""How durations, sizes and counts are written."""
+"""Durations, sizes and counts as people read and write them."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "kb": 10**3, "mb": 10**6, "gb": 10**9}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) *([a-z]*)")
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?) *([a-z]*)")
 
 
 def parse_size(text: str) -> int:
-    """Read bytes: `K`, `M` and `G` (or `KiB` and so on) are powers of 1,024, `KB`, `MB` and `GB` of 1,000.
+    """Return bytes: `K`, `M` and `G` (or `KiB` and so on) are powers of 1,024, `KB`, `MB` and `GB` of 1,000.
 
     Raises:
-        ValueError: it is no size.
+        ValueError: the text is not a size.
     """
     found = _SIZE.fullmatch(text.strip().lower())
     unit = found[2].removesuffix("ib") if found else "?"

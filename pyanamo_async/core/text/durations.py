@@ -7,21 +7,21 @@ from datetime import timedelta
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-LONGEST = timedelta(days=3650)  # far beyond any job, and far below what a clock overflows on
+LONGEST = timedelta(days=3650)  # far beyond any job, and far below where dates overflow
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read a number of seconds, or numbers with units from large to small.
+    """Return the duration of a number of seconds, or of numbers with units from large to small.
 
     Raises:
-        ValueError: it is neither, or longer than ten years.
+        ValueError: the text is neither, or means more than ten years.
     """
-    word = text.strip().lower()
-    if re.fullmatch(r"\d+(\.\d+)?", word):
-        word += "s"
-    parts = _PART.findall(word)
+    compact = text.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", compact):
+        compact += "s"
+    parts = _PART.findall(compact)
     sizes = [UNITS[unit] for _, unit in parts]
-    if not parts or "".join(number + unit for number, unit in parts) != word or sizes != sorted(set(sizes))[::-1]:
+    if not parts or "".join(number + unit for number, unit in parts) != compact or sizes != sorted(set(sizes))[::-1]:
         raise ValueError(f"'{text}' is not a duration like 90, 90m or 1h30m")
     seconds = sum(float(number) * UNITS[unit] for number, unit in parts)
     if seconds > LONGEST.total_seconds():
@@ -30,7 +30,7 @@ def parse_duration(text: str) -> timedelta:
 
 
 def show_duration(span: timedelta) -> str:
-    """Write a duration with its two largest units, as in `1h30m`; below a minute to a tenth of a second."""
+    """Return a duration in its two largest units, as in `1h30m`; below a minute to a tenth of a second."""
     seconds = span.total_seconds()
     if round(seconds, 1) < UNITS["m"]:
         return f"{round(seconds, 1):g}s"

@@ -1,4 +1,4 @@
-"""A table in an SQLite file: durable, shared by several worker processes of one machine."""
+"""A table in an SQLite file: durable, shared by the worker processes of one machine."""
 
 from pyanamo_async.store.sqlite.store import SqliteStore
 

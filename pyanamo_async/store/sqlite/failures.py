@@ -1,4 +1,4 @@
-"""Say in our words what SQLite could not do (https://www.sqlite.org/rescode.html)."""
+"""Translate the errors of SQLite into ours (https://www.sqlite.org/rescode.html)."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from pathlib import Path
 
 from pyanamo_async.errors import PyanamoError, SchemaMismatch, StoreError, Unavailable
 
-PRIMARY = 0xFF  # an extended code holds its primary one in the low byte
+PRIMARY = 0xFF  # the low byte of an extended result code
 Failure = sqlite3.Error | OSError | UnicodeEncodeError
 
 _UNWRITABLE = (
     StoreError,
     "the table {path} cannot be opened or written: {error}",
-    "file and folder must be writable: SQLite keeps its log beside the file",
+    "the file and its folder must be writable: SQLite keeps its log beside the file",
 )
 _KNOWN: dict[int, tuple[type[PyanamoError], str, str]] = {
     sqlite3.SQLITE_BUSY: (
         Unavailable,
         "the table {path} is locked by another process",
-        "find it with `fuser -v {path}`; it holds the lock for longer than a transaction of ours takes",
+        "find that process with `fuser -v {path}`",
     ),
     sqlite3.SQLITE_FULL: (Unavailable, "no space is left for the table {path}", "make room on its disk"),
     sqlite3.SQLITE_IOERR: (
         Unavailable,
         "the disk of the table {path} failed: {error}",
-        "look at its space, quota and health",
+        "check its space, quota and health",
     ),
-    sqlite3.SQLITE_NOTADB: (SchemaMismatch, "{path} is not a table of ours", "choose another name for the table"),
+    sqlite3.SQLITE_NOTADB: (SchemaMismatch, "{path} is not a table of pyanamo", "choose another name for the table"),
     sqlite3.SQLITE_CORRUPT: (
         StoreError,
         "the table {path} is damaged: {error}",
@@ -40,7 +40,7 @@ _KNOWN: dict[int, tuple[type[PyanamoError], str, str]] = {
 
 
 def explained(error: Failure, path: Path) -> PyanamoError:
-    """Turn a failure into the error that says what, which and how to go on."""
+    """Return our error for a failure, with the table's path and a hint."""
     code = getattr(error, "sqlite_errorcode", 0) & PRIMARY
-    kind, what, hint = _KNOWN.get(code, (StoreError, "the table {path} could not do it: {error}", ""))
+    kind, what, hint = _KNOWN.get(code, (StoreError, "the table {path} failed: {error}", ""))
     return kind(what.format(path=path, error=error), hint=hint.format(path=path))

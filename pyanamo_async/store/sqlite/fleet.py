@@ -19,12 +19,12 @@ HEARTBEAT = """INSERT INTO workers (InstanceID, Heartbeat, Host, Job, Process, S
     Slots = ?8, Running = ?9, Done = ?10, RSS = ?11, Gone = ?12 WHERE Heartbeat <= ?2"""
 WORKERS = """SELECT InstanceID, Heartbeat, Host, Job, Process, Started, Lease, Slots, Running, Done, RSS, Gone, Desired
     FROM workers WHERE ?1 IS NULL OR Heartbeat < ?1 ORDER BY Heartbeat, InstanceID"""
-FOLLOWED = "SELECT Feed FROM followed WHERE InstanceID = ? AND Until > ?"
-FOLLOW = """INSERT INTO followed (Feed, InstanceID, Until) VALUES (?1, ?2, ?3)
-    ON CONFLICT (Feed) DO UPDATE SET InstanceID = ?2, Until = ?3"""
-PUBLISH = """UPDATE followed SET Stdout = ?3, Stdout_End = ?4, Stderr = ?5, Stderr_End = ?6
-    WHERE Feed = ?1 AND Until > ?2"""
-PUBLISHED = "SELECT Stdout, Stdout_End, Stderr, Stderr_End FROM followed WHERE Feed = ?"
+FOLLOWED = "SELECT Task FROM output_tails WHERE InstanceID = ? AND Until > ?"
+FOLLOW = """INSERT INTO output_tails (Task, InstanceID, Until) VALUES (?1, ?2, ?3)
+    ON CONFLICT (Task) DO UPDATE SET InstanceID = ?2, Until = ?3"""
+PUBLISH = """UPDATE output_tails SET Stdout = ?3, Stdout_End = ?4, Stderr = ?5, Stderr_End = ?6
+    WHERE Task = ?1 AND Until > ?2"""
+PUBLISHED = "SELECT Stdout, Stdout_End, Stderr, Stderr_End FROM output_tails WHERE Task = ?"
 
 
 def heartbeat(connection: sqlite3.Connection, worker: Worker) -> Orders:
@@ -60,7 +60,7 @@ def order(connection: sqlite3.Connection, worker_id: str, desired: Desired) -> N
 def follow(connection: sqlite3.Connection, worker_id: str, feed: TaskRef, until: datetime | None) -> None:
     """Ask for what a task prints, or withdraw it."""
     if until is None:
-        connection.execute("DELETE FROM followed WHERE Feed = ?", (str(feed),))
+        connection.execute("DELETE FROM output_tails WHERE Task = ?", (str(feed),))
         return
     if connection.execute("SELECT 1 FROM workers WHERE InstanceID = ?", (worker_id,)).fetchone() is None:
         raise _missing(worker_id)
@@ -112,7 +112,7 @@ def workers(connection: sqlite3.Connection, heartbeat_before: datetime | None) -
 
 def forget(connection: sqlite3.Connection, worker_id: str) -> None:
     """Delete a worker and what was asked of it."""
-    connection.execute("DELETE FROM followed WHERE InstanceID = ?", (worker_id,))
+    connection.execute("DELETE FROM output_tails WHERE InstanceID = ?", (worker_id,))
     connection.execute("DELETE FROM workers WHERE InstanceID = ?", (worker_id,))
 
 

@@ -1,8 +1,10 @@
-"""The file: its tables, how it is made, recognised and removed.
+"""The file of a table: its columns, and how it is created, recognised and removed.
 
-The columns are what queries need; `Row` is the item whole, as `core.record` writes it. `Position` is the order in which
-items came, so that a file of tasks runs in its order. `QueueIndex` holds what counting needs besides, so that neither
-claiming nor counting reads rows: done items cost the queue nothing, and rows of any size cost the counts nothing.
+1. The columns are what queries need; `Row` is the whole item, as `core.stored.record` writes it.
+2. `Position` is the order in which items were added, so the items of a task file run in its order.
+3. `QueueIndex` also holds what counting needs, so neither claiming nor counting reads rows: finished items do not slow
+   down the queue, and large rows do not slow down the counts.
+4. A file of another program or another schema version is neither read nor changed.
 """
 
 from __future__ import annotations
@@ -11,17 +13,16 @@ import secrets
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 
 from pyanamo_async.core.stored.queue_key import parse_time
 from pyanamo_async.errors import SchemaMismatch, StoreError, TableMissing
 from pyanamo_async.ports import Description, Index
 
-APPLICATION_ID = 0x5059414E  # "PYAN": `file` and we recognise the file by it
-SCHEMA_VERSION = 1
+APPLICATION_ID = 0x5059414E  # "PYAN", which `file` shows too
+SCHEMA_VERSION = 2
 MARK_BYTES = 4
-SMALLEST_PAGE = 512  # bytes; SQLite takes a file that is smaller for an empty one, and would overwrite it
+SMALLEST_PAGE = 512  # bytes; SQLite takes a smaller file for an empty one and would overwrite it
 INDEX = "QueueIndex"
 INDEX_KEYS = ("ItemState", "Queue_Key", "Position")
 INDEX_EXTRAS = ("Nested_Tasks", "Log_Length")
@@ -57,8 +58,8 @@ TABLES = (
         Gone INTEGER NOT NULL,
         Desired TEXT NOT NULL DEFAULT 'run'
     ) STRICT""",
-    """CREATE TABLE followed (
-        Feed TEXT NOT NULL PRIMARY KEY,
+    """CREATE TABLE output_tails (
+        Task TEXT NOT NULL PRIMARY KEY,
         InstanceID TEXT NOT NULL,
         Until TEXT NOT NULL,
         Stdout BLOB NOT NULL DEFAULT x'',
@@ -71,25 +72,25 @@ TABLES = (
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
 
-# In WAL mode a commit survives the death of any process; only FULL also waits for the disk, at every commit. Measured
+# In WAL mode a commit survives the death of any process; only FULL also waits for the disk at every commit. Measured
 # with commits in groups, 8 in flight, medians of 5: 2,900 claims and saves a second at 0.17 ms of CPU each with NORMAL,
-# 2,000 at 0.21 with FULL on a disk that syncs in 0.25 ms; one that needs 10 ms would allow some 400. What NORMAL leaves
-# to a power cut are the moments since the last checkpoint: the file stays sound and that work is done again, as after
+# 2,000 at 0.21 ms with FULL on a disk that syncs in 0.25 ms; a disk that needs 10 ms would allow some 400. With NORMAL,
+# a power cut loses the commits since the last checkpoint: the file stays sound, and that work is done again, as after
 # any crash of a worker.
 SYNCHRONOUS = "NORMAL"
 
 
-def open_table(path: Path, patience: timedelta) -> sqlite3.Connection:
-    """Open a table that exists; a lock is waited for as long as `patience`.
+def open_table(path: Path, busy_timeout: timedelta) -> sqlite3.Connection:
+    """Open a table that exists; its connection waits for a lock for up to `busy_timeout`.
 
     Raises:
-        TableMissing, SchemaMismatch: there is none, or it is not one of ours.
+        TableMissing, SchemaMismatch: there is no table, or it is not one of ours.
     """
     if not path.exists():
         raise _missing(path)
-    connection = _connect(path, patience, mode="rw")
+    connection = _connect(path, busy_timeout, mode="rw")
     try:
-        _check(connection, path)
+        _require_ours(connection, path)
         connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
     except BaseException:
         connection.close()
@@ -97,16 +98,16 @@ def open_table(path: Path, patience: timedelta) -> sqlite3.Connection:
     return connection
 
 
-def create_table(path: Path, patience: timedelta, *, shards: int) -> bool:
-    """Make the file and its tables at once, for one of those who try; False when they were there."""
+def create_table(path: Path, busy_timeout: timedelta, *, shards: int) -> bool:
+    """Create the file and its tables in one transaction; return False if another process did, or they existed."""
     if not path.parent.is_dir():
         raise StoreError(f"there is no folder {path.parent} for the table {path.name}", hint="create the folder first")
-    with closing(_connect(path, patience, mode="rwc")) as connection:
+    with closing(_connect(path, busy_timeout, mode="rwc")) as connection:
         if _is_ours(connection, path):
             return False
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN IMMEDIATE")
-        if _is_ours(connection, path):  # another was faster
+        if _is_ours(connection, path):  # another process was faster
             return False
         for statement in TABLES:
             connection.execute(statement)
@@ -119,10 +120,10 @@ def create_table(path: Path, patience: timedelta, *, shards: int) -> bool:
 
 
 def describe(connection: sqlite3.Connection, path: Path) -> Description:
-    """Describe a table that is open.
+    """Describe an open table.
 
-    Many tables may file their output in one folder: a mark tells files of one name apart, also one that was deleted and
-    made again; the name tells copies of one file apart.
+    Many tables may keep their output in one folder. A mark tells files of the same name apart, also one that was
+    deleted and created again; the name tells copies of one file apart.
     """
     [shards, created, mark] = connection.execute("SELECT Shards, Created, Mark FROM description").fetchone()
     return Description(
@@ -138,75 +139,58 @@ def describe(connection: sqlite3.Connection, path: Path) -> Description:
     )
 
 
-def drop_table(path: Path, patience: timedelta) -> None:
-    """Remove the file and what SQLite keeps beside it, when it is a table of ours."""
-    open_table(path, patience).close()
+def drop_table(path: Path, busy_timeout: timedelta) -> None:
+    """Remove the file of a table, and what SQLite keeps beside it."""
+    open_table(path, busy_timeout).close()
     for suffix in ("", "-wal", "-shm"):
         Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
-def _connect(path: Path, patience: timedelta, *, mode: str) -> sqlite3.Connection:
+def _connect(path: Path, busy_timeout: timedelta, *, mode: str) -> sqlite3.Connection:
     return sqlite3.connect(
         f"{path.as_uri()}?mode={mode}",
         uri=True,
-        timeout=patience.total_seconds(),
+        timeout=busy_timeout.total_seconds(),
         isolation_level=None,
-        check_same_thread=False,  # the engine has one at a time use it
+        check_same_thread=False,  # the engine lets one thread at a time use it
     )
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> None:
+def _require_ours(connection: sqlite3.Connection, path: Path) -> None:
     if not _is_ours(connection, path):
         raise _missing(path)
 
 
 def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
-    """Tell a table of ours from a file that is still empty, as it is at one moment; refuse any other."""
+    """Return whether the file is a table of ours, or False if it is still empty; refuse any other file.
+
+    Raises:
+        SchemaMismatch: the file belongs to another program or has another schema version.
+    """
     if connection.in_transaction:
-        return _looks_like_ours(connection, path)
-    connection.execute("BEGIN")  # or another who makes the table in between is taken for another program
+        return _has_our_schema(connection, path)
+    connection.execute("BEGIN")  # a table that is created between two queries would look like one of another program
     try:
-        return _looks_like_ours(connection, path)
+        return _has_our_schema(connection, path)
     finally:
-        connection.rollback()  # which does nothing when SQLite did it itself, because the disk failed
+        connection.rollback()  # no effect when SQLite rolled back itself, because the disk failed
 
 
-def _looks_like_ours(connection: sqlite3.Connection, path: Path) -> bool:
+def _has_our_schema(connection: sqlite3.Connection, path: Path) -> bool:
     [application] = connection.execute("PRAGMA application_id").fetchone()
     [version] = connection.execute("PRAGMA user_version").fetchone()
     if (application, version) == (APPLICATION_ID, SCHEMA_VERSION):
-        if missing := _columns_of_ours() - _columns(connection):
-            raise SchemaMismatch(
-                f"the table {path} was made by another version of pyanamo: it has no {', '.join(sorted(missing))}",
-                hint="use the version that made it, or remove the file and import again",
-            )
         return True
     if application == APPLICATION_ID:
         raise SchemaMismatch(
-            f"the table {path} has schema version {version}; this program knows {SCHEMA_VERSION}",
-            hint="use the version of pyanamo that created it",
+            f"the table {path} has schema version {version}, and this pyanamo works with version {SCHEMA_VERSION}",
+            hint="use the version of pyanamo that created it, or import the task file into a new table",
         )
     if 0 < path.stat().st_size < SMALLEST_PAGE:
-        raise SchemaMismatch(f"{path} is not a table of ours", hint="choose another name for the table")
+        raise SchemaMismatch(f"{path} is not a table of pyanamo", hint="choose another name for the table")
     if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
         return False
     raise SchemaMismatch(f"{path} is a database of another program", hint="choose another name for the table")
-
-
-@cache
-def _columns_of_ours() -> frozenset[str]:
-    with closing(sqlite3.connect(":memory:")) as connection:
-        for statement in TABLES:
-            connection.execute(statement)
-        return _columns(connection)
-
-
-def _columns(connection: sqlite3.Connection) -> frozenset[str]:
-    """List columns as `table.column`; more than ours do no harm."""
-    rows = connection.execute(
-        "SELECT found.name || '.' || its.name FROM sqlite_master found, pragma_table_info(found.name) its"
-    )
-    return frozenset(name for [name] in rows)
 
 
 def _missing(path: Path) -> TableMissing:

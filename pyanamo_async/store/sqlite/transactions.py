@@ -1,10 +1,10 @@
-"""Pieces of work, done in transactions on the one connection to a file.
+"""Run jobs in transactions on the one connection to a file.
 
-Work that refuses raises one of our errors before it writes anything: the rest of its group goes on. Any other error
-ends the transaction, and each piece is done again by itself, so work must be fit to be done twice.
-
-Laws: one thread at a time. A group that is in a hurry waits for no lock and no checkpoint: what it cannot do at once
-was not done at all.
+1. A job that refuses raises one of our errors before it writes anything; the other jobs of its group go on.
+2. Any other error rolls the group back, and each job runs again in a transaction of its own. So a job must be fit to
+   run twice.
+3. Without waiting means: for no lock and no checkpoint. A group that would have to wait is not done at all.
+4. One thread at a time uses the connection.
 """
 
 from __future__ import annotations
@@ -20,42 +20,42 @@ from typing import Any
 
 from pyanamo_async.errors import PyanamoError
 
-WAITING = "busy_timeout", "wal_autocheckpoint"  # what makes SQLite wait: for others, and for the disk
-AT_ONCE = 0, 0
+WAITS = "busy_timeout", "wal_autocheckpoint"  # the pragmas that make SQLite wait: for other processes, for the disk
+NO_WAIT = 0, 0
 
 
 class Kind(Enum):
-    """What a piece of work needs."""
+    """What a job does."""
 
     READ = auto()
     WRITE = auto()
-    ALONE = auto()  # on the file itself, while no connection of ours is open
+    EXCLUSIVE = auto()  # works on the file itself, while no connection of ours is open
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A piece of work and who waits for it; `is_brief` work is over in less than a millisecond."""
+    """Some work and the future of its caller; `on_loop` work takes less than a millisecond."""
 
     kind: Kind
     work: Callable[..., Any]
     future: asyncio.Future[Any]
-    is_brief: bool = False
+    on_loop: bool = False
     result: object = None
     error: BaseException | None = None
 
     @property
-    def is_alone(self) -> bool:
-        return self.kind is Kind.ALONE
+    def is_exclusive(self) -> bool:
+        return self.kind is Kind.EXCLUSIVE
 
-    def attempt(self, connection: sqlite3.Connection) -> None:
-        """Do the work within a transaction; a refusal is its result, anything else ends the transaction."""
+    def run(self, connection: sqlite3.Connection) -> None:
+        """Do the work within a transaction; keep a refusal as its error, let any other error pass."""
         try:
             self.result, self.error = self.work(connection), None
         except PyanamoError as refusal:
             self.error = refusal
 
     def settle(self) -> None:
-        """Tell the caller, unless it went away."""
+        """Pass result or error to the caller, unless it was cancelled."""
         if self.future.done():
             return
         if self.error is not None:
@@ -65,27 +65,27 @@ class Job:
 
 
 class Transactions:
-    """The connection, opened when it is needed; the file may be removed or replaced meanwhile."""
+    """The connection, opened when it is first needed; the file may be removed or replaced at any time."""
 
     def __init__(self, path: Path, open_: Callable[[], sqlite3.Connection]) -> None:
         self._path = path
         self._open = open_
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
-        self._patience: tuple[int, ...] = ()  # the connection's own
-        self._in_hurry = False
+        self._own_waits: tuple[int, ...] = ()  # as the connection was opened
+        self._waits = True
 
     @property
     def is_connected(self) -> bool:
-        """Tell whether a connection is open."""
+        """Return whether a connection is open."""
         return self._connection is not None
 
     def commit(self, jobs: list[Job]) -> None:
-        """Do jobs in one transaction; if one of them breaks it, each in its own."""
+        """Run jobs in one transaction; if one of them breaks it, each in its own."""
         try:
-            connection = self._connected()
+            connection = self._waiting_connection()
             _begin(connection, jobs)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to the callers, not to this thread
+        except Exception as error:  # noqa: BLE001 - any error belongs to the callers, not to this thread
             self.disconnect()
             for job in jobs:
                 job.error = error
@@ -93,32 +93,33 @@ class Transactions:
         try:
             _finish(connection, jobs)
         except Exception as error:  # noqa: BLE001 - as above
-            self.disconnect()  # which rolls back
+            self.disconnect()  # this rolls back
             if len(jobs) == 1:
                 jobs[0].error = error
             else:
                 for job in jobs:
                     self.commit([job])
 
-    def commit_at_once(self, jobs: list[Job]) -> bool:
-        """Do jobs in one transaction without waiting; False when that cannot be: then nothing was done."""
+    def commit_without_waiting(self, jobs: list[Job]) -> bool:
+        """Run jobs in one transaction; return False, with nothing done, when that would have to wait or fails."""
         connection = self._connection
         if connection is None:
             return False
         try:
             if self._file != _identity(self._path):
                 return False
-            self._hurry(connection)
+            if self._waits:
+                self._set_waits(connection, NO_WAIT)
             _begin(connection, jobs)
             _finish(connection, jobs)
-        except Exception:  # noqa: BLE001 - who may wait will meet it too, and tell
+        except Exception:  # noqa: BLE001 - `commit` will meet the error again and report it
             if connection.in_transaction:
                 self.disconnect()
             return False
         return True
 
-    def do_alone(self, job: Job) -> None:
-        """Do a job on the file itself."""
+    def run_exclusive(self, job: Job) -> None:
+        """Run a job on the file itself."""
         try:
             self.disconnect()
             job.result = job.work()
@@ -126,28 +127,28 @@ class Transactions:
             job.error = error
 
     def disconnect(self) -> None:
-        """Let go of the file, and of what was not committed; harmless when repeated."""
+        """Close the connection and roll back what was not committed; harmless when repeated."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _connected(self) -> sqlite3.Connection:
-        """Return a connection that waits, to the file that is there now."""
+    def _waiting_connection(self) -> sqlite3.Connection:
+        """Return a connection that may wait, to the file that is there now."""
         if self._connection is not None and self._file != _identity(self._path):
-            self.disconnect()  # somebody removed or replaced the file; SQLite would go on with the old one
+            self.disconnect()  # the file was removed or replaced; SQLite would go on with the old one
         if self._connection is None:
             self._connection = self._open()
             self._file = _identity(self._path)
-            self._patience = tuple(self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in WAITING)
-        elif self._in_hurry:
-            _wait(self._connection, self._patience)
-        self._in_hurry = False
+            self._own_waits = tuple(self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in WAITS)
+            self._waits = True
+        elif not self._waits:
+            self._set_waits(self._connection, self._own_waits)
         return self._connection
 
-    def _hurry(self, connection: sqlite3.Connection) -> None:
-        if not self._in_hurry:
-            self._in_hurry = True
-            _wait(connection, AT_ONCE)
+    def _set_waits(self, connection: sqlite3.Connection, values: tuple[int, ...]) -> None:
+        for name, value in zip(WAITS, values, strict=True):
+            connection.execute(f"PRAGMA {name} = {value}")
+        self._waits = values != NO_WAIT
 
 
 def _begin(connection: sqlite3.Connection, jobs: list[Job]) -> None:
@@ -157,18 +158,13 @@ def _begin(connection: sqlite3.Connection, jobs: list[Job]) -> None:
 
 def _finish(connection: sqlite3.Connection, jobs: list[Job]) -> None:
     for job in jobs:
-        job.attempt(connection)
+        job.run(connection)
     connection.execute("COMMIT")
-
-
-def _wait(connection: sqlite3.Connection, values: tuple[int, ...]) -> None:
-    for name, value in zip(WAITING, values, strict=True):
-        connection.execute(f"PRAGMA {name} = {value}")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        status = os.stat(path)  # noqa: PTH116 - for every transaction, at half the price of Path's
+        status = os.stat(path)  # noqa: PTH116 - for every transaction, in half the time of `Path.stat`
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino

@@ -1,4 +1,4 @@
-"""The laws of `outputs.sink`."""
+"""Waiting for work that a cancellation must not cut short."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from pyanamo_async.outputs.sink import to_its_end
+from pyanamo_async.host.waiting import shielded
 
 
-async def test_what_must_not_be_left_half_done_is_done_first() -> None:
-    """A cancellation, or several, is raised when the work is through."""
+async def test_a_cancellation_waits_for_shielded_work() -> None:
+    """A cancellation, or several, is raised once the work has ended."""
     may_end = asyncio.Event()
     done = []
 
@@ -18,7 +18,7 @@ async def test_what_must_not_be_left_half_done_is_done_first() -> None:
         await may_end.wait()
         done.append("work")
 
-    waiting = asyncio.create_task(to_its_end(work()))
+    waiting = asyncio.create_task(shielded(work()))
     for _ in range(3):
         await asyncio.sleep(0)
         waiting.cancel()
@@ -30,19 +30,19 @@ async def test_what_must_not_be_left_half_done_is_done_first() -> None:
     assert (waiting.cancelled(), done) == (True, ["work"])
 
 
-async def test_its_result_and_its_failure_are_passed_on() -> None:
-    """Without a cancellation it is as if it were awaited."""
+async def test_result_and_error_are_passed_on() -> None:
+    """Without a cancellation, shielded work behaves as if it were awaited."""
 
     async def work(result: int) -> int:
         return 6 // result
 
-    assert await to_its_end(work(2)) == 3
+    assert await shielded(work(2)) == 3
     with pytest.raises(ZeroDivisionError):
-        await to_its_end(work(0))
+        await shielded(work(0))
 
 
-async def test_it_ends_in_its_time() -> None:
-    """What is not through some time after the cancellation is cancelled too, and that is waited for."""
+async def test_the_grace_limits_shielded_work() -> None:
+    """Work that has not ended when the grace is over is cancelled, and waited for."""
     ended = []
 
     async def work() -> None:
@@ -51,7 +51,7 @@ async def test_it_ends_in_its_time() -> None:
         finally:
             ended.append("work")
 
-    waiting = asyncio.create_task(to_its_end(work(), at_most_s=0))
+    waiting = asyncio.create_task(shielded(work(), grace_s=0))
     await asyncio.sleep(0)
     waiting.cancel()
     await asyncio.wait([waiting])

@@ -1,0 +1,110 @@
+"""Write one file of output under a hidden name, and give it its own name when it is complete.
+
+1. A file under its own name is complete, also after a power cut: it is synced before it is renamed.
+2. No two partial files share a name.
+3. Discarding removes the partial file, and the folders that had to be made for it, if they are empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import aiofiles
+from aiofiles.threadpool.binary import AsyncFileIO
+
+from pyanamo_async.host.retry import RetrySchedule
+from pyanamo_async.host.waiting import shielded
+from pyanamo_async.outputs.disk import append, translated
+from pyanamo_async.outputs.retrying import ONCE, retry_output
+
+SCHEME = "file:"
+
+_HIDDEN_NAME = re.compile(r"\.(.+)\.[0-9a-f]{8}")
+
+
+def find_partial_files(folder: Path, *, recursive: bool) -> Iterator[tuple[Path, Path]]:
+    """Yield the partial files in a folder, each with the name it is to get."""
+    for place, folders, files in os.walk(folder):
+        for file in files:
+            if found := _HIDDEN_NAME.fullmatch(file):
+                yield Path(place, file), Path(place, found[1])
+        if not recursive:
+            folders.clear()
+
+
+class PartialFile:
+    """A `sink.Target`: one file in a folder. `made` are the folders that had to be made for it."""
+
+    def __init__(self, target: Path, schedule: RetrySchedule) -> None:
+        self._target = target
+        self._hidden = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
+        self._schedule = schedule
+        self._file: AsyncFileIO | None = None
+        self._size = 0
+        self._status: os.stat_result | None = None
+        self.made: list[Path] = []
+
+    async def put(self, data: bytes) -> None:
+        """Append bytes to the file."""
+        file = self._file
+        if file is None:
+            file = await retry_output(lambda: shielded(self._create()), self._schedule)
+        self._size = await append(file, data, at=self._size, what=f"file {self._target}", schedule=self._schedule)
+
+    async def finish(self) -> str:
+        """Sync and rename the file; without a retry, because after a failed sync nobody knows what is on disk."""
+        await retry_output(lambda: shielded(self._publish()), ONCE)
+        return SCHEME + str(self._target)
+
+    async def discard(self) -> None:
+        """Remove the file and the folders made for it."""
+        if self._file is not None:
+            await self._file.close()
+        await asyncio.to_thread(self._remove)
+
+    async def _create(self) -> AsyncFileIO:
+        with translated(f"folder {self._target.parent}"):
+            await asyncio.to_thread(self._make_folders)
+            self._file = await aiofiles.open(self._hidden, "xb", buffering=0)
+            self._status = os.fstat(self._file.fileno())
+        return self._file
+
+    async def _publish(self) -> None:
+        with translated(f"file {self._target}"):
+            if self._file is not None:
+                await asyncio.to_thread(os.fsync, self._file.fileno())
+                await self._file.close()
+                self._file = None
+            await asyncio.to_thread(_rename, self._hidden, self._target)
+
+    def _make_folders(self) -> None:
+        missing = [folder for folder in self._target.parents if not folder.is_dir()]
+        for folder in reversed(missing):
+            with suppress(FileExistsError):  # another sink was faster; if it is a file, opening says so
+                folder.mkdir()
+                self.made.append(folder)
+
+    def _remove(self) -> None:
+        with suppress(OSError):
+            self._hidden.unlink(missing_ok=True)
+            if self._status and os.path.samestat(self._status, self._target.stat()):
+                self._target.unlink()  # a cancelled `finish` got that far; a file of another sink stays
+        for folder in reversed(self.made):
+            with suppress(OSError):  # others may have put something there
+                folder.rmdir()
+
+
+def _rename(source: Path, target: Path) -> None:
+    source.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # not every file system can sync a folder
+            os.fsync(folder)
+    finally:
+        os.close(folder)

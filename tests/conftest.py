@@ -85,4 +85,4 @@ def table() -> str:
 
 
 def _run() -> Run:
-    return Run(Path(os.environ[RUN_FOLDER]), int(os.environ[RUN_PID]))
+    return Run(Path(os.environ[RUN_FOLDER]), int(os.environ[RUN_PID]), quick=True)

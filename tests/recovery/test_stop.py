@@ -102,7 +102,11 @@ def test_a_second_signal_hastens_what_has_had_its_term(site: Site) -> None:
     assert time.monotonic() - began < KILL_AFTER_S
 
 
-@pytest.mark.parametrize("which", ["--all", "by id"])
+@pytest.mark.parametrize(
+    ("pyanamo", "which"),
+    [("on_sqlite", "--all"), ("on_sqlite", "by id"), ("on_aws", "by id")],
+    indirect=["pyanamo"],
+)
 def test_a_worker_is_stopped_by_order(any_site: Site, which: str) -> None:
     """`pyanamo workers stop` reaches it with its next beat, and it does as for SIGTERM."""
     site = any_site

@@ -11,7 +11,7 @@ UV      := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: help demo test check chaos big bench format servers lock clean
+.PHONY: help demo test check chaos big bench format docs servers lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -28,11 +28,15 @@ demo: .venv/runtime ## install what is needed and run an example on this machine
 test: .venv/dev ## install what is needed, test servers included, and run all tests (ARGS="-k name" for some)
 	$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 2 $(ARGS)
 
-check: .venv/dev ## format, lint, types, and the doors between the rooms
+check: .venv/dev docs ## format, lint, types, the doors between the rooms, and the documentation
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/dev ## write the reference of the command line, and build the documentation into .cache/site
+	$(BIN)/python -m tests.docs.cli_reference
+	$(BIN)/mkdocs --quiet build --strict
 
 chaos: .venv/dev ## kill workers for minutes, a long storm before the services, then simulate ten thousand schedules
 	PYANAMO_TEST_CHAOS=1 $(BIN)/python -m pytest tests/stress/test_chaos.py tests/stress/test_faults.py $(ARGS)
@@ -55,7 +59,7 @@ servers: .venv/dev ## run the test servers until Ctrl-C and print the variables 
 
 lock: .venv/uv ## bring the lock files in line with pyproject.toml (ARGS=--upgrade for the newest of everything)
 	$(COMPILE) $(ARGS) --all-extras pyproject.toml -o requirements.lock
-	$(COMPILE) pyproject.toml -c requirements.lock -o requirements-runtime.lock
+	$(COMPILE) --extra build pyproject.toml -c requirements.lock -o requirements-runtime.lock
 
 clean: ## delete everything that was installed or written here
 	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -64,12 +68,12 @@ clean: ## delete everything that was installed or written here
 
 .venv/dev: requirements.lock pyproject.toml .venv/uv
 	$(INSTALL) --require-hashes -r requirements.lock
-	$(INSTALL) --no-deps -e .
+	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@ .venv/runtime
 
 .venv/runtime: requirements-runtime.lock pyproject.toml .venv/uv
 	$(INSTALL) --require-hashes -r requirements-runtime.lock
-	$(INSTALL) --no-deps -e .
+	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/uv: | $(BIN)/python

@@ -4,7 +4,7 @@ PYTHON  ?= python3.13 python3.12 python3.11 python3 python
 ARGS    ?=
 ROUNDS  ?= 5
 ITEMS   ?= 5000
-WORKERS ?= 4
+WORKERS ?= 5
 DEMO    ?= .cache/demo
 BIN     := .venv/bin
 UV      := $(BIN)/uv
@@ -26,7 +26,7 @@ demo: .venv/runtime ## install what is needed and run an example on this machine
 	cd $(DEMO) && pyanamo status
 
 test: .venv/dev ## install what is needed, test servers included, and run all tests (ARGS="-k name" for some)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 2 $(ARGS)
 
 check: .venv/dev docs ## format, lint, types, the doors between the rooms, and the documentation
 	$(BIN)/ruff format --check .
@@ -38,14 +38,16 @@ docs: .venv/dev ## write the reference of the command line, and build the docume
 	$(BIN)/python -m tests.docs.cli_reference
 	$(BIN)/mkdocs --quiet build --strict
 
-chaos: .venv/dev ## kill workers for minutes on both foundations, then simulate ten thousand schedules
-	PYANAMO_TEST_CHAOS=1 $(BIN)/python -m pytest tests/stress/test_chaos.py $(ARGS)
+chaos: .venv/dev ## kill workers for minutes, a long storm before the services, then simulate ten thousand schedules
+	PYANAMO_TEST_CHAOS=1 $(BIN)/python -m pytest tests/stress/test_chaos.py tests/stress/test_faults.py $(ARGS)
 	$(BIN)/python -m tests.stress.simulation 0..9999
 
-big: .venv/dev ## print a gigabyte into S3 and take the bucket away for 30 s and for good, some ten minutes
-	PYANAMO_TEST_BIG=1 $(BIN)/python -m pytest tests/acceptance/test_big_output.py tests/stress/test_bucket_away.py $(ARGS)
+big: .venv/dev ## print a gigabyte into S3, take the bucket away for 30 s and for good, wait for the grace as it comes
+	PYANAMO_TEST_BIG=1 $(BIN)/python -m pytest tests/stress/test_bucket_away.py tests/recovery/test_stop.py \
+	  tests/acceptance/test_big_output.py tests/acceptance/test_cloudwatch.py tests/acceptance/test_stdlib.py $(ARGS)
 
 bench: .venv/dev ## measure pyanamo beside xargs and other tools, some 20 minutes (ROUNDS=1 ITEMS=1000 for a glance)
+	PYANAMO_TEST_BENCH=1 $(BIN)/python -m pytest tests/benchmarks/test_contenders.py
 	$(BIN)/python -m benchmarks --rounds $(ROUNDS) --items $(ITEMS) $(ARGS)
 
 format: .venv/dev ## write the code as `make check` wants it

@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[1]
 PYANAMO = str(Path(sys.executable).with_name("pyanamo"))
 SQLITE = "sqlite:"
 SERVICE_IDS = {"logs": "CLOUDWATCH_LOGS"}  # as botocore spells them in variables, where they differ
+PATIENCE_S = 300  # of whoever waits for a process: a hang ends, and a machine that is busy or slow is no failure
+LOOK_EVERY_S = 0.1
 Row = dict[str, Any]
 
 
@@ -38,13 +40,13 @@ class Program:
     env: Mapping[str, str]
     executable: str = PYANAMO
 
-    def __call__(self, *args: str | Path, code: int = 0, wait_seconds: float = 100) -> str:
+    def __call__(self, *args: str | Path, code: int = 0, wait_seconds: float = PATIENCE_S) -> str:
         """Run a command to its end, see that it exits with `code`, and return what it printed."""
         done = self.run(*args, wait_seconds=wait_seconds)
         assert done.returncode == code, f"{args} exited with {done.returncode}: {done.stderr[-3000:]}"
         return done.stdout
 
-    def run(self, *args: str | Path, wait_seconds: float = 60, obeys_modes: bool = False) -> Done:
+    def run(self, *args: str | Path, wait_seconds: float = PATIENCE_S, obeys_modes: bool = False) -> Done:
         """Run a command to its end; with `obeys_modes` file permissions bind it even when root runs the tests."""
         return subprocess.run(
             self.command(*args),
@@ -121,12 +123,12 @@ def _dynamodb_rows(of: Program) -> list[Row]:
     return [{name: plain(value) for name, value in item.items()} for page in pages for item in page["Items"]]
 
 
-def until(true: Callable[[], bool], *, within_seconds: float = 60) -> None:
-    """Look until it is so: a process of somebody else has no way to tell us."""
+def until(true: Callable[[], bool], *, within_seconds: float = PATIENCE_S) -> None:
+    """Look until it is so: a process of somebody else has no way to notify us."""
     deadline = time.monotonic() + within_seconds
     while not true():
         assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.2)
+        time.sleep(LOOK_EVERY_S)
 
 
 PR_CAPBSET_DROP = 24

@@ -20,6 +20,7 @@ from harness.servers.running import NO_ACCOUNT, Run, environment
 settings.register_profile("suite", deadline=None)  # a loaded machine is no failure; pytest-timeout has the last word
 settings.load_profile("suite")
 
+LONG = tuple(f"tests/{room}/" for room in ("stress", "fleet", "recovery", "acceptance", "benchmarks"))
 RUN_FOLDER = "PYANAMO_TEST_RUN"
 RUN_PID = "PYANAMO_TEST_RUN_PID"
 
@@ -39,6 +40,11 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with tests that wait for processes: no worker of pytest-xdist has a long one left when others are done."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.fixture(scope="session")
@@ -79,4 +85,4 @@ def table() -> str:
 
 
 def _run() -> Run:
-    return Run(Path(os.environ[RUN_FOLDER]), int(os.environ[RUN_PID]))
+    return Run(Path(os.environ[RUN_FOLDER]), int(os.environ[RUN_PID]), quick=True)

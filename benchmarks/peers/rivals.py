@@ -107,11 +107,11 @@ class ByApi:
         return Lap(scripts, float(seconds))
 
 
-def rivals(course: Course) -> tuple[list[Contender], list[str]]:
-    """Install other tools; returns those that take part, and by name what is missing."""
+def rivals(course: Course, *, from_pypi: bool = True) -> tuple[list[Contender], list[str]]:
+    """Install other tools; return those that take part, and by name what is missing."""
     found: list[Contender] = []
     missing: list[str] = []
-    for some in (_parallels, _from_python):
+    for some in (_parallels, _from_python) if from_pypi else (_parallels,):
         try:
             found += some(course)
         except install.PeerMissing as reason:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ SERVERS = CACHE / "servers"
 READY_WITHIN_SECONDS = 90
 TRIES = 3  # another process may take the free port before the server does
 HEAP = ("-Xmx768m", "-XX:+UseSerialGC")  # its threads beside ours cost two cores a quarter of their time
+QUICK = ("-XX:TieredStopAtLevel=1",)  # the optimising compiler takes more time than it saves in a run of minutes
 REGION = "us-east-1"
 KEY = "test"  # no secret: the servers take any
 
@@ -39,10 +40,14 @@ NO_ACCOUNT = {
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Whose servers they are: they live as long as process `pid`, and what they say is in `folder`."""
+    """Whose servers they are: they live as long as process `pid`, and what they say is in `folder`.
+
+    A `quick` run is one of minutes, in which nobody measures how fast they are.
+    """
 
     folder: Path
     pid: int
+    quick: bool = False
 
     @classmethod
     def mine(cls) -> Run:
@@ -56,7 +61,7 @@ class Run:
         Raises:
             PartMissing: Java, npm or the package is not to be had.
         """
-        return self._shared("dynamodb", _dynamodb_command)
+        return self._shared("dynamodb", lambda port: _dynamodb_command(port, QUICK if self.quick else ()))
 
     def moto(self) -> str:
         """Tell the address of moto's server."""
@@ -88,11 +93,11 @@ def environment(dynamodb_endpoint: str, moto_endpoint: str) -> dict[str, str]:
     }
 
 
-def _dynamodb_command(port: int) -> list[str]:
+def _dynamodb_command(port: int, more: Sequence[str]) -> list[str]:
     program, folder = java(), dynamodb_local()
     library = f"-Djava.library.path={folder / 'DynamoDBLocal_lib'}"
     options = ["-inMemory", "-sharedDb", "-disableTelemetry", "-port", str(port)]
-    return [program, *HEAP, library, "-jar", str(folder / "DynamoDBLocal.jar"), *options]
+    return [program, *HEAP, *more, library, "-jar", str(folder / "DynamoDBLocal.jar"), *options]
 
 
 def _start(pid: int, command: Callable[[int], list[str]], log: Path) -> int:

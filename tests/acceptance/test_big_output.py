@@ -1,6 +1,6 @@
 """Scripts that print a lot: all of it is kept, and the worker's memory knows nothing of it.
 
-`make big` has what issue 4 asks for, 1 GB from one task and 20 MB from each of a hundred; `make test` a tenth of it.
+`make big` has 1 GB from one task and 20 MB from each of a hundred; `make test` a tenth of it, and not of each kind.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness.program import Program, until
+from harness.program import PATIENCE_S, Program, until
 from tests.outputs.text import text
 
 FULL = "PYANAMO_TEST_BIG" in os.environ
@@ -27,7 +27,7 @@ MB, MIB = 1_000_000, 1 << 20
 ONE_PRINTS_MB, EACH_PRINTS_MB = (1000, 20) if FULL else (100, 2)
 TASKS = 100
 MOST_ABOVE_IDLE = {1: 64 * MIB, TASKS: 160 * MIB}
-WITHIN_S = 400 if FULL else 100
+WITHIN_S = 900 if FULL else 300
 
 pytestmark = [
     pytest.mark.timeout(3 * WITHIN_S),
@@ -35,7 +35,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("kind", ["text", "one line", "noise"])
+@pytest.mark.parametrize("kind", ["text", "one line", "noise"] if FULL else ["one line", "noise"])
 def test_what_one_task_prints_is_stored_whole_in_little_memory(on_aws: Program, kind: str) -> None:
     """Text, a line without an end, and what does not compress arrive in S3 byte for byte, within 64 MB above idle."""
     script = _printing(on_aws.folder, kind, ONE_PRINTS_MB)
@@ -93,7 +93,7 @@ def _idle_worker(of: Program, *flags: str) -> Iterator[_Watched]:
         yield _Watched(worker.pid, psutil.Process(worker.pid).memory_info().rss)
     finally:
         worker.send_signal(signal.SIGTERM)
-        code = worker.wait(timeout=30)
+        code = worker.wait(timeout=PATIENCE_S)
     assert code == 0
 
 

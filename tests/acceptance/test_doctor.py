@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from harness.program import Program, until
+from harness.program import PATIENCE_S, Program, until
 
-SHORT_LEASE = ("--heartbeat", "0.5s", "--lease", "2s")
-PRINTED_BYTES = 20_000_000
+SHORT_LEASE = ("--heartbeat", "0.5s", "--lease", "6s")
+PRINTED_BYTES = 10_000_000  # more than the first part of an upload
 PRINT = f"head -c {PRINTED_BYTES} /dev/urandom; touch printed-$PYANAMO_ATTEMPT; until test -e go-on; do sleep 0.1; done"
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -44,7 +44,7 @@ def test_a_stopped_worker_leaves_no_upload(pyanamo: Program, start: Start, signa
         worker.send_signal(signal.SIGTERM)
         time.sleep(0.5)  # signals that come together are one
 
-    assert worker.wait(timeout=40) == 75
+    assert worker.wait(timeout=PATIENCE_S) == 75
     assert left(pyanamo) == []
     assert examined(pyanamo, code=0) == []
 
@@ -54,11 +54,11 @@ def test_a_fenced_worker_leaves_no_upload(pyanamo: Program, start: Start) -> Non
     stopped = printing(pyanamo, start, *SHORT_LEASE)
     stopped.send_signal(signal.SIGSTOP)
     (pyanamo.folder / "go-on").touch()
-    assert start(*SHORT_LEASE).wait(timeout=60) == 0
+    assert start(*SHORT_LEASE).wait(timeout=PATIENCE_S) == 0
     assert len(left(pyanamo)) == 1
     stopped.send_signal(signal.SIGCONT)
 
-    assert stopped.wait(timeout=40) == 75
+    assert stopped.wait(timeout=PATIENCE_S) == 75
     assert left(pyanamo) == []
     assert len(pyanamo.rows()["a"]["Log"]["stdout_at"]) > 0
 
@@ -80,7 +80,7 @@ def test_what_a_killed_worker_leaves_is_found_and_removed(pyanamo: Program, star
     assert len(left(pyanamo)) == 1
 
     (pyanamo.folder / "go-on").touch()
-    assert living.wait(timeout=40) == 0
+    assert living.wait(timeout=PATIENCE_S) == 0
     assert left(pyanamo) == []
     assert examined(pyanamo, code=0) == []
     assert pyanamo.rows()["a"]["Log"]["stdout_bytes"] == PRINTED_BYTES

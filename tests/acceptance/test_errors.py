@@ -13,6 +13,7 @@ from harness.program import Done, Program
 from tests.acceptance.wire import dynamodb_refusal, refusing, s3_refusal
 
 EVENT = re.compile(r"\d{4}-\d\d-\d\dT")
+COMMANDS = ("status", "run", "list", "show a", "logs a", "table describe", "table delete --yes")
 TASKS = "itemID|TaskID|TaskScript\na|s|true\n"
 DENIED = "User: arn:aws:iam::123456789012:user/nobody is not authorized to perform this"
 
@@ -35,7 +36,12 @@ def with_env(of: Program, **changes: str | None) -> Program:
 
 
 @pytest.mark.parametrize(
-    "command", ["status", "run", "list", "show a", "logs a", "table describe", "table delete --yes"]
+    ("pyanamo", "command"),
+    [
+        *(("on_sqlite", command) for command in COMMANDS),
+        *(("on_aws", command) for command in ("status", "run", "table delete --yes")),
+    ],
+    indirect=["pyanamo"],
 )
 def test_no_table(pyanamo: Program, command: str) -> None:
     """A table that is not there is named."""
@@ -107,9 +113,18 @@ def test_a_dynamodb_table_wants_a_bucket(on_aws: Program) -> None:
     complaint(with_env(on_aws, S3_BUCKET=None).run("run"), code=2, naming=on_aws.table)
 
 
-@pytest.mark.parametrize("error", ["AccessDeniedException", "ExpiredTokenException", "UnrecognizedClientException"])
-@pytest.mark.parametrize("command", ["status", "run", "table create"])
-def test_the_table_denied(on_aws: Program, error: str, command: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        ("status", "AccessDeniedException"),
+        ("status", "UnrecognizedClientException"),
+        ("status", "ExpiredTokenException"),
+        ("run", "AccessDeniedException"),
+        ("run", "ExpiredTokenException"),
+        ("table create", "AccessDeniedException"),
+    ],
+)
+def test_the_table_denied(on_aws: Program, command: str, error: str) -> None:
     """What AWS does not allow is said with the table's name, at once."""
     with refusing(*dynamodb_refusal(error, DENIED)) as address:
         denied = with_env(on_aws, AWS_ENDPOINT_URL_DYNAMODB=address)

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from harness.program import Program, until
+from harness.program import PATIENCE_S, Program, until
 
 MEANINGS = {
     "0": "nothing is left",
@@ -27,23 +27,23 @@ def test_zero_when_all_is_done(pyanamo: Program) -> None:
     assert pyanamo.status()["items"]["done"] == 1
 
 
-def test_three_when_an_item_ended_failed(pyanamo: Program) -> None:
+def test_three_when_an_item_ended_failed(on_sqlite: Program) -> None:
     """Nothing is left but an item of this run is failed: 3; the others are done all the same."""
-    pyanamo.import_rows("good|s|true", "bad|s|exit 7")
+    on_sqlite.import_rows("good|s|true", "bad|s|exit 7")
 
-    pyanamo("run", "--max-failures", "1", code=3)
+    on_sqlite("run", "--max-failures", "1", code=3)
 
-    rows = pyanamo.rows()
+    rows = on_sqlite.rows()
     assert {name: row["ItemState"] for name, row in rows.items()} == {"good": "done", "bad": "failed"}
     assert rows["bad"]["Log"]["Exit_Code"] == 7
 
 
-def test_zero_for_failed_items_when_asked(pyanamo: Program) -> None:
+def test_zero_for_failed_items_when_asked(on_sqlite: Program) -> None:
     """With `--exit-zero` failed items are no failure of the worker."""
-    pyanamo.import_rows("bad|s|false")
+    on_sqlite.import_rows("bad|s|false")
 
-    pyanamo("run", "--max-failures", "1", "--exit-zero", code=0)
-    assert pyanamo.status()["items"]["failed"] == 1
+    on_sqlite("run", "--max-failures", "1", "--exit-zero", code=0)
+    assert on_sqlite.status()["items"]["failed"] == 1
 
 
 def test_zero_when_only_others_failed(on_sqlite: Program) -> None:
@@ -54,7 +54,11 @@ def test_zero_when_only_others_failed(on_sqlite: Program) -> None:
     on_sqlite("run", code=0)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("pyanamo", "number"),
+    [("on_sqlite", signal.SIGTERM), ("on_sqlite", signal.SIGINT), ("on_aws", signal.SIGTERM)],
+    indirect=["pyanamo"],
+)
 def test_seventy_five_when_stopped_with_work_left(pyanamo: Program, number: signal.Signals) -> None:
     """A signal ends what runs, gives it back without a failure, and says there is work left: 75."""
     started = pyanamo.folder / "started"
@@ -64,7 +68,7 @@ def test_seventy_five_when_stopped_with_work_left(pyanamo: Program, number: sign
 
     worker.send_signal(number)
 
-    assert worker.wait(timeout=30) == 75
+    assert worker.wait(timeout=PATIENCE_S) == 75
     rows = pyanamo.rows().values()
     assert Counter(row["ItemState"] for row in rows) == {"todo": 3}
     assert sum(row.get("Interruptions", 0) for row in rows) == 1
@@ -78,7 +82,7 @@ def test_what_was_stopped_is_finished_by_the_next(pyanamo: Program) -> None:
     worker = pyanamo.start("run", "--grace", "0s")
     until(started.exists)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=30) == 75
+    assert worker.wait(timeout=PATIENCE_S) == 75
 
     pyanamo("run", code=0)
     assert pyanamo.rows()["first"]["Attempt"] == 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from harness.program import Program
+from harness.program import PATIENCE_S, Program
 
 ITEMS = 300
 WORKERS = 4
@@ -18,7 +18,7 @@ def test_four_workers_finish_each_item_exactly_once(pyanamo: Program) -> None:
 
     workers = [pyanamo.start("run", "-i", "4") for _ in range(WORKERS)]
 
-    assert [worker.wait(timeout=100) for worker in workers] == [0] * WORKERS
+    assert [worker.wait(timeout=PATIENCE_S) for worker in workers] == [0] * WORKERS
     assert Counter(names) == Counter(witness.read_text().split())
     rows = pyanamo.rows().values()
     assert {("done", 1)} == {(row["ItemState"], row["Attempt"]) for row in rows}

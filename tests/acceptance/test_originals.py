@@ -38,13 +38,13 @@ def test_the_original_task_files_have_one_result_on_both_foundations(pyanamo: Pr
     }
 
 
-def test_status_counts_items_and_tasks(pyanamo: Program) -> None:
+def test_status_counts_items_and_tasks(on_sqlite: Program) -> None:
     """Before the run everything is to do, after it everything is done, and tasks of nested items count one by one."""
-    pyanamo("import", ROOT / "examples/original/single.txt")
-    pyanamo("import", "--nested", ROOT / "examples/original/nested.txt")
-    before = pyanamo.status()
-    pyanamo("run", "-i", "4", "-n", "2")
-    after = pyanamo.status()
+    on_sqlite("import", ROOT / "examples/original/single.txt")
+    on_sqlite("import", "--nested", ROOT / "examples/original/nested.txt")
+    before = on_sqlite.status()
+    on_sqlite("run", "-i", "4", "-n", "2")
+    after = on_sqlite.status()
 
     nothing = {"todo": 0, "locked": 0, "done": 0, "failed": 0, "Wall_Time_Exceeded": 0}
     assert nothing | {"todo": 9} == before["items"]
@@ -53,13 +53,13 @@ def test_status_counts_items_and_tasks(pyanamo: Program) -> None:
     assert (9, len(SCRIPTS), len(SCRIPTS)) == (after["total"], after["tasks"]["total"], after["tasks"]["done"])
 
 
-def test_logs_print_what_the_task_printed(pyanamo: Program) -> None:
+def test_logs_print_what_the_task_printed(on_sqlite: Program) -> None:
     """`logs` gives a task's output back as it was, and nothing else on stdout."""
-    pyanamo("import", "--nested", ROOT / "examples/original/nested.txt")
-    pyanamo("run", "-n", "3")
+    on_sqlite("import", "--nested", ROOT / "examples/original/nested.txt")
+    on_sqlite("run", "-n", "3")
 
-    assert _printed(SCRIPTS["Bash_Test_1", "Task_2"]) == pyanamo("logs", "Bash_Test_1", "Task_2")
-    assert pyanamo("logs", "Bash_Test_1", "Task_2", "--stderr") == ""
+    assert _printed(SCRIPTS["Bash_Test_1", "Task_2"]) == on_sqlite("logs", "Bash_Test_1", "Task_2")
+    assert on_sqlite("logs", "Bash_Test_1", "Task_2", "--stderr") == ""
 
 
 def _records(rows: dict[str, Row]) -> dict[tuple[str, str], Row]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.program import Program, until
+from harness.program import PATIENCE_S, Program, until
 
 MIB = 1 << 20
 AT_ONCE = ("--backoff", "1ms..1ms")
@@ -98,7 +98,7 @@ def test_a_storage_that_fails_for_good_changes_no_outcome(on_aws: Program) -> No
     on_aws.client("s3").delete_bucket(Bucket=on_aws.bucket)
     go_on.touch()
 
-    assert worker.wait(timeout=60) == 0
+    assert worker.wait(timeout=PATIENCE_S) == 0
     row = on_aws.rows()["a"]
     assert (row["ItemState"], row["Log"]["Status"]) == ("done", "Succeeded")
     assert row["Log"]["Log_Status"] == f"not stored: bucket '{on_aws.bucket}' does not exist"

@@ -1,8 +1,12 @@
-"""Real input: every file of the standard library is counted and hashed, and every record is checked."""
+"""Real input: every file of the standard library is counted and hashed, and every record is checked.
+
+`make big` does both on both foundations, `make test` each on one.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 import sysconfig
@@ -15,28 +19,29 @@ from harness.program import ROOT, Program
 
 LIBRARY = Path(sysconfig.get_path("stdlib"))
 MANY = 1500
+FULL = "PYANAMO_TEST_BIG" in os.environ
 
-pytestmark = pytest.mark.timeout(400)
 
-
+@pytest.mark.parametrize("pyanamo", ["on_sqlite", "on_aws"] if FULL else ["on_sqlite"], indirect=True)
 def test_each_file_is_counted_and_hashed(pyanamo: Program) -> None:
     """With eight at a time, what is recorded for each file is what it truly has."""
     expected = {str(path.relative_to(LIBRARY)): _digest(path) for path in _files()}
 
     pyanamo("import", _task_file(pyanamo.folder))
-    pyanamo("run", "-i", "8", wait_seconds=300)
+    pyanamo("run", "-i", "8")
 
     assert len(expected) > MANY
     assert expected == {name: row["Log"]["stdout"] for name, row in pyanamo.rows().items()}
     assert pyanamo.status()["items"]["done"] == len(expected)
 
 
+@pytest.mark.parametrize("pyanamo", ["on_sqlite", "on_aws"] if FULL else ["on_aws"], indirect=True)
 def test_each_package_is_counted_and_hashed_file_by_file(pyanamo: Program) -> None:
     """As nested items the same files give the same results, each in a task of its own."""
     expected = Counter(_digest(path) for path in _files())
 
     pyanamo("import", "--nested", _task_file(pyanamo.folder, "--nested"))
-    pyanamo("run", "-i", "2", "-n", "4", wait_seconds=300)
+    pyanamo("run", "-i", "2", "-n", "4")
 
     rows = pyanamo.rows()
     assert expected == Counter(record["stdout"] for row in rows.values() for record in row["Log"].values())

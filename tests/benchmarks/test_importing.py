@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.importing import batch_writer, pyanamo, write_items
-from harness.program import Program, Row, program
+from harness.program import PATIENCE_S, Program, Row, program
 
 ITEMS = 2_500  # more than two batches, and the last one not full
 SCRIPT = "bash call.sh"
@@ -35,7 +35,7 @@ def test_of_imports_at_once_each_item_is_added_by_one(step: Program) -> None:
     importers = [
         subprocess.Popen(command, cwd=step.folder, env=step.env, stdout=subprocess.PIPE, text=True) for _ in range(3)
     ]
-    said = [json.loads(each.communicate(timeout=100)[0]) for each in importers]
+    said = [json.loads(each.communicate(timeout=PATIENCE_S)[0]) for each in importers]
 
     assert sum((Counter({what: each[what] for what in ("added", "skipped")}) for each in said), Counter()) == {
         "added": ITEMS,
@@ -54,7 +54,9 @@ def test_batch_writer_writes_the_rows_that_an_import_writes(
     for number, command in enumerate((pyanamo, batch_writer)):
         filled = program(tmp_path, table=f"{table}-{number}", bucket="file:logs", env=aws_env)
         filled("table", "create")
-        subprocess.run(command(filled, file), cwd=tmp_path, env=filled.env, stdout=sys.stderr, check=True, timeout=100)
+        subprocess.run(
+            command(filled, file), cwd=tmp_path, env=filled.env, stdout=sys.stderr, check=True, timeout=PATIENCE_S
+        )
         rows.append({name: row | {"Queue_Key": row["Queue_Key"][:2]} for name, row in filled.rows().items()})
 
     assert len(rows[0]) == 60

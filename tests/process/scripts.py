@@ -94,6 +94,6 @@ def is_running(pid: int) -> bool:
 
 async def until(true: Callable[[], bool]) -> None:
     """Wait for what only looking can tell: another process's doing."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(300):
         while not true():  # noqa: ASYNC110 - there is no event for it
             await asyncio.sleep(0.005)

@@ -17,39 +17,33 @@ from tests.process.scripts import LINGER, Collector, is_running, living, run_scr
 
 async def test_daemon_that_holds_the_pipe_does_not_hold_the_script(launcher: ShellLauncher) -> None:
     """The script's own exit ends it; what it left has `linger`, then it is ended too."""
-    begun = time.monotonic()
-    process = await start(launcher, "sleep 60 & echo hi; exit 0", out := Collector())
+    process = await start(launcher, "sleep 3000 & echo hi; exit 0", out := Collector())
     ended = await process.wait()
-    assert time.monotonic() - begun < 5
     assert (ended.code, bytes(out.data)) == (0, b"hi\n")
     assert len(living(process.pid)) == 1
 
     begun = time.monotonic()
     await process.finish(linger=LINGER)
-    assert LINGER.total_seconds() <= time.monotonic() - begun < 5
+    assert LINGER.total_seconds() <= time.monotonic() - begun
     assert living(process.pid) == []
 
 
 async def test_daemon_without_the_pipe_is_ended_at_once(launcher: ShellLauncher) -> None:
     """A daemon that cannot print gets no time to; stock uvloop lingers, as its children inherit copies of the pipes."""
     stock_uvloop = isinstance(asyncio.get_running_loop(), uvloop.Loop) and not tells_usage()
-    linger = LINGER if stock_uvloop else timedelta(seconds=30)
-    process = await start(launcher, "sleep 60 >/dev/null 2>&1 & exit 0")
+    linger = LINGER if stock_uvloop else timedelta(hours=1)
+    process = await start(launcher, "sleep 3000 >/dev/null 2>&1 & exit 0")
     await process.wait()
-    begun = time.monotonic()
     await process.finish(linger=linger)
 
-    assert time.monotonic() - begun < 5
     assert living(process.pid) == []
 
 
 async def test_descendants_may_finish_their_output(launcher: ShellLauncher) -> None:
     """What a child prints after the script's exit still belongs to it, and its end ends the linger."""
-    begun = time.monotonic()
-    ran = await run_script(launcher, "(sleep 0.2; echo late) & echo early", timedelta(seconds=30))
+    ran = await run_script(launcher, "(sleep 0.2; echo late) & echo early", timedelta(hours=1))
 
     assert ran.stdout == b"early\nlate\n"
-    assert time.monotonic() - begun < 10
 
 
 async def test_descendant_that_never_stops_printing_is_ended(launcher: ShellLauncher) -> None:

@@ -53,7 +53,7 @@ def test_exits_are_known_where_they_were_ignored(loop: Loop) -> None:
     program = program.replace("run(main())", f"run(main(), loop='{loop}')")
     ignored = "import signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); exec(sys.argv[1])"
     done = subprocess.run(
-        [sys.executable, "-c", ignored, program], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", ignored, program], capture_output=True, text=True, check=True, timeout=300
     )
 
     assert done.stdout.split()[1:] == ["7"]
@@ -70,7 +70,7 @@ def test_exits_are_known_where_they_were_ignored(loop: Loop) -> None:
 def test_plain_asyncio_takes_the_place_of_a_fast_loop_that_cannot_be(missing: str, word: str) -> None:
     """It works all the same, and says once what is missing."""
     program = SEVEN_WITHOUT.format(missing=missing)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=300)
 
     assert done.stdout.splitlines() == ["asyncio 7", "asyncio 7"]
     assert done.stderr.count("plain asyncio") == 1
@@ -90,7 +90,7 @@ def test_as_many_files_as_the_system_grants_may_be_open() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
 
     assert int(done.stdout) == min(hard, 65_536)

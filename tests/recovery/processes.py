@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,11 +11,9 @@ from typing import Any
 
 import psutil
 
-from harness.program import Program, Row
+from harness.program import PATIENCE_S, Program, Row
 
-LOOK_S = 0.05
-SOON_S = 40  # a loaded machine is no failure
-SHORT_LEASE = ("--heartbeat", "0.5s", "--lease", "2s")
+SHORT_LEASE = ("--heartbeat", "0.5s", "--lease", "6s")  # a busy machine can keep it
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +65,13 @@ class Worker:
     scribe: subprocess.Popen[bytes]
     log: Path
 
-    def exit(self, *, within_s: float = SOON_S) -> int:
+    def exit(self) -> int:
         """Wait for its exit status."""
         try:
-            status = self.process.wait(within_s)
-            self.scribe.wait(within_s)
+            status = self.process.wait(PATIENCE_S)
+            self.scribe.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"still there after {within_s:g} s: {self.said()}") from None
+            raise AssertionError(f"still there after {PATIENCE_S} s: {self.said()}") from None
         return status
 
     def said(self) -> str:
@@ -172,11 +168,3 @@ class Site:
 def with_env(program: Program, **env: str) -> Program:
     """Give a program more environment."""
     return replace(program, env={**program.env, **env})
-
-
-def until(true: Callable[[], bool], *, within_s: float = SOON_S) -> None:
-    """Look until it is so: a process of somebody else has no way to tell us."""
-    deadline = time.monotonic() + within_s
-    while not true():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(LOOK_S)

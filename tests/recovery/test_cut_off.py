@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import signal
 
-from tests.recovery.processes import SHORT_LEASE, Site, until
+from harness.program import until
+from tests.recovery.processes import SHORT_LEASE, Site
 
 
 def test_items_of_a_worker_that_stands_still_are_finished_by_another(any_site: Site) -> None:
     """The other stays until the lease is over; the stopped one wakes, ends its scripts, and writes nothing."""
     site, witness = any_site, any_site.witness
     go_on = site.folder / "go-on"
-    site.items(*(f"{name}|s|{witness.script(f'test -e {go_on} || sleep 300')}" for name in "abcd"))
+    site.items(*(f"{name}|s|{witness.script(f'test -e {go_on} || sleep 3000')}" for name in "abcd"))
     stopped = site.start("-i", "2", *SHORT_LEASE)
     until(lambda: witness.begun() == 2)
     stopped.signal(signal.SIGSTOP)
@@ -24,7 +25,7 @@ def test_items_of_a_worker_that_stands_still_are_finished_by_another(any_site: S
     assert sorted(row.get("Crashes", 0) for row in before.values()) == [0, 0, 1, 1]
 
     stopped.signal(signal.SIGCONT)
-    assert stopped.exit(within_s=10) == 75
+    assert stopped.exit() == 75
     assert "fenced" in stopped.said()
     assert site.scripts() == []
     assert site.rows() == before

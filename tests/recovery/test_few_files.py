@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 
+from harness.program import PATIENCE_S
 from tests.recovery.processes import Site
 
 
@@ -20,7 +21,7 @@ def test_no_more_is_claimed_than_files_may_be_opened_for(site: Site) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
 
     assert done.returncode == 0, done.stderr

@@ -9,7 +9,8 @@ import subprocess
 import psutil
 import pytest
 
-from tests.recovery.processes import Site, until
+from harness.program import PATIENCE_S, until
+from tests.recovery.processes import Site
 
 ALONE = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc")  # as in a container
 STRAYS = 5
@@ -50,7 +51,7 @@ def test_strays_of_scripts_are_reaped(site: Site) -> None:
     """While the worker lives: each would take one of the processes that a container may have."""
     site.items(f"a|s|{STRAY}", f"b|s|sleep 1; {ZOMBIES}")
     worker = start(site, "-i", "1", "--linger", "0s")
-    _, said = worker.communicate(timeout=60)
+    _, said = worker.communicate(timeout=PATIENCE_S)
 
     assert worker.returncode == 0, said
     assert site.rows()["b"]["Log"]["stdout"] == "0\n"
@@ -60,15 +61,15 @@ def test_it_ends_as_the_worker_ends(site: Site) -> None:
     """With its exit status, or as a shell says by which signal; and all that is left ends with it."""
     site.items("a|s|exit 1")
     worker = start(site, "--max-failures", "1")
-    worker.communicate(timeout=60)
+    worker.communicate(timeout=PATIENCE_S)
     assert worker.returncode == 3
 
-    site.items("b|s|setsid sleep 600 & touch begun; sleep 600")
+    site.items("b|s|setsid sleep 3000 & touch begun; sleep 3000")
     killed = start(site)
     until((site.folder / "begun").exists)
     for child in first_process(killed).children():
         child.kill()
-    killed.communicate(timeout=60)
+    killed.communicate(timeout=PATIENCE_S)
     assert killed.returncode == 128 + signal.SIGKILL
     until(lambda: site.scripts() == [])
 
@@ -82,7 +83,7 @@ def test_a_signal_is_heard_once(site: Site) -> None:
     assert worker.stderr
     next(line for line in worker.stderr if "draining" in line)
     (site.folder / "end").touch()
-    worker.communicate(timeout=60)
+    worker.communicate(timeout=PATIENCE_S)
 
     assert worker.returncode == 75
     assert site.states() == {"a": "done", "b": "todo"}

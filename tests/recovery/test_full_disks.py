@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from tests.recovery.processes import Site, Worker, until
+from harness.program import until
+from tests.recovery.processes import Site, Worker
 
 LARGE = "head -c 3000000 /dev/urandom"
 MIB = 1 << 20

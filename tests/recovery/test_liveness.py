@@ -11,11 +11,11 @@ from contextlib import contextmanager
 
 import pytest
 
+from harness.program import until
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.host.liveness import WORKER_VARIABLE, own_mark, process_status
 from tests.contract.steps import a_worker
-from tests.recovery.processes import until
 
 pytestmark = pytest.mark.skipif(not own_mark(), reason="needs Linux's /proc")
 MARK_ITSELF = "from pyanamo_async.host.liveness import own_mark; print(own_mark(), flush=True); input()"

@@ -6,8 +6,8 @@ from tests.recovery.processes import Site
 
 CRASH_LIMIT = 3
 MOST_WORKERS = 12
-HEARTBEATS = ("--heartbeat", "0.5s", "--lease", "2s", "--crash-limit", str(CRASH_LIMIT))
-POISON = "kill -9 $PPID; sleep 300"
+HEARTBEATS = ("--heartbeat", "0.5s", "--lease", "60s", "--crash-limit", str(CRASH_LIMIT))
+POISON = "kill -9 $PPID; sleep 3000"
 
 
 def _keep_running(site: Site, *flags: str) -> list[int]:

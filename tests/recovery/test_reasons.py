@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import signal
 
-from tests.recovery.processes import Site, until
+from harness.program import until
+from tests.recovery.processes import Site
 
 KEPT = 5
 
 
 def test_failures_and_timeouts_leave_their_reason(site: Site) -> None:
     """The latest is the item's reason, those before are its history."""
-    site.items("a|s|test $PYANAMO_ATTEMPT = 2 && sleep 300; exit 7")
+    site.items("a|s|test $PYANAMO_ATTEMPT = 2 && sleep 3000; exit 7")
 
     assert site.start("--timeout", "1s", "--on-exit", "timeout=fail", "--backoff", "10ms..10ms").exit() == 3
     row = site.rows()["a"]
@@ -23,7 +24,7 @@ def test_failures_and_timeouts_leave_their_reason(site: Site) -> None:
 
 def test_interruptions_and_crashes_leave_theirs(site: Site) -> None:
     """The three ledgers are kept apart: a failure, an interruption, a crash; then it is done without a reason."""
-    work = "case $PYANAMO_ATTEMPT in 1) exit 7;; 4) exit 0;; *) sleep 300;; esac"
+    work = "case $PYANAMO_ATTEMPT in 1) exit 7;; 4) exit 0;; *) sleep 3000;; esac"
     site.items(f"a|s|{site.witness.script(work)}")
     worker = site.start("--grace", "0s", "--backoff", "10ms..10ms")
     until(lambda: site.witness.begun() == 2)

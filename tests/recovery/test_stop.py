@@ -1,20 +1,25 @@
-"""Stopping: within the 30 s a platform gives, with nothing left behind."""
+"""Stopping: within the 30 s a platform gives, with nothing left behind. `make big` waits for the grace as it comes."""
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 
 import pytest
 
-from tests.recovery.processes import Site, until
+from harness.program import until
+from tests.recovery.processes import Site
 
+FULL = "PYANAMO_TEST_BIG" in os.environ
+GRACE_S, KILL_AFTER_S = (20, 5) if FULL else (2, 5)
+GRACE = () if FULL else ("--grace", f"{GRACE_S}s")
 SCRIPTS = 12
 DEAF = "trap '' TERM"
-GRANDCHILD = f'sh -c "{DEAF}; sleep 300" & {DEAF}; sleep 300'  # it ignores TERM, and holds the pipe
+GRANDCHILD = f'sh -c "{DEAF}; sleep 3000" & {DEAF}; sleep 3000'  # it ignores TERM, and holds the pipe
 LARGE_BYTES = 9_000_000  # more than the first part of an upload, which does not compress
-HEARTBEAT_S = 0.5
-HEARTBEATS = ("--heartbeat", f"{HEARTBEAT_S}s", "--lease", "60s")
+HEARTBEATS = ("--heartbeat", "0.5s", "--lease", "60s")
+LONGEST_PAUSE_S = 15  # of a worker that waits for work
 
 
 def _hold(site: Site, work: str = GRANDCHILD, *, items: int = SCRIPTS) -> None:
@@ -33,18 +38,20 @@ def _assert_nothing_left(site: Site) -> None:
     assert [worker["condition"] for worker in site.crew()] == ["gone"]
 
 
-def test_a_worker_with_deaf_scripts_is_gone_within_28_s_of_sigterm(aws_site: Site) -> None:
-    """With the grace as it comes: 20 s, TERM, KILL 5 s later; no process, no claim, no upload is left."""
+def test_a_worker_with_deaf_scripts_is_gone_soon_after_its_grace(aws_site: Site) -> None:
+    """The grace, TERM, KILL 5 s later; no process, no claim, no upload is left. By default that is within 28 s."""
     site = aws_site
     _hold(site, f"test $PYANAMO_ITEM_ID != i0 || head -c {LARGE_BYTES} /dev/urandom; {GRANDCHILD}")
-    worker = site.start("-i", str(SCRIPTS))
+    worker = site.start("-i", str(SCRIPTS), *GRACE)
     s3, bucket = site.program.client("s3"), site.program.env["S3_BUCKET"]
     until(lambda: site.witness.begun() == SCRIPTS and "Uploads" in s3.list_multipart_uploads(Bucket=bucket))
 
     began = time.monotonic()
     worker.signal(signal.SIGTERM)
-    assert worker.exit(within_s=28) == 75
-    assert 25 < time.monotonic() - began < 28
+    assert worker.exit() == 75
+    took_s = time.monotonic() - began
+    assert took_s > GRACE_S + KILL_AFTER_S
+    assert took_s < 28 or not FULL
     _assert_nothing_left(site)
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
     for row in site.rows().values():
@@ -69,16 +76,15 @@ def test_scripts_that_end_within_the_grace_are_done(site: Site) -> None:
 
 def test_a_second_signal_means_now(site: Site) -> None:
     """Neither grace nor TERM for deaf scripts: they are gone in a moment, and nothing else is lost."""
-    _hold(site)
-    worker = site.start("-i", str(SCRIPTS), "--grace", "60s")
+    _hold(site, f"trap 'touch {site.folder}/term' TERM; while :; do sleep 0.1; done")
+    worker = site.start("-i", str(SCRIPTS), "--grace", "1h")
     until(lambda: site.witness.begun() == SCRIPTS)
     worker.signal(signal.SIGINT)
     until(lambda: "draining" in worker.said())
 
-    began = time.monotonic()
     worker.signal(signal.SIGINT)
     assert worker.exit() == 75
-    assert time.monotonic() - began < 3
+    assert not (site.folder / "term").exists()
     _assert_nothing_left(site)
 
 
@@ -93,14 +99,18 @@ def test_a_second_signal_hastens_what_has_had_its_term(site: Site) -> None:
     began = time.monotonic()
     worker.signal(signal.SIGTERM)
     assert worker.exit() == 75
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < KILL_AFTER_S
 
 
-@pytest.mark.parametrize("which", ["--all", "by id"])
+@pytest.mark.parametrize(
+    ("pyanamo", "which"),
+    [("on_sqlite", "--all"), ("on_sqlite", "by id"), ("on_aws", "by id")],
+    indirect=["pyanamo"],
+)
 def test_a_worker_is_stopped_by_order(any_site: Site, which: str) -> None:
     """`pyanamo workers stop` reaches it with its next beat, and it does as for SIGTERM."""
     site = any_site
-    _hold(site, "sleep 300", items=2)
+    _hold(site, "sleep 3000", items=2)
     worker = site.start("-i", "2", "--grace", "0s", *HEARTBEATS)
     until(lambda: site.witness.begun() == 2)
 
@@ -135,4 +145,4 @@ def test_a_worker_that_waits_for_work_stops_at_once(site: Site, flags: list[str]
     began = time.monotonic()
     worker.signal(signal.SIGTERM)
     assert worker.exit() == 0
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < LONGEST_PAUSE_S

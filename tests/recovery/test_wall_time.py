@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 
 import pytest
 
-from tests.recovery.processes import SOON_S, Site, until
+from tests.recovery.processes import Site
 
-START_UP_S = 5  # of a process, on a loaded machine
+PACES_S = (3, 30)  # of a task; the longer one is for a machine so busy that the worker starts too late
+MOST_RUNS = 30
+
+
+def _run_for_three_tasks(site: Site, *flags: str) -> None:
+    """Run with time for three tasks, one after the other, each of which sleeps for as long as `pace` says."""
+    for pace_s in PACES_S:
+        (site.folder / "pace").write_text(str(pace_s))
+        assert site.start("-w", str(7 * pace_s // 2), *flags).exit() == 75
+        if site.witness.begun():
+            break
+    (site.folder / "pace").write_text("0")
 
 
 def test_nothing_is_begun_that_would_not_end_in_time(site: Site) -> None:
-    """20 items of 2 s, 2 at a time, for 7 s: none is ended midway, work is left, and a second run does the rest."""
-    site.items(*(f"i{n}|s|{site.witness.script('sleep 2')}" for n in range(20)))
-    worker = site.start("-w", "7", "-i", "2")
-    until(lambda: "worker started" in worker.said())
-    began = time.monotonic()
+    """20 items, 2 at a time, in the time of three: none is ended midway, and a second run does what is left."""
+    site.items(*(f"i{n}|s|{site.witness.script('sleep $(cat pace)')}" for n in range(20)))
 
-    assert worker.exit() == 75
-    assert time.monotonic() - began < 7 + START_UP_S
+    _run_for_three_tasks(site, "-i", "2")
     done = site.witness.begun()
     assert 2 <= done <= 6
     assert all(run.ended for run in site.witness.runs())
@@ -35,11 +41,11 @@ def test_a_nested_item_keeps_what_is_done_and_comes_again_after_todo(any_site: S
     """Ten tasks of which some do not fit: the others stay done, and the rest is run when nothing is `todo`."""
     site = any_site
     file = site.folder / "nested.txt"
-    script = f"{site.witness.script('sleep 1')};:"
+    script = f"{site.witness.script('sleep $(cat pace)')};:"
     file.write_text(f"itemID|TaskID|TaskScript|TaskArgs\nn|s|{script}|{','.join('abcdefghij')}\n")
     site.program("import", "--nested", file)
 
-    assert site.start("-w", "4", "-n", "2").exit() == 75
+    _run_for_three_tasks(site, "-n", "2")
     first = site.rows()["n"]
     kept = [name for name, task in first["TaskScript"].items() if task["Status"] == "done"]
     assert first["ItemState"] == "Wall_Time_Exceeded"
@@ -58,10 +64,12 @@ def test_a_nested_item_keeps_what_is_done_and_comes_again_after_todo(any_site: S
 
 def test_what_does_not_end_in_time_is_ended_and_left(site: Site) -> None:
     """Nobody could know how long it takes: it is ended, without a failure, and the worker is gone in time."""
-    site.items(f"long|s|{site.witness.script('sleep 300')}")
-    worker = site.start("-w", "3")
+    site.items(f"long|s|{site.witness.script('sleep 3000')}")
+    for wall_s in (5, 60):
+        assert site.start("-w", str(wall_s)).exit() == 75
+        if site.witness.begun():
+            break
 
-    assert worker.exit() == 75
     row = site.rows()["long"]
     assert row["ItemState"] == "Wall_Time_Exceeded"
     assert row["Reason"] == "attempt 1: interrupted: wall time"
@@ -71,25 +79,26 @@ def test_what_does_not_end_in_time_is_ended_and_left(site: Site) -> None:
 
 def test_an_item_that_never_fits_is_buried_some_day(site: Site) -> None:
     """Five times ended by the wall time, without progress: its reason says that."""
-    site.items("long|s|sleep 300")
+    site.items("long|s|sleep 3000")
+    statuses = [75]
+    while statuses[-1] == 75 and len(statuses) < MOST_RUNS:  # a slow machine may have no time for it in some of them
+        statuses.append(site.start("-w", "2").exit())
 
-    assert [site.start("-w", "1").exit() for _ in range(5)] == [75] * 4 + [3]
+    assert statuses[-1] == 3
     assert site.rows()["long"]["Reason"] == "attempt 5: the wall time ended it 5 times without progress"
 
 
 def test_a_task_has_its_own_time(site: Site) -> None:
     """`--timeout` for all, a column `Timeout` for one; TERM, KILL for the deaf, a failure each time."""
     site.items(
-        "slow|s|2||sleep 300",
-        "deaf|s|1||trap '' TERM; sleep 300",
+        "slow|s|2||sleep 3000",
+        "deaf|s|1||trap '' TERM; sleep 3000",
         "own|s||30s|sleep 2",
         "quick|s|||true",
         header="itemID|TaskID|MaxFailures|Timeout|TaskScript",
     )
 
-    began = time.monotonic()
     assert site.start("-i", "4", "--timeout", "1s", "--backoff", "10ms..10ms").exit() == 3
-    assert time.monotonic() - began < SOON_S
     rows = site.rows()
     assert site.states() == {"slow": "failed", "deaf": "failed", "own": "done", "quick": "done"}
     assert (rows["slow"]["Failures"], rows["deaf"]["Failures"]) == (2, 1)

@@ -1,4 +1,4 @@
-"""A fleet of real workers, one of which is killed every second and replaced, until the table is drained.
+"""A fleet of real workers, one of which is killed every second and replaced, for a while; then they drain the table.
 
 What the scripts saw stands in a witness file: a line when an attempt starts and one when it ends, and one when it finds
 that another attempt at its item still runs, which a lock tells that dies with the last process of that attempt.
@@ -29,14 +29,15 @@ DRAINED, WORK_LEFT = 0, 75
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """How many workers and items there are, how long a script sleeps at most, and how often a worker is killed."""
+    """How many workers and items there are, how long a script sleeps at most, and when a worker is killed."""
 
     workers: int
     items: int
     slots: int = 2
     longest_s: float = 1.0
     kill_every_s: float = 1.0
-    within_s: float = 100.0
+    most_killed: int = 8
+    within_s: float = 400.0
 
 
 @dataclass(slots=True)
@@ -58,14 +59,14 @@ def prepare(pyanamo: Program, storm: Storm, rng: random.Random) -> list[str]:
 
 
 def rage(pyanamo: Program, storm: Storm, rng: random.Random) -> int:
-    """Kill and replace workers until all items are done and all workers went home; return how many were killed."""
+    """Kill and replace workers for a while, until all items are done and all went home; return how many were killed."""
     deadline, killed = time.monotonic() + storm.within_s, 0
     with fleet(pyanamo, storm.workers, "-i", str(storm.slots), *FLAGS) as workers:
         while workers.running:
             assert time.monotonic() < deadline, f"not drained: {_states(pyanamo)}; {workers.said()[-3000:]}"
             time.sleep(storm.kill_every_s)
             _send_home(workers)
-            raging = time.monotonic() < deadline - storm.within_s / 2  # then it abates: a busy machine gets it done
+            raging = killed < storm.most_killed and time.monotonic() < deadline - storm.within_s / 2
             if raging and len(workers.running) > 1 and set(_states(pyanamo)) != {"done"}:
                 killed += _replace(rng.choice(workers.running), workers)
     return killed

@@ -7,11 +7,12 @@ refused in the service's own words, lost on its way there or back, late, or by a
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
-import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -19,7 +20,9 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientTimeout, web
 
-SLOW_S = 2.0
+from harness.program import PATIENCE_S
+
+SLOW_S = 1.0
 HOP_BY_HOP = {"connection", "content-length", "keep-alive", "transfer-encoding", "date", "server", "expect"}
 LARGEST = 64 << 20
 
@@ -39,6 +42,15 @@ class Fault(StrEnum):
     SILENT = "silent"  # not passed on, and never answered
 
 
+STORM = {
+    Fault.THROTTLED: 10,
+    Fault.BROKEN: 2,
+    Fault.UNAVAILABLE: 2,
+    Fault.LOST: 2,
+    Fault.UNANSWERED: 2,
+    Fault.SLOW: 1,
+    Fault.NONE: 31,
+}
 Weather = Callable[[str], Fault]
 """Chooses what happens to a request, by its operation (`UpdateItem`, or `PUT` for S3)."""
 
@@ -54,10 +66,10 @@ def always(fault: Fault, *operations: str) -> Weather:
 
 
 def stormy(seed: int) -> Weather:
-    """Throttle every fifth request, and let everything else happen now and then."""
-    rng = random.Random(seed)
-    faults = [Fault.THROTTLED, Fault.BROKEN, Fault.UNAVAILABLE, Fault.LOST, Fault.UNANSWERED, Fault.SLOW, Fault.NONE]
-    return lambda _: rng.choices(faults, [20, 3, 3, 3, 3, 2, 66])[0]
+    """Throttle every fifth request, and let everything else happen once or twice in fifty."""
+    rng, fifty = random.Random(seed), [fault for fault, times in STORM.items() for _ in range(times)]
+    shuffled = (fault for _ in itertools.count() for fault in rng.sample(fifty, len(fifty)))
+    return lambda _: next(shuffled)
 
 
 @dataclass
@@ -68,7 +80,7 @@ class Proxy:
     weather: Weather = fair
     seen: Counter[tuple[str, Fault]] = field(default_factory=Counter)
     address: str = ""
-    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    opened: Future[asyncio.AbstractEventLoop] = field(default_factory=Future)
 
     def away(self) -> None:
         """Close every connection and refuse new ones."""
@@ -83,29 +95,29 @@ class Proxy:
         return sum(times for (operation, what), times in self.seen.items() if what is fault and operation in operations)
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+        asyncio.run_coroutine_threadsafe(work, self.opened.result()).result(timeout=PATIENCE_S)
 
-    async def open(self) -> None:
-        """Begin to serve."""
+    async def serve(self) -> None:
+        """Serve until `end`."""
         self._ended = asyncio.Event()
-        self._session = ClientSession(auto_decompress=False, timeout=ClientTimeout(total=60))
-        self._runner = web.ServerRunner(web.Server(self._serve, access_log=None, auto_decompress=False))
-        await self._runner.setup()
+        self._runner = web.ServerRunner(web.Server(self._answer, access_log=None, auto_decompress=False))
         self._port = 0
-        await self._listen()
+        async with ClientSession(auto_decompress=False, timeout=ClientTimeout(total=PATIENCE_S)) as self._session:
+            await self._runner.setup()
+            await self._listen()
+            self.opened.set_result(asyncio.get_running_loop())
+            await self._ended.wait()
+            await self._close()
+            await self._runner.cleanup()
 
-    async def close(self) -> None:
-        """End."""
-        self._ended.set()
-        await self._close()
-        await self._runner.cleanup()
-        await self._session.close()
+    def end(self) -> None:
+        """Stop serving."""
+        self.opened.result().call_soon_threadsafe(self._ended.set)
 
     async def _listen(self) -> None:
         self._site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
         await self._site.start()
-        server: Any = self._site._server
-        self._port = server.sockets[0].getsockname()[1]
+        self._port = self._runner.addresses[0][1]
         self.address = f"http://127.0.0.1:{self._port}"
 
     async def _close(self) -> None:
@@ -117,7 +129,7 @@ class Proxy:
             if connection.transport is not None:
                 connection.transport.abort()
 
-    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         request._client_max_size = LARGEST
         if "Expect" in request.headers and request.transport is not None:
             request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")  # S3 clients wait for it before they send a body
@@ -174,15 +186,14 @@ def _reset(request: web.BaseRequest) -> web.Response:
 def proxied(upstream: str, weather: Weather = fair) -> Iterator[Proxy]:
     """Serve between a program and `upstream`."""
     proxy = Proxy(upstream, weather)
-    thread = threading.Thread(target=proxy._loop.run_forever, name="proxy")
-    thread.start()
-    try:
-        proxy._do(proxy.open())
+    with ThreadPoolExecutor(1, thread_name_prefix="proxy") as thread:
+        serving = thread.submit(lambda: asyncio.run(proxy.serve()))
+        either: list[Future[Any]] = [serving, proxy.opened]
+        wait(either, return_when=FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
         try:
             yield proxy
         finally:
-            proxy._do(proxy.close())
-    finally:
-        proxy._loop.call_soon_threadsafe(proxy._loop.stop)
-        thread.join()
-        proxy._loop.close()
+            proxy.end()
+            serving.result()

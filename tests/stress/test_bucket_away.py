@@ -1,4 +1,4 @@
-"""A bucket that fails in the middle of an upload: `make big` has 30 s of it, `make test` 3; or it fails for good.
+"""A bucket that fails in the middle of an upload: `make big` has 30 s and every way of it, `make test` 3; or for good.
 
 The output is random bytes, so that it goes out in parts, and printed in two halves: the bucket fails between them.
 """
@@ -24,11 +24,11 @@ __all__ = ["on_aws"]  # a fixture
 
 FULL = "PYANAMO_TEST_BIG" in os.environ
 AWAY_S = 30 if FULL else 3
-PATIENCE_S = 300
+UPLOAD_PATIENCE_S = 300
 PLATFORM_S = 30  # between SIGTERM and SIGKILL
-SETTLED_S = 8  # without grace: 5 for the script to end, 2 for its output
 ALL = ("PUT", "POST", "DELETE", "GET")
 HALF_BYTES = 40_000_000  # the second half is more than the worker takes while nothing goes out
+in_full = pytest.mark.skipif(not FULL, reason="another way of failing, or five minutes of patience: `make big`")
 LAST_WORDS = "that was the last of it"
 SCRIPT = f"cat half; until test -e go-on; do sleep 0.1; done; cat half; touch printed; echo {LAST_WORDS}"
 
@@ -49,8 +49,13 @@ def far(on_aws: Program, bucket_proxy: Proxy) -> Program:
     return program(on_aws.folder, table=on_aws.table, bucket=on_aws.bucket, env=env)
 
 
-@pytest.mark.timeout(200)
-@pytest.mark.parametrize("fault", [None, Fault.UNAVAILABLE], ids=["refuses connections", "answers 503"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(None, id="refuses connections"),
+        pytest.param(Fault.UNAVAILABLE, marks=in_full, id="answers 503"),
+    ],
+)
 def test_a_bucket_that_fails_for_a_while_loses_no_byte(
     on_aws: Program, far: Program, bucket_proxy: Proxy, fault: Fault | None
 ) -> None:
@@ -62,7 +67,7 @@ def test_a_bucket_that_fails_for_a_while_loses_no_byte(
         bucket_proxy.weather = fair
         if fault is None:
             bucket_proxy.back()
-        assert workers.codes(within_s=120) == [0]
+        assert workers.codes() == [0]
 
     row = on_aws.rows()["a"]
     assert (row["ItemState"], row["Attempt"]) == ("done", 1)
@@ -71,7 +76,7 @@ def test_a_bucket_that_fails_for_a_while_loses_no_byte(
     assert _uploads(on_aws) == []
 
 
-@pytest.mark.timeout(PATIENCE_S + 200)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("fault", "why"),
     [
@@ -79,7 +84,7 @@ def test_a_bucket_that_fails_for_a_while_loses_no_byte(
         pytest.param(
             None,
             "tried again for 5 minutes",
-            marks=pytest.mark.skipif(not FULL, reason="five minutes of patience: `make big`"),
+            marks=in_full,
             id="is gone",
         ),
     ],
@@ -90,9 +95,9 @@ def test_a_bucket_that_fails_for_good_costs_the_log_alone(
     """The item is done; its record says why the log is missing, has the end of it, and `logs` says so too."""
     with fleet(far, 1) as workers:
         _fail_between_the_halves(on_aws, bucket_proxy, fault)
-        began = time.monotonic()
-        assert workers.codes(within_s=PATIENCE_S + 100) == [0]
-        assert time.monotonic() - began < PATIENCE_S + 60
+        if fault is None:
+            workers.pause(UPLOAD_PATIENCE_S - 30)
+        assert workers.codes() == [0]
 
     row = on_aws.rows()["a"]
     record = row["Log"]
@@ -106,7 +111,13 @@ def test_a_bucket_that_fails_for_good_costs_the_log_alone(
     assert why in said.stderr
 
 
-@pytest.mark.parametrize("fault", [None, Fault.SILENT], ids=["refuses connections", "never answers"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(None, marks=in_full, id="refuses connections"),
+        pytest.param(Fault.SILENT, id="never answers"),
+    ],
+)
 def test_a_worker_is_stopped_while_the_bucket_fails(
     on_aws: Program, far: Program, bucket_proxy: Proxy, fault: Fault | None
 ) -> None:
@@ -115,8 +126,11 @@ def test_a_worker_is_stopped_while_the_bucket_fails(
         _fail_between_the_halves(on_aws, bucket_proxy, fault, *ALL)
         workers.pause(2)
         workers.running[0].send_signal(signal.SIGTERM)
-        until(lambda: on_aws.rows()["a"]["ItemState"] == "todo", within_seconds=SETTLED_S)
-        assert workers.codes(within_s=PLATFORM_S) == [75]
+        began = time.monotonic()
+        until(lambda: on_aws.rows()["a"]["ItemState"] == "todo")
+        assert workers.running[0].poll() is None
+        assert workers.codes() == [75]
+        assert time.monotonic() - began < PLATFORM_S or not FULL
 
     assert on_aws.rows()["a"]["Interruptions"] == 1
     [_] = _uploads(on_aws)

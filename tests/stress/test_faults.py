@@ -1,8 +1,12 @@
-"""Bad weather between workers and DynamoDB and S3: what runs goes on, nothing is lost, nothing is done twice."""
+"""Bad weather between workers and DynamoDB and S3: what runs goes on, nothing is lost, nothing is done twice.
+
+`make chaos` has a storm of 200 items, `make test` one of 56.
+"""
 
 from __future__ import annotations
 
 import gzip
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,9 +21,10 @@ from tests.stress.workers import fleet
 
 __all__ = ["on_aws"]  # a fixture
 
-SMALL, BIG, NESTED = 140, 40, 20
+SMALL, BIG, NESTED = (140, 40, 20) if "PYANAMO_TEST_CHAOS" in os.environ else (40, 10, 6)
 BIG_LINES = 3000
-PATIENT = ("--lease", "180s")
+PATIENT = ("--heartbeat", "1s", "--lease", "180s")
+LEASE_S = 6
 
 
 @pytest.fixture
@@ -51,7 +56,7 @@ def test_in_a_storm_nothing_is_lost_and_nothing_done_twice(
     table_proxy.weather, bucket_proxy.weather = stormy(1), stormy(2)
 
     with fleet(far, 3, "-i", "8", "-n", "2", "--heartbeat", "2s", "--lease", "60s") as workers:
-        assert workers.codes(within_s=110) == [0, 0, 0]
+        assert workers.codes() == [0, 0, 0]
 
     rows = on_aws.rows()
     assert {("done", 1)} == {(row["ItemState"], int(row["Attempt"])) for row in rows.values()}
@@ -69,39 +74,47 @@ def test_in_a_storm_nothing_is_lost_and_nothing_done_twice(
 def test_scripts_outlive_a_table_that_is_away(
     on_aws: Program, far: Program, table_proxy: Proxy, fault: Fault | None
 ) -> None:
-    """While the table is away or credentials are expired for 10 s, scripts run on; the worker says so once."""
-    on_aws.import_rows(*(f"i{n}|s|echo begun >> witness; sleep {12 + n}; echo ended >> witness" for n in range(4)))
+    """While the table is away or credentials are expired, scripts run on and may end; the worker says so once."""
+    wait = "until test -e end.$PYANAMO_ITEM_ID; do sleep 0.1; done"
+    names = [f"i{n}" for n in range(4)]
+    on_aws.import_rows(*(f"{name}|s|echo begun >> witness; {wait}; echo ended >> witness" for name in names))
 
     with fleet(far, 1, "-i", "4", *PATIENT) as workers:
         until(lambda: _witness(on_aws).count("begun") == 4)
         _go_away(table_proxy, fault)
-        workers.pause(10)
-        assert _witness(on_aws) == ["begun"] * 4
-        until(lambda: _witness(on_aws).count("ended") >= 1)  # nothing ended them, and nobody was told
+        until(lambda: "heartbeat failed" in workers.said())
+        (on_aws.folder / "end.i0").touch()
+        until(lambda: "ended" in _witness(on_aws) and "store unavailable" in workers.said())
+        workers.pause(2)
+        assert _witness(on_aws) == ["begun"] * 4 + ["ended"]
         _come_back(table_proxy)
-        assert workers.codes(within_s=60) == [0]
+        for name in names:
+            (on_aws.folder / f"end.{name}").touch()
+        assert workers.codes() == [0]
 
     assert _witness(on_aws) == ["begun"] * 4 + ["ended"] * 4
     assert {("done", 1)} == {(row["ItemState"], int(row["Attempt"])) for row in on_aws.rows().values()}
     said = workers.said()
-    assert said.count("store unavailable") == said.count("store available again") <= 2
+    assert 1 <= said.count("store unavailable") == said.count("store available again") <= 2
 
 
 def test_heartbeats_and_settles_are_not_starved(on_aws: Program, far: Program, table_proxy: Proxy) -> None:
     """While every claim and read is throttled, items are settled and the worker keeps its lease."""
-    on_aws.import_rows(*(f"i{n}|s|sleep 3" for n in range(4)), *(f"later{n}|s|true" for n in range(2)))
+    wait = "until test -e go-on; do sleep 0.1; done"
+    on_aws.import_rows(*(f"i{n}|s|{wait}" for n in range(4)), *(f"later{n}|s|true" for n in range(2)))
     reads = ("Query", "GetItem", "BatchGetItem", "PutItem")
 
-    with fleet(far, 1, "-i", "4", "--heartbeat", "1s", "--lease", "6s") as workers:
+    with fleet(far, 1, "-i", "4", "--heartbeat", "1s", "--lease", f"{LEASE_S}s") as workers:
         until(lambda: _states(on_aws)["locked"] == 4)
         table_proxy.weather = always(Fault.THROTTLED, *reads)
+        (on_aws.folder / "go-on").touch()
         until(lambda: _states(on_aws)["done"] >= 4)
         heartbeats = table_proxy.count(Fault.NONE, "UpdateItem")
-        workers.pause(7)  # longer than the lease
-        assert table_proxy.count(Fault.NONE, "UpdateItem") >= heartbeats + 4
+        workers.pause(LEASE_S + 1)
+        until(lambda: table_proxy.count(Fault.NONE, "UpdateItem") >= heartbeats + 4)
         assert table_proxy.count(Fault.THROTTLED, *reads) > 0
         table_proxy.weather = fair
-        assert workers.codes(within_s=60) == [0]
+        assert workers.codes() == [0]
 
     assert {("done", 1)} == {(row["ItemState"], int(row["Attempt"])) for row in on_aws.rows().values()}
     assert "fenced" not in workers.said()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.program import Program
+from harness.program import PATIENCE_S, Program
 
 Worker = subprocess.Popen[bytes]
 
@@ -36,13 +36,13 @@ class Fleet:
         self.running.append(worker)
         return worker
 
-    def codes(self, *, within_s: float) -> list[int]:
-        """Wait for all to end, and tell their exit statuses."""
-        deadline = time.monotonic() + within_s
+    def codes(self) -> list[int]:
+        """Wait for all to end, and return their exit statuses."""
+        deadline = time.monotonic() + PATIENCE_S
         try:
             return [worker.wait(timeout=max(0.1, deadline - time.monotonic())) for worker in self.running]
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"they did not end in {within_s:g} s: {self.said()[-3000:]}") from None
+            raise AssertionError(f"they did not end in {PATIENCE_S} s: {self.said()[-3000:]}") from None
 
     def pause(self, seconds: float) -> None:
         """Let time go by, while all of them live."""
@@ -50,7 +50,7 @@ class Fleet:
         assert [worker.poll() for worker in self.running] == [None] * len(self.running), self.said()[-3000:]
 
     def said(self) -> str:
-        """Tell what they wrote."""
+        """Read what they wrote."""
         return self._log.read_text()
 
     @property

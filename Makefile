@@ -36,7 +36,7 @@ check: .venv/dev ## format, lint, types, and the doors between the rooms
 
 chaos: .venv/dev ## kill workers for minutes on both foundations, then simulate ten thousand schedules
 	PYANAMO_TEST_CHAOS=1 $(BIN)/python -m pytest tests/stress/test_chaos.py $(ARGS)
-	$(BIN)/python -m tests.stress.simulation 0..9999
+	$(BIN)/python -m simulation 0..9999
 
 big: .venv/dev ## print a gigabyte into S3 and take the bucket away for 30 s and for good, some ten minutes
 	PYANAMO_TEST_BIG=1 $(BIN)/python -m pytest tests/acceptance/test_big_output.py tests/stress/test_bucket_away.py $(ARGS)

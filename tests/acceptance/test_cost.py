@@ -18,9 +18,9 @@ from pyanamo_async.core.stored.row_size import stored_bytes
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.store.dynamodb import DynamoStore
 from pyanamo_async.worker.stop import Stop
+from simulation.crew import Notes
 from tests.contract.dynamo import dynamo_client
 from tests.fakes import an_item
-from tests.worker.crew import Notes
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.fleet.facts import (
+from simulation.facts import (
     DOUBLING_S,
     LATENCY_S,
     NEW_TABLE_WRITES,

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from benchmarks.fleet.facts import BURST_S, NEW_TABLE_WRITES, PARTITION_WRITES
+from simulation.facts import BURST_S, NEW_TABLE_WRITES, PARTITION_WRITES
 
 KNUTH = 2654435761  # crc32 of keys that differ in a digit is much alike in its last bits
 

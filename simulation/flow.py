@@ -1,10 +1,10 @@
-"""A fleet as a flow: claims, settles and beats as requests with their write units, second by second, none for itself.
+"""A fleet as a flow: claims, settles and heartbeats as requests with their write units, second by second, none alone.
 
-Each tick, scripts end, free slots claim from random shards, what ended is settled, and workers beat. Each of these
-takes units of the table and of the keys of the index that it touches: a claim of `todo#s` and `locked#s`, a settle of
-`locked#s` and `done#s`, a beat twice of `worker#0`. Where a partition or the whole has too few, as much is served as
-there is, of all that want it alike, and the rest waits: that throttled requests come again in time is what `service`
-shows with the product's own backoff. A table, and an index, takes twice what it took half an hour ago.
+Each tick, scripts end, free slots claim from random shards, what ended is settled, and workers send heartbeats. Each of
+these takes units of the table and of the keys of the index that it touches: a claim of `todo#s` and `locked#s`, a
+settle of `locked#s` and `done#s`, a heartbeat twice of `worker#0`. Where a partition or the whole has too few, all that
+want some get the same share, and the rest waits: `service` shows, with the product's own backoff, that throttled
+requests come again in time. A table, and an index, takes twice what it took half an hour ago.
 
 Reads never bind here: a claim looks at half a read unit, where a partition takes three of them for each write.
 """
@@ -14,14 +14,14 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from benchmarks.fleet.facts import INDEX_LAG_S, LATENCY_S
-from benchmarks.fleet.keys import Meter, Tree
-from benchmarks.fleet.plan import BASE_UNITS, CLAIM_S, IMPORT_UNITS, MOVE_UNITS, Course, Limits, Plan
 from pyanamo_async.core.items import State
 from pyanamo_async.core.stored.queue_key import queue
 from pyanamo_async.store.dynamodb.claiming import PAGE
-from pyanamo_async.store.dynamodb.fleet import QUEUE as WORKERS
 from pyanamo_async.worker.claimer import MOST_AT_ONCE
+from simulation.facts import INDEX_LAG_S, LATENCY_S
+from simulation.flow_index import Meter, Tree
+from simulation.flow_plan import BASE_UNITS, CLAIM_S, IMPORT_UNITS, MOVE_UNITS, Course, Limits, Plan
+from simulation.index import RUNNING_WORKERS
 
 SEEN_S = INDEX_LAG_S + 2 * LATENCY_S  # how old a candidate is when its claim is decided
 LOOK_READS = 0.5 * math.ceil(PAGE * 150 / 4096)  # a page of index rows of about 150 bytes
@@ -38,7 +38,7 @@ class Flow:
         shards = range(plan.shards)
         keys = [queue(state, shard) for state in (State.TODO, State.LOCKED, State.DONE) for shard in shards]
         partitions = round(self.limits.capacity / self.limits.per_partition)
-        self._tree = Tree([*keys, WORKERS], partitions=partitions, per_second=self.limits.per_partition)
+        self._tree = Tree([*keys, RUNNING_WORKERS], partitions=partitions, per_second=self.limits.per_partition)
         self._base, self._index = Meter(self.limits), Meter(self.limits)
         self.todo = [plan.items / plan.shards] * plan.shards
         self.running = [0.0] * plan.shards

@@ -28,7 +28,7 @@ from simulation.virtual_time import VirtualClock, VirtualLoop
 
 @dataclass
 class Notes:
-    """A journal that remembers."""
+    """An event log that remembers."""
 
     taken: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -41,7 +41,7 @@ class Notes:
 
 @dataclass
 class Crew:
-    """One worker and what it works with, each part open to be replaced before `pilot` is called."""
+    """One worker and its parts, each of which can be replaced before `pilot` is called."""
 
     loop: VirtualLoop
     name: str = "w1"

@@ -25,7 +25,7 @@ from simulation.index import RUNNING_WORKERS
 
 SEEN_S = INDEX_LAG_S + 2 * LATENCY_S  # how old a candidate is when its claim is decided
 LOOK_READS = 0.5 * math.ceil(PAGE * 150 / 4096)  # a page of index rows of about 150 bytes
-OTHERS_READS = 1.5  # once a beat: who was heard of last?
+OTHERS_READS = 1.5  # once a heartbeat: which worker sent the last one?
 LONGEST_TICK_S = 5.0
 STEADY_S = 120.0
 
@@ -49,7 +49,7 @@ class Flow:
         self._minute: deque[tuple[float, float]] = deque()
 
     def run(self, *, longest_s: float = math.inf) -> Course:
-        """Let them work until all is done; once nothing waits and nothing changes, go straight to the end."""
+        """Let the fleet work until all is done; once nothing waits and nothing changes, go straight to the end."""
         course, left = self.course, self.plan.items
         while left > self.plan.items * 1e-6 and course.seconds < longest_s:
             done = self._tick()
@@ -62,11 +62,11 @@ class Flow:
         return course
 
     def spare(self) -> float:
-        """Tell how many units the index as a whole, or its hottest partition, has left: never less than none."""
+        """Return how many units the index as a whole, or its hottest partition, has left: never less than none."""
         return min(self._index.units, *(leaf.units for leaf in self._tree.of))
 
     def _tick(self) -> float:
-        """Let a tick pass, and tell how many items were settled in it."""
+        """Let a tick pass; return how many items were settled in it."""
         plan, seconds = self.plan, self.tick_s
         self._time_passes(seconds)
         self._scripts_end(seconds)
@@ -85,7 +85,7 @@ class Flow:
             self.ended[shard] += running * share
 
     def _ration(self, claims: list[float], heartbeats: float, seconds: float) -> float:
-        """Tell each partition what is wanted of it, and return what share of everything the whole can take."""
+        """Add up what is wanted of each partition; return what share of everything the whole can take."""
         of, shards = self._tree.of, self.plan.shards
         of[-1].wanted += MOVE_UNITS * heartbeats
         for shard, (claim, settle) in enumerate(zip(claims, self.ended, strict=True)):
@@ -155,7 +155,7 @@ class Flow:
         return wishes
 
     def _lost(self, claimed: float, seconds: float) -> float:
-        """Count claims lost to others who were quicker: what is seen is `SEEN_S` old, and claims fall at random."""
+        """Count claims lost to quicker workers: what they see is `SEEN_S` old, and they choose at random."""
         left = sum(self.todo)
         return claimed * min(1.0, claimed / seconds * SEEN_S / left) if left >= 1 else 0.0
 

@@ -93,7 +93,7 @@ class Member:
         self.killed.set()
 
     def request(self, level: Level) -> None:
-        """Tell it to stop or to drain, as a signal does."""
+        """Order it to stop or to drain, as a signal does."""
         self.process.context.copy().run(self.crew.stop.request, level, str(InterruptReason.STOP))
 
     def stand_still(self, *, with_scripts: bool) -> None:

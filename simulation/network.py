@@ -53,7 +53,7 @@ class Network:
 
 @dataclass(slots=True)
 class Events:
-    """Who wants to see each reply, as botocore's clients have it; the event's name does not matter here."""
+    """Observers of replies, as botocore's clients have them; all are called for each reply."""
 
     handlers: list[Callable[..., object]] = field(default_factory=list)
 

@@ -120,7 +120,7 @@ def test_the_schedules_notice_a_worker_that_does_not_listen(monkeypatch: pytest.
 
     monkeypatch.setattr(NotificationListener, "heard_lately", nothing)
 
-    assert _unsettled(range(900, 925))
+    assert _unsettled(range(200, 225))
 
 
 def test_the_schedules_notice_a_farewell_of_one_that_has_not_made_sure(monkeypatch: pytest.MonkeyPatch) -> None:

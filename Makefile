@@ -40,7 +40,7 @@ docs: .venv/dev ## write the reference of the command line, and build the docume
 
 chaos: .venv/dev ## kill workers for minutes, a long storm before the services, then simulate ten thousand schedules
 	PYANAMO_TEST_CHAOS=1 $(BIN)/python -m pytest tests/stress/test_chaos.py tests/stress/test_faults.py $(ARGS)
-	$(BIN)/python -m tests.stress.simulation 0..9999
+	$(BIN)/python -m simulation 0..9999
 
 big: .venv/dev ## print a gigabyte into S3, take the bucket away for 30 s and for good, wait for the grace as it comes
 	PYANAMO_TEST_BIG=1 $(BIN)/python -m pytest tests/stress/test_bucket_away.py tests/recovery/test_stop.py \

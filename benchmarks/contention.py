@@ -3,9 +3,9 @@
     python -m benchmarks.contention [--workers 200] [--items 20000] [--slots 1 8] [--seconds 1] [--shards 16]
 
 The product's own workers and store run on virtual time, in this process, against a table whose index shows what stood
-there 20 ms ago on average, and whose requests take 5 ms (`fleet.service`). They start within five seconds. Everybody
-contends for the last items, whatever the strategy, so the last 2 % are counted apart. The same seed gives the same
-figures on every machine. The goal is less than 3 % lost.
+there 20 ms ago on average, and whose requests take 5 ms (`simulation.service`). They start within five seconds.
+Everybody contends for the last items, whatever the strategy, so the last 2 % are counted apart. The same seed gives the
+same figures on every machine. The goal is less than 3 % lost.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.fleet.crew import items, work, worker
-from benchmarks.fleet.service import Bill, Service
-from tests.worker.virtual import VirtualLoop, run
+from simulation.items import sleepers
+from simulation.network import Client
+from simulation.service import Bill, Service
+from simulation.virtual_time import VirtualLoop, run
+from simulation.workers import work, worker
 
 TAIL = 0.02
 START_WITHIN_S = 5.0
@@ -44,8 +46,9 @@ class Contest:
         async def main(loop: VirtualLoop) -> Bill:
             rng = random.Random(self.seed)
             service = Service(shards=self.shards, rng=rng)
-            service.seed(items(self.items, mean_s=self.seconds, rng=rng))
-            crews = [worker(loop, service, number, slots=self.slots) for number in range(self.workers)]
+            service.seed(sleepers(self.items, mean_s=self.seconds, rng=rng))
+            client = Client(service, rng)
+            crews = [worker(loop, client, number, slots=self.slots) for number in range(self.workers)]
             await work(crews, within_s=START_WITHIN_S, rng=rng)
             return service.bill
 

@@ -11,14 +11,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.course import Course, run_alone
 from benchmarks.report import Goal, Section, Table
+from harness.dynamodb import DynamoStore, dynamo_client
 from pyanamo_async.aws.meter import Meter
-from pyanamo_async.core.items import Item, Task
-from tests.contract.dynamo import DynamoStore, dynamo_client
-from tests.contract.steps import claim_one, settled
+from pyanamo_async.core import transitions
+from pyanamo_async.core.failure_policy import FailurePolicy
+from pyanamo_async.core.items import Item, Output, Task, TaskRecord
+from pyanamo_async.core.outcomes import Succeeded
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
@@ -27,6 +30,7 @@ ITEMS, QUICK_ITEMS = 20, 3
 SLEEPS, MEAN_SLEEP_S = 2, 2.5
 MOST_UNITS = 8
 SHARDS = 16
+WORKER = "job-3f6c1e5a-1:ab12cd34"
 SCRIPT = "bash align.sh sample-0001 --threads 4"
 INDEXES = {
     "ItemStateIndex": "itemID",
@@ -105,8 +109,18 @@ async def _today(client: DynamoDBClient, items: int) -> None:
     for number in range(items):
         await store.add([Item(f"item-{number:04}", "sample-0001", (Task("Task_0", SCRIPT),))])
     for _ in range(items):
-        held = await claim_one(store, "job-3f6c1e5a-1:ab12cd34")
-        await store.save(held, settled(held))
+        [held] = await store.claim(WORKER, limit=1, now=datetime.now(UTC))
+        await store.save(held, _done(held))
+
+
+def _done(item: Item) -> Item:
+    now = datetime.now(UTC)
+    record = TaskRecord(
+        Succeeded(), now, now, 0.001, item.attempt, WORKER, stdout=Output("a line\n", size_bytes=7, lines=1)
+    )
+    return transitions.settle(
+        item, {item.tasks[0].name: record}, interrupted_by=None, now=now, policy=FailurePolicy(), jitter=0.0
+    )
 
 
 async def _look(client: DynamoDBClient, item: str, what: str) -> None:

@@ -2,8 +2,8 @@
 
     python -m benchmarks.scale [--items 10e6] [--slots 8] [--heartbeat 20] [--into .cache/bench]
 
-What DynamoDB allows and charges is taken from what AWS has published (`fleet.facts`); how a fleet behaves within that
-is a flow (`fleet.flow`), which a test holds to the product's own workers, store and backoff, event by event. Two tables
+What DynamoDB allows and charges is what AWS has published (`simulation.facts`); how a fleet behaves within that is a
+flow (`simulation.flow`), which a test holds to the product's own workers, store and backoff, event by event. Two tables
 are asked: a new one, which takes twice as much every half hour, and one that was warmed to the usual quota. Prints
 tables, and writes a CSV and an SVG.
 """
@@ -19,10 +19,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.fleet.drawing import Line, Panel, Point, svg
-from benchmarks.fleet.facts import NEW_TABLE_WRITES, TABLE_QUOTA
-from benchmarks.fleet.flow import Flow
-from benchmarks.fleet.plan import Course, Limits, Plan, ceilings
+from benchmarks.drawing import Line, Panel, Point, svg
+from simulation.facts import NEW_TABLE_WRITES, TABLE_QUOTA
+from simulation.flow import Flow
+from simulation.flow_plan import Course, Limits, Plan, ceilings
 
 WORKERS = (10, 30, 100, 300, 1000, 3000, 10_000)
 SHARDS = (1, 4, 16, 64, 256)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
-from pyanamo_async.core.items import Item, Task
+from simulation.items import an_item
+from simulation.virtual_time import NOON
 
-NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+__all__ = ["NOON", "FakeClock", "an_item"]
 
 
 class FakeClock:
@@ -26,10 +25,3 @@ class FakeClock:
     def advance(self, span: timedelta) -> datetime:
         self._now += span
         return self._now
-
-
-def an_item(item_id: str, *, script: str = "true", nested: Sequence[str] = (), **fields: Any) -> Item:  # noqa: ANN401 - any field of Item
-    """Return an item of one script, or a nested one of several."""
-    scripts = nested or (script,)
-    tasks = tuple(Task(f"Task_{number}", text) for number, text in enumerate(scripts))
-    return Item(item_id=item_id, **{"sample": "sample", "tasks": tasks, "nested": bool(nested), **fields})

@@ -144,7 +144,8 @@ class Claims:
             if found:
                 return found[:limit]
         try:
-            return await tools.store.claim(tools.worker, limit=limit, now=tools.clock.now(), state=state)
+            won = await tools.store.claim(tools.worker, limit=limit, now=tools.clock.now(), state=state)
+            return self._unknown(won)  # a claim that was looked for and found may be answered after all
         except Unavailable as trouble:
             if not trouble.throttled:
                 self._searches_left, self._lost_s = SEARCHES, tools.clock.monotonic()
@@ -154,8 +155,11 @@ class Claims:
         """Look for items that were claimed for us in an answer that never came."""
         held = await self._tools.store.held(self._tools.worker)
         self._searches_left -= 1
+        return self._unknown(held)
+
+    def _unknown(self, items: list[Item]) -> list[Item]:
         known = {attempt.item.token for attempt in self._attempts}
-        return [item for item in held if item.token not in known and item.token not in self._recent]
+        return [item for item in items if item.token not in known and item.token not in self._recent]
 
     async def _ask(self, question: Callable[[], Awaitable[T]]) -> T | None:
         """Ask the store; None when told to stop while it was away, or when it refuses: then nothing more is claimed."""

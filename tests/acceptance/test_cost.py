@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.dynamodb import dynamo_client
 from pyanamo_async.app.bootstrap import who, work_until
 from pyanamo_async.app.settings import WorkerSettings, settings
 from pyanamo_async.core.items import Item
@@ -18,9 +19,8 @@ from pyanamo_async.core.stored.row_size import stored_bytes
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.store.dynamodb import DynamoStore
 from pyanamo_async.worker.stop import Stop
-from tests.contract.dynamo import dynamo_client
+from simulation.crew import Notes
 from tests.fakes import an_item
-from tests.worker.crew import Notes
 
 if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient

@@ -1,6 +1,6 @@
 """What workers request of a table when there is nothing to do, and what watching peers costs in a fleet.
 
-The product's own workers and store, on virtual time, against the service of `benchmarks.fleet`.
+The product's own workers and store, on virtual time, against the simulated table.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import random
 import statistics
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
-from benchmarks.fleet.crew import worker
-from benchmarks.fleet.facts import INDEX_LAG_S
-from benchmarks.fleet.service import Service
 from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
 from pyanamo_async.core.values import replace
 from pyanamo_async.fleet.peers import PeerMonitor
-from pyanamo_async.store.dynamodb import DynamoStore
 from pyanamo_async.worker.claimer import LONGEST_PAUSE_S
 from pyanamo_async.worker.stop import Level
+from simulation.facts import INDEX_LAG_S
+from simulation.index import IndexLag
+from simulation.items import an_item
+from simulation.network import Client
+from simulation.service import Service
+from simulation.virtual_time import NOON, VirtualClock, VirtualLoop, run
+from simulation.workers import store_of, worker
 from tests.contract.steps import a_worker
-from tests.fakes import an_item
-from tests.worker.virtual import NOON, VirtualClock, VirtualLoop, run
 
 HOUR = 60
 
@@ -37,7 +37,7 @@ def test_a_waiting_worker_asks_at_most_sixty_times_a_minute() -> None:
 
     async def main(loop: VirtualLoop) -> list[int]:
         service = Service(shards=16, rng=random.Random(1))
-        waiting = worker(loop, service, 1, slots=8, wait=True)
+        waiting = worker(loop, Client(service, random.Random(1)), 1, slots=8, wait=True)
         working = loop.create_task(waiting.pilot().run())
         asked = [0]
         for _ in range(HOUR + 1):
@@ -92,9 +92,10 @@ def _found_after_s(
     """Let an item come, so long after a worker that waits, and tell how long that took to have it done."""
 
     async def main(loop: VirtualLoop) -> float:
-        service: Any = Service(shards=16, rng=random.Random(seed), lag_s=lag_s)
+        service = Service(shards=16, rng=random.Random(seed), lag=IndexLag(lag_s))
+        client = Client(service, random.Random(seed))
         service.seed(an_item(f"later-{each}", not_before=NOON + timedelta(hours=1)) for each in range(delayed))
-        importer, item = DynamoStore("fleet", service), an_item(f"item-{seed}", state=state)
+        importer, item = store_of(client), an_item(f"item-{seed}", state=state)
 
         async def come() -> datetime:
             await importer.add([item])
@@ -104,7 +105,7 @@ def _found_after_s(
             return now
 
         came = await come() if came_s < 0 else None
-        waiting = worker(loop, service, seed, slots=8, wait=True)
+        waiting = worker(loop, client, seed, slots=8, wait=True)
         working = loop.create_task(waiting.pilot().run())
         await asyncio.sleep(came_s)
         came = came or await come()
@@ -122,9 +123,8 @@ def test_looking_after_others_costs_the_same_in_a_large_fleet() -> None:
     """With 400 workers that hold 4,000 items a look is one row of them, and the latest reads about the rest."""
 
     async def main(loop: VirtualLoop) -> tuple[float, float]:
-        service = Service(shards=1, rng=random.Random(1), lag_s=0)
-        client: Any = service
-        store, clock, rng = DynamoStore("fleet", client), VirtualClock(loop), random.Random(1)
+        service = Service(shards=1, rng=random.Random(1), lag=IndexLag(0))
+        store, clock, rng = store_of(Client(service, random.Random(1))), VirtualClock(loop), random.Random(1)
         held = transitions.claim(an_item("x"), worker="", token="t" * 16, now=NOON)
         service.seed(replace(held, item_id=f"item-{n}", worker=f"job-{n % 400}:0-nonce") for n in range(4000))
         heartbeats = [a_worker(f"job-{n}:0-nonce", heartbeat=NOON + timedelta(milliseconds=n)) for n in range(400)]

@@ -7,11 +7,13 @@ import random
 
 import pytest
 
-from benchmarks.fleet.crew import items, work, worker
-from benchmarks.fleet.flow import Flow
-from benchmarks.fleet.plan import Limits, Plan, ceilings
-from benchmarks.fleet.service import Bill, Service
-from tests.worker.virtual import VirtualLoop, run
+from simulation.flow import Flow
+from simulation.flow_plan import Limits, Plan, ceilings
+from simulation.items import sleepers
+from simulation.network import Client
+from simulation.service import Bill, Service
+from simulation.virtual_time import VirtualLoop, run
+from simulation.workers import work, worker
 
 TAIL = 0.02  # which everybody waits for
 
@@ -22,10 +24,11 @@ def events(plan: Plan, limits: Limits) -> tuple[float, Bill]:
     async def main(loop: VirtualLoop) -> tuple[float, Bill]:
         rng = random.Random(1)
         service = Service(shards=plan.shards, rng=rng, capacity=limits.capacity, per_partition=limits.per_partition)
-        service.seed(items(round(plan.items), mean_s=plan.seconds, rng=rng))
-        crews = [worker(loop, service, number, slots=plan.slots) for number in range(plan.workers)]
+        service.seed(sleepers(round(plan.items), mean_s=plan.seconds, rng=rng))
+        client = Client(service, rng)
+        crews = [worker(loop, client, number, slots=plan.slots) for number in range(plan.workers)]
         await work(crews, within_s=1, rng=rng)
-        return service.rate_of_settling(1 - TAIL), service.bill
+        return service.settling_rate(1 - TAIL), service.bill
 
     return run(main)
 

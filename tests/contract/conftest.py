@@ -36,7 +36,7 @@ async def twins(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         async with _open(SqliteStore(path), create=True) as one, _open(SqliteStore(path)) as other:
             yield one, other
         return
-    from tests.contract.dynamo import DynamoStore, dynamo_client, dynamo_store
+    from harness.dynamodb import DynamoStore, dynamo_client, dynamo_store
 
     endpoint = request.getfixturevalue("dynamodb_endpoint")
     async with (
@@ -49,7 +49,7 @@ async def twins(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 def _dynamo(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Store]:
     endpoint = request.getfixturevalue("dynamodb_endpoint")  # skips, and says why, where DynamoDB Local cannot run
-    from tests.contract.dynamo import dynamo_store
+    from harness.dynamodb import dynamo_store
 
     return dynamo_store(endpoint)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from harness.dynamodb import dynamo_client, dynamo_store
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import State
 from pyanamo_async.core.outcomes import Failed, Succeeded
@@ -24,7 +25,6 @@ from pyanamo_async.errors import Fenced, SchemaMismatch, StoreError, Unavailable
 from pyanamo_async.ports import AddResult, Store
 from pyanamo_async.store.dynamodb import DynamoStore, schema
 from pyanamo_async.store.dynamodb.rows import Candidate, claiming, stored
-from tests.contract.dynamo import dynamo_client, dynamo_store
 from tests.contract.steps import POLICY, a_record, a_worker, claim, claim_one, settled
 from tests.contract.weather import Call, LosesReplies, ThrottlesOne, Weather, sends_twice
 from tests.fakes import NOON, an_item

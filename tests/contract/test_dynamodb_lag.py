@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from harness.dynamodb import DynamoStore, dynamo_store
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import State
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.stored.queue_key import EPOCH
-from tests.contract.dynamo import DynamoStore, dynamo_store
 from tests.contract.weather import Call, Weather
 from tests.fakes import NOON, an_item
 

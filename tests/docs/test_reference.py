@@ -13,7 +13,7 @@ import pytest
 
 from harness.program import ROOT, Program, program
 from pyanamo_async.app.settings import DEFAULT_KEY
-from pyanamo_async.aws.credentials import INSTEAD, WITHHELD
+from pyanamo_async.aws.credentials import REPLACEMENTS, WITHHELD
 from pyanamo_async.cli.main import DEBUG
 from pyanamo_async.core import trace
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord
@@ -135,7 +135,7 @@ def test_states_are_documented() -> None:
 
 async def test_rows_of_workers_and_of_the_table_are_documented(dynamodb_endpoint: str) -> None:
     """Exactly what DynamoDB holds after a worker was ordered, followed, and told of new items."""
-    from tests.contract.dynamo import dynamo_client, dynamo_store
+    from harness.dynamodb import dynamo_client, dynamo_store
 
     task = TaskRef("a", "Task_0", 1)
     async with dynamo_store(dynamodb_endpoint) as store, dynamo_client(dynamodb_endpoint) as dynamodb:
@@ -217,7 +217,7 @@ def test_variables_that_are_withheld_are_documented() -> None:
     """Whoever relies on `--no-task-credentials` reads exactly what it does."""
     told = set(codes(section(ON_AWS, "Credentials of scripts")))
 
-    assert WITHHELD | INSTEAD.keys() <= told
+    assert WITHHELD | REPLACEMENTS.keys() <= told
 
 
 def test_exit_statuses_of_run_are_documented() -> None:

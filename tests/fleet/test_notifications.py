@@ -10,7 +10,7 @@ import pytest
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.fleet.notifications import NotificationListener
 from pyanamo_async.store.memory import MemoryStore
-from tests.worker.virtual import VirtualClock, VirtualLoop, run
+from simulation.virtual_time import VirtualClock, VirtualLoop, run
 
 LATE = timedelta(seconds=1)
 

@@ -9,7 +9,7 @@ import pytest
 
 from pyanamo_async.errors import Denied, PyanamoError, Unavailable
 from pyanamo_async.host.retry import RetrySchedule, retry
-from tests.worker.virtual import VirtualLoop, run
+from simulation.virtual_time import VirtualLoop, run
 
 AWAY = Unavailable("the table does not answer")
 

@@ -22,10 +22,10 @@ from pyanamo_async.operate.logs import STDOUT, Reader
 from pyanamo_async.ports import OutputStore
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.stop import Level
+from simulation.crew import Crew
+from simulation.virtual_time import NOON, VirtualClock, VirtualLoop, run
 from tests.fakes import an_item
-from tests.worker.crew import Crew
 from tests.worker.test_output import SlowOutputs
-from tests.worker.virtual import NOON, VirtualClock, VirtualLoop, run
 
 FEED = TaskRef("a", "Task_0", 1)
 ONCE = FailurePolicy(max_failures=1)

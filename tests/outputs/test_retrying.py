@@ -7,7 +7,7 @@ import pytest
 from pyanamo_async.errors import BucketMissing, Denied, OutputError, OutputMissing, PyanamoError, Unavailable
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.retrying import ONCE, WRITE_SCHEDULE, retry_output
-from tests.worker.virtual import VirtualLoop, run
+from simulation.virtual_time import VirtualLoop, run
 
 DOWN = Unavailable("bucket 'b' does not answer", hint="look")
 

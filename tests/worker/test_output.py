@@ -11,9 +11,9 @@ from pyanamo_async.errors import OutputError
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey, Sink
 from pyanamo_async.worker.stop import Level
+from simulation.crew import Crew
+from simulation.virtual_time import VirtualLoop, run
 from tests.fakes import an_item
-from tests.worker.crew import Crew
-from tests.worker.virtual import VirtualLoop, run
 
 LONG = "x" * 5000
 PLATFORM_S = 30  # between SIGTERM and SIGKILL

@@ -11,9 +11,9 @@ from pyanamo_async.core.items import State
 from pyanamo_async.fleet.idle_policy import IdlePolicy
 from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
+from simulation.crew import Crew
+from simulation.virtual_time import VirtualLoop, run
 from tests.fakes import an_item
-from tests.worker.crew import Crew
-from tests.worker.virtual import VirtualLoop, run
 
 
 async def _work(crew: Crew, *items: object) -> RunSummary:

@@ -12,9 +12,9 @@ from pyanamo_async.core.items import State
 from pyanamo_async.core.output_tail import TAIL_BYTES, OutputTail, TaskRef
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.store.memory import MemoryStore
+from simulation.crew import Crew
+from simulation.virtual_time import NOON, VirtualLoop, run
 from tests.fakes import an_item
-from tests.worker.crew import Crew
-from tests.worker.virtual import NOON, VirtualLoop, run
 
 FEED = TaskRef("a", "Task_0", 1)
 LONG_AFTER = NOON + timedelta(days=1)

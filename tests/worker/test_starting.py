@@ -14,9 +14,9 @@ from pyanamo_async.errors import Unavailable
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
+from simulation.crew import Crew
+from simulation.virtual_time import VirtualLoop, run
 from tests.fakes import an_item
-from tests.worker.crew import Crew
-from tests.worker.virtual import VirtualLoop, run
 
 NEVER = "starts after 1000000"
 

@@ -18,9 +18,9 @@ from pyanamo_async.ports import Store
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
+from simulation.crew import Crew
+from simulation.virtual_time import NOON, VirtualLoop, run
 from tests.fakes import an_item
-from tests.worker.crew import Crew
-from tests.worker.virtual import NOON, VirtualLoop, run
 
 LEASE, BLINK = timedelta(seconds=180), timedelta(milliseconds=200)
 

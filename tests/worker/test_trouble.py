@@ -15,11 +15,11 @@ from pyanamo_async.host.waiting import followed_up
 from pyanamo_async.ports import Command, OutputKey, Receiver, Sink
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.stop import Level
+from simulation.crew import Crew
+from simulation.fake_launcher import FakeLauncher, FakeProcess
+from simulation.virtual_time import VirtualLoop, run
 from tests.fakes import an_item
-from tests.worker.crew import Crew
-from tests.worker.fake_launcher import FakeLauncher, FakeProcess
 from tests.worker.test_output import LONG, SlowOutputs
-from tests.worker.virtual import VirtualLoop, run
 
 
 class SmallMachine(FakeLauncher):

@@ -1,25 +1,51 @@
-"""The queue index: what it shows is what stood there a moment ago.
+"""The queue index, which shows each row as it stood a moment ago.
 
-Each write of a row is shown after a while of its own, though never an older form of a row after a newer one.
+Every write appears after a delay of its own, but never an older form of a row after a newer one. With gaps, the old
+entry disappears before the new one appears: for a moment the row stands in none of its queues.
 """
 
 from __future__ import annotations
 
+import random
 from bisect import bisect_left, insort
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.fleet.facts import PAGE_BYTES, READ_UNIT_BYTES
 from pyanamo_async.core.stored.row_size import stored_bytes
 from pyanamo_async.store.dynamodb.codec import unmarshal
 from pyanamo_async.store.dynamodb.rows import PROJECTED
+from simulation.facts import INDEX_LAG_S, PAGE_BYTES, READ_UNIT_BYTES
 
 Row = dict[str, Any]
 Place = tuple[str, str]  # key and item
 
 SHOWN = ("itemID", "Queue", "Queue_Key", *PROJECTED)
+RUNNING_WORKERS = "worker#0"  # the queue of workers that have not ended
+SLOW_S = 20.0
 MAX_KEY = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexLag:
+    """How late the index is: exponential around a mean, or anything up to `at_most_s`; a share `slow`, up to 20 s."""
+
+    mean_s: float = INDEX_LAG_S
+    at_most_s: float = 0.0
+    slow: float = 0.0
+    gaps: bool = False
+
+    def draw(self, rng: random.Random) -> tuple[float, float]:
+        """Choose after how many seconds the old entry is gone and the new one is there."""
+        gone_s, there_s = sorted(self._late_s(rng) for _ in range(2)) if self.gaps else [self._late_s(rng)] * 2
+        return gone_s, there_s
+
+    def _late_s(self, rng: random.Random) -> float:
+        if self.slow and rng.random() < self.slow:
+            return SLOW_S * rng.random()
+        if self.at_most_s:
+            return self.at_most_s * rng.random()
+        return rng.expovariate(1 / self.mean_s) if self.mean_s else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """How much a table and its index take in a second: partitions with a bucket of units each, and a limit over all.
 
-Laws: a bucket fills by a partition's limit each second and keeps what was left unused for 300 s. Keys are spread over
-the partitions of a table by their hash. A write that touches several buckets takes from all of them or from none: an
-index that is full throttles the table.
+1. A bucket fills by a partition's limit each second, and keeps what was left unused for 300 s.
+2. Keys are spread over the partitions of a table by their hash.
+3. A write that touches several buckets takes from all of them or from none: an index that is full throttles the table.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from benchmarks.fleet.facts import BURST_S, NEW_TABLE_WRITES, PARTITION_WRITES
+from simulation.facts import BURST_S, NEW_TABLE_WRITES, PARTITION_WRITES
 
 KNUTH = 2654435761  # crc32 of keys that differ in a digit is much alike in its last bits
 
@@ -26,14 +26,14 @@ Charge = tuple["Bucket", float]
 
 @dataclass(slots=True)
 class Bucket:
-    """Units that may be used, by one partition."""
+    """Units of one partition that may be used."""
 
     per_second: float
     units: float
     filled_s: float = 0.0
 
     def left(self, now_s: float) -> float:
-        """Tell what may be used now."""
+        """Return what may be used now."""
         full = self.per_second * BURST_S
         self.units = min(full, self.units + (now_s - self.filled_s) * self.per_second)
         self.filled_s = now_s
@@ -58,7 +58,7 @@ class Partitions:
 
 
 def take(charges: Iterable[Charge], now_s: float) -> bool:
-    """Take units from all of these buckets; False, and from none, when one of them has too few.
+    """Take units from all of these buckets; return False, and take none, when one of them has too few.
 
     As DynamoDB's, a bucket is charged what was used although that is a little more than it held.
     """

@@ -1,4 +1,4 @@
-"""The product's own workers against the service of this process, on virtual time: only the scripts are fakes."""
+"""Whole fleets of the product's own workers against one simulated table; only their scripts are fakes."""
 
 from __future__ import annotations
 
@@ -9,27 +9,18 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from benchmarks.fleet.service import Service
-from pyanamo_async.core.items import Item
 from pyanamo_async.fleet.idle_policy import IdlePolicy
 from pyanamo_async.store.dynamodb import DynamoStore
-from tests.fakes import an_item
-from tests.worker.crew import Crew, Notes
-from tests.worker.virtual import VirtualLoop
+from simulation.crew import Crew, Notes
+from simulation.network import Client
+from simulation.virtual_time import VirtualLoop
 
 SURE_AFTER = timedelta(seconds=1)  # as `pyanamo run` has it for a table on DynamoDB
 
 
-def items(count: int, *, mean_s: float, rng: random.Random) -> list[Item]:
-    """Make items whose durations are exponential around a mean."""
-    return [
-        an_item(f"sample-{number:07}", script=f"sleep {rng.expovariate(1 / mean_s):.4f}") for number in range(count)
-    ]
-
-
 @dataclass
 class Silence(Notes):
-    """A journal that keeps nothing."""
+    """An event log that keeps nothing."""
 
     taken: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -38,14 +29,13 @@ class Silence(Notes):
 
 
 def worker(
-    loop: VirtualLoop, service: Service, number: int, *, slots: int, wait: bool = False, heartbeat_s: float = 20
+    loop: VirtualLoop, client: Client, number: int, *, slots: int, wait: bool = False, heartbeat_s: float = 20
 ) -> Crew:
     """Make a worker of a fleet, on a machine of its own."""
-    client: Any = service
     return Crew(
         loop,
         name=f"job-{number}:{number:08x}-nonce",
-        store=DynamoStore("fleet", client, rng=random.Random(number)),
+        store=store_of(client, seed=number),
         notes=Silence(),
         seed=number,
         slots=slots,
@@ -56,8 +46,14 @@ def worker(
     )
 
 
+def store_of(client: Client, *, seed: int = 0) -> DynamoStore:
+    """Open the product's own store on a simulated table."""
+    stand_in: Any = client
+    return DynamoStore("fleet", stand_in, rng=random.Random(seed))
+
+
 async def work(crews: Sequence[Crew], *, within_s: float, rng: random.Random) -> None:
-    """Let workers come within some seconds, and work until they go home."""
+    """Let workers arrive within some seconds and work until they go home."""
 
     async def one(crew: Crew) -> None:
         await asyncio.sleep(rng.random() * within_s)

@@ -1,10 +1,10 @@
-"""A fleet as a flow: claims, settles and beats as requests with their write units, second by second, none for itself.
+"""A fleet as a flow: claims, settles and heartbeats as requests with their write units, second by second, none alone.
 
-Each tick, scripts end, free slots claim from random shards, what ended is settled, and workers beat. Each of these
-takes units of the table and of the keys of the index that it touches: a claim of `todo#s` and `locked#s`, a settle of
-`locked#s` and `done#s`, a beat twice of `worker#0`. Where a partition or the whole has too few, as much is served as
-there is, of all that want it alike, and the rest waits: that throttled requests come again in time is what `service`
-shows with the product's own backoff. A table, and an index, takes twice what it took half an hour ago.
+Each tick, scripts end, free slots claim from random shards, what ended is settled, and workers send heartbeats. Each of
+these takes units of the table and of the keys of the index that it touches: a claim of `todo#s` and `locked#s`, a
+settle of `locked#s` and `done#s`, a heartbeat twice of `worker#0`. Where a partition or the whole has too few, all that
+want some get the same share, and the rest waits: `service` shows, with the product's own backoff, that throttled
+requests come again in time. A table, and an index, takes twice what it took half an hour ago.
 
 Reads never bind here: a claim looks at half a read unit, where a partition takes three of them for each write.
 """
@@ -14,18 +14,18 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from benchmarks.fleet.facts import INDEX_LAG_S, LATENCY_S
-from benchmarks.fleet.keys import Meter, Tree
-from benchmarks.fleet.plan import BASE_UNITS, CLAIM_S, IMPORT_UNITS, MOVE_UNITS, Course, Limits, Plan
 from pyanamo_async.core.items import State
 from pyanamo_async.core.stored.queue_key import queue
 from pyanamo_async.store.dynamodb.claimer import PAGE
-from pyanamo_async.store.dynamodb.fleet import QUEUE as WORKERS
 from pyanamo_async.worker.claimer import MOST_AT_ONCE
+from simulation.facts import INDEX_LAG_S, LATENCY_S
+from simulation.flow_index import Meter, Tree
+from simulation.flow_plan import BASE_UNITS, CLAIM_S, IMPORT_UNITS, MOVE_UNITS, Course, Limits, Plan
+from simulation.index import RUNNING_WORKERS
 
 SEEN_S = INDEX_LAG_S + 2 * LATENCY_S  # how old a candidate is when its claim is decided
 LOOK_READS = 0.5 * math.ceil(PAGE * 150 / 4096)  # a page of index rows of about 150 bytes
-OTHERS_READS = 1.5  # once a beat: who was heard of last?
+OTHERS_READS = 1.5  # once a heartbeat: which worker sent the last one?
 LONGEST_TICK_S = 5.0
 STEADY_S = 120.0
 
@@ -38,7 +38,7 @@ class Flow:
         shards = range(plan.shards)
         keys = [queue(state, shard) for state in (State.TODO, State.LOCKED, State.DONE) for shard in shards]
         partitions = round(self.limits.capacity / self.limits.per_partition)
-        self._tree = Tree([*keys, WORKERS], partitions=partitions, per_second=self.limits.per_partition)
+        self._tree = Tree([*keys, RUNNING_WORKERS], partitions=partitions, per_second=self.limits.per_partition)
         self._base, self._index = Meter(self.limits), Meter(self.limits)
         self.todo = [plan.items / plan.shards] * plan.shards
         self.running = [0.0] * plan.shards
@@ -49,7 +49,7 @@ class Flow:
         self._minute: deque[tuple[float, float]] = deque()
 
     def run(self, *, longest_s: float = math.inf) -> Course:
-        """Let them work until all is done; once nothing waits and nothing changes, go straight to the end."""
+        """Let the fleet work until all is done; once nothing waits and nothing changes, go straight to the end."""
         course, left = self.course, self.plan.items
         while left > self.plan.items * 1e-6 and course.seconds < longest_s:
             done = self._tick()
@@ -62,11 +62,11 @@ class Flow:
         return course
 
     def spare(self) -> float:
-        """Tell how many units the index as a whole, or its hottest partition, has left: never less than none."""
+        """Return how many units the index as a whole, or its hottest partition, has left: never less than none."""
         return min(self._index.units, *(leaf.units for leaf in self._tree.of))
 
     def _tick(self) -> float:
-        """Let a tick pass, and tell how many items were settled in it."""
+        """Let a tick pass; return how many items were settled in it."""
         plan, seconds = self.plan, self.tick_s
         self._time_passes(seconds)
         self._scripts_end(seconds)
@@ -85,7 +85,7 @@ class Flow:
             self.ended[shard] += running * share
 
     def _ration(self, claims: list[float], heartbeats: float, seconds: float) -> float:
-        """Tell each partition what is wanted of it, and return what share of everything the whole can take."""
+        """Add up what is wanted of each partition; return what share of everything the whole can take."""
         of, shards = self._tree.of, self.plan.shards
         of[-1].wanted += MOVE_UNITS * heartbeats
         for shard, (claim, settle) in enumerate(zip(claims, self.ended, strict=True)):
@@ -155,7 +155,7 @@ class Flow:
         return wishes
 
     def _lost(self, claimed: float, seconds: float) -> float:
-        """Count claims lost to others who were quicker: what is seen is `SEEN_S` old, and claims fall at random."""
+        """Count claims lost to quicker workers: what they see is `SEEN_S` old, and they choose at random."""
         left = sum(self.todo)
         return claimed * min(1.0, claimed / seconds * SEEN_S / left) if left >= 1 else 0.0
 

@@ -1,6 +1,6 @@
 """A day in a second: an event loop whose time jumps to the next timer when there is nothing else to do.
 
-Everything that runs on it is real asyncio; only time is not. A loop with nothing to wait for is a deadlock and says so.
+Everything that runs on it is real asyncio; only time is not. A loop with nothing to wait for raises `Deadlock`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 class Deadlock(AssertionError):
-    """Everybody waits, and no timer is set."""
+    """Every task waits, and no timer is set."""
 
 
 class _JumpingSelector(selectors.SelectSelector):
@@ -47,16 +47,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class VirtualClock:
-    """The port, on virtual time; `skew` is how wrong this worker's time of day is."""
+    """The clocks of a machine on virtual time: right, and never jumping."""
 
-    def __init__(self, loop: VirtualLoop, skew: timedelta = timedelta()) -> None:
-        self._loop, self._skew = loop, skew
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
 
     def now(self) -> datetime:
-        moment = NOON + timedelta(milliseconds=round(self._loop.time() * 1000))
-        return moment + self._skew
+        return NOON + timedelta(milliseconds=round(self._loop.time() * 1000))
 
     def monotonic(self) -> float:
+        return self._loop.time()
+
+    def boottime(self) -> float:
         return self._loop.time()
 
 
@@ -69,6 +71,6 @@ def run(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
 
 
 def run_on(loop: Loop, main: Callable[[Loop], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine to its end on a loop of one's own, and close that."""
+    """Run a coroutine to its end on this loop, and close the loop."""
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(main(loop))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
-from pyanamo_async.core.workers import Worker
+from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.fleet.idle_policy import IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.outputs.memory import MemoryOutputs
-from pyanamo_async.ports import OutputStore, Store
+from pyanamo_async.ports import Clock, OutputStore, Store
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.attempt import Tools
 from pyanamo_async.worker.heartbeats import Heartbeats
@@ -21,13 +22,13 @@ from pyanamo_async.worker.patience import Patience
 from pyanamo_async.worker.pilot import Pilot, Plan
 from pyanamo_async.worker.script import KillPolicy
 from pyanamo_async.worker.stop import Stop
-from tests.worker.fake_launcher import FakeLauncher
-from tests.worker.virtual import VirtualClock, VirtualLoop
+from simulation.fake_launcher import FakeLauncher
+from simulation.virtual_time import VirtualClock, VirtualLoop
 
 
 @dataclass
 class Notes:
-    """A journal that remembers."""
+    """An event log that remembers."""
 
     taken: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -40,7 +41,7 @@ class Notes:
 
 @dataclass
 class Crew:
-    """One worker and what it works with, each part open to be replaced before `pilot` is called."""
+    """One worker and its parts, each of which can be replaced before `pilot` is called."""
 
     loop: VirtualLoop
     name: str = "w1"
@@ -58,13 +59,14 @@ class Crew:
     heartbeat_s: float = 20
     lease_s: float = 180
     grace_s: float = 20
-    skew: timedelta = timedelta()
+    clock: Clock | None = None
+    process_status: Callable[[Worker], ProcessStatus] = lambda _: ProcessStatus.UNKNOWN
     timeout: timedelta | None = None
     min_remaining_s: float = 0
     pays_per_read: bool = False
 
     def pilot(self) -> Pilot:
-        clock, rng = VirtualClock(self.loop, self.skew), random.Random(self.seed)
+        clock, rng = self.clock or VirtualClock(self.loop), random.Random(self.seed)
         began = clock.monotonic()
         every, lease = timedelta(seconds=self.heartbeat_s), timedelta(seconds=self.lease_s)
         me = Worker(self.name, "host", clock.now(), clock.now(), lease)
@@ -88,7 +90,7 @@ class Crew:
             elapsed_s=lambda: clock.monotonic() - began,
         )
         others = PeerMonitor(
-            self.name, self.store, clock, rng, every, lease, self.policy, pays_per_read=self.pays_per_read
+            self.name, self.store, clock, rng, every, lease, self.policy, self.process_status, self.pays_per_read
         )
         return Pilot(
             Plan(self.slots, timedelta(seconds=self.grace_s), self.idle_policy),

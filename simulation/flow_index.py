@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.fleet.facts import BURST_S
-from benchmarks.fleet.limits import spread
-from benchmarks.fleet.plan import Limits
+from simulation.facts import BURST_S
+from simulation.flow_plan import Limits
+from simulation.limits import spread
 
 
 @dataclass(slots=True)

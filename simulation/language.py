@@ -7,6 +7,7 @@ Rows are DynamoDB's typed attributes, `{"Queue": {"S": "todo#3"}}`, and are neve
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,13 @@ Row = dict[str, Any]
 Path = tuple[str, ...]
 
 KEY = "itemID"
+EQUAL: dict[str, Callable[[Any, Any], bool]] = {"=": operator.eq, "<>": operator.ne}
+ORDERED: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 _NAME = re.compile(r'"((?:[^"]|"")+)"')
 _CLAUSES = re.compile(r" (?=SET |REMOVE |WHERE |RETURNING )")
 
@@ -30,20 +38,22 @@ class Change:
     apply: Callable[[Row | None], Row | None]
     returning: bool = False
     is_claim: bool = False
+    returning_old: bool = False
 
 
-def put(asked: dict[str, Any]) -> Change:
+def put_item(asked: dict[str, Any]) -> Change:
     """Read a `put_item` on a row that must not be there."""
     row = asked["Item"]
     return Change(row[KEY]["S"], lambda known: known is None, lambda _: row)
 
 
-def delete(asked: dict[str, Any]) -> Change:
+def delete_item(asked: dict[str, Any]) -> Change:
     """Read a `delete_item`."""
-    return Change(asked["Key"][KEY]["S"], _condition(asked), lambda _: None)
+    returning_old = asked.get("ReturnValues") == "ALL_OLD"
+    return Change(asked["Key"][KEY]["S"], _condition(asked), lambda _: None, returning_old=returning_old)
 
 
-def update(asked: dict[str, Any]) -> Change:
+def update_item(asked: dict[str, Any]) -> Change:
     """Read an `update_item`: `SET #0 = :0, #1.#2 = :1 REMOVE #3`."""
     names, values = asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues", {})
     key = asked["Key"][KEY]
@@ -155,7 +165,9 @@ def _condition(asked: dict[str, Any]) -> Callable[[Row | None], bool]:
             return (names.get(word, word) in row) == (verb == "attribute_exists")
         left, sign, right = part.split(" ")
         have, want = row.get(names.get(left, left)), values[right]
-        return have == want if sign == "=" else have is not None and have["S"] <= want["S"]
+        if sign in EQUAL:
+            return EQUAL[sign](have, want)
+        return have is not None and ORDERED[sign](_plain(have), _plain(want))
 
     def allowed(known: Row | None) -> bool:
         return not text or any(
@@ -163,3 +175,7 @@ def _condition(asked: dict[str, Any]) -> Callable[[Row | None], bool]:
         )
 
     return allowed
+
+
+def _plain(value: Row) -> Any:
+    return float(value["N"]) if "N" in value else value["S"]

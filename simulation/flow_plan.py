@@ -1,4 +1,4 @@
-"""What a fleet is to do, what the table takes, and how it went; and the arithmetic that needs no simulation.
+"""The plan of a fleet, the limits of its table, the course it took; and the arithmetic that needs no simulation.
 
 Sizes are of small items: a row within 1 KB, an index row within 1 KB (`tests/acceptance/test_cost.py` measures both).
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.fleet.facts import (
+from simulation.facts import (
     DOUBLING_S,
     LATENCY_S,
     NEW_TABLE_WRITES,
@@ -18,14 +18,14 @@ from benchmarks.fleet.facts import (
 )
 
 IMPORT_UNITS = 2.0  # a row and its place in the index
-BASE_UNITS = 1.0  # a claim, a settle, a beat, or a claim that was lost: the row
+BASE_UNITS = 1.0  # a claim, a settle, a heartbeat, or a claim that was lost: the row
 MOVE_UNITS = 2.0  # and its old and its new place in the index
 CLAIM_S = 2 * LATENCY_S  # a look and a write: how long a slot waits for its next item
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done by whom."""
+    """How many items, and who works on them."""
 
     workers: int
     shards: int
@@ -47,7 +47,7 @@ class Limits:
 
 
 def ceilings(plan: Plan, capacity: float = NEW_TABLE_WRITES) -> dict[str, float]:
-    """Tell how many items a second each limit allows: the slots, the hottest keys, and the index as a whole."""
+    """Return how many items a second each limit allows: the slots, the hottest keys, and the index as a whole."""
     heartbeats = plan.workers / plan.heartbeat_s
     return {
         "slots": plan.workers * plan.slots / (plan.seconds + CLAIM_S),

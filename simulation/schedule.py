@@ -1,0 +1,170 @@
+"""A schedule, as a value: what is to be done, by whom, and what disturbs it, in order. It always goes the same way.
+
+`draw` makes one from a seed. Tests of single rules write theirs down.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from simulation.index import IndexLag
+from simulation.network import Network
+
+HORIZON_S = 1200.0  # nothing is disturbed later
+MEAN_PAUSE_S = 200.0  # between two events of a place, and of what lasts
+
+
+class Disturbance(StrEnum):
+    """What may go wrong in a schedule that is drawn."""
+
+    LOST_REQUESTS = "lost requests"
+    REPEATED_WRITES = "repeated writes"
+    REPEATED_HEARTBEATS = "heartbeats repeated minutes later"
+    LOST_NOTIFICATIONS = "lost notifications"
+    INDEX_LAG = "an index that lags up to 0.9 s"
+    INDEX_GAPS = "an index with gaps"  # rows that move stand nowhere for a moment
+    SLOW_INDEX = "an index that lags 20 s now and then"
+    WRONG_CLOCKS = "clocks that are wrong by 8 s"
+    VERY_WRONG_CLOCKS = "clocks that are wrong by minutes"
+    CLOCK_JUMPS = "clocks that jump"
+    SUSPENSIONS = "machines that are suspended"
+
+
+NOT_YET = (
+    Disturbance.INDEX_GAPS,
+    Disturbance.SLOW_INDEX,
+    Disturbance.VERY_WRONG_CLOCKS,
+    Disturbance.CLOCK_JUMPS,
+    Disturbance.SUSPENSIONS,
+)
+"""Disturbances that break a law today: on only where they are asked for."""
+
+USUAL = frozenset(Disturbance) - frozenset(NOT_YET)
+
+
+class Action(StrEnum):
+    """What happens to the worker that is at a place, for how long or how far where that matters."""
+
+    KILL = "kill"
+    PAUSE = "pause"  # the worker alone, as SIGSTOP does
+    FREEZE = "freeze"  # the worker and its scripts
+    SUSPEND = "suspend"  # the machine, with its monotonic clock
+    CUT_OFF = "cut off"
+    STOP = "stop"
+    DRAIN = "drain"
+    JUMP_CLOCK = "jump clock"
+    LOSE_REPLY = "lose the reply to the next write"
+    REPEAT_WRITE = "repeat the next write"
+
+
+DRAWN = (Action.KILL, Action.PAUSE, Action.FREEZE, Action.CUT_OFF, Action.STOP, Action.DRAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens at a moment to the worker at a place."""
+
+    at_s: float
+    place: int
+    action: Action
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A machine on which a worker runs, and another whenever one was killed or left work behind."""
+
+    starts_s: float = 0.0
+    slots: int = 1
+    nests: int = 1
+    clock_offset_s: float = 0.0
+    wall_s: float | None = None
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Items, each of one script or several; places; and what disturbs them. `seed` is for what else is random."""
+
+    items: tuple[tuple[str, ...], ...]
+    places: tuple[Place, ...]
+    events: tuple[Event, ...] = ()
+    network: Network = field(default_factory=Network)
+    index: IndexLag = field(default_factory=IndexLag)
+    one_machine: bool = False  # workers can see each other's processes
+    seed: int = 0
+
+
+def draw(seed: int, disturbances: Collection[Disturbance] = USUAL) -> Schedule:
+    """Draw a schedule."""
+    rng = random.Random(seed)
+    clocks_s = [0.0]
+    clocks_s += [8.0] * (Disturbance.WRONG_CLOCKS in disturbances)
+    clocks_s += [300.0] * (Disturbance.VERY_WRONG_CLOCKS in disturbances)
+    offset_s = rng.choice(clocks_s)
+    places = tuple(
+        Place(
+            starts_s=rng.random() * 10,
+            slots=rng.randint(1, 4),
+            nests=rng.randint(1, 2),
+            clock_offset_s=rng.uniform(-offset_s, offset_s),
+            wall_s=rng.choice([None, None, 300.0]),
+            waits=rng.random() < 0.1,
+        )
+        for _ in range(rng.randint(1, 4))
+    )
+    return Schedule(
+        items=tuple(_scripts(rng) for _ in range(rng.randint(1, 12))),
+        places=places,
+        events=_events(rng, len(places), disturbances),
+        network=_network(rng, disturbances),
+        index=_index(rng, disturbances),
+        one_machine=rng.random() < 0.3,
+        seed=seed,
+    )
+
+
+def _scripts(rng: random.Random) -> tuple[str, ...]:
+    mean_s = rng.choice([2, 10, 60, 300])
+    return tuple(
+        f"sleep {rng.expovariate(1 / mean_s):.2f}" + (";exit 1" if rng.random() < 0.1 else "")
+        for _ in range(3 if rng.random() < 0.3 else 1)
+    )
+
+
+def _events(rng: random.Random, places: int, disturbances: Collection[Disturbance]) -> tuple[Event, ...]:
+    actions = [*DRAWN]
+    actions += [Action.SUSPEND] * (Disturbance.SUSPENSIONS in disturbances)
+    actions += [Action.JUMP_CLOCK] * (Disturbance.CLOCK_JUMPS in disturbances)
+    events = []
+    for place in range(places):
+        at_s = 0.0
+        while (at_s := at_s + rng.expovariate(1 / MEAN_PAUSE_S)) < HORIZON_S:
+            action = rng.choice(actions)
+            seconds = rng.uniform(-600, 600) if action is Action.JUMP_CLOCK else rng.expovariate(1 / MEAN_PAUSE_S)
+            events.append(Event(round(at_s, 1), place, action, round(seconds, 1)))
+            at_s += abs(seconds) if action in {Action.PAUSE, Action.FREEZE, Action.SUSPEND, Action.CUT_OFF} else 0
+    return tuple(sorted(events, key=lambda event: event.at_s))
+
+
+def _network(rng: random.Random, disturbances: Collection[Disturbance]) -> Network:
+    badness = rng.choice([0.0, 0.01, 0.05, 0.1]) if Disturbance.LOST_REQUESTS in disturbances else 0.0
+    return Network(
+        latency_s=0.1,
+        lost=badness / 2,
+        slow=badness / 3,
+        repeated=badness if Disturbance.REPEATED_WRITES in disturbances else 0.0,
+        repeated_heartbeats=badness if Disturbance.REPEATED_HEARTBEATS in disturbances else 0.0,
+        lost_notifications=rng.choice([0.0, 0.3]) if Disturbance.LOST_NOTIFICATIONS in disturbances else 0.0,
+    )
+
+
+def _index(rng: random.Random, disturbances: Collection[Disturbance]) -> IndexLag:
+    return IndexLag(
+        at_most_s=rng.choice([0.0, 0.9]) if Disturbance.INDEX_LAG in disturbances else 0.0,
+        slow=rng.choice([0.0, 0.1]) if Disturbance.SLOW_INDEX in disturbances else 0.0,
+        gaps=Disturbance.INDEX_GAPS in disturbances and rng.random() < 0.7,
+    )

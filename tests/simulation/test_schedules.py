@@ -1,0 +1,107 @@
+"""Schedules of the simulated fleet: some that are drawn, and some that each show one rule at work, or missing.
+
+`make chaos` runs ten thousand drawn ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pyanamo_async.core.items import Item
+from pyanamo_async.fleet.idle_policy import IdlePolicy
+from pyanamo_async.store.dynamodb import rows
+from pyanamo_async.worker import heartbeats
+from simulation.__main__ import run_block
+from simulation.fleet import simulate
+from simulation.index import IndexLag
+from simulation.laws import Broken
+from simulation.network import Network
+from simulation.schedule import NOT_YET, Action, Disturbance, Event, Place, Schedule, draw
+
+SCHEDULES, BLOCK = 30, 2
+
+LONG, HOUR = (("sleep 600",),), (("sleep 3600",),)
+
+CUT_OFF = Schedule(LONG, (Place(), Place()), (Event(30, 0, Action.CUT_OFF, 500),))
+"""The first worker cannot reach the table for longer than its lease; the second takes its item over."""
+
+SETTLED_AGAIN = Schedule(
+    (("sleep 200",),),
+    (Place(), Place(starts_s=5, slots=2)),
+    (Event(10, 0, Action.STOP), Event(28, 0, Action.REPEAT_WRITE, 60)),
+)
+"""The first worker is told to stop and puts its item back; that write arrives again while the second runs the item."""
+
+KILLED_BEFORE = Schedule(LONG, (Place(), Place(starts_s=120)), (Event(30, 0, Action.KILL),))
+"""The first worker is killed; the second starts when nothing can be claimed, but something is held."""
+
+CLAIM_UNANSWERED = Schedule(
+    (("sleep 100",),), (Place(slots=2),), (Event(0.5, 0, Action.LOSE_REPLY),), network=Network(latency_s=0.2)
+)
+"""The reply to the only claim is lost: its worker finds that it holds the item, and then asks for it again."""
+
+ONE_EACH = {
+    Disturbance.INDEX_GAPS: Schedule(HOUR, (Place(), Place()), index=IndexLag(at_most_s=10, gaps=True)),
+    Disturbance.VERY_WRONG_CLOCKS: Schedule(LONG, (Place(), Place(clock_offset_s=600))),
+    Disturbance.CLOCK_JUMPS: Schedule(LONG, (Place(), Place()), (Event(30, 0, Action.JUMP_CLOCK, -600),)),
+    Disturbance.SUSPENSIONS: Schedule(LONG, (Place(), Place()), (Event(30, 0, Action.SUSPEND, 300),)),
+}
+
+
+@pytest.mark.parametrize("first", range(0, SCHEDULES, BLOCK))
+def test_every_law_holds_whatever_happens(first: int) -> None:
+    """Workers and machines fail, the network loses and repeats, clocks are wrong: every item is done or failed."""
+    ended, broken = run_block(range(first, first + BLOCK))
+
+    assert broken == {}, f"replay with: python -m simulation {min(broken)}"
+    assert ended.keys() <= {"done", "failed"}
+
+
+def test_a_schedule_always_goes_the_same_way() -> None:
+    """The same value is the same schedule, to the last random number."""
+    assert draw(11) == draw(11)
+    assert simulate(draw(11)) == simulate(draw(11))
+
+
+@pytest.mark.parametrize("schedule", [CUT_OFF, SETTLED_AGAIN, KILLED_BEFORE, CLAIM_UNANSWERED])
+def test_every_law_holds(schedule: Schedule) -> None:
+    """What the schedules below show broken holds with all rules in place."""
+    assert simulate(schedule) == {"done": 1}
+
+
+@pytest.mark.parametrize("disturbance", ONE_EACH)
+def test_no_healthy_worker_is_taken_for_dead(disturbance: Disturbance, request: pytest.FixtureRequest) -> None:
+    """Whatever clocks and index show of it: nobody takes what it holds, and it runs its item once."""
+    if disturbance in NOT_YET:
+        request.applymarker(pytest.mark.xfail(raises=Broken, strict=True, reason="see schedule.NOT_YET"))
+
+    assert simulate(ONE_EACH[disturbance]) == {"done": 1}
+
+
+def test_a_worker_that_does_not_fence_itself_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the fence, the worker that is cut off goes on beside the one that took over."""
+    monkeypatch.setattr(heartbeats, "SHARE_OF_LEASE", 10.0)
+
+    with pytest.raises(Broken, match="runs under attempts 1 and 2"):
+        simulate(CUT_OFF)
+
+
+@pytest.mark.parametrize("fence", [lambda _: {}, lambda item: {"ItemState": str(item.state)}])
+def test_a_save_without_attempt_and_token_is_noticed(
+    fence: Callable[[Item], dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where anybody may write, or whoever once held the item, the repeated write takes it from the one that runs it."""
+    monkeypatch.setattr(rows, "fence", fence)
+
+    with pytest.raises(Broken, match="healthy"):
+        simulate(SETTLED_AGAIN)
+
+
+def test_a_worker_that_goes_home_without_a_look_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that asks only what can be claimed leaves the item of the one that was killed."""
+    monkeypatch.setattr(IdlePolicy, "gives_up", lambda _, __: True)
+
+    with pytest.raises(Broken, match="the last, exits with 0 while i0 is locked"):
+        simulate(KILLED_BEFORE)

@@ -75,7 +75,7 @@ def parse_on_exit(text: str) -> tuple[tuple[int | str, Verdict], ...]:
 def _rule(part: str) -> tuple[int | str, Verdict]:
     key, _, verdict = (word.strip() for word in part.partition("="))
     if verdict not in set(Verdict):
-        raise UsageError(f"--on-exit '{part}' is not a rule", hint="write it like 75=retry or timeout=fail")
+        raise UsageError(f"`on_exit` '{part}' is not a rule", hint="write it like 75=retry or timeout=fail")
     return _ending(key, part), Verdict(verdict)
 
 
@@ -87,5 +87,5 @@ def _ending(key: str, part: str) -> int | str:
     if key in signal.Signals.__members__:
         return SHELL_SIGNAL_BASE + signal.Signals[key]
     raise UsageError(
-        f"--on-exit '{part}' names no exit status", hint="0 to 255, a signal like SIGKILL, or the word timeout"
+        f"`on_exit` '{part}' names no exit status", hint="0 to 255, a signal like SIGKILL, or the word timeout"
     )

@@ -96,7 +96,7 @@ def _header(line: str, delimiter: str) -> Layout:
     try:
         return col.from_header(line, delimiter)
     except BadLine as bad:
-        hint = "" if delimiter else "; for a file that has no header say --no-header"
+        hint = "" if delimiter else "; for a file that has no header give `no_header`"
         raise BadLine(f"this is no header: {bad}{hint}") from None
 
 

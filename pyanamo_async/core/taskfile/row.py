@@ -83,7 +83,7 @@ def _scripts(fields: Fields, *, nested: bool) -> dict[str, object]:
     if args:
         return _numbered([f"{script} {arg}" if script else "" for arg in _arguments(args)])
     if nested:
-        raise BadLine("missing field TaskArgs: with --nested every row has them")
+        raise BadLine("missing field TaskArgs: with `nested` every row has them")
     return {SINGLE_TASK: script}
 
 

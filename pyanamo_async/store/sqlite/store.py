@@ -46,7 +46,7 @@ class SqliteStore(Store):
 
     async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
         if indexes:
-            raise UsageError("a table in an SQLite file takes no further indexes", hint="leave --indexes out")
+            raise UsageError("a table in an SQLite file takes no further indexes", hint="leave `indexes` out")
         return await self._engine.alone(partial(schema.create_table, self.path, self._patience, shards=shards))
 
     async def describe(self) -> Description:

@@ -105,8 +105,12 @@ class Table:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close connections; harmless when repeated, and done by leaving an `async with` block."""
         self._store = None
-        await self._resources.__aexit__(kind, exc, trace)
+        await self._resources.close()
 
     @property
     def address(self) -> str:

@@ -70,6 +70,10 @@ class Resources:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close what was opened; harmless when repeated."""
         await self._stack.aclose()
 
     def with_settings(self, settings: Settings) -> Resources:

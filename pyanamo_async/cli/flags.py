@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
@@ -66,10 +67,18 @@ def size(text: str) -> int:
     return _parse(parse_size, text)
 
 
-def backoff(text: str) -> tuple[timedelta, timedelta]:
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A range of durations."""
+
+    min: timedelta
+    max: timedelta
+
+
+def duration_range(text: str) -> Range:
     """Parse a range of durations like `1s..10m`."""
     least, _, most = text.partition("..")
-    return duration(least), duration(most)
+    return Range(duration(least), duration(most))
 
 
 def _parse(parse: Callable[[str], T], text: str) -> T:

@@ -67,7 +67,6 @@ def run(
     Ctrl-C stops one within --grace and puts its items back; a second one stops it at once.
     """
     fork_from_pid1()  # while there is one thread
-    backoff_min, backoff_max = backoff
     at_once: dict[str, Any] = {} if items is None else {"items": items}
     worker = WorkerSettings(
         **at_once,
@@ -82,8 +81,8 @@ def run(
         policy=FailurePolicy(
             max_failures=max_failures,
             crash_limit=crash_limit,
-            backoff_min=backoff_min,
-            backoff_max=backoff_max,
+            backoff_min=backoff.min,
+            backoff_max=backoff.max,
             on_exit=parse_on_exit(on_exit),
         ),
         heartbeat=heartbeat,

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from pyanamo_async import LoopKind
-from pyanamo_async.cli.flags import backoff, duration, size
+from pyanamo_async.cli.flags import Range, duration, duration_range, size
 
 MAX_AT_ONCE = 100_000
 CLOUDWATCH = "--cloudwatch"
@@ -74,8 +74,10 @@ MaxFailures = Annotated[
     int, typer.Option("--max-failures", metavar="N", min=1, help="Failures of a task before its item fails.")
 ]
 Backoff = Annotated[
-    tuple[timedelta, timedelta],
-    typer.Option("--backoff", metavar="MIN..MAX", parser=backoff, help="Pauses before a failed item is tried again."),
+    Range,
+    typer.Option(
+        "--backoff", metavar="MIN..MAX", parser=duration_range, help="Pauses before a failed item is tried again."
+    ),
 ]
 CrashLimit = Annotated[
     int,

@@ -70,12 +70,12 @@ class BenchTable:
         if any(condition(each, now=now, process_status=self.probe) is WorkerCondition.ALIVE for each in marks):
             raise UsageError(
                 f"another bench is running on table {self.name}",
-                hint=f"wait for it; if it was killed, `pyanamo table delete -t {self.name}` removes its table",
+                hint="wait for it; if it was killed, `pyanamo table delete` removes its table",
             )
         if not marks or [each async for each in self.store.summaries() if each.sample != MARK]:
             raise UsageError(
                 f"there is a table {self.name} already, and no bench created it",
-                hint=f"bench needs that name for a while; `pyanamo table delete -t {self.name}` if nobody needs it",
+                hint="bench needs that name for a while; `pyanamo table delete` removes it if nobody needs it",
             )
 
     async def _remove(self) -> None:

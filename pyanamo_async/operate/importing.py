@@ -120,7 +120,7 @@ def check_rows(rows: Iterable[Mapping[str, object]]) -> CheckedItems:
         TaskFileInvalid: there are bad rows, the first of which are listed, or none.
     """
     lines = [orjson.dumps(dict(row), default=_plain, option=orjson.OPT_SERIALIZE_NUMPY) for row in rows]
-    return _check("the rows", lambda: parse(lines, Format()), "row", max_kept=MAX_KEPT_ITEMS)
+    return _check("the list of rows", lambda: parse(lines, Format()), "row", max_kept=MAX_KEPT_ITEMS)
 
 
 def _plain(value: object) -> str:

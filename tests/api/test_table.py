@@ -53,7 +53,7 @@ async def test_rows_are_added_run_and_read(table: Table) -> None:
     assert (added.created, added.items, added.tasks, added.added) == (True, 3, 4, 3)
     assert (again.created, again.added, again.skipped) == (False, 0, 3)
     assert (result.exit_status, result.done, result.failed) == (3, 2, 1)
-    assert status.counts.items == {State.DONE: 2, State.FAILED: 1}
+    assert (status.counts.items[State.DONE], status.counts.items[State.FAILED], status.counts.total) == (2, 1, 3)
     assert (await table.item("b")).reason == "attempt 1: exit status 3"
     assert await (await table.logs("a")).text() == "out\n"
     assert await (await table.logs("a", stream="stderr")).text() == "err\n"
@@ -176,7 +176,7 @@ async def test_a_table_is_measured_and_nothing_is_left(tmp_path: Path) -> None:
 
         assert report.units_per_item is None
         assert len(report.measurements) == 10
-        assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+        assert list(tmp_path.iterdir()) == []
         with pytest.raises(UsageError, match="`items` is 0"):
             await table.bench(items=0)
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from pyanamo_async.api import Table as Table, check_task_file as check_task_file, open_table as open_table
+    from pyanamo_async.api import Table as Table, open_table as open_table
     from pyanamo_async.app.running import RunResult as RunResult, run_on_loop as run_on_loop
     from pyanamo_async.app.settings import (
         LoopKind as LoopKind,
@@ -68,12 +68,9 @@ if TYPE_CHECKING:
         UsageError as UsageError,
     )
     from pyanamo_async.fleet.membership import WorkerCondition as WorkerCondition
+    from pyanamo_async.operate.checking import CheckedItems as CheckedItems, check_task_file as check_task_file
     from pyanamo_async.operate.doctor import Finding as Finding, FindingKind as FindingKind
-    from pyanamo_async.operate.importing import (
-        CheckedItems as CheckedItems,
-        ImportResult as ImportResult,
-        OnExists as OnExists,
-    )
+    from pyanamo_async.operate.importing import ImportResult as ImportResult, OnExists as OnExists
     from pyanamo_async.operate.logs import TaskLog as TaskLog
     from pyanamo_async.operate.measurements import (
         BenchReport as BenchReport,
@@ -85,7 +82,7 @@ if TYPE_CHECKING:
     from pyanamo_async.ports import Description as Description, EventLog as EventLog, Index as Index, Units as Units
 
 _HOMES = {
-    "pyanamo_async.api": ("Table", "check_task_file", "open_table"),
+    "pyanamo_async.api": ("Table", "open_table"),
     "pyanamo_async.app.running": ("RunResult", "run_on_loop"),
     "pyanamo_async.app.settings": ("LoopKind", "OutputSettings", "WorkerSettings"),
     "pyanamo_async.core.failure_policy": ("FailurePolicy",),
@@ -107,8 +104,9 @@ _HOMES = {
         "UsageError",
     ),
     "pyanamo_async.fleet.membership": ("WorkerCondition",),
+    "pyanamo_async.operate.checking": ("CheckedItems", "check_task_file"),
     "pyanamo_async.operate.doctor": ("Finding", "FindingKind"),
-    "pyanamo_async.operate.importing": ("CheckedItems", "ImportResult", "OnExists"),
+    "pyanamo_async.operate.importing": ("ImportResult", "OnExists"),
     "pyanamo_async.operate.logs": ("TaskLog",),
     "pyanamo_async.operate.measurements": ("BenchReport", "Measurement", "Operation"),
     "pyanamo_async.operate.status": ("Status",),

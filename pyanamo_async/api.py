@@ -14,8 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -42,8 +41,9 @@ from pyanamo_async.ports import Description, EventLog, Store
 if TYPE_CHECKING:
     from pyanamo_async.app.running import RunResult
     from pyanamo_async.core.outcomes import Outcome
+    from pyanamo_async.operate.checking import CheckedItems
     from pyanamo_async.operate.doctor import Finding
-    from pyanamo_async.operate.importing import CheckedItems, ImportResult, OnExists
+    from pyanamo_async.operate.importing import ImportResult, OnExists
     from pyanamo_async.operate.logs import LogReader, TaskLog
     from pyanamo_async.operate.measurements import BenchReport
     from pyanamo_async.operate.status import Status
@@ -67,29 +67,6 @@ def open_table(
         UsageError: an address is invalid.
     """
     return Table(Resources(make_settings(table=table, bucket=bucket, bucket_key=bucket_key, region=region)))
-
-
-@contextmanager
-def check_task_file(
-    file: str | Path, *, delimiter: str = "", nested: bool = False, no_header: bool = False
-) -> Iterator[CheckedItems]:
-    r"""Read a whole task file, `-` for standard input, and give its items to `Table.import_file`.
-
-    `delimiter` separates the fields; by default it is found in the header. With `nested` every row must have TaskArgs,
-    and becomes one task for each argument. With `no_header` the first line is an item, with columns in the usual order.
-
-    Raises:
-        TaskFileInvalid: the file has bad lines, the first of which are listed, or no items.
-        UsageError: the file cannot be read, or the delimiter cannot separate fields.
-    """
-    from pyanamo_async.core.taskfile.parser import Format
-    from pyanamo_async.operate.importing import check_file
-    from pyanamo_async.operate.task_files import open_task_file
-
-    if {"\n", "\r", '"'} & set(delimiter):
-        raise UsageError(f"`delimiter` {delimiter!r} cannot separate fields", hint="use any other text")
-    with open_task_file(str(file)) as opened:
-        yield check_file(opened, Format(delimiter=delimiter, nested=nested, header=not no_header))
 
 
 class Table:
@@ -181,7 +158,7 @@ class Table:
             TaskFileInvalid: there are bad rows, of which `problems` lists the first, or none; nothing was added.
             UsageError: items exist and `on_exists` is `fail`.
         """
-        from pyanamo_async.operate.importing import check_rows
+        from pyanamo_async.operate.checking import check_rows
 
         return await self.import_file(check_rows(rows), on_exists=on_exists)
 
@@ -204,6 +181,7 @@ class Table:
         """
         from pyanamo_async.host.clock import SystemClock
         from pyanamo_async.operate import importing
+        from pyanamo_async.operate.checking import check_task_file
         from pyanamo_async.operate.tables import DEFAULT_SHARDS
 
         if isinstance(file, str | Path):

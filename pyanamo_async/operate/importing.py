@@ -1,35 +1,27 @@
-"""Import items: all of them are checked before the first write, then they go to the table in batches.
+"""Import checked items: they go to the table in batches, several at once.
 
-1. A bad line anywhere means that nothing is written.
-2. Importing the same items again changes nothing.
-3. Memory holds the ids and a few batches, whatever the size of the file; the items of a file of moderate size are kept
-   from the check, which saves a quarter of the CPU time.
+1. Importing the same items again changes nothing.
+2. Memory holds the ids and a few batches, whatever the number of items.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
-import orjson
-
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.taskfile.parser import Format, Problem, parse
 from pyanamo_async.core.text.plural import plural
-from pyanamo_async.errors import TableMissing, TaskFileInvalid, UsageError
-from pyanamo_async.operate.task_files import TaskFile
+from pyanamo_async.errors import TableMissing, UsageError
+from pyanamo_async.operate.checking import CheckedItems
 from pyanamo_async.ports import AddResult, Clock, Store
 
 BATCH = 1000
 BATCHES_AT_ONCE = 4
-SHOWN_PROBLEMS = 50
 SHOWN_IDS = 3
 UNCHANGED = frozenset({AddResult.SKIPPED, AddResult.LOCKED})
-MAX_KEPT_ITEMS, MAX_KEPT_BYTES = 200_000, 32 << 20  # some 0.6 KB of memory each, and their scripts
 
 
 class OnExists(StrEnum):
@@ -63,100 +55,6 @@ class ImportResult:
     def plus(self, counts: Counter[AddResult]) -> ImportResult:
         """Return the result with more items dealt with."""
         return replace(self, **{str(each): getattr(self, each) + counts[each] for each in AddResult})
-
-
-@dataclass(frozen=True, slots=True)
-class CheckedItems:
-    """A task file, or rows, in which every line was understood."""
-
-    name: str
-    items: int
-    tasks: int
-    parse: Callable[[], Iterator[Item | Problem]] = field(repr=False)
-    kept: list[Item] | None = field(default=None, repr=False)
-
-    def read(self) -> Iterator[Item]:
-        """Yield the items, parsed again where they were not kept.
-
-        Raises:
-            UsageError: the file changed since it was checked.
-        """
-        if self.kept is not None:
-            yield from self.kept
-            return
-        items = 0
-        for row in self.parse():
-            if isinstance(row, Problem):
-                raise self._changed(str(row))
-            items += 1
-            yield row
-        if items != self.items:
-            raise self._changed(f"it had {plural(self.items, 'item')}, now {items}")
-
-    def _changed(self, how: str) -> UsageError:
-        return UsageError(
-            f"{self.name} changed while it was imported: {how}",
-            hint="import it again: what is in the table is skipped",
-        )
-
-
-def check_file(file: TaskFile, form: Format, *, max_kept: int = MAX_KEPT_ITEMS) -> CheckedItems:
-    """Read a whole task file without writing anything.
-
-    Raises:
-        TaskFileInvalid: it has bad lines, the first of which are listed, or no items.
-    """
-
-    def rows() -> Iterator[Item | Problem]:
-        return parse(file.lines(), form)
-
-    return _check(file.name, rows, "line", max_kept=max_kept if file.size_bytes() <= MAX_KEPT_BYTES else 0)
-
-
-def check_rows(rows: Iterable[Mapping[str, object]]) -> CheckedItems:
-    """Check rows with the columns of a task file; they follow the rules of its JSON lines.
-
-    Raises:
-        TaskFileInvalid: there are bad rows, the first of which are listed, or none.
-    """
-    lines = [orjson.dumps(dict(row), default=_plain, option=orjson.OPT_SERIALIZE_NUMPY) for row in rows]
-    return _check("the list of rows", lambda: parse(lines, Format()), "row", max_kept=MAX_KEPT_ITEMS)
-
-
-def _plain(value: object) -> str:
-    return f"{value.total_seconds():f}" if isinstance(value, timedelta) else str(value)
-
-
-def _check(name: str, rows: Callable[[], Iterator[Item | Problem]], unit: str, *, max_kept: int) -> CheckedItems:
-    items, tasks, bad = 0, 0, 0
-    problems: list[str] = []
-    kept: list[Item] | None = []
-    for row in rows():
-        match row:
-            case Item():
-                items, tasks = items + 1, tasks + len(row.tasks)
-                kept = _longer(kept, row, max_kept)
-            case Problem():
-                bad += 1
-                if bad <= SHOWN_PROBLEMS:
-                    problems.append(f"{unit} {row.line}: {row.reason}")
-    if bad > SHOWN_PROBLEMS:
-        problems.append(f"... and {bad - SHOWN_PROBLEMS} more")
-    if bad:
-        what = f"{name} has {plural(bad, f'bad {unit}')}; nothing was imported"
-        raise TaskFileInvalid(what, problems, hint="correct them and import again")
-    if not items:
-        hint = "a task file has a header like itemID|TaskID|TaskScript, then rows"
-        raise TaskFileInvalid(f"{name} has no items", [], hint=hint)
-    return CheckedItems(name, items, tasks, rows, kept)
-
-
-def _longer(kept: list[Item] | None, item: Item, limit: int) -> list[Item] | None:
-    """Keep one more item, or from the limit on none at all."""
-    if kept is None or len(kept) == limit:
-        return None
-    kept.append(item)
-    return kept
 
 
 async def import_items(

@@ -16,7 +16,7 @@ from pyanamo_async.errors import OutputError, Unavailable
 from pyanamo_async.outputs.patience import Patience
 from pyanamo_async.outputs.sink import to_its_end
 
-_ELSEWHERE = "choose a folder you may write to with -b file:DIR"
+_ELSEWHERE = "choose a folder you may write to with `bucket` file:DIR"
 _PASSING = {
     errno.ENOSPC: "free some space, or choose a folder on another disk",
     errno.EDQUOT: "free some space, or ask for a larger quota",
@@ -31,7 +31,7 @@ _LASTING = {
     errno.EROFS: f"the file system is read-only: {_ELSEWHERE}",
     errno.EACCES: _ELSEWHERE,
     errno.EPERM: _ELSEWHERE,
-    errno.ENAMETOOLONG: "choose a shorter path with -b file:DIR",
+    errno.ENAMETOOLONG: "choose a shorter path with `bucket` file:DIR",
     errno.EEXIST: f"a file stands where a folder should: {_ELSEWHERE}",
     errno.ENOTDIR: f"a file stands where a folder should: {_ELSEWHERE}",
 }

@@ -13,7 +13,7 @@ import pyanamo_async
 
 PACKAGE = Path(pyanamo_async.__file__).parent
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-SHORT_FLAG = re.compile(r"(?<![\w-])-[bkrt] ")
+SHORT_FLAG = re.compile(r"(?<![\w-])-[bkr] (file:|[A-Z])")
 
 
 def modules_after(code: str) -> set[str]:

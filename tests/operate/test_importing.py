@@ -17,15 +17,12 @@ from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.taskfile.parser import MAX_LINE_BYTES, Format
 from pyanamo_async.errors import TaskFileInvalid, Unavailable, UsageError
 from pyanamo_async.host.clock import SystemClock
+from pyanamo_async.operate.checking import SHOWN_PROBLEMS, CheckedItems, check_file, check_rows
 from pyanamo_async.operate.importing import (
     BATCH,
     BATCHES_AT_ONCE,
-    SHOWN_PROBLEMS,
-    CheckedItems,
     ImportResult,
     OnExists,
-    check_file,
-    check_rows,
     import_items,
     preview_import,
 )

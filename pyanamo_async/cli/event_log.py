@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pyanamo_async import EventLog, State
 from pyanamo_async.cli.console import note
+from pyanamo_async.cli.flags import name_flags
 from pyanamo_async.core.stored.queue_key import format_time
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ def line(event: str, fields: dict[str, object]) -> str:
     said = [event]
     for name, value in fields.items():
         text = "" if value is None or name == "exc" else str(value)
+        if "hint: " in text:  # an error of ours, which may name arguments
+            text = name_flags(text)
         if text:
             said.append(f"{name}={text if text.isprintable() and ' ' not in text else repr(text)}")
     return " ".join(said)

@@ -146,10 +146,8 @@ class Bench:
         """Run scripts with a real worker: its time from the first claim to the last settle, and all its units."""
         self.note(f"running {plural(self.items, 'script')} with a worker, {self.concurrency} at a time")
         await self._import(BATCH)
-        running, log = (
-            self._measurement(Operation.WORKER, at_once=self.concurrency, count=self.items),
-            _WorkerLog(self.clock),
-        )
+        log = _WorkerLog(self.clock)
+        running = self._measurement(Operation.WORKER, at_once=self.concurrency, count=self.items)
         with running.timed():
             status = await self.work(log)
         if log.done != self.items:

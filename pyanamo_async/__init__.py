@@ -1,18 +1,130 @@
-"""pyanamo_async: a pilot-job worker on one asyncio event loop.
+"""pyanamo_async: a pilot-job worker. Shell tasks in a table, any number of identical workers, one event loop each.
 
-core/       the rules: pure functions on items
-ports/      the seams: Store, OutputStore, Sink, Launcher, Process, Clock
+The public API is what `__all__` lists; `open_table` is where it begins. Nothing is imported before it is used.
+
+The map, each line using only the lines below it:
+
+cli/        talks: typer commands, parsing of flags, tables, JSON
+testing.py  tables in memory, for the tests of users
+api.py      open_table() -> Table: all that a person can do; the command line uses nothing else
+app/        wires: settings, where tables and outputs are, opening and closing them, putting a worker together
+operate/    verbs of a person: import, status, logs, follow, workers, reclaim, doctor, bench
+worker/     conducts one worker: the loop, one attempt, heartbeats, stopping
+fleet/      workers among each other: membership, reclaim, when to go home, notifications
 store/      remembers: memory, sqlite, dynamodb
 outputs/    carries output: files, s3, cloudwatch, memory
 execution/  runs one script: event loop, process group, pipes, resource usage
-worker/     conducts: the pilot loop, one attempt, beats, stopping, publishing what is followed
-aws/        the platform: session, clients, what its errors mean, who am I, Spot notices
-operate/    verbs of a person: import, status, list, show, logs, trace, workers, reclaim, doctor, bench
-cli/        talks: typer commands, tables, JSON
-settings.py what a command was told, validated once; addresses.py: where tables and output are
-app.py      wires: the only place that knows which adapter is real; station.py: the half of it that runs a worker
-clock.py, cpus.py, process_mark.py: what the operating system knows of time, of CPUs, and of a worker that died
-first_process.py: what a worker does where it is the first process of a container
+aws/        the platform: session, clients, identity, Spot notices
+host/       the machine: clock, CPUs, PID 1, which processes are alive
+ports/      the seams: small protocols, whose docstrings are law
+core/       the rules: pure functions on items
+errors.py   the whole error tree
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from pyanamo_async.api import Table as Table, open_table as open_table
+    from pyanamo_async.app.running import RunResult as RunResult, run_on_loop as run_on_loop
+    from pyanamo_async.app.settings import (
+        LoopKind as LoopKind,
+        OutputSettings as OutputSettings,
+        WorkerSettings as WorkerSettings,
+    )
+    from pyanamo_async.core.failure_policy import FailurePolicy as FailurePolicy
+    from pyanamo_async.core.items import (
+        Counts as Counts,
+        Item as Item,
+        Output as Output,
+        State as State,
+        Summary as Summary,
+        Task as Task,
+        TaskRecord as TaskRecord,
+        TaskState as TaskState,
+    )
+    from pyanamo_async.core.outcomes import (
+        Failed as Failed,
+        Interrupted as Interrupted,
+        Outcome as Outcome,
+        Succeeded as Succeeded,
+        TimedOut as TimedOut,
+    )
+    from pyanamo_async.core.workers import Desired as Desired, Worker as Worker
+    from pyanamo_async.errors import (
+        BucketMissing as BucketMissing,
+        Denied as Denied,
+        ItemMissing as ItemMissing,
+        OutputError as OutputError,
+        OutputMissing as OutputMissing,
+        PyanamoError as PyanamoError,
+        SchemaMismatch as SchemaMismatch,
+        StoreError as StoreError,
+        TableMissing as TableMissing,
+        TaskFileInvalid as TaskFileInvalid,
+        Unavailable as Unavailable,
+        UsageError as UsageError,
+    )
+    from pyanamo_async.fleet.membership import WorkerCondition as WorkerCondition
+    from pyanamo_async.operate.checking import CheckedItems as CheckedItems, check_task_file as check_task_file
+    from pyanamo_async.operate.doctor import Finding as Finding, FindingKind as FindingKind
+    from pyanamo_async.operate.importing import ImportResult as ImportResult, OnExists as OnExists
+    from pyanamo_async.operate.logs import TaskLog as TaskLog
+    from pyanamo_async.operate.measurements import (
+        BenchReport as BenchReport,
+        Measurement as Measurement,
+        Operation as Operation,
+    )
+    from pyanamo_async.operate.status import Status as Status
+    from pyanamo_async.operate.workers import ReclaimResult as ReclaimResult, WorkerStatus as WorkerStatus
+    from pyanamo_async.ports import Description as Description, EventLog as EventLog, Index as Index, Units as Units
+
+_HOMES = {
+    "pyanamo_async.api": ("Table", "open_table"),
+    "pyanamo_async.app.running": ("RunResult", "run_on_loop"),
+    "pyanamo_async.app.settings": ("LoopKind", "OutputSettings", "WorkerSettings"),
+    "pyanamo_async.core.failure_policy": ("FailurePolicy",),
+    "pyanamo_async.core.items": ("Counts", "Item", "Output", "State", "Summary", "Task", "TaskRecord", "TaskState"),
+    "pyanamo_async.core.outcomes": ("Failed", "Interrupted", "Outcome", "Succeeded", "TimedOut"),
+    "pyanamo_async.core.workers": ("Desired", "Worker"),
+    "pyanamo_async.errors": (
+        "BucketMissing",
+        "Denied",
+        "ItemMissing",
+        "OutputError",
+        "OutputMissing",
+        "PyanamoError",
+        "SchemaMismatch",
+        "StoreError",
+        "TableMissing",
+        "TaskFileInvalid",
+        "Unavailable",
+        "UsageError",
+    ),
+    "pyanamo_async.fleet.membership": ("WorkerCondition",),
+    "pyanamo_async.operate.checking": ("CheckedItems", "check_task_file"),
+    "pyanamo_async.operate.doctor": ("Finding", "FindingKind"),
+    "pyanamo_async.operate.importing": ("ImportResult", "OnExists"),
+    "pyanamo_async.operate.logs": ("TaskLog",),
+    "pyanamo_async.operate.measurements": ("BenchReport", "Measurement", "Operation"),
+    "pyanamo_async.operate.status": ("Status",),
+    "pyanamo_async.operate.workers": ("ReclaimResult", "WorkerStatus"),
+    "pyanamo_async.ports": ("Description", "EventLog", "Index", "Units"),
+}
+
+__all__ = ["__version__", *(name for names in _HOMES.values() for name in names)]
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from the module that defines it, when it is first used."""
+    for home, names in _HOMES.items():
+        if name in names:
+            value = globals()[name] = getattr(import_module(home), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,6 +1,7 @@
-"""Addresses: where a table is and where output goes, as people write them.
+"""Where a table is and where output goes, as people write them.
 
-A table is a DynamoDB name or `sqlite:PATH`; output goes to `BUCKET`, `s3://BUCKET/PREFIX` or `file:DIR`.
+A table is the name of a DynamoDB table, `sqlite:PATH`, or `memory:`; output goes to `BUCKET`, `s3://BUCKET/PREFIX`,
+`file:DIR`, or `memory:`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from pyanamo_async.errors import UsageError
 
-SQLITE, FOLDER, S3, LOGS = "sqlite:", "file:", "s3://", "logs://"
+SQLITE, FOLDER, S3, LOGS, MEMORY = "sqlite:", "file:", "s3://", "logs://", "memory:"
 _SUFFIXES = (".db", ".sqlite", ".sqlite3")
 _MAGIC = b"SQLite format 3\0"
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
@@ -30,7 +31,7 @@ class SqliteTable:
 
 @dataclass(frozen=True, slots=True)
 class DynamoTable:
-    """A table of DynamoDB."""
+    """A DynamoDB table."""
 
     name: str
 
@@ -39,8 +40,16 @@ class DynamoTable:
 
 
 @dataclass(frozen=True, slots=True)
+class Memory:
+    """This process's memory: a table, or output, that is gone when its owner is closed."""
+
+    def __str__(self) -> str:
+        return MEMORY
+
+
+@dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that takes output."""
+    """A folder for output."""
 
     path: Path
     key: str
@@ -51,7 +60,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A bucket that takes output below a prefix."""
+    """A bucket for output, below a prefix."""
 
     name: str
     prefix: str
@@ -60,75 +69,83 @@ class Bucket:
         return f"{S3}{self.name}/{self.prefix}"
 
 
-TableAddress = SqliteTable | DynamoTable
-OutputAddress = Folder | Bucket
+TableAddress = SqliteTable | DynamoTable | Memory
+OutputAddress = Folder | Bucket | Memory
 
 
 def beside(table: TableAddress, suffix: str) -> TableAddress:
-    """Name a table like this one, in the same place.
+    """Return the address of a table in the same place, with `suffix` behind its name.
 
     Raises:
-        UsageError: the name would be too long.
+        UsageError: the name is too long.
     """
-    if isinstance(table, SqliteTable):
-        return SqliteTable(table.path.with_name(f"{table.path.stem}{suffix}{table.path.suffix}"))
-    return read_table(f"{table.name}{suffix}")
+    match table:
+        case SqliteTable(path=path):
+            return SqliteTable(path.with_name(f"{path.stem}{suffix}{path.suffix}"))
+        case DynamoTable(name=name):
+            return parse_table(f"{name}{suffix}")
+        case Memory():
+            return table
 
 
-def read_table(text: str) -> TableAddress:
-    """Read the address of a table.
+def parse_table(text: str) -> TableAddress:
+    """Parse the address of a table.
 
     Raises:
-        UsageError: it is none.
+        UsageError: `text` is no such address.
     """
+    if text == MEMORY:
+        return Memory()
     if text.startswith(SQLITE):
         if not text.removeprefix(SQLITE):
-            raise UsageError(f"--table '{text}' names no file", hint="write it like sqlite:pyanamo.db")
+            raise UsageError(f"`table` '{text}' names no file", hint="write it like sqlite:pyanamo.db")
         return SqliteTable(_path(text, SQLITE))
     if _is_file(text):
-        raise UsageError(f"--table '{text}' is a file's name", hint=f"did you mean {SQLITE}{text}?")
+        raise UsageError(f"`table` '{text}' is the name of a file", hint=f"did you mean {SQLITE}{text}?")
     if _TABLE_NAME.fullmatch(text):
         return DynamoTable(text)
     raise UsageError(
-        f"--table '{text}' is neither a DynamoDB table nor a SQLite file",
-        hint="a name of 3 to 255 letters, digits, '_', '-', '.', or sqlite:PATH; -t or PYANAMO_TABLE",
+        f"`table` '{text}' is neither a DynamoDB table nor a SQLite file",
+        hint="give a name of 3 to 255 letters, digits, '_', '-', '.', or sqlite:PATH",
     )
 
 
-def read_output(text: str, *, key: str) -> OutputAddress:
-    """Read where output goes; `key` is the path below it.
+def parse_output(text: str, *, key: str) -> OutputAddress:
+    """Parse where output goes; `key` is the path below it.
 
     Raises:
-        UsageError: it is no bucket and no folder.
+        UsageError: `text` is neither a bucket nor a folder.
     """
+    if text == MEMORY:
+        return Memory()
     if text.startswith(FOLDER):
         if not text.removeprefix(FOLDER):
-            raise UsageError(f"--bucket '{text}' names no folder", hint="write it like file:pyanamo-logs")
+            raise UsageError(f"`bucket` '{text}' names no folder", hint="write it like file:pyanamo-logs")
         return Folder(_path(text, FOLDER), key.strip("/"))
     name, _, prefix = text.removeprefix(S3).partition("/")
     if _BUCKET_NAME.fullmatch(name) and (text.startswith(S3) or not prefix):
         return Bucket(name, "/".join(part for part in (prefix.strip("/"), key.strip("/")) if part))
     raise UsageError(
-        f"--bucket '{text}' is neither a bucket nor a folder",
-        hint="a bucket's name, s3://bucket/prefix, or file:DIR; -b or S3_BUCKET",
+        f"`bucket` '{text}' is neither a bucket nor a folder",
+        hint="give the name of a bucket, s3://bucket/prefix, or file:DIR",
     )
 
 
 def _path(text: str, scheme: str) -> Path:
-    """Read a path, in which a shell leaves `~` alone when it stands behind a scheme.
+    """Parse a path; shells do not expand `~` behind a scheme.
 
     Raises:
-        UsageError: that is nobody's home.
+        UsageError: the home folder is unknown.
     """
     try:
         return Path(text.removeprefix(scheme)).expanduser()
     except RuntimeError:
-        hint = f"write the path in full; if a folder is called like that, {scheme}./~..."
-        raise UsageError(f"'{text}' names a home that is not known", hint=hint) from None
+        hint = f"write the path in full; for a folder whose name begins with ~ write {scheme}./~..."
+        raise UsageError(f"'{text}' names an unknown home folder", hint=hint) from None
 
 
 def _is_file(text: str) -> bool:
-    """Tell whether somebody forgot the scheme: a suffix says so, or what is in such a file."""
+    """Return whether `text` is a SQLite file whose scheme was forgotten, by its suffix or by its content."""
     if text.endswith(_SUFFIXES):
         return True
     try:

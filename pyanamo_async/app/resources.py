@@ -1,46 +1,68 @@
-"""WIRES: the only place that knows which adapter is real.
+"""Open what a command or a worker uses: the only place that chooses between stores and between outputs.
 
-Adapters are imported where they are chosen: whoever works on a SQLite file never pays for AWS. What is opened together
-shares one AWS session, and is closed in reverse.
+1. An adapter is imported where it is chosen: working on a SQLite file never imports the AWS libraries.
+2. What is opened here shares one AWS session, and closes in reverse order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from contextlib import AsyncExitStack
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pyanamo_async.app.locations import (
     FOLDER,
     LOGS,
+    MEMORY,
     S3,
     Bucket,
     DynamoTable,
     Folder,
+    Memory,
     OutputAddress,
     SqliteTable,
-    read_output,
+    parse_output,
 )
 from pyanamo_async.app.settings import Settings
-from pyanamo_async.ports import EventLog, OutputKey, OutputStore, Store, Units
+from pyanamo_async.ports import OutputKey, OutputStore, Store, Units
 
 if TYPE_CHECKING:
     from pyanamo_async.aws.meter import Meter
     from pyanamo_async.aws.session import Aws
+    from pyanamo_async.outputs.memory import MemoryOutputs
     from pyanamo_async.outputs.spool import Spool
+    from pyanamo_async.store.memory import MemoryStore
+
+
+class _MemoryParts:
+    """A table and its outputs in memory, made on demand."""
+
+    @cached_property
+    def store(self) -> MemoryStore:
+        from pyanamo_async.store.memory import MemoryStore
+
+        return MemoryStore()
+
+    @cached_property
+    def outputs(self) -> MemoryOutputs:
+        from pyanamo_async.outputs.memory import MemoryOutputs
+
+        return MemoryOutputs()
 
 
 class Resources:
-    """What a command works with, opened as it asks for it, closed when it is left; `metered` tells what that costs."""
+    """A table and its outputs, opened on demand and closed on exit; with `metered`, request units are counted."""
 
-    def __init__(self, settings: Settings, *, metered: bool = False) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, *, metered: bool = False, memory: _MemoryParts | None = None) -> None:
+        self.settings = settings
         self._metered = metered
         self._meter: Meter | None = None
         self._stack = AsyncExitStack()
         self._session: Aws | None = None
         self._spool: Spool | None = None
+        self._memory = memory or _MemoryParts()
 
     async def __aenter__(self) -> Self:
         return self
@@ -48,12 +70,20 @@ class Resources:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close what was opened; harmless when repeated."""
         await self._stack.aclose()
 
+    def with_settings(self, settings: Settings) -> Resources:
+        """Return further resources of the same table, with connections of their own; memory is shared."""
+        return Resources(settings, metered=self._metered, memory=self._memory)
+
     async def store(self, *, urgent: bool = False) -> Store:
-        """Open the table; `urgent` gives beats and settles connections of their own. Creates nothing."""
+        """Open the table; `urgent` gives heartbeats and settles connections of their own. Creates nothing."""
         store: Store
-        match self._settings.table:
+        match self.settings.table:
             case SqliteTable(path=path):
                 from pyanamo_async.store.sqlite import SqliteStore
 
@@ -63,22 +93,24 @@ class Resources:
 
                 aws = await self._aws()
                 store = DynamoStore(name, await aws.dynamodb(), await aws.urgent() if urgent else None)
+            case Memory():
+                store = self._memory.store
         self._stack.push_async_callback(store.close)
         return store
 
     def units(self) -> Units | None:
-        """Tell what was charged for tables until now; None where nobody charges, or nobody meters."""
-        return self._meter.units if self._meter and isinstance(self._settings.table, DynamoTable) else None
+        """Return the request units charged for tables so far; None where there is no charge, or no meter."""
+        return self._meter.units if self._meter and isinstance(self.settings.table, DynamoTable) else None
 
     async def outputs(self, location: str = "") -> OutputStore:
-        """Open where new output goes, or what a location of older output is in, wherever that is.
+        """Open where new output goes, or, given the location of stored output, what holds that.
 
         Raises:
-            UsageError: nobody said where new output goes.
+            UsageError: no bucket was given.
         """
         if location.startswith(LOGS):
             return await self._logs("", "", behind=await self.outputs(FOLDER))
-        address = _address_of(location) if location else self._settings.need_output()
+        address = _address_of(location) if location else self.settings.need_output()
         outputs: OutputStore
         match address:
             case Folder(path=path, key=key):
@@ -88,16 +120,18 @@ class Resources:
             case Bucket(name=name, prefix=prefix):
                 from pyanamo_async.outputs.s3 import S3Outputs
 
-                keeping = self._settings.keeping
+                storing = self.settings.storing
                 client = await (await self._aws()).s3()
-                outputs = S3Outputs(client, name, prefix, sse=keeping.sse, spool_bytes=keeping.spool_bytes)
+                outputs = S3Outputs(client, name, prefix, sse=storing.sse, spool_bytes=storing.spool_bytes)
                 self._spool = outputs.spool
+            case Memory():
+                outputs = self._memory.outputs
         self._stack.push_async_callback(outputs.close)
         return outputs
 
     async def worker_outputs(self, worker_id: str) -> OutputStore:
-        """Open where the output of a worker goes: into a log group first, when there is one, in a stream of its own."""
-        outputs, group = await self.outputs(), self._settings.keeping.log_group
+        """Open where a worker's output goes: a log group, if there is one, in a stream of its own; else the bucket."""
+        outputs, group = await self.outputs(), self.settings.log_group
         if not group:
             return outputs
         from pyanamo_async.outputs.cloudwatch import stream_name
@@ -105,23 +139,21 @@ class Resources:
         return await self._logs(group, stream_name(await self._output_namespace(), worker_id), behind=outputs)
 
     def in_logs(self, key: OutputKey, known: Collection[str]) -> str:
-        """Tell where in CloudWatch Logs output is that no record tells of; empty where nothing speaks for it.
+        """Return where in CloudWatch Logs output without a record may be; empty where nothing suggests that.
 
-        `known` are the locations of what another attempt printed: where that is in Logs, this may be in the same group.
+        `known` are the locations of another attempt's output: if that is in CloudWatch Logs, this may be in its group.
         """
         from pyanamo_async.outputs.cloudwatch import LogLocation, search_location
 
         groups = [LogLocation.parse(location).group for location in known if location.startswith(LOGS)]
-        if not groups and isinstance(self._settings.table, SqliteTable):
+        if not groups and not isinstance(self.settings.table, DynamoTable):
             return ""
-        return search_location(groups[0] if groups else self._settings.own_log_group, key)
+        return search_location(groups[0] if groups else self.settings.own_log_group, key)
 
     async def _output_namespace(self) -> str:
-        match self._settings.table:
-            case SqliteTable():
-                return (await (await self.store()).describe()).output_namespace
-            case DynamoTable(name=name):
-                return name
+        if isinstance(self.settings.table, DynamoTable):
+            return self.settings.table.name
+        return (await (await self.store()).describe()).output_namespace
 
     async def _logs(self, group: str, stream: str, *, behind: OutputStore) -> OutputStore:
         from pyanamo_async.host.clock import SystemClock
@@ -129,7 +161,7 @@ class Resources:
         from pyanamo_async.outputs.spool import Spool
 
         client = await (await self._aws()).client("logs")
-        spool = self._spool or Spool(self._settings.keeping.spool_bytes)
+        spool = self._spool or Spool(self.settings.storing.spool_bytes)
         return CloudWatchOutputs(client, group, stream, fallback=behind, spool=spool, clock=SystemClock())
 
     async def _aws(self) -> Aws:
@@ -140,52 +172,14 @@ class Resources:
                 from pyanamo_async.aws.meter import Meter
 
                 self._meter = Meter()
-            session = Aws(region=self._settings.region, concurrency=self._settings.running.items, meter=self._meter)
+            session = Aws(region=self.settings.region, concurrency=self.settings.running.items, meter=self._meter)
             self._session = await self._stack.enter_async_context(session)
         return self._session
 
 
-def run_worker(settings: Settings, event_log: EventLog) -> int:
-    """Run a worker to its end and return the exit status that says how it was."""
-    from pyanamo_async.app.bootstrap import who, work
-    from pyanamo_async.execution import run
-
-    async def main() -> int:
-        async with Resources(settings) as opened:
-            me = who()
-            store = await opened.store(urgent=True)
-            outputs = await opened.worker_outputs(me.worker_id)
-            return await work(settings, me, store=store, outputs=outputs, event_log=event_log)
-
-    return run(main(), loop=settings.running.loop)
-
-
-def run_bench(settings: Settings, bench: Callable[[Resources], Awaitable[None]]) -> None:
-    """Measure, on the loop that workers run on."""
-    from pyanamo_async.execution import run
-
-    async def main() -> None:
-        async with Resources(settings, metered=True) as opened:
-            await bench(opened)
-
-    run(main(), loop=settings.running.loop)
-
-
-async def run_beside(settings: Settings, opened: Resources, outputs: OutputStore | None, event_log: EventLog) -> int:
-    """Run a worker in the caller's loop, with the caller's signals; without outputs nothing that it prints is kept."""
-    from pyanamo_async.app.bootstrap import who, work_until
-    from pyanamo_async.outputs.memory import MemoryOutputs
-    from pyanamo_async.worker.stop import Stop
-
-    store = await opened.store(urgent=True)  # one that has learned nothing yet of the table
-    keep = outputs or MemoryOutputs()
-    try:
-        return await work_until(Stop(), settings, who(), store=store, outputs=keep, event_log=event_log)
-    finally:
-        await store.close()
-
-
 def _address_of(location: str) -> OutputAddress:
-    """Find the folder or bucket in a location like `file:/logs/a.gz` or `s3://bucket/key`."""
+    """Return the folder or bucket that holds a location like `file:/logs/a.gz` or `s3://bucket/key`."""
+    if location.startswith(MEMORY):
+        return Memory()
     container = location.removeprefix(S3).partition("/")[0] if location.startswith(S3) else FOLDER + "/"
-    return read_output(container, key="")
+    return parse_output(container, key="")

@@ -1,33 +1,43 @@
-"""Settings: everything a command was told, by flags and environment, validated once.
+"""Settings: what a caller asks for, validated once.
 
-Only `app` reads them; adapters and the worker take plain values.
+Only `app` reads them; adapters and the worker take plain values. An error names the argument, as in `lease`.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
-from pyanamo_async.app.locations import Folder, OutputAddress, SqliteTable, TableAddress, read_output, read_table
+from pyanamo_async.app.locations import (
+    MEMORY,
+    DynamoTable,
+    Folder,
+    Memory,
+    OutputAddress,
+    SqliteTable,
+    TableAddress,
+    parse_output,
+    parse_table,
+)
 from pyanamo_async.core.failure_policy import FailurePolicy
-from pyanamo_async.core.text.byte_sizes import parse_size
-from pyanamo_async.core.text.durations import parse_duration, show_duration
+from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.errors import UsageError
+from pyanamo_async.host.cpus import usable_cpus
 
 DEFAULT_TABLE = "sqlite:pyanamo.db"
 DEFAULT_FOLDER = "file:pyanamo-logs"
 DEFAULT_KEY = "PyAnamo"
-DEFAULT_SHARDS = 16
 HEARTBEATS_PER_LEASE = 3
-SPOOL_MEMORY = "64MiB"
+MAX_AT_ONCE = 100_000
 _LOG_GROUP = re.compile(r"[A-Za-z0-9_./#-]{1,512}")
 _ENCRYPTION = re.compile(r"AES256|aws:kms(:[^:].*)?")
 
 
 class LoopKind(StrEnum):
-    """Which event loop the worker runs on."""
+    """An event loop for `pyanamo run`: `fast` is uvloop with our own process start, where the platform allows it."""
 
     FAST = "fast"
     UVLOOP = "uvloop"
@@ -36,15 +46,27 @@ class LoopKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """How a worker runs: how much at once, for how long, and what it makes of endings.
+    """How a worker runs.
 
-    `wait` polls for new work when there is none; `idle_exit` ends that after so long without any. `shell` None means
-    bash where there is one, else sh, and none for plain commands. `min_remaining` is the least wall time that must be
-    left for anything to start. Without `task_credentials` nothing in a script's environment leads to the worker's AWS
-    credentials.
+    How much at once: `items` (by default the CPUs that this process may use), and `nests` tasks of one nested item.
+
+    How long: `wall_time` for the worker, `timeout` for each task, None for no limit. Nothing starts with less than
+    `min_remaining` of the wall time left. `wait` keeps the worker looking for new work when none is left, and
+    `idle_exit` ends it after so long without any.
+
+    Failures: `policy`. With `exit_zero` the exit status is 0 although items failed.
+
+    Heartbeats: one every `heartbeat`; after `lease` without one, other workers take the items over.
+
+    Scripts: `shell` runs them (None: bash, or else sh). After a script's exit its output is read for up to `linger`;
+    when the worker is stopped, running scripts get `grace`. Without `task_credentials` nothing in a script's
+    environment leads to the worker's AWS credentials.
+
+    Raises:
+        UsageError: values are out of range, or contradict each other.
     """
 
-    items: int = 1
+    items: int = field(default_factory=usable_cpus)
     nests: int = 1
     wall_time: timedelta | None = None
     wait: bool = False
@@ -62,139 +84,134 @@ class WorkerSettings:
     task_credentials: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
+        """Check that the values make sense together."""
+        for name in ("items", "nests"):
+            if not 1 <= getattr(self, name) <= MAX_AT_ONCE:
+                raise UsageError(f"`{name}` is {getattr(self, name)}", hint=f"give 1 to {MAX_AT_ONCE:,}")
+        for name in ("wall_time", "idle_exit", "timeout", "heartbeat", "lease"):
+            if (span := getattr(self, name)) is not None and span <= timedelta():
+                raise UsageError(f"`{name}` is zero", hint="give at least 1ms")
         if self.lease < HEARTBEATS_PER_LEASE * self.heartbeat:
             raise UsageError(
-                f"--lease {show_duration(self.lease)} is shorter than three beats of {show_duration(self.heartbeat)}",
-                hint="one lost beat must not cost a worker its items; lengthen --lease or shorten --heartbeat",
+                f"`lease` {show_duration(self.lease)} is shorter than three times `heartbeat`,"
+                f" which is {show_duration(self.heartbeat)}",
+                hint="one lost heartbeat must not cost a worker its items; lengthen one or shorten the other",
             )
+        if self.shell is not None and shutil.which(self.shell) is None:
+            raise UsageError(f"`shell` {self.shell} is no program", hint="give its path, as /bin/bash")
         if self.policy.backoff_min > self.policy.backoff_max:
-            raise UsageError("--backoff begins above its end", hint="write it like 1s..10m")
+            raise UsageError("`backoff_min` is above `backoff_max`", hint="the default is 1s to 10m")
         if self.wall_time is not None and self.min_remaining >= self.wall_time:
             raise UsageError(
-                f"--min-remaining {show_duration(self.min_remaining)} leaves nothing of the wall time",
-                hint="nothing would ever start; lower it or raise --wall-time (PYANAMO_WALL_TIME)",
+                f"`min_remaining` {show_duration(self.min_remaining)} leaves nothing of the wall time",
+                hint="nothing would ever start; lower it, or raise `wall_time`",
             )
 
 
 @dataclass(frozen=True, slots=True)
 class OutputSettings:
-    """How a worker keeps output: the memory for all that is on its way, and how objects of a bucket are encrypted.
+    """How a worker stores output.
 
-    `sse` is empty for the bucket's own rule. `log_group` takes output of up to 10 MB; empty for no CloudWatch Logs.
+    `spool_bytes` is the memory for output under way. `sse` encrypts objects in a bucket: `AES256`, `aws:kms`,
+    `aws:kms:KEY`, or empty for the bucket's own rule. With `cloudwatch`, output of 2 KB to 10 MB goes to that group of
+    CloudWatch Logs; empty means the table's own group, None means no CloudWatch Logs.
+
+    Raises:
+        UsageError: `sse` is no encryption of S3, or `cloudwatch` no name of a log group.
     """
 
-    spool_bytes: int = parse_size(SPOOL_MEMORY)
+    spool_bytes: int = 64 << 20
     sse: str = ""
-    log_group: str = ""
+    cloudwatch: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the names."""
+        if self.sse and not _ENCRYPTION.fullmatch(self.sse):
+            raise UsageError(f"`sse` '{self.sse}' is no encryption of S3", hint="aws:kms, aws:kms:KEY or AES256")
+        if self.cloudwatch:
+            _check_log_group(self.cloudwatch)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Where the table is, where output goes, and how a worker runs.
 
-    `output` is None when a DynamoDB table was given and no bucket: enough for all that never touches output.
+    `output` is None for a DynamoDB table without a bucket: enough for everything that never touches output.
     """
 
     table: TableAddress
     output: OutputAddress | None
     region: str | None = None
-    running: WorkerSettings = field(default_factory=WorkerSettings)
-    keeping: OutputSettings = field(default_factory=OutputSettings)
+    running: WorkerSettings = field(default_factory=lambda: WorkerSettings(items=1))
+    storing: OutputSettings = field(default_factory=OutputSettings)
+
+    def __post_init__(self) -> None:
+        """Check how output is stored against where."""
+        if self.storing.sse and isinstance(self.need_output(), Folder):
+            raise UsageError(
+                f"`sse` encrypts objects in a bucket, but output goes to {self.output}", hint="leave `sse` out"
+            )
+        if self.storing.cloudwatch == "":
+            _check_log_group(self.own_log_group)
 
     @property
     def table_name(self) -> str:
-        """Name the table as people do: a SQLite file's name without folder and suffix."""
-        return self.table.path.stem if isinstance(self.table, SqliteTable) else self.table.name
+        """Return the table's name: of a SQLite file without folder and suffix."""
+        match self.table:
+            case SqliteTable(path=path):
+                return path.stem
+            case DynamoTable(name=name):
+                return name
+            case Memory():
+                return "memory"
 
     @property
     def own_log_group(self) -> str:
-        """Name the log group that its output goes to when no other is named."""
+        """Return the table's own group in CloudWatch Logs."""
         return f"/PyAnamo/{self.table_name}"
 
+    @property
+    def log_group(self) -> str:
+        """Return the group in CloudWatch Logs that output goes to; empty for none."""
+        return self.own_log_group if self.storing.cloudwatch == "" else self.storing.cloudwatch or ""
+
     def need_output(self) -> OutputAddress:
-        """Tell where output goes.
+        """Return where output goes.
 
         Raises:
-            UsageError: nobody said.
+            UsageError: no bucket was given.
         """
         if self.output is None:
             raise UsageError(
-                f"no bucket for the output of table {self.table}",
-                hint="give -b BUCKET, s3://bucket/prefix or file:DIR (or S3_BUCKET)",
+                f"there is no bucket for the output of table {self.table}",
+                hint="give `bucket`: its name, s3://bucket/prefix or file:DIR",
             )
         return self.output
 
 
-def settings(
+def make_settings(
     *,
     table: str = DEFAULT_TABLE,
     bucket: str | None = None,
     bucket_key: str = DEFAULT_KEY,
     region: str | None = None,
-    running: WorkerSettings | None = None,
 ) -> Settings:
-    """Make settings of what people wrote.
+    """Make settings of addresses as people write them.
 
     Raises:
-        UsageError: an address is none.
+        UsageError: an address is invalid.
     """
-    address = read_table(table)
-    if bucket is None and isinstance(address, SqliteTable):
-        bucket = DEFAULT_FOLDER
+    address = parse_table(table)
+    if not bucket:
+        bucket = {SqliteTable: DEFAULT_FOLDER, Memory: MEMORY}.get(type(address))
     return Settings(
-        table=address,
-        output=read_output(bucket, key=bucket_key) if bucket else None,
-        region=region or None,
-        running=running or WorkerSettings(),
+        table=address, output=parse_output(bucket, key=bucket_key) if bucket else None, region=region or None
     )
 
 
-def read_duration(text: str, flag: str, *, zero: bool = False) -> timedelta:
-    """Read the duration of a flag.
-
-    Raises:
-        UsageError: it is no duration, or nothing at all without `zero`.
-    """
-    try:
-        span = parse_duration(text)
-    except ValueError as error:
-        raise UsageError(f"{flag}: {error}") from None
-    if not span and not zero:
-        raise UsageError(f"{flag} is zero", hint="give at least 1ms")
-    return span
-
-
-def read_backoff(text: str) -> tuple[timedelta, timedelta]:
-    """Read `MIN..MAX`.
-
-    Raises:
-        UsageError: it is no range of durations.
-    """
-    least, _, most = text.partition("..")
-    try:
-        return parse_duration(least), parse_duration(most)
-    except ValueError as error:
-        raise UsageError(f"--backoff '{text}' is no range: {error}", hint="write it like 1s..10m") from None
-
-
-def read_keeping(given: Settings, *, spool_memory: str, sse: str, cloudwatch: str | None) -> OutputSettings:
-    """Read how output is kept; `cloudwatch` is None when nobody asked for it, and empty for the table's own group.
-
-    Raises:
-        UsageError: it cannot be kept like that.
-    """
-    try:
-        spool_bytes = parse_size(spool_memory)
-    except ValueError as error:
-        raise UsageError(f"--spool-memory: {error}") from None
-    if sse and not _ENCRYPTION.fullmatch(sse):
-        raise UsageError(f"--sse '{sse}' is no encryption of S3", hint="aws:kms, aws:kms:KEY or AES256")
-    if sse and isinstance(given.need_output(), Folder):
-        raise UsageError(f"--sse encrypts objects of a bucket, and output goes to {given.output}", hint="leave it out")
-    group = given.own_log_group if cloudwatch == "" else cloudwatch or ""
-    if group and not _LOG_GROUP.fullmatch(group):
+def _check_log_group(name: str) -> None:
+    if not _LOG_GROUP.fullmatch(name):
         raise UsageError(
-            f"--cloudwatch '{group}' can be no log group", hint="up to 512 letters, digits, '_', '-', '/', '.', '#'"
+            f"`cloudwatch` '{name}' is no name of a log group",
+            hint="give up to 512 letters, digits, '_', '-', '/', '.', '#'",
         )
-    return OutputSettings(spool_bytes, sse, group)

@@ -129,7 +129,7 @@ def translate(exc: Exception, what: str, *, otherwise: type[PyanamoError] = Stor
         case boto.ClientError():
             return _refusal(exc, what, otherwise)
         case boto.NoRegionError():
-            return Denied(f"no AWS region is known for {what}", hint="pass --region, or set AWS_REGION")
+            return Denied(f"no AWS region is known for {what}", hint="give `region`, or set AWS_REGION")
         case boto.EndpointResolutionError() | boto.InvalidRegionError():
             return Denied(f"no AWS endpoint is known for {what}: {exc}", hint="is the region spelled right?")
         case _ if isinstance(exc, NO_CREDENTIALS):
@@ -164,7 +164,7 @@ def _missing(code: str, what: str) -> PyanamoError | None:
         case "ResourceNotFoundException" | "ResourceNotFound":
             return TableMissing(f"{what} does not exist", hint="create it with: pyanamo table create")
         case "NoSuchBucket":
-            return BucketMissing(f"{what} does not exist", hint="create it, or correct -b/--bucket")
+            return BucketMissing(f"{what} does not exist", hint="create it, or correct `bucket`")
         case "NoSuchKey" | "NoSuchUpload":
             return OutputMissing(f"there is nothing at {what}")
     return None

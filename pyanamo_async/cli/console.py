@@ -1,7 +1,9 @@
-"""What appears on stdout and stderr.
+"""Write to stdout and stderr.
 
-On a terminal, tables are drawn with rich; in a pipe they are lines of tab-separated fields below a header, which `cut`,
-`awk` and spreadsheets take. A reader that goes away (`| head`) ends a command quietly, as SIGPIPE ends `cat`.
+1. On a terminal, tables are drawn with rich; in a pipe they are lines of tab-separated fields below a header, for
+   `cut`, `awk` and spreadsheets.
+2. A reader that goes away (`| head`) ends a command quietly, as SIGPIPE ends `cat`.
+3. Text from a table, a file or a script is never printed raw: control characters become visible.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 SIGPIPE_STATUS = 141
-PAGE = 500  # rows that are laid out together
+PAGE = 500  # rows laid out together
 CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
 
 
@@ -29,11 +31,11 @@ class Row:
 
 
 class PipeClosed(Exception):
-    """Nobody reads stdout any more."""
+    """The reader of stdout is gone."""
 
 
 def on_terminal() -> bool:
-    """Tell whether stdout is a terminal."""
+    """Return whether stdout is a terminal."""
     return sys.stdout.isatty()
 
 
@@ -41,7 +43,7 @@ def write(data: bytes) -> None:
     """Write to stdout.
 
     Raises:
-        PipeClosed: its reader is gone.
+        PipeClosed: the reader is gone.
     """
     try:
         sys.stdout.buffer.write(data)
@@ -50,10 +52,10 @@ def write(data: bytes) -> None:
 
 
 def flush() -> None:
-    """Write out what is buffered.
+    """Flush stdout.
 
     Raises:
-        PipeClosed: the reader of stdout is gone.
+        PipeClosed: the reader is gone.
     """
     try:
         sys.stdout.flush()
@@ -67,15 +69,15 @@ def say(line: str) -> None:
 
 
 def note(line: str) -> None:
-    """Write a line that is no data to stderr; when nobody takes it, work, tidying up and exit status are as ever."""
+    """Write a line that is no data to stderr; if stderr is closed, the command goes on as if it were not."""
     try:
         print(line, file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints
     except OSError:
-        _take_nothing_for(sys.stderr)
+        _discard(sys.stderr)
 
 
 def say_json(value: object, *, lines: bool = False) -> None:
-    """Write a value as JSON: on a terminal indented, unless it is one of the `lines` of JSON Lines."""
+    """Write a value as JSON, indented on a terminal; with `lines`, as one line of JSON Lines."""
     import orjson
 
     indent = orjson.OPT_INDENT_2 if on_terminal() and not lines else 0
@@ -83,7 +85,7 @@ def say_json(value: object, *, lines: bool = False) -> None:
 
 
 async def say_json_list(values: AsyncIterator[object]) -> None:
-    """Write a JSON list, one element a line, as they come."""
+    """Write a JSON list, one element a line, as the elements arrive."""
     import orjson
 
     before = b"["
@@ -94,17 +96,17 @@ async def say_json_list(values: AsyncIterator[object]) -> None:
 
 
 def draw(renderable: RenderableType) -> None:
-    """Draw something of rich's on the terminal."""
+    """Draw a rich object on the terminal."""
     from rich.console import Console
 
-    flush()  # rich writes past our buffer
+    flush()  # rich bypasses our buffer
     Console(highlight=False, markup=False, emoji=False).print(renderable)
 
 
 async def say_table(columns: Sequence[str], rows: AsyncIterator[Row], *, plain: bool = False) -> None:
-    """Write a table of any length, page by page; nothing at all when the first rows cannot be had.
+    """Write a table of any length, page by page; nothing is written if reading the first page fails.
 
-    A `plain` one is on a terminal what it is in a pipe.
+    With `plain`, a terminal gets what a pipe gets.
     """
     show = _draw_page if on_terminal() and not plain else _say_page
     page: list[Row] = []
@@ -139,7 +141,7 @@ def _draw_page(columns: Sequence[str], rows: Sequence[Row], *, header: bool) -> 
 
 
 def visible(text: str) -> str:
-    """Make control characters visible: what scripts print must not move the cursor of whoever reads about it."""
+    """Make control characters visible: what scripts print must not control a terminal."""
     return text.translate(CONTROLS)
 
 
@@ -148,11 +150,11 @@ def _plain(field: str) -> str:
 
 
 def _pipe_closed() -> PipeClosed:
-    _take_nothing_for(sys.stdout)
+    _discard(sys.stdout)
     return PipeClosed()
 
 
-def _take_nothing_for(stream: TextIO) -> None:
-    """Put /dev/null in the place of a stream that failed, or the interpreter fails too when it flushes in the end."""
-    with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - a name of os
-        os.dup2(nothing.fileno(), stream.fileno())
+def _discard(stream: TextIO) -> None:
+    """Point a failed stream at /dev/null: otherwise the interpreter fails when it flushes it at exit."""
+    with open(os.devnull, "wb") as null:  # noqa: PTH123 - a name of os
+        os.dup2(null.fileno(), stream.fileno())

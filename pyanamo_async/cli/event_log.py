@@ -1,4 +1,4 @@
-"""What a worker says while it works: a progress bar on a terminal, otherwise one line for each event, on stderr."""
+"""A worker's events on stderr: a progress bar on a terminal, otherwise one line for each event."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pyanamo_async import EventLog, State
 from pyanamo_async.cli.console import note
-from pyanamo_async.core.items import State
+from pyanamo_async.cli.flags import name_flags
 from pyanamo_async.core.stored.queue_key import format_time
-from pyanamo_async.ports import EventLog
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-QUIET = frozenset({"item claimed", "worker started"})  # on a terminal the bar tells these
+QUIET = frozenset({"item claimed", "worker started"})  # the bar shows these
 REDRAWS_PER_SECOND = 5
-GATHERED_S = 0.02
+GATHER_S = 0.02
 
 
 @contextmanager
 def listening(total: int | None) -> Iterator[EventLog]:
-    """Make a journal; `total` is how many items there are to run, where a bar is to show it."""
+    """Make an event log: a bar if `total`, the number of items to run, is given, otherwise lines."""
     if total is None:
         lines = LogLines()
         try:
@@ -39,32 +39,32 @@ def listening(total: int | None) -> Iterator[EventLog]:
 
 
 class LogLines:
-    """One line for each event: when, what, and its fields.
+    """Writes one line for each event: when, what, and its fields.
 
-    What happens within some milliseconds is written at once: thousands of lines a second would cost as many writes.
+    Lines of some milliseconds are written together: thousands of events a second would cost as many writes.
     """
 
     def __init__(self) -> None:
         self._lines: list[str] = []
 
     def note(self, event: str, /, **fields: object) -> None:
-        """Take the line; it is written soon, or where no loop runs at once."""
+        """Keep the line, to be written within milliseconds, or at once where no event loop runs."""
         self._lines.append(f"{format_time(datetime.now(UTC))} {line(event, fields)}")
         if len(self._lines) == 1:
             try:
-                asyncio.get_running_loop().call_later(GATHERED_S, self.write)
+                asyncio.get_running_loop().call_later(GATHER_S, self.write)
             except RuntimeError:
                 self.write()
 
     def write(self) -> None:
-        """Write what was taken; a stderr that is gone is not worth a worker's life."""
+        """Write the lines that were kept."""
         lines, self._lines = self._lines, []
         if lines:
             note("\n".join(lines))
 
 
 class Bar:
-    """Counts what is settled; draws itself from a thread, so that an event costs two additions."""
+    """Counts settled items; it is drawn by a thread, so that an event costs two additions."""
 
     def __init__(self, progress: Progress, console: Console, total: int) -> None:
         self._progress, self._console = progress, console
@@ -73,7 +73,7 @@ class Bar:
         self._settled: Counter[State] = Counter()
 
     def note(self, event: str, /, **fields: object) -> None:
-        """Count the event; print it above the bar when it is out of the ordinary."""
+        """Count the event, and print it above the bar if it is unusual."""
         state = fields.get("state")
         if event == "item claimed":
             self._held += 1
@@ -85,10 +85,10 @@ class Bar:
             self._console.print(_remark(event, fields), style="red" if state is State.FAILED else "yellow")
 
     def draw(self) -> None:
-        """Bring the bar up to date."""
+        """Update the bar."""
         ended = self._settled[State.DONE] + self._settled[State.FAILED]
         failed = f", {self._settled[State.FAILED]} failed" if self._settled[State.FAILED] else ""
-        self._progress.update(self._task, completed=ended, settled=f"{self._held} in hand{failed}", refresh=True)
+        self._progress.update(self._task, completed=ended, settled=f"{self._held} running{failed}", refresh=True)
 
 
 def _remark(event: str, fields: dict[str, object]) -> str:
@@ -98,10 +98,12 @@ def _remark(event: str, fields: dict[str, object]) -> str:
 
 
 def line(event: str, fields: dict[str, object]) -> str:
-    """Put an event in one line; fields that say nothing are left out."""
+    """Format an event as one line, without empty fields."""
     said = [event]
     for name, value in fields.items():
         text = "" if value is None or name == "exc" else str(value)
+        if "hint: " in text:  # an error of ours, which may name arguments
+            text = name_flags(text)
         if text:
             said.append(f"{name}={text if text.isprintable() and ' ' not in text else repr(text)}")
     return " ".join(said)
@@ -109,7 +111,7 @@ def line(event: str, fields: dict[str, object]) -> str:
 
 @contextmanager
 def bar(total: int) -> Iterator[EventLog]:
-    """Draw a bar while it is entered."""
+    """Draw a bar until the block ends."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

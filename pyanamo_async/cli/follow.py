@@ -7,42 +7,30 @@ from collections.abc import Sequence
 
 import typer
 
-from pyanamo_async.app.resources import Resources
-from pyanamo_async.app.settings import Settings
+from pyanamo_async import Outcome, Succeeded, Table
 from pyanamo_async.cli.console import flush, note, on_terminal, write
-from pyanamo_async.cli.run_async import ended_by, with_resources
-from pyanamo_async.core.outcomes import Outcome, Succeeded
-from pyanamo_async.host.clock import SystemClock
-from pyanamo_async.host.liveness import process_status
-from pyanamo_async.operate.follow import Follower, View
-from pyanamo_async.operate.logs import Reader
+from pyanamo_async.cli.run_async import ended_by, with_table
 
-NO_SUCCESS = 3  # as `run` has it: what ran did not succeed, which is no error of ours
-ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # those that would leave the worker publishing for nobody; Ctrl-C does not
+NO_SUCCESS_STATUS = 3  # as of `run`: the task did not succeed, which is no error of ours
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # would leave the worker publishing for nobody; Ctrl-C does not
 
 
-def follow(given: Settings, item: str, task: str | None, streams: Sequence[str]) -> None:
-    """Show a task's output until its attempt is over, and exit with 0 if that succeeded."""
-    outcome: Outcome | None = None
+def follow(table: Table, item: str, task: str | None, streams: Sequence[str]) -> None:
+    """Show a task's output until its attempt ends, and exit with 0 if it succeeded, else with 3."""
     screen = _Screen(headings=len(streams) > 1)
 
-    async def work(opened: Resources) -> None:
-        nonlocal outcome
-        store = await opened.store()
-        reader = Reader((await store.describe()).output_namespace, opened.outputs, opened.in_logs)
-        view = View(streams, screen.show, screen.say)
-        with ended_by(*ENDINGS):
-            outcome = await Follower(item, task, view, store, reader, SystemClock(), process_status).follow()
+    async def work(table: Table) -> Outcome | None:
+        with ended_by(*SIGNALS):
+            return await table.follow(item, task, show=screen.show, note=screen.note, streams=streams)
 
-    with_resources(given, work)
-    if not isinstance(outcome, Succeeded):
-        raise typer.Exit(NO_SUCCESS)
+    if not isinstance(with_table(table, work), Succeeded):
+        raise typer.Exit(NO_SUCCESS_STATUS)
 
 
 class _Screen:
-    """Writes to stdout at once, below a heading whenever another stream goes on, as `tail -f` does.
+    """Writes to stdout at once, below a heading whenever the stream changes, as `tail -f` does.
 
-    What is said beside it goes to stderr; on a terminal it begins a line of its own.
+    Notes go to stderr; on a terminal each begins a line of its own.
     """
 
     def __init__(self, *, headings: bool) -> None:
@@ -58,6 +46,6 @@ class _Screen:
         flush()
         self._line_is_open = not data.endswith(b"\n")
 
-    def say(self, line: str) -> None:
+    def note(self, line: str) -> None:
         note(f"{chr(10) * (self._line_is_open and on_terminal())}pyanamo: {line}")
         self._line_is_open = False

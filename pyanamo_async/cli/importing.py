@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from pyanamo_async.app.settings import DEFAULT_SHARDS, Settings
+from pyanamo_async import CheckedItems, ImportResult, OnExists, Table, check_task_file
 from pyanamo_async.cli.console import note, say, say_json
-from pyanamo_async.cli.options import JsonOption, addressed
-from pyanamo_async.cli.run_async import with_store
-from pyanamo_async.core.taskfile.parser import Format
+from pyanamo_async.cli.options import JsonOption, on_table
+from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.text.plural import plural
-from pyanamo_async.errors import UsageError
-from pyanamo_async.host.clock import SystemClock
-from pyanamo_async.operate.importing import Checked, OnExists, check, import_items, rehearse
-from pyanamo_async.operate.task_files import open_task_file
-from pyanamo_async.ports import AddResult, Store
 
-PROGRESS_FROM = 1000  # rows; fewer are over before a bar is drawn
+PROGRESS_FROM = 1000  # rows; fewer are imported before a bar is drawn
 
 
-@addressed
+@on_table
 def import_file(
-    given: Settings,
+    table: Table,
     *,
     file: Annotated[str, typer.Argument(metavar="FILE", help="The task file; - is standard input.")],
     delimiter: Annotated[
@@ -43,77 +36,61 @@ def import_file(
         bool, typer.Option("--no-header", help="The first line is an item; columns in the usual order.")
     ] = False,
     on_exists: Annotated[
-        OnExists, typer.Option("--on-exists", help="What becomes of items that are there already.")
+        OnExists, typer.Option("--on-exists", help="What becomes of items that exist already.")
     ] = OnExists.SKIP,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and count, write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and count; write nothing.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Add the items of a task file to the table.
 
-    The table is created when it is missing. The file has a header like itemID|TaskID|TaskScript or
+    The table is created if it is missing. The file has a header like itemID|TaskID|TaskScript or
     itemID|TaskID|TaskScript|TaskArgs, with any delimiter, and may have the columns MaxFailures, Timeout and Priority.
     JSON Lines with the same names are read too. The whole file is checked before anything is written.
     """
-    form = Format(delimiter=_delimiter(delimiter), nested=nested, header=not no_header)
-    with open_task_file(file) as source:
-        checked = check(source, form)
+    with check_task_file(file, delimiter=delimiter.replace("\\t", "\t"), nested=nested, no_header=no_header) as checked:
 
-        async def work(store: Store) -> None:
+        async def work(table: Table) -> ImportResult:
             if dry_run:
-                counts = await rehearse(store, checked, on_exists=on_exists)
-            else:
-                if await store.create(shards=DEFAULT_SHARDS):
-                    note(f"created table {given.table}")
-                with _bar(checked.items) as bar, _interruptible(bar, checked.items) as progress:
-                    counts = await import_items(
-                        store, checked, on_exists=on_exists, clock=SystemClock(), progress=progress
-                    )
-            _tell(counts, checked, json=json, dry_run=dry_run)
+                return await table.import_file(checked, on_exists=on_exists, dry_run=True)
+            with _progress(checked, table.address) as progress:
+                return await table.import_file(checked, on_exists=on_exists, progress=progress)
 
-        with_store(given, work)
+        _show(with_table(table, work), json=json, dry_run=dry_run)
 
 
-def _delimiter(text: str) -> str:
-    """Read a delimiter as it comes through a shell.
-
-    Raises:
-        UsageError: it can separate no fields of a line.
-    """
-    delimiter = text.replace("\\t", "\t")
-    if {"\n", "\r", '"'} & set(delimiter):
-        raise UsageError(f"--delimiter {text!r} cannot separate fields", hint=r"any other text can, as '|' or '\t'")
-    return delimiter
-
-
-def _tell(counts: Counter[AddResult], checked: Checked, *, json: bool, dry_run: bool) -> None:
-    shown = {str(each): counts[each] for each in AddResult}
+def _show(result: ImportResult, *, json: bool, dry_run: bool) -> None:
+    counts = {name: getattr(result, name) for name in ("added", "skipped", "replaced", "locked")}
     if json:
-        say_json({"dry_run": dry_run, "items": checked.items, "tasks": checked.tasks, **shown})
+        say_json({"dry_run": dry_run, "items": result.items, "tasks": result.tasks, **counts})
         return
-    words = ", ".join(f"{count} {name}" for name, count in shown.items() if count or name != AddResult.LOCKED)
+    words = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name != "locked")
     say(f"{'would be ' if dry_run else ''}{words}")
-    if counts[AddResult.LOCKED]:
-        held = plural(counts[AddResult.LOCKED], "item")
-        note(f"{held} {'would stay' if dry_run else 'stayed'}: workers hold them. hint: import when they are done")
+    if result.locked:
+        stayed = "would stay" if dry_run else "stayed"
+        note(f"{plural(result.locked, 'item')} {stayed}: workers hold them. hint: import when they are done")
 
 
 @contextmanager
-def _interruptible(bar: Callable[[int], None], items: int) -> Iterator[Callable[[int], None]]:
-    """Say how far it came when it is interrupted."""
+def _progress(checked: CheckedItems, address: str) -> Iterator[Callable[[ImportResult], None]]:
+    """Note that the table is created, draw a bar, and when interrupted note how far the import came."""
     import asyncio
 
-    taken = 0
+    written = 0
+    with _bar(checked.items) as draw:
 
-    def progress(count: int) -> None:
-        nonlocal taken
-        taken += count
-        bar(count)
+        def progress(result: ImportResult) -> None:
+            nonlocal written
+            if result.created and not result.written:
+                note(f"created table {address}")
+            written = result.written
+            draw(written)
 
-    try:
-        yield progress
-    except asyncio.CancelledError:
-        note(f"interrupted: {taken} of {plural(items, 'item')} stand in the table. hint: import again to continue")
-        raise
+        try:
+            yield progress
+        except asyncio.CancelledError:
+            total = plural(checked.items, "item")
+            note(f"interrupted: {written} of {total} are in the table. hint: import again to continue")
+            raise
 
 
 @contextmanager
@@ -124,7 +101,7 @@ def _bar(items: int) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    look = (TextColumn("importing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*look, console=Console(stderr=True), transient=True) as progress:
+    columns = (TextColumn("importing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("import", total=items)
-        yield lambda count: progress.update(task, advance=count)
+        yield lambda written: progress.update(task, completed=written)

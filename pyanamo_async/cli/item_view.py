@@ -1,4 +1,4 @@
-"""One item as `show` prints it: who it is, where it stands, and for each task the script, its ending and its output."""
+"""One item as `show` prints it: its state, and for each task the script, the outcome and the output."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pyanamo_async.core.text.plural import plural
 
 TASK_COLOURS = {TaskState.TODO: "cyan", TaskState.DONE: "green", TaskState.FAILED: "red"}
 
-Line = tuple[str, str]  # and the style it has on a terminal
+Line = tuple[str, str]  # a text, and its style on a terminal
 
 
 def show_item(item: Item) -> None:
-    """Print one item; control characters of scripts and output become visible, not active."""
+    """Print one item; control characters in scripts and output are made visible."""
     for text, style in (*_head(item), *(line for task in item.tasks for line in _task(task, nested=item.nested))):
         _print(visible(text), style)
 

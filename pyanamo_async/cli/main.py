@@ -1,6 +1,6 @@
-"""The border between commands and the shell: every error is one line on stderr, every ending an exit status.
+"""The entry point `pyanamo`: every error becomes one line on stderr, every ending an exit status.
 
-Never a traceback, unless `PYANAMO_DEBUG` asks for it.
+There is never a traceback, unless `PYANAMO_DEBUG` asks for it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pyanamo_async.errors import PyanamoError, TaskFileInvalid, UsageError
 DEBUG = "PYANAMO_DEBUG"
 SIGINT_STATUS = 130
 GARBAGE_AFTER = 20_000  # new objects; Python's 700 would collect again and again while modules are imported
-TAKE_ITEMS = {"show", "logs"}
+ITEM_COMMANDS = {"show", "logs"}
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit status."""
     try:
-        _take_nothing_for_closed()
+        _open_closed_streams()
         _refuse_bytes(argv)
         status = _run(argv)
         flush()
@@ -38,8 +38,8 @@ def run(argv: Sequence[str]) -> int:
         return SIGPIPE_STATUS
     except KeyboardInterrupt:
         return SIGINT_STATUS
-    except Exception as error:  # noqa: BLE001 - the border: whatever it is, it becomes one line
-        return complain(error)
+    except Exception as error:  # noqa: BLE001 - the outermost level: whatever it is, it becomes one line
+        return report(error)
     return status
 
 
@@ -56,13 +56,13 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def _hint_at_ids(argv: Sequence[str]) -> None:
-    """Tell those whose item was taken for a flag how to name it."""
-    if {*argv[:1]} & TAKE_ITEMS and any(each.startswith("-") for each in argv[1:]):
-        note(f"hint: an item whose id begins with - stands behind --, as in `pyanamo {argv[0]} -- -x`")
+    """Explain how to name an item that was taken for a flag."""
+    if {*argv[:1]} & ITEM_COMMANDS and any(each.startswith("-") for each in argv[1:]):
+        note(f"hint: write an item whose id begins with - behind --, as in `pyanamo {argv[0]} -- -x`")
 
 
-def _take_nothing_for_closed() -> None:
-    """Put /dev/null where a standard stream is closed, or the next file that is opened would be taken for it."""
+def _open_closed_streams() -> None:
+    """Open /dev/null where a standard stream is closed: the next file opened would be taken for that stream."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -77,22 +77,24 @@ def _take_nothing_for_closed() -> None:
 def _refuse_bytes(argv: Sequence[str]) -> None:
     for each in argv:
         if not each.isascii() and each != each.encode(errors="replace").decode():
-            raise UsageError(f"the argument {each!r} is not UTF-8", hint="names of the table and its items are text")
+            raise UsageError(f"the argument {each!r} is not UTF-8", hint="names of tables and items are text")
 
 
-def complain(error: Exception) -> int:
-    """Say on stderr what went wrong, and return the exit status for it."""
+def report(error: Exception) -> int:
+    """Write an error to stderr in one line, and return its exit status."""
     if os.environ.get(DEBUG):
         import traceback
 
         traceback.print_exception(error)
+    from pyanamo_async.cli.flags import name_flags
+
     match _cause(error):
         case PyanamoError() as known:
-            note(f"pyanamo: {_one_line(str(known))}")
+            note(f"pyanamo: {_one_line(name_flags(str(known)))}")
             if isinstance(known, TaskFileInvalid):
-                _list(known)
+                _list_problems(known)
             return known.exit_code
-        case FileNotFoundError() if not _stands_somewhere():
+        case FileNotFoundError() if not _has_folder():
             note("pyanamo: the current folder is gone. hint: change to one that exists")
             return 1
         case unknown:
@@ -101,7 +103,7 @@ def complain(error: Exception) -> int:
             return 1
 
 
-def _stands_somewhere() -> bool:
+def _has_folder() -> bool:
     try:
         os.getcwd()  # noqa: PTH109 - Path.cwd() does no more
     except FileNotFoundError:
@@ -109,13 +111,15 @@ def _stands_somewhere() -> bool:
     return True
 
 
-def _list(invalid: TaskFileInvalid) -> None:
+def _list_problems(invalid: TaskFileInvalid) -> None:
+    from pyanamo_async.cli.flags import name_flags
+
     for problem in invalid.problems:
-        note(f"  {_one_line(problem)}")
+        note(f"  {_one_line(name_flags(problem))}")
 
 
 def _cause(error: BaseException) -> BaseException:
-    """Find the error that says most within a group of them."""
+    """Return the most telling error of a group."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     causes = [_cause(each) for each in error.exceptions]

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how they become `Settings`."""
+"""Options that several commands share, and the table that they open."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pyanamo_async.app.settings import DEFAULT_KEY, DEFAULT_TABLE, Settings, settings
-from pyanamo_async.core.items import State
+from pyanamo_async import State, Table, open_table
+from pyanamo_async.app.settings import DEFAULT_KEY, DEFAULT_TABLE
 
 TableOption = Annotated[
     str,
@@ -22,13 +22,13 @@ BucketOption = Annotated[
         "--bucket",
         envvar="S3_BUCKET",
         metavar="BUCKET",
-        help="Where output goes: a bucket, s3://bucket/prefix, or file:DIR. With SQLite file:pyanamo-logs; "
-        "with DynamoDB it must be given.",
+        help="Where output goes: a bucket, s3://bucket/prefix, or file:DIR. The default is file:pyanamo-logs for a "
+        "SQLite table; a DynamoDB table has none.",
     ),
 ]
 KeyOption = Annotated[
     str,
-    typer.Option("-k", "--bucket-key", envvar="PYANAMO_BUCKET_KEY", metavar="KEY", help="The path under the bucket."),
+    typer.Option("-k", "--bucket-key", envvar="PYANAMO_BUCKET_KEY", metavar="KEY", help="The path below the bucket."),
 ]
 RegionOption = Annotated[
     str | None,
@@ -42,26 +42,26 @@ SampleOption = Annotated[str | None, typer.Option("--sample", metavar="TASKID", 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def _addresses(
+def _open(
     table: TableOption = DEFAULT_TABLE,
     bucket: BucketOption = None,
     bucket_key: KeyOption = DEFAULT_KEY,
     region: RegionOption = None,
-) -> Settings:
-    return settings(table=table, bucket=bucket, bucket_key=bucket_key, region=region)
+) -> Table:
+    return open_table(table, bucket=bucket, bucket_key=bucket_key, region=region)
 
 
-def addressed(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of addresses, behind its own, and hand it the `Settings` they make."""
-    shared = inspect.signature(_addresses, eval_str=True).parameters
-    own = [each for name, each in inspect.signature(command, eval_str=True).parameters.items() if name != "given"]
+def on_table(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where table and output are, behind its own, and pass it the `table`."""
+    shared = inspect.signature(_open, eval_str=True).parameters
+    own = [each for name, each in inspect.signature(command, eval_str=True).parameters.items() if name != "table"]
 
-    def with_addresses(**options: Any) -> None:  # noqa: ANN401 - typer passes what the signature says
+    def with_table(**options: Any) -> None:  # noqa: ANN401 - typer passes what the signature says
         addresses = {name: options.pop(name) for name in shared}
-        command(given=_addresses(**addresses), **options)
+        command(table=_open(**addresses), **options)
 
-    with_addresses.__name__ = command.__name__
-    with_addresses.__doc__ = command.__doc__
+    with_table.__name__ = command.__name__
+    with_table.__doc__ = command.__doc__
     keyword_only = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *shared.values())]
-    with_addresses.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]  # typer reads it
-    return with_addresses
+    with_table.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]  # typer reads it
+    return with_table

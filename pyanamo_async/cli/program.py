@@ -1,7 +1,7 @@
-"""The program: its commands, and what stands above them in `--help`.
+"""The program: its commands, and the text above them in `--help`.
 
-Only the command that is asked for is imported: whoever runs one does not pay for the others. All are when none is
-named, or one that there is not: then they are listed, or the nearest is suggested.
+Only the command that is asked for is imported. Without one, or with an unknown one, all are: then they are listed, or
+the nearest is suggested.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ COMMANDS = {
     "workers": "workers.app",
     "table": "tables.app",
 }
-"""Where each command is, in this room."""
+"""The module of this package, and the function or group in it, of each command."""
 
 
 def program(name: str) -> typer.Typer:
-    """Make the program with the command of this name, or with all of them where there is none."""
+    """Make the program with the command of this name, or with all of them."""
     app = typer.Typer(
         rich_markup_mode=None,
         add_completion=False,
@@ -46,23 +46,25 @@ def program(name: str) -> typer.Typer:
     return app
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         say(f"pyanamo {__version__}")
         raise typer.Exit
 
 
 def pyanamo(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
-    """Run huge piles of shell tasks from a table, with any number of identical workers.
+    """Run large numbers of shell tasks from a table, with any number of identical workers.
 
     Start with: pyanamo import FILE, pyanamo run, pyanamo status.
     """
 
 
 def _add(name: str, app: typer.Typer) -> None:
-    """Add a command, or a group of them; its module may say of what class it is, and what ends its help."""
+    """Add a command or a group; its module may define the command's class and the end of its help."""
     place, _, called = COMMANDS[name].partition(".")
     module = import_module(f"{__package__}.{place}")
     found = getattr(module, called)

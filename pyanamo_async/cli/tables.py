@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pyanamo_async.app.settings import DEFAULT_SHARDS, Settings
+from pyanamo_async import Counts, Description, Table, UsageError
 from pyanamo_async.cli import views
 from pyanamo_async.cli.console import note, say, say_json
-from pyanamo_async.cli.options import JsonOption, addressed
-from pyanamo_async.cli.run_async import with_store
+from pyanamo_async.cli.options import JsonOption, on_table
+from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.text.plural import plural
-from pyanamo_async.errors import UsageError
-from pyanamo_async.fleet.membership import living
-from pyanamo_async.host.liveness import process_status
-from pyanamo_async.operate.tables import describe as describe_table
-from pyanamo_async.operate.tables import read_indexes
-from pyanamo_async.ports import Store
-
-MAX_SHARDS = 999
 
 app = typer.Typer(
     help="Create, describe or delete a table.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
@@ -30,16 +21,18 @@ app = typer.Typer(
 
 
 @app.command("create")
-@addressed
+@on_table
 def create(
-    given: Settings,
+    table: Table,
     *,
     shards: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--shards", metavar="N", min=1, max=MAX_SHARDS, help="Shards of the queue; 64 for thousands of workers."
+            "--shards",
+            metavar="N",
+            help="Parts of the queue of a DynamoDB table: 16 unless given, 64 for thousands of workers.",
         ),
-    ] = DEFAULT_SHARDS,
+    ] = None,
     indexes: Annotated[
         Path | None,
         typer.Option("--indexes", metavar="FILE", help="JSON with further GlobalSecondaryIndexes of DynamoDB."),
@@ -47,64 +40,54 @@ def create(
 ) -> None:
     """Create the table, and wait until it is usable.
 
-    One of ours that is there already is left as it is.
+    One of ours that exists already is left as it is.
     """
-    extra_indexes = read_indexes(indexes) if indexes else []
-
-    async def work(store: Store) -> None:
-        created = await store.create(shards=shards, indexes=extra_indexes)
-        say(f"created table {given.table}" if created else f"table {given.table} is there already; nothing was changed")
-
-    with_store(given, work)
+    created = with_table(table, lambda table: table.create(shards=shards, indexes=indexes or ()))
+    say(f"created table {table.address}" if created else f"table {table.address} exists; nothing was changed")
 
 
 @app.command("describe")
-@addressed
-def describe(given: Settings, *, json: JsonOption = False) -> None:
+@on_table
+def describe(table: Table, *, json: JsonOption = False) -> None:
     """Show the table's keys, indexes, counts and billing."""
 
-    async def work(store: Store) -> None:
-        seen = await describe_table(store)
-        if json:
-            say_json(views.description_row(*seen, table=str(given.table)))
-        else:
-            views.show_description(*seen, table=str(given.table))
+    async def work(table: Table) -> tuple[Description, Counts]:
+        return await table.describe(), await table.counts()
 
-    with_store(given, work)
+    seen = with_table(table, work)
+    if json:
+        say_json(views.description_row(*seen, table=table.address))
+    else:
+        views.show_description(*seen, table=table.address)
 
 
 @app.command("delete")
-@addressed
+@on_table
 def delete(
-    given: Settings,
+    table: Table,
     *,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Delete without asking.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Delete it while workers work on it, too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Delete it even while workers work on it.")] = False,
 ) -> None:
     """Delete the table with all its items.
 
     Output that was stored stays where it is.
     """
 
-    async def work(store: Store) -> None:
-        what = f"table {given.table} with {plural((await store.counts()).total, 'item')}"
-        busy = len(await living(store, now=datetime.now(UTC), process_status=process_status))
-        if busy and not force:
-            raise UsageError(
-                f"{plural(busy, 'worker')} may still work on {what}",
-                hint="`pyanamo workers drain --all` sends them home; --force deletes it under their hands",
-            )
+    async def work(table: Table) -> None:
+        items = await table.drop(force=force, dry_run=True)
+        what = f"table {table.address} with {plural(items, 'item')}"
         if not yes:
             _ask(f"delete {what}?")
-        await store.drop()
+        await table.drop(force=force)
         say(f"deleted {what}")
 
-    with_store(given, work)
+    with_table(table, work)
 
 
 def _ask(question: str) -> None:
     if not sys.stdin.isatty():
-        raise UsageError("deleting a table asks first, and there is no terminal to ask on", hint="say --yes")
+        raise UsageError("deleting a table needs confirmation, and there is no terminal", hint="give --yes")
     if not typer.confirm(question, err=True):
         note("nothing was deleted")
         raise typer.Exit(1)

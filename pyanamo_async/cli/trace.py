@@ -7,67 +7,46 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async.app.settings import Settings
+from pyanamo_async import Table, UsageError
 from pyanamo_async.cli.console import Row, on_terminal, say, say_json, say_table
-from pyanamo_async.cli.options import SampleOption, StateOption, addressed
-from pyanamo_async.cli.run_async import with_store
-from pyanamo_async.core.items import Item
-from pyanamo_async.core.trace import COLUMNS, JOBLOG_COLUMNS
-from pyanamo_async.core.trace import joblog as as_joblog
-from pyanamo_async.core.trace import trace as as_rows
-from pyanamo_async.errors import UsageError
-from pyanamo_async.ports import Store
+from pyanamo_async.cli.options import SampleOption, StateOption, on_table
+from pyanamo_async.cli.run_async import with_table
+from pyanamo_async.core.trace import COLUMNS
 
-DRAWN = ("itemID", "Task", "Attempt", "Status", "Exit_Code", "Started", "Seconds", "CPU_Seconds", "Max_RSS")
+ON_TERMINAL = ("itemID", "Task", "Attempt", "Status", "Exit_Code", "Started", "Seconds", "CPU_Seconds", "Max_RSS")
 
 
-@addressed
+@on_table
 def trace(
-    given: Settings,
+    table: Table,
     *,
     state: StateOption = None,
     sample: SampleOption = None,
     tsv: Annotated[bool, typer.Option("--tsv", help="Tab-separated, on a terminal too.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="JSON Lines: an object for each row.")] = False,
-    joblog: Annotated[bool, typer.Option("--joblog", help="As the joblog of GNU parallel.")] = False,
+    joblog: Annotated[bool, typer.Option("--joblog", help="Like the joblog of GNU parallel.")] = False,
 ) -> None:
     """Show how attempts ended and what they used.
 
-    One row for each task's last attempt that ended, in no order; what older ones ended of is in `pyanamo show`.
+    One row for each task's last attempt that ended, in no order; `pyanamo show` has the reasons of older ones.
     """
     if tsv + jsonl + joblog > 1:
         raise UsageError("--tsv, --jsonl and --joblog are three formats", hint="choose one")
 
-    async def work(store: Store) -> None:
-        items = store.items(state=state, sample=sample)
-        if jsonl:
-            async for item in items:
-                for row in as_rows(item):
-                    say_json(row, lines=True)
-        elif joblog:
-            await store.describe()  # no header without a table
-            await _say_joblog(items)
+    async def work(table: Table) -> None:
+        if joblog:
+            async for line in table.joblog(state=state, sample=sample):
+                say("\t".join(line))
+        elif jsonl:
+            async for row in table.trace(state=state, sample=sample):
+                say_json(row, lines=True)
         else:
-            columns = DRAWN if on_terminal() and not tsv else COLUMNS
-            await say_table(columns, _rows(items, columns), plain=tsv)
+            columns = ON_TERMINAL if on_terminal() and not tsv else COLUMNS
+            await say_table(columns, _rows(table, state, sample, columns), plain=tsv)
 
-    with_store(given, work)
-
-
-async def _rows(items: AsyncIterator[Item], columns: Iterable[str]) -> AsyncIterator[Row]:
-    async for item in items:
-        for row in as_rows(item):
-            yield Row([_text(row[name]) for name in columns])
+    with_table(table, work)
 
 
-async def _say_joblog(items: AsyncIterator[Item]) -> None:
-    say("\t".join(JOBLOG_COLUMNS))
-    seq = 0
-    async for item in items:
-        for line in as_joblog(item):
-            seq += 1
-            say("\t".join((str(seq), *line)))
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value)
+async def _rows(table: Table, state: StateOption, sample: SampleOption, columns: Iterable[str]) -> AsyncIterator[Row]:
+    async for row in table.trace(state=state, sample=sample):
+        yield Row(["" if row[name] is None else str(row[name]) for name in columns])

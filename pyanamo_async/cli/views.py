@@ -1,17 +1,16 @@
-"""Status and descriptions, as people read them and as JSON has them."""
+"""Status, listings and descriptions of tables, for people and as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from pyanamo_async import Description, Status
 from pyanamo_async.cli.console import Row, draw, on_terminal, say
 from pyanamo_async.core.items import Counts, State, Summary, TaskState
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.text.plural import plural
-from pyanamo_async.operate.status import Status
-from pyanamo_async.ports import Description
 
 COLOURS = {
     State.TODO: "cyan",
@@ -26,7 +25,7 @@ KILOBYTE = 1024
 
 
 def status_row(seen: Status) -> dict[str, object]:
-    """Put a status as JSON has it."""
+    """Return a status for JSON."""
     return {
         "table": seen.table,
         "items": {str(state): seen.counts.items.get(state, 0) for state in State},
@@ -36,7 +35,7 @@ def status_row(seen: Status) -> dict[str, object]:
 
 
 def show_status(seen: Status) -> None:
-    """Show how many items stand where, and how long the rest will take."""
+    """Show how many items are in which state, and how long the rest will take."""
     if on_terminal():
         _draw_status(seen)
         return
@@ -48,7 +47,7 @@ def show_status(seen: Status) -> None:
 
 
 def list_row(each: Summary) -> Row:
-    """Put one line of a listing."""
+    """Return one line of a listing."""
     since = each.since or each.not_before
     remark = f"held by {each.worker}" if each.state is State.LOCKED else each.reason
     fields = (
@@ -63,13 +62,13 @@ def list_row(each: Summary) -> Row:
     return Row(fields, COLOURS[each.state])
 
 
-def clock_time(moment: datetime) -> str:
-    """Write a moment for people, to the second, in UTC."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+def clock_time(time: datetime) -> str:
+    """Format a time for people, to the second, in UTC."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
 def description_row(seen: Description, counts: Counts, *, table: str) -> dict[str, object]:
-    """Put a description as JSON has it."""
+    """Return a description for JSON."""
     return {
         "table": table,
         "output_namespace": seen.output_namespace,
@@ -89,14 +88,14 @@ def description_row(seen: Description, counts: Counts, *, table: str) -> dict[st
 
 
 def show_description(seen: Description, counts: Counts, *, table: str) -> None:
-    """Show what a table looks like."""
+    """Show a table's description."""
     between = ":\t" if not on_terminal() else ""
     for name, value in _description_lines(seen, counts, table):
         say(f"{name}{between}{value}" if between else f"{name:<9}{value}")
 
 
 def size(count: int) -> str:
-    """Write a number of bytes for people."""
+    """Format a number of bytes for people."""
     amount = float(count)
     if count < KILOBYTE:
         return plural(count, "byte")
@@ -109,7 +108,7 @@ def size(count: int) -> str:
 
 def _description_lines(seen: Description, counts: Counts, table: str) -> Iterator[tuple[str, str]]:
     yield "table", table
-    yield "output", f"filed under {seen.output_namespace}"
+    yield "output", f"stored under {seen.output_namespace}"
     yield "keys", ", ".join(seen.keys)
     for index in seen.indexes:
         yield "index", f"{index.name} ({', '.join(index.keys)}), {index.projection}"

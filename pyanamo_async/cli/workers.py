@@ -3,153 +3,130 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
 import typer
 
-from pyanamo_async.app.settings import Settings, WorkerSettings
+from pyanamo_async import Desired, FailurePolicy, ReclaimResult, Table, UsageError, WorkerCondition, WorkerStatus
 from pyanamo_async.cli.console import Row, note, say, say_json, say_json_list, say_table
-from pyanamo_async.cli.options import JsonOption, addressed
-from pyanamo_async.cli.run_async import with_store
+from pyanamo_async.cli.options import JsonOption, on_table
+from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.cli.views import clock_time, size
-from pyanamo_async.core.failure_policy import FailurePolicy
-from pyanamo_async.core.items import State
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.plural import plural
-from pyanamo_async.core.workers import Desired, ProcessStatus, Worker
-from pyanamo_async.errors import UsageError
-from pyanamo_async.fleet.membership import condition, list_workers
-from pyanamo_async.fleet.membership import order as leave_order
-from pyanamo_async.fleet.reclaim import reclaim_from, reclaim_orphans
-from pyanamo_async.host.liveness import process_status
-from pyanamo_async.ports import Store
 
 T = TypeVar("T")
 
-LEASE = WorkerSettings().lease  # of workers whose row is gone
-COLUMNS = ("worker", "is", "last heartbeat", "running", "done", "memory", "ordered to", "job")
+COLUMNS = ("worker", "condition", "last heartbeat", "running", "done", "memory", "ordered to", "job")
+CONDITIONS = {
+    WorkerCondition.ALIVE: "alive",
+    WorkerCondition.STALE: "silent for its lease",
+    WorkerCondition.DIED: "process died",
+    WorkerCondition.GONE: "ended",
+}
 
 WorkerArgument = Annotated[str | None, typer.Argument(metavar="[WORKER]", help="A worker's id.")]
-AllOption = Annotated[bool, typer.Option("--all", help="Every worker that lives.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Every worker that is alive.")]
 
-app = typer.Typer(help="List workers, or tell them to drain or stop.", rich_markup_mode=None, add_completion=False)
+app = typer.Typer(help="List workers, or order them to drain or stop.", rich_markup_mode=None, add_completion=False)
 
 
 @app.callback(invoke_without_command=True)
-@addressed
+@on_table
 def workers(
-    given: Settings,
+    table: Table,
     *,
     ctx: typer.Context,
-    stale: Annotated[bool, typer.Option("--stale", help="Only those silent for their lease, or dead.")] = False,
+    stale: Annotated[bool, typer.Option("--stale", help="Only workers that died, or were silent too long.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """List workers by last beat, or tell them to drain or stop."""
+    """List workers by last heartbeat, or order them to drain or stop."""
     if ctx.invoked_subcommand:
         _refuse_flags_before(ctx, ctx.invoked_subcommand)
         return
 
-    async def work(store: Store) -> None:
-        now = datetime.now(UTC)
-        found = await list_workers(store, stale=stale, now=now, process_status=process_status)
+    async def work(table: Table) -> None:
+        listed = await table.workers(stale=stale)
         if json:
-            await say_json_list(_each(_json(worker, now) for worker in found))
+            await say_json_list(_each(map(_json, listed)))
         else:
-            await say_table(COLUMNS, _each(_row(worker, now) for worker in found))
+            await say_table(COLUMNS, _each(map(_row, listed)))
 
-    with_store(given, work)
+    with_table(table, work)
 
 
 def _refuse_flags_before(ctx: typer.Context, subcommand: str) -> None:
     """Refuse flags that would be lost: an order must never go to another table than the one that was named.
 
     Raises:
-        UsageError: there are some.
+        UsageError: there are such flags.
     """
     for each in ctx.command.params:
         source = ctx.get_parameter_source(each.name or "")
         if source is not None and source.name == "COMMANDLINE":
             flag = each.opts[-1]
             raise UsageError(
-                f"{flag} stands before {subcommand}, and is not for it",
+                f"{flag} stands before {subcommand}, which does not see it",
                 hint=f"write `pyanamo workers {subcommand} ... {flag} ...`",
             )
 
 
 @app.command("drain")
-@addressed
-def drain(given: Settings, *, worker: WorkerArgument = None, everyone: AllOption = False) -> None:
-    """Tell a worker to claim nothing more, and to end when what it runs has ended."""
-    _order(given, worker, Desired.DRAIN, everyone)
+@on_table
+def drain(table: Table, *, worker: WorkerArgument = None, everyone: AllOption = False) -> None:
+    """Order a worker to claim nothing more, and to end when its running items have ended."""
+    _order(table, Desired.DRAIN, worker, everyone)
 
 
 @app.command("stop")
-@addressed
-def stop(given: Settings, *, worker: WorkerArgument = None, everyone: AllOption = False) -> None:
-    """Tell a worker to stop, as SIGTERM does: what runs longer than its grace is ended and given back."""
-    _order(given, worker, Desired.STOP, everyone)
+@on_table
+def stop(table: Table, *, worker: WorkerArgument = None, everyone: AllOption = False) -> None:
+    """Order a worker to stop, as SIGTERM does: scripts that outlast its grace are ended, and their items put back."""
+    _order(table, Desired.STOP, worker, everyone)
 
 
-@addressed
+@on_table
 def reclaim(
-    given: Settings,
+    table: Table,
     *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell which items would go back.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the items that would go back.")] = False,
     crash_limit: Annotated[
-        int, typer.Option("--crash-limit", min=1, help="Workers that may vanish with an item until it is failed.")
+        int, typer.Option("--crash-limit", min=1, help="How many workers may vanish with an item before it fails.")
     ] = FailurePolicy().crash_limit,
     json: JsonOption = False,
 ) -> None:
     """Put back the items of workers that vanished; running workers do so by themselves."""
-
-    async def work(store: Store) -> None:
-        now = datetime.now(UTC)
-        vanished = [
-            each for each in await store.workers() if each.is_stale(now) or process_status(each) is ProcessStatus.DIED
-        ]
-        if dry_run:
-            held = [item.item_id for worker in vanished for item in await store.held(worker.worker_id)]
-            _tell(held, json=json)
-            return
-        policy = FailurePolicy(crash_limit=crash_limit)
-        taken = await reclaim_from(store, vanished, now=now, policy=policy)
-        taken += await reclaim_orphans(store, await store.workers(), now=now, lease=LEASE, policy=policy)
-        back, failed = taken[State.TODO], taken[State.FAILED]
-        if json:
-            say_json({"reclaimed": back, "failed": failed})
-        else:
-            say(f"{plural(back, 'item')} went back" + (f", {failed} failed" if failed else ""))
-
-    with_store(given, work)
+    result = with_table(table, lambda table: table.reclaim(crash_limit=crash_limit, dry_run=dry_run))
+    if dry_run:
+        _show_dry_run(result, json=json)
+    elif json:
+        say_json({"reclaimed": result.reclaimed, "failed": result.failed})
+    else:
+        say(f"{plural(result.reclaimed, 'item')} went back" + (f", {result.failed} failed" if result.failed else ""))
 
 
-def _tell(held: list[str], *, json: bool) -> None:
+def _show_dry_run(result: ReclaimResult, *, json: bool) -> None:
     if json:
-        say_json({"would_reclaim": held})
+        say_json({"would_reclaim": result.item_ids})
         return
-    for item_id in held:
+    for item_id in result.item_ids:
         say(item_id)
-    note(f"{plural(len(held), 'item')} would go back")
+    note(f"{plural(len(result.item_ids), 'item')} would go back")
 
 
-def _order(given: Settings, worker: str | None, desired: Desired, everyone: bool) -> None:
-    async def work(store: Store) -> None:
-        told = await leave_order(
-            store, worker, desired, everyone=everyone, now=datetime.now(UTC), process_status=process_status
-        )
-        for each in told:
-            say(f"{each} is told to {desired} with its next heartbeat")
-        if not told:
-            note("there are no living workers")
-
-    with_store(given, work)
+def _order(table: Table, desired: Desired, worker: str | None, everyone: bool) -> None:
+    ordered = with_table(table, lambda table: table.order(desired, worker, all_workers=everyone))
+    for each in ordered:
+        say(f"{each} will {desired} with its next heartbeat")
+    if not ordered:
+        note("no workers are alive")
 
 
-def _row(worker: Worker, now: datetime) -> Row:
+def _row(status: WorkerStatus) -> Row:
+    worker = status.worker
     fields = (
         worker.worker_id,
-        str(condition(worker, now=now, process_status=process_status)),
+        CONDITIONS[status.condition],
         clock_time(worker.heartbeat),
         f"{worker.running}/{worker.slots}",
         str(worker.done),
@@ -160,10 +137,11 @@ def _row(worker: Worker, now: datetime) -> Row:
     return Row(fields)
 
 
-def _json(worker: Worker, now: datetime) -> dict[str, object]:
+def _json(status: WorkerStatus) -> dict[str, object]:
+    worker = status.worker
     return {
         "worker": worker.worker_id,
-        "condition": str(condition(worker, now=now, process_status=process_status)),
+        "condition": str(status.condition),
         "host": worker.host,
         "job": worker.job,
         "started": format_time(worker.started),

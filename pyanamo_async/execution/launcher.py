@@ -96,7 +96,7 @@ class ShellLauncher:
         if command.cwd is not None and not Path(command.cwd).is_dir():
             return LaunchFailed(f"the script could not be started: there is no folder {command.cwd}")
         if shutil.which(self._shell) is None:
-            return LaunchRefused(f"the shell {self._shell} cannot be run", hint="--shell names another")
+            return LaunchRefused(f"the shell {self._shell} cannot be run", hint="`shell` names another")
         number = exc.errno or 0
         kind = LaunchFailed if number == errno.E2BIG else LaunchRefused
         return kind(f"the script could not be started: {os.strerror(number)}", hint=HINTS.get(number, ""))

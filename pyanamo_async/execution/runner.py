@@ -67,7 +67,7 @@ def loop_factory(loop: Loop | str) -> Callable[[], asyncio.AbstractEventLoop]:
 
             return uvloop.new_event_loop
         case Loop.UVLOOP:
-            raise UsageError("--loop uvloop needs the package uvloop", hint="pip install uvloop, or --loop asyncio")
+            raise UsageError("`loop` uvloop needs the package uvloop", hint="pip install uvloop, or `loop` asyncio")
         case Loop.ASYNCIO:
             pass
         case _:

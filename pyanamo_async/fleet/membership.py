@@ -66,7 +66,7 @@ async def order(
         UsageError: neither or both were named, or there is no such worker.
     """
     if (worker_id is None) != everyone:
-        raise UsageError("name one worker, or say --all", hint="`pyanamo workers` lists them")
+        raise UsageError("name one worker, or choose `all_workers`", hint="`pyanamo workers` lists them")
     chosen = (
         [worker_id]
         if worker_id

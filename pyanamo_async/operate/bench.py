@@ -1,7 +1,7 @@
-"""Measure a table, the place for output and this machine: rate, latency, and what an item costs.
+"""Measure a table, its output and this machine: rates, latencies, and what an item costs.
 
-Law: what is measured is what a worker does, in the same batches, on the same loop. The items are small, of one script
-that does nothing; larger rows cost more, by their size.
+1. A measurement does what a worker does, in the same batches and on the same event loop.
+2. The items are small, each with one script that does nothing; larger rows cost more, by their size.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import PyanamoError, StoreError, Unavailable
 from pyanamo_async.operate.bench_table import MARK, output_keys
 from pyanamo_async.operate.importing import BATCH, add_all
-from pyanamo_async.operate.measurements import LOOK_S, TABLE_WITHIN_S, Measurement, What
+from pyanamo_async.operate.measurements import LOOK_S, TABLE_WITHIN_S, Measurement, Operation
 from pyanamo_async.ports import Clock, EventLog, OutputKey, OutputStore, Store, Units
 
 HEARTBEATS = 20
-SMALL_BYTES = 4096  # too large for a record
+SMALL_BYTES = 4096  # more than a record holds
 CHUNK_BYTES = 64 * 1024  # what a pipe gives at once
 LINE_BYTES = 64
 
 
-class _Watch:
-    """A journal that keeps when the first item was claimed and the last settled, how many are done, and why not."""
+class _WorkerLog:
+    """An event log that keeps when items were claimed and settled, how many are done, and what went wrong last."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.moments_s: list[float] = []
+        self.times_s: list[float] = []
         self.done = 0
-        self.trouble = ""
+        self.problem = ""
 
     def note(self, event: str, /, **fields: object) -> None:
-        told = next((fields[name] for name in ("error", "trouble", "reason") if fields.get(name)), None)
-        self.trouble = f"{event}: {told}" if told else self.trouble
+        reason = next((fields[name] for name in ("error", "trouble", "reason") if fields.get(name)), None)
+        self.problem = f"{event}: {reason}" if reason else self.problem
         if event in {"item claimed", "item settled"}:
-            self.moments_s.append(self._clock.monotonic())
+            self.times_s.append(self._clock.monotonic())
             self.done += fields.get("state") is State.DONE
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Measures on a disposable table whose output is `filed_as`, with `items` each time.
+    """Measures on a table of its own, with `items` each time, at most `concurrency` of them at once.
 
-    `meter` tells the units charged until now; `work` runs a worker until nothing is left and returns its exit status.
+    `meter` returns the units charged so far; `work` runs a worker until nothing is left and returns its exit status.
     """
 
     store: Store
@@ -63,56 +63,58 @@ class Bench:
     clock: Clock
     meter: Callable[[], Units | None]
     work: Callable[[EventLog], Awaitable[int]]
-    say: Callable[[str], None]
+    note: Callable[[str], None]
     items: int
-    at_once: int
+    concurrency: int
     stream_bytes: int
 
     async def measure(self) -> list[Measurement]:
-        """Measure everything; output that fails is told, and left out."""
-        figures: list[Measurement] = []
-        for at_once in sorted({1, self.at_once}):
-            self.say(f"importing, claiming and settling {plural(self.items, 'item')}, {at_once} at a time")
-            figures += [await self._import(1 if at_once == 1 else BATCH), *await self._lives(at_once)]
-        figures += [await self._heartbeats(), await self._worker()]
+        """Measure everything; output that cannot be stored is noted, and left out."""
+        measurements: list[Measurement] = []
+        for at_once in sorted({1, self.concurrency}):
+            self.note(f"importing, claiming and settling {plural(self.items, 'item')}, {at_once} at a time")
+            measurements += [await self._import(1 if at_once == 1 else BATCH), *await self._claim_and_settle(at_once)]
+        measurements += [await self._heartbeats(), await self._worker()]
         if self.outputs is not None:
             first, *others = output_keys(self.output_namespace)
-            self.say(f"storing {plural(len(others), 'small output')}, and one of {self.stream_bytes:,} bytes")
+            self.note(f"storing {plural(len(others), 'small output')}, and one of {self.stream_bytes:,} bytes")
             try:
-                figures.append(await self._store(self.outputs, What.SMALL, others, SMALL_BYTES))
-                figures.append(await self._store(self.outputs, What.STREAM, [first], self.stream_bytes))
-            except PyanamoError as trouble:
-                self.say(f"output is not measured: {trouble}")
-        return figures
+                measurements.append(await self._store(self.outputs, Operation.SMALL, others, SMALL_BYTES))
+                measurements.append(await self._store(self.outputs, Operation.STREAM, [first], self.stream_bytes))
+            except PyanamoError as error:
+                self.note(f"output is not measured: {error}")
+        return measurements
 
-    def _figure(self, what: What, *, at_once: int = 1, count: int = 0, size_bytes: int = 0) -> Measurement:
-        return Measurement(what, at_once, self.clock, self.meter, count=count, size_bytes=size_bytes)
+    def _measurement(
+        self, operation: Operation, *, at_once: int = 1, count: int = 0, size_bytes: int = 0
+    ) -> Measurement:
+        return Measurement(operation, at_once, self.clock, self.meter, count=count, size_bytes=size_bytes)
 
     async def _import(self, at_once: int) -> Measurement:
-        importing = self._figure(What.IMPORT, at_once=min(at_once, self.items), count=self.items)
+        importing = self._measurement(Operation.IMPORT, at_once=min(at_once, self.items), count=self.items)
         run = secrets.token_hex(4)
         items = [Item(f"bench-{run}-{number:06d}", MARK, (Task(SINGLE_TASK, "true"),)) for number in range(self.items)]
-        with importing.taken():
+        with importing.timed():
             if at_once == 1:
                 for item in items:
                     await importing.call(partial(self.store.add, [item]))
             else:
-                await add_all(self.store.add, items, lambda _: None)
+                await add_all(self.store.add, items)
         return importing
 
-    async def _lives(self, at_once: int) -> tuple[Measurement, Measurement]:
-        """Claim what a worker with so many free slots claims, settle it together, and again."""
-        claiming, settling = (self._figure(what, at_once=at_once) for what in (What.CLAIM, What.SETTLE))
+    async def _claim_and_settle(self, at_once: int) -> tuple[Measurement, Measurement]:
+        """Claim as many as a worker with `at_once` free slots claims, settle them together, and again."""
+        claiming, settling = (self._measurement(each, at_once=at_once) for each in (Operation.CLAIM, Operation.SETTLE))
         until_s = self.clock.monotonic() + TABLE_WITHIN_S
         while claiming.count < self.items:
             limit = min(at_once, self.items - claiming.count)
             claim = partial(self.store.claim, self.me.worker_id, limit=limit, now=self.clock.now())
-            with claiming.taken():
+            with claiming.timed():
                 claimed = await claiming.call(claim)
             if not claimed:
                 await self._wait_for_index(until_s)
                 continue
-            with settling.taken():
+            with settling.timed():
                 async with asyncio.TaskGroup() as settled:
                     for item in claimed:
                         settled.create_task(
@@ -124,8 +126,8 @@ class Bench:
 
     async def _wait_for_index(self, until_s: float) -> None:
         if self.clock.monotonic() > until_s:
-            raise Unavailable(f"the table has not shown the items that are left for {TABLE_WITHIN_S:g} s")
-        await self.store.next_due()  # what was taken for empty is looked at again
+            raise Unavailable(f"the table has not shown the remaining items for {TABLE_WITHIN_S:g} s")
+        await self.store.next_due()  # looks again at shards that seemed empty
         await asyncio.sleep(LOOK_S)
 
     def _done(self, item: Item) -> Item:
@@ -136,37 +138,40 @@ class Bench:
         )
 
     async def _heartbeats(self) -> Measurement:
-        heartbeats = self._figure(What.HEARTBEAT, count=HEARTBEATS)
-        with heartbeats.taken():
+        heartbeats = self._measurement(Operation.HEARTBEAT, count=HEARTBEATS)
+        with heartbeats.timed():
             for _ in range(HEARTBEATS):
                 await heartbeats.call(partial(self.store.heartbeat, replace(self.me, heartbeat=self.clock.now())))
         return heartbeats
 
     async def _worker(self) -> Measurement:
-        """Let a real worker run scripts; the time is from its first claim to its last settle, the units are all."""
-        self.say(f"running {plural(self.items, 'script')} with a worker, {self.at_once} at a time")
+        """Run scripts with a real worker: its time from the first claim to the last settle, and all its units."""
+        self.note(f"running {plural(self.items, 'script')} with a worker, {self.concurrency} at a time")
         await self._import(BATCH)
-        running, watch = self._figure(What.WORKER, at_once=self.at_once, count=self.items), _Watch(self.clock)
-        with running.taken():
-            status = await self.work(watch)
-        if watch.done != self.items:
-            ran = f"the worker ran {watch.done} of {plural(self.items, 'script')} and ended with {status}"
-            raise StoreError(f"{ran}; {watch.trouble}" if watch.trouble else ran)
-        running.seconds = watch.moments_s[-1] - watch.moments_s[0]
+        log = _WorkerLog(self.clock)
+        running = self._measurement(Operation.WORKER, at_once=self.concurrency, count=self.items)
+        with running.timed():
+            status = await self.work(log)
+        if log.done != self.items:
+            ran = f"the worker ran {log.done} of {plural(self.items, 'script')} and ended with {status}"
+            raise StoreError(f"{ran}; {log.problem}" if log.problem else ran)
+        running.seconds = log.times_s[-1] - log.times_s[0]
         return running
 
-    async def _store(self, outputs: OutputStore, what: What, keys: Sequence[OutputKey], size_bytes: int) -> Measurement:
-        storing = self._figure(what, count=len(keys), size_bytes=size_bytes)
+    async def _store(
+        self, outputs: OutputStore, operation: Operation, keys: Sequence[OutputKey], size_bytes: int
+    ) -> Measurement:
+        storing = self._measurement(operation, count=len(keys), size_bytes=size_bytes)
         text = _text()
-        with storing.taken():
+        with storing.timed():
             for key in keys:
                 await storing.call(partial(_store, outputs, key, text, size_bytes))
-        storing.units = None  # of the table, which has no part in this
+        storing.units = None  # the table has no part in this
         return storing
 
 
 def _text() -> bytes:
-    """Make a MiB of lines that get smaller by half when compressed, as logs full of numbers do."""
+    """Return a MiB of lines that compress to half their size, like logs full of numbers."""
     return random.Random(0).randbytes(1 << 19).hex("\n", -LINE_BYTES // 2).encode()  # noqa: S311 - no secret
 
 

@@ -1,26 +1,28 @@
-"""Find what a fleet leaves behind that was killed.
+"""Find what a killed fleet left behind.
 
-Laws: what a living worker has under way is never a finding: its item is locked, under the very attempt. Nor is what
-began a short while ago: the index may not show yet who holds its item. Temporary files of workers have no name, so
-nothing of them can be left.
+1. What a living worker has under way is never a finding: its item is locked, under that very attempt.
+2. What began a short while ago is no finding: the index may not yet show who holds its item.
+3. Temporary files of workers have no name, so none can be left.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.items import SINGLE_TASK, State
 from pyanamo_async.core.text.plural import plural
-from pyanamo_async.core.workers import ProcessStatus, Worker
+from pyanamo_async.core.workers import Worker
+from pyanamo_async.fleet.membership import ProcessProbe
 from pyanamo_async.fleet.reclaim import orphans
 from pyanamo_async.operate.logs import STDOUT
+from pyanamo_async.operate.workers import is_abandoned
 from pyanamo_async.ports import OutputKey, OutputStore, Store, UnfinishedOutput
 
 RECLAIM_HINT = "`pyanamo reclaim` puts them back; running workers do so by themselves"
-REMOVE_HINT = "`pyanamo doctor --remove` removes it"
+REMOVE_HINT = "`pyanamo doctor` with `remove` deletes it"
 
 
 class FindingKind(StrEnum):
@@ -29,64 +31,70 @@ class FindingKind(StrEnum):
     WORKER = "worker vanished"
     ORPHANS = "worker unknown"
     OUTPUT = "output unfinished"
-    BENCH = "bench killed"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that was left behind, since when, and how to be rid of it; `unfinished` is output to be discarded."""
+    """Something left behind: what, since when, and what to do about it, which is nothing once it was `removed`."""
 
-    what: FindingKind
-    which: str
+    kind: FindingKind
+    what: str
     since: datetime
     hint: str
     unfinished: UnfinishedOutput | None = None
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """Examines a table and its output, which is filed under `table`; `lease` is that of workers whose row is gone."""
+    """Examines a table and its output; `lease` is that of workers whose row is gone."""
 
     store: Store
     outputs: OutputStore
-    table: str
+    output_namespace: str
     now: datetime
     lease: timedelta
-    process_status: Callable[[Worker], ProcessStatus]
+    probe: ProcessProbe
 
-    async def examine(self, *, older_than: timedelta) -> AsyncIterator[Finding]:
-        """Find workers that vanished, items that nobody holds, and output that nobody finishes and is older than so."""
-        left = [each async for each in self.outputs.unfinished(self.table) if self.now - each.since >= older_than]
+    async def examine(self, *, older_than: timedelta, remove: bool = False) -> AsyncIterator[Finding]:
+        """Find vanished workers, items that nobody holds, and unfinished output that is older than `older_than`.
+
+        With `remove` that output is deleted.
+        """
+        unfinished = [each async for each in self.outputs.unfinished(self.output_namespace)]
+        old = [each for each in unfinished if self.now - each.since >= older_than]
         known = await self.store.workers()
-        vanished = [
-            worker for worker in known if worker.is_stale(self.now) or self.process_status(worker) is ProcessStatus.DIED
-        ]
-        async for finding in self._holders(known, vanished):
+        abandoned = [worker for worker in known if is_abandoned(worker, now=self.now, probe=self.probe)]
+        async for finding in self._holders(known, abandoned):
             yield finding
-        working = {worker.worker_id for worker in known} - {worker.worker_id for worker in vanished}
-        live = await self._live(working) if left else set()
-        for each in left:
-            if _attempt(each.location) not in live:
-                yield Finding(FindingKind.OUTPUT, each.location, each.since, REMOVE_HINT, each)
+        working = {worker.worker_id for worker in known} - {worker.worker_id for worker in abandoned}
+        running = await self._running(working) if old else set()
+        for each in old:
+            if _attempt(each.location) not in running:
+                finding = Finding(FindingKind.OUTPUT, each.location, each.since, REMOVE_HINT, each)
+                yield await self._remove(finding, each) if remove else finding
 
-    async def _holders(self, known: Sequence[Worker], vanished: Sequence[Worker]) -> AsyncIterator[Finding]:
-        for worker in vanished:
+    async def _remove(self, finding: Finding, unfinished: UnfinishedOutput) -> Finding:
+        await self.outputs.discard(unfinished)
+        return replace(finding, removed=True, hint="")
+
+    async def _holders(self, known: Sequence[Worker], abandoned: Sequence[Worker]) -> AsyncIterator[Finding]:
+        for worker in abandoned:
             held = len(await self.store.held(worker.worker_id))
             if held or not worker.gone:
-                which = f"{worker.worker_id} with {plural(held, 'item')}"
-                yield Finding(FindingKind.WORKER, which, worker.heartbeat, RECLAIM_HINT)
+                what = f"{worker.worker_id} with {plural(held, 'item')}"
+                yield Finding(FindingKind.WORKER, what, worker.heartbeat, RECLAIM_HINT)
         async for items in orphans(self.store, known, now=self.now, lease=self.lease):
             if items:
                 since = min(item.locked_at or self.now for item in items)
-                yield Finding(
-                    FindingKind.ORPHANS, f"{items[0].worker} with {plural(len(items), 'item')}", since, RECLAIM_HINT
-                )
+                what = f"{items[0].worker} with {plural(len(items), 'item')}"
+                yield Finding(FindingKind.ORPHANS, what, since, RECLAIM_HINT)
 
-    async def _live(self, working: set[str]) -> set[tuple[str, str]]:
-        """Tell which attempts run, as their output is stored."""
+    async def _running(self, working: set[str]) -> set[tuple[str, str]]:
+        """Return the attempts that run, as `_attempt` has them."""
         locked = self.store.summaries(state=State.LOCKED)
         keys = [
-            OutputKey(self.table, item.item_id, SINGLE_TASK, item.attempt, STDOUT)
+            OutputKey(self.output_namespace, item.item_id, SINGLE_TASK, item.attempt, STDOUT)
             async for item in locked
             if item.worker in working
         ]
@@ -94,6 +102,6 @@ class Doctor:
 
 
 def _attempt(location: str) -> tuple[str, str]:
-    """Tell the item's folder and the attempt in a location, which ends in `/<task>/<attempt>.<stream>.gz`."""
+    """Return the item's folder and the attempt of a location, which ends in `/<task>/<attempt>.<stream>.gz`."""
     folder, *_, file = location.rsplit("/", 2)
     return folder, file.partition(".")[0]

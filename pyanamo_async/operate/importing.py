@@ -1,30 +1,27 @@
-"""Import a task file: all of it is checked before the first write, then it goes to the table in batches.
+"""Import checked items: they go to the table in batches, several at once.
 
-Memory holds the ids and a few batches, whatever the size of the file; the items of a moderate one are kept from the
-check, which saves a quarter of the CPU. Importing the same file again changes nothing.
+1. Importing the same items again changes nothing.
+2. Memory holds the ids and a few batches, whatever the number of items.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.taskfile.parser import Format, Problem, parse
 from pyanamo_async.core.text.plural import plural
-from pyanamo_async.errors import TableMissing, TaskFileInvalid, UsageError
-from pyanamo_async.operate.task_files import TaskFile
+from pyanamo_async.errors import TableMissing, UsageError
+from pyanamo_async.operate.checking import CheckedItems
 from pyanamo_async.ports import AddResult, Clock, Store
 
 BATCH = 1000
 BATCHES_AT_ONCE = 4
-SHOWN_PROBLEMS = 50
 SHOWN_IDS = 3
 UNCHANGED = frozenset({AddResult.SKIPPED, AddResult.LOCKED})
-MOST_KEPT_ITEMS, MOST_KEPT_BYTES = 200_000, 32 << 20  # some 0.6 KB of memory each, and their scripts
 
 
 class OnExists(StrEnum):
@@ -36,115 +33,74 @@ class OnExists(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """A file every line of which was understood, and what it holds."""
+class ImportResult:
+    """What an import did, or a dry run would do: how many items and tasks were read, and what became of the items.
 
-    file: TaskFile
-    form: Format
+    `locked` ones were not replaced, because workers hold them. `created` says whether the table was created for them.
+    """
+
     items: int
     tasks: int
-    kept: list[Item] | None = None
+    added: int = 0
+    skipped: int = 0
+    replaced: int = 0
+    locked: int = 0
+    created: bool = False
 
-    def read(self) -> Iterator[Item]:
-        """Read its items, again where they were not kept; bad lines, or more or fewer items, are a file that changed.
+    @property
+    def written(self) -> int:
+        """How many items were dealt with so far."""
+        return self.added + self.skipped + self.replaced + self.locked
 
-        Raises:
-            UsageError: it did.
-        """
-        if self.kept is not None:
-            yield from self.kept
-            return
-        items = 0
-        for row in parse(self.file.lines(), self.form):
-            if isinstance(row, Problem):
-                raise self._changed(str(row))
-            items += 1
-            yield row
-        if items != self.items:
-            raise self._changed(f"it had {plural(self.items, 'item')}, now {items}")
-
-    def _changed(self, how: str) -> UsageError:
-        return UsageError(
-            f"{self.file.name} changed while it was imported: {how}",
-            hint="import it again: what is in the table is skipped",
-        )
-
-
-def check(file: TaskFile, form: Format, *, most_kept: int = MOST_KEPT_ITEMS) -> Checked:
-    """Read the whole file without writing anything.
-
-    Raises:
-        TaskFileInvalid: it has bad lines, the first of which are told, or no items at all.
-    """
-    items, tasks, bad = 0, 0, 0
-    problems: list[str] = []
-    kept: list[Item] | None = [] if file.size_bytes() <= MOST_KEPT_BYTES else None
-    for row in parse(file.lines(), form):
-        match row:
-            case Item():
-                items, tasks = items + 1, tasks + len(row.tasks)
-                kept = _longer(kept, row, most_kept)
-            case Problem():
-                bad += 1
-                if bad <= SHOWN_PROBLEMS:
-                    problems.append(str(row))
-    if bad:
-        lines = plural(bad, "bad line")
-        if bad > SHOWN_PROBLEMS:
-            problems.append(f"... and {bad - SHOWN_PROBLEMS} more")
-        raise TaskFileInvalid(
-            f"{file.name} has {lines}; nothing was imported", problems, hint="correct them and import again"
-        )
-    if not items:
-        raise TaskFileInvalid(f"{file.name} has no items", [], hint="a header like itemID|TaskID|TaskScript, then rows")
-    return Checked(file, form, items, tasks, kept)
-
-
-def _longer(kept: list[Item] | None, item: Item, most: int) -> list[Item] | None:
-    """Keep one more, or none from the moment there are too many."""
-    if kept is None or len(kept) == most:
-        return None
-    kept.append(item)
-    return kept
+    def plus(self, counts: Counter[AddResult]) -> ImportResult:
+        """Return the result with more items dealt with."""
+        return replace(self, **{str(each): getattr(self, each) + counts[each] for each in AddResult})
 
 
 async def import_items(
-    store: Store, checked: Checked, *, on_exists: OnExists, clock: Clock, progress: Callable[[int], None]
-) -> Counter[AddResult]:
-    """Add the items of a checked file and count what became of them; `progress` is told of each batch's size.
+    store: Store,
+    checked: CheckedItems,
+    *,
+    on_exists: OnExists,
+    shards: int,
+    clock: Clock,
+    progress: Callable[[ImportResult], None] = lambda _: None,
+) -> ImportResult:
+    """Add checked items to the table, which is created if missing; `progress` takes the result so far.
 
     Raises:
         UsageError: `on_exists` is `fail` and items exist, or the file changed since it was checked.
-        PyanamoError: the table could not take it; what was written stays, and is skipped the next time.
+        PyanamoError: the table refused; what was written stays, and is skipped the next time.
     """
+    result = ImportResult(checked.items, checked.tasks, created=await store.create(shards=shards))
+    progress(result)
     if on_exists is OnExists.FAIL:
         _refuse(await _existing(store, checked), "nothing was imported")
 
     async def add(batch: list[Item]) -> list[AddResult]:
+        nonlocal result
         results = await store.add(batch, replace=on_exists is OnExists.REPLACE)
         if not UNCHANGED.issuperset(results):
             await store.notify(now=clock.now())
+        result = result.plus(Counter(results))
+        progress(result)
         return results
 
-    counts = await add_all(add, checked.read(), progress)
+    await add_all(add, checked.read())
     if on_exists is OnExists.FAIL:
-        _refuse([""] * counts[AddResult.SKIPPED], "somebody else imported them meanwhile")
-    return counts
+        _refuse([""] * result.skipped, "somebody else imported them meanwhile")
+    return result
 
 
-async def add_all(
-    add: Callable[[list[Item]], Awaitable[list[AddResult]]], items: Iterable[Item], progress: Callable[[int], None]
-) -> Counter[AddResult]:
-    """Add items in batches, several at once, and count what became of them; `progress` is told of each batch's size."""
+async def add_all(add: Callable[[list[Item]], Awaitable[list[AddResult]]], items: Iterable[Item]) -> None:
+    """Add items in batches, several at once."""
     import asyncio
 
-    counts: Counter[AddResult] = Counter()
     room = asyncio.Semaphore(BATCHES_AT_ONCE)
 
     async def add_one(batch: list[Item]) -> None:
         try:
-            counts.update(await add(batch))
-            progress(len(batch))
+            await add(batch)
         finally:
             room.release()
 
@@ -153,29 +109,26 @@ async def add_all(
             for batch in _batches(items):
                 await room.acquire()
                 adding.create_task(add_one(batch), name="import")
-                await asyncio.sleep(0)  # the table gets to work on it while the next is read
-    except ExceptionGroup as troubles:
-        raise troubles.exceptions[0] from troubles  # one is enough to say: the others are of the same table
-    return counts
+                await asyncio.sleep(0)  # the table works on it while the next batch is read
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from errors  # one is enough to report: the others concern the same table
 
 
-async def rehearse(store: Store, checked: Checked, *, on_exists: OnExists) -> Counter[AddResult]:
-    """Count what importing would do, without writing; a table that is missing would be created."""
+async def preview_import(store: Store, checked: CheckedItems, *, on_exists: OnExists) -> ImportResult:
+    """Count what importing would do, without writing; a missing table would be created."""
     try:
         known = await _existing(store, checked)
         replacing = known and on_exists is OnExists.REPLACE
         locked = {each.item_id async for each in store.summaries(state=State.LOCKED)} if replacing else set()
     except TableMissing:
         known, locked = [], set()
-    total = checked.items
+    held = len(locked.intersection(known))
     there = AddResult.REPLACED if on_exists is OnExists.REPLACE else AddResult.SKIPPED
-    counts = Counter({AddResult.ADDED: total - len(known), there: len(known)})
-    if held := len(locked.intersection(known)):
-        counts.update({there: -held, AddResult.LOCKED: held})
-    return counts
+    counts = {AddResult.ADDED: checked.items - len(known), there: len(known) - held, AddResult.LOCKED: held}
+    return ImportResult(checked.items, checked.tasks).plus(Counter(counts))
 
 
-async def _existing(store: Store, checked: Checked) -> list[str]:
+async def _existing(store: Store, checked: CheckedItems) -> list[str]:
     known: list[str] = []
     for batch in _batches(checked.read()):
         there = await store.existing([item.item_id for item in batch])
@@ -190,7 +143,7 @@ def _refuse(known: list[str], what: str) -> None:
     more = ", ..." if len(known) > SHOWN_IDS else ""
     raise UsageError(
         f"the table already has {plural(len(known), 'item')} of these{f' ({names}{more})' if names else ''}; {what}",
-        hint="--on-exists skip leaves them alone, replace overwrites those that no worker holds",
+        hint="`on_exists` skip leaves them alone, replace overwrites those that no worker holds",
     )
 
 

@@ -1,9 +1,10 @@
-"""Read what a task printed, wherever it is kept.
+"""Read what a task printed, wherever it is stored.
 
-Laws: memory does not grow with the output. All that is there is given, and then it is said when that is not as much as
-was printed: an object was cut short, or written over. What an attempt printed is found by its record, which is that of
-the last one that ended; what an older one printed only where it was too large for a record, by its key in storage, or
-by searching CloudWatch Logs for it.
+1. Memory does not grow with the output.
+2. All that is stored is given, and then an error says when that is not what was printed: an object was cut short, or
+   written over.
+3. A record names the output of the last attempt that ended. Output of older attempts is found by its key in storage,
+   or by searching CloudWatch Logs, if it was too large for a record.
 """
 
 from __future__ import annotations
@@ -18,100 +19,130 @@ from pyanamo_async.core.text.plural import plural
 from pyanamo_async.errors import Denied, OutputError, OutputMissing, UsageError
 from pyanamo_async.ports import OutputKey, OutputStore
 
-STDOUT, STDERR = "stdout", "stderr"
+STREAMS = STDOUT, STDERR = "stdout", "stderr"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What is known of one stream of an attempt: an output, or where it would be, the likeliest place first."""
+class LogReference:
+    """One stream of one attempt: its output, or without a record the `locations` where it may be, likeliest first."""
 
     output: Output
-    whose: str
-    guesses: Sequence[str] = ()
+    title: str
+    locations: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """Reads output filed under `table`; `open_at` opens what a location is in, or, if empty, where new output goes.
+class LogReader:
+    """Reads the output of one table; `open_at` opens what holds a location, or, if empty, where new output goes.
 
-    `in_logs` tells where in CloudWatch Logs an output may be, given where another attempt's is.
+    `in_logs` returns where in CloudWatch Logs an output may be, given the locations of another attempt's.
     """
 
-    table: str
+    output_namespace: str
     open_at: Callable[[str], Awaitable[OutputStore]]
     in_logs: Callable[[OutputKey, Collection[str]], str] = lambda *_: ""
 
-    async def find(self, item: Item, task: Task, stream: str, *, attempt: int | None = None) -> Found:
-        """Find one stream of the last attempt that ended, or of the one that is asked for.
+    async def find(self, item: Item, task: Task, stream: str, *, attempt: int | None = None) -> LogReference:
+        """Find one stream of an attempt; without a number, of the last attempt that ended.
 
         Raises:
-            OutputMissing: no attempt has ended, or that one still runs.
+            OutputMissing: no attempt has ended, or the one asked for has not.
             UsageError: there was no such attempt.
         """
-        record, whose = task.record, _name(item, task)
+        record, title = task.record, _title(item, task)
         if record and attempt in {None, record.attempt}:
-            return Found(record.stderr if stream == STDERR else record.stdout, whose)
+            return LogReference(record.stderr if stream == STDERR else record.stdout, title)
         if attempt is None:
             raise OutputMissing(
-                f"{whose} has no output: no attempt has ended", hint=f"it is {item.state}; see `pyanamo show`"
+                f"{title} has no output: no attempt has ended", hint=f"it is {item.state}; see `pyanamo show`"
             )
         if not 0 < attempt <= item.attempt:
-            raise UsageError(f"{whose} has had {plural(item.attempt, 'attempt')}, and no attempt {attempt}")
+            raise UsageError(f"{title} has had {plural(item.attempt, 'attempt')}, and no attempt {attempt}")
         if attempt == item.attempt and item.state is State.LOCKED:
-            raise OutputMissing(f"attempt {attempt} of {whose} has not ended", hint="wait for it")
-        key = OutputKey(self.table, item.item_id, task.name, attempt, stream)
-        places = (await self.open_at("")).location(key), self.in_logs(key, _places_of(task))
-        return Found(Output(), f"{stream} of attempt {attempt} of {whose}", guesses=[at for at in places if at])
+            raise OutputMissing(f"attempt {attempt} of {title} has not ended", hint="wait for it")
+        key = OutputKey(self.output_namespace, item.item_id, task.name, attempt, stream)
+        locations = (await self.open_at("")).location(key), self.in_logs(key, _locations_of(task))
+        title = f"{stream} of attempt {attempt} of {title}"
+        return LogReference(Output(), title, locations=[each for each in locations if each])
 
-    async def read(self, found: Found, *, last: int | None = None) -> AsyncIterator[bytes]:
-        """Stream an output, or its last lines: those take reading it twice.
+    async def read(self, log: LogReference, *, tail: int | None = None) -> AsyncIterator[bytes]:
+        """Stream an output, or only its last `tail` lines, for which it is read twice.
 
         Raises:
-            OutputMissing: nothing is where it should be.
-            OutputError: all was given that is there, and it is not what was printed.
+            OutputMissing: nothing is stored where it should be.
+            OutputError: all that is stored was given, and it is not what was printed.
         """
-        output = await self._stored(found) if found.guesses else found.output
-        whole = partial(self.pieces, output)
-        async for piece in whole() if last is None else last_lines(last, partial(self._there, output), whole):
-            yield piece
+        output = await self._stored(log) if log.locations else log.output
+        whole = partial(self.read_whole, output)
+        async for chunk in whole() if tail is None else last_lines(tail, partial(self._chunks, output), whole):
+            yield chunk
 
-    async def pieces(self, output: Output, *, start: int = 0) -> AsyncGenerator[bytes, None]:
-        """Stream what is kept whole, from byte `start` on; raises as `read` does."""
+    async def read_whole(self, output: Output, *, start: int = 0) -> AsyncGenerator[bytes, None]:
+        """Stream an output from byte `start` on; raises as `read` does."""
         end = start
-        async for piece in self._there(output, start=start):
-            end += len(piece)
-            yield piece
+        async for chunk in self._chunks(output, start=start):
+            end += len(chunk)
+            yield chunk
         is_known = output.at and output.size_bytes and not output.status
         if is_known and end != output.size_bytes:
             raise OutputError(
-                f"{output.at} is not what was printed: that is {plural(output.size_bytes, 'byte')}, this {end}",
-                hint="somebody cut it short, or wrote over it",
+                f"{output.at} is not what was printed: that was {plural(output.size_bytes, 'byte')}, this is {end}",
+                hint="it was cut short, or written over",
             )
 
-    async def _there(self, output: Output, *, start: int = 0) -> AsyncGenerator[bytes, None]:
+    async def _chunks(self, output: Output, *, start: int = 0) -> AsyncGenerator[bytes, None]:
         if not output.at:
             yield output.text.encode()[start:]
             return
         outputs = await self.open_at(output.at)
-        async for piece in outputs.read(output.at, start=start):
-            yield piece
+        async for chunk in outputs.read(output.at, start=start):
+            yield chunk
 
-    async def _stored(self, found: Found) -> Output:
-        closed = []
-        for at in found.guesses:
+    async def _stored(self, log: LogReference) -> Output:
+        denials = []
+        for location in log.locations:
             try:
-                async with aclosing(self.pieces(Output(at=at))) as pieces:
-                    await anext(pieces, b"")
+                async with aclosing(self.read_whole(Output(at=location))) as chunks:
+                    await anext(chunks, b"")
             except OutputMissing:
                 continue
             except Denied as denied:
-                closed.append(f"; {denied.what}")
+                denials.append(f"; {denied.what}")
             else:
-                return Output(at=at)
+                return Output(at=location)
         raise OutputMissing(
-            f"nothing is stored of {found.whose} ({found.guesses[0]}){''.join(closed)}",
-            hint="up to 2 KB stand in the record alone, which is the last attempt's; `pyanamo show` has older reasons",
+            f"nothing is stored of {log.title} ({log.locations[0]}){''.join(denials)}",
+            hint="output of up to 2 KB is kept in the record of the last attempt only; "
+            "`pyanamo show` has the reasons of older ones",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLog:
+    """What a task printed: iterate over its chunks of bytes with `async for`, or await `text`."""
+
+    reader: LogReader
+    reference: LogReference
+    tail: int | None = None
+
+    @property
+    def incomplete(self) -> str:
+        """Why not all of it could be stored; empty when all was."""
+        return self.reference.output.status
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Stream the bytes as they were printed, in constant memory.
+
+        Raises:
+            OutputMissing: nothing is stored where it should be.
+            OutputError: all that is stored was given, and it is not what was printed.
+        """
+        async for chunk in self.reader.read(self.reference, tail=self.tail):
+            yield chunk
+
+    async def text(self) -> str:
+        """Return all of it as text, in memory; bytes that are not UTF-8 are replaced. Raises as iterating does."""
+        return b"".join([chunk async for chunk in self]).decode(errors="replace")
 
 
 async def last_lines(
@@ -119,36 +150,36 @@ async def last_lines(
 ) -> AsyncIterator[bytes]:
     """Stream the last lines of what both `count` and then `show` give; a last line may lack its newline."""
     skipped = await _lines_in(count()) - lines
-    async for piece in show():
-        ends = piece.count(b"\n") if skipped > 0 else 0
+    async for chunk in show():
+        ends = chunk.count(b"\n") if skipped > 0 else 0
         if ends < skipped:
             skipped -= ends
         else:
-            yield piece[_end_of_line(skipped, piece) :]
+            yield chunk[_end_of_line(skipped, chunk) :]
             skipped = 0
 
 
-async def _lines_in(pieces: AsyncIterator[bytes]) -> int:
+async def _lines_in(chunks: AsyncIterator[bytes]) -> int:
     ends, last = 0, b"\n"
-    async for piece in pieces:
-        ends += piece.count(b"\n")
-        last = piece[-1:] or last
+    async for chunk in chunks:
+        ends += chunk.count(b"\n")
+        last = chunk[-1:] or last
     return ends + (last != b"\n")
 
 
-def _end_of_line(number: int, piece: bytes) -> int:
-    """Tell where line `number` of a piece ends, from 1; 0 before the first."""
+def _end_of_line(number: int, chunk: bytes) -> int:
+    """Return where line `number` of a chunk ends, from 1; 0 before the first."""
     end = 0
     for _ in range(number):
-        end = piece.find(b"\n", end) + 1
+        end = chunk.find(b"\n", end) + 1
     return end
 
 
-def task_of(item: Item, name: str | None) -> Task:
+def find_task(item: Item, name: str | None) -> Task:
     """Find a task of an item by its name or number; the only task needs no name.
 
     Raises:
-        UsageError: there are several tasks and none was named, or none of that name.
+        UsageError: there are several tasks and none was named, or none has that name.
     """
     if name is None and len(item.tasks) == 1:
         return item.tasks[0]
@@ -161,9 +192,9 @@ def task_of(item: Item, name: str | None) -> Task:
     raise UsageError(f"item {item.item_id} {what}", hint=f"name one of {names}, as in `pyanamo logs {item.item_id} 0`")
 
 
-def _name(item: Item, task: Task) -> str:
+def _title(item: Item, task: Task) -> str:
     return f"task {task.name} of item {item.item_id}" if item.nested else f"item {item.item_id}"
 
 
-def _places_of(task: Task) -> list[str]:
+def _locations_of(task: Task) -> list[str]:
     return [task.record.stdout.at, task.record.stderr.at] if task.record else []

@@ -1,4 +1,4 @@
-"""Look at a table: how far it is."""
+"""Look at a table's progress."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from pyanamo_async.ports import Store
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a table is; `time_left` is None when nothing is known or nothing is left."""
+    """A table's progress: counts of items and tasks, living workers, and how fast they are.
+
+    `time_left` is None when the pace is unknown, or nothing is left.
+    """
 
     table: str
     counts: Counts
@@ -22,9 +25,9 @@ class Status:
     time_left: timedelta | None
 
 
-async def look(store: Store, table: str, *, now: datetime, process_status: ProcessProbe) -> Status:
-    """Count items, tasks and living workers."""
+async def status(store: Store, table: str, *, now: datetime, probe: ProcessProbe) -> Status:
+    """Count items, tasks and living workers, and estimate the time left."""
     counts = await store.counts()
-    workers = await living(store, now=now, process_status=process_status)
+    workers = await living(store, now=now, process_status=probe)
     rate = items_per_second(workers)
     return Status(table, counts, len(workers), rate, time_left(counts, rate))

@@ -1,36 +1,53 @@
-"""Look at and make tables."""
+"""Create and delete tables."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import orjson
 
-from pyanamo_async.core.items import Counts
+from pyanamo_async.core.text.plural import plural
 from pyanamo_async.errors import UsageError
-from pyanamo_async.ports import Description, Store
+from pyanamo_async.fleet.membership import ProcessProbe, living
+from pyanamo_async.ports import Store
+
+DEFAULT_SHARDS, MAX_SHARDS = 16, 999
 
 
-async def describe(store: Store) -> tuple[Description, Counts]:
-    """Describe a table and count what is in it."""
-    return await store.describe(), await store.counts()
+async def drop(store: Store, name: str, *, force: bool, dry_run: bool, now: datetime, probe: ProcessProbe) -> int:
+    """Delete a table with all its items, unless workers are alive; return how many items it had.
+
+    Raises:
+        UsageError: workers are alive, and `force` was not given.
+    """
+    items = (await store.counts()).total
+    busy = 0 if force else len(await living(store, now=now, process_status=probe))
+    if busy:
+        raise UsageError(
+            f"{plural(busy, 'worker')} may still work on table {name} with {plural(items, 'item')}",
+            hint="`pyanamo workers` lists them; drain them first, or delete the table anyway with `force`",
+        )
+    if not dry_run:
+        await store.drop()
+    return items
 
 
 def read_indexes(path: Path) -> list[Mapping[str, object]]:
-    """Read further indexes from a JSON file: a list like DynamoDB's `GlobalSecondaryIndexes`, or an object with it.
+    """Read indexes from a JSON file: a list like DynamoDB's `GlobalSecondaryIndexes`, or an object that has it.
 
     Raises:
         UsageError: the file cannot be read, or holds something else.
     """
-    hint = "a JSON list of DynamoDB's GlobalSecondaryIndexes, each with IndexName, KeySchema and Projection"
+    hint = "give a JSON list of DynamoDB's GlobalSecondaryIndexes, each with IndexName, KeySchema and Projection"
     try:
         content = orjson.loads(path.read_bytes())
     except OSError as error:
-        raise UsageError(f"--indexes cannot read {path}: {error.strerror}", hint=hint) from error
+        raise UsageError(f"`indexes` cannot be read from {path}: {error.strerror}", hint=hint) from error
     except orjson.JSONDecodeError as error:
-        raise UsageError(f"--indexes {path} is not JSON: {error}", hint=hint) from error
+        raise UsageError(f"`indexes` {path} is not JSON: {error}", hint=hint) from error
     indexes = content.get("GlobalSecondaryIndexes") if isinstance(content, dict) else content
     if not isinstance(indexes, list) or not all(isinstance(each, dict) and "IndexName" in each for each in indexes):
-        raise UsageError(f"--indexes {path} holds no indexes", hint=hint)
+        raise UsageError(f"`indexes` {path} holds no indexes", hint=hint)
     return indexes

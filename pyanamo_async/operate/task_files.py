@@ -1,7 +1,7 @@
 """Task files on disk or standard input, readable twice: once to check, once to import.
 
-What can be read only once (standard input, a pipe) is copied to a temporary file that has no name, so nothing is left
-behind however the process ends.
+A file that can be read only once (standard input, a pipe) is copied to a temporary file without a name, so nothing is
+left behind however the process ends.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pyanamo_async.core.taskfile.parser import MAX_LINE_BYTES
 from pyanamo_async.errors import UsageError
 
 STDIN = "-"
-COPIED_AT_ONCE = 1 << 20
+COPY_BYTES = 1 << 20
 _MAGIC = {
     b"\x1f\x8b": "gzip: unpack it, as in `zcat FILE | pyanamo import -`",
     b"PK\x03\x04": "a zip archive or a spreadsheet: save it as text",
@@ -36,11 +36,11 @@ class TaskFile:
         self._file = file
 
     def size_bytes(self) -> int:
-        """Tell how large it is."""
+        """Return its size."""
         return self._file.seek(0, io.SEEK_END)
 
     def lines(self) -> Iterator[bytes]:
-        """Read all lines from the beginning; of one that is too long only the beginning comes, too long still."""
+        """Yield all lines from the beginning; a line that is too long comes without its end, and is too long still."""
         self._file.seek(0)
         while line := self._file.readline(MAX_LINE_BYTES + 1):
             yield line
@@ -60,7 +60,7 @@ def open_task_file(name: str) -> Iterator[TaskFile]:
             file = sys.stdin.buffer if name == STDIN else opened.enter_context(Path(name).open("rb"))
             if not file.seekable():
                 spool = opened.enter_context(tempfile.TemporaryFile())
-                shutil.copyfileobj(file, spool, COPIED_AT_ONCE)
+                shutil.copyfileobj(file, spool, COPY_BYTES)
                 file = spool
             shown = "standard input" if name == STDIN else name
             _refuse_binary(shown, file)
@@ -68,7 +68,7 @@ def open_task_file(name: str) -> Iterator[TaskFile]:
             raise UsageError(f"there is no file {name}", hint="check the path; - reads standard input") from None
         except OSError as error:
             raise UsageError(
-                f"cannot read {name}: {error.strerror}", hint="check the path and who may read it"
+                f"cannot read {name}: {error.strerror}", hint="check the path and its permissions"
             ) from error
         yield TaskFile(shown, file)
 

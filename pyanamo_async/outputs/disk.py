@@ -17,7 +17,7 @@ from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.host.waiting import shielded
 from pyanamo_async.outputs.retrying import retry_output
 
-_OTHER_FOLDER = "choose a folder you may write to with -b file:DIR"
+_OTHER_FOLDER = "choose a folder you may write to with `bucket` file:DIR"
 _TRANSIENT = {
     errno.ENOSPC: "free some space, or choose a folder on another disk",
     errno.EDQUOT: "free some space, or ask for a larger quota",
@@ -32,7 +32,7 @@ _PERMANENT = {
     errno.EROFS: f"the file system is read-only: {_OTHER_FOLDER}",
     errno.EACCES: _OTHER_FOLDER,
     errno.EPERM: _OTHER_FOLDER,
-    errno.ENAMETOOLONG: "choose a shorter path with -b file:DIR",
+    errno.ENAMETOOLONG: "choose a shorter path with `bucket` file:DIR",
     errno.EEXIST: f"a file stands where a folder should: {_OTHER_FOLDER}",
     errno.ENOTDIR: f"a file stands where a folder should: {_OTHER_FOLDER}",
 }

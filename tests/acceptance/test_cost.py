@@ -7,13 +7,14 @@ import math
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.dynamodb import dynamo_client
 from pyanamo_async.app.bootstrap import who, work_until
-from pyanamo_async.app.settings import WorkerSettings, settings
+from pyanamo_async.app.settings import WorkerSettings, make_settings
 from pyanamo_async.core.items import Item
 from pyanamo_async.core.stored.row_size import stored_bytes
 from pyanamo_async.outputs.memory import MemoryOutputs
@@ -43,7 +44,8 @@ class Table:
     async def run(self, item: Item, *, nests: int = 1) -> list[float]:
         """Import an item, let a worker work until nothing is left, and tell what each write of it cost."""
         await self.store.add([item])
-        how = settings(table=self.name, bucket="unused", running=WorkerSettings(nests=nests))
+        where = make_settings(table=self.name, bucket="unused")
+        how = replace(where, running=WorkerSettings(items=1, nests=nests))
         assert await work_until(Stop(), how, who(), store=self.store, outputs=MemoryOutputs(), event_log=Notes()) == 0
         return self.units[item.item_id]
 

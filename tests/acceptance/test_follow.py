@@ -49,7 +49,7 @@ def follow(of: Program, *args: str) -> subprocess.Popen[str]:
         text=True,
     )
     for line in _lines(reader.stderr):
-        if " runs on " in line:
+        if " is running on " in line:
             break
     return reader
 
@@ -140,7 +140,7 @@ def test_it_ends_when_the_worker_is_killed(on_sqlite: Program) -> None:
             _, said = reader.communicate(timeout=PATIENCE_S)
 
     assert reader.returncode == 3, said
-    assert said.startswith("pyanamo: attempt 1 is lost: ")
+    assert said.startswith("pyanamo: attempt 1 was lost: ")
     assert _left_in_table(on_sqlite) == 0
 
 

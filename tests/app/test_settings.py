@@ -8,14 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pyanamo_async.app.locations import Bucket, DynamoTable, Folder, SqliteTable, beside, read_output, read_table
+from pyanamo_async.app.locations import Bucket, DynamoTable, Folder, SqliteTable, beside, parse_output, parse_table
 from pyanamo_async.app.settings import (
     OutputSettings,
     WorkerSettings,
-    read_backoff,
-    read_duration,
-    read_keeping,
-    settings,
+    make_settings,
 )
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.errors import UsageError
@@ -32,9 +29,9 @@ from pyanamo_async.errors import UsageError
 )
 def test_tables(text: str, table: SqliteTable | DynamoTable, name: str) -> None:
     """A name is a DynamoDB table, `sqlite:` begins a path; output is filed under a name without folders."""
-    assert read_table(text) == table
+    assert parse_table(text) == table
     assert str(table) == text
-    assert settings(table=text).table_name == name
+    assert make_settings(table=text).table_name == name
 
 
 @pytest.mark.parametrize(
@@ -42,8 +39,8 @@ def test_tables(text: str, table: SqliteTable | DynamoTable, name: str) -> None:
 )
 def test_what_is_no_table_is_refused(text: str) -> None:
     """With what it could have been."""
-    with pytest.raises(UsageError, match="--table"):
-        read_table(text)
+    with pytest.raises(UsageError, match="`table`"):
+        parse_table(text)
 
 
 @pytest.mark.parametrize(
@@ -59,121 +56,108 @@ def test_what_is_no_table_is_refused(text: str) -> None:
 )
 def test_outputs(text: str, key: str, output: Bucket | Folder) -> None:
     """A bucket by name or with a prefix, or a folder; the key comes below."""
-    assert read_output(text, key=key) == output
+    assert parse_output(text, key=key) == output
 
 
 @pytest.mark.parametrize("text", ["", "ab", "file:", "s3://", "my-bucket/prefix", "gs://bucket", "-bucket", "a b c"])
 def test_what_is_no_output_is_refused(text: str) -> None:
     """A prefix wants `s3://`, so that a path is never taken for a bucket."""
-    with pytest.raises(UsageError, match="--bucket"):
-        read_output(text, key="PyAnamo")
+    with pytest.raises(UsageError, match="`bucket`"):
+        parse_output(text, key="PyAnamo")
 
 
 def test_sqlite_comes_with_a_folder_and_dynamodb_wants_a_bucket() -> None:
     """A container's own disk forgets; but only what touches output needs to know."""
-    assert settings().need_output() == Folder(Path("pyanamo-logs"), "PyAnamo")
-    assert settings(table="Step", bucket="my-bucket").need_output() == Bucket("my-bucket", "PyAnamo")
-    assert settings(table="Step", bucket="file:logs").need_output() == Folder(Path("logs"), "PyAnamo")
+    assert make_settings().need_output() == Folder(Path("pyanamo-logs"), "PyAnamo")
+    assert make_settings(table="Step", bucket="my-bucket").need_output() == Bucket("my-bucket", "PyAnamo")
+    assert make_settings(table="Step", bucket="file:logs").need_output() == Folder(Path("logs"), "PyAnamo")
 
-    with pytest.raises(UsageError, match=r"no bucket for the output of table Step.*S3_BUCKET"):
-        settings(table="Step").need_output()
+    with pytest.raises(UsageError, match=r"no bucket for the output of table Step.*`bucket`"):
+        make_settings(table="Step").need_output()
 
 
 SECOND = timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
-    ("changes", "flag"),
+    ("changes", "argument"),
     [
-        ({"heartbeat": 61 * SECOND}, "--lease"),
-        ({"lease": 59 * SECOND}, "--lease"),
-        ({"policy": FailurePolicy(backoff_min=2 * SECOND, backoff_max=SECOND)}, "--backoff"),
-        ({"wall_time": 60 * SECOND, "min_remaining": 60 * SECOND}, "--min-remaining"),
+        ({"heartbeat": 61 * SECOND}, "lease"),
+        ({"lease": 59 * SECOND}, "lease"),
+        ({"policy": FailurePolicy(backoff_min=2 * SECOND, backoff_max=SECOND)}, "backoff_min"),
+        ({"wall_time": 60 * SECOND, "min_remaining": 60 * SECOND}, "min_remaining"),
+        ({"items": 0}, "items"),
+        ({"timeout": timedelta()}, "timeout"),
+        ({"shell": "/no/such/shell"}, "shell"),
     ],
 )
-def test_settings_that_contradict_each_other_are_refused(changes: dict[str, object], flag: str) -> None:
-    """Naming the flag to change."""
-    with pytest.raises(UsageError, match=flag):
+def test_settings_that_contradict_each_other_are_refused(changes: dict[str, object], argument: str) -> None:
+    """The error names the argument to change."""
+    with pytest.raises(UsageError, match=f"`{argument}`"):
         replace(WorkerSettings(), **changes)  # type: ignore[arg-type]  # each is of its field's type
 
 
 def test_settings_at_their_limits_are_fine() -> None:
-    """Three beats to a lease, a fixed backoff."""
+    """Three heartbeats to a lease, a fixed backoff."""
     WorkerSettings(
         heartbeat=60 * SECOND, lease=180 * SECOND, policy=FailurePolicy(backoff_min=SECOND, backoff_max=SECOND)
     )
-
-
-def test_durations_of_flags() -> None:
-    """Zero only where it means something."""
-    assert read_duration("1h30m", "--grace") == timedelta(minutes=90)
-    assert read_duration("0", "--grace", zero=True) == timedelta()
-    with pytest.raises(UsageError, match="--heartbeat is zero"):
-        read_duration("0s", "--heartbeat")
-    with pytest.raises(UsageError, match="--heartbeat: 'soon' is not a duration"):
-        read_duration("soon", "--heartbeat")
-
-
-@pytest.mark.parametrize("text", ["", "1s", "..", "1s..", "1s..x", "1s-10m"])
-def test_a_backoff_is_a_range(text: str) -> None:
-    """Of two durations."""
-    assert read_backoff("0..10m") == (timedelta(), timedelta(minutes=10))
-    with pytest.raises(UsageError, match="--backoff"):
-        read_backoff(text)
 
 
 @pytest.mark.parametrize(
     ("cloudwatch", "group"), [(None, ""), ("", "/PyAnamo/Step_1"), ("/mine/#1", "/mine/#1"), ("x" * 512, "x" * 512)]
 )
 def test_a_log_group_is_the_tables_own_unless_named(cloudwatch: str | None, group: str) -> None:
-    """And there is none unless somebody asks."""
-    given = settings(table="Step_1", bucket="bucket")
+    """And there is none unless somebody asks for one."""
+    settings = replace(make_settings(table="Step_1"), storing=OutputSettings(cloudwatch=cloudwatch))
 
-    assert read_keeping(given, spool_memory="1M", sse="", cloudwatch=cloudwatch) == OutputSettings(1 << 20, "", group)
+    assert settings.log_group == group
 
 
 @pytest.mark.parametrize("sse", ["", "AES256", "aws:kms", "aws:kms:alias/mine", "aws:kms:arn:aws:kms:r:1:key/k"])
 def test_encryption(sse: str) -> None:
     """As S3 names it, with a key behind a colon."""
-    given = settings(table="Step_1", bucket="bucket")
+    settings = make_settings(table="Step_1", bucket="bucket")
 
-    assert read_keeping(given, spool_memory="64MiB", sse=sse, cloudwatch=None) == OutputSettings(sse=sse)
+    assert replace(settings, storing=OutputSettings(sse=sse)).storing.sse == sse
 
 
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"sse": "kms"}, "--sse 'kms'"),
-        ({"sse": "aws:kms:"}, "--sse 'aws:kms:'"),
-        ({"spool_memory": "much"}, "--spool-memory: 'much'"),
-        ({"cloudwatch": "a group"}, "--cloudwatch 'a group'"),
-        ({"cloudwatch": "x" * 513}, "--cloudwatch"),
+        ({"sse": "kms"}, "`sse` 'kms'"),
+        ({"sse": "aws:kms:"}, "`sse` 'aws:kms:'"),
+        ({"cloudwatch": "a group"}, "`cloudwatch` 'a group'"),
+        ({"cloudwatch": "x" * 513}, "`cloudwatch`"),
     ],
 )
-def test_output_that_cannot_be_kept_like_that(wrong: dict[str, str], says: str) -> None:
-    """The flag is named."""
-    given = settings(table="Step_1", bucket="bucket")
-    fine: dict[str, str | None] = {"spool_memory": "64MiB", "sse": "", "cloudwatch": None}
-
+def test_output_cannot_be_stored_like_that(wrong: dict[str, str], says: str) -> None:
+    """The error names the argument."""
     with pytest.raises(UsageError, match=says):
-        read_keeping(given, **(fine | wrong))  # type: ignore[arg-type] # each is what its flag gives
+        OutputSettings(**wrong)  # type: ignore[arg-type]  # each is of its field's type
 
 
 def test_a_folder_encrypts_nothing() -> None:
     """Whoever asks for it believes something that is not so."""
-    with pytest.raises(UsageError, match="--sse encrypts objects of a bucket"):
-        read_keeping(settings(), spool_memory="64MiB", sse="aws:kms", cloudwatch=None)
+    with pytest.raises(UsageError, match="`sse` encrypts objects in a bucket"):
+        replace(make_settings(), storing=OutputSettings(sse="aws:kms"))
+
+
+def test_an_odd_table_name_is_no_log_group() -> None:
+    """The table's own group is checked too."""
+    with pytest.raises(UsageError, match="`cloudwatch` '/PyAnamo/odd name'"):
+        replace(make_settings(table="sqlite:odd name.db"), storing=OutputSettings(cloudwatch=""))
 
 
 def test_a_home_is_found_behind_a_scheme(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where shells leave `~` alone."""
     monkeypatch.setenv("HOME", "/home/somebody")
-    given = settings(table="sqlite:~/x.db", bucket="file:~/logs")
+    given = make_settings(table="sqlite:~/x.db", bucket="file:~/logs")
 
     assert str(given.table) == "sqlite:/home/somebody/x.db"
     assert str(given.output) == "file:/home/somebody/logs"
     with pytest.raises(UsageError, match=r"home.*hint: "):
-        settings(table="sqlite:~no-such-user-of-ours/x.db")
+        make_settings(table="sqlite:~no-such-user-of-ours/x.db")
 
 
 @pytest.mark.parametrize("name", ["pyanamo.db", "some/path.sqlite", "made-by-sqlite"])
@@ -184,8 +168,8 @@ def test_a_file_without_its_scheme_is_recognised(tmp_path: Path, monkeypatch: py
     Path("tasks").write_text("itemID|TaskID|TaskScript")
 
     with pytest.raises(UsageError, match=f"hint: did you mean sqlite:{name}"):
-        settings(table=name)
-    assert str(settings(table="tasks").table) == "tasks"
+        make_settings(table=name)
+    assert str(make_settings(table="tasks").table) == "tasks"
 
 
 @pytest.mark.parametrize(
@@ -198,10 +182,10 @@ def test_a_file_without_its_scheme_is_recognised(tmp_path: Path, monkeypatch: py
 )
 def test_a_table_beside_another_is_in_the_same_place(table: str, expected: str) -> None:
     """In the same folder, with the same suffix; in the same account."""
-    assert str(beside(read_table(table), "-bench")) == expected
+    assert str(beside(parse_table(table), "-bench")) == expected
 
 
 def test_a_table_beside_another_may_have_no_name() -> None:
     """Names end somewhere."""
     with pytest.raises(UsageError, match="xx-bench' is neither"):
-        beside(read_table("x" * 255), "-bench")
+        beside(parse_table("x" * 255), "-bench")

@@ -52,7 +52,7 @@ async def test_no_region_is_denied_with_a_hint(monkeypatch: pytest.MonkeyPatch) 
     """One line that says what to pass, instead of botocore's traceback."""
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     async with Aws() as aws:
-        with pytest.raises(Denied, match="--region"):
+        with pytest.raises(Denied, match="`region`"):
             await aws.dynamodb()
 
 

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 import typer
 
-from pyanamo_async.app.settings import Settings
-from pyanamo_async.cli.options import addressed
+from pyanamo_async import Table
+from pyanamo_async.cli.options import on_table
 from tests.cli.conftest import PYANAMO, Cli
 
 
-def seen_by_a_command() -> Settings:
-    """Tell what a command that has the addresses is handed."""
-    app, seen = typer.Typer(), list[Settings]()
+def seen_by_a_command() -> Table:
+    """Return the table that a command is passed."""
+    app, seen = typer.Typer(), list[Table]()
 
     @app.command()
-    @addressed
-    def look(given: Settings) -> None:
-        seen.append(given)
+    @on_table
+    def look(table: Table) -> None:
+        seen.append(table)
 
     app([], standalone_mode=False)
     return seen[0]
@@ -40,7 +40,7 @@ def test_the_environment_says_where_output_goes(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("S3_BUCKET", "a-bucket")
     monkeypatch.setenv("PYANAMO_BUCKET_KEY", "some/path")
 
-    assert str(seen_by_a_command().need_output()) == "s3://a-bucket/some/path"
+    assert seen_by_a_command().output == "s3://a-bucket/some/path"
 
 
 def test_the_environment_names_the_region(monkeypatch: pytest.MonkeyPatch) -> None:

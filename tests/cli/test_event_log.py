@@ -68,7 +68,7 @@ def test_the_bar_counts_and_tells_what_is_out_of_the_ordinary(capsys: pytest.Cap
     err = capsys.readouterr().err
     assert "b: failed, attempt 1: exit status 3" in err
     assert "store unavailable trouble=throttled" in err
-    assert "2/3 1 in hand, 1 failed" in err
+    assert "2/3 1 running, 1 failed" in err
     assert "a: done" not in err
 
 

@@ -129,7 +129,7 @@ def test_an_interrupted_import_says_how_far_it_came(folder: Path) -> None:
 
     assert importing.returncode == 130
     [line] = said.splitlines()
-    assert re.fullmatch(r"interrupted: \d+ of 100000 items stand in the table. hint: import again to continue", line)
+    assert re.fullmatch(r"interrupted: \d+ of 100000 items are in the table. hint: import again to continue", line)
     assert process("import", "many.txt").status == 0
 
 

@@ -39,7 +39,7 @@ def test_run_documents_its_exit_statuses(cli: Cli) -> None:
     """In its own help, each with what it means."""
     lines = [line.split(maxsplit=1) for line in cli("run", "--help").out.splitlines()]
 
-    meanings = {"0": "nothing", "3": "failed", "75": "interrupted", "2": "cannot be meant", "1": "the worker itself"}
+    meanings = {"0": "nothing", "3": "failed", "75": "interrupted", "2": "invalid usage", "1": "the worker itself"}
     for status, word in meanings.items():
         assert any(line[:1] == [status] and word in line[1] for line in lines if line)
 
@@ -112,7 +112,7 @@ def test_any_error_becomes_one_line(
     capsys: pytest.CaptureFixture[str], error: Exception, status: int, line: str
 ) -> None:
     """Ours with their own words, strangers with their name; of a group, the one that says most."""
-    assert main.complain(error) == status
+    assert main.report(error) == status
     assert capsys.readouterr().err == f"{line}\n"
 
 

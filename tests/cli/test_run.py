@@ -23,7 +23,7 @@ def test_the_group_may_be_left_out(cli: Cli, argv: list[str], group: str) -> Non
     said = cli("run", "-t", "sqlite:odd name.db", *argv)
 
     assert said.status == 2
-    assert f"--cloudwatch '{group}' can be no log group" in said.err
+    assert f"--cloudwatch '{group}' is no name of a log group" in said.err
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_the_group_may_be_left_out(cli: Cli, argv: list[str], group: str) -> Non
         (["--cloudwatch", "g", "more"], "more"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(cli: Cli, argv: list[str], says: str) -> None:
+def test_invalid_usage_is_refused(cli: Cli, argv: list[str], says: str) -> None:
     """Before anything is opened."""
     said = cli("run", *argv)
 

@@ -14,10 +14,10 @@ from tests.cli.conftest import PYANAMO, Cli
 
 def test_create_is_a_no_op_on_a_table_of_ours_and_says_so(cli: Cli) -> None:
     """It may stand in scripts."""
-    first, second = cli("table", "create", "--shards", "4"), cli("table", "create")
+    first, second = cli("table", "create"), cli("table", "create")
 
     assert (first.status, first.out) == (0, "created table sqlite:pyanamo.db\n")
-    assert (second.status, second.out) == (0, "table sqlite:pyanamo.db is there already; nothing was changed\n")
+    assert (second.status, second.out) == (0, "table sqlite:pyanamo.db exists; nothing was changed\n")
 
 
 def test_describe(cli: Cli) -> None:
@@ -35,7 +35,7 @@ def test_describe(cli: Cli) -> None:
     )
     assert {"indexes", "shards", "billing", "schema_version"} <= said.keys()
     assert said["output_namespace"].startswith("pyanamo-")
-    for words in ("keys", "index", "billing", "2 todo", f"filed under {said['output_namespace']}"):
+    for words in ("keys", "index", "billing", "2 todo", f"stored under {said['output_namespace']}"):
         assert words in text
 
 
@@ -80,6 +80,15 @@ def test_delete_asks_on_a_terminal(cli: Cli, folder: Path, answer: bytes, status
     assert (folder / "pyanamo.db").exists() is there
 
 
+def test_shards_are_for_dynamodb(cli: Cli, folder: Path) -> None:
+    """A SQLite table has none, and says so instead of ignoring the flag."""
+    said = cli("table", "create", "--shards", "4")
+
+    assert said.status == 2
+    assert said.err.startswith("pyanamo: --shards has no effect on table sqlite:pyanamo.db. hint: ")
+    assert not (folder / "pyanamo.db").exists()
+
+
 def test_indexes_are_for_dynamodb(cli: Cli, folder: Path) -> None:
     """A SQLite table refuses them."""
     (folder / "indexes.json").write_text('[{"IndexName": "ItemStateIndex"}]')
@@ -87,4 +96,4 @@ def test_indexes_are_for_dynamodb(cli: Cli, folder: Path) -> None:
     said = cli("table", "create", "--indexes", "indexes.json")
 
     assert said.status == 2
-    assert "hint: " in said.err
+    assert "hint: leave --indexes out" in said.err

@@ -48,9 +48,9 @@ def test_a_flag_behind_an_order_is_its_own(cli: Cli, folder: Path, monkeypatch: 
     """And so is what the environment says."""
     heartbeat(folder / "other.db", "w2")
 
-    assert cli("workers", "drain", "--all", "-t", "sqlite:other.db").out.startswith("w2 is told")
+    assert cli("workers", "drain", "--all", "-t", "sqlite:other.db").out.startswith("w2 will ")
     monkeypatch.setenv("PYANAMO_TABLE", "sqlite:other.db")
-    assert cli("workers", "stop", "--all").out.startswith("w2 is told")
+    assert cli("workers", "stop", "--all").out.startswith("w2 will ")
 
 
 @pytest.mark.skipif(not own_mark(), reason="needs Linux's /proc")

@@ -141,7 +141,7 @@ def test_without_a_header_the_columns_have_their_usual_order() -> None:
 
 def test_without_a_header_an_ambiguous_delimiter_is_refused() -> None:
     """The problem names the argument that resolves the ambiguity."""
-    assert "set delimiter" in problem("a|s|echo 1;echo 2;echo 3\n", header=False).reason
+    assert "set `delimiter`" in problem("a|s|echo 1;echo 2;echo 3\n", header=False).reason
 
 
 def test_json_lines() -> None:
@@ -259,7 +259,7 @@ def test_invalid_json_rows_are_refused(row: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("header", "reason"),
     [
-        ("Seq_Test_1|Task_1|seq 3", "set header=False"),
+        ("Seq_Test_1|Task_1|seq 3", "set `no_header`"),
         ("itemID|TaskScript", "missing column TaskID"),
         ("itemID|TaskID|TaskScript|Colour", "unknown column 'Colour'"),
         ("itemID|TaskID|TaskScript|ItemID", "column itemID is there twice"),

@@ -15,8 +15,8 @@ from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.errors import OutputError, PyanamoError, StoreError, TableMissing, Unavailable, UsageError
 from pyanamo_async.operate.bench import HEARTBEATS, Bench
-from pyanamo_async.operate.bench_table import MARK, Disposable, killed, output_keys
-from pyanamo_async.operate.measurements import Measurement, What, units_per_item
+from pyanamo_async.operate.bench_table import MARK, BenchTable, output_keys
+from pyanamo_async.operate.measurements import Measurement, Operation, units_per_item
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import EventLog, OutputKey, Sink, UnfinishedOutput, Units
 from pyanamo_async.store.memory import MemoryStore
@@ -75,13 +75,13 @@ class Rig:
     charged: Units | None = None
     runs: int = ITEMS
 
-    def disposable(self) -> Disposable:
-        return Disposable(
+    def table(self) -> BenchTable:
+        return BenchTable(
             "t-bench", self.store, self.outputs, ME, self.clock, lambda _: self.process_status, self.said.append
         )
 
     async def measure(self, *, at_once: int = 4) -> Sequence[Measurement]:
-        async with self.disposable().made(shards=1, indexes=()) as output_namespace:
+        async with self.table().created(shards=1, indexes=()) as output_namespace:
             return await Bench(
                 store=self.store,
                 outputs=self.outputs,
@@ -90,9 +90,9 @@ class Rig:
                 clock=self.clock,
                 meter=lambda: self.charged,
                 work=self.work,
-                say=self.said.append,
+                note=self.said.append,
                 items=ITEMS,
-                at_once=at_once,
+                concurrency=at_once,
                 stream_bytes=STREAM_BYTES,
             ).measure()
 
@@ -111,17 +111,17 @@ async def test_every_part_is_measured() -> None:
     rig = Rig()
     figures = await rig.measure()
 
-    assert [(each.what, each.at_once, each.count) for each in figures] == [
-        (What.IMPORT, 1, ITEMS),
-        (What.CLAIM, 1, ITEMS),
-        (What.SETTLE, 1, ITEMS),
-        (What.IMPORT, ITEMS, ITEMS),
-        (What.CLAIM, 4, ITEMS),
-        (What.SETTLE, 4, ITEMS),
-        (What.HEARTBEAT, 1, HEARTBEATS),
-        (What.WORKER, 4, ITEMS),
-        (What.SMALL, 1, 20),
-        (What.STREAM, 1, 1),
+    assert [(each.operation, each.at_once, each.count) for each in figures] == [
+        (Operation.IMPORT, 1, ITEMS),
+        (Operation.CLAIM, 1, ITEMS),
+        (Operation.SETTLE, 1, ITEMS),
+        (Operation.IMPORT, ITEMS, ITEMS),
+        (Operation.CLAIM, 4, ITEMS),
+        (Operation.SETTLE, 4, ITEMS),
+        (Operation.HEARTBEAT, 1, HEARTBEATS),
+        (Operation.WORKER, 4, ITEMS),
+        (Operation.SMALL, 1, 20),
+        (Operation.STREAM, 1, 1),
     ]
     assert [len(each.latencies_s) for each in figures] == [10, 10, 10, 0, 3, 10, 20, 0, 20, 1]
     assert all(each.seconds > 0 for each in figures)
@@ -135,12 +135,12 @@ async def test_one_at_a_time_is_measured_once() -> None:
     """Where nothing else was asked for."""
     figures = await Rig().measure(at_once=1)
 
-    assert [each.what for each in figures].count(What.CLAIM) == 1
+    assert [each.operation for each in figures].count(Operation.CLAIM) == 1
 
 
 async def test_latencies_are_those_of_calls() -> None:
     """The median of an odd number is the middle one, the 95th of twenty the last but one, the 100th the longest."""
-    figure = Measurement(What.HEARTBEAT, 1, FakeClock(), lambda: None, latencies_s=[5, 1, 3])
+    figure = Measurement(Operation.HEARTBEAT, 1, FakeClock(), lambda: None, latencies_s=[5, 1, 3])
     twenty = dataclasses.replace(figure, latencies_s=list(range(20)))
 
     assert [figure.latency_s(percent) for percent in (50, 95, 100)] == [3, 5, 5]
@@ -151,23 +151,27 @@ async def test_latencies_are_those_of_calls() -> None:
 def test_an_item_costs_what_its_life_costs() -> None:
     """Import, claim and settle; what others told or did not tell is no part of it."""
 
-    def figure(what: What, units: Units | None, at_once: int = 1) -> Measurement:
-        return Measurement(what, at_once, FakeClock(), lambda: units, count=10, units=units)
+    def figure(operation: Operation, units: Units | None, at_once: int = 1) -> Measurement:
+        return Measurement(operation, at_once, FakeClock(), lambda: units, count=10, units=units)
 
-    life = [figure(What.IMPORT, Units(20)), figure(What.CLAIM, Units(30, 5)), figure(What.SETTLE, Units(30))]
-    batch_of_one = figure(What.IMPORT, Units(20))
-    others = [batch_of_one, figure(What.HEARTBEAT, Units(60)), figure(What.CLAIM, Units(7, 0, untold=1), 8)]
+    life = [
+        figure(Operation.IMPORT, Units(20)),
+        figure(Operation.CLAIM, Units(30, 5)),
+        figure(Operation.SETTLE, Units(30)),
+    ]
+    batch_of_one = figure(Operation.IMPORT, Units(20))
+    others = [batch_of_one, figure(Operation.HEARTBEAT, Units(60)), figure(Operation.CLAIM, Units(7, 0, untold=1), 8)]
 
     assert units_per_item([*life, *others]) == Units(8, 0.5)
-    assert units_per_item([*life[:2], figure(What.SETTLE, Units(30, untold=1)), *others]) is None
-    assert units_per_item([figure(each.what, None) for each in life]) is None
+    assert units_per_item([*life[:2], figure(Operation.SETTLE, Units(30, untold=1)), *others]) is None
+    assert units_per_item([figure(each.operation, None) for each in life]) is None
 
 
 async def test_an_index_that_lags_is_waited_for() -> None:
     """An empty answer is not the end."""
     figures = await Rig(Lagging()).measure()
 
-    assert [each.count for each in figures if each.what is What.CLAIM] == [ITEMS, ITEMS]
+    assert [each.count for each in figures if each.operation is Operation.CLAIM] == [ITEMS, ITEMS]
 
 
 async def test_a_throttled_table_is_asked_again() -> None:
@@ -175,7 +179,7 @@ async def test_a_throttled_table_is_asked_again() -> None:
     rig = Rig(Throttled())
     figures = await rig.measure(at_once=1)
 
-    [claims] = [each for each in figures if each.what is What.CLAIM]
+    [claims] = [each for each in figures if each.operation is Operation.CLAIM]
     assert len(claims.latencies_s) == claims.count == ITEMS
     assert claims.latency_s(100) == pytest.approx(0.002)
     assert claims.latency_s(50) == pytest.approx(0.001)
@@ -189,7 +193,7 @@ async def test_an_index_that_shows_nothing_is_not_waited_for_for_ever() -> None:
 
     with pytest.raises(Unavailable, match="30 s"):
         await rig.measure()
-    assert rig.said[-1] == "removing t-bench"
+    assert rig.said[-1] == "removing table t-bench"
 
 
 class Rushing(FakeClock):
@@ -205,13 +209,13 @@ async def test_output_that_cannot_be_kept_is_left_out() -> None:
     rig = Rig(outputs=BrokenOutputs())
     figures = await rig.measure()
 
-    assert figures[-1].what is What.WORKER
+    assert figures[-1].operation is Operation.WORKER
     assert "output is not measured: the disk is full" in rig.said
 
 
 async def test_without_output_the_rest_is_measured() -> None:
     """There may be no bucket."""
-    assert (await Rig(outputs=None).measure())[-1].what is What.WORKER
+    assert (await Rig(outputs=None).measure())[-1].operation is Operation.WORKER
 
 
 async def test_a_worker_that_does_not_run_all_is_no_figure() -> None:
@@ -220,7 +224,7 @@ async def test_a_worker_that_does_not_run_all_is_no_figure() -> None:
         await Rig(runs=3).measure()
 
 
-class TestDisposable:
+class TestBenchTable:
     """The table itself."""
 
     @pytest.mark.parametrize("moments", range(0, 80, 8))
@@ -241,10 +245,9 @@ class TestDisposable:
         """It is known by its mark, and by its process being dead."""
         rig = Rig(process_status=ProcessStatus.DIED)
         await leave_behind(rig)
-        assert await killed(rig.store, now=NOON, process_status=lambda _: ProcessStatus.DIED)
         await rig.measure()
 
-        assert any("a killed bench left" in line for line in rig.said)
+        assert any("a killed bench left behind" in line for line in rig.said)
         assert rig.outputs is not None
         assert rig.outputs.kept == {}
 
@@ -253,8 +256,7 @@ class TestDisposable:
         rig = Rig(process_status=ProcessStatus.LIVES)
         await leave_behind(rig)
 
-        assert not await killed(rig.store, now=NOON, process_status=lambda _: ProcessStatus.LIVES)
-        with pytest.raises(UsageError, match="another bench is at work on table t-bench"):
+        with pytest.raises(UsageError, match="another bench is running on table t-bench"):
             await rig.measure()
         assert (await rig.store.counts()).total == 1
 
@@ -266,8 +268,7 @@ class TestDisposable:
         await rig.store.add([an_item("theirs")])
         await rig.store.heartbeat(replace(ME, job=mark))
 
-        assert not await killed(rig.store, now=NOON, process_status=lambda _: ProcessStatus.DIED)
-        with pytest.raises(UsageError, match="no bench made it"):
+        with pytest.raises(UsageError, match="no bench created it"):
             await rig.measure()
         assert (await rig.store.read("theirs")).item_id == "theirs"
 
@@ -276,8 +277,7 @@ class TestDisposable:
         rig = Rig()
         await rig.store.create(shards=1)
 
-        assert not await killed(rig.store, now=NOON, process_status=lambda _: ProcessStatus.DIED)
-        with pytest.raises(UsageError, match="no bench made it"):
+        with pytest.raises(UsageError, match="no bench created it"):
             await rig.measure()
         assert (await rig.store.counts()).total == 0
 
@@ -294,7 +294,7 @@ class TestDisposable:
         with pytest.raises(PyanamoError, match="not allowed"):
             await rig.measure()
 
-        assert "t-bench or output of it is left behind. hint: the next `pyanamo bench`" in rig.said[-1]
+        assert "t-bench or its output is left behind. hint: the next `pyanamo bench`" in rig.said[-1]
         with pytest.raises(TableMissing):
             await rig.store.counts()
 

@@ -76,8 +76,8 @@ async def test_workers_that_vanished_are_found_with_what_they_hold() -> None:
 
     found = await ward.find()
 
-    assert {finding.what for finding in found} == {FindingKind.WORKER}
-    assert {finding.which for finding in found} == {
+    assert {finding.kind for finding in found} == {FindingKind.WORKER}
+    assert {finding.what for finding in found} == {
         "silent with 2 items",
         "died with 1 item",
         "left in haste with 1 item",
@@ -95,7 +95,7 @@ async def test_items_that_nobody_holds_are_found() -> None:
 
     [found] = await ward.find()
 
-    assert (found.what, found.which, found.since) == (FindingKind.ORPHANS, "forgotten with 2 items", NOON - HOUR)
+    assert (found.kind, found.what, found.since) == (FindingKind.ORPHANS, "forgotten with 2 items", NOON - HOUR)
 
 
 async def test_output_that_nobody_finishes_is_found() -> None:
@@ -106,10 +106,10 @@ async def test_output_that_nobody_finishes_is_found() -> None:
     await ward.store.add([an_item("todo")])
     left = [key("a", 2), key("b", 1), key("todo", 1), key("gone", 1)]
 
-    found = [finding for finding in await ward.find(key("a", 1), *left) if finding.what is FindingKind.OUTPUT]
+    found = [finding for finding in await ward.find(key("a", 1), *left) if finding.kind is FindingKind.OUTPUT]
 
-    assert [finding.which for finding in found] == [Outputs().location(each) for each in left]
-    assert all(finding.unfinished and "--remove" in finding.hint for finding in found)
+    assert [finding.what for finding in found] == [Outputs().location(each) for each in left]
+    assert all(finding.unfinished and "`remove`" in finding.hint for finding in found)
 
 
 async def test_what_is_young_is_left_alone() -> None:

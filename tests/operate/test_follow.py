@@ -17,8 +17,8 @@ from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Ou
 from pyanamo_async.core.output_tail import TAIL_BYTES, OutputTail, TaskRef
 from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.errors import OutputMissing, Unavailable, UsageError
-from pyanamo_async.operate.follow import Follower, View
-from pyanamo_async.operate.logs import STDOUT, Reader
+from pyanamo_async.operate.follow import Follower
+from pyanamo_async.operate.logs import STDOUT, LogReader
 from pyanamo_async.ports import OutputStore
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.stop import Level
@@ -80,9 +80,11 @@ class Desk:
         return Follower(
             "a",
             task,
-            View([STDOUT], show, self.said.append),
+            [STDOUT],
+            show,
+            self.said.append,
             self.store,
-            Reader("table", self._outputs),
+            LogReader("table", self._outputs),
             VirtualClock(self.loop),
             lambda _: self.process_status,
         )
@@ -136,7 +138,11 @@ def test_it_ends_with_the_task_and_says_how() -> None:
 
             assert outcome == Failed(exit_code=3)
             assert desk.text == b"a\nb\n"
-            assert desk.said == ["item a waits for a worker", "attempt 1 runs on w1", "attempt 1 ended: exit status 3"]
+            assert desk.said == [
+                "item a is waiting for a worker",
+                "attempt 1 is running on w1",
+                "attempt 1 ended: exit status 3",
+            ]
             assert loop.time() <= 11
 
     run(main)
@@ -230,10 +236,10 @@ def test_it_ends_with_the_attempt_and_says_that_another_follows() -> None:
                 group.create_task(desk.crew.pilot().run())
                 assert await desk.follower().follow() == Failed(exit_code=1)
                 assert loop.time() < 10
-                assert desk.said[-1] == "attempt 1 ended: exit status 1; it will be run again"
+                assert desk.said[-1] == "attempt 1 ended: exit status 1; it will run again"
                 assert await desk.follower().follow() == Failed(exit_code=1)
 
-            assert any("item a waits for a worker, not before 12:" in said for said in desk.said)
+            assert any("item a is waiting for a worker, not before 12:" in said for said in desk.said)
             assert desk.said[-1] == "attempt 2 ended: exit status 1"
             assert desk.text == b"x\nx\n"
 
@@ -279,7 +285,7 @@ async def _held_by_a_silent_worker(desk: Desk) -> Item:
 
 @pytest.mark.parametrize(
     ("process_status", "after_s", "says"),
-    [(ProcessStatus.DIED, 31, "died"), (ProcessStatus.UNKNOWN, 181, "no sign of life")],
+    [(ProcessStatus.DIED, 31, "died"), (ProcessStatus.UNKNOWN, 181, "no heartbeat")],
 )
 def test_it_ends_with_a_worker_that_vanished(process_status: ProcessStatus, after_s: float, says: str) -> None:
     """At once where a process can be looked for, else when its lease is over."""
@@ -290,7 +296,7 @@ def test_it_ends_with_a_worker_that_vanished(process_status: ProcessStatus, afte
 
             assert await desk.follower().follow() is None
             assert after_s - 1 <= loop.time() <= after_s + 6
-            assert desk.said[-1].startswith("attempt 1 is lost: worker w1 ")
+            assert desk.said[-1].startswith("attempt 1 was lost: worker w1 ")
             assert says in desk.said[-1]
 
     run(main)
@@ -311,7 +317,7 @@ def test_it_ends_when_the_item_is_taken_over(forgotten: bool) -> None:
 
             assert await watching is None
             assert loop.time() <= 11
-            assert desk.said[-1].startswith("attempt 1 is lost: ")
+            assert desk.said[-1].startswith("attempt 1 was lost: ")
             assert "vanished" in desk.said[-1] or "worker w1 is gone" in desk.said[-1]
 
     run(main)
@@ -344,7 +350,7 @@ def test_a_worker_that_is_told_to_stop_ends_what_is_followed() -> None:
 
             assert await desk.beside("print x;sleep 1000") == Interrupted(InterruptReason.STOP)
             assert desk.text == b"x\n"
-            assert desk.said[-1] == "attempt 1 ended: interrupted: stop; it will be run again"
+            assert desk.said[-1] == "attempt 1 ended: interrupted: stop; it will run again"
 
     run(main)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,15 +17,14 @@ from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.taskfile.parser import MAX_LINE_BYTES, Format
 from pyanamo_async.errors import TaskFileInvalid, Unavailable, UsageError
 from pyanamo_async.host.clock import SystemClock
+from pyanamo_async.operate.checking import SHOWN_PROBLEMS, CheckedItems, check_file, check_rows
 from pyanamo_async.operate.importing import (
     BATCH,
     BATCHES_AT_ONCE,
-    SHOWN_PROBLEMS,
-    Checked,
+    ImportResult,
     OnExists,
-    check,
     import_items,
-    rehearse,
+    preview_import,
 )
 from pyanamo_async.operate.task_files import TaskFile, open_task_file
 from pyanamo_async.ports import AddResult
@@ -56,11 +55,20 @@ def two(tmp_path: Path) -> Iterator[TaskFile]:
         yield file
 
 
+def counts(result: ImportResult) -> dict[AddResult, int]:
+    """Return how many items were added, skipped and so on, without zeros."""
+    return {each: count for each in AddResult if (count := getattr(result, each))}
+
+
 async def imported(
-    store: MemoryStore, file: TaskFile | Checked, on_exists: OnExists = OnExists.SKIP
-) -> Counter[AddResult]:
-    checked = check(file, FORM) if isinstance(file, TaskFile) else file
-    return await import_items(store, checked, on_exists=on_exists, clock=SystemClock(), progress=lambda _: None)
+    store: MemoryStore, file: TaskFile | CheckedItems, on_exists: OnExists = OnExists.SKIP
+) -> dict[AddResult, int]:
+    checked = check_file(file, FORM) if isinstance(file, TaskFile) else file
+    return counts(await import_items(store, checked, on_exists=on_exists, shards=4, clock=SystemClock()))
+
+
+async def previewed(store: MemoryStore, file: TaskFile, on_exists: OnExists) -> dict[AddResult, int]:
+    return counts(await preview_import(store, check_file(file, FORM), on_exists=on_exists))
 
 
 async def ids(store: MemoryStore) -> list[str]:
@@ -134,32 +142,32 @@ async def test_fail_tells_when_others_were_faster(two: TaskFile) -> None:
 
 
 @pytest.mark.parametrize(("on_exists", "there"), [(OnExists.SKIP, SKIPPED), (OnExists.REPLACE, REPLACED)])
-async def test_a_rehearsal_counts_and_writes_nothing(
+async def test_a_dry_run_counts_and_writes_nothing(
     store: MemoryStore, two: TaskFile, on_exists: OnExists, there: AddResult
 ) -> None:
     """What would be added, and what is there."""
     await store.add([an_item("a", script="old")])
 
-    assert await rehearse(store, check(two, FORM), on_exists=on_exists) == {ADDED: 1, there: 1}
+    assert await previewed(store, two, on_exists) == {ADDED: 1, there: 1}
     assert await ids(store) == ["a"]
     assert (await store.read("a")).tasks[0].script == "old"
 
 
-async def test_a_rehearsal_knows_what_a_worker_holds(store: MemoryStore, two: TaskFile) -> None:
+async def test_a_dry_run_knows_what_a_worker_holds(store: MemoryStore, two: TaskFile) -> None:
     """It counts what `replace` would count, to the item; what is held and not in the file is not counted."""
     await store.add([an_item("a"), an_item("c")])
     await store.claim("w", limit=2, now=NOON)
-    rehearsed = await rehearse(store, check(two, FORM), on_exists=OnExists.REPLACE)
+    preview = await previewed(store, two, OnExists.REPLACE)
 
-    assert +rehearsed == {ADDED: 1, LOCKED: 1}
-    assert +rehearsed == await imported(store, two, OnExists.REPLACE)
+    assert preview == {ADDED: 1, LOCKED: 1}
+    assert preview == await imported(store, two, OnExists.REPLACE)
 
 
-async def test_a_rehearsal_without_a_table_creates_none(two: TaskFile) -> None:
+async def test_a_dry_run_without_a_table_creates_none(two: TaskFile) -> None:
     """Everything would be added."""
     store = MemoryStore()
 
-    assert await rehearse(store, check(two, FORM), on_exists=OnExists.SKIP) == {ADDED: 2, SKIPPED: 0}
+    assert await previewed(store, two, OnExists.SKIP) == {ADDED: 2}
     assert await store.create(shards=1)
 
 
@@ -167,14 +175,22 @@ async def test_large_files_go_in_batches_and_progress_is_told(store: MemoryStore
     """Nothing is lost at the edges of batches."""
     count = 3 * BATCH + 7
     path = task_file(tmp_path, HEADER + "".join(f"i{number}|s|true\n" for number in range(count)))
-    told: list[int] = []
+    told: list[ImportResult] = []
 
     with open_task_file(str(path)) as file:
-        checked = check(file, FORM)
-        counts = await import_items(store, checked, on_exists=OnExists.SKIP, clock=SystemClock(), progress=told.append)
+        result = await import_items(
+            store,
+            check_file(file, FORM),
+            on_exists=OnExists.SKIP,
+            shards=4,
+            clock=SystemClock(),
+            progress=told.append,
+        )
 
-    assert (checked.items, checked.tasks, counts) == (count, count, {ADDED: count})
-    assert sorted(told) == [7, BATCH, BATCH, BATCH]
+    assert (result.items, result.tasks, counts(result)) == (count, count, {ADDED: count})
+    written = [each.written for each in told]
+    assert written[0] == 0
+    assert sorted(after - before for before, after in pairwise(written)) == [7, BATCH, BATCH, BATCH]
     assert (await store.counts()).total == count
 
 
@@ -217,7 +233,7 @@ def test_every_bad_line_is_counted_and_the_first_are_told(tmp_path: Path) -> Non
     path = task_file(tmp_path, HEADER + "good|s|true\n" + "bad\n" * 123)
 
     with open_task_file(str(path)) as file, pytest.raises(TaskFileInvalid, match="123 bad lines") as raised:
-        check(file, FORM)
+        check_file(file, FORM)
     assert len(raised.value.problems) == SHOWN_PROBLEMS + 1
     assert raised.value.problems[-1] == "... and 73 more"
     assert raised.value.problems[0] == "line 3: missing field TaskID"
@@ -228,7 +244,7 @@ def test_every_bad_line_is_counted_and_the_first_are_told(tmp_path: Path) -> Non
 def test_a_file_without_items_is_refused(tmp_path: Path, text: str) -> None:
     """It is a mistake, not an import of nothing."""
     with open_task_file(str(task_file(tmp_path, text))) as file, pytest.raises(TaskFileInvalid, match="no items"):
-        check(file, FORM)
+        check_file(file, FORM)
 
 
 async def test_a_file_that_changes_meanwhile_is_told(store: MemoryStore, tmp_path: Path) -> None:
@@ -236,7 +252,7 @@ async def test_a_file_that_changes_meanwhile_is_told(store: MemoryStore, tmp_pat
     path = task_file(tmp_path, f"{HEADER}a|s|true\n")
 
     with open_task_file(str(path)) as file:
-        checked = check(file, FORM, most_kept=0)
+        checked = check_file(file, FORM, max_kept=0)
         path.write_text(f"{HEADER}a|s|\n")
         with pytest.raises(UsageError, match="changed while it was imported: line 2: empty script"):
             await imported(store, checked)
@@ -250,7 +266,7 @@ async def test_a_file_that_lost_or_won_items_meanwhile_is_told(
     path = task_file(tmp_path, f"{HEADER}a|s|true\nb|s|true\n")
 
     with open_task_file(str(path)) as file:
-        checked = check(file, FORM, most_kept=0)
+        checked = check_file(file, FORM, max_kept=0)
         path.write_text(HEADER + now)
         with pytest.raises(UsageError, match=f"changed while it was imported: it had 2 items, now {items}"):
             await imported(store, checked)
@@ -259,7 +275,7 @@ async def test_a_file_that_lost_or_won_items_meanwhile_is_told(
 @pytest.mark.parametrize(("most_kept", "is_kept"), [(0, False), (1, False), (2, True)])
 async def test_a_moderate_file_is_read_once(store: MemoryStore, two: TaskFile, most_kept: int, is_kept: bool) -> None:
     """A larger one is read again, and its items are not held in memory."""
-    checked = check(two, FORM, most_kept=most_kept)
+    checked = check_file(two, FORM, max_kept=most_kept)
 
     assert (checked.kept is not None) == is_kept
     assert await imported(store, checked) == {ADDED: 2}
@@ -271,7 +287,7 @@ def test_a_file_of_long_lines_is_read_again(tmp_path: Path) -> None:
     path = task_file(tmp_path, HEADER + "".join(f"i{number}|s|{'x' * 100_000}\n" for number in range(340)))
 
     with open_task_file(str(path)) as file:
-        assert check(file, FORM).kept is None
+        assert check_file(file, FORM).kept is None
 
 
 async def test_what_can_be_read_only_once_is_imported_all_the_same(store: MemoryStore, tmp_path: Path) -> None:
@@ -282,7 +298,7 @@ async def test_what_can_be_read_only_once_is_imported_all_the_same(store: Memory
     writer.start()
 
     with open_task_file(str(pipe)) as file:
-        assert check(file, FORM).items == 1
+        assert check_file(file, FORM).items == 1
         assert await imported(store, file) == {ADDED: 1}
     writer.join()
 
@@ -333,3 +349,38 @@ async def test_an_item_put_back_keeps_its_overrides(store: MemoryStore, tmp_path
 
     back = await store.read("a")
     assert (back.max_failures, back.timeout) == (7, item.timeout)
+
+
+async def test_rows_follow_the_rules_of_a_task_file(store: MemoryStore) -> None:
+    """Columns, nested items, durations; text is taken as it is."""
+    rows = [
+        {
+            "itemID": "a",
+            "TaskID": "s",
+            "TaskScript": 'echo "x|y"\necho',
+            "Timeout": timedelta(minutes=90),
+            "Priority": 1,
+        },
+        {"itemID": "b", "TaskID": "s", "TaskScript": ["one", "two"], "MaxFailures": 2},
+    ]
+
+    assert await imported(store, check_rows(iter(rows))) == {ADDED: 2}
+    single, nested = await store.read("a"), await store.read("b")
+    assert (single.tasks[0].script, single.timeout, single.priority) == ('echo "x|y"\necho', timedelta(minutes=90), 1)
+    assert ([task.script for task in nested.tasks], nested.max_failures) == (["one", "two"], 2)
+
+
+def test_bad_rows_are_listed_by_number() -> None:
+    """All of them are checked before any is added."""
+    rows = [
+        {"itemID": "a", "TaskID": "s", "TaskScript": "true"},
+        {"itemID": "b", "TaskID": "s"},
+        {"itemID": "c", "TaskID": "s", "TaskScript": "true", "Colour": "red"},
+    ]
+
+    with pytest.raises(TaskFileInvalid, match="the list of rows has 2 bad rows") as raised:
+        check_rows(rows)
+    assert raised.value.problems[0] == "row 2: missing field TaskScript"
+    assert raised.value.problems[1].startswith("row 3: unknown column 'Colour'")
+    with pytest.raises(TaskFileInvalid, match="no items"):
+        check_rows([])

@@ -14,7 +14,7 @@ from pyanamo_async.core.items import Item, Output, State, TaskRecord
 from pyanamo_async.core.outcomes import Succeeded
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import Denied, OutputError, OutputMissing, UsageError
-from pyanamo_async.operate.logs import STDERR, STDOUT, Found, Reader, last_lines, task_of
+from pyanamo_async.operate.logs import STDERR, STDOUT, LogReader, LogReference, find_task, last_lines
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey
 from tests.fakes import NOON, an_item
@@ -31,31 +31,31 @@ def ran(item: Item) -> Item:
     return replace(item, attempt=3, tasks=(*others, replace(last, record=RECORD)))
 
 
-def a_reader(outputs: MemoryOutputs) -> Reader:
+def a_reader(outputs: MemoryOutputs) -> LogReader:
     async def open_at(_: str) -> MemoryOutputs:
         return outputs
 
-    return Reader("t", open_at)
+    return LogReader("t", open_at)
 
 
 async def read(
-    reader: Reader, item: Item, stream: str, *, attempt: int | None = None, last: int | None = None
+    reader: LogReader, item: Item, stream: str, *, attempt: int | None = None, last: int | None = None
 ) -> bytes:
     found = await reader.find(item, item.tasks[-1], stream, attempt=attempt)
-    return b"".join([piece async for piece in reader.read(found, last=last)])
+    return b"".join([piece async for piece in reader.read(found, tail=last)])
 
 
 def test_the_only_task_needs_no_name() -> None:
     """A single item has one."""
     item = an_item("a")
 
-    assert task_of(item, None) == task_of(item, "Task_0") == task_of(item, "0") == item.tasks[0]
+    assert find_task(item, None) == find_task(item, "Task_0") == find_task(item, "0") == item.tasks[0]
 
 
 @pytest.mark.parametrize("name", ["1", "Task_1"])
 def test_a_task_is_found_by_name_or_number(name: str) -> None:
     """Nobody likes to type `Task_`."""
-    assert task_of(an_item("a", nested=("x", "y")), name).script == "y"
+    assert find_task(an_item("a", nested=("x", "y")), name).script == "y"
 
 
 def test_several_tasks_must_be_told_apart() -> None:
@@ -63,9 +63,9 @@ def test_several_tasks_must_be_told_apart() -> None:
     item = an_item("a", nested=("x", "y"))
 
     with pytest.raises(UsageError, match=r"has 2 tasks.*Task_0 to Task_1"):
-        task_of(item, None)
+        find_task(item, None)
     with pytest.raises(UsageError, match="has no task 7"):
-        task_of(item, "7")
+        find_task(item, "7")
 
 
 @pytest.mark.parametrize("attempt", [None, 3])
@@ -90,7 +90,9 @@ async def test_older_attempts_are_found_by_their_key() -> None:
 
 async def test_small_output_of_older_attempts_is_gone() -> None:
     """Which is said with its reason: it stood in a record that was written over."""
-    with pytest.raises(OutputMissing, match=r"nothing is stored of stdout of attempt 1 of item a .*hint: up to 2 KB"):
+    with pytest.raises(
+        OutputMissing, match=r"nothing is stored of stdout of attempt 1 of item a .*hint: output of up to 2 KB"
+    ):
         await read(a_reader(MemoryOutputs()), ran(an_item("a")), STDOUT, attempt=1)
 
 
@@ -100,18 +102,20 @@ async def test_what_was_cut_short_or_written_over_is_told(size_bytes: int, last:
     """All that is there is given first. What the record itself says is not all of it has been told."""
     outputs, key = MemoryOutputs(), OutputKey("t", "a", "Task_0", 3, STDOUT)
     at = await write_all(outputs, key, [b"12345", b"6789\n"])
-    found = Found(Output("9\n", at=at, size_bytes=size_bytes), "a")
+    found = LogReference(Output("9\n", at=at, size_bytes=size_bytes), "a")
     given: list[bytes] = []
 
     async def take() -> None:
-        async for piece in a_reader(outputs).read(found, last=last):
+        async for piece in a_reader(outputs).read(found, tail=last):
             given.append(piece)  # noqa: PERF401 - what came before the error counts
 
-    with pytest.raises(OutputError, match=f"not what was printed: that is {size_bytes} bytes, this 10. hint: somebody"):
+    with pytest.raises(
+        OutputError, match=f"not what was printed: that was {size_bytes} bytes, this is 10. hint: it was cut"
+    ):
         await take()
     assert b"".join(given) == b"123456789\n"
     for right in (replace(found.output, size_bytes=10), replace(found.output, status="not stored: away")):
-        assert [piece async for piece in a_reader(outputs).read(Found(right, "a"))]
+        assert [piece async for piece in a_reader(outputs).read(LogReference(right, "a"))]
 
 
 async def test_who_may_not_look_into_logs_is_told_so() -> None:
@@ -123,7 +127,7 @@ async def test_who_may_not_look_into_logs_is_told_so() -> None:
             raise Denied("FilterLogEvents on log group 'g' is denied")
         return outputs
 
-    reader = Reader("t", open_at, lambda key, _: f"logs://g/{key.attempt}")
+    reader = LogReader("t", open_at, lambda key, _: f"logs://g/{key.attempt}")
     with pytest.raises(OutputMissing, match=r"attempt 1 of item a \(memory:.*\); FilterLogEvents .* is denied"):
         await read(reader, ran(an_item("a")), STDOUT, attempt=1)
 

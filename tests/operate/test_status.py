@@ -7,7 +7,7 @@ from datetime import timedelta
 from pyanamo_async.core.items import State
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker
-from pyanamo_async.operate.status import look
+from pyanamo_async.operate.status import status
 from pyanamo_async.store.memory import MemoryStore
 from tests.fakes import NOON, an_item
 
@@ -28,7 +28,7 @@ async def test_status_counts_items_and_living_workers() -> None:
     def process_status(worker: Worker) -> ProcessStatus:
         return ProcessStatus.DIED if worker.worker_id == "died" else ProcessStatus.UNKNOWN
 
-    seen = await look(store, "sqlite:x.db", now=NOON, process_status=process_status)
+    seen = await status(store, "sqlite:x.db", now=NOON, probe=process_status)
 
     assert (seen.table, seen.counts.items[State.TODO], seen.counts.items[State.LOCKED]) == ("sqlite:x.db", 2, 1)
     assert (seen.workers, seen.items_per_second, seen.time_left) == (1, 0.5, timedelta(seconds=6))

@@ -34,5 +34,5 @@ def test_anything_else_is_refused(tmp_path: Path, content: str) -> None:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """With why it cannot be read."""
-    with pytest.raises(UsageError, match=r"cannot read .*missing\.json: No such file"):
+    with pytest.raises(UsageError, match=r"`indexes` cannot be read from .*missing\.json: No such file"):
         read_indexes(tmp_path / "missing.json")

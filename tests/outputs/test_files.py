@@ -114,7 +114,7 @@ async def test_a_folder_that_cannot_be_written_is_refused() -> None:
 @pytest.mark.parametrize("folder", ["/proc/logs", "/" + "x" * 300])
 async def test_a_folder_that_cannot_be_made_has_a_hint(folder: str) -> None:
     """Choose another folder, whatever the reason is."""
-    with pytest.raises((OutputError, Unavailable), match=r"hint: .*choose a .* with -b file:DIR"):
+    with pytest.raises((OutputError, Unavailable), match=r"hint: .*choose a .* with `bucket` file:DIR"):
         await FileOutputs(Path(folder)).check()
 
 

@@ -31,7 +31,7 @@ async def test_missing_shell_is_named() -> None:
     failed = await failure(ShellLauncher("/nowhere/bash"))
 
     assert "/nowhere/bash" in failed.what
-    assert "--shell" in failed.hint
+    assert "`shell`" in failed.hint
 
 
 async def test_missing_folder_is_named(launcher: ShellLauncher, tmp_path: Path) -> None:

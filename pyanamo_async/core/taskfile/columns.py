@@ -96,7 +96,7 @@ def without_header(first_line: str, delimiter: str, *, nested: bool) -> Layout:
     possible = [each for each in USUAL_DELIMITERS if first_line.count(each) >= len(columns) - 1]
     if len(possible) == 1:
         return Layout(columns, possible[0])
-    raise InvalidLine("without a header the delimiter is ambiguous; set delimiter")
+    raise InvalidLine("without a header the delimiter is ambiguous; set `delimiter`")
 
 
 def _delimiter_of(header: str) -> str:

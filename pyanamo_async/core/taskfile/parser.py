@@ -97,7 +97,7 @@ def _header(line: str, delimiter: str) -> Layout:
     try:
         return col.from_header(line, delimiter)
     except InvalidLine as error:
-        hint = "" if delimiter else "; if the file has no header, set header=False"
+        hint = "" if delimiter else "; if the file has no header, set `no_header`"
         raise InvalidLine(f"invalid header: {error}{hint}") from None
 
 

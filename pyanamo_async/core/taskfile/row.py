@@ -85,7 +85,7 @@ def _scripts(fields: Fields, *, nested: bool) -> dict[str, object]:
     if args:
         return _numbered([f"{script} {arg}" if script else "" for arg in _arguments(args)])
     if nested:
-        raise InvalidLine("missing field TaskArgs; with nested=True every row needs it")
+        raise InvalidLine("missing field TaskArgs; with `nested` every row needs it")
     return {SINGLE_TASK: script}
 
 

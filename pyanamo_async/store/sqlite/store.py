@@ -46,7 +46,7 @@ class SqliteStore(Store):
 
     async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
         if indexes:
-            raise UsageError("a table in an SQLite file takes no extra indexes", hint="leave --indexes out")
+            raise UsageError("a table in an SQLite file takes no extra indexes", hint="leave `indexes` out")
         return await self._engine.exclusive(partial(schema.create_table, self.path, self._busy_timeout, shards=shards))
 
     async def describe(self) -> Description:

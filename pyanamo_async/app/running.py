@@ -1,0 +1,94 @@
+"""Run a worker on an opened table: the one way from the API to `app.bootstrap`.
+
+Everything that only a worker needs is imported here, when it runs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from pyanamo_async.app.resources import Resources
+from pyanamo_async.app.settings import LoopKind
+from pyanamo_async.core.items import State
+from pyanamo_async.ports import EventLog, OutputStore
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a worker ended: the items it settled, by the state it left them in, and its exit status.
+
+    `exit_status` is 0 when nothing is left and nothing failed, 3 when nothing is left but items failed, 75 when the
+    worker was interrupted with work left, and 1 when the worker itself had errors.
+    """
+
+    exit_status: int
+    done: int = 0
+    failed: int = 0
+    put_back: int = 0
+    wall_time_exceeded: int = 0
+
+
+def run_on_loop(main: Coroutine[Any, Any, T], *, loop: LoopKind = LoopKind.FAST) -> T:
+    """Run a coroutine to its end on a new event loop that starts processes fast, with many open files allowed.
+
+    Raises:
+        UsageError: there is no such loop on this machine.
+    """
+    from pyanamo_async.execution import run
+
+    return run(main, loop=loop)
+
+
+async def run_worker(
+    resources: Resources,
+    *,
+    event_log: EventLog | None = None,
+    outputs: OutputStore | None = None,
+    handle_signals: bool = False,
+) -> RunResult:
+    """Run a worker, as the settings of `resources` ask, until nothing is left or it is stopped.
+
+    Its output goes to `outputs`, or where the settings say. With `handle_signals`, SIGTERM, SIGINT and SIGHUP stop it.
+    """
+    from pyanamo_async.app.bootstrap import who, work, work_until
+    from pyanamo_async.worker.stop import Stop
+
+    me, counts = who(), _Counts(event_log)
+    store = await resources.store(urgent=True)
+    if outputs is None:
+        outputs = await resources.worker_outputs(me.worker_id)
+    start = work if handle_signals else partial(work_until, Stop())
+    try:
+        status = await start(resources.settings, me, store=store, outputs=outputs, event_log=counts)
+    finally:
+        await store.close()
+    return counts.result(status)
+
+
+class _Counts:
+    """An event log that counts settled items by state, and passes every event on."""
+
+    def __init__(self, event_log: EventLog | None) -> None:
+        self._event_log = event_log
+        self._settled: Counter[object] = Counter()
+
+    def note(self, event: str, /, **fields: object) -> None:
+        if event == "item settled":
+            self._settled[fields.get("state")] += 1
+        if self._event_log is not None:
+            self._event_log.note(event, **fields)
+
+    def result(self, exit_status: int) -> RunResult:
+        return RunResult(
+            exit_status,
+            done=self._settled[State.DONE],
+            failed=self._settled[State.FAILED],
+            put_back=self._settled[State.TODO],
+            wall_time_exceeded=self._settled[State.WALL_TIME_EXCEEDED],
+        )

@@ -1,0 +1,88 @@
+"""Flags as people write them: how values are parsed, and what the arguments of the API are called here.
+
+Errors of the API name their arguments in backticks, as in "`lease` is zero"; `name_flags` replaces them by flags.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import typer
+
+from pyanamo_async.core.text.byte_sizes import parse_size
+from pyanamo_async.core.text.durations import parse_duration
+
+T = TypeVar("T")
+
+FLAGS = {
+    "all_workers": "--all",
+    "backoff_max": "its maximum",
+    "backoff_min": "--backoff",
+    "bucket": "--bucket (S3_BUCKET)",
+    "cloudwatch": "--cloudwatch",
+    "concurrency": "--concurrency",
+    "delimiter": "--delimiter",
+    "force": "--force",
+    "heartbeat": "--heartbeat",
+    "idle_exit": "--idle-exit",
+    "indexes": "--indexes",
+    "items": "--items",
+    "lease": "--lease",
+    "loop": "--loop",
+    "min_remaining": "--min-remaining",
+    "nested": "--nested",
+    "nests": "--nests",
+    "no_header": "--no-header",
+    "on_exists": "--on-exists",
+    "on_exit": "--on-exit",
+    "region": "--region",
+    "remove": "--remove",
+    "shards": "--shards",
+    "shell": "--shell",
+    "sse": "--sse",
+    "stream_bytes": "--output",
+    "table": "--table (PYANAMO_TABLE)",
+    "timeout": "--timeout",
+    "wall_time": "--wall-time (PYANAMO_WALL_TIME)",
+}
+"""What each argument of the API is called on the command line, with its variable where it has one."""
+
+
+def name_flags(text: str) -> str:
+    """Replace the arguments that an error of the API names by their flags; other words in backticks stay."""
+    return re.sub(r"`(\w+)`", lambda found: FLAGS.get(found[1], found[0]), text)
+
+
+def duration(text: str) -> timedelta:
+    """Parse the duration of a flag."""
+    return _parse(parse_duration, text)
+
+
+def size(text: str) -> int:
+    """Parse the size of a flag, in bytes."""
+    return _parse(parse_size, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A range of durations."""
+
+    min: timedelta
+    max: timedelta
+
+
+def duration_range(text: str) -> Range:
+    """Parse a range of durations like `1s..10m`."""
+    least, _, most = text.partition("..")
+    return Range(duration(least), duration(most))
+
+
+def _parse(parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None  # typer adds the flag, and its variable

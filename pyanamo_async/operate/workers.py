@@ -1,0 +1,84 @@
+"""List workers, give them orders, and put back the items of those that vanished."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pyanamo_async.core.failure_policy import FailurePolicy
+from pyanamo_async.core.items import State
+from pyanamo_async.core.workers import Desired, ProcessStatus, Worker
+from pyanamo_async.errors import UsageError
+from pyanamo_async.fleet import membership
+from pyanamo_async.fleet.membership import VANISHED, ProcessProbe, WorkerCondition, condition
+from pyanamo_async.fleet.reclaim import reclaim_from, reclaim_orphans
+from pyanamo_async.ports import Store
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """A worker as its row describes it, and its condition."""
+
+    worker: Worker
+    condition: WorkerCondition
+
+    @property
+    def vanished(self) -> bool:
+        """Whether the worker stopped without saying so: its process died, or its lease has expired."""
+        return self.condition in VANISHED
+
+
+@dataclass(frozen=True, slots=True)
+class ReclaimResult:
+    """How many items went back to the queue, and how many failed for good: too many workers had vanished with them.
+
+    After a dry run both are 0, and `item_ids` are the items that would be reclaimed.
+    """
+
+    reclaimed: int = 0
+    failed: int = 0
+    item_ids: Sequence[str] = ()
+
+
+async def list_workers(store: Store, *, now: datetime, probe: ProcessProbe) -> list[WorkerStatus]:
+    """List the workers, by last heartbeat."""
+    return [WorkerStatus(each, condition(each, now=now, process_status=probe)) for each in await store.workers()]
+
+
+async def order(
+    store: Store,
+    desired: Desired,
+    worker_id: str | None,
+    *,
+    all_workers: bool,
+    now: datetime,
+    probe: ProcessProbe,
+) -> list[str]:
+    """Leave an order for one worker, or for all that are alive; return their ids.
+
+    Raises:
+        UsageError: neither or both were named, or there is no such worker.
+    """
+    if (worker_id is None) != all_workers:
+        raise UsageError("name one worker, or choose `all_workers`", hint="`pyanamo workers` lists them")
+    return await membership.order(store, worker_id, desired, everyone=all_workers, now=now, process_status=probe)
+
+
+def is_abandoned(worker: Worker, *, now: datetime, probe: ProcessProbe) -> bool:
+    """Return whether nobody looks after what a worker holds any more, also when it said goodbye."""
+    return worker.is_stale(now) or probe(worker) is ProcessStatus.DIED
+
+
+async def reclaim(
+    store: Store, *, crash_limit: int, dry_run: bool, now: datetime, lease: timedelta, probe: ProcessProbe
+) -> ReclaimResult:
+    """Put back the items of vanished workers, and items that have been held by no known worker for `lease`."""
+    vanished = [each for each in await store.workers() if is_abandoned(each, now=now, probe=probe)]
+    if dry_run:
+        held = [item.item_id for worker in vanished for item in await store.held(worker.worker_id)]
+        return ReclaimResult(item_ids=held)
+    policy = FailurePolicy(crash_limit=crash_limit)
+    taken = await reclaim_from(store, vanished, now=now, policy=policy)
+    taken += await reclaim_orphans(store, await store.workers(), now=now, lease=lease, policy=policy)
+    return ReclaimResult(taken[State.TODO], taken[State.FAILED])

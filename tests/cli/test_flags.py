@@ -1,0 +1,61 @@
+"""Flags: how their values are parsed, and how errors of the API name them."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+import typer
+
+from pyanamo_async.cli import flags
+from pyanamo_async.cli.flags import FLAGS, name_flags
+from tests.cli.conftest import Cli
+
+COMMANDS = ["import", "run", "bench", "doctor", "status", "workers drain", "table create", "table delete"]
+
+
+def test_arguments_of_the_api_become_flags() -> None:
+    """With the variable where there is one; commands and other words in backticks stay."""
+    said = "`lease` 9s is short, says `pyanamo run` of `table`; see `nothing`"
+
+    assert name_flags(said) == "--lease 9s is short, says `pyanamo run` of --table (PYANAMO_TABLE); see `nothing`"
+
+
+def test_every_translation_is_a_flag_of_a_command(cli: Cli) -> None:
+    """And so is its variable."""
+    helps = " ".join(cli(*command.split(), "--help").out for command in COMMANDS)
+    named = {word for text in FLAGS.values() for word in re.findall(r"--[a-z-]+|[A-Z0-9_]{5,}", text)}
+
+    assert {word for word in named if word not in helps} == set()
+
+
+@pytest.mark.parametrize("text", ["", "1s", "..", "1s..", "1s..x", "1s-10m"])
+def test_a_backoff_is_a_range_of_durations(text: str) -> None:
+    """Both ends must be there."""
+    assert flags.duration_range("0..10m") == flags.Range(timedelta(), timedelta(minutes=10))
+    with pytest.raises(typer.BadParameter, match="not a duration"):
+        flags.duration_range(text)
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["--lease", "soon"], "'--lease': 'soon' is not a duration"),
+        (["--spool-memory", "much"], "'--spool-memory': 'much' is not a size"),
+        (["--backoff", "1s"], "'--backoff'"),
+        (["--heartbeat", "0"], "--heartbeat is zero"),
+        (["--lease", "30s"], "--lease 30s is shorter than three times --heartbeat, which is 20s"),
+        (["--backoff", "2s..1s"], "--backoff is above its maximum"),
+        (["--min-remaining", "2h", "-w", "1h"], "--min-remaining 2h leaves nothing of the wall time"),
+        (["--on-exit", "75"], "--on-exit '75' is not a rule"),
+        (["--shell", "/no/such/shell"], "--shell /no/such/shell is no program"),
+        (["--grace", "1h", "--timeout", "0s"], "--timeout is zero"),
+    ],
+)
+def test_invalid_values_are_refused_by_the_name_of_their_flag(cli: Cli, argv: list[str], says: str) -> None:
+    """Before anything is opened."""
+    said = cli("run", *argv)
+
+    assert (said.status, said.out) == (2, "")
+    assert says in " ".join(said.err.split())

@@ -34,8 +34,9 @@ check: .venv/dev docs ## format, lint, types, the doors between the rooms, and t
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: .venv/dev ## write the reference of the command line, and build the documentation into .cache/site
+docs: .venv/dev ## write the generated pages, and build the documentation into .cache/site
 	$(BIN)/python -m tests.docs.cli_reference
+	$(BIN)/python -m tests.docs.api_reference
 	$(BIN)/mkdocs --quiet build --strict
 
 chaos: .venv/dev ## kill workers for minutes, a long storm before the services, then simulate ten thousand schedules

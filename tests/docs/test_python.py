@@ -1,0 +1,35 @@
+"""Python programs of the documentation run as they are shown."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.docs import api_reference
+from tests.docs.pages import DOCS, blocks, codes, rows
+
+PYTHON = DOCS / "guide" / "python.md"
+
+
+@pytest.mark.parametrize("code", blocks(PYTHON, "python"), ids=["a table", "a table in memory"])
+def test_a_program_of_the_guide_runs(code: str, tmp_path: Path) -> None:
+    """In an empty folder, to its end."""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True, timeout=60)
+
+
+def test_the_methods_of_the_guide_exist() -> None:
+    """Each name in the table of calls is a method of a table, and each method is there."""
+    from pyanamo_async import Table
+
+    named = {word for row in rows(PYTHON.read_text())[1:] for word in codes(row[1])}
+    methods = {name for name in vars(Table) if not name.startswith("_") and callable(getattr(Table, name))}
+
+    assert methods == named
+
+
+def test_the_reference_of_the_python_api_is_up_to_date() -> None:
+    """`make docs` would write what the page already says; it has every public name."""
+    assert api_reference.page() == api_reference.PAGE.read_text()

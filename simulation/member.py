@@ -17,6 +17,7 @@ from simulation.network import NETWORK, Client
 from simulation.suspension import Machine, SuspendableLoop, SuspendableProcess
 
 NOTICES_S = 0.5  # that it stood still, once it runs again
+PUT_AWAY_S = 60.0  # then the end of the loop cancels each of its tasks
 RESUMES_S = 40.0  # to notice that its machine was suspended: its next heartbeat is answered by then
 
 
@@ -83,8 +84,12 @@ class Member:
 
     def begin(self) -> asyncio.Task[RunSummary]:
         """Start it."""
-        self.life = asyncio.get_running_loop().create_task(self.crew.pilot().run(), context=self.process.context)
+        self.life = asyncio.get_running_loop().create_task(self._run(), context=self.process.context)
         return self.life
+
+    async def _run(self) -> RunSummary:
+        await self.crew.store.existing([])  # opens the table, as `pyanamo run` does before anything else
+        return await self.crew.pilot().run()
 
     def kill(self, *, scripts_end_after_s: float) -> None:
         """End the worker, and a moment later its scripts, as its guard does."""
@@ -120,4 +125,4 @@ class Member:
         self.process.resume()
         if self.life is not None:
             self.life.cancel()
-            await asyncio.wait({self.life})
+            await asyncio.wait({self.life}, timeout=PUT_AWAY_S)

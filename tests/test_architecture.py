@@ -18,7 +18,7 @@ import pyanamo_async
 PACKAGE = Path(pyanamo_async.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_LINES = 250
-PROTOCOL_METHODS = {"_wait"}  # what asyncio's Process calls on any loop's transport: part of being one
+PROTOCOL_METHODS = {"_wait", "_abc_impl"}  # what asyncio's Process calls on any loop's transport: part of being one
 HEAVY = {"aioboto3", "aiobotocore", "botocore", "aiohttp", "rich", "typer", "uvloop", "orjson", "msgspec", "asyncio"}
 
 

@@ -141,7 +141,7 @@ def test_without_a_header_the_usual_columns_are_meant() -> None:
 
 def test_without_a_header_an_ambiguous_delimiter_is_asked_for() -> None:
     """Nothing is guessed where two could be meant."""
-    assert "-d" in problem("a|s|echo 1;echo 2;echo 3\n", header=False).reason
+    assert "`delimiter`" in problem("a|s|echo 1;echo 2;echo 3\n", header=False).reason
 
 
 def test_json_lines() -> None:
@@ -259,7 +259,7 @@ def test_bad_json_rows(row: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("header", "reason"),
     [
-        ("Seq_Test_1|Task_1|seq 3", "--no-header"),
+        ("Seq_Test_1|Task_1|seq 3", "`no_header`"),
         ("itemID|TaskScript", "missing column TaskID"),
         ("itemID|TaskID|TaskScript|Colour", "unknown column 'Colour'"),
         ("itemID|TaskID|TaskScript|ItemID", "column itemID is there twice"),

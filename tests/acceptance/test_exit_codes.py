@@ -13,7 +13,7 @@ MEANINGS = {
     "0": "nothing is left",
     "3": "failed",
     "75": "interrupted",
-    "2": "cannot be meant",
+    "2": "invalid usage",
     "1": "worker itself failed",
 }
 

@@ -62,7 +62,7 @@ def test_what_was_cut_short_is_printed_and_told(pyanamo: Program) -> None:
         assert said.returncode == 1
         assert "5000\n" in said.stdout
         assert "fine" in said.stdout or flags != ["--both"]
-        assert f"{at} is not what was printed: that is {len(numbers(1, 30000))} bytes, this 23893" in said.stderr
+        assert f"{at} is not what was printed: that was {len(numbers(1, 30000))} bytes, this is 23893" in said.stderr
 
 
 def test_what_is_no_text_is_kept_byte_for_byte(pyanamo: Program) -> None:

@@ -17,7 +17,7 @@ from tests.fakes import an_item
 from tests.worker.crew import Crew, Notes
 from tests.worker.virtual import VirtualLoop
 
-SURE_AFTER = timedelta(seconds=1)  # as `pyanamo run` has it for a table on DynamoDB
+INDEX_LAG = timedelta(seconds=1)  # as `pyanamo run` has it for a table on DynamoDB
 
 
 def items(count: int, *, mean_s: float, rng: random.Random) -> list[Item]:
@@ -52,7 +52,8 @@ def worker(
         heartbeat_s=heartbeat_s,
         lease_s=9 * heartbeat_s,
         pays_per_read=True,
-        idle_policy=IdlePolicy(wait=wait, sure_after=SURE_AFTER),
+        index_lag=INDEX_LAG,
+        idle_policy=IdlePolicy(wait=wait),
     )
 
 

@@ -62,7 +62,8 @@ class Resources:
                 from pyanamo_async.store.dynamodb import DynamoStore
 
                 aws = await self._aws()
-                store = DynamoStore(name, await aws.dynamodb(), await aws.urgent() if urgent else None)
+                client, urgent_client = await aws.dynamodb(), await aws.urgent() if urgent else None
+                store = DynamoStore(name, client, urgent_client, service_time=aws.service_clock.time)
         self._stack.push_async_callback(store.close)
         return store
 

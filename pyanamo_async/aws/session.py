@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pyanamo_async.aws.errors import translated
 from pyanamo_async.aws.meter import Meter
+from pyanamo_async.aws.service_clock import ServiceClock
 
 if TYPE_CHECKING:
     import aioboto3
@@ -50,6 +51,7 @@ class Aws:
     def __init__(self, *, region: str | None = None, concurrency: int = 16, meter: Meter | None = None) -> None:
         self._region = region
         self._meter = meter
+        self.service_clock = ServiceClock()
         self._connections = max(SMALLEST_POOL, 2 * concurrency)
         self._clients: dict[_Role, Any] = {}
         self._making = asyncio.Lock()
@@ -120,6 +122,7 @@ class Aws:
 
             speak_directly(client)
             shorten(client)
+            self.service_clock.listen(client)
             if self._meter is not None:
                 self._meter.read(client)
         return client

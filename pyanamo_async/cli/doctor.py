@@ -11,7 +11,7 @@ import typer
 
 from pyanamo_async.app.locations import beside
 from pyanamo_async.app.resources import Resources
-from pyanamo_async.app.settings import Settings, WorkerSettings, read_duration
+from pyanamo_async.app.settings import Settings, read_duration
 from pyanamo_async.cli.console import Row, note, say_json_list, say_table
 from pyanamo_async.cli.options import JsonOption, addressed
 from pyanamo_async.cli.run_async import with_resources
@@ -50,7 +50,7 @@ def doctor(
     async def work(opened: Resources) -> None:
         store, outputs = await opened.store(), await opened.outputs()
         output_namespace = (await store.describe()).output_namespace
-        examiner = Doctor(store, outputs, output_namespace, datetime.now(UTC), WorkerSettings().lease, process_status)
+        examiner = Doctor(store, outputs, output_namespace, datetime.now(UTC), process_status)
 
         async def treated() -> AsyncIterator[tuple[Finding, str]]:
             nonlocal left, is_sure

@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from pyanamo_async.app.settings import Settings, WorkerSettings
+from pyanamo_async.app.settings import Settings
 from pyanamo_async.cli.console import Row, note, say, say_json, say_json_list, say_table
 from pyanamo_async.cli.options import JsonOption, addressed
 from pyanamo_async.cli.run_async import with_store
@@ -17,9 +17,9 @@ from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.plural import plural
-from pyanamo_async.core.workers import Desired, ProcessStatus, Worker
+from pyanamo_async.core.workers import Desired, Worker
 from pyanamo_async.errors import UsageError
-from pyanamo_async.fleet.membership import condition, list_workers
+from pyanamo_async.fleet.membership import condition, list_workers, vanished
 from pyanamo_async.fleet.membership import order as leave_order
 from pyanamo_async.fleet.reclaim import reclaim_from, reclaim_orphans
 from pyanamo_async.host.liveness import process_status
@@ -27,7 +27,6 @@ from pyanamo_async.ports import Store
 
 T = TypeVar("T")
 
-LEASE = WorkerSettings().lease  # of workers whose row is gone
 COLUMNS = ("worker", "is", "last heartbeat", "running", "done", "memory", "ordered to", "job")
 
 WorkerArgument = Annotated[str | None, typer.Argument(metavar="[WORKER]", help="A worker's id.")]
@@ -105,16 +104,14 @@ def reclaim(
 
     async def work(store: Store) -> None:
         now = datetime.now(UTC)
-        vanished = [
-            each for each in await store.workers() if each.is_stale(now) or process_status(each) is ProcessStatus.DIED
-        ]
+        gone = vanished(await store.workers(), now=store.service_time(now=now), process_status=process_status)
         if dry_run:
-            held = [item.item_id for worker in vanished for item in await store.held(worker.worker_id)]
+            held = [item.item_id for worker in gone for item in await store.held(worker.worker_id)]
             _tell(held, json=json)
             return
         policy = FailurePolicy(crash_limit=crash_limit)
-        taken = await reclaim_from(store, vanished, now=now, policy=policy)
-        taken += await reclaim_orphans(store, await store.workers(), now=now, lease=LEASE, policy=policy)
+        taken = await reclaim_from(store, gone, now=now, policy=policy)
+        taken += await reclaim_orphans(store, now=now, policy=policy)
         back, failed = taken[State.TODO], taken[State.FAILED]
         if json:
             say_json({"reclaimed": back, "failed": failed})

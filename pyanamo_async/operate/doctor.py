@@ -15,6 +15,7 @@ from enum import StrEnum
 from pyanamo_async.core.items import SINGLE_TASK, State
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.workers import ProcessStatus, Worker
+from pyanamo_async.fleet.membership import vanished
 from pyanamo_async.fleet.reclaim import orphans
 from pyanamo_async.operate.logs import STDOUT
 from pyanamo_async.ports import OutputKey, OutputStore, Store, Unfinished
@@ -45,42 +46,36 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """Examines a table and its output, which is filed under `table`; `lease` is that of workers whose row is gone."""
+    """Examines a table and its output, which is filed under `table`."""
 
     store: Store
     outputs: OutputStore
     table: str
     now: datetime
-    lease: timedelta
     process_status: Callable[[Worker], ProcessStatus]
 
     async def examine(self, *, older_than: timedelta) -> AsyncIterator[Finding]:
         """Find workers that vanished, items that nobody holds, and output that nobody finishes and is older than so."""
         left = [each async for each in self.outputs.unfinished(self.table) if self.now - each.since >= older_than]
         known = await self.store.workers()
-        vanished = [
-            worker for worker in known if worker.is_stale(self.now) or self.process_status(worker) is ProcessStatus.DIED
-        ]
-        async for finding in self._holders(known, vanished):
+        gone = vanished(known, now=self.now, process_status=self.process_status)
+        async for finding in self._holders(gone):
             yield finding
-        working = {worker.worker_id for worker in known} - {worker.worker_id for worker in vanished}
+        working = {worker.worker_id for worker in known} - {worker.worker_id for worker in gone}
         live = await self._live(working) if left else set()
         for each in left:
             if _attempt(each.location) not in live:
                 yield Finding(FindingKind.OUTPUT, each.location, each.since, REMOVE_HINT, each)
 
-    async def _holders(self, known: Sequence[Worker], vanished: Sequence[Worker]) -> AsyncIterator[Finding]:
-        for worker in vanished:
+    async def _holders(self, gone: Sequence[Worker]) -> AsyncIterator[Finding]:
+        for worker in gone:
             held = len(await self.store.held(worker.worker_id))
-            if held or not worker.gone:
-                which = f"{worker.worker_id} with {plural(held, 'item')}"
-                yield Finding(FindingKind.WORKER, which, worker.heartbeat, RECLAIM_HINT)
-        async for items in orphans(self.store, known, now=self.now, lease=self.lease):
-            if items:
-                since = min(item.locked_at or self.now for item in items)
-                yield Finding(
-                    FindingKind.ORPHANS, f"{items[0].worker} with {plural(len(items), 'item')}", since, RECLAIM_HINT
-                )
+            which = f"{worker.worker_id} with {plural(held, 'item')}"
+            yield Finding(FindingKind.WORKER, which, worker.heartbeat, RECLAIM_HINT)
+        async for items in orphans(self.store):
+            since = min(item.locked_at or self.now for item in items)
+            which = f"{items[0].worker} with {plural(len(items), 'item')}"
+            yield Finding(FindingKind.ORPHANS, which, since, RECLAIM_HINT)
 
     async def _live(self, working: set[str]) -> set[tuple[str, str]]:
         """Tell which attempts run, as their output is stored."""

@@ -4,9 +4,11 @@ Adapters raise `errors.Unavailable` for what may succeed later (throttling, rese
 errors of `errors` for what will not. They never retry for longer than a few seconds, and decide nothing about items.
 """
 
+from pyanamo_async.ports.fleet import DrainDecision, Fleet, NotificationChannel, Reclaimer
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, Unfinished
 from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
 from pyanamo_async.ports.table import (
+    INDEX_LAG_AT_MOST,
     AddResult,
     Description,
     Index,
@@ -19,29 +21,35 @@ from pyanamo_async.ports.table import (
     Units,
     WorkerRegistry,
 )
-from pyanamo_async.ports.world import Clock, EventLog
+from pyanamo_async.ports.world import Clock, EventLog, World
 
 __all__ = [
+    "INDEX_LAG_AT_MOST",
     "AddResult",
     "Clock",
     "Command",
     "Description",
+    "DrainDecision",
     "EventLog",
     "Exit",
+    "Fleet",
     "Index",
     "ItemQueue",
     "ItemReader",
     "Launcher",
+    "NotificationChannel",
     "Notifications",
     "OutputKey",
     "OutputStore",
     "OutputTails",
     "Process",
     "Receiver",
+    "Reclaimer",
     "Sink",
     "Store",
     "TableAdmin",
     "Unfinished",
     "Units",
     "WorkerRegistry",
+    "World",
 ]

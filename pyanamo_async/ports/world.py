@@ -1,7 +1,9 @@
-"""The world: the time, and who is told what happens."""
+"""The world: the time, chance, and who is told what happens."""
 
 from __future__ import annotations
 
+import random
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -10,11 +12,15 @@ class Clock(Protocol):
     """Time, as an argument."""
 
     def now(self) -> datetime:
-        """Tell the time of day, in UTC, to the millisecond: for what is stored, never for durations."""
+        """Return the time of day, in UTC, to the millisecond: for what is stored, never for durations."""
         ...
 
     def monotonic(self) -> float:
-        """Tell seconds that never jump: for durations."""
+        """Return seconds that never jump: for durations."""
+        ...
+
+    def boottime(self) -> float:
+        """Return seconds that never jump and go on while the machine is suspended: for leases."""
         ...
 
 
@@ -24,3 +30,12 @@ class EventLog(Protocol):
     def note(self, event: str, /, **fields: object) -> None:
         """Take note of a past-tense event and its fields; never fails, never waits."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a worker needs besides its adapters: time, chance, and a log."""
+
+    clock: Clock
+    rng: random.Random
+    event_log: EventLog

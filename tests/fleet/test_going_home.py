@@ -30,7 +30,7 @@ from benchmarks.fleet.service import Service
 from pyanamo_async.core.items import State
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.fleet.drain_check import DrainCheck
-from pyanamo_async.fleet.notifications import NotificationListener
+from pyanamo_async.fleet.notifications import TableNotifications
 from pyanamo_async.store.dynamodb.notifications import Notifications
 from pyanamo_async.worker.heartbeats import Heartbeats
 from pyanamo_async.worker.stop import Level
@@ -148,10 +148,10 @@ def test_the_schedules_notice_a_worker_that_believes_what_it_saw_before(monkeypa
 def test_the_schedules_notice_a_worker_that_does_not_listen(monkeypatch: pytest.MonkeyPatch) -> None:
     """The law can be broken: two looks may both miss what was put back and claimed again between them."""
 
-    async def nothing(_: NotificationListener) -> bool:
+    async def nothing(_: TableNotifications) -> bool:
         return False
 
-    monkeypatch.setattr(NotificationListener, "heard_lately", nothing)
+    monkeypatch.setattr(TableNotifications, "heard_lately", nothing)
 
     assert _unsettled(range(900, 925))
 

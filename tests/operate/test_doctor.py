@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from pyanamo_async.core.workers import ProcessStatus, Worker
+from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.operate.doctor import Doctor, Finding, FindingKind
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey, Unfinished
@@ -61,7 +61,7 @@ async def test_a_healthy_fleet_has_no_findings() -> None:
     """Neither a living worker nor one that said goodbye, nor what a living one has under way, whichever task's."""
     ward = Ward()
     await ward.work(a_worker("living"), "a", "b/c")
-    await ward.work(a_worker("went home", heartbeat=NOON - HOUR, gone=True))
+    await ward.work(a_worker("went home", heartbeat=NOON - HOUR, state=WorkerState.ENDED))
 
     assert await ward.find(key("a", 1), key("a", 1, "Task_7", "stderr"), key("b/c", 1)) == []
 
@@ -71,7 +71,7 @@ async def test_workers_that_vanished_are_found_with_what_they_hold() -> None:
     ward = Ward(died={"died"})
     await ward.work(a_worker("silent", heartbeat=NOON - HOUR), "a", "b")
     await ward.work(a_worker("died"), "c")
-    await ward.work(a_worker("left in haste", heartbeat=NOON - HOUR, gone=True), "d")
+    await ward.work(a_worker("left in haste", heartbeat=NOON - HOUR, state=WorkerState.ENDED), "d")
     await ward.work(a_worker("living"), "e")
 
     found = await ward.find()

@@ -30,7 +30,7 @@ def _assert_nothing_left(site: Site) -> None:
     assert {row["ItemState"] for row in rows} == {"todo"}
     assert {row.get("Interruptions", 0) for row in rows} <= {0, 1}
     assert not any("Failures" in row or "Crashes" in row for row in rows)
-    assert [worker["condition"] for worker in site.crew()] == ["gone"]
+    assert [worker["condition"] for worker in site.crew()] == ["ended"]
 
 
 def test_a_worker_with_deaf_scripts_is_gone_within_28_s_of_sigterm(aws_site: Site) -> None:

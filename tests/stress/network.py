@@ -12,11 +12,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from heapq import nsmallest
 from typing import Any
@@ -24,17 +24,18 @@ from typing import Any
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State, Summary
 from pyanamo_async.core.stored.queue_key import due, queue_key
-from pyanamo_async.core.workers import Worker, latest
+from pyanamo_async.core.workers import Worker, WorkerState
 from pyanamo_async.errors import PyanamoError, Unavailable
 from pyanamo_async.store import memory
 from pyanamo_async.store.memory import MemoryStore
 from tests.stress.suspension import SuspendableLoop
 from tests.stress.witness import Witness
+from tests.worker.virtual import NOON
 
 NETWORK = Context()
 """Where things happen that belong to no process."""
 
-REPEATED_S = {"save": 300.0, "contend": 300.0, "forget": 300.0, "heartbeat": 300.0}
+REPEATED_S = {"save": 300.0, "contend": 300.0, "forget": 300.0, "mark_dead": 300.0, "heartbeat": 300.0}
 """How much later a write may arrive again."""
 
 GIVEN_UP_S = 6.0
@@ -48,7 +49,7 @@ class View:
 
     since_s: float
     items: dict[str, Item]
-    workers: frozenset[str]
+    workers: tuple[Worker, ...]
 
 
 class Table(MemoryStore):
@@ -58,7 +59,7 @@ class Table(MemoryStore):
         super().__init__()
         self._loop, self._witness = loop, witness
         self._word = 0
-        self._views: deque[View] = deque([View(0.0, {}, frozenset())], maxlen=SEEN)
+        self._views: deque[View] = deque([View(0.0, {}, ())], maxlen=SEEN)
 
     async def save(self, before: Item, after: Item) -> None:
         known = self._table.items[before.item_id]
@@ -67,8 +68,8 @@ class Table(MemoryStore):
             self._changed()
             self._witness.saved(known, after)
 
-    async def heartbeat(self, worker: Worker) -> Any:  # noqa: ANN401 # Orders
-        orders = await super().heartbeat(worker)
+    async def heartbeat(self, worker: Worker, *, again: bool = False) -> Any:  # noqa: ANN401 # Orders
+        orders = await super().heartbeat(worker, again=again)
         self._changed()
         return orders
 
@@ -116,10 +117,10 @@ class Table(MemoryStore):
         known = [self._table.items[item.item_id] for item in seen]
         return [item for item in known if (item.state, item.worker) == _by(worker_id)]
 
-    async def workers_as_seen(self, heartbeat_before: datetime | None, *, as_of_s: float) -> list[Worker]:
-        """Read the rows of the workers that the index shows."""
-        seen = self._view(as_of_s).workers
-        return [worker for worker in await self.workers(heartbeat_before=heartbeat_before) if worker.worker_id in seen]
+    async def heartbeats_as_seen(self, *, as_of_s: float) -> list[tuple[str, datetime]]:
+        """List the last heartbeats that the index shows, oldest first."""
+        running = [each for each in self._view(as_of_s).workers if each.state is not WorkerState.ENDED]
+        return sorted(((each.worker_id, each.heartbeat) for each in running), key=lambda each: (each[1], each[0]))
 
     async def listed_as_seen(self, state: State, *, as_of_s: float) -> list[Summary]:
         """List what the index shows."""
@@ -137,7 +138,7 @@ class Table(MemoryStore):
 
     def _changed(self) -> None:
         known = self._table
-        self._views.append(View(self._loop.virtual_s, known.items.copy(), frozenset(known.workers)))
+        self._views.append(View(self._loop.virtual_s, known.items.copy(), tuple(known.workers.values())))
 
     def _view(self, as_of_s: float) -> View:
         return next((view for view in reversed(self._views) if view.since_s <= as_of_s), self._views[0])
@@ -200,12 +201,15 @@ class Line:
         """Ask the table for what needs no index."""
         return partial(self._ask, name)
 
-    async def workers(
-        self, *, heartbeat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
-    ) -> list[Worker]:
-        if of is not None:
-            return await self._ask("workers", of=of)  # type: ignore[no-any-return]
-        return latest(await self._ask("workers_as_seen", heartbeat_before, as_of_s=self._as_of_s()), most)
+    def service_time(self, *, now: datetime) -> datetime:  # noqa: ARG002 # it may be wrong
+        return NOON + timedelta(milliseconds=round(self._loop.virtual_s * 1000))
+
+    async def heartbeats(
+        self, *, since: datetime | None = None, until: datetime | None = None, most: int | None = None
+    ) -> dict[str, datetime]:
+        seen = await self._ask("heartbeats_as_seen", as_of_s=self._as_of_s())
+        wanted = [each for each in seen if (not since or each[1] >= since) and (not until or each[1] <= until)]
+        return dict(wanted[0 if most is None else -most :])
 
     async def held(self, worker_id: str) -> list[Item]:
         return await self._ask("held_as_seen", worker_id, as_of_s=self._as_of_s())  # type: ignore[no-any-return]

@@ -98,9 +98,8 @@ class Fleet:
         crew = Crew(self.loop)
         await asyncio.sleep(crew.lease_s + 2 * SKEW_S)
         now, lease = VirtualClock(self.loop).now(), timedelta(seconds=crew.lease_s)
-        known = await self.table.workers()
         taken = await reclaim(self.table, now=now, lease=lease, policy=crew.policy)
-        taken += await reclaim_orphans(self.table, known, now=now, lease=lease, policy=crew.policy)
+        taken += await reclaim_orphans(self.table, now=now, policy=crew.policy)
         if not taken:
             raise Broken("all workers went home, and nobody holds what is left")
         self.stranded += taken.total()
@@ -166,7 +165,8 @@ class Fleet:
             nests=rng.randint(1, 2),
             skew=timedelta(seconds=rng.uniform(-self.skew_s, self.skew_s)),
             wall_s=rng.choice([None, None, 300.0]),
-            idle_policy=IdlePolicy(wait=rng.random() < 0.2 and not safe, sure_after=timedelta(seconds=1)),
+            index_lag=timedelta(seconds=1),
+            idle_policy=IdlePolicy(wait=rng.random() < 0.2 and not safe),
         )
         return Member(crew, line, process, machine, launcher)
 

@@ -59,6 +59,9 @@ class VirtualClock:
     def monotonic(self) -> float:
         return self._loop.time()
 
+    def boottime(self) -> float:
+        return self._loop.time()
+
 
 Loop = TypeVar("Loop", bound=VirtualLoop)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
-from pyanamo_async.core.workers import Desired, Orders, Worker, latest
+from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import ItemMissing, UsageError
 from pyanamo_async.ports import AddResult, Description, Store
 from pyanamo_async.store.sqlite import fleet, items, schema
@@ -129,29 +129,37 @@ class SqliteStore(Store):
     async def counts(self) -> Counts:
         return await self._engine.read(items.counts)
 
-    async def heartbeat(self, worker: Worker) -> Orders:
-        return await self._engine.write(partial(fleet.heartbeat, worker=worker), brief=True)
+    def service_time(self, *, now: datetime) -> datetime:
+        return now  # whoever opens the file is on its machine
+
+    async def heartbeat(self, worker: Worker, *, again: bool = False) -> Orders:
+        return await self._engine.write(partial(fleet.heartbeat, worker=worker, again=again), brief=True)
+
+    async def mark_dead(self, worker: Worker) -> bool:
+        return await self._engine.write(partial(fleet.mark_dead, worker=worker))
+
+    async def heartbeats(
+        self, *, since: datetime | None = None, until: datetime | None = None, most: int | None = None
+    ) -> Mapping[str, datetime]:
+        return await self._engine.read(partial(fleet.heartbeats, since=since, until=until, most=most))
 
     async def order(self, worker_id: str, desired: Desired) -> None:
         await self._engine.write(partial(fleet.order, worker_id=worker_id, desired=desired))
 
     async def follow(self, worker_id: str, feed: TaskRef, *, until: datetime | None) -> None:
-        await self._engine.write(partial(fleet.follow, worker_id=worker_id, feed=feed, until=until))
+        await self._engine.write(partial(fleet.follow, worker_id=worker_id, task=feed, until=until))
 
     async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:
         return await self._engine.read(partial(fleet.followed, worker_id=worker_id, now=now), brief=True)
 
     async def publish(self, feed: TaskRef, live: OutputTail, *, now: datetime) -> bool:
-        return await self._engine.write(partial(fleet.publish, feed=feed, live=live, now=now), brief=True)
+        return await self._engine.write(partial(fleet.publish, task=feed, tail=live, now=now), brief=True)
 
     async def published(self, feed: TaskRef) -> OutputTail | None:
-        return await self._engine.read(partial(fleet.published, feed=feed))
+        return await self._engine.read(partial(fleet.published, task=feed))
 
-    async def workers(
-        self, *, heartbeat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
-    ) -> list[Worker]:
-        known = await self._engine.read(partial(fleet.workers, heartbeat_before=heartbeat_before))
-        return latest([worker for worker in known if of is None or worker.worker_id in of], most)
+    async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
+        return await self._engine.read(partial(fleet.workers, of=of))
 
     async def forget(self, worker_id: str) -> None:
         await self._engine.write(partial(fleet.forget, worker_id=worker_id))

@@ -20,7 +20,7 @@ from benchmarks.fleet.plan import BASE_UNITS, CLAIM_S, IMPORT_UNITS, MOVE_UNITS,
 from pyanamo_async.core.items import State
 from pyanamo_async.core.stored.queue_key import queue
 from pyanamo_async.store.dynamodb.claiming import PAGE
-from pyanamo_async.store.dynamodb.fleet import QUEUE as WORKERS
+from pyanamo_async.store.dynamodb.fleet import RUNNING_QUEUE as WORKERS
 from pyanamo_async.worker.claimer import MOST_AT_ONCE
 
 SEEN_S = INDEX_LAG_S + 2 * LATENCY_S  # how old a candidate is when its claim is decided

@@ -3,11 +3,12 @@
 1. Suspects come from one query of the index: workers whose last heartbeat is older than a third of the lease, or in the
    future. One worker asks for all, the one whose heartbeat is the latest: about one in each heartbeat, however many
    workers there are.
-2. Whoever has a suspect keeps looking at its row until it is resolved: it sent a heartbeat, ended, is forgotten, or died.
+2. A worker with a suspect keeps looking at its row until it is resolved: it sent a heartbeat, ended, was forgotten, or
+   died.
 3. A suspect died when consistent reads show the same heartbeat for two thirds of its lease and a margin, by this
    machine's own clock, which goes on while it is suspended. No two clocks are compared; memory is O(suspects).
-4. A process of this very machine that died, with nothing left of what it started, died at once. Workers may be
-   neighbours when their ids differ in the nonce alone, so in a fleet one locked item shows that none need be looked for.
+4. A process of this very machine that died, with nothing left of what it started, is dead at once. Workers may be
+   neighbours when their ids differ in the nonce alone: in a fleet one locked item shows that there are none.
 5. Where every read of what is held costs, neighbours are looked for when the worker begins and before it goes home.
 """
 

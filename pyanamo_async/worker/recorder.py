@@ -15,7 +15,7 @@ from pyanamo_async.core.capture import Capture
 from pyanamo_async.core.items import Output
 from pyanamo_async.core.output_tail import TailBuffer, TailChunk
 from pyanamo_async.errors import PyanamoError
-from pyanamo_async.ports import Process, Sink
+from pyanamo_async.ports import Sink
 
 HIGH_WATER_BYTES = 128 * 1024
 
@@ -37,11 +37,11 @@ class Recorder:
         self._pump: asyncio.Task[None] | None = None
         self._tail: TailBuffer | None = None
         self._wake: asyncio.Event
-        self._process: Process | None = None
+        self._resume: Callable[[], None] | None = None
 
-    def attach(self, process: Process) -> None:
-        """Resume this process when the sink has caught up."""
-        self._process = process
+    def resume_with(self, resume: Callable[[], None]) -> None:
+        """Call this when the sink has caught up."""
+        self._resume = resume
 
     def feed(self, chunk: bytes) -> bool:
         """Take a chunk; return False while the sink is behind."""
@@ -118,8 +118,8 @@ class Recorder:
     def _resume_if_paused(self) -> None:
         if self._paused and self._waiting_bytes < HIGH_WATER_BYTES:
             self._paused = False
-            if self._process is not None:
-                self._process.resume()
+            if self._resume is not None:
+                self._resume()
 
     def _lose(self, trouble: Exception) -> None:
         self._lost = f"not stored: {trouble.what if isinstance(trouble, PyanamoError) else repr(trouble)}"

@@ -116,8 +116,8 @@ class Script:
             raise
         except LaunchFailed as failure:
             return None, Failed(detail=str(failure)), _NOTHING
-        self._stdout.attach(process)
-        self._stderr.attach(process)
+        self._stdout.resume_with(process.resume)
+        self._stderr.resume_with(process.resume)
         try:
             in_time, used = await self._until_exit(process)
         except asyncio.CancelledError:

@@ -14,7 +14,6 @@ from pyanamo_async.store.memory import MemoryStore
 from tests.contract.steps import a_worker
 from tests.fakes import NOON, an_item
 
-LEASE = timedelta(minutes=3)
 HOUR = timedelta(hours=1)
 
 
@@ -46,7 +45,7 @@ class Ward:
 
     async def find(self, *keys: OutputKey, older_than: timedelta = HOUR) -> list[Finding]:
         await self.store.create(shards=1)
-        doctor = Doctor(self.store, Outputs(*keys), "t", NOON, LEASE, self._fate)
+        doctor = Doctor(self.store, Outputs(*keys), "t", NOON, self._fate)
         return [finding async for finding in doctor.examine(older_than=older_than)]
 
     def _fate(self, worker: Worker) -> ProcessStatus:
@@ -76,7 +75,7 @@ async def test_workers_that_vanished_are_found_with_what_they_hold() -> None:
 
     found = await ward.find()
 
-    assert {finding.what for finding in found} == {FindingKind.WORKER}
+    assert {finding.what for finding in found} == {FindingKind.WORKER, FindingKind.ORPHANS}
     assert {finding.which for finding in found} == {
         "silent with 2 items",
         "died with 1 item",
@@ -86,12 +85,11 @@ async def test_workers_that_vanished_are_found_with_what_they_hold() -> None:
 
 
 async def test_items_that_nobody_holds_are_found() -> None:
-    """Held by a worker without a row, for longer than a lease."""
+    """Held by a worker without a row."""
     ward = Ward()
     await ward.work(a_worker("forgotten", heartbeat=NOON - HOUR), "a", "b")
     await ward.work(a_worker("new"), "c")
     await ward.store.forget("forgotten")
-    await ward.store.forget("new")
 
     [found] = await ward.find()
 

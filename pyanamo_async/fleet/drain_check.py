@@ -43,9 +43,8 @@ TICK_S = 0.001  # more than a clock is wrong by
 
 @dataclass(frozen=True, slots=True)
 class FirstLook:
-    """A look that found all settled: when it ended, and how many notifications had been read before it began."""
+    """A look that found all settled, and how many notifications had been read before it began."""
 
-    ended_s: float
     notifications: int
 
 
@@ -66,6 +65,7 @@ class DrainCheck:
         self._idle_policy, self._index_lag_s = idle_policy, index_lag.total_seconds()
         self._idle_since_s: float | None = None
         self._first_look: FirstLook | None = None
+        self._looked_s = float("-inf")
         self._first_seen: dict[str, datetime] = {}  # holders, in the service's time
         self._took_over = self._is_waiting = self.holds_unknown_item = False
 
@@ -79,7 +79,7 @@ class DrainCheck:
         decided = self._idle_policy.decision(self._idle())
         if decided is not None:
             return decided
-        if self._second_look_in_s() > 0:
+        if self._next_look_in_s() > 0:
             return False
         if self._is_recent(unanswered_claim_s):
             self._first_look = None
@@ -91,13 +91,12 @@ class DrainCheck:
         took_over, self._took_over = self._took_over, False
         if took_over:  # what was taken over can be claimed
             return 0.0
-        in_s = self._second_look_in_s()
-        return in_s + TICK_S if in_s > 0 else None
+        return self._next_look_in_s() + TICK_S if self._first_look else None
 
     async def work_left(self) -> bool:
         """Return whether something can be claimed, now or later, or is held by workers of other machines."""
         try:
-            holders = await self._peers.holders()
+            holders = {holder async for holder in self._peers.holders()}
             return bool(holders - await self._peers.living_neighbours(holders)) or await self._is_claimable()
         except PyanamoError:
             return True
@@ -105,10 +104,12 @@ class DrainCheck:
     async def _look_again(self) -> bool:
         first, self._first_look = self._first_look, None
         notifications = first.notifications if first else await self._notifications.count()
-        if not await self._finds_all_settled():
+        is_settled = await self._finds_all_settled()
+        self._looked_s = self._world.clock.monotonic()
+        if not is_settled:
             return False
         if first is None and self._index_lag_s:
-            self._first_look = FirstLook(self._world.clock.monotonic(), notifications)
+            self._first_look = FirstLook(notifications)
             return False
         return await self._notifications.count() == notifications
 
@@ -122,23 +123,40 @@ class DrainCheck:
         return False
 
     async def _all_holders_live(self) -> bool:
-        holders = await self._peers.holders()
-        now = self._store.service_time(now=self._world.clock.now())
-        self._first_seen = {holder: self._first_seen.get(holder, now) for holder in holders}
+        """Apply clauses 2 to 4 to all holders.
+
+        There may be many holders: a look ends at the first that it knows and has not heard of since.
+        """
+        self.holds_unknown_item = False
+        known, heard = self._first_seen, await self._heard_since_seen()
+        holders: set[str] = set()
+        async for holder in self._peers.holders():
+            holders.add(holder)
+            if holder in known and holder not in heard and not self._peers.is_near(holder):
+                now = self._now()
+                self._first_seen = dict.fromkeys(holders, now) | known
+                await self._examine({holder} if now - known[holder] > self._peers.lease * SUSPECT_SHARE else set())
+                return False
+        now = self._now()
+        self._first_seen = {holder: known.get(holder, now) for holder in holders}
         self.holds_unknown_item = self._peers.me in holders
         if self.holds_unknown_item:
             return False
-        silent = holders - await self._heard_since_seen(now)
+        silent = holders - heard
         silent -= await self._peers.living_neighbours(silent)
-        before = self._peers.taken.total()
-        await self._peers.examine(silent)
-        self._took_over = self._peers.taken.total() > before
+        await self._examine({holder for holder in silent if self._peers.is_near(holder)})
         return not silent
 
-    async def _heard_since_seen(self, now: datetime) -> set[str]:
+    async def _examine(self, holders: set[str]) -> None:
+        before = self._peers.taken.total()
+        await self._peers.examine(holders)
+        self._took_over = self._peers.taken.total() > before
+
+    async def _heard_since_seen(self) -> set[str]:
         """Return the holders with a heartbeat since they were first seen, and none so old that they are suspects."""
         if not self._first_seen:
             return set()
+        now = self._now()
         oldest = max(min(self._first_seen.values()), now - self._peers.lease * SUSPECT_SHARE - STAMP_ERROR)
         heartbeats = await self._store.heartbeats(since=oldest, until=now + STAMP_ERROR)
         return {
@@ -146,6 +164,9 @@ class DrainCheck:
             for holder, first_seen in self._first_seen.items()
             if holder in heartbeats and heartbeats[holder] > first_seen + STAMP_ERROR
         }
+
+    def _now(self) -> datetime:
+        return self._store.service_time(now=self._world.clock.now())
 
     async def _is_claimable(self) -> bool:
         for state in CLAIMABLE:
@@ -157,10 +178,8 @@ class DrainCheck:
         now_s = self._world.clock.monotonic()
         return claimed_s is not None and now_s - claimed_s < INDEX_LAG_AT_MOST.total_seconds()
 
-    def _second_look_in_s(self) -> float:
-        if self._first_look is None:
-            return 0.0
-        return max(0.0, self._first_look.ended_s + self._index_lag_s - self._world.clock.monotonic())
+    def _next_look_in_s(self) -> float:
+        return max(0.0, self._looked_s + self._index_lag_s - self._world.clock.monotonic())
 
     def _idle(self) -> timedelta:
         now_s = self._world.clock.monotonic()

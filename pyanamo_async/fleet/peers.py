@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,7 +34,6 @@ from pyanamo_async.fleet.reclaim import Taken, reclaim_from, reclaim_held, recla
 from pyanamo_async.ports import Store, World
 
 ORPHANS_EVERY = 1 / 15  # of the queries for suspects
-MOST_EXAMINED = 25  # holders at a time
 
 
 def unknown_status(_: Worker) -> ProcessStatus:
@@ -83,18 +82,19 @@ class PeerMonitor:
             await self._take_from_dead(await self._neighbours(await self._near_holders()))
         return self.taken - before
 
-    async def holders(self) -> set[str]:
-        """Return the workers that hold items, as the index shows it."""
-        return {item.worker async for item in self._store.summaries(state=State.LOCKED)}
+    async def holders(self) -> AsyncIterator[str]:
+        """List the workers that hold items, once for each item, as the index shows it."""
+        async for item in self._store.summaries(state=State.LOCKED):
+            yield item.worker
 
     async def _near_holders(self) -> set[str]:
         """Return the workers that hold items, up to the first that cannot be a neighbour."""
-        holders = set()
-        async for item in self._store.summaries(state=State.LOCKED):
-            if not self._is_near(item.worker):
+        near = set()
+        async for holder in self.holders():
+            if not self.is_near(holder):
                 return set()
-            holders.add(item.worker)
-        return holders
+            near.add(holder)
+        return near
 
     async def living_neighbours(self, holders: Collection[str]) -> set[str]:
         """Return which of these are living processes of this machine."""
@@ -105,18 +105,12 @@ class PeerMonitor:
         }
 
     async def examine(self, holders: Collection[str]) -> None:
-        """Look at holders that show no heartbeat: take over from those that are gone, and suspect the silent.
-
-        Of workers of other machines only a few are looked at, at random: they may be many, and most of them live.
-        """
-        near = {holder for holder in holders if self._is_near(holder)} - {self.me}
-        far = sorted(set(holders) - near - {self.me})
-        chosen = near.union(self._world.rng.sample(far, min(len(far), MOST_EXAMINED)))
-        if not chosen:
+        """Look at holders that show no heartbeat: take over from those that are gone, and suspect the silent."""
+        if not holders:
             return
-        rows = await self._store.workers(of=chosen)
+        rows = await self._store.workers(of=holders)
         now, seen_s = self._now(), self._world.clock.boottime()
-        gone = chosen - {worker.worker_id for worker in rows if worker.state is not WorkerState.ENDED}
+        gone = set(holders) - {worker.worker_id for worker in rows if worker.state is not WorkerState.ENDED}
         self._note(await reclaim_held(self._store, sorted(gone), now=now, policy=self._policy))
         await self._take_from_dead(rows)
         for worker in rows:
@@ -174,10 +168,10 @@ class PeerMonitor:
 
     async def _neighbours(self, holders: Collection[str]) -> Collection[Worker]:
         """Read the rows of those that may be processes of this machine."""
-        near = {holder for holder in holders if self._is_near(holder)} - {self.me}
+        near = {holder for holder in holders if self.is_near(holder)} - {self.me}
         return await self._store.workers(of=near) if near else ()
 
-    def _is_near(self, worker_id: str) -> bool:
+    def is_near(self, worker_id: str) -> bool:
         return worker_id.rpartition("-")[0] == self.me.rpartition("-")[0]
 
     def _now(self) -> datetime:

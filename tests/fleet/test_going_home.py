@@ -143,7 +143,7 @@ def test_a_look_at_what_can_be_claimed_is_needed(monkeypatch: pytest.MonkeyPatch
 def test_holders_must_have_sent_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mutation: a worker that takes every holder for alive leaves the items of those that were cut off."""
 
-    async def everyone(self: DrainCheck, _: datetime) -> set[str]:
+    async def everyone(self: DrainCheck) -> set[str]:
         return set(self._first_seen)
 
     monkeypatch.setattr(DrainCheck, "_heard_since_seen", everyone)
@@ -154,7 +154,8 @@ def test_holders_must_have_sent_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_holders_wrote_before_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mutation: a heartbeat of a moment ago says nothing of a worker that was cut off since."""
 
-    async def lately(self: DrainCheck, now: datetime) -> set[str]:
+    async def lately(self: DrainCheck) -> set[str]:
+        now = self._now()
         return set(await self._store.heartbeats(since=now - timedelta(seconds=60), until=now))
 
     monkeypatch.setattr(DrainCheck, "_heard_since_seen", lately)

@@ -52,16 +52,17 @@ def test_nobody_goes_home_while_a_silent_worker_holds_an_item() -> None:
     run(main)
 
 
-def test_nobody_goes_home_while_an_unknown_worker_holds_an_item() -> None:
+@pytest.mark.parametrize(("name", "within_s"), [("last", HEARTBEAT_S), ("another-1", LEASE_S / 3 + 2 * HEARTBEAT_S)])
+def test_nobody_goes_home_while_an_unknown_worker_holds_an_item(name: str, within_s: float) -> None:
     """Its claim arrived when its row had been deleted: nobody else would ever look for that item."""
 
     async def main(loop: VirtualLoop) -> None:
         ghost = await _ghost(loop, item="x")
         await ghost.store.forget("ghost")
-        tally = await Crew(loop, name="last", store=ghost.store).pilot().run()
+        tally = await Crew(loop, name=name, store=ghost.store).pilot().run()
 
         assert tally.settled == {State.DONE: 1}
-        assert loop.time() < HEARTBEAT_S
+        assert loop.time() < within_s
 
     run(main)
 
@@ -441,7 +442,7 @@ def test_a_notification_between_the_looks_begins_them_anew(after: int, pairs_of_
         await crew.store.create(shards=1)
         await crew.pilot().run()
 
-        assert pairs_of_looks <= loop.time() < pairs_of_looks + 0.9
+        assert pairs_of_looks <= loop.time() < 2 * pairs_of_looks
 
     run(main)
 

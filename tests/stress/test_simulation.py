@@ -29,8 +29,8 @@ def test_a_schedule_can_be_replayed() -> None:
 
 
 def test_the_simulation_notices_a_worker_that_fences_itself_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The laws can be broken: with a fence at the end of the lease, attempts overlap."""
-    monkeypatch.setattr(heartbeats, "SHARE_OF_LEASE", 1.0)
+    """The laws can be broken: with a fence long after others call a worker dead, attempts overlap."""
+    monkeypatch.setattr(heartbeats, "SHARE_OF_LEASE", 3.0)
 
     with pytest.raises(Broken, match="runs under attempts"):
         _simulate_all(range(100))

@@ -54,7 +54,8 @@ async def carry(store: S3Outputs, script: str, item: str) -> str:
     key = OutputKey("table", item, "Task_0", 1, "stdout")
     stdout, stderr = (Recorder(Capture(2048), lambda: store.open(key)) for _ in range(2))
     process = await ShellLauncher(find_shell()).start(Command(script, os.environ), stdout=stdout, stderr=stderr)
-    stdout.resume = stderr.resume = process.resume
+    for recorder in (stdout, stderr):
+        recorder.resume_with(process.resume)
     await process.wait()
     await process.finish(linger=timedelta())
     await stderr.close()

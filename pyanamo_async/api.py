@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from pyanamo_async.operate.status import Status
     from pyanamo_async.operate.workers import ReclaimResult, WorkerStatus
 
-LEASE = timedelta(seconds=180)  # of workers whose row is gone
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
@@ -360,9 +359,7 @@ class Table:
         from pyanamo_async.operate.workers import reclaim
 
         store, now = await self._open(), datetime.now(UTC)
-        return await reclaim(
-            store, crash_limit=crash_limit, dry_run=dry_run, now=now, lease=LEASE, probe=process_status
-        )
+        return await reclaim(store, crash_limit=crash_limit, dry_run=dry_run, now=now, probe=process_status)
 
     # Upkeep
 
@@ -380,7 +377,7 @@ class Table:
 
         store, outputs = await self._open(), await self._resources.outputs()
         namespace = (await store.describe()).output_namespace
-        doctor = Doctor(store, outputs, namespace, datetime.now(UTC), LEASE, process_status)
+        doctor = Doctor(store, outputs, namespace, datetime.now(UTC), process_status)
         async for finding in doctor.examine(older_than=older_than, remove=remove):
             yield finding
 

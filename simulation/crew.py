@@ -11,17 +11,17 @@ from typing import Any
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import ProcessStatus, Worker
+from pyanamo_async.fleet.drain_check import DrainCheck
 from pyanamo_async.fleet.idle_policy import IdlePolicy
+from pyanamo_async.fleet.notifications import TableNotifications
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.outputs.memory import MemoryOutputs
-from pyanamo_async.ports import Clock, OutputStore, Store
+from pyanamo_async.ports import Clock, Fleet, OutputStore, Store, World
 from pyanamo_async.store.memory import MemoryStore
-from pyanamo_async.worker.attempt import Tools
-from pyanamo_async.worker.heartbeats import Heartbeats
-from pyanamo_async.worker.patience import Patience
 from pyanamo_async.worker.pilot import Pilot, Plan
-from pyanamo_async.worker.script import KillPolicy
 from pyanamo_async.worker.stop import Stop
+from pyanamo_async.worker.store_calls import StoreCalls
+from pyanamo_async.worker.tools import Adapters, RunTime, TaskSettings, Tools
 from simulation.fake_launcher import FakeLauncher
 from simulation.virtual_time import VirtualClock, VirtualLoop
 
@@ -64,40 +64,43 @@ class Crew:
     timeout: timedelta | None = None
     min_remaining_s: float = 0
     pays_per_read: bool = False
+    index_lag: timedelta = timedelta()
 
     def pilot(self) -> Pilot:
-        clock, rng = self.clock or VirtualClock(self.loop), random.Random(self.seed)
-        began = clock.monotonic()
-        every, lease = timedelta(seconds=self.heartbeat_s), timedelta(seconds=self.lease_s)
-        me = Worker(self.name, "host", clock.now(), clock.now(), lease)
+        world = World(self.clock or VirtualClock(self.loop), random.Random(self.seed), self.notes)
+        me = self._row(world)
+        budget = WallTimeBudget(self.wall_s, reserve_s(self.wall_s, kill_after_s=5), self.min_remaining_s)
         tools = Tools(
-            table="table",
-            address="memory:table",
-            worker=self.name,
-            store=self.store,
-            outputs=self.outputs,
-            launcher=self.launcher,
-            clock=clock,
-            rng=rng,
-            event_log=self.notes,
-            patience=Patience(clock=clock, rng=rng, event_log=self.notes),
-            keeper=WallTimeBudget(self.wall_s, reserve_s(self.wall_s, kill_after_s=5), self.min_remaining_s),
+            self.name,
+            Adapters(self.store, self.outputs, self.launcher, "table"),
+            TaskSettings({}, self.nests, self.timeout, self.policy),
+            world,
+            RunTime(budget, world.clock),
+            StoreCalls(world),
+        )
+        plan = Plan(me, timedelta(seconds=self.heartbeat_s), timedelta(seconds=self.grace_s))
+        return Pilot(plan, tools, self._fleet(me, world), self.stop)
+
+    def _row(self, world: World) -> Worker:
+        now = self.store.service_time(now=world.clock.now())
+        return Worker(self.name, "host", now, now, timedelta(seconds=self.lease_s), slots=self.slots)
+
+    def _fleet(self, me: Worker, world: World) -> Fleet:
+        peers = PeerMonitor(
+            me,
+            self.store,
+            world=world,
             policy=self.policy,
-            kill_policy=KillPolicy(),
-            environ={},
-            nests=self.nests,
-            timeout=self.timeout,
-            elapsed_s=lambda: clock.monotonic() - began,
+            process_status=self.process_status,
+            pays_per_read=self.pays_per_read,
         )
-        others = PeerMonitor(
-            self.name, self.store, clock, rng, every, lease, self.policy, self.process_status, self.pays_per_read
+        notifications = TableNotifications(self.store, world.clock)
+        drain = DrainCheck(
+            self.store,
+            peers,
+            notifications=notifications,
+            world=world,
+            idle_policy=self.idle_policy,
+            index_lag=self.index_lag,
         )
-        return Pilot(
-            Plan(self.slots, timedelta(seconds=self.grace_s), self.idle_policy),
-            tools,
-            Heartbeats(me, every=every, store=self.store, clock=clock, event_log=self.notes, stop=self.stop),
-            self.stop,
-            reclaim=others.look_after,
-            fleet_state=others.fleet_state,
-            every=every,
-        )
+        return Fleet(peers, drain, notifications)

@@ -26,7 +26,7 @@ from simulation.schedule import Action, Event, Schedule
 from simulation.service import Service
 from simulation.suspension import Machine, SuspendableLoop, SuspendableProcess
 from simulation.virtual_time import run_on
-from simulation.workers import SURE_AFTER, store_of
+from simulation.workers import INDEX_LAG, store_of
 
 LONGEST_S = 4 * 3600.0
 GUARD_S = 5.0
@@ -141,7 +141,7 @@ class Fleet:
         crew = Crew(
             loop,
             name=name,
-            store=store_of(client, seed=rng.getrandbits(32)),
+            store=store_of(client, seed=rng.getrandbits(32), clock=machine),
             launcher=launcher,
             notes=ObservedNotes(laws=self._laws, speaker=name, aloud=self._aloud),
             seed=rng.getrandbits(32),
@@ -151,7 +151,8 @@ class Fleet:
             process_status=self._process_status,
             pays_per_read=True,
             wall_s=plan.wall_s,
-            idle_policy=IdlePolicy(wait=plan.waits, sure_after=SURE_AFTER),
+            index_lag=INDEX_LAG,
+            idle_policy=IdlePolicy(wait=plan.waits),
         )
         self._laws.lives[name] = Life(process, crew.lease_s, loop.time(), loop.time())
         return Member(crew, client, machine, process, scripts, launcher)

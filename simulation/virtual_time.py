@@ -49,7 +49,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 class VirtualClock:
     """The clocks of a machine on virtual time: right, and never jumping."""
 
-    def __init__(self, loop: VirtualLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
 
     def now(self) -> datetime:

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from pyanamo_async.aws.service_clock import ServiceClock
 from pyanamo_async.fleet.idle_policy import IdlePolicy
+from pyanamo_async.ports import Clock
 from pyanamo_async.store.dynamodb import DynamoStore
 from simulation.crew import Crew, Notes
 from simulation.network import Client
-from simulation.virtual_time import VirtualLoop
+from simulation.virtual_time import VirtualClock, VirtualLoop
 
-SURE_AFTER = timedelta(seconds=1)  # as `pyanamo run` has it for a table on DynamoDB
+INDEX_LAG = timedelta(seconds=1)  # as `pyanamo run` has it for a table on DynamoDB
 
 
 @dataclass
@@ -42,14 +44,17 @@ def worker(
         heartbeat_s=heartbeat_s,
         lease_s=9 * heartbeat_s,
         pays_per_read=True,
-        idle_policy=IdlePolicy(wait=wait, sure_after=SURE_AFTER),
+        index_lag=INDEX_LAG,
+        idle_policy=IdlePolicy(wait=wait),
     )
 
 
-def store_of(client: Client, *, seed: int = 0) -> DynamoStore:
-    """Open the product's own store on a simulated table."""
+def store_of(client: Client, *, seed: int = 0, clock: Clock | None = None) -> DynamoStore:
+    """Open the product's own store on a simulated table, from a machine with this clock."""
     stand_in: Any = client
-    return DynamoStore("fleet", stand_in, rng=random.Random(seed))
+    service = ServiceClock(monotonic=(clock or VirtualClock(asyncio.get_running_loop())).monotonic)
+    service.listen(stand_in)
+    return DynamoStore("fleet", stand_in, rng=random.Random(seed), service_time=service.time)
 
 
 async def work(crews: Sequence[Crew], *, within_s: float, rng: random.Random) -> None:

@@ -22,6 +22,9 @@ class FakeClock:
     def monotonic(self) -> float:
         return (self._now - self._start).total_seconds()
 
+    def boottime(self) -> float:
+        return self.monotonic()
+
     def advance(self, span: timedelta) -> datetime:
         self._now += span
         return self._now

@@ -26,25 +26,28 @@ from pyanamo_async.core.items import State
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.execution import Guard, ShellLauncher, scripts_at_once
+from pyanamo_async.fleet.drain_check import DrainCheck
 from pyanamo_async.fleet.idle_policy import IdlePolicy
+from pyanamo_async.fleet.notifications import TableNotifications
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.host.clock import SystemClock
 from pyanamo_async.host.liveness import WORKER_VARIABLE, own_mark, process_status
-from pyanamo_async.ports import EventLog, OutputStore, Store
-from pyanamo_async.worker.attempt import Tools
-from pyanamo_async.worker.heartbeats import Heartbeats
-from pyanamo_async.worker.patience import Patience
-from pyanamo_async.worker.pilot import Pilot, Plan, RunSummary
+from pyanamo_async.host.retry import RetrySchedule
+from pyanamo_async.ports import EventLog, Fleet, OutputStore, Store, World
+from pyanamo_async.worker.pilot import Machine, Pilot, Plan, RunSummary
 from pyanamo_async.worker.script import KillPolicy
 from pyanamo_async.worker.stop import Stop
+from pyanamo_async.worker.store_calls import StoreCalls
+from pyanamo_async.worker.tools import Adapters, RunTime, TaskSettings, Tools
 
-START_PATIENCE_S = 15.0
+START = RetrySchedule(limit_s=15.0)  # thousands may start at once
 ENDINGS = {each: str(each) for each in (State.DONE, State.FAILED, State.WALL_TIME_EXCEEDED)} | {State.TODO: "put_back"}
+INDEX_LAG = timedelta(seconds=1)  # of DynamoDB, which shows a write within milliseconds
 DRAINED, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
 
 
 def who() -> Identity:
-    """Name the worker that starts now."""
+    """Identify the worker that starts now."""
     return identify(os.environ, host=socket.gethostname(), nonce=os.urandom(4).hex())
 
 
@@ -58,31 +61,31 @@ async def work(settings: Settings, me: Identity, *, store: Store, outputs: Outpu
 async def work_until(
     stop: Stop, settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, event_log: EventLog
 ) -> int:
-    """Run a worker as `work` does, while signals are the caller's."""
+    """Run a worker as `work` does; the caller handles signals."""
     settings = replace(settings, running=_within_limits(settings.running, event_log))
+    world = World(SystemClock(), random.Random(), event_log)  # noqa: S311 - scatters, keeps no secret
     with closing(Guard(f"{WORKER_VARIABLE}={me.worker_id}")) as guard:
-        output_namespace = await _usable(store, outputs, event_log, stop)
-        pilot = _pilot(
-            settings, me, output_namespace, store=store, outputs=outputs, guard=guard, event_log=event_log, stop=stop
+        output_namespace = await _check_usable(store, outputs, world, stop)
+        launcher = ShellLauncher(settings.running.shell, guard=guard)
+        adapters = Adapters(store, outputs, launcher, output_namespace)
+        event_log.note(
+            "worker started",
+            worker=me.worker_id,
+            table=str(settings.table),
+            items=settings.running.items,
+            nests=settings.running.nests,
         )
-        tally = await pilot.run()
-    ended = {called: count for state, called in ENDINGS.items() if (count := tally.settled[state])}
-    event_log.note("worker ended", stopped=tally.stopped, **ended)
-    return _status(tally, exit_zero=settings.running.exit_zero)
+        summary = await _pilot(settings, me, adapters=adapters, world=world, stop=stop).run()
+    ended = {called: count for state, called in ENDINGS.items() if (count := summary.settled[state])}
+    event_log.note("worker ended", stopped=summary.stopped, **ended)
+    return _status(summary, exit_zero=settings.running.exit_zero)
 
 
-async def _usable(store: Store, outputs: OutputStore, event_log: EventLog, stop: Stop) -> str:
-    """Find out whether there is a table and a place for output, with some patience: thousands may start at once.
-
-    Returns the name that output is filed under.
-    """
-    patience = Patience(clock=SystemClock(), rng=random.Random(), event_log=event_log)  # noqa: S311
-    limit = asyncio.get_running_loop().call_later(START_PATIENCE_S, stop.drain.set)
-    try:
-        table = await patience.call(store.describe, given_up=stop.drain)  # first: that it is missing is what to say
-        await patience.call(outputs.check, given_up=stop.drain)
-    finally:
-        limit.cancel()
+async def _check_usable(store: Store, outputs: OutputStore, world: World, stop: Stop) -> str:
+    """Check that there is a table and a place for output; return the name that output is filed under."""
+    calls = StoreCalls(world, schedule=START)
+    table = await calls.call(store.describe, give_up=stop.drain)  # first: a missing table is the better message
+    await calls.call(outputs.check, give_up=stop.drain)
     return table.output_namespace
 
 
@@ -95,67 +98,50 @@ def _within_limits(how: WorkerSettings, event_log: EventLog) -> WorkerSettings:
     return replace(how, items=items, nests=nests)
 
 
-def _status(tally: RunSummary, *, exit_zero: bool) -> int:
-    if tally.errors:
+def _status(summary: RunSummary, *, exit_zero: bool) -> int:
+    if summary.errors:
         return OUR_FAILURE
-    if tally.work_left:
+    if summary.work_left:
         return WORK_LEFT
-    return SOME_FAILED if tally.settled[State.FAILED] and not exit_zero else DRAINED
+    return SOME_FAILED if summary.settled[State.FAILED] and not exit_zero else DRAINED
 
 
-def _pilot(
-    settings: Settings,
-    me: Identity,
-    output_namespace: str,
-    *,
-    store: Store,
-    outputs: OutputStore,
-    guard: Guard,
-    event_log: EventLog,
-    stop: Stop,
-) -> Pilot:
-    how, clock, rng = settings.running, SystemClock(), random.Random()  # noqa: S311 - scatters, keeps no secret
-    began = clock.monotonic()
-    now = clock.now()
+def _pilot(settings: Settings, me: Identity, *, adapters: Adapters, world: World, stop: Stop) -> Pilot:
+    how, store = settings.running, adapters.store
+    now = store.service_time(now=world.clock.now())
     row = Worker(me.worker_id, me.host, now, now, how.lease, job=me.job, process=own_mark(), slots=how.items)
     kill_policy = KillPolicy(linger=how.linger)
     budget_s = how.wall_time.total_seconds() if how.wall_time else None
     reserve = reserve_s(budget_s, kill_after_s=kill_policy.kill_after.total_seconds())
-    pays_per_read = isinstance(settings.table, DynamoTable)
-    others = PeerMonitor(
-        me.worker_id, store, clock, rng, how.heartbeat, how.lease, how.policy, process_status, pays_per_read
-    )
+    budget = WallTimeBudget(budget_s, reserve, how.min_remaining.total_seconds())
     tools = Tools(
-        table=output_namespace,
-        address=_everywhere(settings.table),
-        worker=me.worker_id,
-        store=store,
-        outputs=outputs,
-        launcher=ShellLauncher(how.shell, guard=guard),
-        clock=clock,
-        rng=rng,
-        event_log=event_log,
-        patience=Patience(clock=clock, rng=rng, event_log=event_log),
-        keeper=WallTimeBudget(budget_s, reserve, how.min_remaining.total_seconds()),
-        policy=how.policy,
-        kill_policy=kill_policy,
-        environ={**_environment(how), WORKER_VARIABLE: me.worker_id},
-        nests=how.nests,
-        timeout=how.timeout,
-        elapsed_s=lambda: clock.monotonic() - began,
+        me.worker_id,
+        adapters,
+        TaskSettings(_environment(settings, me), how.nests, how.timeout, how.policy, kill_policy),
+        world,
+        RunTime(budget, world.clock),
+        StoreCalls(world),
     )
-    event_log.note("worker started", worker=me.worker_id, table=str(settings.table), items=how.items, nests=how.nests)
-    return Pilot(
-        Plan(how.items, how.grace, IdlePolicy(how.wait, how.idle_exit, _sure_after(settings.table))),
-        tools,
-        Heartbeats(row, every=how.heartbeat, store=store, clock=clock, event_log=event_log, stop=stop),
-        stop,
-        reclaim=others.look_after,
-        fleet_state=others.fleet_state,
-        every=how.heartbeat,
-        rss_bytes=_rss_bytes,
-        notice=partial(interruption, endpoint) if (endpoint := metadata_endpoint(os.environ)) else None,
+    endpoint = metadata_endpoint(os.environ)
+    machine = Machine(_rss_bytes, partial(interruption, endpoint) if endpoint else None)
+    return Pilot(Plan(row, how.heartbeat, how.grace), tools, _fleet(settings, row, store, world), stop, machine=machine)
+
+
+def _fleet(settings: Settings, row: Worker, store: Store, world: World) -> Fleet:
+    how, is_remote = settings.running, isinstance(settings.table, DynamoTable)
+    peers = PeerMonitor(
+        row, store, world=world, policy=how.policy, process_status=process_status, pays_per_read=is_remote
     )
+    notifications = TableNotifications(store, world.clock)
+    drain = DrainCheck(
+        store,
+        peers,
+        notifications=notifications,
+        world=world,
+        idle_policy=IdlePolicy(how.wait, how.idle_exit),
+        index_lag=INDEX_LAG if is_remote else timedelta(),
+    )
+    return Fleet(peers, drain, notifications)
 
 
 def _everywhere(table: TableAddress) -> str:
@@ -163,21 +149,14 @@ def _everywhere(table: TableAddress) -> str:
     return str(SqliteTable(table.path.absolute()) if isinstance(table, SqliteTable) else table)
 
 
-def _environment(how: WorkerSettings) -> Mapping[str, str]:
-    environ = os.environ if how.task_credentials else without_credentials(os.environ)
-    return environ if _is_here(environ.get("PWD", "")) else {**environ, "PWD": str(Path.cwd())}  # as a shell has it
+def _environment(settings: Settings, me: Identity) -> Mapping[str, str]:
+    environ = os.environ if settings.running.task_credentials else without_credentials(os.environ)
+    folder = {} if _is_here(environ.get("PWD", "")) else {"PWD": str(Path.cwd())}  # as a shell has it
+    return {**environ, **folder, "PYANAMO_TABLE": _everywhere(settings.table), WORKER_VARIABLE: me.worker_id}
 
 
 def _is_here(folder: str) -> bool:
     return Path(folder).is_absolute() and Path(folder).is_dir() and Path(folder).samefile(".")
-
-
-def _sure_after(table: TableAddress) -> timedelta:
-    """Tell how long a table must have seemed empty to be believed: an index of DynamoDB lags by milliseconds.
-
-    There is no way to know sooner: an index is never read consistently, and others do not tell what they put back.
-    """
-    return timedelta(seconds=1) if isinstance(table, DynamoTable) else timedelta()
 
 
 @contextmanager

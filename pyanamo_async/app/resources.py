@@ -92,7 +92,8 @@ class Resources:
                 from pyanamo_async.store.dynamodb import DynamoStore
 
                 aws = await self._aws()
-                store = DynamoStore(name, await aws.dynamodb(), await aws.urgent() if urgent else None)
+                client, urgent_client = await aws.dynamodb(), await aws.urgent() if urgent else None
+                store = DynamoStore(name, client, urgent_client, service_time=aws.service_clock.time)
             case Memory():
                 store = self._memory.store
         self._stack.push_async_callback(store.close)

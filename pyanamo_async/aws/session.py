@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pyanamo_async.aws.errors import translated
 from pyanamo_async.aws.item_replies import read_as_json
 from pyanamo_async.aws.meter import Meter
+from pyanamo_async.aws.service_clock import ServiceClock
 
 if TYPE_CHECKING:
     import aioboto3
@@ -54,6 +55,7 @@ class Aws:
     def __init__(self, *, region: str | None = None, concurrency: int = 16, meter: Meter | None = None) -> None:
         self._region = region
         self._meter = meter
+        self.service_clock = ServiceClock()
         self._connections = max(SMALLEST_POOL, 2 * concurrency)
         self._clients: dict[_Role, Any] = {}
         self._making = asyncio.Lock()
@@ -124,6 +126,7 @@ class Aws:
         client = await self._stack.enter_async_context(make(role.service, config=config))
         if role.service == "dynamodb":
             read_as_json(client)
+            self.service_clock.listen(client)
             if self._meter is not None:
                 self._meter.attach(client)
         return client

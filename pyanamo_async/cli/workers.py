@@ -22,7 +22,7 @@ CONDITIONS = {
     WorkerCondition.ALIVE: "alive",
     WorkerCondition.STALE: "silent for its lease",
     WorkerCondition.DIED: "process died",
-    WorkerCondition.GONE: "ended",
+    WorkerCondition.ENDED: "ended",
 }
 
 WorkerArgument = Annotated[str | None, typer.Argument(metavar="[WORKER]", help="A worker's id.")]

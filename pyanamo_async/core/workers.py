@@ -1,37 +1,55 @@
-"""Workers as the table knows them."""
+"""Workers as the table knows them, and the rules by which one is given up for dead.
+
+1. A heartbeat is stamped in the service's time. A worker whose last heartbeat is older than a third of the lease, or
+   lies in the future, is a suspect; that alone costs it nothing.
+2. A worker that cannot send a heartbeat for two thirds of its lease ends its scripts itself.
+3. A suspect is dead when it has shown the same heartbeat for that long and `MARGIN`, by the observer's own clock.
+4. A lease outside `CREDIBLE` counts as the observer's own.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.output_tail import TaskRef
 from pyanamo_async.core.values import Value
 
+SUSPECT_SHARE, FENCED_SHARE = 1 / 3, 2 / 3  # of the lease
+MARGIN = timedelta(seconds=10)  # for scripts to end, and for clocks that run at different speeds
+CREDIBLE = timedelta(seconds=10), timedelta(days=1)
+
 
 class Desired(StrEnum):
-    """What a person wants of a worker; the reply to its beat carries it back."""
+    """What a person wants of a worker; the reply to its heartbeat carries it back."""
 
     RUN = "run"
     DRAIN = "drain"
     STOP = "stop"
 
 
-class ProcessStatus(StrEnum):
-    """What this machine can tell of a worker's process, whatever its beats say."""
+class WorkerState(StrEnum):
+    """What a worker's row says of it: it runs, it ended, or another worker marked it dead."""
 
-    UNKNOWN = "unknown"  # it runs elsewhere, or stands still
+    RUNNING = "running"
+    ENDED = "ended"
+    DEAD = "dead"
+
+
+class ProcessStatus(StrEnum):
+    """What this machine knows of a worker's process, whatever its heartbeats say."""
+
+    UNKNOWN = "unknown"  # it runs elsewhere, or is stopped
     LIVES = "lives"
     DIED = "died"  # and nothing that it started is left
 
 
 class Worker(Value):
-    """One pilot process, and its last sign of life.
+    """One worker process and its last heartbeat.
 
-    `worker_id` holds a nonce per start: a Batch job id repeats across attempts. `beat` is by the worker's own clock;
-    `lease` is how long after it the worker's claims still stand. `following` lists what somebody watches.
-    `process` is a mark by which its own machine can find the process again; empty where there is none. Who is `gone`
-    and knew that nothing is left says by which moment all was settled.
+    `worker_id` holds a nonce per start: a Batch job id repeats across attempts. `heartbeat` is in the service's time;
+    `lease` is how long after it the worker's claims still stand. `following` lists the tasks whose output somebody
+    follows. `process` is a mark by which its own machine finds the process again; empty where there is none.
     """
 
     worker_id: str
@@ -47,44 +65,27 @@ class Worker(Value):
     rss_bytes: int = 0
     desired: Desired = Desired.RUN
     following: tuple[TaskRef, ...] = ()
-    gone: bool = False
-    all_settled: datetime | None = None
+    state: WorkerState = WorkerState.RUNNING
 
     def is_stale(self, now: datetime) -> bool:
-        """Tell whether its claims may be taken over: it showed no sign of life for a lease."""
-        return now - self.heartbeat > self.lease
+        """Return whether it has been silent for its lease, or was marked dead; a worker that ended is not stale."""
+        silent = self.state is WorkerState.RUNNING and now - self.heartbeat > self.lease
+        return silent or self.state is WorkerState.DEAD
 
 
-def latest(workers: list[Worker], most: int | None) -> list[Worker]:
-    """Keep those heard of last, of a list by last beat."""
-    return workers if most is None else workers[max(0, len(workers) - most) :]
+def is_suspect(heartbeat: datetime, *, now: datetime, lease: timedelta) -> bool:
+    """Return whether a last heartbeat is too old, or too far in the future, to show that its worker lives."""
+    return abs(now - heartbeat) > lease * SUSPECT_SHARE
 
 
-def write_farewell(worker: Worker) -> int:
-    """Write whether a worker is gone as one number: 0, or 1, or the moment by which all was settled, in ms."""
-    knew = worker.gone and worker.all_settled
-    return int(knew.timestamp() * 1000) if knew else int(worker.gone)
-
-
-def read_farewell(number: int) -> datetime | None:
-    """Read by which moment all was settled, as a worker knew that is gone."""
-    return datetime.fromtimestamp(number / 1000, UTC) if number > 1 else None
-
-
-class FleetState(Value):
-    """What a worker without work may expect of the others, as far as it can see.
-
-    What is held may come back; or whoever holds it lives, and sees to it; or nobody holds anything; or somebody has
-    made sure that all was settled by a moment since which the worker had nothing to do.
-    """
-
-    may_come_back: bool = False
-    nobody_holds: bool = False
-    all_settled: datetime | None = None
+def dead_after(lease: timedelta, *, own_lease: timedelta) -> timedelta:
+    """Return how long a worker must show the same heartbeat until it is dead."""
+    least, most = CREDIBLE
+    return (lease if least <= lease <= most else own_lease) * FENCED_SHARE + MARGIN
 
 
 class Orders(Value):
-    """What the reply to a beat carries back."""
+    """What the reply to a heartbeat carries back."""
 
     desired: Desired = Desired.RUN
     following: tuple[TaskRef, ...] = ()

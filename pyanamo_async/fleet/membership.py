@@ -1,16 +1,16 @@
-"""Look after workers: who lives, and what they are told to do."""
+"""The workers of a table, as a person sees and orders them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from pyanamo_async.core.workers import Desired, ProcessStatus, Worker
+from pyanamo_async.core.workers import Desired, ProcessStatus, Worker, WorkerState
 from pyanamo_async.errors import ItemMissing, UsageError
 from pyanamo_async.ports import Store
 
-ProcessProbe = Callable[[Worker], ProcessStatus]  # what a machine can tell of the workers that are its own
+ProcessProbe = Callable[[Worker], ProcessStatus]  # what a machine knows of the workers that are its own
 
 
 class WorkerCondition(StrEnum):
@@ -19,27 +19,30 @@ class WorkerCondition(StrEnum):
     ALIVE = "alive"
     STALE = "stale"
     DIED = "died"
-    GONE = "gone"
+    ENDED = "ended"
 
 
 VANISHED = frozenset({WorkerCondition.STALE, WorkerCondition.DIED})
 
 
 def condition(worker: Worker, *, now: datetime, process_status: ProcessProbe) -> WorkerCondition:
-    """Tell how a worker is: it said goodbye, or its process is dead, or it has been silent for its lease, or lives."""
-    if worker.gone:
-        return WorkerCondition.GONE
-    if process_status(worker) is ProcessStatus.DIED:
+    """Return how a worker is: it ended, or it died, or it has been silent for its lease, or it lives."""
+    if worker.state is WorkerState.ENDED:
+        return WorkerCondition.ENDED
+    if worker.state is WorkerState.DEAD or process_status(worker) is ProcessStatus.DIED:
         return WorkerCondition.DIED
     return WorkerCondition.STALE if worker.is_stale(now) else WorkerCondition.ALIVE
 
 
+def vanished(workers: Iterable[Worker], *, now: datetime, process_status: ProcessProbe) -> list[Worker]:
+    """Return those of these workers that are silent for their lease, or dead."""
+    return [each for each in workers if condition(each, now=now, process_status=process_status) in VANISHED]
+
+
 async def list_workers(store: Store, *, stale: bool, now: datetime, process_status: ProcessProbe) -> Sequence[Worker]:
-    """List workers by last beat, or only those that vanished."""
+    """List workers by last heartbeat, or only those that vanished."""
     found = await store.workers()
-    return [
-        worker for worker in found if not stale or condition(worker, now=now, process_status=process_status) in VANISHED
-    ]
+    return vanished(found, now=now, process_status=process_status) if stale else found
 
 
 async def living(store: Store, *, now: datetime, process_status: ProcessProbe) -> list[Worker]:
@@ -60,7 +63,7 @@ async def order(
     now: datetime,
     process_status: ProcessProbe,
 ) -> list[str]:
-    """Leave an order for one worker or for all that live; return whom it was left for.
+    """Leave an order for one worker or for all that live; return the ids it was left for.
 
     Raises:
         UsageError: neither or both were named, or there is no such worker.

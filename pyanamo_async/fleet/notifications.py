@@ -1,43 +1,49 @@
-"""Hear that items came, between looks.
+"""Notifications that items were added or put back, as one worker sends and reads them.
 
-Law: what is announced is heard of within seconds. Who waits and gets no answer goes on looking. Who goes home has to
-know, for an index may show nowhere what has just come back.
+1. While a worker waits, a notification is noticed within seconds; without an answer it goes on looking by itself.
+2. Before a worker goes home it reads them consistently, and an error is an error: an index may show nowhere what has
+   just been put back.
+3. Each notification is counted once, whoever asked: one that was read in a pause also counts for going home.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
 
 from pyanamo_async.errors import PyanamoError
-from pyanamo_async.ports import Clock, Store
+from pyanamo_async.ports import Clock, Notifications
 
-PATIENCE_S = 2.0
+ANSWER_WITHIN_S = 2.0
 
 
-class NotificationListener:
-    """Listens for one worker; `late` is how late the queue may show what came."""
+class TableNotifications:
+    """The notifications of one table, for one worker."""
 
-    def __init__(self, store: Store, clock: Clock, *, late: timedelta) -> None:
-        self._store, self._clock, self._late_s = store, clock, late.total_seconds()
-        self._heard_s = float("-inf")
-        self.every_s = store.notifications_every_s
+    def __init__(self, table: Notifications, clock: Clock) -> None:
+        self._table, self._clock = table, clock
+        self._count = 0
+        self.every_s = table.notifications_every_s
 
-    async def hears(self) -> bool:
-        """Tell whether items were announced, as far as is known."""
+    async def poll(self) -> bool:
+        """Return whether a notification came, as far as is known within seconds."""
         with suppress(PyanamoError, TimeoutError):
-            async with asyncio.timeout(PATIENCE_S):
-                return await self._ask()
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return await self._read(consistent=False)
         return False
 
-    async def heard_lately(self) -> bool:
-        """Tell whether items were announced so lately that they may show nowhere; raises what the store does."""
-        await self._ask(consistent=True)
-        return self._clock.monotonic() - self._heard_s < self._late_s
+    async def count(self) -> int:
+        """Return how many notifications were read so far, this moment's included."""
+        await self._read(consistent=True)
+        return self._count
 
-    async def _ask(self, *, consistent: bool = False) -> bool:
-        heard = await self._store.notifications(now=self._clock.now(), consistent=consistent)
-        if heard:
-            self._heard_s = self._clock.monotonic()
-        return heard
+    async def notify(self) -> None:
+        """Notify other workers, within seconds or not at all."""
+        with suppress(PyanamoError, TimeoutError):
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                await self._table.notify(now=self._clock.now())
+
+    async def _read(self, *, consistent: bool) -> bool:
+        came = await self._table.notifications(now=self._clock.now(), consistent=consistent)
+        self._count += came
+        return came

@@ -1,146 +1,183 @@
-"""What a running worker does for the others, and whether it should stay for the sake of what they hold.
+"""Look after the other workers: find those that died, and take over what they hold.
 
-Laws: about once a beat it takes over what vanished workers held: a cheap query when there are none, however many
-workers there are. Who goes home leaves nothing behind that may come back: somebody is there until every holder has
-shown that it lives. On one machine nobody need wait for that: a process is there or it is not. Workers are near when
-their ids differ in the nonce alone, so a fleet learns from one locked item that it need not look for processes. One
-worker is enough to take over: the one that was heard of last when it looks. In a fleet of any size that is about one
-look in each beat, by anybody; all of them would read what all have left behind, again and again. The row of that one is
-also where they find the farewell of a worker that has made sure that nothing is left (`worker.leaving`).
+1. Suspects come from one query of the index: workers whose last heartbeat is older than a third of the lease, or in the
+   future. One worker asks for all, the one whose heartbeat is the latest: about one in each heartbeat, however many
+   workers there are.
+2. A worker with a suspect keeps looking at its row until it is resolved: it sent a heartbeat, ended, was forgotten, or
+   died.
+3. A suspect died when consistent reads show the same heartbeat for two thirds of its lease and a margin, by this
+   machine's own clock, which goes on while it is suspended. No two clocks are compared; memory is O(suspects).
+4. A process of this very machine that died, with nothing left of what it started, is dead at once. Workers may be
+   neighbours when their ids differ in the nonce alone: in a fleet one locked item shows that there are none.
+5. Where every read of what is held costs, neighbours are looked for when the worker begins and before it goes home.
 """
 
 from __future__ import annotations
 
-import random
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass
+from datetime import datetime
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
-from pyanamo_async.core.workers import FleetState, ProcessStatus, Worker
-from pyanamo_async.fleet.reclaim import Taken, reclaim, reclaim_from, reclaim_orphans
-from pyanamo_async.ports import Clock, Store
+from pyanamo_async.core.workers import (
+    SUSPECT_SHARE,
+    ProcessStatus,
+    Worker,
+    WorkerState,
+    dead_after,
+    is_suspect,
+)
+from pyanamo_async.fleet.membership import ProcessProbe
+from pyanamo_async.fleet.reclaim import Taken, reclaim_from, reclaim_held, reclaim_orphans
+from pyanamo_async.ports import Store, World
 
-ORPHANS_EVERY = 1 / 15  # of the looks at others
-SILENT_HEARTBEATS = 2  # whoever shows no sign of life for so long may have vanished
-MOST_ASKED = 25  # holders, whether one of them is still there
-NEWS = timedelta(seconds=5)  # how long a farewell is believed: whoever sleeps longer looks for what was added meanwhile
-CLOCKS_HEARTBEATS = 1  # how far clocks may be apart for that to be seen in time
+ORPHANS_EVERY = 1 / 15  # of the queries for suspects
 
 
-@dataclass(slots=True)
+def unknown_status(_: Worker) -> ProcessStatus:
+    """Know nothing of any process."""
+    return ProcessStatus.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """The heartbeat that a suspect shows, and since when, by our own clock."""
+
+    heartbeat: datetime
+    since_s: float
+
+
 class PeerMonitor:
-    """The other workers, as the worker `me` sees them. `fate` tells what became of a process of this machine.
+    """The other workers, as the worker `me` sees them."""
 
-    `thrifty` is who pays for every look at what is held, a request for each shard: it looks for dead neighbours when it
-    begins, and when it would go home but for one.
-    """
-
-    me: str
-    store: Store
-    clock: Clock
-    rng: random.Random
-    heartbeat: timedelta
-    lease: timedelta
-    policy: FailurePolicy
-    process_status: Callable[[Worker], ProcessStatus] = lambda _: ProcessStatus.UNKNOWN
-    pays_per_read: bool = False
-    _suspects: bool = field(default=True, init=False)
-    _orphans: bool = field(default=False, init=False)
-    _all_settled: datetime | None = field(default=None, init=False)
-    _old_farewell: datetime | None = field(default=None, init=False)
-    _is_new: bool = field(default=True, init=False)
+    def __init__(
+        self,
+        me: Worker,
+        store: Store,
+        *,
+        world: World,
+        policy: FailurePolicy,
+        process_status: ProcessProbe = unknown_status,
+        pays_per_read: bool = False,
+    ) -> None:
+        self.me, self.lease = me.worker_id, me.lease
+        self._store, self._world, self._policy = store, world, policy
+        self._process_status, self._pays_per_read = process_status, pays_per_read
+        self._suspects: dict[str, Sighting | None] = {}
+        self._is_new = True
+        self.taken: Taken = Counter()
 
     async def look_after(self) -> Taken:
-        """Take over from workers silent for their lease or dead on this machine, seldom from unknown ones."""
-        now = self.clock.now()
-        taken: Taken = Counter()
-        if await self._is_my_turn(now):
-            taken += await reclaim(self.store, now=now, lease=self.lease, policy=self.policy)
-            if self._orphans or self.rng.random() < ORPHANS_EVERY:
-                self._orphans = False
-                known = await self.store.workers()
-                taken += await reclaim_orphans(self.store, known, now=now, lease=self.lease, policy=self.policy)
-        if self._suspects or not self.pays_per_read:
-            self._suspects = False
-            taken += await self._take_from_dead(await self._near(await self._holders() - {self.me}))
-        return taken
+        """Find suspects when it is our turn, resolve ours, and take over what dead workers hold."""
+        before = self.taken.copy()
+        if await self._is_my_turn():
+            await self._find_suspects()
+            if self._world.rng.random() < ORPHANS_EVERY:
+                self._note(await reclaim_orphans(self._store, now=self._now(), policy=self._policy))
+        await self._resolve_suspects()
+        if self._is_new or not self._pays_per_read:
+            self._is_new = False
+            await self._take_from_dead(await self._neighbours(await self._near_holders()))
+        return self.taken - before
 
-    async def fleet_state(self, idle: timedelta) -> FleetState:
-        """Tell what a worker that found nothing to do for `idle` may expect: others may lose what they hold.
+    async def holders(self) -> AsyncIterator[str]:
+        """List the workers that hold items, once for each item, as the index shows it."""
+        async for item in self._store.summaries(state=State.LOCKED):
+            yield item.worker
 
-        Whether a holder lives shows when it should have beaten again: until then everybody stays. Then those do for
-        whom a silent worker's items wait; its lease decides.
-        """
-        since = self.clock.now() - min(idle, NEWS)
-        if self._all_settled is not None and self._all_settled >= since:
-            return FleetState(all_settled=self._all_settled)
-        holders = await self._holders()
-        return FleetState(may_come_back=await self._may_come_back(holders, idle), nobody_holds=not holders)
+    async def _near_holders(self) -> set[str]:
+        """Return the workers that hold items, up to the first that cannot be a neighbour."""
+        near = set()
+        async for holder in self.holders():
+            if not self.is_near(holder):
+                return set()
+            near.add(holder)
+        return near
 
-    async def _may_come_back(self, holders: set[str], idle: timedelta) -> bool:
-        if not holders:
-            return False
-        if self.me in holders:  # a claim whose answer never came
-            return True
-        near = await self._near(holders)
-        self._suspects = any(self.process_status(worker) is ProcessStatus.DIED for worker in near)
-        silence = SILENT_HEARTBEATS * self.heartbeat
-        since = self.clock.now() - silence
-        if holders <= {
+    async def living_neighbours(self, holders: Collection[str]) -> set[str]:
+        """Return which of these are living processes of this machine."""
+        return {
             worker.worker_id
-            for worker in near
-            if worker.heartbeat > since and self.process_status(worker) is ProcessStatus.LIVES
-        }:
+            for worker in await self._neighbours(holders)
+            if worker.state is WorkerState.RUNNING and self._process_status(worker) is ProcessStatus.LIVES
+        }
+
+    async def examine(self, holders: Collection[str]) -> None:
+        """Look at holders that show no heartbeat: take over from those that are gone, and suspect the silent."""
+        if not holders:
+            return
+        rows = await self._store.workers(of=holders)
+        now, seen_s = self._now(), self._world.clock.boottime()
+        gone = set(holders) - {worker.worker_id for worker in rows if worker.state is not WorkerState.ENDED}
+        self._note(await reclaim_held(self._store, sorted(gone), now=now, policy=self._policy))
+        await self._take_from_dead(rows)
+        for worker in rows:
+            if worker.state is WorkerState.RUNNING and is_suspect(worker.heartbeat, now=now, lease=self.lease):
+                self._suspects.setdefault(worker.worker_id, Sighting(worker.heartbeat, seen_s))
+
+    async def _is_my_turn(self) -> bool:
+        """Return whether of all workers' heartbeats ours is the latest; one in the future does not count."""
+        now = self._now()
+        latest = await self._store.heartbeats(most=1)
+        return all(worker_id == self.me or heartbeat > now for worker_id, heartbeat in latest.items())
+
+    async def _find_suspects(self) -> None:
+        now, span = self._now(), self.lease * SUSPECT_SHARE
+        silent = await self._store.heartbeats(until=now - span)
+        ahead = await self._store.heartbeats(since=now + span)
+        for worker_id in {*silent, *ahead} - {self.me}:
+            self._suspects.setdefault(worker_id, None)
+
+    async def _resolve_suspects(self) -> None:
+        if not self._suspects:
+            return
+        asked, asked_s = list(self._suspects), self._world.clock.boottime()
+        rows = {worker.worker_id: worker for worker in await self._store.workers(of=asked)}
+        seen_s = self._world.clock.boottime()
+        dead = []
+        for worker_id in asked:
+            worker, seen = rows.get(worker_id), self._suspects.get(worker_id)
+            if worker is None or worker.state is WorkerState.ENDED:
+                self._suspects.pop(worker_id, None)
+            elif worker.state is WorkerState.DEAD or self._is_dead(worker, seen, asked_s):
+                dead.append(worker)
+            elif seen is None:
+                self._suspects[worker_id] = Sighting(worker.heartbeat, seen_s)
+            elif seen.heartbeat != worker.heartbeat:
+                self._suspects.pop(worker_id, None)  # it lives
+        for worker in dead:
+            await self._take_from(worker)
+
+    def _is_dead(self, worker: Worker, seen: Sighting | None, now_s: float) -> bool:
+        if seen is None or seen.heartbeat != worker.heartbeat:
             return False
-        if idle <= silence + CLOCKS_HEARTBEATS * self.heartbeat:
-            return True
-        silent = {self.me} | {worker.worker_id for worker in await self.store.workers(heartbeat_before=since)}
-        # few items are left, but those who went home may be many
-        holders = {item.worker async for item in self.store.summaries(state=State.LOCKED)}
-        return not silent.isdisjoint(holders) or not await self._any_stays(holders)
+        return now_s - seen.since_s > dead_after(worker.lease, own_lease=self.lease).total_seconds()
 
-    async def _any_stays(self, holders: set[str]) -> bool:
-        """Tell whether some holder is still there: when it has settled it asks as we do, also for unknown workers."""
-        asked = self.rng.sample(sorted(holders), min(len(holders), MOST_ASKED))
-        stays = not holders or any(not worker.gone for worker in await self.store.workers(of=asked))
-        self._orphans = not stays
-        return stays
+    async def _take_from_dead(self, rows: Collection[Worker]) -> None:
+        """Take over from workers that are marked dead, or are processes of this machine that died."""
+        for worker in rows:
+            ended = worker.state is WorkerState.ENDED
+            if not ended and (worker.state is WorkerState.DEAD or self._process_status(worker) is ProcessStatus.DIED):
+                await self._take_from(worker)
 
-    async def _near(self, holders: set[str]) -> Sequence[Worker]:
-        """List the workers that hold items, if all of them may be processes of this machine."""
-        if not holders or not all(self._is_near(holder) for holder in holders):
-            return ()
-        return await self.store.workers(of=holders)
+    async def _take_from(self, worker: Worker) -> None:
+        self._note(await reclaim_from(self._store, [worker], now=self._now(), policy=self._policy))
+        self._suspects.pop(worker.worker_id, None)  # dead and forgotten, or it has sent a heartbeat since
 
-    async def _holders(self) -> set[str]:
-        """Name who holds items: all, if they are near; one that is not says enough."""
-        holders = set()
-        async for item in self.store.summaries(state=State.LOCKED):
-            holders.add(item.worker)
-            if not self._is_near(item.worker):
-                break
-        return holders
+    async def _neighbours(self, holders: Collection[str]) -> Collection[Worker]:
+        """Read the rows of those that may be processes of this machine."""
+        near = {holder for holder in holders if self.is_near(holder)} - {self.me}
+        return await self._store.workers(of=near) if near else ()
 
-    async def _is_my_turn(self, now: datetime) -> bool:
-        """Tell whether of all workers this one was heard of last; a beat to come, by a wrong clock, is none."""
-        latest = await self.store.workers(most=1)
-        self._hear(latest)
-        return all(worker.worker_id == self.me or worker.heartbeat > now for worker in latest)
-
-    def _hear(self, latest: Sequence[Worker]) -> None:
-        """Note what a farewell says, except one that was there already: of an earlier run, by any clock."""
-        said = max((each.all_settled for each in latest if each.all_settled), default=None)
-        if self._is_new:
-            self._is_new, self._old_farewell = False, said
-        elif said is not None and said != self._old_farewell:
-            self._all_settled = said
-
-    async def _take_from_dead(self, near: Sequence[Worker]) -> Taken:
-        dead = [worker for worker in near if self.process_status(worker) is ProcessStatus.DIED]
-        return await reclaim_from(self.store, dead, now=self.clock.now(), policy=self.policy)
-
-    def _is_near(self, worker_id: str) -> bool:
+    def is_near(self, worker_id: str) -> bool:
         return worker_id.rpartition("-")[0] == self.me.rpartition("-")[0]
+
+    def _now(self) -> datetime:
+        return self._store.service_time(now=self._world.clock.now())
+
+    def _note(self, taken: Taken) -> None:
+        self.taken += taken
+        if taken:
+            self._world.event_log.note("items reclaimed", back=taken[State.TODO], failed=taken[State.FAILED])

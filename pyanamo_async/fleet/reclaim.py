@@ -1,63 +1,68 @@
-"""Take over the items of workers that vanished.
+"""Take over the items of workers that died.
 
-Laws: a reclaim can never undo a settle that came first: it passes the same fence. A worker's row goes only after all it
-held was taken over, so that one who dies in between leaves nothing unnoticed. Workers that said goodbye are looked
-after too: theirs is what they could not give back before they left.
+1. A worker is marked dead before its items are touched, on condition of its last heartbeat: one that is alive after all
+   is fenced with its next heartbeat, and one that has just sent a heartbeat keeps its items.
+2. The mark comes first, then the items, then the row: whoever dies in between leaves nothing unnoticed.
+3. A reclaim never undoes a settle that came first: it passes the same fence.
+4. A holder without a row, or whose row says that it ended, is gone for good: the row is written before the first claim
+   and ends after the last settle. Rows are read as last written, so its items are taken at once.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.workers import Worker
+from pyanamo_async.core.workers import Worker, WorkerState
 from pyanamo_async.errors import Fenced
 from pyanamo_async.ports import Store
 
-Taken = Counter[State]  # how many items went where: back to todo, or to failed
+Taken = Counter[State]  # how many items were put into which state: back to todo, or failed
 
 
 async def reclaim(store: Store, *, now: datetime, lease: timedelta, policy: FailurePolicy) -> Taken:
-    """Put back, or bury, what is held by workers silent for their lease, and at least for `lease`."""
-    stale = [worker for worker in await store.workers(heartbeat_before=now - lease) if worker.is_stale(now)]
-    return await reclaim_from(store, stale, now=now, policy=policy)
+    """Put back, or bury, the items of workers silent for their lease, and at least for `lease`."""
+    silent = await store.workers(of=await store.heartbeats(until=now - lease))
+    return await reclaim_from(store, [each for each in silent if each.is_stale(now)], now=now, policy=policy)
 
 
-async def reclaim_from(store: Store, vanished: Sequence[Worker], *, now: datetime, policy: FailurePolicy) -> Taken:
-    """Put back, or bury, what these workers held, and forget them."""
+async def reclaim_from(store: Store, dead: Iterable[Worker], *, now: datetime, policy: FailurePolicy) -> Taken:
+    """Put back, or bury, what these workers hold, and forget them; those that sent a heartbeat since are left alone."""
     taken: Taken = Counter()
-    for worker in vanished:
-        taken += await _take_over(store, await store.held(worker.worker_id), now, policy)
-        await store.forget(worker.worker_id)
+    for worker in dead:
+        if await store.mark_dead(worker):
+            taken += await _take_over(store, await store.held(worker.worker_id), now, policy)
+            await store.forget(worker.worker_id)
     return taken
 
 
-async def reclaim_orphans(
-    store: Store, known: Sequence[Worker], *, now: datetime, lease: timedelta, policy: FailurePolicy
-) -> Taken:
-    """Put back items held by none of the known workers."""
+async def reclaim_orphans(store: Store, *, now: datetime, policy: FailurePolicy) -> Taken:
+    """Put back, or bury, items whose holder is gone for good."""
     taken: Taken = Counter()
-    async for items in orphans(store, known, now=now, lease=lease):
+    async for items in orphans(store):
         taken += await _take_over(store, items, now, policy)
     return taken
 
 
-async def orphans(
-    store: Store, known: Sequence[Worker], *, now: datetime, lease: timedelta
-) -> AsyncIterator[Sequence[Item]]:
-    """Read the items held by none of the known workers, holder by holder.
+async def reclaim_held(store: Store, holders: Iterable[str], *, now: datetime, policy: FailurePolicy) -> Taken:
+    """Put back, or bury, what these holders hold, which are gone for good."""
+    taken: Taken = Counter()
+    for holder in holders:
+        taken += await _take_over(store, await store.held(holder), now, policy)
+    return taken
 
-    A claim that was under way while its worker was given up for dead may arrive when the worker's row is gone already.
-    Items held for less than a lease are left alone: the row of a new worker may not be seen yet.
-    """
-    ids = {worker.worker_id for worker in known}
+
+async def orphans(store: Store) -> AsyncIterator[Sequence[Item]]:
+    """Read the items whose holder is gone for good, holder by holder."""
     holders = {item.worker async for item in store.summaries(state=State.LOCKED)}
-    for holder in sorted(holders - ids):
-        yield [item for item in await store.held(holder) if item.locked_at and now - item.locked_at > lease]
+    known = {each.worker_id for each in await store.workers(of=holders) if each.state is not WorkerState.ENDED}
+    for holder in sorted(holders - known):
+        if items := await store.held(holder):
+            yield items
 
 
 async def _take_over(store: Store, items: Sequence[Item], now: datetime, policy: FailurePolicy) -> Taken:
@@ -68,7 +73,7 @@ async def _take_over(store: Store, items: Sequence[Item], now: datetime, policy:
             await store.save(item, after)
             taken[after.state] += 1
         except Fenced:
-            continue  # settled, or taken over by somebody else, meanwhile
+            continue  # settled, or taken over by another worker, meanwhile
     if taken[State.TODO]:
         await store.notify(now=now)
     return taken

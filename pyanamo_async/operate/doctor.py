@@ -15,10 +15,9 @@ from enum import StrEnum
 from pyanamo_async.core.items import SINGLE_TASK, State
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.workers import Worker
-from pyanamo_async.fleet.membership import ProcessProbe
+from pyanamo_async.fleet.membership import ProcessProbe, vanished
 from pyanamo_async.fleet.reclaim import orphans
 from pyanamo_async.operate.logs import STDOUT
-from pyanamo_async.operate.workers import is_abandoned
 from pyanamo_async.ports import OutputKey, OutputStore, Store, UnfinishedOutput
 
 RECLAIM_HINT = "`pyanamo reclaim` puts them back; running workers do so by themselves"
@@ -47,13 +46,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """Examines a table and its output; `lease` is that of workers whose row is gone."""
+    """Examines a table and its output."""
 
     store: Store
     outputs: OutputStore
     output_namespace: str
     now: datetime
-    lease: timedelta
     probe: ProcessProbe
 
     async def examine(self, *, older_than: timedelta, remove: bool = False) -> AsyncIterator[Finding]:
@@ -64,10 +62,10 @@ class Doctor:
         unfinished = [each async for each in self.outputs.unfinished(self.output_namespace)]
         old = [each for each in unfinished if self.now - each.since >= older_than]
         known = await self.store.workers()
-        abandoned = [worker for worker in known if is_abandoned(worker, now=self.now, probe=self.probe)]
-        async for finding in self._holders(known, abandoned):
+        gone = vanished(known, now=self.store.service_time(now=self.now), process_status=self.probe)
+        async for finding in self._holders(gone):
             yield finding
-        working = {worker.worker_id for worker in known} - {worker.worker_id for worker in abandoned}
+        working = {worker.worker_id for worker in known} - {worker.worker_id for worker in gone}
         running = await self._running(working) if old else set()
         for each in old:
             if _attempt(each.location) not in running:
@@ -78,17 +76,15 @@ class Doctor:
         await self.outputs.discard(unfinished)
         return replace(finding, removed=True, hint="")
 
-    async def _holders(self, known: Sequence[Worker], abandoned: Sequence[Worker]) -> AsyncIterator[Finding]:
-        for worker in abandoned:
+    async def _holders(self, gone: Sequence[Worker]) -> AsyncIterator[Finding]:
+        for worker in gone:
             held = len(await self.store.held(worker.worker_id))
-            if held or not worker.gone:
-                what = f"{worker.worker_id} with {plural(held, 'item')}"
-                yield Finding(FindingKind.WORKER, what, worker.heartbeat, RECLAIM_HINT)
-        async for items in orphans(self.store, known, now=self.now, lease=self.lease):
-            if items:
-                since = min(item.locked_at or self.now for item in items)
-                what = f"{items[0].worker} with {plural(len(items), 'item')}"
-                yield Finding(FindingKind.ORPHANS, what, since, RECLAIM_HINT)
+            what = f"{worker.worker_id} with {plural(held, 'item')}"
+            yield Finding(FindingKind.WORKER, what, worker.heartbeat, RECLAIM_HINT)
+        async for items in orphans(self.store):
+            since = min(item.locked_at or self.now for item in items)
+            what = f"{items[0].worker} with {plural(len(items), 'item')}"
+            yield Finding(FindingKind.ORPHANS, what, since, RECLAIM_HINT)
 
     async def _running(self, working: set[str]) -> set[tuple[str, str]]:
         """Return the attempts that run, as `_attempt` has them."""

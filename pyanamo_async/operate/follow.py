@@ -128,10 +128,12 @@ class Follower:
         if self.clock.monotonic() < self._check_s:
             return ""
         now, self._check_s = self.clock.now(), self.clock.monotonic() + CHECK_S
-        for worker in await self.store.workers(heartbeat_before=now - SILENCE):
-            if worker.worker_id == worker_id and self.probe(worker) is ProcessStatus.DIED:
+        for worker in await self.store.workers(of=[worker_id]):
+            if worker.heartbeat >= now - SILENCE:
+                continue
+            if self.probe(worker) is ProcessStatus.DIED:
                 return f"worker {worker_id} died"
-            if worker.worker_id == worker_id and worker.is_stale(now):
+            if worker.is_stale(now):
                 return f"worker {worker_id} has sent no heartbeat since {worker.heartbeat:%H:%M:%S} UTC"
         return ""
 

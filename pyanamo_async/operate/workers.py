@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
-from pyanamo_async.core.workers import Desired, ProcessStatus, Worker
+from pyanamo_async.core.workers import Desired, Worker
 from pyanamo_async.errors import UsageError
 from pyanamo_async.fleet import membership
-from pyanamo_async.fleet.membership import VANISHED, ProcessProbe, WorkerCondition, condition
+from pyanamo_async.fleet.membership import VANISHED, ProcessProbe, WorkerCondition, condition, vanished
 from pyanamo_async.fleet.reclaim import reclaim_from, reclaim_orphans
 from pyanamo_async.ports import Store
 
@@ -43,6 +43,7 @@ class ReclaimResult:
 
 async def list_workers(store: Store, *, now: datetime, probe: ProcessProbe) -> list[WorkerStatus]:
     """List the workers, by last heartbeat."""
+    now = store.service_time(now=now)
     return [WorkerStatus(each, condition(each, now=now, process_status=probe)) for each in await store.workers()]
 
 
@@ -65,20 +66,15 @@ async def order(
     return await membership.order(store, worker_id, desired, everyone=all_workers, now=now, process_status=probe)
 
 
-def is_abandoned(worker: Worker, *, now: datetime, probe: ProcessProbe) -> bool:
-    """Return whether nobody looks after what a worker holds any more, also when it said goodbye."""
-    return worker.is_stale(now) or probe(worker) is ProcessStatus.DIED
-
-
 async def reclaim(
-    store: Store, *, crash_limit: int, dry_run: bool, now: datetime, lease: timedelta, probe: ProcessProbe
+    store: Store, *, crash_limit: int, dry_run: bool, now: datetime, probe: ProcessProbe
 ) -> ReclaimResult:
-    """Put back the items of vanished workers, and items that have been held by no known worker for `lease`."""
-    vanished = [each for each in await store.workers() if is_abandoned(each, now=now, probe=probe)]
+    """Put back the items of workers that vanished, and items whose holder is gone for good."""
+    gone = vanished(await store.workers(), now=store.service_time(now=now), process_status=probe)
     if dry_run:
-        held = [item.item_id for worker in vanished for item in await store.held(worker.worker_id)]
+        held = [item.item_id for worker in gone for item in await store.held(worker.worker_id)]
         return ReclaimResult(item_ids=held)
     policy = FailurePolicy(crash_limit=crash_limit)
-    taken = await reclaim_from(store, vanished, now=now, policy=policy)
-    taken += await reclaim_orphans(store, await store.workers(), now=now, lease=lease, policy=policy)
+    taken = await reclaim_from(store, gone, now=now, policy=policy)
+    taken += await reclaim_orphans(store, now=now, policy=policy)
     return ReclaimResult(taken[State.TODO], taken[State.FAILED])

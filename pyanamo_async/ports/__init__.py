@@ -5,9 +5,11 @@
 2. They retry for at most a few seconds, and decide nothing about items.
 """
 
+from pyanamo_async.ports.fleet import DrainDecision, Fleet, NotificationChannel, Reclaimer
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
 from pyanamo_async.ports.table import (
+    INDEX_LAG_AT_MOST,
     AddResult,
     Description,
     Index,
@@ -20,29 +22,35 @@ from pyanamo_async.ports.table import (
     Units,
     WorkerRegistry,
 )
-from pyanamo_async.ports.world import Clock, EventLog
+from pyanamo_async.ports.world import Clock, EventLog, World
 
 __all__ = [
+    "INDEX_LAG_AT_MOST",
     "AddResult",
     "Clock",
     "Command",
     "Description",
+    "DrainDecision",
     "EventLog",
     "Exit",
+    "Fleet",
     "Index",
     "ItemQueue",
     "ItemReader",
     "Launcher",
+    "NotificationChannel",
     "Notifications",
     "OutputKey",
     "OutputStore",
     "OutputTails",
     "Process",
     "Receiver",
+    "Reclaimer",
     "Sink",
     "Store",
     "TableAdmin",
     "UnfinishedOutput",
     "Units",
     "WorkerRegistry",
+    "World",
 ]

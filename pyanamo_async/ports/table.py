@@ -6,7 +6,7 @@ Every method raises `TableMissing` when there is no table and `SchemaMismatch` w
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -14,6 +14,8 @@ from pyanamo_async.core.items import Counts, Item, State, Summary
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.values import Value
 from pyanamo_async.core.workers import Desired, Orders, Worker
+
+INDEX_LAG_AT_MOST = timedelta(seconds=20)  # how late we reckon an index to show a write; usually it is milliseconds
 
 
 class AddResult(StrEnum):
@@ -173,10 +175,39 @@ class ItemReader(Protocol):
 class WorkerRegistry(Protocol):
     """Workers: their heartbeats, the orders people leave for them, and what they hold."""
 
-    async def heartbeat(self, worker: Worker) -> Orders:
+    def service_time(self, *, now: datetime) -> datetime:
+        """Return the time by which heartbeats are stamped; `now` is the machine's.
+
+        It is the same for all workers of a table: the service's, as its last reply told it, or that of the machine with
+        the file.
+        """
+        ...
+
+    async def heartbeat(self, worker: Worker, *, again: bool = False) -> Orders:
         """Write a worker's heartbeat, whole, except the orders of people; return those orders.
 
         A heartbeat that arrives after a later one changes nothing: a living worker must not look silent because of it.
+        Every heartbeat but a worker's first says `again`: it needs the row, so that no worker comes back from the dead.
+
+        Raises:
+            Fenced: the worker was marked dead, or with `again` has no row; nothing was written.
+        """
+        ...
+
+    async def mark_dead(self, worker: Worker) -> bool:
+        """Mark a worker dead if its last heartbeat is still the one of `worker`; return whether it is marked.
+
+        A worker that ended is not marked. The mark stays until the row is forgotten.
+        """
+        ...
+
+    async def heartbeats(
+        self, *, since: datetime | None = None, until: datetime | None = None, most: int | None = None
+    ) -> Mapping[str, datetime]:
+        """Return the last heartbeats of workers that have not ended, oldest first, by worker id.
+
+        Only those from `since` to `until` (inclusive), and with `most` only the latest of them. The answer may be as
+        late as an index.
         """
         ...
 
@@ -184,13 +215,10 @@ class WorkerRegistry(Protocol):
         """Leave an order for a worker; raises `ItemMissing` when the table has no such worker."""
         ...
 
-    async def workers(
-        self, *, heartbeat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
-    ) -> list[Worker]:
-        """List workers that have not been forgotten, or only those whose last heartbeat is older, by last heartbeat.
+    async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
+        """List workers that have not been forgotten, by last heartbeat; with `of`, those with these ids.
 
-        With `most`, no more than so many are read: the most recent of those asked for. With `of`, only workers with
-        these ids, as last written.
+        Rows are read as last written.
         """
         ...
 

@@ -1,7 +1,9 @@
-"""The time, and the log of events."""
+"""The world: the time, chance, and who is told what happens."""
 
 from __future__ import annotations
 
+import random
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +19,10 @@ class Clock(Protocol):
         """Return seconds of a clock that never jumps: for durations."""
         ...
 
+    def boottime(self) -> float:
+        """Return seconds that never jump and go on while the machine is suspended: for leases."""
+        ...
+
 
 class EventLog(Protocol):
     """Receives events as they happen: a progress bar, log lines, a test."""
@@ -24,3 +30,12 @@ class EventLog(Protocol):
     def note(self, event: str, /, **fields: object) -> None:
         """Log a past-tense event with its fields; never fails, never waits."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a worker needs besides its adapters: time, chance, and a log."""
+
+    clock: Clock
+    rng: random.Random
+    event_log: EventLog

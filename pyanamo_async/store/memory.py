@@ -18,7 +18,7 @@ from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.stored.queue_key import due, queue_key
 from pyanamo_async.core.stored.record import log_length
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.workers import Desired, Orders, Worker, latest
+from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState
 from pyanamo_async.errors import Fenced, ItemMissing, StoreError, TableMissing
 from pyanamo_async.ports import AddResult, Description, Store
 
@@ -27,10 +27,10 @@ SETTLED = frozenset({State.DONE, State.FAILED, State.WALL_TIME_EXCEEDED})
 
 
 @dataclass(slots=True)
-class _Wish:
+class _Subscription:
     worker: str
     until: datetime
-    live: OutputTail = field(default_factory=OutputTail)
+    published: OutputTail = field(default_factory=OutputTail)
 
 
 @dataclass(slots=True)
@@ -38,11 +38,11 @@ class _Table:
     shards: int
     items: dict[str, Item] = field(default_factory=dict)
     workers: dict[str, Worker] = field(default_factory=dict)
-    wishes: dict[TaskRef, _Wish] = field(default_factory=dict)
+    subscriptions: dict[TaskRef, _Subscription] = field(default_factory=dict)
 
 
 class MemoryStore(Store):
-    """A store that forgets when the process ends. `token` is the dice that name claims."""
+    """A store that forgets when the process ends; `token` makes the tokens of claims."""
 
     def __init__(self, *, token: Callable[[], str] = lambda: secrets.token_hex(8)) -> None:
         self._token = token
@@ -56,7 +56,7 @@ class MemoryStore(Store):
 
     async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
         if indexes:
-            raise StoreError("a table in memory takes no further indexes")
+            raise StoreError("a table in memory takes no extra indexes")
         if self._created is not None:
             return False
         self._created = _Table(shards)
@@ -148,56 +148,78 @@ class MemoryStore(Store):
             counts.tasks[rest] += len(item.tasks) - item.tasks_done
         return counts
 
-    async def heartbeat(self, worker: Worker) -> Orders:
+    def service_time(self, *, now: datetime) -> datetime:
+        return now
+
+    async def heartbeat(self, worker: Worker, *, again: bool = False) -> Orders:
         known = self._table.workers.get(worker.worker_id)
+        if (known is None and again) or (known is not None and known.state is WorkerState.DEAD):
+            raise Fenced(f"worker {worker.worker_id} was given up for dead")
         desired = known.desired if known else Desired.RUN
         if known is None or known.heartbeat <= worker.heartbeat:
             self._table.workers[worker.worker_id] = replace(worker, desired=desired, following=())
         return Orders(desired, self._followed(worker.worker_id, worker.heartbeat))
 
+    async def mark_dead(self, worker: Worker) -> bool:
+        known = self._table.workers.get(worker.worker_id)
+        if known is None or known.state is WorkerState.ENDED or known.heartbeat != worker.heartbeat:
+            return False
+        self._table.workers[worker.worker_id] = replace(known, state=WorkerState.DEAD)
+        return True
+
+    async def heartbeats(
+        self, *, since: datetime | None = None, until: datetime | None = None, most: int | None = None
+    ) -> Mapping[str, datetime]:
+        wanted = [
+            (worker.heartbeat, worker.worker_id)
+            for worker in self._table.workers.values()
+            if worker.state is not WorkerState.ENDED
+            and (since is None or worker.heartbeat >= since)
+            and (until is None or worker.heartbeat <= until)
+        ]
+        latest = sorted(wanted)[0 if most is None else -most :]
+        return {worker_id: heartbeat for heartbeat, worker_id in latest}
+
     async def order(self, worker_id: str, desired: Desired) -> None:
         self._table.workers[worker_id] = replace(self._worker(worker_id), desired=desired)
 
-    async def follow(self, worker_id: str, feed: TaskRef, *, until: datetime | None) -> None:
+    async def follow(self, worker_id: str, task: TaskRef, *, until: datetime | None) -> None:
         if until is None:
-            self._table.wishes.pop(feed, None)
+            self._table.subscriptions.pop(task, None)
         else:
-            self._table.wishes[feed] = _Wish(
-                self._worker(worker_id).worker_id, until, await self.published(feed) or OutputTail()
+            self._table.subscriptions[task] = _Subscription(
+                self._worker(worker_id).worker_id, until, await self.published(task) or OutputTail()
             )
 
     async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:
         return self._followed(worker_id, now)
 
-    async def publish(self, feed: TaskRef, live: OutputTail, *, now: datetime) -> bool:
-        wish = self._table.wishes.get(feed)
-        if wish is None or wish.until <= now:
+    async def publish(self, task: TaskRef, tail: OutputTail, *, now: datetime) -> bool:
+        subscription = self._table.subscriptions.get(task)
+        if subscription is None or subscription.until <= now:
             return False
-        wish.live = live
+        subscription.published = tail
         return True
 
-    async def published(self, feed: TaskRef) -> OutputTail | None:
-        wish = self._table.wishes.get(feed)
-        return wish.live if wish else None
+    async def published(self, task: TaskRef) -> OutputTail | None:
+        subscription = self._table.subscriptions.get(task)
+        return subscription.published if subscription else None
 
-    async def workers(
-        self, *, heartbeat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
-    ) -> list[Worker]:
-        known = sorted(
+    async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
+        known = self._table.workers.values()
+        return sorted(
             (
                 replace(worker, following=self._followed(worker.worker_id, worker.heartbeat))
-                for worker in self._table.workers.values()
-                if (heartbeat_before is None or worker.heartbeat < heartbeat_before)
-                and (of is None or worker.worker_id in of)
+                for worker in known
+                if of is None or worker.worker_id in of
             ),
             key=lambda worker: (worker.heartbeat, worker.worker_id),
         )
-        return latest(known, most)
 
     async def forget(self, worker_id: str) -> None:
         table = self._table
         table.workers.pop(worker_id, None)
-        table.wishes = {feed: wish for feed, wish in table.wishes.items() if wish.worker != worker_id}
+        table.subscriptions = {task: each for task, each in table.subscriptions.items() if each.worker != worker_id}
 
     async def held(self, worker_id: str) -> list[Item]:
         return [item for item in self._standing(State.LOCKED) if item.worker == worker_id]
@@ -215,8 +237,8 @@ class MemoryStore(Store):
         return self._table.workers[worker_id]
 
     def _followed(self, worker_id: str, now: datetime) -> tuple[TaskRef, ...]:
-        wishes = self._table.wishes.items()
-        return tuple(sorted(feed for feed, wish in wishes if wish.worker == worker_id and wish.until > now))
+        subscribed = self._table.subscriptions.items()
+        return tuple(sorted(task for task, each in subscribed if each.worker == worker_id and each.until > now))
 
 
 def _place(item: Item) -> str:

@@ -1,90 +1,61 @@
 """One attempt at one item: run its tasks, keep their progress, settle the claim.
 
-Single and nested items are run by the same code. Laws: finished tasks of a nested item are written down while others
-still run, those that end close together in one write. Every write passes the fence; when it is lost, scripts are ended
-and nothing more is written. A store that is away is waited for; it never ends a script.
+Single and nested items are run by the same code.
+
+1. Finished tasks of a nested item are written down while others still run; those that end close together share a write.
+2. Every write passes the fence; when it is lost, scripts are ended and nothing more is written.
+3. A store that is away is waited for; it never ends a script.
+4. No two scripts that run at the same time in one worker have the same `PYANAMO_SLOT`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Mapping
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.capture import Capture
-from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, Task, TaskRecord
 from pyanamo_async.core.outcomes import Interrupted, InterruptReason
 from pyanamo_async.core.output_tail import OutputTail
 from pyanamo_async.core.stored.budget import inline_bytes
-from pyanamo_async.core.wall_time import WallTimeBudget
 from pyanamo_async.errors import Fenced, LaunchRefused, PyanamoError
 from pyanamo_async.host.waiting import elapsed
-from pyanamo_async.ports import Clock, Command, EventLog, Launcher, OutputKey, OutputStore, Sink, Store
-from pyanamo_async.worker.patience import Patience
+from pyanamo_async.ports import Command, OutputKey, Sink
 from pyanamo_async.worker.recorder import Recorder
-from pyanamo_async.worker.script import KillPolicy, Script
+from pyanamo_async.worker.script import Script
+from pyanamo_async.worker.slots import Slots
+from pyanamo_async.worker.tools import Lease, Tools
 
 PROGRESS_PAUSE_S = 1.0  # tasks that end within it share one write
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What every attempt of a worker works with.
-
-    `table` is the name output is filed under, `address` what scripts are told of the table. `alive` tells whether the
-    worker's lease still holds by its own clock; nothing is written when it does not.
-    """
-
-    table: str
-    address: str
-    worker: str
-    store: Store
-    outputs: OutputStore
-    launcher: Launcher
-    clock: Clock
-    rng: random.Random
-    event_log: EventLog
-    patience: Patience
-    keeper: WallTimeBudget
-    policy: FailurePolicy
-    kill_policy: KillPolicy
-    environ: Mapping[str, str]
-    nests: int = 1
-    timeout: timedelta | None = None
-    elapsed_s: Callable[[], float] = lambda: 0.0
-    alive: Callable[[], bool] = lambda: True
-
-
 class Attempt:
-    """Runs one claimed item. `end` makes it stop early; `run` returns the item as it was settled."""
+    """Runs one claimed item in a slot. `end` makes it stop early; `settle` ends the claim when `run` has ended."""
 
-    def __init__(self, item: Item, tools: Tools) -> None:
-        self.item = item
-        self._tools = tools
+    def __init__(self, item: Item, tools: Tools, *, lease: Lease, slot: int) -> None:
+        self.item, self.slot = item, slot
+        self._tools, self._lease = tools, lease
         self._saved = item
         self._results: dict[str, TaskRecord] = {}
         self._scripts: dict[str, Script] = {}  # those that run, by task name
         self.gave_up: list[Script] = []  # storing their output
-        self._why: InterruptReason | None = None
+        self._end_reason: InterruptReason | None = None
         self.refusal = ""  # why this machine could not start a script
         self._fenced = asyncio.Event()
         self._unsaved = asyncio.Event()
 
-    def end(self, why: InterruptReason, *, at_once: bool = False) -> None:
+    def end(self, reason: InterruptReason, *, at_once: bool = False) -> None:
         """End what runs and start no further task."""
-        if self._why is None or why is InterruptReason.FENCED:
-            self._why = why
-        if why is InterruptReason.FENCED:
+        if self._end_reason is None or reason is InterruptReason.FENCED:
+            self._end_reason = reason
+        if reason is InterruptReason.FENCED:
             self._fenced.set()
         for script in self._scripts.values():
-            script.end(why, at_once=at_once)
+            script.end(reason, at_once=at_once)
 
     def watch(self, task: str) -> OutputTail | None:
-        """Show what a task printed last; None when it does not run."""
+        """Return what a task printed last; None when it does not run."""
         script = self._scripts.get(task)
         return script.watch() if script else None
 
@@ -95,7 +66,7 @@ class Attempt:
             Fenced: the claim was lost; nothing more may be written.
         """
         if len(self.item.todo) == 1:
-            await self._run_task(self.item.todo[0])
+            await self._run_task(self.item.todo[0], 0)
         else:
             await self._run_tasks(self.item.todo)
         if self._fenced.is_set():
@@ -108,107 +79,113 @@ class Attempt:
             Fenced: the claim was lost; nothing was written.
             Unavailable: the store was away until the claim was given up.
         """
-        tools = self._tools
+        world = self._tools.world
         after = transitions.settle(
             self.item,
             self._results,
-            interrupted_by=self._why,
-            now=tools.clock.now(),
-            policy=tools.policy,
-            jitter=tools.rng.random(),
+            interrupted_by=self._end_reason,
+            now=world.clock.now(),
+            policy=self._tools.tasks.failure_policy,
+            jitter=world.rng.random(),
         )
         await self._save(after)
         return after
 
-    async def tidy_up(self) -> None:
-        """Throw away output that was given up: after the settle, for a storage that is away takes its time for it."""
+    async def discard_unstored(self) -> None:
+        """Discard output that was given up: after the settle, for a storage that is away takes its time for it."""
         discards = (script.discard() for script in self.gave_up)
         for trouble in await asyncio.gather(*discards, return_exceptions=True):
             if isinstance(trouble, Exception):
-                self._tools.event_log.note("output left behind", item=self.item.item_id, trouble=repr(trouble))
+                self._tools.world.event_log.note("output left behind", item=self.item.item_id, trouble=repr(trouble))
 
     async def give_up(self, problem: str) -> Item:
         """Put the item back after a fault of ours; raises as `settle` does."""
-        tools = self._tools
-        after = transitions.settle_internal_error(self._saved, problem, now=tools.clock.now(), policy=tools.policy)
+        policy = self._tools.tasks.failure_policy
+        after = transitions.settle_internal_error(
+            self._saved, problem, now=self._tools.world.clock.now(), policy=policy
+        )
         await self._save(after)
         return after
 
     async def _run_tasks(self, tasks: tuple[Task, ...]) -> None:
-        places = asyncio.Semaphore(self._tools.nests)
+        places = Slots(self._tools.tasks.nests)
         finished = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_progress(finished), name="progress")
             async with asyncio.TaskGroup() as running:
                 for task in tasks:
-                    await places.acquire()
+                    place = await places.take()
                     if not self._may_start():
                         break
-                    running.create_task(self._in_place(task, places), name=f"task {task.name}")
+                    running.create_task(self._run_in(place, task, places), name=f"task {task.name}")
             finished.set()
             self._unsaved.set()
 
     def _may_start(self) -> bool:
-        tools = self._tools
-        if self._why is None and not tools.keeper.fits(tools.elapsed_s()):
-            self._why = InterruptReason.WALL_TIME
-        return self._why is None
+        if self._end_reason is None and not self._tools.run_time.fits():
+            self._end_reason = InterruptReason.WALL_TIME
+        return self._end_reason is None
 
-    async def _in_place(self, task: Task, places: asyncio.Semaphore) -> None:
+    async def _run_in(self, place: int, task: Task, places: Slots) -> None:
         try:
-            await self._run_task(task)
+            await self._run_task(task, place)
         finally:
-            places.release()
+            places.give_back(place)
 
-    async def _run_task(self, task: Task) -> None:
-        tools = self._tools
-        if not tools.alive() or self._why is not None:  # it may have stood still since the claim
+    async def _run_task(self, task: Task, place: int) -> None:
+        if not self._lease.alive() or self._end_reason is not None:  # the worker may have been stopped since the claim
             return
-        script = self._script(task)
+        tools = self._tools
+        script = self._script(task, place)
         self._scripts[task.name] = script
         try:
-            record = await script.run(tools.launcher, tools.clock, attempt=self.item.attempt, worker=tools.worker)
+            record = await script.run(
+                tools.adapters.launcher, tools.world.clock, attempt=self.item.attempt, worker=tools.worker
+            )
         except Fenced:
             return  # `run` says so, once for all tasks
         except LaunchRefused as refusal:
             self.refusal = str(refusal)
-            self._why = self._why or InterruptReason.MACHINE
+            self._end_reason = self._end_reason or InterruptReason.MACHINE
             return
         finally:
             del self._scripts[task.name]
         if not isinstance(record.outcome, Interrupted):
-            tools.keeper.observe(record.seconds)
+            tools.run_time.observe(record.seconds)
         if script.gave_up:
             self.gave_up.append(script)
         self._results[task.name] = record
         self._unsaved.set()
 
-    def _script(self, task: Task) -> Script:
-        tools, item = self._tools, self.item
+    def _script(self, task: Task, place: int) -> Script:
+        item, adapters, settings = self.item, self._tools.adapters, self._tools.tasks
         budget = inline_bytes(len(item.tasks))
 
         def recorder(stream: str) -> Recorder:
-            def sink() -> Sink:  # which most outputs never need
-                return tools.outputs.open(OutputKey(tools.table, item.item_id, task.name, item.attempt, stream))
+            def sink() -> Sink:  # most outputs never need it
+                key = OutputKey(adapters.output_namespace, item.item_id, task.name, item.attempt, stream)
+                return adapters.outputs.open(key)
 
             return Recorder(Capture(budget, tagged=stream == "stdout"), sink)
 
         return Script(
-            Command(task.script, self._environment(task)),
-            limit=item.timeout or tools.timeout,
+            Command(task.script, self._environment(task, place)),
+            limit=item.timeout or settings.timeout,
             stdout=recorder("stdout"),
             stderr=recorder("stderr"),
-            kill_policy=tools.kill_policy,
+            kill_policy=settings.kill_policy,
         )
 
-    def _environment(self, task: Task) -> Mapping[str, str]:
+    def _environment(self, task: Task, place: int) -> Mapping[str, str]:
+        settings = self._tools.tasks
         return {
-            **self._tools.environ,
-            "PYANAMO_TABLE": self._tools.address,
+            **settings.environ,
             "PYANAMO_ITEM_ID": self.item.item_id,
-            "PYANAMO_TASK_ID": self.item.sample,
+            "PYANAMO_SAMPLE": self.item.sample,
+            "PYANAMO_TASK_ID": self.item.sample,  # as the original calls it
             "PYANAMO_TASK": task.name,
             "PYANAMO_ATTEMPT": str(self.item.attempt),
+            "PYANAMO_SLOT": str(self.slot * settings.nests + place),
         }
 
     async def _keep_progress(self, finished: asyncio.Event) -> None:
@@ -218,18 +195,19 @@ class Attempt:
             if not await elapsed(finished, PROGRESS_PAUSE_S):
                 return
             self._unsaved.clear()
+            policy = self._tools.tasks.failure_policy
             try:
-                await self._save(transitions.record(self.item, self._results, policy=self._tools.policy))
+                await self._save(transitions.record(self.item, self._results, policy=policy))
             except Fenced:
                 self.end(InterruptReason.FENCED, at_once=True)
                 return
-            except PyanamoError as trouble:  # scripts run on; the settle will say the same, and count
-                self._tools.event_log.note("progress not written", item=self.item.item_id, trouble=trouble.what)
+            except PyanamoError as trouble:  # scripts run on; the settle will fail the same way, and count
+                self._tools.world.event_log.note("progress not written", item=self.item.item_id, trouble=trouble.what)
                 return
 
     async def _save(self, after: Item) -> None:
-        if self._fenced.is_set() or not self._tools.alive():
+        if self._fenced.is_set() or not self._lease.alive():
             raise Fenced(f"the claim on item '{after.item_id}' is over")
         before = self._saved
-        await self._tools.patience.call(lambda: self._tools.store.save(before, after), given_up=self._fenced)
+        await self._tools.calls.call(lambda: self._tools.adapters.store.save(before, after), give_up=self._fenced)
         self._saved = after

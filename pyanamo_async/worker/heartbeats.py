@@ -1,135 +1,165 @@
-"""Show signs of life, carry orders back, and end the worker's claims when it cannot.
+"""Send heartbeats, carry orders back, and end the worker's claims when it cannot.
 
-Laws: the first beat comes before the first claim, the last after the last settle. A worker whose beats fail for two
-thirds of the lease fences itself before anyone else may start its items: by its own monotonic clock, which counts on
-while the process is stopped. A beat waits for nothing but the store.
+1. The first heartbeat comes before the first claim, the last after the last settle.
+2. A worker whose heartbeats fail for two thirds of the lease fences itself before anyone else may start its items: by
+   its own clock, which goes on while the process is stopped or the machine suspended.
+3. Every heartbeat but the first needs the worker's row, unmarked; a worker that was given up for dead is fenced.
+4. A heartbeat waits for nothing but the store.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.workers import Desired, Orders, Worker
-from pyanamo_async.errors import PyanamoError, Unavailable
+from pyanamo_async.core.workers import FENCED_SHARE, Desired, Orders, Worker, WorkerState
+from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.host.waiting import elapsed
-from pyanamo_async.ports import Clock, EventLog, Store
+from pyanamo_async.ports import WorkerRegistry, World
 from pyanamo_async.worker.stop import Level, Stop
 
 LAG_S = 1.0
-FAREWELL_S = 5.0
-SHARE_OF_LEASE = 2 / 3
+LAST_WITHIN_S = 5.0
+SHARE_OF_LEASE = FENCED_SHARE
+UNREACHABLE = "the table could not be reached for two thirds of the lease"
+GIVEN_UP = "another worker gave this one up for dead"
 
 ORDERS = {Desired.DRAIN: Level.DRAIN, Desired.STOP: Level.STOP}
 
 
+class HeartbeatObserver(Protocol):
+    """The worker that heartbeats tell of."""
+
+    def describe(self, row: Worker) -> Worker:
+        """Complete the worker's row with what it is doing now."""
+        ...
+
+    def ordered(self, orders: Orders) -> None:
+        """Learn the reply to a heartbeat."""
+        ...
+
+    def fenced(self) -> None:
+        """End all scripts at once: the claims are over."""
+        ...
+
+
 class Heartbeats:
-    """Beats while it is entered. `vitals` completes the worker's row with what it is doing now."""
+    """Sends heartbeats while it is entered."""
 
     def __init__(
-        self, worker: Worker, *, every: timedelta, store: Store, clock: Clock, event_log: EventLog, stop: Stop
+        self,
+        worker: Worker,
+        stop: Stop,
+        *,
+        every: timedelta,
+        registry: WorkerRegistry,
+        world: World,
+        observer: HeartbeatObserver,
     ) -> None:
-        self._worker = worker
+        self._worker, self._stop = worker, stop
+        self._registry, self._observer = registry, observer
+        self._clock, self._event_log = world.clock, world.event_log
         self._every_s = every.total_seconds()
         self._fence_after_s = worker.lease.total_seconds() * SHARE_OF_LEASE
-        self._store, self._clock, self._event_log, self._stop = store, clock, event_log, stop
-        self._last_s = clock.monotonic()
-        self._leaving = asyncio.Event()
-        self._keeping: asyncio.Task[None] | None = None
-        self._failing = False
-        self.fenced = False
-        self.all_settled: datetime | None = None
-        self.vitals: Callable[[Worker], Worker] = lambda row: row
-        self.on_fence: Callable[[], None] = lambda: None
-        self.on_heartbeat: Callable[[Orders], None] = lambda _: None
+        self._last_s = self._clock.boottime()
+        self._ending = asyncio.Event()
+        self._sender: asyncio.Task[None] | None = None
+        self._is_registered = self._is_failing = False
+        self.is_fenced = False
 
     async def __aenter__(self) -> Self:
-        await self._begin()
-        self._keeping = asyncio.create_task(self._keep(), name="beats")
-        self._keeping.add_done_callback(self._kept)
+        await self._register()
+        self._sender = asyncio.create_task(self._send_on(), name="heartbeats")
+        self._sender.add_done_callback(self._sender_ended)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leaving.set()
-        if self._keeping is not None:
-            await self._keeping
+        self._ending.set()
+        if self._sender is not None:
+            await self._sender
         try:
-            async with asyncio.timeout(FAREWELL_S):
-                await self._store.heartbeat(replace(self._row(), gone=True, all_settled=self.all_settled))
+            async with asyncio.timeout(LAST_WITHIN_S):
+                await self._registry.heartbeat(replace(self._row(), state=WorkerState.ENDED), again=True)
         except (PyanamoError, TimeoutError) as trouble:
-            self._event_log.note("farewell failed", trouble=str(trouble))
+            self._event_log.note("last heartbeat failed", trouble=str(trouble) or "no answer in time")
 
     def alive(self) -> bool:
-        """Tell whether the lease still holds by our own clock; fences when it does not."""
-        if not self.fenced and self._left_s() <= 0:
-            self._fence()
-        return not self.fenced
+        """Return whether the lease still holds by our own clock; fence the worker when it does not."""
+        if not self.is_fenced and self._left_s() <= 0:
+            self._fence(UNREACHABLE)
+        return not self.is_fenced
 
-    async def _begin(self) -> None:
-        """Beat for the first time, with as much patience as for any other beat."""
+    async def send(self) -> None:
+        """Send one heartbeat and obey the orders in its reply."""
+        sent_s = self._clock.boottime()  # the lease runs from before it was sent
+        orders = await self._registry.heartbeat(self._row(), again=self._is_registered)
+        self._last_s, self._is_registered = sent_s, True
+        if orders.desired in ORDERS:
+            self._stop.request(ORDERS[orders.desired], f"ordered to {orders.desired}")
+        self._observer.ordered(orders)
+
+    async def _register(self) -> None:
+        """Send the first heartbeat, for as long as any other may fail."""
         while True:
             try:
-                return await self._heartbeat()
+                return await self.send()
             except Unavailable as trouble:
                 self._event_log.note("heartbeat failed", trouble=str(trouble))
                 if not self._left_s() or not await elapsed(self._stop.drain, min(self._every_s / 4, self._left_s())):
                     raise
 
-    async def _keep(self) -> None:
+    async def _send_on(self) -> None:
         pause_s = self._every_s
         while self.alive():
             began_s = self._clock.monotonic()
-            if not await elapsed(self._leaving, min(pause_s, self._left_s())):
+            if not await elapsed(self._ending, min(pause_s, self._left_s())):
                 return
             self._note_lag(self._clock.monotonic() - began_s - pause_s)
-            pause_s = self._every_s if await self._heartbeat_in_time() else self._every_s / 4
+            pause_s = self._every_s if await self._send_in_time() else self._every_s / 4
 
-    def _kept(self, keeping: asyncio.Task[None]) -> None:
-        if not keeping.cancelled() and keeping.exception() is not None:
-            self._fence()  # a worker that does not beat must not go on, whatever kept it from it
+    def _sender_ended(self, sender: asyncio.Task[None]) -> None:
+        if not sender.cancelled() and (error := sender.exception()) is not None:
+            self._fence(repr(error))  # a worker that sends no heartbeats must not go on, whatever kept it from it
 
-    async def _heartbeat_in_time(self) -> bool:
+    async def _send_in_time(self) -> bool:
         if not self.alive():
             return False
         try:
             async with asyncio.timeout(min(self._every_s, self._left_s())):
-                await self._heartbeat()
-        except (PyanamoError, TimeoutError) as trouble:
-            if not self._failing:  # once per spell
-                self._event_log.note("heartbeat failed", trouble=str(trouble) or "no answer in time")
-            self._failing = True
+                await self.send()
+        except Fenced:
+            self._fence(GIVEN_UP)
             return False
-        if self._failing:
+        except (PyanamoError, TimeoutError) as trouble:
+            if not self._is_failing:  # once per spell
+                self._event_log.note("heartbeat failed", trouble=str(trouble) or "no answer in time")
+            self._is_failing = True
+            return False
+        if self._is_failing:
             self._event_log.note("heartbeat succeeded again")
-        self._failing = False
+        self._is_failing = False
         return True
 
-    async def _heartbeat(self) -> None:
-        sent_s = self._clock.monotonic()  # the lease runs from before it was sent
-        orders = await self._store.heartbeat(self._row())
-        self._last_s = sent_s
-        if orders.desired in ORDERS:
-            self._stop.request(ORDERS[orders.desired], f"ordered to {orders.desired}")
-        self.on_heartbeat(orders)
-
     def _row(self) -> Worker:
-        return self.vitals(replace(self._worker, heartbeat=self._clock.now()))
+        heartbeat = self._registry.service_time(now=self._clock.now())
+        return self._observer.describe(replace(self._worker, heartbeat=heartbeat))
 
     def _left_s(self) -> float:
-        return max(0.0, self._last_s + self._fence_after_s - self._clock.monotonic())
+        return max(0.0, self._last_s + self._fence_after_s - self._clock.boottime())
 
     def _note_lag(self, lag_s: float) -> None:
         if lag_s > LAG_S:
             self._event_log.note("loop lagged", seconds=round(lag_s, 1))
 
-    def _fence(self) -> None:
-        self.fenced = True
-        self._event_log.note("fenced", silent_s=round(self._clock.monotonic() - self._last_s, 1))
-        self._stop.request(Level.NOW, "the table could not be reached for two thirds of the lease")
-        self.on_fence()
+    def _fence(self, reason: str) -> None:
+        if self.is_fenced:
+            return
+        self.is_fenced = True
+        self._event_log.note("fenced", reason=reason, silent_s=round(self._clock.boottime() - self._last_s, 1))
+        self._stop.request(Level.NOW, reason)
+        self._observer.fenced()

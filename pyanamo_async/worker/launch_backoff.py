@@ -16,22 +16,22 @@ class LaunchBackoff:
     def __init__(self, clock: Clock, stop: Stop) -> None:
         self._clock = clock
         self._stop = stop
-        self._taken = 0
+        self._pauses = 0
         self._until_s = 0.0
 
-    def take(self) -> bool:
-        """Begin a pause unless one is under way; False when that has gone on for too long."""
+    def begin(self) -> bool:
+        """Begin a pause unless one is under way; return False when that has gone on for too long."""
         now = self._clock.monotonic()
         if now >= self._until_s:
-            self._taken += 1
-            self._until_s = now + min(FIRST_S * 2**self._taken, LONGEST_S)
-        return self._taken <= MOST
+            self._pauses += 1
+            self._until_s = now + min(FIRST_S * 2**self._pauses, LONGEST_S)
+        return self._pauses <= MOST
 
-    def end(self) -> None:
-        """Say that this machine starts scripts."""
-        self._taken = 0
+    def reset(self) -> None:
+        """Note that this machine starts scripts."""
+        self._pauses = 0
 
-    async def over(self) -> None:
+    async def wait(self) -> None:
         """Wait for the end of the pause, if there is one, or until told to stop."""
         left_s = self._until_s - self._clock.monotonic()
         if left_s > 0:

@@ -1,7 +1,9 @@
 """Conduct a worker: claim items, run attempts at them, settle, until nothing is left or it is told to stop.
 
-Laws: the beat starts before the first claim and ends after the last settle. Drain never ends an attempt. Settling
-finishes even when cancelled. An error of ours in one attempt costs that attempt alone.
+1. The first heartbeat comes before the first claim, the last after the last settle.
+2. Drain never ends an attempt. Settling finishes even when cancelled.
+3. An error of ours in one attempt costs that attempt alone.
+4. A worker that puts items back on being told to stop notifies the others, and says that it leaves work.
 """
 
 from __future__ import annotations
@@ -10,31 +12,43 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pyanamo_async.core import values
-from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.outcomes import InterruptReason
-from pyanamo_async.core.workers import FleetState, Worker
+from pyanamo_async.core.workers import Orders, Worker
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
-from pyanamo_async.fleet import leftovers
-from pyanamo_async.fleet.idle_policy import IdlePolicy
 from pyanamo_async.host.waiting import elapsed, followed_up
-from pyanamo_async.worker.attempt import Attempt, Tools
-from pyanamo_async.worker.claimer import Claims
+from pyanamo_async.ports import Fleet
+from pyanamo_async.worker.attempt import Attempt
+from pyanamo_async.worker.claimer import Claimer
 from pyanamo_async.worker.heartbeats import Heartbeats
 from pyanamo_async.worker.publishing import Publisher
 from pyanamo_async.worker.stop import Level, Stop
+from pyanamo_async.worker.tools import Tools
+
+
+def _no_memory() -> int:
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a worker is to work."""
+    """How a worker is to work, as the row `worker`: how often it sends heartbeats, and the grace of a stop."""
 
-    slots: int
+    worker: Worker
+    heartbeat: timedelta
     grace: timedelta = timedelta(seconds=20)
-    idle_policy: IdlePolicy = field(default_factory=IdlePolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the machine tells: the worker's memory, and when the platform is about to take it away (None: never)."""
+
+    rss_bytes: Callable[[], int] = _no_memory
+    interruption: Callable[[], Awaitable[str]] | None = None
 
 
 @dataclass(slots=True)
@@ -42,6 +56,7 @@ class RunSummary:
     """What a worker did: items by the state it settled them in, those it lost, and whether it left work behind."""
 
     settled: Counter[State] = field(default_factory=Counter)
+    put_back: int = 0  # on being told to stop
     fenced: int = 0
     errors: int = 0
     work_left: bool = False
@@ -51,40 +66,17 @@ class RunSummary:
 class Pilot:
     """One worker."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        tools: Tools,
-        heartbeats: Heartbeats,
-        stop: Stop,
-        *,
-        reclaim: Callable[[], Awaitable[Counter[State]]],
-        fleet_state: Callable[[timedelta], Awaitable[FleetState]],
-        every: timedelta,
-        rss_bytes: Callable[[], int] = lambda: 0,
-        notice: Callable[[], Awaitable[str]] | None = None,
-    ) -> None:
-        self._plan, self._heartbeats, self._stop = plan, heartbeats, stop
-        self._tools = replace(tools, alive=heartbeats.alive)
-        self._reclaim, self._ask_fleet_state, self._every_s = reclaim, fleet_state, every.total_seconds()
-        self._rss_bytes = rss_bytes
-        self._notice = notice
+    def __init__(self, plan: Plan, tools: Tools, fleet: Fleet, stop: Stop, *, machine: Machine | None = None) -> None:
+        self._plan, self._tools, self._fleet, self._stop = plan, tools, fleet, stop
+        self._machine = machine or Machine()
+        self._note = tools.world.event_log.note
+        self._summary = RunSummary()
         self._attempts: set[Attempt] = set()
-        self._tally = RunSummary()
-        self._claims = Claims(
-            self._tools,
-            stop,
-            slots=plan.slots,
-            idle_policy=plan.idle_policy,
-            attempts=self._attempts,
-            fleet_state=self._fleet_state,
+        self._claimer = Claimer(tools, stop, slots=plan.worker.slots, attempts=self._attempts, fleet=fleet)
+        self._publisher = Publisher(tools.worker, self._attempts, tails=tools.adapters.store, world=tools.world)
+        self._heartbeats = Heartbeats(
+            plan.worker, stop, every=plan.heartbeat, registry=tools.adapters.store, world=tools.world, observer=self
         )
-        self._publisher = Publisher(
-            tools.worker, self._attempts, store=tools.store, clock=tools.clock, event_log=tools.event_log
-        )
-        heartbeats.on_heartbeat = self._publisher.hear
-        heartbeats.vitals = self._vitals
-        heartbeats.on_fence = lambda: self._end(InterruptReason.FENCED, at_once=True)
 
     async def run(self) -> RunSummary:
         """Work until nothing is left, or told to stop, or fenced.
@@ -97,142 +89,150 @@ class Pilot:
         except BaseExceptionGroup as group:
             raise _first_of_ours(group) or group from None
 
+    async def register(self) -> None:
+        """Send the first heartbeat alone."""
+        await self._heartbeats.send()
+
+    def describe(self, row: Worker) -> Worker:
+        """Complete the worker's row with what it is doing now."""
+        return values.replace(
+            row,
+            running=len(self._attempts),
+            done=self._summary.settled[State.DONE],
+            rss_bytes=self._machine.rss_bytes(),
+        )
+
+    def ordered(self, orders: Orders) -> None:
+        """Publish the output of the tasks that somebody follows."""
+        self._publisher.follow_anew(orders)
+
+    def fenced(self) -> None:
+        """End all scripts at once."""
+        self._end(InterruptReason.FENCED, at_once=True)
+
     async def _run(self) -> RunSummary:
         async with self._heartbeats, asyncio.TaskGroup() as watchers:
             watching = [
                 watchers.create_task(self._watch_stop(), name="stop"),
                 watchers.create_task(self._watch_wall_time(), name="wall time"),
-                watchers.create_task(self._watch_others(), name="reclaim"),
+                watchers.create_task(self._watch_peers(), name="reclaim"),
                 watchers.create_task(self._watch_platform(), name="platform"),
                 watchers.create_task(self._publisher.run(), name="publisher"),
             ]
             try:
                 async with asyncio.TaskGroup() as attempts:
-                    async for item in self._claims.items():
-                        self._start(item, attempts)
-                if self._claims.trouble is not None:  # after what ran has come to its end
-                    raise self._claims.trouble
-                self._heartbeats.all_settled = None if self._stop.draining else self._claims.leaving.all_settled
-                self._tally.stopped = self._stop.reason
-                if self._stop.draining:
-                    await leftovers.notify(self._tools.store, self._tally.settled, clock=self._tools.clock)
-                    self._tally.work_left = bool(self._tally.fenced) or await leftovers.is_any(
-                        self._tools.store, self._ask_fleet_state
-                    )
+                    async for item, slot in self._claimer.claims():
+                        self._start(item, slot, attempts)
+                if self._claimer.trouble is not None:  # after what ran has come to its end
+                    raise self._claimer.trouble
+                await self._finish()
             finally:
                 for watcher in watching:
                     watcher.cancel()
-        return self._tally
+        return self._summary
 
-    def _start(self, item: Item, attempts: asyncio.TaskGroup) -> None:
-        attempt = Attempt(item, self._tools)
-        if (
-            not self._heartbeats.alive() or self._stop.level >= Level.STOP
-        ):  # claimed while the order came: back, unstarted
-            attempt.end(InterruptReason.FENCED if self._heartbeats.fenced else InterruptReason.STOP)
+    async def _finish(self) -> None:
+        summary = self._summary
+        summary.stopped = self._stop.reason
+        if self._stop.draining:
+            if summary.put_back:
+                await self._fleet.notifications.notify()
+            summary.work_left = bool(summary.put_back or summary.fenced) or await self._fleet.drain.work_left()
+        summary.settled += Counter({State.FAILED: self._fleet.reclaimer.taken[State.FAILED]})
+
+    def _start(self, item: Item, slot: int, attempts: asyncio.TaskGroup) -> None:
+        attempt = Attempt(item, self._tools, lease=self._heartbeats, slot=slot)
+        if not self._heartbeats.alive() or self._stop.level >= Level.STOP:
+            attempt.end(self._end_reason())  # claimed while the order came: back, unstarted
         self._attempts.add(attempt)
         attempts.create_task(self._attempt(attempt), name=f"attempt {item.item_id}")
 
     async def _attempt(self, attempt: Attempt) -> None:
-        note, item = self._tools.event_log.note, attempt.item
-        note("item claimed", item=item.item_id, attempt=item.attempt)
+        item, summary = attempt.item, self._summary
+        self._note("item claimed", item=item.item_id, attempt=item.attempt)
         try:
             after = await self._settled(attempt)
-        except PyanamoError as lost:  # what ran is not written down; others will find the item when our lease is over
-            self._tally.fenced += 1
-            self._tally.errors += not isinstance(lost, Fenced | Unavailable)
-            note("item lost", item=item.item_id, attempt=item.attempt, reason=str(lost))
+        except PyanamoError as lost:  # what ran is not written down; others take the item over when we are gone
+            summary.fenced += 1
+            summary.errors += not isinstance(lost, Fenced | Unavailable)
+            self._note("item lost", item=item.item_id, attempt=item.attempt, reason=str(lost))
         else:
-            self._tally.settled[after.state] += 1
-            note("item settled", item=after.item_id, attempt=after.attempt, state=after.state, reason=after.reason)
-            self._see_to_machine(attempt)
+            summary.settled[after.state] += 1
+            summary.put_back += self._stop.draining and after.state in CLAIMABLE
+            self._note(
+                "item settled", item=after.item_id, attempt=after.attempt, state=after.state, reason=after.reason
+            )
+            self._slow_down_if_refused(attempt)
         finally:
             if attempt.gave_up:
-                await attempt.tidy_up()
+                await attempt.discard_unstored()
             self._attempts.discard(attempt)
-            self._claims.look_again()
+            self._claimer.look_again()
 
     async def _settled(self, attempt: Attempt) -> Item:
         try:
             try:
                 await attempt.run()
             finally:
-                self._claims.done_with_slot()
+                self._claimer.slots.give_back(attempt.slot)
             return await asyncio.shield(followed_up(attempt.settle()))
         except PyanamoError:
             raise
         except Exception as exc:  # noqa: BLE001 - one of the two borders: our own fault must not cost the others
-            self._tally.errors += 1
-            self._tools.event_log.note("attempt broke", item=attempt.item.item_id, error=repr(exc), exc=exc)
+            self._summary.errors += 1
+            self._note("attempt broke", item=attempt.item.item_id, error=repr(exc), exc=exc)
             return await asyncio.shield(followed_up(attempt.give_up(f"our own fault: {exc!r}")))
 
-    def _see_to_machine(self, attempt: Attempt) -> None:
-        """Claim more slowly on a machine that cannot start scripts, and go home when it cannot for minutes."""
+    def _slow_down_if_refused(self, attempt: Attempt) -> None:
+        """Claim more slowly on a machine that cannot start scripts, and drain when it cannot for minutes."""
         if not attempt.refusal:
-            self._claims.rest.end()
-        elif not self._claims.rest.take():
-            self._tally.errors += not self._stop.draining
+            self._claimer.launch_backoff.reset()
+        elif not self._claimer.launch_backoff.begin():
+            self._summary.errors += not self._stop.draining
             self._stop.request(Level.DRAIN, f"this machine cannot start scripts: {attempt.refusal}")
 
-    def _end(self, why: InterruptReason, *, at_once: bool = False) -> None:
+    def _end(self, reason: InterruptReason, *, at_once: bool = False) -> None:
         for attempt in self._attempts:
-            attempt.end(why, at_once=at_once)
+            attempt.end(reason, at_once=at_once)
+
+    def _end_reason(self) -> InterruptReason:
+        return InterruptReason.FENCED if self._heartbeats.is_fenced else InterruptReason.STOP
 
     async def _watch_stop(self) -> None:
         stop = self._stop
         await stop.drain.wait()
-        self._tools.event_log.note("draining", reason=stop.reason)
-        self._claims.look_again()
+        self._note("draining", reason=stop.reason)
+        self._claimer.look_again()
         await stop.stop.wait()
         await elapsed(stop.now, self._plan.grace.total_seconds())
-        why = InterruptReason.FENCED if self._heartbeats.fenced else InterruptReason.STOP
-        self._end(why, at_once=stop.now.is_set())
+        self._end(self._end_reason(), at_once=stop.now.is_set())
         await stop.now.wait()
-        self._end(why, at_once=True)
+        self._end(self._end_reason(), at_once=True)
 
     async def _watch_wall_time(self) -> None:
-        keeper = self._tools.keeper
-        if keeper.budget_s is None:
+        left_s = self._tools.run_time.left_s()
+        if left_s is None:
             return
-        await asyncio.sleep(max(0.0, keeper.deadline_s - self._tools.elapsed_s()))
+        await asyncio.sleep(left_s)
         self._stop.request(Level.DRAIN, "wall time")
         self._end(InterruptReason.WALL_TIME)
 
     async def _watch_platform(self) -> None:
         """Stop when the platform says that it is about to take the machine away."""
-        if self._notice is not None:
-            self._stop.request(Level.STOP, await self._notice())
+        if self._machine.interruption is not None:
+            self._stop.request(Level.STOP, await self._machine.interruption())
 
-    async def _watch_others(self) -> None:
-        """Look after workers that vanished: at once, then about once a beat."""
+    async def _watch_peers(self) -> None:
+        """Look after the other workers: at once, then about once a heartbeat."""
+        world, every_s = self._tools.world, self._plan.heartbeat.total_seconds()
         while True:
             try:
-                with suppress(Unavailable):  # the beats say that the store is away
-                    await self._look_after()
+                with suppress(Unavailable):  # the heartbeats say that the store is away
+                    if await self._fleet.reclaimer.look_after():
+                        self._claimer.look_again()
             except PyanamoError as trouble:
-                self._tools.event_log.note("reclaim failed", trouble=str(trouble))
-            await asyncio.sleep(self._every_s * (0.5 + self._tools.rng.random()))  # scattered among workers
-
-    async def _look_after(self) -> bool:
-        taken = await self._reclaim()
-        if taken:
-            back, failed = taken[State.TODO], taken[State.FAILED]
-            self._tools.event_log.note("items reclaimed", back=back, failed=failed)
-            self._tally.settled += Counter({State.FAILED: failed})
-            self._claims.look_again()
-        return bool(taken)
-
-    async def _fleet_state(self, idle: timedelta) -> FleetState:
-        return FleetState(may_come_back=True) if await self._look_after() else await self._ask_fleet_state(idle)
-
-    def _vitals(self, row: Worker) -> Worker:
-        return values.replace(
-            row,
-            slots=self._plan.slots,
-            running=len(self._attempts),
-            done=self._tally.settled[State.DONE],
-            rss_bytes=self._rss_bytes(),
-        )
+                world.event_log.note("reclaim failed", trouble=str(trouble))
+            await asyncio.sleep(every_s * (0.5 + world.rng.random()))  # scattered among workers
 
 
 def _first_of_ours(error: BaseException) -> PyanamoError | None:

@@ -1,7 +1,8 @@
 """Publish what tasks print while somebody follows them: about once a second, what is new, and nothing otherwise.
 
-Laws: without followers nothing is kept and nothing is asked of a store where asking costs. Whoever begins to follow is
-heard of with the next beat, sooner where the store can tell between beats. What trouble there is costs followers alone.
+1. Without followers nothing is kept and nothing is asked of a store where asking costs.
+2. A new follower is noticed with the next heartbeat, sooner where the store can say between heartbeats.
+3. Trouble with publishing costs followers alone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Collection, Iterable
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.workers import Orders
 from pyanamo_async.errors import PyanamoError
-from pyanamo_async.ports import Clock, EventLog, Store
+from pyanamo_async.ports import OutputTails, World
 from pyanamo_async.worker.attempt import Attempt
 
 PAUSE_S = 1.0
@@ -20,63 +21,61 @@ NOTHING = OutputTail()
 
 
 class Publisher:
-    """Publishes for one worker. `hear` is told the reply to each beat; `run` goes on until it is cancelled."""
+    """Publishes for one worker; `run` goes on until it is cancelled."""
 
-    def __init__(
-        self, worker: str, attempts: Collection[Attempt], *, store: Store, clock: Clock, event_log: EventLog
-    ) -> None:
+    def __init__(self, worker: str, attempts: Collection[Attempt], *, tails: OutputTails, world: World) -> None:
         self._worker, self._attempts = worker, attempts
-        self._store, self._clock, self._event_log = store, clock, event_log
+        self._tails, self._clock, self._event_log = tails, world.clock, world.event_log
         self._followed: set[TaskRef] = set()
-        self._shown: dict[TaskRef, OutputTail] = {}
+        self._published: dict[TaskRef, OutputTail] = {}
         self._someone_follows = asyncio.Event()
 
-    def hear(self, orders: Orders) -> None:
-        """Learn from the reply to a beat what is followed."""
-        self._shown.clear()  # whoever began anew, in the very moment when another ended, sees it all once more
+    def follow_anew(self, orders: Orders) -> None:
+        """Learn from the reply to a heartbeat which tasks are followed."""
+        self._published.clear()  # whoever began to follow just as another ended gets it all once more
         self._follow(orders.following)
 
     async def run(self) -> None:
-        """Publish for as long as somebody asks."""
+        """Publish for as long as somebody follows."""
         while True:
             try:
-                await self._look()
-                for feed in sorted(self._followed):
-                    await self._publish(feed)
+                await self._update_followed()
+                for task in sorted(self._followed):
+                    await self._publish(task)
             except PyanamoError as trouble:
                 self._event_log.note("publishing failed", trouble=str(trouble))
-                self._follow(())  # until we hear of them again
+                self._follow(())  # until the next heartbeat
             await asyncio.sleep(PAUSE_S)
 
-    async def _look(self) -> None:
-        """Learn between beats what is followed, where the store can tell; elsewhere wait for the beat that does."""
+    async def _update_followed(self) -> None:
+        """Learn between heartbeats which tasks are followed, where the store says; elsewhere wait for a heartbeat."""
         if not self._attempts:
             return
-        followed = await self._store.followed(self._worker, now=self._clock.now())
+        followed = await self._tails.followed(self._worker, now=self._clock.now())
         if followed is None:
             await self._someone_follows.wait()
         else:
             self._follow(followed)
 
-    async def _publish(self, feed: TaskRef) -> None:
-        live = self._watch(feed)
-        if live is None or live == self._shown.get(feed, NOTHING):
+    async def _publish(self, task: TaskRef) -> None:
+        tail = self._tail(task)
+        if tail is None or tail == self._published.get(task, NOTHING):
             return
-        if await self._store.publish(feed, live, now=self._clock.now()):
-            self._shown[feed] = live
+        if await self._tails.publish(task, tail, now=self._clock.now()):
+            self._published[task] = tail
         else:
-            self._follow(self._followed - {feed})
+            self._follow(self._followed - {task})
 
-    def _watch(self, feed: TaskRef) -> OutputTail | None:
+    def _tail(self, task: TaskRef) -> OutputTail | None:
         for attempt in self._attempts:
-            if (attempt.item.item_id, attempt.item.attempt) == (feed.item_id, feed.attempt):
-                return attempt.watch(feed.task)
+            if (attempt.item.item_id, attempt.item.attempt) == (task.item_id, task.attempt):
+                return attempt.watch(task.task)
         return None
 
-    def _follow(self, feeds: Iterable[TaskRef]) -> None:
-        self._followed = set(feeds)
+    def _follow(self, tasks: Iterable[TaskRef]) -> None:
+        self._followed = set(tasks)
         if self._followed:
             self._someone_follows.set()
         else:
             self._someone_follows.clear()
-            self._shown.clear()
+            self._published.clear()

@@ -1,7 +1,8 @@
 """Receive one stream of one attempt: what is small stays in memory, more goes to a sink while it is produced.
 
-Laws: memory is bounded by `HIGH_WATER_BYTES` and what the sink holds: a slow storage makes the script wait. Output that
-cannot be stored never ends a script: the rest of it is read and only its tail kept, and the record says why.
+1. Memory is bounded by `HIGH_WATER_BYTES` and what the sink holds: a slow storage makes the script wait.
+2. Output that cannot be stored never ends a script: the rest of it is read, only its tail is kept, and the record says
+   why.
 """
 
 from __future__ import annotations
@@ -34,14 +35,18 @@ class Recorder:
         self._kept: Output | None = None
         self._sink: Sink | None = None
         self._pump: asyncio.Task[None] | None = None
-        self._watched: TailBuffer | None = None
+        self._tail: TailBuffer | None = None
         self._wake: asyncio.Event
-        self.resume: Callable[[], None] = lambda: None
+        self._resume: Callable[[], None] | None = None
+
+    def resume_with(self, resume: Callable[[], None]) -> None:
+        """Call this when the sink has caught up."""
+        self._resume = resume
 
     def feed(self, chunk: bytes) -> bool:
-        """Take a chunk; False while the sink is behind."""
-        if self._watched is not None:
-            self._watched.feed(chunk)
+        """Take a chunk; return False while the sink is behind."""
+        if self._tail is not None:
+            self._tail.feed(chunk)
         for_sink = self._capture.feed(chunk)
         if not for_sink or self._lost:
             return True
@@ -50,33 +55,33 @@ class Recorder:
         return not self._paused
 
     def watch(self) -> TailChunk:
-        """Show what was printed last: what happens to be at hand at first, a longer piece from then on."""
-        if self._watched is None:
-            self._watched = TailBuffer(self._capture.tail())
-        return self._watched.chunk()
+        """Return what was printed last: what happens to be at hand at first, a longer chunk from then on."""
+        if self._tail is None:
+            self._tail = TailBuffer(self._capture.tail())
+        return self._tail.chunk()
 
     async def close(self) -> Output:
-        """Make the output durable and tell what is known of it."""
+        """Make the output durable and return what is known of it."""
         for_sink = self._capture.end()
         if for_sink and not self._lost:
             self._put(for_sink)
         if self._pump is not None:
             self._ended = True
             self._wake.set()
-            await asyncio.wait([self._pump])  # whoever cannot wait so long goes, and what cleans up behind it goes on
+            await asyncio.wait([self._pump])  # when the caller cannot wait that long, the pump goes on
         self._kept = self._capture.output(at=self._location, status=self._lost)
         return self._kept
 
     def give_up(self, reason: str) -> Output:
-        """Tell what is known of the output without waiting for what is not stored yet; `abort` throws that away."""
+        """Return what is known of the output without waiting for what is not stored yet; `abort` discards that."""
         if self._kept is None:
             self._lost = self._lost or reason
             self._kept = self._capture.output(status=self._lost)
         return self._kept
 
     async def abort(self) -> None:
-        """Throw the output away, and whatever of it is stored already; what still comes is read and forgotten."""
-        self._lost = self._lost or "thrown away"
+        """Discard the output and whatever of it is stored already; what still comes is read and forgotten."""
+        self._lost = self._lost or "discarded"
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.wait([self._pump])
@@ -99,10 +104,10 @@ class Recorder:
                 chunk = self._waiting.popleft()
                 self._waiting_bytes -= len(chunk)
                 await sink.write(chunk)
-                self._go_on()
+                self._resume_if_paused()
             self._location = await sink.close()
         except Exception as trouble:  # noqa: BLE001 - whatever it is, the script must not wait for ever for room
-            self._give_up(trouble)
+            self._lose(trouble)
 
     async def _more(self) -> bool:
         while not self._waiting and not self._ended:
@@ -110,16 +115,17 @@ class Recorder:
             await self._wake.wait()
         return bool(self._waiting)
 
-    def _go_on(self) -> None:
+    def _resume_if_paused(self) -> None:
         if self._paused and self._waiting_bytes < HIGH_WATER_BYTES:
             self._paused = False
-            self.resume()
+            if self._resume is not None:
+                self._resume()
 
-    def _give_up(self, trouble: Exception) -> None:
+    def _lose(self, trouble: Exception) -> None:
         self._lost = f"not stored: {trouble.what if isinstance(trouble, PyanamoError) else repr(trouble)}"
         self._forget()
 
     def _forget(self) -> None:
         self._waiting.clear()
         self._waiting_bytes = 0
-        self._go_on()
+        self._resume_if_paused()

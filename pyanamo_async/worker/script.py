@@ -1,8 +1,11 @@
 """Run one script once: start it, read it, enforce its time, end it, keep its output.
 
 Ending it early needs no second path: `end` moves the deadline of the one `asyncio.timeout` it waits under to now. Then
-its group gets TERM, and KILL when it has not gone after `kill_after`. Laws: the script's exit ends the attempt, not the
-end of its pipe. Output is durable before the record says so. Whatever happens, no process of the group is left.
+its group gets TERM, and KILL when it has not gone after `kill_after`.
+
+1. The script's exit ends the attempt, not the end of its pipe.
+2. Output is durable before the record says so.
+3. Whatever happens, no process of the group is left.
 """
 
 from __future__ import annotations
@@ -40,26 +43,26 @@ class Script:
         self._command = command
         self._limit = limit
         self._stdout, self._stderr = stdout, stderr
-        self._manners = kill_policy
-        self._why: InterruptReason | None = None
+        self._kill_policy = kill_policy
+        self._end_reason: InterruptReason | None = None
         self._starting = self._terminating = self._at_once = self._closing = False
         self._deadline: asyncio.Timeout | None = None
         self._hurry: InterruptReason | None = None
         self.gave_up = False
 
-    def end(self, why: InterruptReason, *, at_once: bool = False) -> None:
+    def end(self, reason: InterruptReason, *, at_once: bool = False) -> None:
         """End the script; the first reason stands, except that a fence outranks all. `at_once` leaves out TERM.
 
         When the script has ended by itself and only its output is being stored, this ends that, soon.
         """
-        if why is InterruptReason.FENCED or (self._why is None and not self._terminating):
-            self._why = why
+        if reason is InterruptReason.FENCED or (self._end_reason is None and not self._terminating):
+            self._end_reason = reason
         hasten = at_once and not self._at_once
         self._at_once = self._at_once or at_once
-        self._hurry = why
+        self._hurry = reason
         if self._starting or self._closing:
-            patience_s = STARTING_S if self._starting else CLOSING_S
-            self._not_later_than(0.0 if at_once or why is InterruptReason.FENCED else patience_s)
+            allowed_s = STARTING_S if self._starting else CLOSING_S
+            self._not_later_than(0.0 if at_once or reason is InterruptReason.FENCED else allowed_s)
         elif hasten or not self._terminating:
             self._not_later_than(0.0)
 
@@ -71,14 +74,14 @@ class Script:
             self._deadline.reschedule(until)
 
     def watch(self) -> OutputTail:
-        """Show what it printed last."""
+        """Return what it printed last."""
         return OutputTail(self._stdout.watch(), self._stderr.watch())
 
     async def run(self, launcher: Launcher, clock: Clock, *, attempt: int, worker: str) -> TaskRecord:
         """Run it to its end, whichever it is.
 
         Raises:
-            Fenced: the claim was lost meanwhile; its output is thrown away.
+            Fenced: the claim was lost meanwhile; its output is discarded.
             LaunchRefused: this machine cannot start it for now; nothing ran.
         """
         started, began = clock.now(), clock.monotonic()
@@ -103,8 +106,8 @@ class Script:
         )
 
     async def _outcome(self, launcher: Launcher) -> tuple[Process | None, Outcome, Exit]:
-        if self._why is not None:
-            return None, Interrupted(self._why), _NOTHING
+        if self._end_reason is not None:
+            return None, Interrupted(self._end_reason), _NOTHING
         try:
             process = await self._start(launcher)
         except TimeoutError:
@@ -113,7 +116,8 @@ class Script:
             raise
         except LaunchFailed as failure:
             return None, Failed(detail=str(failure)), _NOTHING
-        self._stdout.resume = self._stderr.resume = process.resume
+        self._stdout.resume_with(process.resume)
+        self._stderr.resume_with(process.resume)
         try:
             in_time, used = await self._until_exit(process)
         except asyncio.CancelledError:
@@ -137,9 +141,9 @@ class Script:
         return self._limit.total_seconds() if self._limit else None
 
     async def _until_exit(self, process: Process) -> tuple[bool, Exit]:
-        ended_while_starting = self._why is not None
+        ended_while_starting = self._end_reason is not None
         used = await self._wait(process, 0 if ended_while_starting else self._limit_s) or await self._wait(process, 0)
-        if used is not None:  # perhaps in the very moment it was to be ended: then it made it
+        if used is not None:  # perhaps just as it was to be ended: then it made it
             return True, used
         self._terminating = True
         return False, await self._terminate(process)
@@ -158,7 +162,7 @@ class Script:
         if not self._at_once:
             process.signal(signal.SIGTERM)
             process.signal(signal.SIGCONT)  # a stopped script could not act on TERM
-            used = await self._wait(process, self._manners.kill_after.total_seconds())
+            used = await self._wait(process, self._kill_policy.kill_after.total_seconds())
         process.signal(signal.SIGKILL)
         return used or await process.wait()
 
@@ -168,22 +172,22 @@ class Script:
         return self._cut_short()
 
     def _cut_short(self) -> Outcome:
-        return TimedOut(self._limit or timedelta()) if self._why is None else Interrupted(self._why)
+        return TimedOut(self._limit or timedelta()) if self._end_reason is None else Interrupted(self._end_reason)
 
     async def _outputs(self, process: Process | None) -> tuple[Output, Output]:
         """Read what is left and make it durable; a worker that is to stop does not wait long for a slow storage."""
         self._closing = True
         try:
             async with asyncio.timeout(CLOSING_S if self._hurry else None) as self._deadline:
-                if self._why is InterruptReason.FENCED:
+                if self._end_reason is InterruptReason.FENCED:
                     await self.discard()
                 if process is not None:
-                    await process.finish(linger=self._manners.linger)
-                if self._why is not InterruptReason.FENCED:
+                    await process.finish(linger=self._kill_policy.linger)
+                if self._end_reason is not InterruptReason.FENCED:
                     return await self._stdout.close(), await self._stderr.close()
         except TimeoutError:
             late = f"not stored: {self._hurry} came before the storage was done"
-            if self._why is not InterruptReason.FENCED:
+            if self._end_reason is not InterruptReason.FENCED:
                 self.gave_up = True
                 return self._stdout.give_up(late), self._stderr.give_up(late)
         finally:
@@ -191,7 +195,7 @@ class Script:
         raise Fenced("the claim was lost while the script ran")
 
     async def discard(self) -> None:
-        """Throw away what is not stored; of a script that `gave_up` that is left to do when its record is written."""
+        """Discard what is not stored; of a script that `gave_up`, call it when the record is written."""
         await self._stdout.abort()
         await self._stderr.abort()
 

@@ -36,10 +36,10 @@ class Stop:
                 event.set()
 
     def signalled(self, name: str) -> None:
-        """Stop because of a signal: politely for the first, at once for the second."""
+        """Stop because of a signal: with grace for the first, at once for the second."""
         self.request(Level.NOW if self.level >= Level.STOP else Level.STOP, name)
 
     @property
     def draining(self) -> bool:
-        """Tell whether nothing more may be claimed."""
+        """Return whether nothing more may be claimed."""
         return self.level >= Level.DRAIN

@@ -106,7 +106,7 @@ async def test_a_worker_ends_and_its_events_are_logged(table: Table) -> None:
     [worker] = await table.workers()
 
     assert result.exit_status == 0
-    assert worker.condition is WorkerCondition.GONE
+    assert worker.condition is WorkerCondition.ENDED
     assert not worker.vanished
     assert await table.workers(stale=True) == []
     assert await table.order("drain", all_workers=True) == []

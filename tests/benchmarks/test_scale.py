@@ -47,7 +47,8 @@ def test_the_flow_goes_as_the_real_workers_go(shards: int, capacity: float, bind
     assert (bill.throttled > 100) == (binding != "slots")
     assert course.rate == pytest.approx(rate, rel=0.1)
     assert course.writes == pytest.approx(bill.writes + 2 * plan.items, rel=0.1)
-    assert bill.reads / plan.items < 2  # a throttled worker does not read again and again what it knows
+    looks = 2 * 3 * shards / 2 * plan.workers  # before each goes home: twice at three queues, for half a unit a shard
+    assert (bill.reads - looks) / plan.items < 2  # a throttled worker does not read again and again what it knows
 
 
 @pytest.mark.parametrize("shards", [1, 4, 16, 64])

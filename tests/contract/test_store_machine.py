@@ -18,7 +18,7 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
-from pyanamo_async.core.workers import Desired
+from pyanamo_async.core.workers import Desired, WorkerState
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.ports import Store
 from pyanamo_async.store.memory import MemoryStore
@@ -144,9 +144,15 @@ class Stores(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.clock.advance(timedelta(seconds=seconds))
 
-    @rule(worker=WORKERS, gone=st.booleans())
-    def heartbeat(self, worker: str, gone: bool) -> None:
-        self.both(lambda store: store.heartbeat(a_worker(worker, heartbeat=self.clock.now(), gone=gone)))
+    @rule(worker=WORKERS, state=st.sampled_from([WorkerState.RUNNING, WorkerState.ENDED]), again=st.booleans())
+    def heartbeat(self, worker: str, state: WorkerState, again: bool) -> None:
+        row = a_worker(worker, heartbeat=self.clock.now(), state=state)
+        self.both(lambda store: store.heartbeat(row, again=again))
+
+    @rule(worker=WORKERS, seconds=st.sampled_from([0, 5]))
+    def mark_dead(self, worker: str, seconds: int) -> None:
+        row = a_worker(worker, heartbeat=self.clock.now() - timedelta(seconds=seconds))
+        self.both(lambda store: store.mark_dead(row))
 
     @rule(worker=WORKERS, desired=st.sampled_from(Desired))
     def order(self, worker: str, desired: Desired) -> None:
@@ -170,7 +176,10 @@ class Stores(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0, 5, 60]))
     def list_workers(self, seconds: int) -> None:
         self.both(lambda store: store.workers())
-        self.both(lambda store: store.workers(heartbeat_before=self.clock.now() - timedelta(seconds=seconds)))
+        self.both(lambda store: store.workers(of=["w1"]))
+        until = self.clock.now() - timedelta(seconds=seconds)
+        self.both(lambda store: store.heartbeats(until=until))
+        self.both(lambda store: store.heartbeats(since=until, most=1))
 
     @rule(worker=WORKERS)
     def held(self, worker: str) -> None:

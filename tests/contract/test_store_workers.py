@@ -1,15 +1,16 @@
-"""The laws of worker rows: signs of life, and what a person asks of a worker."""
+"""The laws of worker rows: heartbeats, death, and what a person orders of a worker."""
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pytest
 
 from pyanamo_async.core.output_tail import TaskRef
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.workers import Desired, Orders
-from pyanamo_async.errors import ItemMissing
+from pyanamo_async.core.workers import Desired, Orders, WorkerState
+from pyanamo_async.errors import Fenced, ItemMissing
 from pyanamo_async.ports import Store
 from tests.contract.steps import a_worker
 from tests.fakes import NOON
@@ -21,22 +22,13 @@ FEED = TaskRef("a", "Task_0", 1)
 async def test_a_heartbeat_is_written_whole(store: Store) -> None:
     """What a worker says of itself stands in the table, the latest of it."""
     first = a_worker("w1", job="job:3", process="boot ns 7 99", slots=8, running=8, done=0, rss_bytes=2**33)
-    latest = a_worker("w1", heartbeat=NOON + SECOND, job="job:3", slots=8, running=0, done=9, rss_bytes=0, gone=True)
+    latest = a_worker("w1", heartbeat=NOON + SECOND, job="job:3", slots=8, running=0, done=9, rss_bytes=0)
+    latest = replace(latest, state=WorkerState.ENDED)
 
     await store.heartbeat(first)
     assert [first] == await store.workers()
     await store.heartbeat(latest)
     assert [latest] == await store.workers()
-
-
-async def test_a_farewell_says_by_when_all_was_settled(store: Store) -> None:
-    """To the millisecond, where the worker knew; a worker that has not gone has no say in it."""
-    knew = a_worker("w1", heartbeat=NOON + SECOND, gone=True, all_settled=NOON + timedelta(milliseconds=123))
-    left = a_worker("w2", heartbeat=NOON + 2 * SECOND, gone=True)
-    for worker in (knew, left):
-        await store.heartbeat(worker)
-
-    assert [knew, left] == await store.workers()
 
 
 async def test_a_heartbeat_that_comes_late_changes_nothing(store: Store) -> None:
@@ -55,7 +47,7 @@ async def test_the_first_heartbeat_is_answered_with_run(store: Store) -> None:
 
 
 async def test_an_order_survives_heartbeats(store: Store) -> None:
-    """Beats are written around the order, and every reply carries it, until a person takes it back."""
+    """Heartbeats are written around the order, and every reply carries it, until a person takes it back."""
     await store.heartbeat(a_worker("w1"))
     await store.heartbeat(a_worker("w2"))
     await store.order("w1", Desired.DRAIN)
@@ -72,7 +64,7 @@ async def test_an_order_survives_heartbeats(store: Store) -> None:
 
 
 async def test_a_worker_cannot_order_itself(store: Store) -> None:
-    """What a beat says of orders is not written."""
+    """What a heartbeat says of orders is not written."""
     orders = await store.heartbeat(a_worker("w1", desired=Desired.STOP, following=(FEED,)))
 
     assert orders == Orders(Desired.RUN, ())
@@ -86,29 +78,75 @@ async def test_an_order_needs_its_worker(store: Store) -> None:
     assert await store.workers() == []
 
 
+async def test_every_heartbeat_but_the_first_needs_its_row(store: Store) -> None:
+    """A worker that was given up for dead and forgotten does not come back; its next heartbeat says so."""
+    await store.heartbeat(a_worker("w1"))
+    await store.heartbeat(a_worker("w1", heartbeat=NOON + SECOND), again=True)
+    await store.forget("w1")
+
+    with pytest.raises(Fenced, match="w1"):
+        await store.heartbeat(a_worker("w1", heartbeat=NOON + 2 * SECOND), again=True)
+    assert await store.workers() == []
+
+
+async def test_a_marked_worker_is_fenced(store: Store) -> None:
+    """Whatever it sends, first or again, running or ended: the mark stays until the row is forgotten."""
+    worker = a_worker("w1")
+    await store.heartbeat(worker)
+
+    assert await store.mark_dead(worker)
+    assert await store.mark_dead(worker)
+    for state, again in itertools.product((WorkerState.RUNNING, WorkerState.ENDED), (False, True)):
+        with pytest.raises(Fenced, match="w1"):
+            await store.heartbeat(a_worker("w1", heartbeat=NOON + SECOND, state=state), again=again)
+    assert await store.workers() == [replace(worker, state=WorkerState.DEAD)]
+    assert await store.heartbeats() == {"w1": NOON}
+
+
+async def test_only_a_worker_that_shows_the_same_heartbeat_is_marked(store: Store) -> None:
+    """Not one that has sent a heartbeat since it was read, nor one that ended, nor one that is forgotten."""
+    seen = a_worker("w1")
+    await store.heartbeat(seen)
+    await store.heartbeat(a_worker("w1", heartbeat=NOON + SECOND), again=True)
+    ended = a_worker("w2", state=WorkerState.ENDED)
+    await store.heartbeat(ended)
+
+    assert not await store.mark_dead(seen)
+    assert not await store.mark_dead(ended)
+    assert not await store.mark_dead(a_worker("nobody"))
+    assert {worker.state for worker in await store.workers()} == {WorkerState.RUNNING, WorkerState.ENDED}
+
+
 async def test_workers_are_listed_by_last_heartbeat(store: Store) -> None:
-    """The one heard of longest ago comes first; `beat_before` leaves out those heard of since."""
+    """The one silent for longest comes first, whether it runs or ended."""
     for number in (3, 1, 4, 0, 2):
-        await store.heartbeat(a_worker(f"w{number}", heartbeat=NOON + number * SECOND))
+        state = WorkerState.ENDED if number == 1 else WorkerState.RUNNING
+        await store.heartbeat(a_worker(f"w{number}", heartbeat=NOON + number * SECOND, state=state))
 
     assert [worker.worker_id for worker in await store.workers()] == ["w0", "w1", "w2", "w3", "w4"]
-    stale = await store.workers(heartbeat_before=NOON + 2 * SECOND)
-    assert [worker.worker_id for worker in stale] == ["w0", "w1"]
 
 
-async def test_the_latest_workers_are_found_without_the_others(store: Store) -> None:
-    """`most` keeps those heard of last, of all or of the silent ones; more than there are is all."""
+async def test_heartbeats_are_those_of_workers_that_have_not_ended(store: Store) -> None:
+    """Oldest first, within inclusive bounds, and with `most` only the latest of them."""
     for number in (3, 1, 4, 0, 2):
         await store.heartbeat(a_worker(f"w{number}", heartbeat=NOON + number * SECOND))
+    await store.heartbeat(a_worker("w4", heartbeat=NOON + 9 * SECOND, state=WorkerState.ENDED), again=True)
 
-    assert [worker.worker_id for worker in await store.workers(most=2)] == ["w3", "w4"]
-    silent = await store.workers(heartbeat_before=NOON + 2 * SECOND, most=1)
-    assert [worker.worker_id for worker in silent] == ["w1"]
-    assert len(await store.workers(most=9)) == 5
+    assert list((await store.heartbeats()).items()) == [(f"w{number}", NOON + number * SECOND) for number in range(4)]
+    assert list(await store.heartbeats(until=NOON + SECOND)) == ["w0", "w1"]
+    assert list(await store.heartbeats(since=NOON + SECOND, until=NOON + 2 * SECOND)) == ["w1", "w2"]
+    assert list(await store.heartbeats(most=2)) == ["w2", "w3"]
+    assert list(await store.heartbeats(until=NOON + 2 * SECOND, most=1)) == ["w2"]
+    assert len(await store.heartbeats(most=9)) == 4
+
+
+async def test_the_service_time_is_given_before_any_reply(store: Store) -> None:
+    """A worker's first heartbeat needs a stamp: until the service has told its time, the machine's."""
+    assert store.service_time(now=NOON) == NOON
 
 
 async def test_workers_are_found_by_their_ids(store: Store) -> None:
-    """Those there are, by last beat; of nobody is nobody."""
+    """Those there are, by last heartbeat; of no ids there are none."""
     for number in (1, 2, 0):
         await store.heartbeat(a_worker(f"w{number}", heartbeat=NOON + number * SECOND))
 
@@ -116,7 +154,7 @@ async def test_workers_are_found_by_their_ids(store: Store) -> None:
     assert await store.workers(of=[]) == []
 
 
-async def test_a_forgotten_worker_is_gone(store: Store) -> None:
+async def test_a_forgotten_worker_leaves_nothing(store: Store) -> None:
     """With all that was asked of it; forgetting again is harmless."""
     await store.heartbeat(a_worker("w1"))
     await store.order("w1", Desired.STOP)

@@ -7,42 +7,44 @@ from datetime import timedelta
 import pytest
 
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.workers import Desired, ProcessStatus, Worker
-from pyanamo_async.fleet.membership import WorkerCondition, condition, list_workers, order
+from pyanamo_async.core.workers import Desired, ProcessStatus, Worker, WorkerState
+from pyanamo_async.fleet.membership import condition, list_workers, order
 from pyanamo_async.store.memory import MemoryStore
 from tests.fakes import NOON
 
 ALIVE = Worker("alive", "h", NOON, NOON, timedelta(minutes=3))
 STALE = replace(ALIVE, worker_id="stale", heartbeat=NOON - timedelta(hours=1))
 DIED = replace(ALIVE, worker_id="died")
-GONE = replace(ALIVE, worker_id="gone", gone=True)
+ENDED = replace(ALIVE, worker_id="ended", state=WorkerState.ENDED)
+MARKED = replace(ALIVE, worker_id="marked", state=WorkerState.DEAD)
+ALL = (ALIVE, STALE, DIED, ENDED, MARKED)
 
 
 def process_status(worker: Worker) -> ProcessStatus:
-    return ProcessStatus.DIED if worker.worker_id in {"died", "gone"} else ProcessStatus.UNKNOWN
+    return ProcessStatus.DIED if worker.worker_id in {"died", "ended"} else ProcessStatus.UNKNOWN
 
 
 @pytest.fixture
 async def store() -> MemoryStore:
     made = MemoryStore()
     await made.create(shards=1)
-    for worker in (ALIVE, STALE, DIED, GONE):
+    for worker in ALL:
         await made.heartbeat(worker)
     return made
 
 
 def test_a_process_that_died_does_not_live_however_young_its_heartbeat() -> None:
-    """What this machine knows of a process outweighs its row; whoever said goodbye has gone all the same."""
-    conditions = [condition(worker, now=NOON, process_status=process_status) for worker in (ALIVE, STALE, DIED, GONE)]
+    """What this machine knows of a process outweighs its row, unless that says that the worker ended."""
+    conditions = [str(condition(worker, now=NOON, process_status=process_status)) for worker in ALL]
 
-    assert conditions == [WorkerCondition.ALIVE, WorkerCondition.STALE, WorkerCondition.DIED, WorkerCondition.GONE]
+    assert conditions == ["alive", "stale", "died", "ended", "died"]
 
 
 async def test_stale_lists_all_that_vanished(store: MemoryStore) -> None:
-    """The silent and the dead, as `reclaim` has it."""
+    """The silent and the dead, as `reclaim` treats them."""
     found = await list_workers(store, stale=True, now=NOON, process_status=process_status)
 
-    assert {worker.worker_id for worker in found} == {"stale", "died"}
+    assert {worker.worker_id for worker in found} == {"stale", "died", "marked"}
 
 
 async def test_all_are_those_that_live(store: MemoryStore) -> None:

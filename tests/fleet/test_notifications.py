@@ -1,22 +1,19 @@
-"""What a worker hears of announcements, and for how long that keeps it."""
+"""What a worker learns from notifications, and when an error is an answer."""
 
 from __future__ import annotations
 
-import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import pytest
 
 from pyanamo_async.errors import Unavailable
-from pyanamo_async.fleet.notifications import NotificationListener
+from pyanamo_async.fleet.notifications import TableNotifications
 from pyanamo_async.store.memory import MemoryStore
-from simulation.virtual_time import VirtualClock, VirtualLoop, run
-
-LATE = timedelta(seconds=1)
+from tests.fakes import FakeClock
 
 
 class _Once(MemoryStore):
-    """A table that tells of each announcement once."""
+    """A table that tells of each notification once."""
 
     word, told, trouble = 0, 0, False
 
@@ -26,37 +23,31 @@ class _Once(MemoryStore):
         told, self.told = self.told, self.word
         return told != self.word
 
-
-@pytest.mark.parametrize("first", ["hears", "heard_lately"])
-def test_what_was_heard_is_lately_for_as_long_as_the_queue_may_be_late(first: str) -> None:
-    """Whether it was heard in a pause or by somebody about to go home."""
-
-    async def main(loop: VirtualLoop) -> None:
-        store = _Once()
-        listening = NotificationListener(store, VirtualClock(loop), late=LATE)
-        assert not await listening.heard_lately()
-        store.word = 1
-        assert await getattr(listening, first)()
-
-        await asyncio.sleep(0.9)
-        assert not await listening.hears()
-        assert await listening.heard_lately()
-        await asyncio.sleep(0.2)
-        assert not await listening.heard_lately()
-
-    run(main)
+    async def notify(self, *, now: datetime) -> None:  # noqa: ARG002 # the port's
+        if self.trouble:
+            raise Unavailable("throttled")
+        self.word += 1
 
 
-def test_nobody_knows_what_came_when_there_is_no_answer() -> None:
-    """Who waits goes on looking; who wants to go home is told."""
+async def test_a_notification_counts_whoever_read_it() -> None:
+    """One that came in a pause between two looks is not lost on the worker that is about to go home."""
+    store = _Once()
+    notifications = TableNotifications(store, FakeClock())
+    before = await notifications.count()
+    await notifications.notify()
 
-    async def main(loop: VirtualLoop) -> None:
-        store = _Once()
-        store.trouble = True
-        listening = NotificationListener(store, VirtualClock(loop), late=LATE)
+    assert await notifications.poll()
+    assert not await notifications.poll()
+    assert await notifications.count() == before + 1
 
-        assert not await listening.hears()
-        with pytest.raises(Unavailable):
-            await listening.heard_lately()
 
-    run(main)
+async def test_without_an_answer_a_pause_goes_on_and_nobody_goes_home() -> None:
+    """What is only a convenience never fails; what is a reason to go home does."""
+    store = _Once()
+    store.trouble = True
+    notifications = TableNotifications(store, FakeClock())
+
+    await notifications.notify()
+    assert not await notifications.poll()
+    with pytest.raises(Unavailable):
+        await notifications.count()

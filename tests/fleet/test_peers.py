@@ -1,101 +1,191 @@
-"""Who of a fleet takes over what vanished workers held, and whom it believes that nothing is left."""
+"""Which workers are suspects, when one is dead, and who takes over from it."""
 
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
-from pyanamo_async.core.workers import FleetState
-from pyanamo_async.fleet.peers import NEWS, PeerMonitor
+from pyanamo_async.core.values import replace
+from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState, dead_after
+from pyanamo_async.errors import Fenced
+from pyanamo_async.fleet.peers import PeerMonitor, unknown_status
+from pyanamo_async.ports import World
 from pyanamo_async.store.memory import MemoryStore
+from simulation.crew import Notes
 from tests.contract.steps import a_worker
 from tests.fakes import NOON, FakeClock, an_item
 
-BLINK, HEARTBEAT, LEASE = timedelta(seconds=2), timedelta(seconds=20), timedelta(seconds=180)
-LATER = NOON + timedelta(minutes=10)
+HEARTBEAT, LEASE = timedelta(seconds=20), timedelta(seconds=180)
+DEAD_AFTER = dead_after(LEASE, own_lease=LEASE)
+SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture
-async def store() -> MemoryStore:
-    """A table where a worker vanished ten minutes ago with an item in its hands."""
-    store = MemoryStore()
-    await store.create(shards=1)
-    await store.add([an_item("a")])
-    await store.heartbeat(a_worker("vanished"))
-    await store.claim("vanished", limit=1, now=NOON)
-    return store
+class Fleet:
+    """A table where `other` holds an item, and this worker, `me`, that looks after it."""
+
+    def __init__(self) -> None:
+        self.clock, self.store = FakeClock(), MemoryStore()
+
+    async def begin(self, other: Worker | None = None) -> PeerMonitor:
+        await self.store.create(shards=1)
+        await self.store.add([an_item("a")])
+        await self.store.heartbeat(other or a_worker("other"))
+        await self.store.claim("other", limit=1, now=NOON)
+        return self.monitor("me")
+
+    def monitor(self, worker_id: str, *, died: bool = False) -> PeerMonitor:
+        world = World(self.clock, random.Random(1), Notes())
+        status = (lambda _: ProcessStatus.DIED) if died else unknown_status
+        return PeerMonitor(a_worker(worker_id), self.store, world=world, policy=FailurePolicy(), process_status=status)
+
+    async def heartbeat(self, worker_id: str, *, again: bool = False) -> None:
+        await self.store.heartbeat(a_worker(worker_id, heartbeat=self.clock.now()), again=again)
+
+    async def look(self, monitor: PeerMonitor, after: timedelta) -> int:
+        """Let time pass, send our heartbeat, look after the others; return how many items were put back."""
+        self.clock.advance(after)
+        await self.heartbeat(monitor.me)
+        return (await monitor.look_after())[State.TODO]
 
 
-def others(store: MemoryStore, me: str) -> PeerMonitor:
-    """The others as `me` sees them ten minutes later."""
-    return PeerMonitor(me, store, FakeClock(LATER), random.Random(1), HEARTBEAT, LEASE, FailurePolicy())
+async def test_a_suspect_is_dead_when_it_shows_the_same_heartbeat_for_long() -> None:
+    """Not when it is found, however old its heartbeat is by then; and a second before is too soon."""
+    fleet = Fleet()
+    me = await fleet.begin()
+
+    assert not await fleet.look(me, timedelta(days=1))
+    assert not await fleet.look(me, DEAD_AFTER)
+    assert await fleet.look(me, SECOND) == 1
+    assert [worker.worker_id for worker in await fleet.store.workers()] == ["me"]
 
 
-async def test_only_the_latest_takes_over(store: MemoryStore) -> None:
-    """One of the fleet is enough: whoever beat before somebody else leaves it to them."""
-    await store.heartbeat(a_worker("first", heartbeat=LATER - 2 * HEARTBEAT))
-    await store.heartbeat(a_worker("latest", heartbeat=LATER - HEARTBEAT))
+async def test_a_suspect_that_sends_a_heartbeat_lives() -> None:
+    """However wrong its clock is: what counts is that the heartbeat changed."""
+    fleet = Fleet()
+    me = await fleet.begin()
+    await fleet.look(me, timedelta(days=1))
+    for _ in range(20):
+        await fleet.store.heartbeat(
+            a_worker("other", heartbeat=NOON + fleet.clock.monotonic() * SECOND / 1000), again=True
+        )
+        assert not await fleet.look(me, HEARTBEAT)
 
-    assert not await others(store, "first").look_after()
-    assert await others(store, "latest").look_after() == {State.TODO: 1}
+    assert {worker.state for worker in await fleet.store.workers()} == {WorkerState.RUNNING}
 
 
-async def test_a_clock_that_is_ahead_keeps_nobody_from_it(store: MemoryStore) -> None:
-    """A worker that left with a beat of tomorrow would be the latest until then."""
-    await store.heartbeat(a_worker("tomorrow", heartbeat=LATER + timedelta(days=1), gone=True))
-    await store.heartbeat(a_worker("me", heartbeat=LATER - HEARTBEAT))
+async def test_a_heartbeat_in_the_future_makes_a_suspect() -> None:
+    """A worker whose clock was wrong before it died is not taken for alive until then."""
+    fleet = Fleet()
+    me = await fleet.begin(a_worker("other", heartbeat=NOON + timedelta(days=365)))
 
-    assert await others(store, "me").look_after() == {State.TODO: 1}
+    assert not await fleet.look(me, SECOND)
+    assert await fleet.look(me, DEAD_AFTER + SECOND) == 1
+
+
+async def test_a_worker_heard_of_within_a_third_of_the_lease_is_no_suspect() -> None:
+    """Watching begins when the heartbeat is older; what was read before does not count."""
+    fleet = Fleet()
+    me = await fleet.begin()
+
+    assert not await fleet.look(me, LEASE / 3 - SECOND)
+    assert not await fleet.look(me, DEAD_AFTER - SECOND)  # now it is found
+    assert not await fleet.look(me, DEAD_AFTER)
+    assert await fleet.look(me, SECOND) == 1
+
+
+async def test_only_the_latest_asks_for_suspects_and_whoever_has_one_keeps_looking() -> None:
+    """One of the fleet is enough; and the turn passes on long before anybody has watched long enough."""
+    fleet = Fleet()
+    first = await fleet.begin()
+    second = fleet.monitor("second")
+    await fleet.look(first, timedelta(days=1))
+    await fleet.heartbeat("second")
+    assert not await first.look_after()  # it is the other's turn by now, and later its again
+
+    fleet.clock.advance(DEAD_AFTER + SECOND)
+    await fleet.heartbeat("second")
+    assert not await second.look_after()
+    assert await first.look_after() == {State.TODO: 1}
+
+
+async def test_a_worker_that_is_alive_after_all_is_fenced() -> None:
+    """It was cut off from the table, or stood still: its next heartbeat says that its claims are over."""
+    fleet = Fleet()
+    me = await fleet.begin()
+    await fleet.look(me, timedelta(days=1))
+    await fleet.look(me, DEAD_AFTER + SECOND)
+
+    with pytest.raises(Fenced):
+        await fleet.heartbeat("other", again=True)
+
+
+async def test_a_heartbeat_that_comes_just_before_the_mark_saves_the_worker() -> None:
+    """The mark is on condition of the heartbeat that was read."""
+
+    class Late(MemoryStore):
+        async def mark_dead(self, worker: Worker) -> bool:
+            await self.heartbeat(replace(worker, heartbeat=worker.heartbeat + SECOND), again=True)
+            return await super().mark_dead(worker)
+
+    fleet = Fleet()
+    fleet.store = Late()
+    me = await fleet.begin()
+    await fleet.look(me, timedelta(days=1))
+
+    assert not await fleet.look(me, DEAD_AFTER + SECOND)
+    assert (await fleet.store.read("a")).state is State.LOCKED
+
+
+async def test_whoever_finds_a_mark_finishes_what_it_began() -> None:
+    """The worker that marked it died in between: the row is marked, and the items are still held."""
+    fleet = Fleet()
+    me = await fleet.begin()
+    await fleet.store.mark_dead(a_worker("other"))
+
+    assert await fleet.look(me, timedelta(days=1)) == 1
+    assert [worker.worker_id for worker in await fleet.store.workers()] == ["me"]
 
 
 @pytest.mark.parametrize(
-    ("all_settled", "is_believed"),
-    [(LATER, True), (LATER - BLINK, True), (LATER - 1.1 * BLINK, False), (None, False)],
+    ("lease", "seconds"),
+    [(timedelta(seconds=30), 30), (timedelta(seconds=2), 130), (timedelta(days=2), 130)],
 )
-async def test_who_made_sure_is_believed_by_those_without_work_since_before(
-    store: MemoryStore, all_settled: datetime | None, *, is_believed: bool
-) -> None:
-    """Whoever had something to do since knows better: items were added, or it was a mistake."""
-    me = others(store, "me")
+async def test_a_lease_that_is_not_credible_counts_as_our_own(lease: timedelta, seconds: float) -> None:
+    """Nobody waits for days, or gives a worker up within seconds, because of what a row says."""
+    fleet = Fleet()
+    me = await fleet.begin(replace(a_worker("other"), lease=lease))
+    await fleet.look(me, timedelta(days=7))
+
+    assert not await fleet.look(me, timedelta(seconds=seconds))
+    assert await fleet.look(me, SECOND) == 1
+
+
+async def test_a_dead_process_of_this_machine_is_taken_over_at_once() -> None:
+    """Nobody need watch it; but an id that differs in more than the nonce is of another machine."""
+    fleet = Fleet()
+    await fleet.begin()
+    await fleet.store.remove(await fleet.store.read("a"))
+    for holder in ("host-1-old", "elsewhere-2-old"):
+        await fleet.store.heartbeat(a_worker(holder))
+        await fleet.store.add([an_item(holder)])
+        await fleet.store.claim(holder, limit=1, now=NOON)
+
+    await fleet.monitor("host-1-new", died=True).examine({"host-1-old"})
+    assert (await fleet.store.read("host-1-old")).state is State.TODO
+    beside_a_far_holder = fleet.monitor("host-1-newer", died=True)
+    assert not await beside_a_far_holder.look_after()
+
+
+async def test_memory_is_that_of_the_suspects() -> None:
+    """Of a thousand workers that live nothing is kept."""
+    fleet = Fleet()
+    me = await fleet.begin()
+    for number in range(1000):
+        await fleet.heartbeat(f"w{number}")
     await me.look_after()
-    await store.heartbeat(a_worker("went home", heartbeat=LATER, gone=True, all_settled=all_settled))
-    await me.look_after()
 
-    fleet_state = await me.fleet_state(idle=BLINK)
-    assert fleet_state == (FleetState(all_settled=all_settled) if is_believed else FleetState(may_come_back=True))
-
-
-async def test_a_farewell_that_was_there_before_is_not_believed(store: MemoryStore) -> None:
-    """It is of an earlier run; by a clock that is ahead, of a moment since which a new worker had nothing to do."""
-    await store.heartbeat(a_worker("went home", heartbeat=LATER, gone=True, all_settled=LATER))
-    me = others(store, "me")
-    for _ in range(2):
-        await me.look_after()
-
-    assert await me.fleet_state(idle=BLINK) == FleetState(may_come_back=True)
-
-
-async def test_an_old_farewell_is_not_believed(store: MemoryStore) -> None:
-    """Who slept through it looks by itself: items may have been added since, while it was there to take them."""
-    me = others(store, "me")
-    await me.look_after()
-    await store.heartbeat(a_worker("went home", heartbeat=LATER, gone=True, all_settled=LATER - 1.1 * NEWS))
-    await me.look_after()
-
-    assert await me.fleet_state(idle=HEARTBEAT) == FleetState(may_come_back=True)
-
-
-async def test_who_holds_nothing_and_who_lives_is_told_apart(store: MemoryStore) -> None:
-    """Only where nobody holds anything may somebody make sure that nothing is left."""
-    await store.heartbeat(a_worker("vanished", heartbeat=LATER - HEARTBEAT))  # it lives after all
-    me = others(store, "me")
-
-    assert await me.fleet_state(idle=timedelta()) == FleetState(may_come_back=True)
-    assert await me.fleet_state(idle=4 * HEARTBEAT) == FleetState()
-    [item] = await store.held("vanished")
-    await store.remove(item)
-    assert await me.fleet_state(idle=timedelta()) == FleetState(nobody_holds=True)
+    assert not me._suspects

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from pyanamo_async.core.workers import ProcessStatus, Worker
+from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.operate.doctor import Doctor, Finding, FindingKind
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey, UnfinishedOutput
@@ -14,7 +14,6 @@ from pyanamo_async.store.memory import MemoryStore
 from tests.contract.steps import a_worker
 from tests.fakes import NOON, an_item
 
-LEASE = timedelta(minutes=3)
 HOUR = timedelta(hours=1)
 
 
@@ -46,7 +45,7 @@ class Ward:
 
     async def find(self, *keys: OutputKey, older_than: timedelta = HOUR) -> list[Finding]:
         await self.store.create(shards=1)
-        doctor = Doctor(self.store, Outputs(*keys), "t", NOON, LEASE, self._fate)
+        doctor = Doctor(self.store, Outputs(*keys), "t", NOON, self._fate)
         return [finding async for finding in doctor.examine(older_than=older_than)]
 
     def _fate(self, worker: Worker) -> ProcessStatus:
@@ -61,7 +60,7 @@ async def test_a_healthy_fleet_has_no_findings() -> None:
     """Neither a living worker nor one that said goodbye, nor what a living one has under way, whichever task's."""
     ward = Ward()
     await ward.work(a_worker("living"), "a", "b/c")
-    await ward.work(a_worker("went home", heartbeat=NOON - HOUR, gone=True))
+    await ward.work(a_worker("went home", heartbeat=NOON - HOUR, state=WorkerState.ENDED))
 
     assert await ward.find(key("a", 1), key("a", 1, "Task_7", "stderr"), key("b/c", 1)) == []
 
@@ -71,12 +70,12 @@ async def test_workers_that_vanished_are_found_with_what_they_hold() -> None:
     ward = Ward(died={"died"})
     await ward.work(a_worker("silent", heartbeat=NOON - HOUR), "a", "b")
     await ward.work(a_worker("died"), "c")
-    await ward.work(a_worker("left in haste", heartbeat=NOON - HOUR, gone=True), "d")
+    await ward.work(a_worker("left in haste", heartbeat=NOON - HOUR, state=WorkerState.ENDED), "d")
     await ward.work(a_worker("living"), "e")
 
     found = await ward.find()
 
-    assert {finding.kind for finding in found} == {FindingKind.WORKER}
+    assert {finding.kind for finding in found} == {FindingKind.WORKER, FindingKind.ORPHANS}
     assert {finding.what for finding in found} == {
         "silent with 2 items",
         "died with 1 item",
@@ -86,12 +85,11 @@ async def test_workers_that_vanished_are_found_with_what_they_hold() -> None:
 
 
 async def test_items_that_nobody_holds_are_found() -> None:
-    """Held by a worker without a row, for longer than a lease."""
+    """Held by a worker without a row."""
     ward = Ward()
     await ward.work(a_worker("forgotten", heartbeat=NOON - HOUR), "a", "b")
     await ward.work(a_worker("new"), "c")
     await ward.store.forget("forgotten")
-    await ward.store.forget("new")
 
     [found] = await ward.find()
 

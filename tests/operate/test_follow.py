@@ -45,7 +45,7 @@ class Table(MemoryStore):
     @property
     def wishes(self) -> int:
         """How many wishes stand in it."""
-        return len(self._table.wishes)
+        return len(self._table.subscriptions)
 
     async def published(self, feed: TaskRef) -> OutputTail | None:
         if self.away:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from pyanamo_async.core.items import State
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.workers import ProcessStatus, Worker
+from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.operate.status import status
 from pyanamo_async.store.memory import MemoryStore
 from tests.fakes import NOON, an_item
@@ -21,7 +21,7 @@ async def test_status_counts_items_and_living_workers() -> None:
     lease = timedelta(seconds=60)
     living = Worker("living", "h", NOON - timedelta(seconds=10), NOON, lease, done=5)
     silent = replace(living, worker_id="silent", heartbeat=NOON - timedelta(hours=1), started=NOON - timedelta(hours=2))
-    others = [replace(living, worker_id="gone", gone=True), replace(living, worker_id="died")]
+    others = [replace(living, worker_id="gone", state=WorkerState.ENDED), replace(living, worker_id="died")]
     for worker in (living, silent, *others):
         await store.heartbeat(worker)
 

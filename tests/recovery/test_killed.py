@@ -85,7 +85,7 @@ def test_a_worker_that_is_stopped_while_it_stays_for_others_says_that_work_is_le
     killed.exit()
     _move_to_another_machine(site)
     waiting = site.start()
-    until(lambda: "waiting for others" in waiting.said())
+    until(lambda: "waiting for items of other workers" in waiting.said())
 
     waiting.signal(signal.SIGTERM)
     assert waiting.exit() == 75

@@ -35,7 +35,7 @@ def _assert_nothing_left(site: Site) -> None:
     assert {row["ItemState"] for row in rows} == {"todo"}
     assert {row.get("Interruptions", 0) for row in rows} <= {0, 1}
     assert not any("Failures" in row or "Crashes" in row for row in rows)
-    assert [worker["condition"] for worker in site.crew()] == ["gone"]
+    assert [worker["condition"] for worker in site.crew()] == ["ended"]
 
 
 def test_a_worker_with_deaf_scripts_is_gone_soon_after_its_grace(aws_site: Site) -> None:

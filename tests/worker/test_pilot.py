@@ -12,7 +12,7 @@ from pyanamo_async.fleet.idle_policy import IdlePolicy
 from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew
-from simulation.virtual_time import VirtualLoop, run
+from simulation.virtual_time import NOON, VirtualLoop, run
 from tests.fakes import an_item
 
 
@@ -219,17 +219,16 @@ def test_wait_keeps_polling_until_idle_exit() -> None:
 
 
 def test_items_of_a_vanished_worker_are_reclaimed_and_run() -> None:
-    """Others find out within lease and a beat or so that a worker vanished, and finish its items."""
+    """Others suspect a silent worker, watch it, take its items and finish them."""
 
     async def main(loop: VirtualLoop) -> None:
         ghost, crew = Crew(loop, name="ghost"), Crew(loop, idle_policy=IdlePolicy(wait=True, idle_exit=timedelta(300)))
         crew.store = ghost.store
         await crew.store.create(shards=1)
         await crew.store.add([an_item("x")])
-        pilot = ghost.pilot()
-        await pilot._heartbeats._heartbeat()
-        await crew.store.claim("ghost", limit=1, now=pilot._tools.clock.now())
-        loop.call_later(180 + 2 * 20 + 20, crew.stop.request, Level.DRAIN, "enough")
+        await ghost.pilot().register()
+        await crew.store.claim("ghost", limit=1, now=NOON)
+        loop.call_later(60 + 130 + 3 * 20, crew.stop.request, Level.DRAIN, "enough")
         await crew.pilot().run()
         item = await crew.store.read("x")
 

@@ -36,7 +36,7 @@ async def test_a_slow_storage_makes_the_script_wait_until_it_takes_or_fails(lost
     """The script is read again when there is room; of what cannot be stored the tail is kept, and why."""
     sink, resumed = Stuck(), asyncio.Event()
     recorder = Recorder(Capture(2048), lambda: sink)
-    recorder.resume = resumed.set
+    recorder.resume_with(resumed.set)
     fed = 1
     while recorder.feed(CHUNK):
         fed += 1

@@ -84,13 +84,10 @@ def test_the_wall_time_gets_through_to_a_start_that_hangs() -> None:
 
 
 class _CutOff(MemoryStore):
-    """Answers no beat but the first."""
+    """Answers no heartbeat but the first."""
 
-    heartbeats = 0
-
-    async def heartbeat(self, worker: Worker) -> Orders:
-        self.heartbeats += 1
-        if self.heartbeats > 1:
+    async def heartbeat(self, worker: Worker, *, again: bool = False) -> Orders:
+        if again:
             raise Unavailable("no answer")
         return await super().heartbeat(worker)
 

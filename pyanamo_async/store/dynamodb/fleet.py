@@ -1,4 +1,8 @@
-"""Worker rows: signs of life, and what people order. They live beside the items, in a queue of their own."""
+"""Worker rows: heartbeats, and the orders of people. They live beside the items, in queues of their own.
+
+1. A worker that ends moves its row to a queue of its own: the query for the silent does not read all that ever ended.
+2. A heartbeat never makes a row younger, brings none back that was deleted, and leaves a mark of death alone.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +13,26 @@ from typing import Any
 from pyanamo_async.core.output_tail import TaskRef
 from pyanamo_async.core.stored.queue_key import format_time, parse_time
 from pyanamo_async.core.stored.task_record import Row
-from pyanamo_async.core.workers import Desired, Orders, Worker, latest, read_farewell, write_farewell
-from pyanamo_async.errors import ItemMissing, Unavailable
+from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState
+from pyanamo_async.errors import Fenced, ItemMissing
 from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX
 from pyanamo_async.store.dynamodb.table import Table
 from pyanamo_async.store.dynamodb.writes import KEY
 
 WORKER_ROW = "#worker#"
-QUEUE = "worker#0"
+RUNNING_QUEUE, ENDED_QUEUE = "worker#0", "worker-ended#0"
+FIRST, LAST = " ", "~"  # before and after all times
+
+IN_TIME = "#Queue_Key <= :Queue_Key"  # it may have come late
+UNMARKED = "attribute_not_exists(Dead)"
+CONDITIONS = {
+    False: f"attribute_not_exists({KEY}) OR {UNMARKED} AND {IN_TIME}",
+    True: f"attribute_exists({KEY}) AND {UNMARKED} AND {IN_TIME}",
+}
 
 
-async def heartbeat(table: Table, worker: Worker) -> Orders:
+async def heartbeat(table: Table, worker: Worker, *, again: bool) -> Orders:
     """Write a worker's row, except what a person orders, and read those orders from the reply."""
     row = _row(worker)
     sets = ", ".join(f"#{name} = :{name}" for name in row)
@@ -28,17 +40,52 @@ async def heartbeat(table: Table, worker: Worker) -> Orders:
         "TableName": table.name,
         "Key": _key(worker.worker_id),
         "UpdateExpression": f"SET {sets}, Following = if_not_exists(Following, :nobody)",
-        "ConditionExpression": "attribute_not_exists(#Queue_Key) OR #Queue_Key <= :Queue_Key",  # it may have come late
+        "ConditionExpression": CONDITIONS[again],
         "ExpressionAttributeNames": {f"#{name}": name for name in row},
         "ExpressionAttributeValues": marshal_row({f":{name}": value for name, value in row.items()} | {":nobody": {}}),
         "ReturnValues": "ALL_NEW",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
     reply = await table.write_alone(table.urgent, "update_item", request)
-    if reply.row is None:
-        raise Unavailable(f"{table.what} did not tell what it holds of worker '{worker.worker_id}'")
-    known = _worker(reply.row)
+    known = None if reply.row is None else _worker(reply.row)
+    if known is None or known.state is WorkerState.DEAD:
+        raise Fenced(f"worker '{worker.worker_id}' was given up for dead in {table.what}")
     return Orders(known.desired, known.following)
+
+
+async def mark_dead(table: Table, worker: Worker) -> bool:
+    """Mark a worker dead if its last heartbeat is still this one."""
+    request: dict[str, Any] = {
+        "TableName": table.name,
+        "Key": _key(worker.worker_id),
+        "UpdateExpression": "SET Dead = :heartbeat",
+        "ConditionExpression": "Queue = :running AND Queue_Key = :heartbeat",
+        "ExpressionAttributeValues": marshal_row(
+            {":running": RUNNING_QUEUE, ":heartbeat": format_time(worker.heartbeat)}
+        ),
+    }
+    return (await table.write_alone(table.client, "update_item", request)).met
+
+
+async def heartbeats(
+    table: Table, since: datetime | None, until: datetime | None, most: int | None
+) -> dict[str, datetime]:
+    """Read the last heartbeats of workers that have not ended from the index, oldest first."""
+    values = {
+        ":queue": RUNNING_QUEUE,
+        ":since": format_time(since) if since else FIRST,
+        ":until": format_time(until) if until else LAST,
+    }
+    asked = _query("Queue = :queue AND Queue_Key BETWEEN :since AND :until", values)
+    asked |= {"ScanIndexForward": False} | ({} if most is None else {"Limit": most})
+    found: list[tuple[str, datetime]] = []
+    async for page in table.pages(asked):
+        found += [
+            (item[KEY]["S"].removeprefix(WORKER_ROW), parse_time(item["Queue_Key"]["S"])) for item in page["Items"]
+        ]
+        if most is not None and len(found) >= most:
+            break
+    return dict(reversed(found[:most]))
 
 
 async def order(table: Table, worker_id: str, desired: Desired) -> None:
@@ -46,32 +93,24 @@ async def order(table: Table, worker_id: str, desired: Desired) -> None:
     await change_worker(table, worker_id, "SET Desired = :desired", {":desired": str(desired)}, {})
 
 
-async def workers(
-    table: Table, heartbeat_before: datetime | None, most: int | None, of: Collection[str] | None
-) -> list[Worker]:
-    """Read the rows of all workers, or of those that were silent since, or of the latest of them."""
-    keys = (
-        await _seen(table, heartbeat_before, most) if of is None else [f"{WORKER_ROW}{worker_id}" for worker_id in of]
-    )
+async def workers(table: Table, of: Collection[str] | None) -> list[Worker]:
+    """Read the rows of all workers, or of those with these ids."""
+    keys = [f"{WORKER_ROW}{worker_id}" for worker_id in of] if of is not None else await _all_keys(table)
     known = [_worker(row) for row in await table.get_many(keys)]
-    late = [
-        worker for worker in known if heartbeat_before is None or worker.heartbeat < heartbeat_before
-    ]  # the index lags
-    return latest(sorted(late, key=lambda worker: (worker.heartbeat, worker.worker_id)), most)
+    return sorted(known, key=lambda worker: (worker.heartbeat, worker.worker_id))
 
 
-async def _seen(table: Table, heartbeat_before: datetime | None, most: int | None) -> list[str]:
-    asked = _asked(heartbeat_before) | ({} if most is None else {"ScanIndexForward": False, "Limit": most})
-    keys: list[str] = []
-    async for page in table.pages(asked):
-        keys += [item[KEY]["S"] for item in page["Items"]]
-        if most is not None and len(keys) >= most:
-            break
-    return keys
+async def _all_keys(table: Table) -> list[str]:
+    return [
+        item[KEY]["S"]
+        for queue in (RUNNING_QUEUE, ENDED_QUEUE)
+        async for page in table.pages(_query("Queue = :queue", {":queue": queue}))
+        for item in page["Items"]
+    ]
 
 
 async def forget(table: Table, worker_id: str) -> list[TaskRef]:
-    """Delete a worker's row, and tell what was asked of it."""
+    """Delete a worker's row; return the tasks that somebody followed."""
     answer = await table.call(
         table.client.delete_item(TableName=table.name, Key=_key(worker_id), ReturnValues="ALL_OLD")
     )
@@ -98,15 +137,12 @@ async def change_worker(
         raise ItemMissing(f"there is no worker '{worker_id}' in {table.what}", hint="`pyanamo workers` lists them")
 
 
-def _asked(heartbeat_before: datetime | None) -> dict[str, Any]:
-    silent, values = "", {":queue": QUEUE}
-    if heartbeat_before is not None:
-        silent, values = " AND Queue_Key < :then", values | {":then": format_time(heartbeat_before)}
+def _query(condition: str, values: dict[str, str]) -> dict[str, Any]:
     return {
         "IndexName": QUEUE_INDEX,
-        "KeyConditionExpression": f"Queue = :queue{silent}",
+        "KeyConditionExpression": condition,
         "ExpressionAttributeValues": marshal_row(values),
-        "ProjectionExpression": KEY,
+        "ProjectionExpression": f"{KEY}, Queue_Key",
     }
 
 
@@ -116,7 +152,7 @@ def _key(worker_id: str) -> dict[str, Any]:
 
 def _row(worker: Worker) -> Row:
     return {
-        "Queue": QUEUE,
+        "Queue": ENDED_QUEUE if worker.state is WorkerState.ENDED else RUNNING_QUEUE,
         "Queue_Key": format_time(worker.heartbeat),
         "Host": worker.host,
         "Started": format_time(worker.started),
@@ -127,7 +163,6 @@ def _row(worker: Worker) -> Row:
         "Running": worker.running,
         "Done": worker.done,
         "RSS": worker.rss_bytes,
-        "Gone": write_farewell(worker),
     }
 
 
@@ -151,6 +186,11 @@ def _worker(row: Mapping[str, Any]) -> Worker:
                 TaskRef.read(text) for text, until in row.get("Following", {}).items() if parse_time(until) > heartbeat
             )
         ),
-        gone=bool(row["Gone"]),
-        all_settled=read_farewell(int(row["Gone"])),
+        state=_state(row),
     )
+
+
+def _state(row: Mapping[str, Any]) -> WorkerState:
+    if row["Queue"] == ENDED_QUEUE:
+        return WorkerState.ENDED
+    return WorkerState.DEAD if row.get("Dead") else WorkerState.RUNNING

@@ -9,7 +9,7 @@ Laws:
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,9 @@ class DynamoStore(Store):
         urgent: DynamoDBClient | None = None,
         *,
         rng: random.Random | None = None,
+        service_time: Callable[[datetime], datetime] = lambda now: now,
     ) -> None:
+        self._service_time = service_time
         self._rng = rng or random.Random()  # noqa: S311 - scatters claims; no secret
         self._table = Table(table, client, urgent or client, rng=self._rng)
         self._opened: tuple[QueueClaimer, Notifications] | None = None
@@ -126,9 +128,22 @@ class DynamoStore(Store):
     async def counts(self) -> Counts:
         return await reading.count(self._table, await self._shards())
 
-    async def heartbeat(self, worker: Worker) -> Orders:
+    def service_time(self, *, now: datetime) -> datetime:
+        return self._service_time(now)
+
+    async def heartbeat(self, worker: Worker, *, again: bool = False) -> Orders:
         await self._shards()
-        return await fleet.heartbeat(self._table, worker)
+        return await fleet.heartbeat(self._table, worker, again=again)
+
+    async def mark_dead(self, worker: Worker) -> bool:
+        await self._shards()
+        return await fleet.mark_dead(self._table, worker)
+
+    async def heartbeats(
+        self, *, since: datetime | None = None, until: datetime | None = None, most: int | None = None
+    ) -> Mapping[str, datetime]:
+        await self._shards()
+        return await fleet.heartbeats(self._table, since, until, most)
 
     async def order(self, worker_id: str, desired: Desired) -> None:
         await self._shards()
@@ -152,11 +167,9 @@ class DynamoStore(Store):
         await self._shards()
         return await output_tails.published(self._table, task)
 
-    async def workers(
-        self, *, heartbeat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
-    ) -> list[Worker]:
+    async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
         await self._shards()
-        return await fleet.workers(self._table, heartbeat_before, most, of)
+        return await fleet.workers(self._table, of)
 
     async def forget(self, worker_id: str) -> None:
         await self._shards()

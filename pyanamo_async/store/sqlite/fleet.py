@@ -1,24 +1,30 @@
-"""The SQL of workers. What a person orders stands in columns of its own: a beat writes around it.
+"""The SQL of workers. A person's orders stand in a column of their own: a heartbeat is written around it.
 
-What is followed has a row of its own, which holds the wish and what is published for it.
+A task that somebody follows has a row of its own, which holds the subscription and what is published for it.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
 from pyanamo_async.core.stored.queue_key import format_time, parse_time
-from pyanamo_async.core.workers import Desired, Orders, Worker, read_farewell, write_farewell
-from pyanamo_async.errors import ItemMissing
+from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState
+from pyanamo_async.errors import Fenced, ItemMissing
 
 HEARTBEAT = """INSERT INTO workers (InstanceID, Heartbeat, Host, Job, Process, Started, Lease, Slots, Running, Done,
-    RSS, Gone) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+    RSS, State) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
     ON CONFLICT (InstanceID) DO UPDATE SET Heartbeat = ?2, Host = ?3, Job = ?4, Process = ?5, Started = ?6, Lease = ?7,
-    Slots = ?8, Running = ?9, Done = ?10, RSS = ?11, Gone = ?12 WHERE Heartbeat <= ?2"""
-WORKERS = """SELECT InstanceID, Heartbeat, Host, Job, Process, Started, Lease, Slots, Running, Done, RSS, Gone, Desired
-    FROM workers WHERE ?1 IS NULL OR Heartbeat < ?1 ORDER BY Heartbeat, InstanceID"""
+    Slots = ?8, Running = ?9, Done = ?10, RSS = ?11, State = ?12 WHERE Heartbeat <= ?2"""
+MARK_DEAD = "UPDATE workers SET State = 'dead' WHERE InstanceID = ? AND Heartbeat = ? AND State <> 'ended'"
+HEARTBEATS = """SELECT InstanceID, Heartbeat FROM workers WHERE State <> 'ended' AND Heartbeat BETWEEN ?1 AND ?2
+    ORDER BY Heartbeat DESC, InstanceID DESC LIMIT ?3"""
+WORKERS = """SELECT InstanceID, Heartbeat, Host, Job, Process, Started, Lease, Slots, Running, Done, RSS, State, Desired
+    FROM workers WHERE ?1 IS NULL OR InstanceID IN (SELECT value FROM json_each(?1)) ORDER BY Heartbeat, InstanceID"""
+FIRST, LAST = "", "~"  # before and after all times
 FOLLOWED = "SELECT Task FROM output_tails WHERE InstanceID = ? AND Until > ?"
 FOLLOW = """INSERT INTO output_tails (Task, InstanceID, Until) VALUES (?1, ?2, ?3)
     ON CONFLICT (Task) DO UPDATE SET InstanceID = ?2, Until = ?3"""
@@ -27,8 +33,11 @@ PUBLISH = """UPDATE output_tails SET Stdout = ?3, Stdout_End = ?4, Stderr = ?5, 
 PUBLISHED = "SELECT Stdout, Stdout_End, Stderr, Stderr_End FROM output_tails WHERE Task = ?"
 
 
-def heartbeat(connection: sqlite3.Connection, worker: Worker) -> Orders:
-    """Write a sign of life around the orders, and read those."""
+def heartbeat(connection: sqlite3.Connection, worker: Worker, *, again: bool) -> Orders:
+    """Write a heartbeat around the orders, and read those."""
+    known = connection.execute("SELECT State FROM workers WHERE InstanceID = ?", (worker.worker_id,)).fetchone()
+    if (known is None and again) or (known is not None and known[0] == WorkerState.DEAD):
+        raise Fenced(f"worker {worker.worker_id} was given up for dead")
     connection.execute(
         HEARTBEAT,
         (
@@ -43,11 +52,25 @@ def heartbeat(connection: sqlite3.Connection, worker: Worker) -> Orders:
             worker.running,
             worker.done,
             worker.rss_bytes,
-            write_farewell(worker),
+            worker.state.value,
         ),
     )
     [desired] = connection.execute("SELECT Desired FROM workers WHERE InstanceID = ?", (worker.worker_id,)).fetchone()
     return Orders(Desired(desired), followed(connection, worker.worker_id, worker.heartbeat))
+
+
+def mark_dead(connection: sqlite3.Connection, worker: Worker) -> bool:
+    """Mark a worker dead if its last heartbeat is still this one."""
+    return connection.execute(MARK_DEAD, (worker.worker_id, format_time(worker.heartbeat))).rowcount > 0
+
+
+def heartbeats(
+    connection: sqlite3.Connection, since: datetime | None, until: datetime | None, most: int | None
+) -> dict[str, datetime]:
+    """Read the last heartbeats of workers that have not ended, oldest first."""
+    bounds = format_time(since) if since else FIRST, format_time(until) if until else LAST
+    rows = connection.execute(HEARTBEATS, (*bounds, -1 if most is None else most)).fetchall()
+    return {worker_id: parse_time(text) for worker_id, text in reversed(rows)}
 
 
 def order(connection: sqlite3.Connection, worker_id: str, desired: Desired) -> None:
@@ -57,61 +80,62 @@ def order(connection: sqlite3.Connection, worker_id: str, desired: Desired) -> N
         raise _missing(worker_id)
 
 
-def follow(connection: sqlite3.Connection, worker_id: str, feed: TaskRef, until: datetime | None) -> None:
-    """Ask for what a task prints, or withdraw it."""
+def follow(connection: sqlite3.Connection, worker_id: str, task: TaskRef, until: datetime | None) -> None:
+    """Subscribe to a task's output, or unsubscribe."""
     if until is None:
-        connection.execute("DELETE FROM output_tails WHERE Task = ?", (str(feed),))
+        connection.execute("DELETE FROM output_tails WHERE Task = ?", (str(task),))
         return
     if connection.execute("SELECT 1 FROM workers WHERE InstanceID = ?", (worker_id,)).fetchone() is None:
         raise _missing(worker_id)
-    connection.execute(FOLLOW, (str(feed), worker_id, format_time(until)))
+    connection.execute(FOLLOW, (str(task), worker_id, format_time(until)))
 
 
 def followed(connection: sqlite3.Connection, worker_id: str, now: datetime) -> tuple[TaskRef, ...]:
-    """Tell what is asked for."""
+    """Return which tasks have subscribers."""
     return tuple(sorted(TaskRef.read(text) for [text] in connection.execute(FOLLOWED, (worker_id, format_time(now)))))
 
 
-def publish(connection: sqlite3.Connection, feed: TaskRef, live: OutputTail, now: datetime) -> bool:
-    """Write over what was published, if somebody still asks for it."""
-    out, err = live.stdout, live.stderr
-    values = (str(feed), format_time(now), out.data, out.end, err.data, err.end)
+def publish(connection: sqlite3.Connection, task: TaskRef, tail: OutputTail, now: datetime) -> bool:
+    """Write over what was published, if somebody still subscribes to it."""
+    out, err = tail.stdout, tail.stderr
+    values = (str(task), format_time(now), out.data, out.end, err.data, err.end)
     return connection.execute(PUBLISH, values).rowcount > 0
 
 
-def published(connection: sqlite3.Connection, feed: TaskRef) -> OutputTail | None:
+def published(connection: sqlite3.Connection, task: TaskRef) -> OutputTail | None:
     """Read what was published last."""
-    row = connection.execute(PUBLISHED, (str(feed),)).fetchone()
+    row = connection.execute(PUBLISHED, (str(task),)).fetchone()
     return None if row is None else OutputTail(TailChunk(*row[:2]), TailChunk(*row[2:]))
 
 
-def workers(connection: sqlite3.Connection, heartbeat_before: datetime | None) -> list[Worker]:
-    """List workers by last beat."""
-    rows = connection.execute(WORKERS, (format_time(heartbeat_before) if heartbeat_before else None,)).fetchall()
-    return [
-        Worker(
-            worker_id=worker_id,
-            host=host,
-            started=parse_time(started),
-            heartbeat=parse_time(heartbeat),
-            lease=timedelta(seconds=lease),
-            job=job,
-            process=process,
-            slots=slots,
-            running=running,
-            done=done,
-            rss_bytes=rss,
-            desired=Desired(desired),
-            following=followed(connection, worker_id, parse_time(heartbeat)),
-            gone=bool(gone),
-            all_settled=read_farewell(gone),
-        )
-        for worker_id, heartbeat, host, job, process, started, lease, slots, running, done, rss, gone, desired in rows
-    ]
+def workers(connection: sqlite3.Connection, of: Collection[str] | None) -> list[Worker]:
+    """List workers by last heartbeat; with `of`, those with these ids."""
+    ids = None if of is None else json.dumps(sorted(of))
+    return [_worker(connection, row) for row in connection.execute(WORKERS, (ids,)).fetchall()]
+
+
+def _worker(connection: sqlite3.Connection, row: tuple[str, ...]) -> Worker:
+    worker_id, heartbeat, host, job, process, started, lease, slots, running, done, rss, state, desired = row
+    return Worker(
+        worker_id=worker_id,
+        host=host,
+        started=parse_time(started),
+        heartbeat=parse_time(heartbeat),
+        lease=timedelta(seconds=float(lease)),
+        job=job,
+        process=process,
+        slots=int(slots),
+        running=int(running),
+        done=int(done),
+        rss_bytes=int(rss),
+        desired=Desired(desired),
+        following=followed(connection, worker_id, parse_time(heartbeat)),
+        state=WorkerState(state),
+    )
 
 
 def forget(connection: sqlite3.Connection, worker_id: str) -> None:
-    """Delete a worker and what was asked of it."""
+    """Delete a worker and the subscriptions to its tasks."""
     connection.execute("DELETE FROM output_tails WHERE InstanceID = ?", (worker_id,))
     connection.execute("DELETE FROM workers WHERE InstanceID = ?", (worker_id,))
 

@@ -55,7 +55,7 @@ TABLES = (
         Running INTEGER NOT NULL,
         Done INTEGER NOT NULL,
         RSS INTEGER NOT NULL,
-        Gone INTEGER NOT NULL,
+        State TEXT NOT NULL,
         Desired TEXT NOT NULL DEFAULT 'run'
     ) STRICT""",
     """CREATE TABLE output_tails (

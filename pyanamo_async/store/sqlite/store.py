@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
-from pyanamo_async.core.workers import Desired, Orders, Worker, latest
+from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import ItemMissing, UsageError
 from pyanamo_async.ports import AddResult, Description, Store
 from pyanamo_async.store.sqlite import fleet, items, schema
@@ -129,8 +129,19 @@ class SqliteStore(Store):
     async def counts(self) -> Counts:
         return await self._engine.read(items.counts)
 
-    async def heartbeat(self, worker: Worker) -> Orders:
-        return await self._engine.write(partial(fleet.heartbeat, worker=worker), on_loop=True)
+    def service_time(self, *, now: datetime) -> datetime:
+        return now  # whoever opens the file is on its machine
+
+    async def heartbeat(self, worker: Worker, *, again: bool = False) -> Orders:
+        return await self._engine.write(partial(fleet.heartbeat, worker=worker, again=again), on_loop=True)
+
+    async def mark_dead(self, worker: Worker) -> bool:
+        return await self._engine.write(partial(fleet.mark_dead, worker=worker))
+
+    async def heartbeats(
+        self, *, since: datetime | None = None, until: datetime | None = None, most: int | None = None
+    ) -> Mapping[str, datetime]:
+        return await self._engine.read(partial(fleet.heartbeats, since=since, until=until, most=most))
 
     async def order(self, worker_id: str, desired: Desired) -> None:
         await self._engine.write(partial(fleet.order, worker_id=worker_id, desired=desired))
@@ -147,11 +158,8 @@ class SqliteStore(Store):
     async def published(self, task: TaskRef) -> OutputTail | None:
         return await self._engine.read(lambda connection: fleet.published(connection, task))
 
-    async def workers(
-        self, *, heartbeat_before: datetime | None = None, most: int | None = None, of: Collection[str] | None = None
-    ) -> list[Worker]:
-        known = await self._engine.read(partial(fleet.workers, heartbeat_before=heartbeat_before))
-        return latest([worker for worker in known if of is None or worker.worker_id in of], most)
+    async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
+        return await self._engine.read(partial(fleet.workers, of=of))
 
     async def forget(self, worker_id: str) -> None:
         await self._engine.write(partial(fleet.forget, worker_id=worker_id))

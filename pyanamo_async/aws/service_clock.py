@@ -1,0 +1,54 @@
+"""The time of a service, as the `Date` headers of its replies tell it.
+
+1. Between replies it goes on with the monotonic clock; a machine whose own clock is wrong is right here.
+2. A header has whole seconds: an estimate that fits the last one is kept, so that the time hardly ever goes back.
+3. Before the first reply the machine's clock is all there is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+RESOLUTION = timedelta(seconds=1)
+
+
+class ServiceClock:
+    """Follows the replies of the clients it listens to."""
+
+    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._told: datetime | None = None
+        self._told_s = 0.0
+
+    def listen(self, client: Any) -> None:  # noqa: ANN401 - its events have no types
+        """Read the headers of all replies to a client of DynamoDB."""
+        client.meta.events.register("after-call.dynamodb", self._note)
+
+    def time(self, now: datetime) -> datetime:
+        """Return the service's time; `now`, the machine's, before the first reply."""
+        estimate = self._estimate()
+        return now if estimate is None else estimate
+
+    def _note(self, parsed: dict[str, Any], **_: object) -> None:
+        headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        if date := headers.get("date") or headers.get("Date"):
+            self._follow(date)
+
+    def _follow(self, date: str) -> None:
+        try:
+            told = parsedate_to_datetime(date)
+        except ValueError:  # a proxy's
+            return
+        estimate = self._estimate()
+        if estimate is None or not told <= estimate <= told + RESOLUTION:
+            self._told, self._told_s = told, self._monotonic()
+
+    def _estimate(self) -> datetime | None:
+        if self._told is None:
+            return None
+        milliseconds = int((self._monotonic() - self._told_s) * 1000)
+        return self._told + timedelta(milliseconds=milliseconds)

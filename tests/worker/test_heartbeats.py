@@ -1,0 +1,115 @@
+"""When a worker is fenced, and by which clock, on virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+
+from pyanamo_async.core.items import State
+from pyanamo_async.core.values import replace
+from pyanamo_async.store.memory import MemoryStore
+from simulation.crew import Crew
+from simulation.virtual_time import NOON, VirtualClock, VirtualLoop, run
+from tests.fakes import an_item
+
+
+async def _at_work(loop: VirtualLoop, store: MemoryStore | None = None) -> Crew:
+    crew = Crew(loop, store=store or MemoryStore())
+    await crew.store.create(shards=1)
+    await crew.store.add([an_item("long", script="sleep 1000")])
+    return crew
+
+
+def test_a_worker_that_was_given_up_for_dead_is_fenced_with_its_next_heartbeat() -> None:
+    """Its scripts end at once, and it writes nothing any more."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = await _at_work(loop)
+        working = loop.create_task(crew.pilot().run())
+        await asyncio.sleep(50)
+        [row] = await crew.store.workers()
+        assert await crew.store.mark_dead(row)
+        summary = await working
+
+        assert 50 < loop.time() <= 61
+        assert (summary.fenced, summary.settled) == (1, {})
+        assert crew.launcher.running == 0
+        assert (await crew.store.read("long")).state is State.LOCKED
+
+    run(main)
+
+
+def test_a_worker_whose_row_was_forgotten_is_fenced() -> None:
+    """It does not come back from the dead: no row of it is written again."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = await _at_work(loop)
+        working = loop.create_task(crew.pilot().run())
+        await asyncio.sleep(50)
+        await crew.store.forget(crew.name)
+
+        assert (await working).fenced == 1
+        assert await crew.store.workers() == []
+
+    run(main)
+
+
+def test_the_lease_runs_while_the_machine_is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The monotonic clock stands still meanwhile, and others may have taken the items over."""
+    suspended_s = 0.0
+    monkeypatch.setattr(VirtualClock, "boottime", lambda self: self.monotonic() + suspended_s)
+
+    async def main(loop: VirtualLoop) -> None:
+        nonlocal suspended_s
+        crew = await _at_work(loop)
+        working = loop.create_task(crew.pilot().run())
+        await asyncio.sleep(50)
+        suspended_s = 130
+
+        assert (await working).fenced == 1
+        assert loop.time() <= 61
+
+    run(main)
+
+
+class _Elsewhere(MemoryStore):
+    """A table whose service has a clock of its own."""
+
+    def service_time(self, *, now: datetime) -> datetime:
+        return now + timedelta(hours=3)
+
+
+def test_heartbeats_are_stamped_in_the_time_of_the_service() -> None:
+    """Whatever the machine's clock says."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = await _at_work(loop, _Elsewhere())
+        crew.skew = timedelta(hours=-3)
+        working = loop.create_task(crew.pilot().run())
+        await asyncio.sleep(30)
+        [row] = await crew.store.workers()
+        working.cancel()
+
+        assert row.heartbeat == NOON + timedelta(seconds=20)
+        assert row.started == NOON
+
+    run(main)
+
+
+def test_a_heartbeat_that_is_held_up_does_not_make_a_worker_look_silent() -> None:
+    """It arrives after a later one, and changes nothing."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = await _at_work(loop)
+        working = loop.create_task(crew.pilot().run())
+        await asyncio.sleep(50)
+        [row] = await crew.store.workers()
+        await crew.store.heartbeat(replace(row, heartbeat=NOON), again=True)
+        [after] = await crew.store.workers()
+        working.cancel()
+
+        assert after == row
+
+    run(main)

@@ -139,10 +139,12 @@ async def test_rows_of_workers_and_of_the_table_are_documented(dynamodb_endpoint
 
     task = TaskRef("a", "Task_0", 1)
     async with dynamo_store(dynamodb_endpoint) as store, dynamo_client(dynamodb_endpoint) as dynamodb:
-        await store.heartbeat(a_worker("w1", job="job", process="boot ns 7 99"))
+        worker = a_worker("w1", job="job", process="boot ns 7 99")
+        await store.heartbeat(worker)
         await store.order("w1", Desired.DRAIN)
         await store.follow("w1", task, until=NOON + timedelta(seconds=9))
         await store.publish(task, OutputTail(TailChunk(b"x", 1), TailChunk()), now=NOON)
+        await store.mark_dead(worker)
         await store.add([an_item("a")])
         await store.notify(now=NOON)
         scanned = await dynamodb.scan(TableName=(await store.describe()).table)
@@ -204,13 +206,13 @@ def test_variables_that_commands_read_are_documented() -> None:
 
 
 def test_variables_that_scripts_get_are_documented(tmp_path: Path) -> None:
-    """Whatever a script finds that begins with PYANAMO_."""
+    """Exactly those that a script finds and that begin with PYANAMO_."""
     on_sqlite: Program = program(tmp_path, table="sqlite:step.db", bucket="file:logs", env={})
     on_sqlite.import_rows("a|s|env")
     on_sqlite("run")
 
     got = set(re.findall(r"^(PYANAMO_\w+)=", on_sqlite("logs", "a"), re.MULTILINE))
-    assert got <= _documented(ENVIRONMENT, "What scripts see")
+    assert got == _documented(ENVIRONMENT, "What scripts see")
 
 
 def test_variables_that_are_withheld_are_documented() -> None:

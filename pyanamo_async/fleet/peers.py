@@ -172,6 +172,7 @@ class PeerMonitor:
         return await self._store.workers(of=near) if near else ()
 
     def is_near(self, worker_id: str) -> bool:
+        """Return whether a worker may run on this machine: its id differs in the nonce alone."""
         return worker_id.rpartition("-")[0] == self.me.rpartition("-")[0]
 
     def _now(self) -> datetime:

@@ -81,12 +81,19 @@ class _Elsewhere(MemoryStore):
         return now + timedelta(hours=3)
 
 
+class _Behind(VirtualClock):
+    """A machine whose time of day is three hours behind."""
+
+    def now(self) -> datetime:
+        return super().now() - timedelta(hours=3)
+
+
 def test_heartbeats_are_stamped_in_the_time_of_the_service() -> None:
     """Whatever the machine's clock says."""
 
     async def main(loop: VirtualLoop) -> None:
         crew = await _at_work(loop, _Elsewhere())
-        crew.skew = timedelta(hours=-3)
+        crew.clock = _Behind(loop)
         working = loop.create_task(crew.pilot().run())
         await asyncio.sleep(30)
         [row] = await crew.store.workers()

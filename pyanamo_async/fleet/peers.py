@@ -87,14 +87,9 @@ class PeerMonitor:
         async for item in self._store.summaries(state=State.LOCKED):
             yield item.worker
 
-    async def _near_holders(self) -> set[str]:
-        """Return the workers that hold items, up to the first that cannot be a neighbour."""
-        near = set()
-        async for holder in self.holders():
-            if not self.is_near(holder):
-                return set()
-            near.add(holder)
-        return near
+    def is_near(self, worker_id: str) -> bool:
+        """Return whether a worker may be a process of this machine, by its id."""
+        return worker_id.rpartition("-")[0] == self.me.rpartition("-")[0]
 
     async def living_neighbours(self, holders: Collection[str]) -> set[str]:
         """Return which of these are living processes of this machine."""
@@ -116,6 +111,15 @@ class PeerMonitor:
         for worker in rows:
             if worker.state is WorkerState.RUNNING and is_suspect(worker.heartbeat, now=now, lease=self.lease):
                 self._suspects.setdefault(worker.worker_id, Sighting(worker.heartbeat, seen_s))
+
+    async def _near_holders(self) -> set[str]:
+        """Return the workers that hold items, up to the first that cannot be a neighbour."""
+        near = set()
+        async for holder in self.holders():
+            if not self.is_near(holder):
+                return set()
+            near.add(holder)
+        return near
 
     async def _is_my_turn(self) -> bool:
         """Return whether of all workers' heartbeats ours is the latest; one in the future does not count."""
@@ -170,10 +174,6 @@ class PeerMonitor:
         """Read the rows of those that may be processes of this machine."""
         near = {holder for holder in holders if self.is_near(holder)} - {self.me}
         return await self._store.workers(of=near) if near else ()
-
-    def is_near(self, worker_id: str) -> bool:
-        """Return whether a worker may run on this machine: its id differs in the nonce alone."""
-        return worker_id.rpartition("-")[0] == self.me.rpartition("-")[0]
 
     def _now(self) -> datetime:
         return self._store.service_time(now=self._world.clock.now())

@@ -1,10 +1,11 @@
-"""A mark by which a process is found again on its own machine: does it live, or did it die?
+"""Find a worker's process again on its own machine: does it live, or did it die?
 
 A mark names the boot, the namespace of process ids, the id, and the clock tick in which the process started. A
 namespace's number may be given again, but only when everything in it has died. Without Linux's /proc nothing is ever
-known, and beats alone tell.
+known, and heartbeats alone decide.
 
-Law: a worker has died only when nothing that it started is left either; a guard ends its scripts, but needs a moment.
+1. A worker has died only when nothing that it started is left either; a guard ends its scripts, but needs a moment.
+2. A stopped process is neither alive nor dead: it may go on at any time.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from pathlib import Path
 
 from pyanamo_async.core.workers import ProcessStatus, Worker
 
-WORKER_VARIABLE = "PYANAMO_WORKER"  # in the environment of every script; whoever bears it was started by that worker
+WORKER_VARIABLE = "PYANAMO_WORKER"  # in the environment of every script that the worker started
 PROC = Path("/proc")
-DEAD, STANDING = "ZX", "Tt"  # states of proc(5): a zombie waits to be reaped, perhaps for ever
+DEAD, STOPPED = "ZX", "Tt"  # states of proc(5): a zombie waits to be reaped, perhaps for ever
 
 
 def own_mark() -> str:
-    """Mark this process; empty where a mark would say nothing."""
+    """Return the mark of this process; empty where a mark would say nothing."""
     pid = os.getpid()
     try:
         if (PROC / "self").readlink() != Path(str(pid)):  # /proc is of another namespace
@@ -35,15 +36,15 @@ def own_mark() -> str:
 
 
 def process_status(worker: Worker) -> ProcessStatus:
-    """Tell what became of a worker's process, if it is one of this machine."""
+    """Return what became of a worker's process; unknown when it is not one of this machine."""
     here, there = own_mark().split(), worker.process.split()
     if not here or here[:2] != there[:2]:
         return ProcessStatus.UNKNOWN
-    found = _fate(int(there[2]), there[3])
-    return ProcessStatus.UNKNOWN if found is ProcessStatus.DIED and _left_something(worker.worker_id) else found
+    found = _status(int(there[2]), there[3])
+    return ProcessStatus.UNKNOWN if found is ProcessStatus.DIED and _has_scripts_left(worker.worker_id) else found
 
 
-def _fate(pid: int, started: str) -> ProcessStatus:
+def _status(pid: int, started: str) -> ProcessStatus:
     try:
         os.kill(pid, 0)  # /proc may hide the processes of others
     except ProcessLookupError:
@@ -56,19 +57,19 @@ def _fate(pid: int, started: str) -> ProcessStatus:
         return ProcessStatus.UNKNOWN
     if since != started or state in DEAD:
         return ProcessStatus.DIED
-    return ProcessStatus.UNKNOWN if state in STANDING else ProcessStatus.LIVES
+    return ProcessStatus.UNKNOWN if state in STOPPED else ProcessStatus.LIVES
 
 
 def _stat(pid: int) -> tuple[str, str]:
-    """Read state and start of a process; its name, in brackets, may hold anything."""
+    """Read the state and start of a process; its name, in brackets, may hold anything."""
     fields = (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     return fields[0], fields[19]
 
 
-def _left_something(worker_id: str) -> bool:
-    bearing = f"{WORKER_VARIABLE}={worker_id}".encode()
+def _has_scripts_left(worker_id: str) -> bool:
+    marked = f"{WORKER_VARIABLE}={worker_id}".encode()
     for environment in PROC.glob("[0-9]*/environ"):
         with suppress(OSError):  # it ended meanwhile, or is somebody else's
-            if bearing in environment.read_bytes().split(b"\0"):
+            if marked in environment.read_bytes().split(b"\0"):
                 return True
     return False

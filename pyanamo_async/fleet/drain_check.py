@@ -5,8 +5,9 @@ A worker goes home when two looks at the table, `index_lag` apart, find all of t
 1. Nothing can be claimed now or later, in `todo` or `Wall_Time_Exceeded`: a retry that is due in an hour is work too.
 2. No holder is without a row, and none has a row that says that it ended: nobody will ever settle what these hold, so
    it has to be taken over. (Without this clause 15 of 50 simulated schedules left an item.)
-3. This worker has no claim that has been unanswered for less than `INDEX_LAG_AT_MOST`, and is no holder itself: a claim
-   whose reply was lost may have been won, and only the index tells.
+3. This worker has no claim that has been unanswered for less than `INDEX_LAG_AT_MOST`, and is no holder after an older
+   one: a claim whose reply was lost may have been won, and only the index tells. (What it holds although every claim
+   was answered is an item whose settle was refused: its row says that it ended, and clause 2 is for the others.)
 4. Every holder has sent a heartbeat since the look that first showed it as holder and is no suspect, or is a living
    process of this machine: one that died must not be taken for alive because of what it wrote before. (Without this
    clause 12 of 150 small fleets left an item.)
@@ -84,7 +85,7 @@ class DrainCheck:
         if self._is_recent(unanswered_claim_s):
             self._first_look = None
             return False
-        return await self._look_again()
+        return await self._look_again(has_unanswered=unanswered_claim_s is not None)
 
     def pause_s(self) -> float | None:
         """Return in how many seconds to ask again; None when any pause will do."""
@@ -101,10 +102,10 @@ class DrainCheck:
         except PyanamoError:
             return True
 
-    async def _look_again(self) -> bool:
+    async def _look_again(self, *, has_unanswered: bool) -> bool:
         first, self._first_look = self._first_look, None
         notifications = first.notifications if first else await self._notifications.count()
-        is_settled = await self._finds_all_settled()
+        is_settled = await self._finds_all_settled(has_unanswered=has_unanswered)
         self._looked_s = self._world.clock.monotonic()
         if not is_settled:
             return False
@@ -113,8 +114,8 @@ class DrainCheck:
             return False
         return await self._notifications.count() == notifications
 
-    async def _finds_all_settled(self) -> bool:
-        if await self._all_holders_live():
+    async def _finds_all_settled(self, *, has_unanswered: bool) -> bool:
+        if await self._all_holders_live(has_unanswered=has_unanswered):
             self._is_waiting = False
             return not await self._is_claimable()
         if not self._is_waiting:
@@ -122,7 +123,7 @@ class DrainCheck:
             self._world.event_log.note("waiting for items of other workers", holders=len(self._first_seen))
         return False
 
-    async def _all_holders_live(self) -> bool:
+    async def _all_holders_live(self, *, has_unanswered: bool) -> bool:
         """Apply clauses 2 to 4 to all holders.
 
         There may be many holders: a look ends at the first that it knows and has not heard of since.
@@ -139,10 +140,10 @@ class DrainCheck:
                 return False
         now = self._now()
         self._first_seen = {holder: known.get(holder, now) for holder in holders}
-        self.holds_unknown_item = self._peers.me in holders
+        self.holds_unknown_item = has_unanswered and self._peers.me in holders
         if self.holds_unknown_item:
             return False
-        silent = holders - heard
+        silent = holders - heard - {self._peers.me}
         silent -= await self._peers.living_neighbours(silent)
         await self._examine({holder for holder in silent if self._peers.is_near(holder)})
         return not silent

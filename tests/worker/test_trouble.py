@@ -124,6 +124,25 @@ def test_a_refused_write_costs_its_item_alone() -> None:
     run(main)
 
 
+def test_an_item_that_cannot_be_settled_keeps_no_worker_from_going_home() -> None:
+    """Its worker cannot help it; its row says that it ended, so the next one takes the item over."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, store=PickyStore(unsettled="bad"))
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("bad")])
+        summary = await crew.pilot().run()
+        crew.store.unsettled = ""  # type: ignore[attr-defined]
+        next_one = Crew(loop, name="w2", store=crew.store)
+        await next_one.pilot().run()
+
+        assert (summary.errors, summary.settled) == (1, {})
+        assert (await crew.store.read("bad")).state is State.DONE
+        assert loop.time() < 60
+
+    run(main)
+
+
 def test_refused_claims_end_a_worker_when_its_scripts_have_ended() -> None:
     """Rights that are taken away never cancel a running script."""
 

@@ -11,11 +11,11 @@ A worker goes home when two looks at the table, `index_lag` apart, find all of t
 4. Every holder has sent a heartbeat since the look that first showed it as holder and is no suspect, or is a living
    process of this machine: one that died must not be taken for alive because of what it wrote before. (Without this
    clause 12 of 150 small fleets left an item.)
-5. No notification came between a consistent read before the first look and one after the last. What is put back is for
-   a moment neither among what is held nor among what can be claimed, where an index shows both late; it may be put back
-   just as one look is taken and claimed just as the other is, by a worker that is then cut off. No number of looks
-   rules that out, but a worker that puts an item back on being stopped notifies, and that is read consistently.
-   (Without this clause 2 of 1,500 fleets left an item.)
+5. No notification came between a consistent read before the first look and one after the last, and none was read less
+   than `index_lag` before the first look. What is put back is for a moment neither among what is held nor among what
+   can be claimed, where an index shows both late; it may be put back just as one look is taken and claimed just as the
+   other is, by a worker that is then cut off. No number of looks rules that out, but a worker that puts an item back on
+   being stopped notifies, and that is read consistently. (Without this clause 2 of 1,500 fleets left an item.)
 
 Holders are looked at before what can be claimed: an item that is put back in between is seen twice rather than never.
 Heartbeats carry the service's time, so one query of the index shows who has sent one since; however late the index is,
@@ -105,6 +105,8 @@ class DrainCheck:
     async def _look_again(self, *, has_unanswered: bool) -> bool:
         first, self._first_look = self._first_look, None
         notifications = first.notifications if first else await self._notifications.count()
+        if first is None and self._world.clock.monotonic() - self._notifications.last_s() < self._index_lag_s:
+            return False
         is_settled = await self._finds_all_settled(has_unanswered=has_unanswered)
         self._looked_s = self._world.clock.monotonic()
         if not is_settled:

@@ -23,6 +23,7 @@ class TableNotifications:
     def __init__(self, table: Notifications, clock: Clock) -> None:
         self._table, self._clock = table, clock
         self._count = 0
+        self._last_s = float("-inf")
         self.every_s = table.notifications_every_s
 
     async def poll(self) -> bool:
@@ -37,6 +38,10 @@ class TableNotifications:
         await self._read(consistent=True)
         return self._count
 
+    def last_s(self) -> float:
+        """Return when a notification was last read, by the monotonic clock; minus infinity when none was."""
+        return self._last_s
+
     async def notify(self) -> None:
         """Notify other workers, within seconds or not at all."""
         with suppress(PyanamoError, TimeoutError):
@@ -45,5 +50,7 @@ class TableNotifications:
 
     async def _read(self, *, consistent: bool) -> bool:
         came = await self._table.notifications(now=self._clock.now(), consistent=consistent)
-        self._count += came
+        if came:
+            self._count += 1
+            self._last_s = self._clock.monotonic()
         return came

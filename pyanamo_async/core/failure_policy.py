@@ -80,7 +80,7 @@ def parse_on_exit(text: str) -> tuple[tuple[int | str, Verdict], ...]:
 def _rule(part: str) -> tuple[int | str, Verdict]:
     ending, _, verdict = (word.strip() for word in part.partition("="))
     if verdict not in set(Verdict):
-        raise UsageError(f"`on_exit`: '{part}' is not a rule", hint="write it like 75=retry or timeout=fail")
+        raise UsageError(f"`on_exit` '{part}' is not a rule", hint="write it like 75=retry or timeout=fail")
     return _ending(ending, part), Verdict(verdict)
 
 
@@ -92,6 +92,6 @@ def _ending(text: str, part: str) -> int | str:
     if text in signal.Signals.__members__:
         return SHELL_SIGNAL_BASE + signal.Signals[text]
     raise UsageError(
-        f"`on_exit`: '{part}' does not name a failure",
+        f"`on_exit` '{part}' does not name a failure",
         hint="name an exit status from 1 to 255, a signal like SIGKILL, or timeout",
     )

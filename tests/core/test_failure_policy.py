@@ -44,7 +44,7 @@ def test_rules_are_parsed() -> None:
 )
 def test_invalid_rules_are_refused(text: str) -> None:
     """A rule that could never apply is invalid usage; the error names the argument and quotes the rule."""
-    with pytest.raises(UsageError, match=f"^`on_exit`: '{text}'"):
+    with pytest.raises(UsageError, match=f"^`on_exit` '{text}'"):
         parse_on_exit(text)
 
 

@@ -152,7 +152,7 @@ async def test_rows_of_workers_and_of_the_table_are_documented(dynamodb_endpoint
 
     assert stored["#worker#w1"] == _documented(TABLE, "Worker rows")
     assert stored["#table"] == _documented(TABLE, "The table row")
-    [live] = [names for item_id, names in stored.items() if item_id.startswith("#live#")]
+    [live] = [names for item_id, names in stored.items() if item_id.startswith("#tail#")]
     assert [name for name in live if f"`{name}`" not in section(TABLE, "Worker rows")] == []
 
 

@@ -4,13 +4,13 @@ The public API is what `__all__` lists; `open_table` is where it begins. Nothing
 
 The map, each line using only the lines below it:
 
-cli/        talks: typer commands, parsing of flags, tables, JSON
+cli/        talks: typer commands, parsing of flags, tables, JSON; on the API and values of core/
 testing.py  tables in memory, for the tests of users
-api.py      open_table() -> Table: all that a person can do; the command line uses nothing else
+api.py      open_table() -> Table: all that a person can do
 app/        wires: settings, where tables and outputs are, opening and closing them, putting a worker together
 operate/    verbs of a person: import, status, logs, follow, workers, reclaim, doctor, bench
-worker/     conducts one worker: the loop, one attempt, heartbeats, stopping
 fleet/      workers among each other: membership, reclaim, when to go home, notifications
+worker/     conducts one worker: the loop, one attempt, heartbeats, stopping
 store/      remembers: memory, sqlite, dynamodb
 outputs/    carries output: files, s3, cloudwatch, memory
 execution/  runs one script: event loop, process group, pipes, resource usage

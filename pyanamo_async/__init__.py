@@ -8,7 +8,7 @@ cli/        talks: typer commands, parsing of flags, tables, JSON
 testing.py  tables in memory, for the tests of users
 api.py      open_table() -> Table: all that a person can do; the command line uses nothing else
 app/        wires: settings, where tables and outputs are, opening and closing them, putting a worker together
-operate/    verbs of a person: import, status, logs, follow, workers, reclaim, doctor, bench
+operate/    verbs of a person: import, status, logs, follow, workers, reclaim, doctor
 worker/     conducts one worker: the loop, one attempt, heartbeats, stopping
 fleet/      workers among each other: membership, reclaim, when to go home, notifications
 store/      remembers: memory, sqlite, dynamodb
@@ -28,6 +28,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from pyanamo_async.api import Table as Table, open_table as open_table
+    from pyanamo_async.app.bench import BenchReport as BenchReport
     from pyanamo_async.app.running import RunResult as RunResult, run_on_loop as run_on_loop
     from pyanamo_async.app.settings import (
         LoopKind as LoopKind,
@@ -72,17 +73,13 @@ if TYPE_CHECKING:
     from pyanamo_async.operate.doctor import Finding as Finding, FindingKind as FindingKind
     from pyanamo_async.operate.importing import ImportResult as ImportResult, OnExists as OnExists
     from pyanamo_async.operate.logs import TaskLog as TaskLog
-    from pyanamo_async.operate.measurements import (
-        BenchReport as BenchReport,
-        Measurement as Measurement,
-        Operation as Operation,
-    )
     from pyanamo_async.operate.status import Status as Status
     from pyanamo_async.operate.workers import ReclaimResult as ReclaimResult, WorkerStatus as WorkerStatus
     from pyanamo_async.ports import Description as Description, EventLog as EventLog, Index as Index, Units as Units
 
 _HOMES = {
     "pyanamo_async.api": ("Table", "open_table"),
+    "pyanamo_async.app.bench": ("BenchReport",),
     "pyanamo_async.app.running": ("RunResult", "run_on_loop"),
     "pyanamo_async.app.settings": ("LoopKind", "OutputSettings", "WorkerSettings"),
     "pyanamo_async.core.failure_policy": ("FailurePolicy",),
@@ -108,7 +105,6 @@ _HOMES = {
     "pyanamo_async.operate.doctor": ("Finding", "FindingKind"),
     "pyanamo_async.operate.importing": ("ImportResult", "OnExists"),
     "pyanamo_async.operate.logs": ("TaskLog",),
-    "pyanamo_async.operate.measurements": ("BenchReport", "Measurement", "Operation"),
     "pyanamo_async.operate.status": ("Status",),
     "pyanamo_async.operate.workers": ("ReclaimResult", "WorkerStatus"),
     "pyanamo_async.ports": ("Description", "EventLog", "Index", "Units"),

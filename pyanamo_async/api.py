@@ -39,13 +39,13 @@ from pyanamo_async.host.liveness import process_status
 from pyanamo_async.ports import Description, EventLog, Store
 
 if TYPE_CHECKING:
+    from pyanamo_async.app.bench import BenchReport
     from pyanamo_async.app.running import RunResult
     from pyanamo_async.core.outcomes import Outcome
     from pyanamo_async.operate.checking import CheckedItems
     from pyanamo_async.operate.doctor import Finding
     from pyanamo_async.operate.importing import ImportResult, OnExists
     from pyanamo_async.operate.logs import LogReader, TaskLog
-    from pyanamo_async.operate.measurements import BenchReport
     from pyanamo_async.operate.status import Status
     from pyanamo_async.operate.workers import ReclaimResult, WorkerStatus
 
@@ -381,28 +381,21 @@ class Table:
         async for finding in doctor.examine(older_than=older_than, remove=remove):
             yield finding
 
-    async def bench(
-        self,
-        *,
-        items: int = 200,
-        concurrency: int = 8,
-        stream_bytes: int = 32 << 20,
-        note: Callable[[str], None] = lambda _: None,
-    ) -> BenchReport:
+    async def bench(self, *, items: int = 200, concurrency: int = 8, stream_bytes: int = 32 << 20) -> BenchReport:
         """Measure a table like this one, its output and this machine, and what an item costs.
 
-        It creates a table of its own, called like this one with `-bench`, and removes it with its output. `items` are
-        measured alone and with `concurrency` at once, then `stream_bytes` of output. `note` takes lines of progress.
+        It creates a table of its own, called like this one with `-bench`, and removes it with its output. A worker runs
+        `items` of `true`, `concurrency` at once; then `stream_bytes` of output are stored.
 
         Raises:
             UsageError: the name is taken, or an argument is not positive.
         """
-        from pyanamo_async.app.bench import BenchPlan, run_bench
+        from pyanamo_async.app.bench import run_bench
 
         for name, value in (("items", items), ("concurrency", concurrency), ("stream_bytes", stream_bytes)):
             if value < 1:
                 raise UsageError(f"`{name}` is {value}", hint="give 1 or more")
-        return await run_bench(self._resources, BenchPlan(items, concurrency, stream_bytes), note)
+        return await run_bench(self._resources, items=items, concurrency=concurrency, stream_bytes=stream_bytes)
 
     async def _open(self) -> Store:
         if self._store is None:

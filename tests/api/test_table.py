@@ -175,7 +175,8 @@ async def test_a_table_is_measured_and_nothing_is_left(tmp_path: Path) -> None:
         report = await table.bench(items=5, concurrency=2, stream_bytes=100_000)
 
         assert report.units_per_item is None
-        assert len(report.measurements) == 10
+        assert report.usd_per_million_items is None
+        assert min(report.imported_per_second, report.run_per_second, report.output_bytes_per_second or 0) > 0
         assert list(tmp_path.iterdir()) == []
         with pytest.raises(UsageError, match="`items` is 0"):
             await table.bench(items=0)

@@ -7,6 +7,7 @@ The map, each line using only the lines below it:
 cli/        talks: typer commands, parsing of flags, tables, JSON
 testing.py  tables in memory, for the tests of users
 api.py      open_table() -> Table: all that a person can do; the command line uses nothing else
+table_reader.py  the half of Table that changes nothing
 app/        wires: settings, where tables and outputs are, opening and closing them, putting a worker together
 operate/    verbs of a person: import, status, logs, follow, workers, reclaim, doctor
 worker/     conducts one worker: the loop, one attempt, heartbeats, stopping
@@ -30,11 +31,7 @@ if TYPE_CHECKING:
     from pyanamo_async.api import Table as Table, open_table as open_table
     from pyanamo_async.app.bench import BenchReport as BenchReport
     from pyanamo_async.app.running import RunResult as RunResult, run_on_loop as run_on_loop
-    from pyanamo_async.app.settings import (
-        LoopKind as LoopKind,
-        OutputSettings as OutputSettings,
-        WorkerSettings as WorkerSettings,
-    )
+    from pyanamo_async.app.settings import OutputSettings as OutputSettings, WorkerSettings as WorkerSettings
     from pyanamo_async.core.failure_policy import FailurePolicy as FailurePolicy
     from pyanamo_async.core.items import (
         Counts as Counts,
@@ -81,7 +78,7 @@ _HOMES = {
     "pyanamo_async.api": ("Table", "open_table"),
     "pyanamo_async.app.bench": ("BenchReport",),
     "pyanamo_async.app.running": ("RunResult", "run_on_loop"),
-    "pyanamo_async.app.settings": ("LoopKind", "OutputSettings", "WorkerSettings"),
+    "pyanamo_async.app.settings": ("OutputSettings", "WorkerSettings"),
     "pyanamo_async.core.failure_policy": ("FailurePolicy",),
     "pyanamo_async.core.items": ("Counts", "Item", "Output", "State", "Summary", "Task", "TaskRecord", "TaskState"),
     "pyanamo_async.core.outcomes": ("Failed", "Interrupted", "Outcome", "Succeeded", "TimedOut"),

@@ -52,7 +52,7 @@ def describe(table: Table, *, json: JsonOption = False) -> None:
     """Show the table's keys, indexes, counts and billing."""
 
     async def work(table: Table) -> tuple[Description, Counts]:
-        return await table.describe(), await table.counts()
+        return await table.describe(), (await table.status()).counts
 
     seen = with_table(table, work)
     if json:

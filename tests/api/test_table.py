@@ -131,7 +131,7 @@ async def test_a_table_file_is_imported_with_progress(table: Table, tmp_path: Pa
         preview = await table.import_file(checked, dry_run=True)
 
     assert (imported.added, told) == (2, [(True, 0), (True, 2)])
-    assert (preview.added, (await table.counts()).total) == (1, 2)
+    assert (preview.added, (await table.status()).counts.total) == (1, 2)
     with pytest.raises(UsageError, match="already has 2 items"):
         await table.import_file(file, on_exists=OnExists.FAIL)
     with pytest.raises(UsageError, match=r"`on_exists` is 'merge'. hint: give one of skip, fail, replace"):
@@ -149,10 +149,10 @@ async def test_a_table_is_created_described_and_dropped(table: Table) -> None:
     await table.add(ROWS)
 
     assert (await table.describe()).keys == ("itemID",)
-    assert (await table.drop(dry_run=True), (await table.counts()).total) == (3, 3)
+    assert (await table.drop(dry_run=True), (await table.status()).counts.total) == (3, 3)
     assert await table.drop() == 3
     with pytest.raises(TableMissing):
-        await table.counts()
+        await table.status()
     with pytest.raises(UsageError, match="`shards` has no effect"):
         await table.create(shards=4)
 

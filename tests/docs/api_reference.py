@@ -31,6 +31,7 @@ OTHERS = "What methods take and return"
 SHOW_MODULE = """    options:
       heading_level: 3
       members: [{members}]
+      inherited_members: true
       show_root_heading: false
       show_root_toc_entry: false
 """

@@ -5,7 +5,6 @@ The public API is what `__all__` lists; `open_table` is where it begins. Nothing
 The map, each line using only the lines below it:
 
 cli/        talks: typer commands, parsing of flags, tables, JSON
-testing.py  tables in memory, for the tests of users
 api.py      open_table() -> Table: all that a person can do; the command line uses nothing else
 table_reader.py  the half of Table that changes nothing
 app/        wires: settings, where tables and outputs are, opening and closing them, putting a worker together

@@ -83,10 +83,8 @@ class Table(TableReader):
         extra = read_indexes(indexes) if isinstance(indexes, Path) else indexes
         return await (await self._open()).create(shards=DEFAULT_SHARDS if shards is None else shards, indexes=extra)
 
-    async def drop(self, *, force: bool = False, dry_run: bool = False) -> int:
+    async def drop(self, *, force: bool = False) -> int:
         """Delete the table with all its items, and return how many it had; stored output stays where it is.
-
-        With `dry_run` nothing is deleted.
 
         Raises:
             UsageError: workers may still work on it, and `force` was not given.
@@ -94,9 +92,7 @@ class Table(TableReader):
         from pyanamo_async.operate import tables
 
         store = await self._open()
-        return await tables.drop(
-            store, self.address, force=force, dry_run=dry_run, now=datetime.now(UTC), probe=process_status
-        )
+        return await tables.drop(store, self.address, force=force, now=datetime.now(UTC), probe=process_status)
 
     async def add(self, rows: Iterable[Mapping[str, object]], *, on_exists: OnExists | str = "skip") -> ImportResult:
         """Add items given as rows with the columns of a task file, and create the table if it is missing.

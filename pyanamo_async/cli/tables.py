@@ -75,7 +75,7 @@ def delete(
     """
 
     async def work(table: Table) -> None:
-        items = await table.drop(force=force, dry_run=True)
+        items = (await table.status()).counts.total
         what = f"table {table.address} with {plural(items, 'item')}"
         if not yes:
             _ask(f"delete {what}?")

@@ -24,7 +24,6 @@ from pyanamo_async import (
     check_task_file,
     open_table,
 )
-from pyanamo_async.testing import memory_table
 from simulation.crew import Notes
 
 ROWS: list[dict[str, object]] = [
@@ -39,7 +38,7 @@ TWO = WorkerSettings(items=2)
 async def table(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Table]:
     """A table that does not exist yet."""
     in_file = open_table(f"sqlite:{tmp_path}/step.db", bucket=f"file:{tmp_path}/logs")
-    async with in_file if request.param == "sqlite" else memory_table() as opened:
+    async with in_file if request.param == "sqlite" else open_table("memory:") as opened:
         yield opened
 
 
@@ -149,7 +148,6 @@ async def test_a_table_is_created_described_and_dropped(table: Table) -> None:
     await table.add(ROWS)
 
     assert (await table.describe()).keys == ("itemID",)
-    assert (await table.drop(dry_run=True), (await table.status()).counts.total) == (3, 3)
     assert await table.drop() == 3
     with pytest.raises(TableMissing):
         await table.status()

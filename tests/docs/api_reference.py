@@ -25,7 +25,6 @@ TITLES = {
     "pyanamo_async.core.outcomes": "Outcomes",
     "pyanamo_async.core.workers": "Workers",
     "pyanamo_async.errors": "Errors",
-    "pyanamo_async.testing": "Testing",
 }
 OTHERS = "What methods take and return"
 SHOW_MODULE = """    options:

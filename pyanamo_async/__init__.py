@@ -5,10 +5,11 @@ The public API is what `__all__` lists; `open_table` is where it begins. Nothing
 The map, each line using only the lines below it:
 
 cli/        talks: typer commands, parsing of flags, tables, JSON; on the API and values of core/
-testing.py  tables in memory, for the tests of users
+testing.py  stores in memory, for the tests of programs that use pyanamo
 api.py      open_table() -> Table: all that a person can do
+table_reader.py  the half of Table that changes nothing
 app/        wires: settings, where tables and outputs are, opening and closing them, putting a worker together
-operate/    verbs of a person: import, status, logs, follow, workers, reclaim, doctor, bench
+operate/    verbs of a person: import, status, logs, follow, workers, reclaim, doctor
 fleet/      workers among each other: membership, reclaim, when to go home, notifications
 worker/     conducts one worker: the loop, one attempt, heartbeats, stopping
 store/      remembers: memory, sqlite, dynamodb
@@ -28,12 +29,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from pyanamo_async.api import Table as Table, open_table as open_table
+    from pyanamo_async.app.bench import BenchReport as BenchReport
     from pyanamo_async.app.running import RunResult as RunResult, run_on_loop as run_on_loop
-    from pyanamo_async.app.settings import (
-        LoopKind as LoopKind,
-        OutputSettings as OutputSettings,
-        WorkerSettings as WorkerSettings,
-    )
+    from pyanamo_async.app.settings import OutputSettings as OutputSettings, WorkerSettings as WorkerSettings
     from pyanamo_async.core.failure_policy import FailurePolicy as FailurePolicy
     from pyanamo_async.core.items import (
         Counts as Counts,
@@ -72,19 +70,15 @@ if TYPE_CHECKING:
     from pyanamo_async.operate.doctor import Finding as Finding, FindingKind as FindingKind
     from pyanamo_async.operate.importing import ImportResult as ImportResult, OnExists as OnExists
     from pyanamo_async.operate.logs import TaskLog as TaskLog
-    from pyanamo_async.operate.measurements import (
-        BenchReport as BenchReport,
-        Measurement as Measurement,
-        Operation as Operation,
-    )
     from pyanamo_async.operate.status import Status as Status
     from pyanamo_async.operate.workers import ReclaimResult as ReclaimResult, WorkerStatus as WorkerStatus
     from pyanamo_async.ports import Description as Description, EventLog as EventLog, Index as Index, Units as Units
 
 _HOMES = {
     "pyanamo_async.api": ("Table", "open_table"),
+    "pyanamo_async.app.bench": ("BenchReport",),
     "pyanamo_async.app.running": ("RunResult", "run_on_loop"),
-    "pyanamo_async.app.settings": ("LoopKind", "OutputSettings", "WorkerSettings"),
+    "pyanamo_async.app.settings": ("OutputSettings", "WorkerSettings"),
     "pyanamo_async.core.failure_policy": ("FailurePolicy",),
     "pyanamo_async.core.items": ("Counts", "Item", "Output", "State", "Summary", "Task", "TaskRecord", "TaskState"),
     "pyanamo_async.core.outcomes": ("Failed", "Interrupted", "Outcome", "Succeeded", "TimedOut"),
@@ -108,7 +102,6 @@ _HOMES = {
     "pyanamo_async.operate.doctor": ("Finding", "FindingKind"),
     "pyanamo_async.operate.importing": ("ImportResult", "OnExists"),
     "pyanamo_async.operate.logs": ("TaskLog",),
-    "pyanamo_async.operate.measurements": ("BenchReport", "Measurement", "Operation"),
     "pyanamo_async.operate.status": ("Status",),
     "pyanamo_async.operate.workers": ("ReclaimResult", "WorkerStatus"),
     "pyanamo_async.ports": ("Description", "EventLog", "Index", "Units"),

@@ -9,7 +9,8 @@
    not one of ours, `Unavailable` when the service or file does not answer for now, and `Denied` when the credentials do
    not allow the call. `UsageError` means invalid arguments, and names the argument in backticks.
 2. Arguments are plain values: durations are `timedelta`, sizes are bytes, choices are enums or their text.
-3. Methods are thin: what they do is in `operate/`, which is imported when it is first used.
+3. Methods are thin: what they do is in `operate/`, which is imported when it is first used. Those that change nothing
+   are in `table_reader`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING
 
 from pyanamo_async.app.locations import DynamoTable
 from pyanamo_async.app.resources import Resources
@@ -32,24 +31,19 @@ from pyanamo_async.app.settings import (
     make_settings,
 )
 from pyanamo_async.core.failure_policy import FailurePolicy
-from pyanamo_async.core.items import Counts, Item, State, Summary
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.liveness import process_status
-from pyanamo_async.ports import Description, EventLog, Store
+from pyanamo_async.ports import EventLog
+from pyanamo_async.table_reader import TableReader, choice
 
 if TYPE_CHECKING:
+    from pyanamo_async.app.bench import BenchReport
     from pyanamo_async.app.running import RunResult
-    from pyanamo_async.core.outcomes import Outcome
     from pyanamo_async.operate.checking import CheckedItems
     from pyanamo_async.operate.doctor import Finding
     from pyanamo_async.operate.importing import ImportResult, OnExists
-    from pyanamo_async.operate.logs import LogReader, TaskLog
-    from pyanamo_async.operate.measurements import BenchReport
-    from pyanamo_async.operate.status import Status
-    from pyanamo_async.operate.workers import ReclaimResult, WorkerStatus
-
-Choice = TypeVar("Choice", bound=StrEnum)
+    from pyanamo_async.operate.workers import ReclaimResult
 
 
 def open_table(
@@ -68,43 +62,8 @@ def open_table(
     return Table(Resources(make_settings(table=table, bucket=bucket, bucket_key=bucket_key, region=region)))
 
 
-class Table:
+class Table(TableReader):
     """One table of items, and the output of their tasks; made by `open_table`."""
-
-    def __init__(self, resources: Resources) -> None:
-        self._resources = resources
-        self._store: Store | None = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close connections; harmless when repeated, and done by leaving an `async with` block."""
-        self._store = None
-        await self._resources.close()
-
-    @property
-    def address(self) -> str:
-        """The address of the table, as given to `open_table`."""
-        return str(self._resources.settings.table)
-
-    @property
-    def output(self) -> str | None:
-        """Where output goes, as `s3://bucket/prefix` or `file:DIR`; None for a DynamoDB table without a bucket."""
-        output = self._resources.settings.output
-        return str(output) if output else None
-
-    @property
-    def region(self) -> str | None:
-        """The AWS region that was given."""
-        return self._resources.settings.region
-
-    # The table
 
     async def create(self, *, shards: int | None = None, indexes: Path | Sequence[Mapping[str, object]] = ()) -> bool:
         """Create the table and wait until it is usable; return False when it exists already, and is left as it is.
@@ -124,14 +83,8 @@ class Table:
         extra = read_indexes(indexes) if isinstance(indexes, Path) else indexes
         return await (await self._open()).create(shards=DEFAULT_SHARDS if shards is None else shards, indexes=extra)
 
-    async def describe(self) -> Description:
-        """Describe the table: keys, indexes, shards, billing, size in bytes."""
-        return await (await self._open()).describe()
-
-    async def drop(self, *, force: bool = False, dry_run: bool = False) -> int:
+    async def drop(self, *, force: bool = False) -> int:
         """Delete the table with all its items, and return how many it had; stored output stays where it is.
-
-        With `dry_run` nothing is deleted.
 
         Raises:
             UsageError: workers may still work on it, and `force` was not given.
@@ -139,11 +92,7 @@ class Table:
         from pyanamo_async.operate import tables
 
         store = await self._open()
-        return await tables.drop(
-            store, self.address, force=force, dry_run=dry_run, now=datetime.now(UTC), probe=process_status
-        )
-
-    # Items
+        return await tables.drop(store, self.address, force=force, now=datetime.now(UTC), probe=process_status)
 
     async def add(self, rows: Iterable[Mapping[str, object]], *, on_exists: OnExists | str = "skip") -> ImportResult:
         """Add items given as rows with the columns of a task file, and create the table if it is missing.
@@ -186,121 +135,12 @@ class Table:
         if isinstance(file, str | Path):
             with check_task_file(file) as checked:
                 return await self.import_file(checked, on_exists=on_exists, dry_run=dry_run, progress=progress)
-        existing, store = _choice(importing.OnExists, on_exists, "on_exists"), await self._open()
+        existing, store = choice(importing.OnExists, on_exists, "on_exists"), await self._open()
         if dry_run:
             return await importing.preview_import(store, file, on_exists=existing)
         return await importing.import_items(
             store, file, on_exists=existing, shards=DEFAULT_SHARDS, clock=SystemClock(), progress=progress
         )
-
-    async def items(self, *, state: State | str | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
-        """List items in the order of state and then of time, in summary; memory does not grow with their number."""
-        chosen = _state(state)
-        async for summary in (await self._open()).summaries(state=chosen, sample=sample):
-            yield summary
-
-    async def item(self, item_id: str) -> Item:
-        """Read one item whole: its scripts, and the records of their last attempts.
-
-        Raises:
-            ItemMissing: the table has no such item.
-        """
-        return await (await self._open()).read(item_id)
-
-    async def counts(self) -> Counts:
-        """Count items by state, and tasks."""
-        return await (await self._open()).counts()
-
-    async def status(self) -> Status:
-        """Return the table's progress: items and tasks by state, living workers, items per second, time left."""
-        from pyanamo_async.operate.status import status
-
-        return await status(await self._open(), self.address, now=datetime.now(UTC), probe=process_status)
-
-    async def trace(
-        self, *, state: State | str | None = None, sample: str | None = None
-    ) -> AsyncIterator[Mapping[str, object]]:
-        """Yield a row for each task's last attempt that ended, in no order, with the columns of `pyanamo trace`.
-
-        Seconds, CPU_Seconds and the byte counts are numbers, times are ISO 8601 in UTC, unknown values are None.
-        """
-        from pyanamo_async.core.trace import trace
-
-        chosen = _state(state)
-        async for item in (await self._open()).items(state=chosen, sample=sample):
-            for row in trace(item):
-                yield row
-
-    async def joblog(
-        self, *, state: State | str | None = None, sample: str | None = None
-    ) -> AsyncIterator[tuple[str, ...]]:
-        """Yield the fields of a job log as GNU parallel writes it: a header, then a line for each row of `trace`."""
-        from pyanamo_async.core.trace import JOBLOG_COLUMNS, joblog
-
-        chosen, number = _state(state), 0
-        await self.describe()  # no header without a table
-        yield JOBLOG_COLUMNS
-        async for item in (await self._open()).items(state=chosen, sample=sample):
-            for line in joblog(item):
-                number += 1
-                yield (str(number), *line)
-
-    # Output
-
-    async def logs(
-        self,
-        item_id: str,
-        task: str | None = None,
-        *,
-        stream: str = "stdout",
-        attempt: int | None = None,
-        tail: int | None = None,
-    ) -> TaskLog:
-        """Find what a task printed to `stdout` or `stderr`; iterate over the result, or await its `text()`.
-
-        `task` is the name or number of a nested item's task. By default it is the last attempt that ended; output of
-        older ones is found if it was larger than a record holds (2 KB). `tail` keeps only the last so many lines.
-
-        Raises:
-            ItemMissing: the table has no such item.
-            OutputMissing: no attempt has ended, or the one asked for has not.
-            UsageError: there is no such task, stream or attempt.
-        """
-        from pyanamo_async.operate.logs import STREAMS, TaskLog, find_task
-
-        if stream not in STREAMS:
-            raise UsageError(f"`stream` is '{stream}'", hint=f"give {' or '.join(STREAMS)}")
-        if tail is not None and tail < 0:
-            raise UsageError(f"`tail` is {tail}", hint="give 0 or more")
-        item, reader = await self.item(item_id), await self._log_reader()
-        return TaskLog(reader, await reader.find(item, find_task(item, task), stream, attempt=attempt), tail)
-
-    async def follow(
-        self,
-        item_id: str,
-        task: str | None = None,
-        *,
-        show: Callable[[str, bytes], None],
-        note: Callable[[str], None] = lambda _: None,
-        streams: Sequence[str] = ("stdout",),
-    ) -> Outcome | None:
-        """Follow what a task prints until its attempt ends: the one that runs, or the next to begin.
-
-        `show` takes the name of a stream and what was printed to it; `note` takes lines about waiting, gaps and the
-        end. Return the outcome, or None when it is unknown because the worker vanished.
-
-        Raises:
-            ItemMissing: the table has no such item.
-            OutputMissing: the task ended, and the table has no record of it.
-            UsageError: there are several tasks and none was named, or none has that name.
-        """
-        from pyanamo_async.host.clock import SystemClock
-        from pyanamo_async.operate.follow import Follower
-
-        store, reader = await self._open(), await self._log_reader()
-        return await Follower(item_id, task, streams, show, note, store, reader, SystemClock(), process_status).follow()
-
-    # Workers
 
     async def run(
         self,
@@ -327,13 +167,6 @@ class Table:
         async with self._resources.with_settings(settings) as resources:
             return await run_worker(resources, event_log=event_log, handle_signals=handle_signals)
 
-    async def workers(self, *, stale: bool = False) -> list[WorkerStatus]:
-        """List workers by last heartbeat; with `stale` only those that died, or were silent for their lease."""
-        from pyanamo_async.operate.workers import list_workers
-
-        listed = await list_workers(await self._open(), now=datetime.now(UTC), probe=process_status)
-        return [each for each in listed if each.vanished or not stale]
-
     async def order(
         self, desired: Desired | str, worker_id: str | None = None, *, all_workers: bool = False
     ) -> list[str]:
@@ -344,11 +177,11 @@ class Table:
         Raises:
             UsageError: neither or both were chosen, or there is no such worker.
         """
-        from pyanamo_async.operate.workers import order
+        from pyanamo_async.fleet.membership import order
 
-        chosen, now = _choice(Desired, desired, "desired"), datetime.now(UTC)
+        chosen, now = choice(Desired, desired, "desired"), datetime.now(UTC)
         store = await self._open()
-        return await order(store, chosen, worker_id, all_workers=all_workers, now=now, probe=process_status)
+        return await order(store, worker_id, chosen, everyone=all_workers, now=now, process_status=process_status)
 
     async def reclaim(self, *, crash_limit: int = FailurePolicy().crash_limit, dry_run: bool = False) -> ReclaimResult:
         """Put back the items of workers that vanished; running workers do so by themselves.
@@ -360,8 +193,6 @@ class Table:
 
         store, now = await self._open(), datetime.now(UTC)
         return await reclaim(store, crash_limit=crash_limit, dry_run=dry_run, now=now, probe=process_status)
-
-    # Upkeep
 
     async def doctor(
         self, *, older_than: timedelta = timedelta(hours=1), remove: bool = False
@@ -381,47 +212,18 @@ class Table:
         async for finding in doctor.examine(older_than=older_than, remove=remove):
             yield finding
 
-    async def bench(
-        self,
-        *,
-        items: int = 200,
-        concurrency: int = 8,
-        stream_bytes: int = 32 << 20,
-        note: Callable[[str], None] = lambda _: None,
-    ) -> BenchReport:
+    async def bench(self, *, items: int = 200, concurrency: int = 8, stream_bytes: int = 32 << 20) -> BenchReport:
         """Measure a table like this one, its output and this machine, and what an item costs.
 
-        It creates a table of its own, called like this one with `-bench`, and removes it with its output. `items` are
-        measured alone and with `concurrency` at once, then `stream_bytes` of output. `note` takes lines of progress.
+        It creates a table of its own, called like this one with `-bench`, and removes it with its output. A worker runs
+        `items` of `true`, `concurrency` at once; then `stream_bytes` of output are stored.
 
         Raises:
             UsageError: the name is taken, or an argument is not positive.
         """
-        from pyanamo_async.app.bench import BenchPlan, run_bench
+        from pyanamo_async.app.bench import run_bench
 
         for name, value in (("items", items), ("concurrency", concurrency), ("stream_bytes", stream_bytes)):
             if value < 1:
                 raise UsageError(f"`{name}` is {value}", hint="give 1 or more")
-        return await run_bench(self._resources, BenchPlan(items, concurrency, stream_bytes), note)
-
-    async def _open(self) -> Store:
-        if self._store is None:
-            self._store = await self._resources.store()
-        return self._store
-
-    async def _log_reader(self) -> LogReader:
-        from pyanamo_async.operate.logs import LogReader
-
-        namespace = (await self.describe()).output_namespace
-        return LogReader(namespace, self._resources.outputs, self._resources.in_logs)
-
-
-def _state(state: State | str | None) -> State | None:
-    return None if state is None else _choice(State, state, "state")
-
-
-def _choice(kind: type[Choice], value: str, argument: str) -> Choice:
-    try:
-        return kind(value)
-    except ValueError:
-        raise UsageError(f"`{argument}` is '{value}'", hint=f"give one of {', '.join(kind)}") from None
+        return await run_bench(self._resources, items=items, concurrency=concurrency, stream_bytes=stream_bytes)

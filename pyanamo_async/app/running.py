@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from pyanamo_async.app.resources import Resources
-from pyanamo_async.app.settings import LoopKind
 from pyanamo_async.core.items import State
 from pyanamo_async.ports import EventLog, OutputStore
 
@@ -34,15 +33,14 @@ class RunResult:
     wall_time_exceeded: int = 0
 
 
-def run_on_loop(main: Coroutine[Any, Any, T], *, loop: LoopKind = LoopKind.FAST) -> T:
+def run_on_loop(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end on a new event loop that starts processes fast, with many open files allowed.
 
-    Raises:
-        UsageError: there is no such loop on this machine.
+    Where that loop cannot run, it is plain asyncio, and a warning is logged.
     """
     from pyanamo_async.execution import run
 
-    return run(main, loop=loop)
+    return run(main)
 
 
 async def run_worker(

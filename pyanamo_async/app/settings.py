@@ -9,7 +9,6 @@ import re
 import shutil
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 
 from pyanamo_async.app.locations import (
     MEMORY,
@@ -34,14 +33,6 @@ HEARTBEATS_PER_LEASE = 3
 MAX_AT_ONCE = 100_000
 _LOG_GROUP = re.compile(r"[A-Za-z0-9_./#-]{1,512}")
 _ENCRYPTION = re.compile(r"AES256|aws:kms(:[^:].*)?")
-
-
-class LoopKind(StrEnum):
-    """An event loop for `pyanamo run`: `fast` is uvloop with our own process start, where the platform allows it."""
-
-    FAST = "fast"
-    UVLOOP = "uvloop"
-    ASYNCIO = "asyncio"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +64,6 @@ class WorkerSettings:
     idle_exit: timedelta | None = None
     shell: str | None = None
     exit_zero: bool = False
-    loop: LoopKind = LoopKind.FAST
     timeout: timedelta | None = None
     policy: FailurePolicy = field(default_factory=FailurePolicy)
     heartbeat: timedelta = timedelta(seconds=20)

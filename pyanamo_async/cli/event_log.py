@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -21,46 +20,24 @@ if TYPE_CHECKING:
 
 QUIET = frozenset({"item claimed", "worker started"})  # the bar shows these
 REDRAWS_PER_SECOND = 5
-GATHER_S = 0.02
 
 
 @contextmanager
 def listening(total: int | None) -> Iterator[EventLog]:
     """Make an event log: a bar if `total`, the number of items to run, is given, otherwise lines."""
     if total is None:
-        lines = LogLines()
-        try:
-            yield lines
-        finally:
-            lines.write()
+        yield LogLines()
         return
     with bar(total) as event_log:
         yield event_log
 
 
 class LogLines:
-    """Writes one line for each event: when, what, and its fields.
-
-    Lines of some milliseconds are written together: thousands of events a second would cost as many writes.
-    """
-
-    def __init__(self) -> None:
-        self._lines: list[str] = []
+    """Writes one line for each event: when, what, and its fields."""
 
     def note(self, event: str, /, **fields: object) -> None:
-        """Keep the line, to be written within milliseconds, or at once where no event loop runs."""
-        self._lines.append(f"{format_time(datetime.now(UTC))} {line(event, fields)}")
-        if len(self._lines) == 1:
-            try:
-                asyncio.get_running_loop().call_later(GATHER_S, self.write)
-            except RuntimeError:
-                self.write()
-
-    def write(self) -> None:
-        """Write the lines that were kept."""
-        lines, self._lines = self._lines, []
-        if lines:
-            note("\n".join(lines))
+        """Write the line."""
+        note(f"{format_time(datetime.now(UTC))} {line(event, fields)}")
 
 
 class Bar:

@@ -32,7 +32,6 @@ FLAGS = {
     "indexes": "--indexes",
     "items": "--items",
     "lease": "--lease",
-    "loop": "--loop",
     "min_remaining": "--min-remaining",
     "nested": "--nested",
     "nests": "--nests",

@@ -7,16 +7,7 @@ from typing import Any
 
 import typer
 
-from pyanamo_async import (
-    FailurePolicy,
-    LoopKind,
-    OutputSettings,
-    RunResult,
-    State,
-    Table,
-    WorkerSettings,
-    run_on_loop,
-)
+from pyanamo_async import FailurePolicy, OutputSettings, RunResult, State, Table, WorkerSettings, run_on_loop
 from pyanamo_async.cli import run_options as option
 from pyanamo_async.cli.event_log import listening
 from pyanamo_async.cli.options import on_table
@@ -45,7 +36,6 @@ def run(
     idle_exit: option.IdleExit = None,
     shell: option.Shell = None,
     exit_zero: option.ExitZero = False,
-    loop: option.Loop = LoopKind.FAST,
     timeout: option.Timeout = None,
     max_failures: option.MaxFailures = 3,
     backoff: option.Backoff = "1s..10m",  # type: ignore[assignment]  # parsed as any other text, like those below
@@ -76,7 +66,6 @@ def run(
         idle_exit=idle_exit,
         shell=shell,
         exit_zero=exit_zero,
-        loop=loop,
         timeout=timeout,
         policy=FailurePolicy(
             max_failures=max_failures,
@@ -93,7 +82,7 @@ def run(
         task_credentials=not no_task_credentials,
     )
     output = OutputSettings(spool_bytes=spool_memory, sse=sse, cloudwatch=cloudwatch)
-    result = run_on_loop(_run(table, worker, output), loop=loop)
+    result = run_on_loop(_run(table, worker, output))
     raise typer.Exit(result.exit_status)
 
 
@@ -105,5 +94,5 @@ async def _run(table: Table, worker: WorkerSettings, output: OutputSettings) -> 
 
 async def _claimable(table: Table) -> int:
     """Count the items to run, for the bar."""
-    items = (await table.counts()).items
+    items = (await table.status()).counts.items
     return items.get(State.TODO, 0) + items.get(State.WALL_TIME_EXCEEDED, 0)

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from pyanamo_async import LoopKind
 from pyanamo_async.cli.flags import Range, duration, duration_range, size
 
 MAX_AT_ONCE = 100_000
@@ -104,7 +103,6 @@ Shell = Annotated[
         "--shell", metavar="PATH", help="What runs scripts, with -c. [default: bash, else sh]", show_default=False
     ),
 ]
-Loop = Annotated[LoopKind, typer.Option("--loop", help="The event loop.")]
 Grace = Annotated[timedelta, _duration("--grace", help="Time that running scripts get when the worker is stopped.")]
 Linger = Annotated[timedelta, _duration("--linger", help="Time to read output after a script's own exit.")]
 NoTaskCredentials = Annotated[

@@ -52,7 +52,7 @@ def describe(table: Table, *, json: JsonOption = False) -> None:
     """Show the table's keys, indexes, counts and billing."""
 
     async def work(table: Table) -> tuple[Description, Counts]:
-        return await table.describe(), await table.counts()
+        return await table.describe(), (await table.status()).counts
 
     seen = with_table(table, work)
     if json:
@@ -75,7 +75,7 @@ def delete(
     """
 
     async def work(table: Table) -> None:
-        items = await table.drop(force=force, dry_run=True)
+        items = (await table.status()).counts.total
         what = f"table {table.address} with {plural(items, 'item')}"
         if not yes:
             _ask(f"delete {what}?")

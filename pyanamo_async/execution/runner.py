@@ -1,7 +1,6 @@
-"""Run a coroutine on a chosen event loop.
+"""Run a coroutine on the fast loop, or where that cannot run on plain asyncio; the log says once what is missing.
 
-`fast` is ours (`fast_loop`). `uvloop` and `asyncio` are the stock ones: slower at starting processes, and without
-resource usage. Where the fast loop cannot run, asyncio takes its place and the log says once what is missing.
+The stock loops, which tests and benchmarks choose, are slower at starting processes, and know no resource usage.
 """
 
 from __future__ import annotations
@@ -18,8 +17,6 @@ from enum import StrEnum
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, TypeVar
-
-from pyanamo_async.errors import UsageError
 
 M_ARENA_MAX = -8  # of malloc.h
 WORKER_FILES = 64  # connections, tables, standard streams
@@ -42,9 +39,6 @@ def run(main: Coroutine[Any, Any, T], *, loop: Loop | str = Loop.FAST) -> T:
     """Run `main` to its end on a new event loop, with as many open files as the system grants (up to 65,536).
 
     From then on all threads of this process share one heap.
-
-    Raises:
-        UsageError: there is no such loop here.
     """
     allow_many_files()
     stop_ignoring_sigchld()
@@ -54,7 +48,7 @@ def run(main: Coroutine[Any, Any, T], *, loop: Loop | str = Loop.FAST) -> T:
 
 
 def loop_factory(loop: Loop | str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes a loop of that name; raises `UsageError` when there is none."""
+    """Return what makes such a loop."""
     match loop:
         case Loop.FAST if missing := missing_for_fast():
             _warn_once(missing)
@@ -62,16 +56,10 @@ def loop_factory(loop: Loop | str) -> Callable[[], asyncio.AbstractEventLoop]:
             from pyanamo_async.execution.fast_loop import FastLoop
 
             return FastLoop
-        case Loop.UVLOOP if find_spec("uvloop"):
+        case Loop.UVLOOP:
             import uvloop
 
             return uvloop.new_event_loop
-        case Loop.UVLOOP:
-            raise UsageError("`loop` uvloop needs the package uvloop", hint="pip install uvloop, or `loop` asyncio")
-        case Loop.ASYNCIO:
-            pass
-        case _:
-            raise UsageError(f"there is no event loop '{loop}'", hint=f"one of {', '.join(Loop)}")
     return asyncio.new_event_loop
 
 

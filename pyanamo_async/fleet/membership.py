@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
 
@@ -37,12 +37,6 @@ def condition(worker: Worker, *, now: datetime, process_status: ProcessProbe) ->
 def vanished(workers: Iterable[Worker], *, now: datetime, process_status: ProcessProbe) -> list[Worker]:
     """Return those of these workers that are silent for their lease, or dead."""
     return [each for each in workers if condition(each, now=now, process_status=process_status) in VANISHED]
-
-
-async def list_workers(store: Store, *, stale: bool, now: datetime, process_status: ProcessProbe) -> Sequence[Worker]:
-    """List workers by last heartbeat, or only those that vanished."""
-    found = await store.workers()
-    return vanished(found, now=now, process_status=process_status) if stale else found
 
 
 async def living(store: Store, *, now: datetime, process_status: ProcessProbe) -> list[Worker]:

@@ -16,7 +16,7 @@ from pyanamo_async.ports import Store
 DEFAULT_SHARDS, MAX_SHARDS = 16, 999
 
 
-async def drop(store: Store, name: str, *, force: bool, dry_run: bool, now: datetime, probe: ProcessProbe) -> int:
+async def drop(store: Store, name: str, *, force: bool, now: datetime, probe: ProcessProbe) -> int:
     """Delete a table with all its items, unless workers are alive; return how many items it had.
 
     Raises:
@@ -29,8 +29,7 @@ async def drop(store: Store, name: str, *, force: bool, dry_run: bool, now: date
             f"{plural(busy, 'worker')} may still work on table {name} with {plural(items, 'item')}",
             hint="`pyanamo workers` lists them; drain them first, or delete the table anyway with `force`",
         )
-    if not dry_run:
-        await store.drop()
+    await store.drop()
     return items
 
 

@@ -1,4 +1,4 @@
-"""List workers, give them orders, and put back the items of those that vanished."""
+"""List workers, and put back the items of those that vanished."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from datetime import datetime
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
-from pyanamo_async.core.workers import Desired, Worker
-from pyanamo_async.errors import UsageError
-from pyanamo_async.fleet import membership
+from pyanamo_async.core.workers import Worker
 from pyanamo_async.fleet.membership import VANISHED, ProcessProbe, WorkerCondition, condition, vanished
 from pyanamo_async.fleet.reclaim import reclaim_from, reclaim_orphans
 from pyanamo_async.ports import Store
@@ -45,25 +43,6 @@ async def list_workers(store: Store, *, now: datetime, probe: ProcessProbe) -> l
     """List the workers, by last heartbeat."""
     now = store.service_time(now=now)
     return [WorkerStatus(each, condition(each, now=now, process_status=probe)) for each in await store.workers()]
-
-
-async def order(
-    store: Store,
-    desired: Desired,
-    worker_id: str | None,
-    *,
-    all_workers: bool,
-    now: datetime,
-    probe: ProcessProbe,
-) -> list[str]:
-    """Leave an order for one worker, or for all that are alive; return their ids.
-
-    Raises:
-        UsageError: neither or both were named, or there is no such worker.
-    """
-    if (worker_id is None) != all_workers:
-        raise UsageError("name one worker, or choose `all_workers`", hint="`pyanamo workers` lists them")
-    return await membership.order(store, worker_id, desired, everyone=all_workers, now=now, process_status=probe)
 
 
 async def reclaim(

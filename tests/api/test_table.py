@@ -24,7 +24,6 @@ from pyanamo_async import (
     check_task_file,
     open_table,
 )
-from pyanamo_async.testing import memory_table
 from simulation.crew import Notes
 
 ROWS: list[dict[str, object]] = [
@@ -39,7 +38,7 @@ TWO = WorkerSettings(items=2)
 async def table(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Table]:
     """A table that does not exist yet."""
     in_file = open_table(f"sqlite:{tmp_path}/step.db", bucket=f"file:{tmp_path}/logs")
-    async with in_file if request.param == "sqlite" else memory_table() as opened:
+    async with in_file if request.param == "sqlite" else open_table("memory:") as opened:
         yield opened
 
 
@@ -131,7 +130,7 @@ async def test_a_table_file_is_imported_with_progress(table: Table, tmp_path: Pa
         preview = await table.import_file(checked, dry_run=True)
 
     assert (imported.added, told) == (2, [(True, 0), (True, 2)])
-    assert (preview.added, (await table.counts()).total) == (1, 2)
+    assert (preview.added, (await table.status()).counts.total) == (1, 2)
     with pytest.raises(UsageError, match="already has 2 items"):
         await table.import_file(file, on_exists=OnExists.FAIL)
     with pytest.raises(UsageError, match=r"`on_exists` is 'merge'. hint: give one of skip, fail, replace"):
@@ -149,10 +148,9 @@ async def test_a_table_is_created_described_and_dropped(table: Table) -> None:
     await table.add(ROWS)
 
     assert (await table.describe()).keys == ("itemID",)
-    assert (await table.drop(dry_run=True), (await table.counts()).total) == (3, 3)
     assert await table.drop() == 3
     with pytest.raises(TableMissing):
-        await table.counts()
+        await table.status()
     with pytest.raises(UsageError, match="`shards` has no effect"):
         await table.create(shards=4)
 
@@ -175,7 +173,8 @@ async def test_a_table_is_measured_and_nothing_is_left(tmp_path: Path) -> None:
         report = await table.bench(items=5, concurrency=2, stream_bytes=100_000)
 
         assert report.units_per_item is None
-        assert len(report.measurements) == 10
+        assert report.usd_per_million_items is None
+        assert min(report.imported_per_second, report.run_per_second, report.output_bytes_per_second or 0) > 0
         assert list(tmp_path.iterdir()) == []
         with pytest.raises(UsageError, match="`items` is 0"):
             await table.bench(items=0)

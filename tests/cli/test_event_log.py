@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pyanamo_async.cli.event_log import LogLines, bar, listening
+from pyanamo_async.cli.event_log import LogLines, bar
 from pyanamo_async.core.items import State
 from tests.cli.conftest import Cli, process
 
@@ -22,25 +21,6 @@ def test_an_event_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     line = capsys.readouterr().err
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (.*)\n", line)
     assert line.endswith(" item settled item='a b' state=done seconds=0 trouble='x\\ny'\n")
-
-
-async def test_events_of_a_moment_are_written_together_and_in_order(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Thousands a second must not cost as many writes; the last are written when the worker ends."""
-    writes: list[str] = []
-    monkeypatch.setattr("pyanamo_async.cli.event_log.note", writes.append)
-    with listening(None) as event_log:
-        for number in range(5):
-            event_log.note("item claimed", item=number)
-        assert writes == []
-        async with asyncio.timeout(10):
-            while not writes:  # noqa: ASYNC110 - there is no event for it
-                await asyncio.sleep(0.01)
-        event_log.note("worker ended")
-
-    assert [len(written.splitlines()) for written in writes] == [5, 1]
-    assert [written[-1] for written in writes[0].splitlines()] == list("01234")
 
 
 def test_a_stderr_that_is_gone_costs_nothing(cli: Cli) -> None:

@@ -25,12 +25,12 @@ TITLES = {
     "pyanamo_async.core.outcomes": "Outcomes",
     "pyanamo_async.core.workers": "Workers",
     "pyanamo_async.errors": "Errors",
-    "pyanamo_async.testing": "Testing",
 }
 OTHERS = "What methods take and return"
 SHOW_MODULE = """    options:
       heading_level: 3
       members: [{members}]
+      inherited_members: true
       show_root_heading: false
       show_root_toc_entry: false
 """

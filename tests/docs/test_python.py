@@ -25,7 +25,7 @@ def test_the_methods_of_the_guide_exist() -> None:
     from pyanamo_async import Table
 
     named = {word for row in rows(PYTHON.read_text())[1:] for word in codes(row[1])}
-    methods = {name for name in vars(Table) if not name.startswith("_") and callable(getattr(Table, name))}
+    methods = {name for name in dir(Table) if not name.startswith("_") and callable(getattr(Table, name))}
 
     assert methods == named
 

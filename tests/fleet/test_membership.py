@@ -8,7 +8,7 @@ import pytest
 
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, ProcessStatus, Worker, WorkerState
-from pyanamo_async.fleet.membership import condition, list_workers, order
+from pyanamo_async.fleet.membership import condition, order, vanished
 from pyanamo_async.store.memory import MemoryStore
 from tests.fakes import NOON
 
@@ -42,7 +42,7 @@ def test_a_process_that_died_does_not_live_however_young_its_heartbeat() -> None
 
 async def test_stale_lists_all_that_vanished(store: MemoryStore) -> None:
     """The silent and the dead, as `reclaim` treats them."""
-    found = await list_workers(store, stale=True, now=NOON, process_status=process_status)
+    found = vanished(await store.workers(), now=NOON, process_status=process_status)
 
     assert {worker.worker_id for worker in found} == {"stale", "died", "marked"}
 

@@ -9,7 +9,6 @@ import sys
 
 import pytest
 
-from pyanamo_async.errors import UsageError
 from pyanamo_async.execution import Loop, run
 
 SEVEN_WITHOUT = """
@@ -36,14 +35,6 @@ def test_loop_is_the_one_that_was_asked_for(asked: str, runs: str) -> None:
     """By name, or by `Loop`."""
     assert run(loop_name(), loop=asked) == runs
     assert run(loop_name(), loop=Loop(asked)) == runs
-
-
-def test_unknown_loop_is_a_usage_error() -> None:
-    """It names those there are."""
-    main = loop_name()
-    with pytest.raises(UsageError, match="fast, uvloop, asyncio"):
-        run(main, loop="trio")
-    main.close()
 
 
 @pytest.mark.parametrize("loop", Loop)

@@ -1,0 +1,202 @@
+"""What a person can ask of a table: its items, how they end, what they print, and its workers.
+
+Every method is thin: what it does is in `operate/`, which is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from pyanamo_async.app.resources import Resources
+from pyanamo_async.core.items import Item, State, Summary
+from pyanamo_async.errors import UsageError
+from pyanamo_async.host.liveness import process_status
+from pyanamo_async.ports import Description, Store
+
+if TYPE_CHECKING:
+    from pyanamo_async.core.outcomes import Outcome
+    from pyanamo_async.operate.logs import LogReader, TaskLog
+    from pyanamo_async.operate.status import Status
+    from pyanamo_async.operate.workers import WorkerStatus
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class TableReader:
+    """One table of items, and the output of their tasks: the half of `Table` that changes nothing."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._store: Store | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close connections; harmless when repeated, and done by leaving an `async with` block."""
+        self._store = None
+        await self._resources.close()
+
+    @property
+    def address(self) -> str:
+        """The address of the table, as given to `open_table`."""
+        return str(self._resources.settings.table)
+
+    @property
+    def output(self) -> str | None:
+        """Where output goes, as `s3://bucket/prefix` or `file:DIR`; None for a DynamoDB table without a bucket."""
+        output = self._resources.settings.output
+        return str(output) if output else None
+
+    @property
+    def region(self) -> str | None:
+        """The AWS region that was given."""
+        return self._resources.settings.region
+
+    async def describe(self) -> Description:
+        """Describe the table: keys, indexes, shards, billing, size in bytes."""
+        return await (await self._open()).describe()
+
+    async def items(self, *, state: State | str | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
+        """List items in the order of state and then of time, in summary; memory does not grow with their number."""
+        chosen = _state(state)
+        async for summary in (await self._open()).summaries(state=chosen, sample=sample):
+            yield summary
+
+    async def item(self, item_id: str) -> Item:
+        """Read one item whole: its scripts, and the records of their last attempts.
+
+        Raises:
+            ItemMissing: the table has no such item.
+        """
+        return await (await self._open()).read(item_id)
+
+    async def status(self) -> Status:
+        """Return the table's progress: items and tasks by state, living workers, items per second, time left."""
+        from pyanamo_async.operate.status import status
+
+        return await status(await self._open(), self.address, now=datetime.now(UTC), probe=process_status)
+
+    async def trace(
+        self, *, state: State | str | None = None, sample: str | None = None
+    ) -> AsyncIterator[Mapping[str, object]]:
+        """Yield a row for each task's last attempt that ended, in no order, with the columns of `pyanamo trace`.
+
+        Seconds, CPU_Seconds and the byte counts are numbers, times are ISO 8601 in UTC, unknown values are None.
+        """
+        from pyanamo_async.core.trace import trace
+
+        chosen = _state(state)
+        async for item in (await self._open()).items(state=chosen, sample=sample):
+            for row in trace(item):
+                yield row
+
+    async def joblog(
+        self, *, state: State | str | None = None, sample: str | None = None
+    ) -> AsyncIterator[tuple[str, ...]]:
+        """Yield the fields of a job log as GNU parallel writes it: a header, then a line for each row of `trace`."""
+        from pyanamo_async.core.trace import JOBLOG_COLUMNS, joblog
+
+        chosen, number = _state(state), 0
+        await self.describe()  # no header without a table
+        yield JOBLOG_COLUMNS
+        async for item in (await self._open()).items(state=chosen, sample=sample):
+            for line in joblog(item):
+                number += 1
+                yield (str(number), *line)
+
+    async def logs(
+        self,
+        item_id: str,
+        task: str | None = None,
+        *,
+        stream: str = "stdout",
+        attempt: int | None = None,
+        tail: int | None = None,
+    ) -> TaskLog:
+        """Find what a task printed to `stdout` or `stderr`; iterate over the result, or await its `text()`.
+
+        `task` is the name or number of a nested item's task. By default it is the last attempt that ended; output of
+        older ones is found if it was larger than a record holds (2 KB). `tail` keeps only the last so many lines.
+
+        Raises:
+            ItemMissing: the table has no such item.
+            OutputMissing: no attempt has ended, or the one asked for has not.
+            UsageError: there is no such task, stream or attempt.
+        """
+        from pyanamo_async.operate.logs import STREAMS, TaskLog, find_task
+
+        if stream not in STREAMS:
+            raise UsageError(f"`stream` is '{stream}'", hint=f"give {' or '.join(STREAMS)}")
+        if tail is not None and tail < 0:
+            raise UsageError(f"`tail` is {tail}", hint="give 0 or more")
+        item, reader = await self.item(item_id), await self._log_reader()
+        return TaskLog(reader, await reader.find(item, find_task(item, task), stream, attempt=attempt), tail)
+
+    async def follow(
+        self,
+        item_id: str,
+        task: str | None = None,
+        *,
+        show: Callable[[str, bytes], None],
+        note: Callable[[str], None] = lambda _: None,
+        streams: Sequence[str] = ("stdout",),
+    ) -> Outcome | None:
+        """Follow what a task prints until its attempt ends: the one that runs, or the next to begin.
+
+        `show` takes the name of a stream and what was printed to it; `note` takes lines about waiting, gaps and the
+        end. Return the outcome, or None when it is unknown because the worker vanished.
+
+        Raises:
+            ItemMissing: the table has no such item.
+            OutputMissing: the task ended, and the table has no record of it.
+            UsageError: there are several tasks and none was named, or none has that name.
+        """
+        from pyanamo_async.host.clock import SystemClock
+        from pyanamo_async.operate.follow import Follower
+
+        store, reader = await self._open(), await self._log_reader()
+        return await Follower(item_id, task, streams, show, note, store, reader, SystemClock(), process_status).follow()
+
+    async def workers(self, *, stale: bool = False) -> list[WorkerStatus]:
+        """List workers by last heartbeat; with `stale` only those that died, or were silent for their lease."""
+        from pyanamo_async.operate.workers import list_workers
+
+        listed = await list_workers(await self._open(), now=datetime.now(UTC), probe=process_status)
+        return [each for each in listed if each.vanished or not stale]
+
+    async def _open(self) -> Store:
+        if self._store is None:
+            self._store = await self._resources.store()
+        return self._store
+
+    async def _log_reader(self) -> LogReader:
+        from pyanamo_async.operate.logs import LogReader
+
+        namespace = (await self.describe()).output_namespace
+        return LogReader(namespace, self._resources.outputs, self._resources.in_logs)
+
+
+def _state(state: State | str | None) -> State | None:
+    return None if state is None else choice(State, state, "state")
+
+
+def choice(kind: type[Choice], value: str, argument: str) -> Choice:
+    """Return the member of an enum that an argument names.
+
+    Raises:
+        UsageError: there is none.
+    """
+    try:
+        return kind(value)
+    except ValueError:
+        raise UsageError(f"`{argument}` is '{value}'", hint=f"give one of {', '.join(kind)}") from None

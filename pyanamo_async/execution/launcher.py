@@ -67,10 +67,7 @@ class ShellLauncher:
         finally:
             for pipe in pipes:
                 os.close(pipe.write_end)
-        if self._guard is None:
-            return ShellProcess(process, (pipes[0], pipes[1]), loop)
-        self._guard.started(process.pid)
-        return ShellProcess(process, (pipes[0], pipes[1]), loop, self._guard.ended)
+        return ShellProcess(process, (pipes[0], pipes[1]), loop)
 
     async def _create(self, command: Command, stdout: OutputPipe, stderr: OutputPipe) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_shell(

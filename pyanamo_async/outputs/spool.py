@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import io
 import tempfile
-from typing import IO, cast
 
 from aiofiles.threadpool import wrap
 
@@ -55,11 +54,11 @@ class Part:
         else:
             await self._write(await self._move_to_file(), data)
 
-    def body(self) -> IO[bytes]:
+    def body(self) -> io.BytesIO | io.FileIO:
         """Return the bytes as a file object, at its beginning."""
         body = self._file or self._memory
         body.seek(0)
-        return cast("IO[bytes]", body)
+        return body
 
     def close(self) -> None:
         """Free memory and disk; harmless when repeated."""

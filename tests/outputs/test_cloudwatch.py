@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -174,7 +175,7 @@ async def test_output_without_a_record_is_searched(bench: Bench) -> None:
 async def test_output_without_its_end_is_not_taken_for_complete(bench: Bench) -> None:
     """What a worker sent before it died is read, and then an error says that more is missing."""
     stream = LogStream(bench.client, bench.group, stream_name("t", "w"), ONCE)
-    *begun, _ = events(event_prefix(KEY), [b"line 1\nline 2\n"])
+    *begun, _ = events(event_prefix(KEY), io.BytesIO(b"line 1\nline 2\n"))
     await stream.put(begun, SystemClock())
 
     reading = bench.store().read(search_location(bench.group, KEY))

@@ -18,12 +18,12 @@ from typing import IO, Any, TypeVar
 import uvloop
 
 from pyanamo_async.execution.group import kill_child
-from pyanamo_async.execution.posix_spawn import CAN_CHANGE_FOLDER, PreparedSpawn, Text
+from pyanamo_async.execution.posix_spawn import PreparedSpawn, Text
 from pyanamo_async.execution.spawn_pool import SpawnPool
 from pyanamo_async.execution.transport import PidfdTransport
 
 SHELL = "/bin/sh"
-OPTIONS = {"env", "executable", "start_new_session", "close_fds", "cwd"}
+OPTIONS = {"env", "executable", "start_new_session", "close_fds"}
 
 Stream = int | IO[Any] | None
 P = TypeVar("P", bound=asyncio.SubprocessProtocol)
@@ -72,8 +72,6 @@ class FastLoop(uvloop.Loop):
             path=shell,
             outputs=(stdout, stderr),
             env=os.environ if env is None else env,
-            cwd=options.get("cwd"),
-            leads_group=bool(options.get("start_new_session")),
         )
         protocol = protocol_factory()
         pid = await self._spawn_pool.spawn(prepared)
@@ -81,18 +79,18 @@ class FastLoop(uvloop.Loop):
         try:
             return PidfdTransport(self, protocol, pid, self._usages.__setitem__), protocol
         except OSError:
-            kill_child(pid, with_group=prepared.leads_group)
+            kill_child(pid)
             raise
 
 
 def _is_script(streams: tuple[Stream, int, int], options: Mapping[str, Any]) -> bool:
-    """Tell whether a command is started as the launcher does it: no stdin, outputs to descriptors, few options."""
+    """Tell whether a command is started as the launcher does it, in a session of its own and without stdin."""
     stdin, *outputs = streams
     return (
         stdin == subprocess.DEVNULL
         and all(output >= 0 for output in outputs)
         and options.get("close_fds") is False
+        and options.get("start_new_session") is True
         and options.keys() <= OPTIONS
-        and (options.get("cwd") is None or CAN_CHANGE_FOLDER)
         and os.sep in os.fsdecode(options.get("executable") or SHELL)  # otherwise it is looked for in PATH
     )

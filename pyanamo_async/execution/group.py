@@ -39,10 +39,10 @@ async def kill_leftovers(pgid: int) -> None:
         await asyncio.sleep(POLL_S)
 
 
-def kill_child(pid: int, *, with_group: bool) -> None:
+def kill_child(pid: int) -> None:
     """Kill a child that nobody has reaped, with the group that it leads, and reap it."""
     with suppress(ProcessLookupError, ChildProcessError):  # somebody else reaped it
-        (os.killpg if with_group else os.kill)(pid, signal.SIGKILL)
+        os.killpg(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
 

@@ -10,7 +10,6 @@ import asyncio
 import errno
 import os
 import shutil
-from pathlib import Path
 from subprocess import DEVNULL
 
 from pyanamo_async.errors import LaunchFailed, LaunchRefused
@@ -61,16 +60,13 @@ class ShellLauncher:
             for pipe in pipes:
                 pipe.close()
             if isinstance(exc, OSError | ValueError):
-                raise self._failure(command, exc) from exc
+                raise self._failure(exc) from exc
             self._tell_guard_of_late_starts(loop)
             raise
         finally:
             for pipe in pipes:
                 os.close(pipe.write_end)
-        if self._guard is None:
-            return ShellProcess(process, (pipes[0], pipes[1]), loop)
-        self._guard.started(process.pid)
-        return ShellProcess(process, (pipes[0], pipes[1]), loop, self._guard.ended)
+        return ShellProcess(process, (pipes[0], pipes[1]), loop)
 
     async def _create(self, command: Command, stdout: OutputPipe, stderr: OutputPipe) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_shell(
@@ -80,7 +76,6 @@ class ShellLauncher:
             stdout=stdout.write_end,
             stderr=stderr.write_end,
             env=dict(command.env),  # stock uvloop takes no other mapping
-            cwd=command.cwd,
             start_new_session=True,
             close_fds=False,  # Python's own are never inherited, and looking for others costs more than the start
         )
@@ -90,11 +85,9 @@ class ShellLauncher:
         if self._guard and abandoned_starts:
             self._guard.expect_late_starts(abandoned_starts)
 
-    def _failure(self, command: Command, exc: OSError | ValueError) -> LaunchFailed:
+    def _failure(self, exc: OSError | ValueError) -> LaunchFailed:
         if isinstance(exc, ValueError):
             return LaunchFailed(f"the script could not be started: {exc}")
-        if command.cwd is not None and not Path(command.cwd).is_dir():
-            return LaunchFailed(f"the script could not be started: there is no folder {command.cwd}")
         if shutil.which(self._shell) is None:
             return LaunchRefused(f"the shell {self._shell} cannot be run", hint="`shell` names another")
         number = exc.errno or 0

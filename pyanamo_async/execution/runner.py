@@ -6,19 +6,16 @@ The stock loops, which tests and benchmarks choose, are slower at starting proce
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 import resource
 import signal
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from enum import StrEnum
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
-M_ARENA_MAX = -8  # of malloc.h
 WORKER_FILES = 64  # connections, tables, standard streams
 SCRIPT_FILES = 5  # two pipes, a pidfd, and two files where output is large
 MAX_FILES = 65_536  # a script costs three descriptors; more than this slows programs that close all they might have
@@ -36,13 +33,9 @@ class Loop(StrEnum):
 
 
 def run(main: Coroutine[Any, Any, T], *, loop: Loop | str = Loop.FAST) -> T:
-    """Run `main` to its end on a new event loop, with as many open files as the system grants (up to 65,536).
-
-    From then on all threads of this process share one heap.
-    """
+    """Run `main` to its end on a new event loop, with as many open files as the system grants (up to 65,536)."""
     allow_many_files()
     stop_ignoring_sigchld()
-    share_one_heap()
     with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
         return runner.run(main)
 
@@ -89,16 +82,6 @@ def scripts_at_once() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = MAX_FILES if soft == resource.RLIM_INFINITY else soft
     return max(1, (files - WORKER_FILES) // SCRIPT_FILES)
-
-
-def share_one_heap() -> None:
-    """Have threads allocate from one heap, where the C library is GNU's (mallopt(3)).
-
-    By default each thread has its own, and what one allocates and another frees leaves holes: 30 MB with a hundred
-    outputs at once. Python takes its lock for nearly all allocations anyway.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def stop_ignoring_sigchld() -> None:

@@ -1,6 +1,6 @@
 """Threads that start processes, so that the event loop goes on while the kernel makes them.
 
-A start hangs, and its thread with it, while the shell or the working folder is on a dead mount.
+A start hangs, and its thread with it, while the shell is on a dead mount.
 
 1. There are at most two threads, and not more than starts at the same time, unless starts hang. A start that hangs for
    a second gets a replacement thread for those behind it, up to 30 times.
@@ -144,7 +144,7 @@ class SpawnRequest:
         with self._lock:
             self._given_up = True
         if self.pid:
-            kill_child(self.pid, with_group=self._prepared.leads_group)
+            kill_child(self.pid)
         return self._begun_s > 0.0
 
     def run(self) -> None:
@@ -153,7 +153,7 @@ class SpawnRequest:
             if self._begin():
                 pid = self._prepared.spawn()
                 if not self._deliver(pid):
-                    kill_child(pid, with_group=self._prepared.leads_group)
+                    kill_child(pid)
         except OSError as error:
             self.error = error
 

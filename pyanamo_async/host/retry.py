@@ -1,7 +1,7 @@
 """Retry a call while it is `Unavailable`: the only retry loop in the package.
 
 1. Only `Unavailable` is retried; every other error passes through at once.
-2. Pauses double up to a longest one and are jittered (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015).
+2. Pauses double up to a longest one, with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015).
    A longer pause that the service asks for (`retry_after_s`) is kept.
 3. Retrying ends when the call succeeds, or with its last error when the time is up or `give_up` is set.
 """
@@ -25,19 +25,16 @@ T = TypeVar("T")
 class RetrySchedule:
     """How long to retry and how long to pause, in seconds.
 
-    `limit_s` counts from the first failure (None: no limit, 0: no retry). Each pause is uniformly random between
-    `jitter_from` times its upper bound (0: full jitter) and that bound.
+    `limit_s` counts from the first failure (None: no limit, 0: no retry).
     """
 
     limit_s: float | None = None
     first_pause_s: float = 0.2
     longest_pause_s: float = 20.0
-    jitter_from: float = 0.0
 
     def pause_s(self, failures: int, jitter: float) -> float:
         """Return the pause after the given number of failures (from 1); `jitter` is uniform in [0, 1)."""
-        bound = min(self.longest_pause_s, self.first_pause_s * 2.0 ** min(failures - 1, 40))
-        return bound * (self.jitter_from + (1 - self.jitter_from) * jitter)
+        return jitter * min(self.longest_pause_s, self.first_pause_s * 2.0 ** min(failures - 1, 40))
 
 
 async def retry(

@@ -31,14 +31,6 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class StartedUpload:
-    """A multipart upload; unless `is_only`, a request that was repeated may have started another of the same key."""
-
-    upload_id: str
-    is_only: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Bucket:
     """A bucket as sinks see it.
 
@@ -65,16 +57,12 @@ class Bucket:
 
         await self._request_shielded(put)
 
-    async def start_upload(self, key: str) -> StartedUpload:
-        """Start a multipart upload."""
-        tries = 0
+    async def start_upload(self, key: str) -> str:
+        """Start a multipart upload and return its id."""
 
-        async def create() -> StartedUpload:
-            nonlocal tries
-            tries += 1
+        async def create() -> str:
             response = await self.client.create_multipart_upload(Bucket=self.name, Key=key, **self.properties)
-            repeated = tries > 1 or response["ResponseMetadata"]["RetryAttempts"] > 0
-            return StartedUpload(response["UploadId"], is_only=not repeated)
+            return response["UploadId"]
 
         return await self._request_shielded(create)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -205,7 +205,7 @@ class _LogsSink:
 
     async def _send(self) -> str:
         prefix = event_prefix(self._key)
-        requests = batches(events(prefix, self._chunks()))
+        requests = batches(events(prefix, self._gathered.body()))
         times = [await self._stream.put(batch, self._clock) for batch in requests]
         return LogLocation(self._stream.group, self._stream.name, prefix, (min(times), max(times))).text
 
@@ -213,11 +213,8 @@ class _LogsSink:
         """Return the sink of the fallback store, after moving there what was gathered."""
         if self._large is None:
             self._large = self._fallback.open(self._key)
-            for chunk in self._chunks():
+            body = self._gathered.body()
+            while chunk := body.read(_READ_BYTES):
                 await self._large.write(chunk)
             self._gathered.close()
         return self._large
-
-    def _chunks(self) -> Iterator[bytes]:
-        body = self._gathered.body()
-        return iter(lambda: body.read(_READ_BYTES), b"")

@@ -9,6 +9,7 @@ An event is one line of output: `<item>/<task>/<attempt>.<stream> <number><kind>
 
 from __future__ import annotations
 
+import io
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
@@ -21,7 +22,6 @@ BATCH_EVENTS = 10_000
 EVENT_OVERHEAD_BYTES = 26
 EVENT_DATA_BYTES = 190_000  # in base64 and with the longest prefix below the 256 KiB of an event
 
-_CONTINUATION = range(0x80, 0xC0)  # bytes of UTF-8 that begin no character
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]")  # control characters a log viewer may drop
 _END = "$"
 _EVENT = re.compile(r"(\d+)([.+=$]) (.*)", re.DOTALL)
@@ -32,12 +32,17 @@ def event_prefix(key: OutputKey) -> str:
     return f"{safe_name(key.item_id)}/{safe_name(key.task)}/{key.attempt}.{key.stream}"
 
 
-def events(prefix: str, chunks: Iterable[bytes]) -> Iterator[str]:
-    """Yield the events of an output."""
+def events(prefix: str, output: io.BytesIO | io.FileIO) -> Iterator[str]:
+    """Yield the events of an output, read from its beginning."""
+    output.seek(0)
     number = 0
-    for data, ends_line in _split(chunks):
-        yield f"{prefix} {number}{_encoded(data, ends_line=ends_line)}"
-        number += 1
+    reader = io.BufferedReader(output)
+    try:
+        while line := reader.readline(EVENT_DATA_BYTES):
+            yield f"{prefix} {number}{_encoded(line)}"
+            number += 1
+    finally:
+        reader.detach()  # it would close the output
     yield f"{prefix} {number}{_END} "
 
 
@@ -88,41 +93,14 @@ class EventJoiner:
         return b"".join(ready)
 
 
-def _split(chunks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Split output into lines without their newline, and long lines into several parts; say which parts end a line."""
-    rest = b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            *parts, end = _cut(line)
-            yield from ((part, False) for part in parts)
-            yield end, True
-        *parts, rest = _cut(rest)
-        yield from ((part, False) for part in parts)
-    if rest:
-        yield rest, False
-
-
-def _cut(line: bytes) -> list[bytes]:
-    """Cut a line into parts that fit an event, if possible between characters."""
-    parts = []
-    while len(line) > EVENT_DATA_BYTES:
-        edge = EVENT_DATA_BYTES
-        while edge > EVENT_DATA_BYTES - 3 and line[edge] in _CONTINUATION:
-            edge -= 1
-        parts.append(line[:edge])
-        line = line[edge:]
-    return [*parts, line]
-
-
-def _encoded(data: bytes, *, ends_line: bool) -> str:
+def _encoded(line: bytes) -> str:
     try:
-        text = data.decode()
-    except UnicodeDecodeError:
+        text = line.decode()
+    except UnicodeDecodeError:  # or the cut of a long line is within a character
         text = "\0"
     if _NOT_TEXT.search(text):
-        return "= " + b64encode(data + b"\n" * ends_line).decode()
-    return (". " if ends_line else "+ ") + text
+        return "= " + b64encode(line).decode()
+    return f". {text[:-1]}" if text.endswith("\n") else f"+ {text}"
 
 
 def _decoded(kind: str, text: str) -> bytes:

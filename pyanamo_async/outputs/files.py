@@ -27,7 +27,7 @@ from pyanamo_async.outputs.sink import GzipSink
 from pyanamo_async.ports import OutputKey, UnfinishedOutput
 
 # Sized for the check of another worker, which may remove our folder at the same moment.
-CHECK_SCHEDULE = RetrySchedule(limit_s=3.0, first_pause_s=0.02, jitter_from=0.5)
+CHECK_SCHEDULE = RetrySchedule(limit_s=3.0, first_pause_s=0.02)
 
 _READ_BYTES = 256 * 1024
 

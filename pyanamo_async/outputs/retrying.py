@@ -1,7 +1,6 @@
 """Retry storage calls for minutes: output that is lost can only be had by running its script again.
 
-1. `Unavailable` is retried for five minutes, with pauses of 0.2 to 15 s. Each pause is random in the upper half of its
-   range, so that a hundred sinks do not come back at the same moment.
+1. `Unavailable` is retried for five minutes, with pauses of up to 15 s.
 2. Callers see only `OutputError`: after the time limit with how long the call was retried, at once for any other error.
 3. A wait of ten seconds is logged, once: a script that waits for its output looks like one that hangs.
 """
@@ -20,8 +19,8 @@ from pyanamo_async.host.retry import RetrySchedule, retry
 LOG_AFTER_S = 10.0
 MINUTE_S = 60
 
-WRITE_SCHEDULE = RetrySchedule(limit_s=5 * MINUTE_S, longest_pause_s=15.0, jitter_from=0.5)
-READ_SCHEDULE = RetrySchedule(limit_s=10.0, longest_pause_s=15.0, jitter_from=0.5)  # somebody waits at a terminal
+WRITE_SCHEDULE = RetrySchedule(limit_s=5 * MINUTE_S, longest_pause_s=15.0)
+READ_SCHEDULE = RetrySchedule(limit_s=10.0, longest_pause_s=15.0)  # somebody waits at a terminal
 ONCE = RetrySchedule(limit_s=0.0)
 
 T = TypeVar("T")

@@ -10,14 +10,12 @@ from __future__ import annotations
 import asyncio
 import io
 import tempfile
-from typing import IO, cast
 
 from aiofiles.threadpool import wrap
 
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.host.waiting import shielded
 from pyanamo_async.outputs.disk import append, translated
-from pyanamo_async.outputs.pages import PAGE_BYTES, Pages, pages_of
 from pyanamo_async.outputs.retrying import WRITE_SCHEDULE, retry_output
 
 SPOOL_BYTES = 64 * 1024 * 1024
@@ -27,7 +25,7 @@ class Spool:
     """The memory budget that all parts of a worker share."""
 
     def __init__(self, memory_bytes: int, schedule: RetrySchedule = WRITE_SCHEDULE) -> None:
-        self.free_pages = memory_bytes // PAGE_BYTES
+        self.free_bytes = memory_bytes
         self.schedule = schedule
 
     def part(self) -> Part:
@@ -41,7 +39,7 @@ class Part:
     def __init__(self, spool: Spool) -> None:
         self.size = 0
         self._spool = spool
-        self._pages = Pages()
+        self._memory = io.BytesIO()
         self._file: io.FileIO | None = None
 
     async def append(self, data: bytes) -> None:
@@ -50,17 +48,17 @@ class Part:
         Raises:
             OutputError: no memory is left, and the disk has been full for minutes.
         """
-        if self._file is None and self._reserve(len(data)):
-            self._pages.append(data)
+        if self._file is None and len(data) <= self._spool.free_bytes:
+            self._spool.free_bytes -= self._memory.write(data)
             self.size += len(data)
         else:
             await self._write(await self._move_to_file(), data)
 
-    def body(self) -> IO[bytes]:
+    def body(self) -> io.BytesIO | io.FileIO:
         """Return the bytes as a file object, at its beginning."""
-        body = self._file or self._pages
+        body = self._file or self._memory
         body.seek(0)
-        return cast("IO[bytes]", body)
+        return body
 
     def close(self) -> None:
         """Free memory and disk; harmless when repeated."""
@@ -68,16 +66,10 @@ class Part:
         if self._file is not None:
             self._file.close()
 
-    def _reserve(self, more: int) -> bool:
-        pages = pages_of(self.size + more) - pages_of(self.size)
-        if pages > self._spool.free_pages:
-            return False
-        self._spool.free_pages -= pages
-        return True
-
     def _free(self) -> None:
-        self._spool.free_pages += pages_of(self._pages.size)
-        self._pages.clear()
+        if not self._memory.closed:
+            self._spool.free_bytes += len(self._memory.getbuffer())
+            self._memory.close()
 
     async def _move_to_file(self) -> io.FileIO:
         """Return the temporary file, after moving there what was in memory."""
@@ -85,8 +77,7 @@ class Part:
             return self._file
         file = await retry_output(lambda: shielded(self._create()), self._spool.schedule)
         self.size = 0
-        for page in self._pages.stored():
-            await self._write(file, page)
+        await self._write(file, self._memory.getvalue())
         self._free()
         return file
 

@@ -15,7 +15,7 @@ import sys
 from dataclasses import replace
 
 from pyanamo_async.errors import PyanamoError
-from pyanamo_async.outputs.bucket import Bucket, StartedUpload
+from pyanamo_async.outputs.bucket import Bucket
 from pyanamo_async.outputs.spool import Part, Spool
 
 MIB = 1024 * 1024
@@ -43,7 +43,7 @@ class Upload:
         self._number = 1
         self._sending: set[asyncio.Task[None]] = set()
         self._etags: dict[int, str] = {}
-        self._started: StartedUpload | None = None
+        self._upload_id: str | None = None
         self._start_requested = False
         self._publish_requested = False
 
@@ -55,12 +55,12 @@ class Upload:
 
     async def finish(self) -> str:
         """Publish the object and return its location."""
-        if self._started is None:
+        if self._upload_id is None:
             self._publish_requested = True
             await self._bucket.put(self._key, self._part)
             self._part.close()
         else:
-            await self._complete(self._started)
+            await self._complete(self._upload_id)
         return self._bucket.location(self._key)
 
     async def discard(self) -> None:
@@ -71,15 +71,15 @@ class Upload:
         self._part.close()
         await self._clean_up(uploads=self._start_requested, published=self._publish_requested)
 
-    async def _start(self) -> StartedUpload:
+    async def _start(self) -> str:
         self._start_requested = True
-        self._started = self._started or await self._bucket.start_upload(self._key)
-        return self._started
+        self._upload_id = self._upload_id or await self._bucket.start_upload(self._key)
+        return self._upload_id
 
-    async def _send(self, upload: StartedUpload) -> None:
+    async def _send(self, upload_id: str) -> None:
         while len(self._sending) >= PARTS_IN_FLIGHT:
             await self._wait_for_one()
-        sending = self._send_part(upload.upload_id, self._number, self._part)
+        sending = self._send_part(upload_id, self._number, self._part)
         self._sending.add(asyncio.create_task(sending, name=f"part {self._number} of {self._key}"))
         self._part = self._spool.part()
         self._number += 1
@@ -94,14 +94,14 @@ class Upload:
         sent, self._sending = await asyncio.wait(self._sending, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.gather(*sent)
 
-    async def _complete(self, upload: StartedUpload) -> None:
+    async def _complete(self, upload_id: str) -> None:
         if self._part.size:
-            await self._send(upload)
+            await self._send(upload_id)
         while self._sending:
             await self._wait_for_one()
         self._publish_requested = True
-        await self._bucket.complete_upload(self._key, upload.upload_id, self._etags)
-        await self._clean_up(uploads=not upload.is_only)
+        await self._bucket.complete_upload(self._key, upload_id, self._etags)
+        await self._clean_up(uploads=True)
 
     async def _clean_up(self, *, uploads: bool, published: bool = False) -> None:
         """Remove what must not stay; log what S3 does not remove, because it changes nothing for the task."""
@@ -111,14 +111,9 @@ class Upload:
             async with asyncio.timeout(CLEANUP_S):
                 if published:
                     await bucket.delete(self._key)
-                if uploads:
-                    await self._abort_uploads(bucket)
+                if uploads:  # a request whose response was lost may have started more than one
+                    for upload_id in await bucket.upload_ids(self._key):
+                        await bucket.abort_upload(self._key, upload_id)
         except (PyanamoError, TimeoutError) as error:
             reason = error or "the bucket does not answer"
             logger.warning("output left behind at %s: %s", bucket.location(self._key), reason)
-
-    async def _abort_uploads(self, bucket: Bucket) -> None:
-        if self._started:
-            await bucket.abort_upload(self._key, self._started.upload_id)
-        for upload_id in await bucket.upload_ids(self._key):  # started by a request whose response was lost
-            await bucket.abort_upload(self._key, upload_id)

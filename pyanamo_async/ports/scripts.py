@@ -10,11 +10,10 @@ from pyanamo_async.core.values import Value
 
 
 class Command(Value):
-    """A script to run, with its environment and folder (None: the worker's own)."""
+    """A script to run, with its environment; its folder is the worker's own."""
 
     script: str
     env: Mapping[str, str]
-    cwd: str | None = None
 
 
 class Exit(Value):

@@ -9,7 +9,6 @@ import pytest
 from pyanamo_async.app.resources import Resources
 from pyanamo_async.app.settings import OutputSettings, Settings, make_settings
 from pyanamo_async.outputs.cloudwatch import CloudWatchOutputs
-from pyanamo_async.outputs.pages import PAGE_BYTES
 from pyanamo_async.outputs.s3 import S3Outputs
 from pyanamo_async.ports import OutputKey, OutputStore
 from tests.outputs.stores import read_all, write_all
@@ -32,13 +31,13 @@ def storing(settings: Settings, **how: object) -> Resources:
 
 async def test_all_output_of_a_worker_shares_one_spool(settings: Settings) -> None:
     """Of the size that was given, whether it goes to Logs or to the bucket behind."""
-    async with storing(settings, spool_bytes=3 * PAGE_BYTES, cloudwatch="group") as opened:
+    async with storing(settings, spool_bytes=3000, cloudwatch="group") as opened:
         outputs = await opened.worker_outputs("worker")
 
         assert isinstance(outputs, CloudWatchOutputs)
         assert isinstance(outputs._fallback, S3Outputs)
         assert outputs._spool is outputs._fallback.spool
-        assert outputs._spool.free_pages == 3
+        assert outputs._spool.free_bytes == 3000
 
 
 async def test_without_a_group_output_goes_to_the_bucket(settings: Settings) -> None:

@@ -26,13 +26,13 @@ def failing(*errors: PyanamoError) -> Callable[[], Awaitable[str]]:
     return call
 
 
-def paused(errors: Sequence[PyanamoError], schedule: RetrySchedule, *, jitter: float = 1.0) -> tuple[object, float]:
+def paused(errors: Sequence[PyanamoError], schedule: RetrySchedule) -> tuple[object, float]:
     """Retry on a virtual clock; return the answer or error, and the seconds that passed."""
 
     async def main(loop: VirtualLoop) -> tuple[object, float]:
         began = loop.time()
         try:
-            answer: object = await retry(failing(*errors), schedule, random=lambda: jitter, monotonic=loop.time)
+            answer: object = await retry(failing(*errors), schedule, random=lambda: 1.0, monotonic=loop.time)
         except PyanamoError as error:
             answer = error
         return answer, round(loop.time() - began, 3)
@@ -50,13 +50,6 @@ def test_pauses_double_up_to_the_longest() -> None:
     schedule = RetrySchedule(first_pause_s=1.0, longest_pause_s=4.0)
 
     assert paused([AWAY] * 4, schedule) == ("answer", 11.0)
-
-
-def test_jitter_begins_at_the_given_share_of_the_bound() -> None:
-    """From half of the bound on, so that no pause is nearly nothing."""
-    schedule = RetrySchedule(first_pause_s=1.0, jitter_from=0.5)
-
-    assert paused([AWAY], schedule, jitter=0.0) == ("answer", 0.5)
 
 
 def test_a_service_that_names_a_pause_gets_it() -> None:
@@ -92,8 +85,9 @@ def test_giving_up_ends_a_pause() -> None:
         with pytest.raises(Unavailable):
             await retry(
                 failing(*[AWAY] * 9),
-                RetrySchedule(first_pause_s=60.0, longest_pause_s=60.0, jitter_from=1.0),
+                RetrySchedule(first_pause_s=60.0, longest_pause_s=60.0),
                 give_up=give_up,
+                random=lambda: 1.0,
             )
         return loop.time()
 

@@ -52,7 +52,7 @@ def test_reading_gives_back_what_was_written(pieces: list[bytes], step: int, sta
 
 @given(chunks, chunks)
 def test_outputs_that_share_a_thread_do_not_mix(one: list[bytes], two: list[bytes]) -> None:
-    """One compressor deflates their blocks by turns."""
+    """It deflates their blocks by turns."""
     block = [b"lots of it " * (BLOCK_BYTES // 11), b"more"]
     pieces = [*one, *block], [*two, *reversed(block)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 from itertools import pairwise
 
@@ -18,6 +19,10 @@ MOST_EVENT_BYTES = 256 * 1024 - EVENT_OVERHEAD_BYTES
 chunks = st.lists(st.one_of(st.binary(), st.sampled_from([b"\n", b"a b\n", "ä€😀".encode(), b"\xff", b"\r\n", b"\0"])))
 
 
+def events_of(output: bytes, prefix: str = PREFIX) -> list[str]:
+    return list(events(prefix, io.BytesIO(output)))
+
+
 def joined(messages: list[str]) -> bytes:
     joiner = EventJoiner(PREFIX)
     return b"".join(map(joiner.feed, messages))
@@ -25,7 +30,7 @@ def joined(messages: list[str]) -> bytes:
 
 def test_a_line_is_an_event_with_item_task_and_attempt() -> None:
     """People read and search them; bytes that are not text are in base64."""
-    assert list(events(PREFIX, [b"one\ntw", b"o\n\xff\n\nend"])) == [
+    assert events_of(b"one\ntwo\n\xff\n\nend") == [
         "item=201/Task_0/2.stdout 0. one",
         "item=201/Task_0/2.stdout 1. two",
         "item=201/Task_0/2.stdout 2= /wo=",
@@ -37,14 +42,14 @@ def test_a_line_is_an_event_with_item_task_and_attempt() -> None:
 
 @given(chunks)
 def test_events_hold_every_byte(pieces: list[bytes]) -> None:
-    """Whatever the bytes, and however they are cut."""
-    assert joined(list(events(PREFIX, pieces))) == b"".join(pieces)
+    """Whatever the bytes."""
+    assert joined(events_of(b"".join(pieces))) == b"".join(pieces)
 
 
 @given(chunks, st.data())
 def test_a_missing_event_is_noticed(pieces: list[bytes], data: st.DataObject) -> None:
     """Wherever it was, at the end too, and not before all have come."""
-    messages = list(events(PREFIX, pieces))
+    messages = events_of(b"".join(pieces))
     missing = data.draw(st.integers(0, len(messages) - 1))
     joiner = EventJoiner(PREFIX)
 
@@ -58,8 +63,8 @@ def test_a_missing_event_is_noticed(pieces: list[bytes], data: st.DataObject) ->
 @given(chunks, st.randoms())
 def test_events_may_come_in_any_order_more_than_once_and_among_others(pieces: list[bytes], rng: random.Random) -> None:
     """A request that is sent again doubles them, and events of one moment have no order of their own."""
-    ours = list(events(PREFIX, pieces))
-    others = list(events("other/Task_0/1.stdout", pieces)) + list(events(PREFIX + "2", pieces))
+    ours = events_of(b"".join(pieces))
+    others = events_of(b"".join(pieces), "other/Task_0/1.stdout") + events_of(b"".join(pieces), PREFIX + "2")
     messages = [*ours, *ours, *others, "something else"]
     rng.shuffle(messages)
 
@@ -68,9 +73,9 @@ def test_events_may_come_in_any_order_more_than_once_and_among_others(pieces: li
 
 @pytest.mark.parametrize("unit", [b"x", "ä".encode(), "😀".encode(), b"\xff", "€".encode() + b"\x80"])
 def test_long_lines_are_split_within_the_limit(unit: bytes) -> None:
-    """No event is larger than the service takes, text is cut at the edges of characters, and nothing is lost."""
+    """No event is larger than the service takes, and nothing is lost."""
     line = b"a" + unit * (1_000_000 // len(unit)) + b"\nnext\n"
-    messages = list(events(PREFIX, [line[at : at + 65_536] for at in range(0, len(line), 65_536)]))
+    messages = events_of(line)
 
     assert max(len(message.encode()) for message in messages) <= MOST_EVENT_BYTES
     assert joined(messages) == line
@@ -81,7 +86,7 @@ def test_the_longest_prefix_leaves_room_for_bytes_that_are_not_text() -> None:
     """Ids are bounded, so are events."""
     longest = event_prefix(OutputKey("t", "x" * 500, "y" * 500, 10**9, "stdout"))
 
-    assert max(len(message) for message in events(longest, [b"\xff" * 1_000_000])) <= MOST_EVENT_BYTES
+    assert max(len(message) for message in events_of(b"\xff" * 1_000_000, longest)) <= MOST_EVENT_BYTES
 
 
 @given(st.lists(st.integers(0, MOST_EVENT_BYTES), max_size=60))

@@ -12,7 +12,6 @@ import pytest
 
 from pyanamo_async.errors import BucketMissing, OutputError, Unavailable
 from pyanamo_async.host.retry import RetrySchedule
-from pyanamo_async.outputs.pages import PAGE_BYTES
 from pyanamo_async.outputs.retrying import ONCE
 from pyanamo_async.outputs.s3 import S3Outputs
 from pyanamo_async.outputs.spool import SPOOL_BYTES
@@ -204,7 +203,7 @@ async def test_a_slow_store_makes_the_script_wait(bench: Bench) -> None:
     assert await read_all(bench.store(), await writing) == NOISE * 2
 
 
-@pytest.mark.parametrize("spool_bytes", [0, 8 * PAGE_BYTES, 64 * MIB])
+@pytest.mark.parametrize("spool_bytes", [0, 2 * MIB, 64 * MIB])
 async def test_sinks_share_little_memory_and_do_not_block_each_other(bench: Bench, spool_bytes: int) -> None:
     """Outputs of several parts come through at once with no memory, a little, and enough."""
     store = bench.store(spool_bytes=spool_bytes)

@@ -44,8 +44,8 @@ class Ran:
     stderr: bytes
 
 
-def command(script: str, env: Mapping[str, str] = os.environ, cwd: str | None = None) -> Command:
-    return Command(script, dict(env), cwd)
+def command(script: str, env: Mapping[str, str] = os.environ) -> Command:
+    return Command(script, dict(env))
 
 
 async def start(launcher: ShellLauncher, script: str, stdout: Collector | None = None) -> ShellProcess:

@@ -20,9 +20,9 @@ from pyanamo_async.execution.posix_spawn import PreparedSpawn
 from tests.process.scripts import LINGER, Collector, command, is_running, living, run_script, start, tells_usage, until
 
 
-async def failure(launcher: ShellLauncher, script: str = "true", cwd: str | None = None) -> LaunchFailed:
+async def failure(launcher: ShellLauncher, script: str = "true") -> LaunchFailed:
     with pytest.raises(LaunchFailed) as caught:
-        await launcher.start(command(script, cwd=cwd), stdout=Collector(), stderr=Collector())
+        await launcher.start(command(script), stdout=Collector(), stderr=Collector())
     return caught.value
 
 
@@ -32,13 +32,6 @@ async def test_missing_shell_is_named() -> None:
 
     assert "/nowhere/bash" in failed.what
     assert "`shell`" in failed.hint
-
-
-async def test_missing_folder_is_named(launcher: ShellLauncher, tmp_path: Path) -> None:
-    """The folder is blamed, not the shell."""
-    failed = await failure(launcher, cwd=str(tmp_path / "gone"))
-
-    assert str(tmp_path / "gone") in failed.what
 
 
 async def test_too_long_script_says_what_to_do(launcher: ShellLauncher) -> None:

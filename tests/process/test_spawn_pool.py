@@ -129,7 +129,7 @@ async def test_what_the_library_keeps_of_a_start_is_freed() -> None:
 
     def rss_bytes_after(starts: int) -> int:
         for _ in range(starts):
-            prepared = PreparedSpawn(["true"], path="/nowhere/true", outputs=(1, 2), env={}, cwd="/", leads_group=True)
+            prepared = PreparedSpawn(["true"], path="/nowhere/true", outputs=(1, 2), env={})
             prepared.copy_outputs()
             with pytest.raises(FileNotFoundError):
                 prepared.spawn()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import zlib
 from datetime import UTC, datetime
-from functools import lru_cache
 
 from pyanamo_async.core.items import Item, State
 
@@ -43,12 +42,7 @@ def queue_key(item: Item, tiebreak: str) -> str:
 
 def format_time(time: datetime) -> str:
     """Return a time as ISO 8601 in UTC, to the millisecond, in a fixed width."""
-    return _format_utc(time if time.tzinfo is UTC else time.astimezone(UTC))
-
-
-@lru_cache(maxsize=1024)  # each write of a claimed item repeats the time of the claim
-def _format_utc(utc: datetime) -> str:
-    return f"{utc.isoformat('T', 'milliseconds').removesuffix('+00:00')}Z"
+    return f"{time.astimezone(UTC).isoformat('T', 'milliseconds').removesuffix('+00:00')}Z"
 
 
 def parse_time(text: str) -> datetime:

@@ -59,7 +59,7 @@ async def with_pipes(script: str) -> None:
 
 def with_launcher() -> One:
     """Use what the worker uses."""
-    launcher, env = ShellLauncher("sh", guard=Guard("BENCHMARK=spawn")), dict(os.environ)
+    launcher, env = ShellLauncher("sh", guard=Guard()), dict(os.environ)
 
     async def one(script: str) -> None:
         process = await launcher.start(Command(script, env), stdout=Nobody(), stderr=Nobody())

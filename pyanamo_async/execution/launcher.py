@@ -66,7 +66,10 @@ class ShellLauncher:
         finally:
             for pipe in pipes:
                 os.close(pipe.write_end)
-        return ShellProcess(process, (pipes[0], pipes[1]), loop)
+        if self._guard is None:
+            return ShellProcess(process, (pipes[0], pipes[1]), loop)
+        self._guard.started(process.pid)
+        return ShellProcess(process, (pipes[0], pipes[1]), loop, self._guard.ended)
 
     async def _create(self, command: Command, stdout: OutputPipe, stderr: OutputPipe) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_shell(

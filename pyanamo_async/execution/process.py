@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from resource import struct_rusage
@@ -23,18 +24,20 @@ KIB = 1024
 class ShellProcess:
     """One script, started by `ShellLauncher`; keeps the laws of `ports.Process`."""
 
-    __slots__ = ("_exit", "_listening", "_loop", "_pipes", "_process", "pid")
+    __slots__ = ("_exit", "_listening", "_loop", "_on_finish", "_pipes", "_process", "pid")
 
     def __init__(
         self,
         process: asyncio.subprocess.Process,
         pipes: tuple[OutputPipe, OutputPipe],
         loop: asyncio.AbstractEventLoop,
+        on_finish: Callable[[int], None] | None = None,
     ) -> None:
         self.pid = process.pid
         self._process = process
         self._pipes = pipes
         self._loop = loop
+        self._on_finish = on_finish
         self._exit: Exit | None = None
         self._listening = loop.call_later(LISTEN_AFTER_S, self._listen)
 
@@ -70,6 +73,8 @@ class ShellProcess:
             for pipe in self._pipes:
                 pipe.close()
             await kill_leftovers(self.pid)
+            if self._on_finish:
+                self._on_finish(self.pid)
 
     async def _linger(self, seconds: float) -> None:
         deadline = self._loop.time() + seconds

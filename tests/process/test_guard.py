@@ -16,7 +16,7 @@ import pytest
 
 from harness.program import PATIENCE_S
 from pyanamo_async.execution import Guard, ShellLauncher, find_shell
-from tests.process.scripts import is_running, living, run_script
+from tests.process.scripts import LINGER, is_running, living, run_script, start
 
 WORKER = """
 import asyncio, os, sys
@@ -28,14 +28,13 @@ class Nobody:
     def feed(self, chunk): return True
 
 async def main():
-    guard = Guard("GUARDED={mark}")
-    env = {{**os.environ, "GUARDED": "{mark}"}}
+    guard = Guard("{mark}")
     launcher = ShellLauncher("sh", guard=guard)
     async def start(script):
-        return await launcher.start(Command(script, env), stdout=Nobody(), stderr=Nobody())
+        return await launcher.start(Command(script, dict(os.environ)), stdout=Nobody(), stderr=Nobody())
     for _ in range(20):
         await (await start("true")).finish(linger=timedelta(0))
-    running = [await start("trap '' TERM HUP; sleep 3000 & env -i sleep 3000 & wait; wait") for _ in range({scripts})]
+    running = [await start("trap '' TERM HUP; sleep 3000 & wait; wait") for _ in range({scripts})]
     print(guard.pid, *(process.pid for process in running), flush=True)
     await asyncio.sleep(3000)
 
@@ -45,7 +44,7 @@ run(main(), loop="{loop}")
 
 @pytest.fixture
 def guard() -> Iterator[Guard]:
-    guard = Guard(f"GUARDED={uuid.uuid4()}")
+    guard = Guard()
     yield guard
     guard.close()
 
@@ -62,11 +61,9 @@ def gone(pgids: list[int]) -> bool:
 
 @pytest.mark.parametrize("loop", ["fast", "uvloop", "asyncio"])
 def test_scripts_of_a_killed_worker_end(loop: str) -> None:
-    """SIGKILL leaves the worker no time for anything; its scripts end with their groups, and the guard after them."""
+    """SIGKILL leaves the worker no time for anything; its scripts end, and the guard after them."""
     with subprocess.Popen(
-        [sys.executable, "-c", WORKER.format(scripts=20, loop=loop, mark=uuid.uuid4())],
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", WORKER.format(scripts=20, loop=loop, mark="")], stdout=subprocess.PIPE, text=True
     ) as worker:
         assert worker.stdout is not None
         guard, *scripts = map(int, worker.stdout.readline().split())
@@ -78,12 +75,25 @@ def test_scripts_of_a_killed_worker_end(loop: str) -> None:
     assert gone([*scripts, guard])
 
 
+def test_more_scripts_than_a_page_holds_are_guarded() -> None:
+    """The shared memory grows with the number of scripts; the last ones are no less guarded than the first."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKER.format(scripts=600, loop="fast", mark="")], stdout=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdout is not None
+        guard, *scripts = map(int, worker.stdout.readline().split())
+        worker.kill()
+
+    assert len(scripts) == 600
+    assert gone([*scripts[-3:], *scripts[:3], guard])
+    for pid in scripts:
+        assert not is_running(pid)
+
+
 def test_guard_survives_the_signals_of_a_terminal() -> None:
     """TERM, INT and HUP to the worker's group or job are not meant for it: it goes when the worker is gone."""
     with subprocess.Popen(
-        [sys.executable, "-c", WORKER.format(scripts=1, loop="fast", mark=uuid.uuid4())],
-        stdout=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", WORKER.format(scripts=1, loop="fast", mark="")], stdout=subprocess.PIPE, text=True
     ) as worker:
         assert worker.stdout is not None
         guard, script = map(int, worker.stdout.readline().split())
@@ -95,10 +105,10 @@ def test_guard_survives_the_signals_of_a_terminal() -> None:
     assert gone([script, guard])
 
 
-def test_all_processes_with_the_mark_end_and_no_stranger() -> None:
-    """Some left the group of their script; others the kernel had started, and the loop had not heard of them yet."""
-    mark = str(uuid.uuid4())
-    env = {**os.environ, "GUARDED": mark}
+def test_scripts_that_are_in_no_listed_group_are_found_by_their_mark() -> None:
+    """One left its group; another the kernel had started, and the loop had not heard of it yet."""
+    mark = f"GUARDED={uuid.uuid4()}"
+    env = {**os.environ, "GUARDED": mark.removeprefix("GUARDED=")}
     stranger = subprocess.Popen(["sleep", "3000"], env={**env, "GUARDED": "another"}, start_new_session=True)
     unheard = subprocess.Popen(["sleep", "3000"], env=env, start_new_session=True)
     try:
@@ -118,17 +128,35 @@ def test_all_processes_with_the_mark_end_and_no_stranger() -> None:
 
 def test_a_worker_that_ends_in_order_looks_for_nobody() -> None:
     """What a script left behind on purpose, outside of its group, lives on; and the end is not delayed."""
-    mark = str(uuid.uuid4())
-    env = {**os.environ, "GUARDED": mark}
+    mark = f"GUARDED={uuid.uuid4()}"
+    env = {**os.environ, "GUARDED": mark.removeprefix("GUARDED=")}
     daemon = subprocess.Popen(["sleep", "3000"], env=env, start_new_session=True)
     try:
-        guard = Guard(f"GUARDED={mark}")
+        guard = Guard(mark)
         guard.start()
         guard.close()
         assert daemon.poll() is None
     finally:
         daemon.kill()
         daemon.wait()
+
+
+async def test_ended_script_is_forgotten(guard: Guard, launcher: ShellLauncher) -> None:
+    """Its number may be a stranger's by the time the worker dies."""
+    guarded = ShellLauncher(find_shell(), guard=guard)
+    process = await start(guarded, "true")
+    await process.finish(linger=LINGER)
+    stranger = await start(launcher, "sleep 3000")
+    kept = await start(guarded, "sleep 61")
+    guard.started(stranger.pid)
+    guard.ended(stranger.pid)
+    guard.close()  # the end of the pipe, as when the worker dies
+
+    assert is_running(stranger.pid)
+    assert (await kept.wait()).signal == signal.SIGKILL
+    stranger.signal(signal.SIGKILL)
+    for each in (stranger, kept):
+        await each.finish(linger=LINGER)
 
 
 async def test_scripts_do_not_hold_the_guards_pipe(guard: Guard) -> None:
@@ -146,3 +174,11 @@ async def test_guard_starts_with_the_first_script_and_is_small(guard: Guard) -> 
     await run_script(ShellLauncher(find_shell(), guard=guard), "true")
 
     assert psutil.Process(guard.pid).memory_info().rss < 4_000_000
+
+
+def test_forgetting_what_is_unknown_is_harmless(guard: Guard) -> None:
+    """Also before it started, and twice."""
+    guard.ended(12345)
+    guard.started(4_194_303)  # no such process in a test's lifetime; the widest number Linux gives
+    guard.ended(4_194_303)
+    guard.ended(4_194_303)

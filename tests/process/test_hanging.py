@@ -249,7 +249,7 @@ async def test_a_lack_of_threads_leaves_those_that_hang_where_they_are(
 
 async def test_the_guard_waits_while_a_start_is_abandoned(shell: Away) -> None:
     """It gets no goodbye: the process may appear when the worker has gone. Afterwards it ends as ever."""
-    guard = Guard("LEFT_BY=nobody")
+    guard = Guard()
     [task] = await begun(ShellLauncher(str(shell.program), guard=guard), starts=1)
     await cancelled([task])
     guard.close()

@@ -38,7 +38,7 @@ T = TypeVar("T")
 MAX_STATEMENTS = 25  # of one batch
 MAX_KEYS = 100  # of one batch
 MAX_CONCURRENT = 8  # requests of claims, imports and reads
-MAX_BATCHES = 4  # of claims and settles under way
+MAX_BATCHES = 2  # of claims and settles under way: with one, a reply that was lost would hold all of them up
 RETRIES = RetrySchedule(limit_s=5.0, first_pause_s=0.1, longest_pause_s=2.0)
 
 UNMET = {"ConditionalCheckFailed", "ConditionalCheckFailedException", "DuplicateItem"}

@@ -104,18 +104,13 @@ class Table:
         chunks = iter(lambda: list(islice(unique, MAX_KEYS)), [])
         return [row for rows in await gather_all(self._get_chunk(chunk, only) for chunk in chunks) for row in rows]
 
-    async def pages(
-        self, query: dict[str, Any], *, scan: bool = False, first: int | None = None
-    ) -> AsyncIterator[dict[str, Any]]:
-        """Query, or scan, page by page; `first` limits the rows of the first page."""
+    async def pages(self, query: dict[str, Any], *, scan: bool = False) -> AsyncIterator[dict[str, Any]]:
+        """Query, or scan, page by page."""
         ask: Any = self.client.scan if scan else self.client.query
-        query = {"TableName": self.name} | query | ({} if first is None else {"Limit": first})
+        query = {"TableName": self.name} | query
         while True:
             page: Any = await self.call_with_retry(partial(ask, **query))
             yield page
-            if first is not None:
-                query.pop("Limit")
-                first = None
             if "LastEvaluatedKey" not in page:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]

@@ -30,57 +30,45 @@ from pyanamo_async.errors import (
     Unavailable,
 )
 
+# Codes without `Exception` at their end: those of errors mostly have it, those of the statements of a batch never.
 THROTTLED = {
     "BandwidthLimitExceeded",
-    "EC2ThrottledException",
-    "LimitExceededException",
-    "PriorRequestNotComplete",
+    "LimitExceeded",
     "ProvisionedThroughputExceeded",
-    "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
-    "RequestThrottledException",
     "SlowDown",
-    "ThrottledException",
+    "Throttled",
     "Throttling",
     "ThrottlingError",
-    "ThrottlingException",
     "TooManyRequests",
-    "TooManyRequestsException",
-    "TransactionInProgressException",
 }
 TRANSIENT = {
     "InternalError",
     "InternalFailure",
     "InternalServerError",
     "OperationAborted",
-    "ReplicatedWriteConflictException",
+    "ReplicatedWriteConflict",
     "RequestTimeout",
-    "RequestTimeoutException",
     "ServiceUnavailable",
-    "ServiceUnavailableException",
     "TransactionConflict",
-    "TransactionConflictException",
 }
-EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+EXPIRED = {"ExpiredToken", "RequestExpired", "TokenRefreshRequired"}
 REFUSED = {
     "403",
     "AccessDenied",
-    "AccessDeniedException",
     "AllAccessDisabled",
     "AuthorizationHeaderMalformed",
     "IncompleteSignature",
-    "IncompleteSignatureException",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
-    "InvalidSignatureException",
+    "InvalidSignature",
     "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException",
     "NotAuthorized",
     "OptInRequired",
     "SignatureDoesNotMatch",
     "UnauthorizedOperation",
-    "UnrecognizedClientException",
+    "UnrecognizedClient",
 }
 UNREACHABLE = (
     boto.HTTPClientError,
@@ -146,22 +134,23 @@ def refusal(
     code: str, message: str, what: str, *, action: str = "", otherwise: type[PyanamoError] = StoreError
 ) -> PyanamoError:
     """Return our error for an error code of AWS, as exceptions and the statements of a batch carry it."""
-    if code in THROTTLED:
+    kind = code.removesuffix("Exception")
+    if kind in THROTTLED:
         return Unavailable(f"{what} is throttled ({code}): {message}", throttled=True)
-    if code in TRANSIENT:
+    if kind in TRANSIENT:
         return Unavailable(f"{what} does not answer for now ({code}): {message}")
-    if code in EXPIRED:
+    if kind in EXPIRED:
         hint = "renew them: aws sso login, or a new role"
         return Unavailable(f"the AWS credentials for {what} have expired", hint=hint)
-    if code in REFUSED:
+    if kind in REFUSED:
         hint = "do the credentials and their policy allow it?"
         return Denied(f"{action or 'access'} on {what} is denied ({code}): {message}", hint=hint)
-    return _missing(code, what) or _invalid(message, what, otherwise) or otherwise(f"{what}: {message} ({code})")
+    return _missing(kind, what) or _invalid(message, what, otherwise) or otherwise(f"{what}: {message} ({code})")
 
 
-def _missing(code: str, what: str) -> PyanamoError | None:
-    match code:
-        case "ResourceNotFoundException" | "ResourceNotFound":
+def _missing(kind: str, what: str) -> PyanamoError | None:
+    match kind:
+        case "ResourceNotFound":
             return TableMissing(f"{what} does not exist", hint="create it with: pyanamo table create")
         case "NoSuchBucket":
             return BucketMissing(f"{what} does not exist", hint="create it, or correct `bucket`")

@@ -5,21 +5,19 @@
 2. They retry for at most a few seconds, and decide nothing about items.
 """
 
+from pyanamo_async.ports.description import Description, Index, Units
 from pyanamo_async.ports.fleet import DrainDecision, Fleet, NotificationChannel, Reclaimer
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
 from pyanamo_async.ports.table import (
     INDEX_LAG_AT_MOST,
     AddResult,
-    Description,
-    Index,
     ItemQueue,
     ItemReader,
     Notifications,
     OutputTails,
     Store,
     TableAdmin,
-    Units,
     WorkerRegistry,
 )
 from pyanamo_async.ports.world import Clock, EventLog, World

@@ -12,10 +12,15 @@ from typing import Protocol
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
-from pyanamo_async.core.values import Value
 from pyanamo_async.core.workers import Desired, Orders, Worker
+from pyanamo_async.ports.description import Description
 
-INDEX_LAG_AT_MOST = timedelta(seconds=20)  # how late we reckon an index to show a write; usually it is milliseconds
+INDEX_LAG_AT_MOST = timedelta(seconds=20)
+"""How late we reckon an index to show a write.
+
+DynamoDB updates its indexes after the write and names no bound, only "usually a fraction of a second" ("Using Global
+Secondary Indexes" in its developer guide).
+"""
 
 
 class AddResult(StrEnum):
@@ -25,53 +30,6 @@ class AddResult(StrEnum):
     SKIPPED = "skipped"
     REPLACED = "replaced"
     LOCKED = "locked"  # it exists, and was not replaced because a worker holds it
-
-
-class Index(Value):
-    """An index of the table."""
-
-    name: str
-    keys: tuple[str, ...]
-    projection: str
-
-
-class Description(Value):
-    """What a table looks like.
-
-    `output_namespace` is the folder name of its output, which no other table ever has. `extra_indexes` are the indexes
-    that are not ours, in the form that `TableAdmin.create` takes.
-    """
-
-    table: str
-    output_namespace: str
-    keys: tuple[str, ...]
-    indexes: tuple[Index, ...]
-    shards: int
-    schema_version: int
-    billing: str
-    status: str = ""
-    size_bytes: int | None = None
-    created: datetime | None = None
-    extra_indexes: tuple[Mapping[str, object], ...] = ()
-
-
-class Units(Value):
-    """Capacity units that a table was charged for, as DynamoDB counts them, indexes included.
-
-    `untold` counts the requests whose reply did not name its units.
-    """
-
-    write: float = 0.0
-    read: float = 0.0
-    untold: int = 0
-
-    def __add__(self, more: Units) -> Units:
-        """Add the units of later requests."""
-        return Units(self.write + more.write, self.read + more.read, self.untold + more.untold)
-
-    def __sub__(self, before: Units) -> Units:
-        """Return the units charged since."""
-        return Units(self.write - before.write, self.read - before.read, self.untold - before.untold)
 
 
 class TableAdmin(Protocol):

@@ -16,14 +16,13 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.items import CLAIMABLE, Counts, Item, State, Summary, TaskState
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.stored.queue_key import due, queue_key
-from pyanamo_async.core.stored.record import log_length
+from pyanamo_async.core.stored.record import encode, summarise
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState
 from pyanamo_async.errors import Fenced, ItemMissing, StoreError, TableMissing
 from pyanamo_async.ports import AddResult, Description, Store
 
 SCHEMA_VERSION = 1
-SETTLED = frozenset({State.DONE, State.FAILED, State.WALL_TIME_EXCEEDED})
 
 
 @dataclass(slots=True)
@@ -132,7 +131,7 @@ class MemoryStore(Store):
         for each in [state] if state else State:
             for item in sorted(self._standing(each), key=_place):
                 if sample is None or item.sample == sample:
-                    yield _summary(item)
+                    yield summarise(encode(item), state=each, key=_place(item))
 
     async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
         for item in list(self._table.items.values()):
@@ -247,19 +246,3 @@ def _place(item: Item) -> str:
 
 def _fence(item: Item) -> tuple[State, int, str]:
     return item.state, item.attempt, item.token
-
-
-def _summary(item: Item) -> Summary:
-    return Summary(
-        item_id=item.item_id,
-        sample=item.sample,
-        state=item.state,
-        tasks=len(item.tasks),
-        tasks_done=item.tasks_done,
-        log_length=log_length(item),
-        attempt=item.attempt,
-        reason=item.reason,
-        worker=item.worker if item.state is State.LOCKED else "",
-        since=item.done_at if item.state in SETTLED else None,
-        not_before=item.not_before if item.state is State.TODO else None,
-    )

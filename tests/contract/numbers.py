@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from pyanamo_async.errors import Fenced
 
-CREATE = "CREATE TABLE IF NOT EXISTS numbers (n INTEGER PRIMARY KEY, filling TEXT)"
+CREATE = "CREATE TABLE IF NOT EXISTS numbers (n INTEGER PRIMARY KEY)"
 
 
-def insert(number: int, filling: str = "") -> Callable[[sqlite3.Connection], int]:
-    return lambda connection: connection.execute("INSERT INTO numbers VALUES (?, ?)", (number, filling)).rowcount
+def insert(number: int) -> Callable[[sqlite3.Connection], int]:
+    return lambda connection: connection.execute("INSERT INTO numbers VALUES (?)", (number,)).rowcount
 
 
 def insert_and_break(number: int) -> Callable[[sqlite3.Connection], object]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pyanamo_async.errors import StoreError, Unavailable
-from pyanamo_async.store.dynamodb.batcher import LATE_S, Batcher
+from pyanamo_async.store.dynamodb.batcher import Batcher
 from pyanamo_async.store.dynamodb.limiter import ConcurrencyLimiter
 from pyanamo_async.store.dynamodb.table import Reply, Table, gather_all
 from pyanamo_async.store.dynamodb.writes import Update
@@ -83,54 +83,23 @@ async def test_one_row_is_never_twice_in_a_batch() -> None:
     assert wire.batches == [["a1", "b1"], ["a2"], ["a3"]]
 
 
-async def test_few_wait_for_an_answer_and_as_many_as_are_under_way_do_not() -> None:
-    """Another sending goes beside the first when it carries as much, so that many share few."""
-    wire = Wire()
-    batcher = wire.batcher(in_flight=3)
-    answers = [batcher.submit(text) for text in "ab"]
-    await wire.until_sent()
-    answers.append(batcher.submit("c"))
-    await _turns()
-    assert wire.batches == [["a", "b"]]
-
-    answers.append(batcher.submit("d"))
-    await wire.until_sent()
-    answers += [batcher.submit(text) for text in "efg"]
-    await _turns()
-    assert wire.batches == [["a", "b"], ["c", "d"]]
-
-    wire.gates[0].set()
-    await wire.until_sent()
-    wire.gates[1].set()
-    wire.gates[2].set()
-    assert [await answer for answer in answers] == list("ABCDEFG")
-    assert wire.batches == [["a", "b"], ["c", "d"], ["e", "f", "g"]]
-
-
-async def test_what_is_lost_on_its_way_holds_nobody_up() -> None:
-    """A batch without an answer is not waited for; but no more are under way than may be."""
+async def test_no_more_are_under_way_than_may_be() -> None:
+    """What comes beyond that gathers, and goes when any batch is answered, however long another takes."""
     wire = Wire()
     batcher = wire.batcher(in_flight=2)
-    lost = [batcher.submit(text) for text in "abc"]
-    await wire.until_sent()
-    later = batcher.submit("d")
-    await _turns()
-    assert wire.batches == [["a", "b", "c"]]
-
-    async with asyncio.timeout(5):
-        await wire.until_sent()
-    last = batcher.submit("e")
-    await asyncio.sleep(2 * LATE_S)
-    assert wire.batches == [["a", "b", "c"], ["d"]]
+    answers = []
+    for text in "abcd":
+        answers.append(batcher.submit(text))
+        await _turns()
+    assert wire.batches == [["a"], ["b"]]
 
     wire.gates[1].set()
-    assert await later == "D"
-    async with asyncio.timeout(5):
-        await wire.until_sent()
-    wire.gates[0].set()
-    wire.gates[2].set()
-    assert await last == "E"
-    assert [await answer for answer in lost] == ["A", "B", "C"]
+    await _turns()
+    assert wire.batches == [["a"], ["b"], ["c", "d"]]
+
+    for gate in wire.gates:
+        gate.set()
+    assert [await answer for answer in answers] == ["A", "B", "C", "D"]
 
 
 async def _turns() -> None:
@@ -387,3 +356,23 @@ async def test_gather_all_raises_the_error_itself() -> None:
     with pytest.raises(Unavailable, match="away"):
         await gather_all([waits(), fails()])
     assert cancelled.is_set()
+
+
+async def test_gather_all_is_cancelled_whatever_fails_meanwhile() -> None:
+    """A watcher that is cancelled ends, also when a call it waits for fails because of that."""
+    waiting = asyncio.Event()
+
+    async def fails_when_cancelled() -> None:
+        try:
+            waiting.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise Unavailable("away") from None
+
+    watcher = asyncio.create_task(gather_all([fails_when_cancelled()]))
+    await waiting.wait()
+    watcher.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await watcher
+    assert watcher.cancelled()

@@ -68,7 +68,7 @@ class TestWrites:
 
         assert statement(update, "t") == {
             "Statement": 'UPDATE "t" SET "Log"."Task_3"=? SET "ItemState"=? REMOVE "Old"'
-            ' WHERE "itemID"=? AND "Attempt"=? AND "Gone" IS MISSING',
+            ' WHERE "itemID"=? AND "Gone" IS MISSING AND "Attempt"=?',
             "Parameters": [{"S": "x"}, {"S": "done"}, {"S": "a"}, {"N": "1"}],
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }

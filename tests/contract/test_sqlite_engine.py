@@ -7,8 +7,11 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,23 @@ class Traced:
 
     async def numbers(self) -> list[int]:
         return await self.engine.read(numbers)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file with one table of numbers, in WAL mode."""
+    path = tmp_path / "numbers.db"
+    with closing(_connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(CREATE)
+    return path
+
+
+@pytest.fixture
+async def engine(path: Path) -> AsyncIterator[Engine]:
+    engine = Engine(path, partial(_connect, path))
+    yield engine
+    await engine.close()
 
 
 @pytest.fixture
@@ -117,6 +137,74 @@ async def test_closing_finishes_what_was_submitted(traced: Traced) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "sqlite numbers.db"]
 
 
+async def test_the_loop_never_waits_for_a_lock(engine: Engine, path: Path) -> None:
+    """Another process holds it: the work waits and the loop goes on."""
+    other = _connect(path)
+    other.execute("BEGIN IMMEDIATE")
+    began = time.monotonic()
+    write = asyncio.ensure_future(engine.write(insert(1)))
+    await asyncio.sleep(0.3)  # a loop that waited would return only after the busy timeout of 5 s
+    assert time.monotonic() - began < 3
+    assert not write.done()
+
+    other.execute("ROLLBACK")
+    other.close()
+    assert await write == 1
+    assert await engine.read(numbers) == [1]
+
+
+async def test_a_file_that_was_replaced_is_opened_again(engine: Engine, path: Path) -> None:
+    """SQLite would go on with the old one."""
+    await engine.write(insert(1))
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(f"numbers.db{suffix}").unlink(missing_ok=True)
+    with closing(_connect(path)) as connection:
+        connection.execute(CREATE)
+
+    await engine.write(insert(2))
+
+    with closing(sqlite3.connect(path)) as connection:
+        assert numbers(connection) == [2]
+
+
+async def test_a_file_that_cannot_be_examined_fails_the_call(tmp_path: Path) -> None:
+    """Its folder was moved, say, and a file has the name of the folder: the caller must not wait for ever."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "numbers.db"
+    engine = Engine(path, partial(_connect, path))
+    await engine.write(_nothing)
+    folder.rename(tmp_path / "moved")
+    folder.touch()
+
+    with pytest.raises(StoreError):
+        await asyncio.wait_for(engine.read(_nothing), timeout=5)
+    await engine.close()
+
+
+async def test_a_lack_of_threads_fails_the_call(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time, until there is one: the caller must not wait for ever."""
+    with monkeypatch.context() as lacking:
+        lacking.setattr(threading.Thread, "start", _cannot_start)
+        for _ in range(2):
+            with pytest.raises(StoreError, match="can't start new thread"):
+                await asyncio.wait_for(engine.write(insert(1)), timeout=5)
+
+    assert await engine.write(insert(1)) == 1
+
+
+async def test_cancelled_callers_disturb_nobody(engine: Engine) -> None:
+    """Their work is done or not; other callers do not notice."""
+    gone = asyncio.ensure_future(engine.write(insert(1)))
+    stays = asyncio.ensure_future(engine.write(insert(2)))
+    await asyncio.sleep(0)
+    gone.cancel()
+
+    assert await stays == 1
+    assert gone.cancelled()
+    assert 2 in await engine.read(numbers)
+
+
 PROGRAM = """
 import asyncio, sys, threading, time
 from pyanamo_async.store.sqlite import SqliteStore
@@ -174,3 +262,15 @@ def _insert_and_fail(number: int) -> Callable[[sqlite3.Connection], object]:
         return 1 / (insert(number)(connection) - 1)
 
     return work
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None)
+
+
+def _nothing(_: sqlite3.Connection) -> None:
+    pass
+
+
+def _cannot_start(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")

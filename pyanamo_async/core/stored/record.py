@@ -22,7 +22,7 @@ from pyanamo_async.core.items import (
     Task,
     TaskState,
 )
-from pyanamo_async.core.stored.queue_key import format_time, parse_time
+from pyanamo_async.core.stored.queue_key import DELAYED, format_time, parse_time
 from pyanamo_async.core.stored.task_record import Row, decode_record, encode_record, omit_empty
 
 DEFAULT_PRIORITY = 5
@@ -104,6 +104,25 @@ def encode_summary(summary: Summary) -> Row:
             "Not_Before": _format(summary.not_before),
             "Reason": summary.reason,
         }
+    )
+
+
+def summarise(row: Mapping[str, Any], *, state: State, key: str) -> Summary:
+    """Return the line of an item in `state`, whose queue key is `key`, from attributes of its row."""
+    tasks, log_length = row.get("Nested_Tasks", 0), row.get("Log_Length", 0)
+    is_settled = state not in (State.TODO, State.LOCKED)
+    return Summary(
+        item_id=row["itemID"],
+        sample=row.get("taskID", ""),
+        state=state,
+        tasks=tasks or 1,
+        tasks_done=log_length if tasks else int(state is State.DONE),
+        log_length=log_length,
+        attempt=row.get("Attempt", 0),
+        reason=row.get("Reason", ""),
+        worker=key if state is State.LOCKED else "",
+        since=parse_time(key) if is_settled and key else None,
+        not_before=parse_time(key[len(DELAYED) :]) if state is State.TODO and key.startswith(DELAYED) else None,
     )
 
 

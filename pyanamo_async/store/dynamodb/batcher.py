@@ -1,10 +1,8 @@
 """Natural batching: requests that are ready together travel together, and none waits for company.
 
-A lone request goes at once. While requests are under way, others gather, until one is answered or until as many have
-gathered as are under way; those go beside them. Batches fill as the table gets busier, and no timer adds latency.
-Claims and settles of 8 slots with short scripts share requests: one for two items instead of two for each.
-
-A batch that has been under way for `LATE_S` may be lost, and holds nobody up any longer.
+A lone request goes at once. While as many batches are under way as may be, requests gather until one is answered. So
+batches fill as the table gets busier, and no timer adds latency. Claims and settles of 8 slots with short scripts share
+requests: two for three items instead of two for each.
 """
 
 from __future__ import annotations
@@ -16,8 +14,6 @@ from typing import Generic, TypeVar
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-LATE_S = 0.25
 
 
 class Batcher(Generic[In, Out]):
@@ -37,7 +33,7 @@ class Batcher(Generic[In, Out]):
     ) -> None:
         self._send, self._key, self._most, self._in_flight = send, key, most, in_flight
         self._waiting: deque[tuple[In, asyncio.Future[Out]]] = deque()
-        self._sending: dict[asyncio.Task[None], tuple[int, asyncio.TimerHandle]] = {}  # requests, until it is late
+        self._sending: set[asyncio.Task[None]] = set()
         self._is_called = False
 
     def submit(self, request: In) -> asyncio.Future[Out]:
@@ -45,7 +41,7 @@ class Batcher(Generic[In, Out]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Out] = loop.create_future()
         self._waiting.append((request, answer))
-        if not self._is_called and self._may_send():
+        if not self._is_called:
             self._is_called = True
             loop.call_soon(self._start)  # after all that is ready now has been submitted
         return answer
@@ -57,22 +53,13 @@ class Batcher(Generic[In, Out]):
 
     def _start(self) -> None:
         self._is_called = False
-        loop = asyncio.get_running_loop()
-        while self._may_send() and (batch := self._next()):
+        while len(self._sending) < self._in_flight and (batch := self._next()):
             sending = asyncio.create_task(self._run(batch), name="batch")
-            self._sending[sending] = len(batch), loop.call_later(LATE_S, self._start)
+            self._sending.add(sending)
             sending.add_done_callback(self._sent)
 
-    def _may_send(self) -> bool:
-        if len(self._sending) >= self._in_flight:
-            return False
-        now_s = asyncio.get_running_loop().time()
-        under_way = sum(requests for requests, late in self._sending.values() if late.when() > now_s)
-        return not under_way or len(self._waiting) >= min(under_way, self._most)
-
     def _sent(self, sending: asyncio.Task[None]) -> None:
-        _, late = self._sending.pop(sending)
-        late.cancel()
+        self._sending.discard(sending)
         self._start()
 
     def _next(self) -> list[tuple[In, asyncio.Future[Out]]]:

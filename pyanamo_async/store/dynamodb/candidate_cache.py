@@ -23,14 +23,13 @@ from datetime import datetime
 
 from pyanamo_async.core.stored.queue_key import READY, due
 from pyanamo_async.core.values import Value, replace
-from pyanamo_async.store.dynamodb.index_lag import INDEX_LAG_S
 from pyanamo_async.store.dynamodb.rows import Candidate
 
 HINT_TTL_S = 0.04
 HEAD_TTL_S = 2.0
 RANDOM_START_TTL_S = 30.0
 MAX_TRIED = 2000
-LAGGING_S = 3 * INDEX_LAG_S  # after a notification: by then the index shows 19 of 20 items
+LAGGING_S = 3.0  # after a notification: by then the index shows 19 of 20 items
 
 
 class ShardHead(Value):

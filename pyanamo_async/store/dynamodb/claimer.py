@@ -20,9 +20,9 @@ from pyanamo_async.core.stored.queue_key import READY, due, queue, shard_of
 from pyanamo_async.core.stored.record import decode
 from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.errors import PyanamoError, Unavailable
+from pyanamo_async.ports import INDEX_LAG_AT_MOST
 from pyanamo_async.store.dynamodb.candidate_cache import CandidateCache
 from pyanamo_async.store.dynamodb.codec import marshal_row
-from pyanamo_async.store.dynamodb.index_lag import INDEX_LAG_AT_MOST_S
 from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, Candidate, claiming
 from pyanamo_async.store.dynamodb.table import Reply, Table, gather_all
 
@@ -147,7 +147,7 @@ class QueueClaimer:
 
     async def _due_of_returned(self, state: State) -> datetime | None:
         """Read the rows themselves of what this store has put back lately."""
-        since_s = _now_s() - INDEX_LAG_AT_MOST_S
+        since_s = _now_s() - INDEX_LAG_AT_MOST.total_seconds()
         rows = await self._table.get_many(key for key, at_s in self._returned.items() if at_s > since_s)
         return min((due(row["Queue_Key"]) for row in rows if row.get("ItemState") == state), default=None)
 

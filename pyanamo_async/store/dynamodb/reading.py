@@ -12,8 +12,6 @@ from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, summary
 from pyanamo_async.store.dynamodb.table import Table, gather_all
 
-FIRST_PAGE = 25  # rows: reading only the first line does not cost a megabyte
-
 
 async def summaries(table: Table, shards: int, *, state: State | None, sample: str | None) -> AsyncIterator[Summary]:
     """List items by state, shard and place in the queue, a page at a time."""
@@ -23,7 +21,7 @@ async def summaries(table: Table, shards: int, *, state: State | None, sample: s
     for each in [state] if state else State:
         for shard in range(shards):
             values = {":queue": queue(each, shard)} | ({":sample": sample} if sample is not None else {})
-            async for page in table.pages(_query(values) | filters, first=FIRST_PAGE):
+            async for page in table.pages(_query(values) | filters):
                 for item in page["Items"]:
                     yield summary(unmarshal_row(item))
 

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from pyanamo_async.core.items import Item, State, Summary
-from pyanamo_async.core.stored.queue_key import DELAYED, format_time, parse_time, queue, queue_key, shard_of
-from pyanamo_async.core.stored.record import encode
+from pyanamo_async.core.stored.queue_key import format_time, queue, queue_key, shard_of
+from pyanamo_async.core.stored.record import encode, summarise
 from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.core.values import Value
 from pyanamo_async.store.dynamodb.writes import Path, Update
@@ -109,19 +109,5 @@ def _members(name: str, old: Row, new: Row) -> dict[Path, object]:
 
 def summary(row: Mapping[str, Any]) -> Summary:
     """Return one line of a listing from a row of the index."""
-    state, key = State(row["Queue"].rpartition("#")[0]), row["Queue_Key"]
-    tasks, log_length = int(row.get("Nested_Tasks", 0)), int(row.get("Log_Length", 0))
-    settled = state not in {State.TODO, State.LOCKED}
-    return Summary(
-        item_id=row["itemID"],
-        sample=row.get("taskID", ""),
-        state=state,
-        tasks=tasks or 1,
-        tasks_done=log_length if tasks else int(state is State.DONE),
-        log_length=log_length,
-        attempt=int(row.get("Attempt", 0)),
-        reason=row.get("Reason", ""),
-        worker=key if state is State.LOCKED and key != NO_KEY else "",
-        since=parse_time(key) if settled and key != NO_KEY else None,
-        not_before=parse_time(key[1:]) if state is State.TODO and key.startswith(DELAYED) else None,
-    )
+    key = row["Queue_Key"]
+    return summarise(row, state=State(row["Queue"].rpartition("#")[0]), key="" if key == NO_KEY else key)

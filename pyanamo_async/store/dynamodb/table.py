@@ -38,7 +38,7 @@ T = TypeVar("T")
 MAX_STATEMENTS = 25  # of one batch
 MAX_KEYS = 100  # of one batch
 MAX_CONCURRENT = 8  # requests of claims, imports and reads
-MAX_BATCHES = 4  # of claims and settles under way
+MAX_BATCHES = 2  # of claims and settles under way: with one, a reply that was lost would hold all of them up
 RETRIES = RetrySchedule(limit_s=5.0, first_pause_s=0.1, longest_pause_s=2.0)
 
 UNMET = {"ConditionalCheckFailed", "ConditionalCheckFailedException", "DuplicateItem"}
@@ -104,18 +104,13 @@ class Table:
         chunks = iter(lambda: list(islice(unique, MAX_KEYS)), [])
         return [row for rows in await gather_all(self._get_chunk(chunk, only) for chunk in chunks) for row in rows]
 
-    async def pages(
-        self, query: dict[str, Any], *, scan: bool = False, first: int | None = None
-    ) -> AsyncIterator[dict[str, Any]]:
-        """Query, or scan, page by page; `first` limits the rows of the first page."""
+    async def pages(self, query: dict[str, Any], *, scan: bool = False) -> AsyncIterator[dict[str, Any]]:
+        """Query, or scan, page by page."""
         ask: Any = self.client.scan if scan else self.client.query
-        query = {"TableName": self.name} | query | ({} if first is None else {"Limit": first})
+        query = {"TableName": self.name} | query
         while True:
             page: Any = await self.call_with_retry(partial(ask, **query))
             yield page
-            if first is not None:
-                query.pop("Limit")
-                first = None
             if "LastEvaluatedKey" not in page:
                 return
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -225,13 +220,22 @@ class Table:
 
 
 async def gather_all(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Wait for all calls; when one fails, cancel the others and raise its error as it is."""
+    """Wait for all calls; when one fails, cancel the others and raise its error as it is.
+
+    If the caller is cancelled, that is raised, whatever fails meanwhile.
+    """
+    tasks = [asyncio.create_task(call) for call in calls]
+    if not tasks:
+        return []
     try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(call) for call in calls]
-    except ExceptionGroup as several:
-        raise several.exceptions[0] from None
-    return [task.result() for task in tasks]
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in ended:
+            task.result()  # raises its error
+        return [task.result() for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _key(write: Write) -> str:

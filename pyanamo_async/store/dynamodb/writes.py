@@ -1,14 +1,12 @@
 """Conditional writes of one row, as values, and their form in both of DynamoDB's languages.
 
-A write alone is a plain request; several are PartiQL statements of one batch, where each fails alone. The text of a
-statement depends only on the names in it, so it is built once for each set of names.
+A write alone is a plain request; several are PartiQL statements of one batch, where each fails alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from pyanamo_async.core.values import Value
@@ -56,14 +54,17 @@ def statement(write: Write, table: str) -> dict[str, Any] | None:
     """Return a write as one statement of a batch; None when it is too long for that."""
     match write:
         case Insert(row):
-            text = _insert_text(table, tuple(row))
-            values: Iterable[object] = row.values()
+            members = ", ".join(f"'{name}': ?" for name in row)
+            text = f"INSERT INTO {_quoted(table)} VALUE {{{members}}}"
+            values = list(row.values())
         case Update(key, expected, sets, removes, returning):
-            text = _update_text(table, _shape(expected), tuple(sets), tuple(removes), returning)
-            values = (*sets.values(), key, *_present(expected))
+            changes = [*(f"SET {_dotted(path)}=?" for path in sets), *(f"REMOVE {_dotted(path)}" for path in removes)]
+            text = f"UPDATE {_quoted(table)} {' '.join(changes)} WHERE {_where(expected)}"
+            text += " RETURNING ALL NEW *" if returning else ""
+            values = [*sets.values(), key, *_present(expected)]
         case Delete(key, expected):
-            text = _delete_text(table, _shape(expected))
-            values = (key, *_present(expected))
+            text = f"DELETE FROM {_quoted(table)} WHERE {_where(expected)}"  # noqa: S608 - names are quoted
+            values = [key, *_present(expected)]
     if len(text) > STATEMENT_LIMIT:
         return None
     arguments: dict[str, Any] = {"Statement": text, "Parameters": [marshal(value) for value in values]}
@@ -134,42 +135,15 @@ def _keyed(table: str, key: str, condition: str, expression: _Expression) -> dic
     }
 
 
-Names = tuple[str, ...]
-Shape = tuple[Names, Names]
-
-
 def _present(expected: Mapping[str, object]) -> list[object]:
     return [value for value in expected.values() if value is not None]
 
 
-def _shape(expected: Mapping[str, object]) -> Shape:
-    """Return the names of attributes that must have a value, and of those that must be missing."""
-    missing = tuple([name for name, value in expected.items() if value is None])
-    return tuple([name for name in expected if name not in missing]), missing
-
-
-@lru_cache(maxsize=1024)
-def _insert_text(table: str, names: Names) -> str:
-    members = ", ".join(f"'{name}': ?" for name in names)
-    return f"INSERT INTO {_quoted(table)} VALUE {{{members}}}"
-
-
-@lru_cache(maxsize=1024)
-def _update_text(table: str, shape: Shape, sets: tuple[Path, ...], removes: tuple[Path, ...], returning: bool) -> str:
-    changes = [*(f"SET {_dotted(path)}=?" for path in sets), *(f"REMOVE {_dotted(path)}" for path in removes)]
-    text = f"UPDATE {_quoted(table)} {' '.join(changes)} WHERE {_where(shape)}"
-    return f"{text} RETURNING ALL NEW *" if returning else text
-
-
-@lru_cache(maxsize=1024)
-def _delete_text(table: str, shape: Shape) -> str:
-    return f"DELETE FROM {_quoted(table)} WHERE {_where(shape)}"  # noqa: S608 - names are quoted
-
-
-def _where(shape: Shape) -> str:
-    present, missing = shape
-    values = [f"{_quoted(name)}=?" for name in (KEY, *present)]
-    return " AND ".join(values + [f"{_quoted(name)} IS MISSING" for name in missing])
+def _where(expected: Mapping[str, object]) -> str:
+    tests = (
+        f"{_quoted(name)} IS MISSING" if value is None else f"{_quoted(name)}=?" for name, value in expected.items()
+    )
+    return " AND ".join([f"{_quoted(KEY)}=?", *tests])
 
 
 def _dotted(path: Path) -> str:

@@ -11,14 +11,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache
 from itertools import chain
-from typing import Any
 
 import orjson
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import CLAIMABLE, Counts, Item, State, Summary, TaskState
-from pyanamo_async.core.stored.queue_key import DELAYED, due, format_time, parse_time, queue_key
-from pyanamo_async.core.stored.record import decode, encode
+from pyanamo_async.core.stored.queue_key import DELAYED, due, format_time, queue_key
+from pyanamo_async.core.stored.record import decode, encode, summarise
 from pyanamo_async.errors import Fenced, StoreError
 from pyanamo_async.ports import AddResult
 
@@ -38,10 +37,10 @@ SAVE = f"{UPDATE} AND ItemState = ?12 AND Attempt = ?13 AND lockID = ?14"
 CANDIDATES = """SELECT Row FROM items WHERE ItemState = ? AND Queue_Key <= ? ORDER BY Queue_Key, Position LIMIT ?"""
 HELD = "SELECT Row FROM items WHERE ItemState = 'locked' AND Queue_Key = ? ORDER BY Position"
 # In two halves: for `(Queue_Key, Position) > (?, ?)` SQLite walks the index from the key through all its positions.
-SUMMARIES = """SELECT Queue_Key, Position, itemID, taskID, Nested_Tasks, Log_Length, Attempt, Reason, InstanceID
-    FROM items WHERE ItemState = ?1 AND Queue_Key = ?2 AND Position > ?3 AND (?4 IS NULL OR taskID = ?4)
-    UNION ALL SELECT Queue_Key, Position, itemID, taskID, Nested_Tasks, Log_Length, Attempt, Reason, InstanceID
-    FROM items WHERE ItemState = ?1 AND Queue_Key > ?2 AND (?4 IS NULL OR taskID = ?4)
+LISTED = ("itemID", "taskID", "Nested_Tasks", "Log_Length", "Attempt", "Reason")
+LIST = f"""SELECT Queue_Key, Position, {", ".join(LISTED)} FROM items
+    WHERE ItemState = ?1 AND (?4 IS NULL OR taskID = ?4)"""  # noqa: S608 - constants only
+SUMMARIES = f"""{LIST} AND Queue_Key = ?2 AND Position > ?3 UNION ALL {LIST} AND Queue_Key > ?2
     ORDER BY Queue_Key, Position LIMIT ?5"""
 WHOLE = """SELECT Position, Row FROM items WHERE Position > ?1 AND (?2 IS NULL OR ItemState = ?2)
     AND (?3 IS NULL OR taskID = ?3) ORDER BY Position LIMIT ?4"""
@@ -161,7 +160,10 @@ def summaries(
 ) -> list[tuple[Cursor, Summary]]:
     """Return the page of a state's queue after a cursor, each item with its own cursor."""
     rows = connection.execute(SUMMARIES, (state.value, *after, sample, limit))
-    return [(row[:2], _summary(state, row)) for row in rows]
+    return [
+        ((key, position), summarise(dict(zip(LISTED, listed, strict=True)), state=state, key=key))
+        for key, position, *listed in rows
+    ]
 
 
 def full_items(
@@ -196,20 +198,3 @@ def _fenced(item_id: object) -> Fenced:
 
 def _item(row: tuple[str]) -> Item:
     return decode(orjson.loads(row[0]))
-
-
-def _summary(state: State, row: tuple[Any, ...]) -> Summary:
-    key, _, item_id, sample, nested, log_length, attempt, reason, worker = row
-    return Summary(
-        item_id=item_id,
-        sample=sample,
-        state=state,
-        tasks=max(nested, 1),
-        tasks_done=log_length if nested else int(state is State.DONE),
-        log_length=log_length,
-        attempt=attempt,
-        reason=reason,
-        worker=worker if state is State.LOCKED else "",
-        since=parse_time(key) if key and state not in (State.TODO, State.LOCKED) else None,
-        not_before=due(key) if key.startswith(DELAYED) and state is State.TODO else None,
-    )

@@ -152,7 +152,6 @@ def _connect(path: Path, busy_timeout: timedelta, *, mode: str) -> sqlite3.Conne
         uri=True,
         timeout=busy_timeout.total_seconds(),
         isolation_level=None,
-        check_same_thread=False,  # the engine lets one thread at a time use it
     )
 
 

@@ -74,7 +74,7 @@ class SqliteStore(Store):
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
         return await self._engine.write(
-            partial(items.claim, worker=worker, limit=limit, now=now, state=state, token=self._token), on_loop=True
+            partial(items.claim, worker=worker, limit=limit, now=now, state=state, token=self._token)
         )
 
     async def next_due(
@@ -83,12 +83,12 @@ class SqliteStore(Store):
         state: State = State.TODO,
         consistent: bool = False,  # noqa: ARG002 # it always is
     ) -> datetime | None:
-        return await self._engine.read(partial(items.next_due, state=state), on_loop=True)
+        return await self._engine.read(partial(items.next_due, state=state))
 
     async def save(self, before: Item, after: Item) -> None:
         values, fence = items.to_values(after), items.fence_of(after)
         work = partial(items.save, before=items.fence_of(before), values=values, after=fence)
-        await self._engine.write(work, on_loop=True)
+        await self._engine.write(work)
 
     async def remove(self, before: Item) -> None:
         await self._engine.write(partial(items.remove, item_id=before.item_id, before=items.fence_of(before)))
@@ -99,7 +99,7 @@ class SqliteStore(Store):
         pass  # `notifications` looks at the items themselves
 
     async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:  # noqa: ARG002 # it always is
-        return await self._engine.read(partial(items.any_due, now=now), on_loop=True)
+        return await self._engine.read(partial(items.any_due, now=now))
 
     async def read(self, item_id: str) -> Item:
         item = await self._engine.read(partial(items.read, item_id=item_id))
@@ -133,7 +133,7 @@ class SqliteStore(Store):
         return now  # whoever opens the file is on its machine
 
     async def heartbeat(self, worker: Worker, *, again: bool = False) -> Orders:
-        return await self._engine.write(partial(fleet.heartbeat, worker=worker, again=again), on_loop=True)
+        return await self._engine.write(partial(fleet.heartbeat, worker=worker, again=again))
 
     async def mark_dead(self, worker: Worker) -> bool:
         return await self._engine.write(partial(fleet.mark_dead, worker=worker))
@@ -150,10 +150,10 @@ class SqliteStore(Store):
         await self._engine.write(lambda connection: fleet.follow(connection, worker_id, task, until))
 
     async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:
-        return await self._engine.read(partial(fleet.followed, worker_id=worker_id, now=now), on_loop=True)
+        return await self._engine.read(partial(fleet.followed, worker_id=worker_id, now=now))
 
     async def publish(self, task: TaskRef, tail: OutputTail, *, now: datetime) -> bool:
-        return await self._engine.write(lambda connection: fleet.publish(connection, task, tail, now), on_loop=True)
+        return await self._engine.write(lambda connection: fleet.publish(connection, task, tail, now))
 
     async def published(self, task: TaskRef) -> OutputTail | None:
         return await self._engine.read(lambda connection: fleet.published(connection, task))

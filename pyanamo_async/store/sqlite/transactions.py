@@ -3,8 +3,6 @@
 1. A job that refuses raises one of our errors before it writes anything; the other jobs of its group go on.
 2. Any other error rolls the group back, and each job runs again in a transaction of its own. So a job must be fit to
    run twice.
-3. Without waiting means: for no lock and no checkpoint. A group that would have to wait is not done at all.
-4. One thread at a time uses the connection.
 """
 
 from __future__ import annotations
@@ -20,9 +18,6 @@ from typing import Any
 
 from pyanamo_async.errors import PyanamoError
 
-WAITS = "busy_timeout", "wal_autocheckpoint"  # the pragmas that make SQLite wait: for other processes, for the disk
-NO_WAIT = 0, 0
-
 
 class Kind(Enum):
     """What a job does."""
@@ -34,12 +29,11 @@ class Kind(Enum):
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """Some work and the future of its caller; `on_loop` work takes less than a millisecond."""
+    """Some work and the future of its caller."""
 
     kind: Kind
     work: Callable[..., Any]
     future: asyncio.Future[Any]
-    on_loop: bool = False
     result: object = None
     error: BaseException | None = None
 
@@ -72,18 +66,11 @@ class Transactions:
         self._open = open_
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
-        self._own_waits: tuple[int, ...] = ()  # as the connection was opened
-        self._waits = True
-
-    @property
-    def is_connected(self) -> bool:
-        """Return whether a connection is open."""
-        return self._connection is not None
 
     def commit(self, jobs: list[Job]) -> None:
         """Run jobs in one transaction; if one of them breaks it, each in its own."""
         try:
-            connection = self._waiting_connection()
+            connection = self._connect()
             _begin(connection, jobs)
         except Exception as error:  # noqa: BLE001 - any error belongs to the callers, not to this thread
             self.disconnect()
@@ -100,24 +87,6 @@ class Transactions:
                 for job in jobs:
                     self.commit([job])
 
-    def commit_without_waiting(self, jobs: list[Job]) -> bool:
-        """Run jobs in one transaction; return False, with nothing done, when that would have to wait or fails."""
-        connection = self._connection
-        if connection is None:
-            return False
-        try:
-            if self._file != _identity(self._path):
-                return False
-            if self._waits:
-                self._set_waits(connection, NO_WAIT)
-            _begin(connection, jobs)
-            _finish(connection, jobs)
-        except Exception:  # noqa: BLE001 - `commit` will meet the error again and report it
-            if connection.in_transaction:
-                self.disconnect()
-            return False
-        return True
-
     def run_exclusive(self, job: Job) -> None:
         """Run a job on the file itself."""
         try:
@@ -132,23 +101,14 @@ class Transactions:
             self._connection.close()
             self._connection = None
 
-    def _waiting_connection(self) -> sqlite3.Connection:
-        """Return a connection that may wait, to the file that is there now."""
+    def _connect(self) -> sqlite3.Connection:
+        """Return a connection to the file that is there now."""
         if self._connection is not None and self._file != _identity(self._path):
             self.disconnect()  # the file was removed or replaced; SQLite would go on with the old one
         if self._connection is None:
             self._connection = self._open()
             self._file = _identity(self._path)
-            self._own_waits = tuple(self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in WAITS)
-            self._waits = True
-        elif not self._waits:
-            self._set_waits(self._connection, self._own_waits)
         return self._connection
-
-    def _set_waits(self, connection: sqlite3.Connection, values: tuple[int, ...]) -> None:
-        for name, value in zip(WAITS, values, strict=True):
-            connection.execute(f"PRAGMA {name} = {value}")
-        self._waits = values != NO_WAIT
 
 
 def _begin(connection: sqlite3.Connection, jobs: list[Job]) -> None:

@@ -51,8 +51,10 @@ def who() -> Identity:
     return identify(os.environ, host=socket.gethostname(), nonce=os.urandom(4).hex())
 
 
-async def work(settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, event_log: EventLog) -> int:
-    """Run a worker until it is done or told to stop; return the exit status that says how it was."""
+async def work(
+    settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, event_log: EventLog
+) -> RunSummary:
+    """Run a worker until it is done or told to stop."""
     stop = Stop()
     with _signals(stop):
         return await work_until(stop, settings, me, store=store, outputs=outputs, event_log=event_log)
@@ -60,7 +62,7 @@ async def work(settings: Settings, me: Identity, *, store: Store, outputs: Outpu
 
 async def work_until(
     stop: Stop, settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, event_log: EventLog
-) -> int:
+) -> RunSummary:
     """Run a worker as `work` does; the caller handles signals."""
     settings = replace(settings, running=_within_limits(settings.running, event_log))
     world = World(SystemClock(), random.Random(), event_log)  # noqa: S311 - scatters, keeps no secret
@@ -78,7 +80,7 @@ async def work_until(
         summary = await _pilot(settings, me, adapters=adapters, world=world, stop=stop).run()
     ended = {called: count for state, called in ENDINGS.items() if (count := summary.settled[state])}
     event_log.note("worker ended", stopped=summary.stopped, **ended)
-    return _status(summary, exit_zero=settings.running.exit_zero)
+    return summary
 
 
 async def _check_usable(store: Store, outputs: OutputStore, world: World, stop: Stop) -> str:
@@ -98,7 +100,8 @@ def _within_limits(how: WorkerSettings, event_log: EventLog) -> WorkerSettings:
     return replace(how, items=items, nests=nests)
 
 
-def _status(summary: RunSummary, *, exit_zero: bool) -> int:
+def exit_status(summary: RunSummary, *, exit_zero: bool) -> int:
+    """Return the exit status that says how a worker ended."""
     if summary.errors:
         return OUR_FAILURE
     if summary.work_left:

@@ -5,7 +5,6 @@ Everything that only a worker needs is imported here, when it runs.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """How a worker ended: the items it settled, by the state it left them in, and its exit status.
+    """How a worker ended: the items it settled or reclaimed, by the state it left them in, and its exit status.
 
     `exit_status` is 0 when nothing is left and nothing failed, 3 when nothing is left but items failed, 75 when the
     worker was interrupted with work left, and 1 when the worker itself had errors.
@@ -54,39 +53,31 @@ async def run_worker(
 
     Its output goes to `outputs`, or where the settings say. With `handle_signals`, SIGTERM, SIGINT and SIGHUP stop it.
     """
-    from pyanamo_async.app.bootstrap import who, work, work_until
+    from pyanamo_async.app.bootstrap import exit_status, who, work, work_until
     from pyanamo_async.worker.stop import Stop
 
-    me, counts = who(), _Counts(event_log)
+    me = who()
     store = await resources.store(urgent=True)
     if outputs is None:
         outputs = await resources.worker_outputs(me.worker_id)
     start = work if handle_signals else partial(work_until, Stop())
     try:
-        status = await start(resources.settings, me, store=store, outputs=outputs, event_log=counts)
+        log = event_log or _Silence()
+        summary = await start(resources.settings, me, store=store, outputs=outputs, event_log=log)
     finally:
         await store.close()
-    return counts.result(status)
+    settled = summary.settled
+    return RunResult(
+        exit_status(summary, exit_zero=resources.settings.running.exit_zero),
+        done=settled[State.DONE],
+        failed=settled[State.FAILED],
+        put_back=settled[State.TODO],
+        wall_time_exceeded=settled[State.WALL_TIME_EXCEEDED],
+    )
 
 
-class _Counts:
-    """An event log that counts settled items by state, and passes every event on."""
-
-    def __init__(self, event_log: EventLog | None) -> None:
-        self._event_log = event_log
-        self._settled: Counter[object] = Counter()
+class _Silence:
+    """An event log that keeps nothing."""
 
     def note(self, event: str, /, **fields: object) -> None:
-        if event == "item settled":
-            self._settled[fields.get("state")] += 1
-        if self._event_log is not None:
-            self._event_log.note(event, **fields)
-
-    def result(self, exit_status: int) -> RunResult:
-        return RunResult(
-            exit_status,
-            done=self._settled[State.DONE],
-            failed=self._settled[State.FAILED],
-            put_back=self._settled[State.TODO],
-            wall_time_exceeded=self._settled[State.WALL_TIME_EXCEEDED],
-        )
+        pass

@@ -13,8 +13,9 @@ from __future__ import annotations
 import signal
 from datetime import timedelta
 from enum import StrEnum
+from typing import assert_never
 
-from pyanamo_async.core.outcomes import Failed, Outcome, TimedOut
+from pyanamo_async.core.outcomes import Failed, Failure, TimedOut
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import UsageError
 
@@ -42,17 +43,17 @@ class FailurePolicy(Value):
     backoff_max: timedelta = timedelta(minutes=10)
     on_exit: tuple[tuple[int | str, Verdict], ...] = ()
 
-    def verdict(self, outcome: Outcome) -> Verdict | None:
-        """Return what the rules say about an ending; None when it is an ordinary failure."""
-        match outcome:
+    def verdict(self, failure: Failure) -> Verdict | None:
+        """Return what the rules say about a failure; None when it is an ordinary one."""
+        match failure:
             case TimedOut():
                 ending: int | str | None = "timeout"
             case Failed(signal=int(number)):
                 ending = SHELL_SIGNAL_BASE + number
             case Failed(exit_code=code):
                 ending = code
-            case _:
-                return None
+            case never:
+                assert_never(never)
         return next((verdict for key, verdict in self.on_exit if key == ending), None)
 
     def is_last_chance(self, crashes: int) -> bool:

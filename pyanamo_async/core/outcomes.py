@@ -73,7 +73,10 @@ class Interrupted(Value):
         return f"interrupted: {self.why}"
 
 
-Outcome = Succeeded | Failed | TimedOut | Interrupted
+Failure = Failed | TimedOut
+"""What counts against a task: the script's own fault."""
+
+Outcome = Succeeded | Failure | Interrupted
 
 
 def signal_name(number: int) -> str:

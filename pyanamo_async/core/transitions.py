@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TypedDict
+from typing import TypedDict, assert_never
 
 from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
 from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
-from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Failed, Failure, Interrupted, InterruptReason, Succeeded, TimedOut
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import replace
 
@@ -149,9 +149,13 @@ def _with_result(task: Task, result: TaskRecord, policy: FailurePolicy, limit: i
             state = TaskState.DONE
         case Interrupted():
             attempts = task.attempts
-        case Failed() | TimedOut() as outcome if (verdict := policy.verdict(outcome)) is not Verdict.RETRY:
-            failures += 1
-            state = TaskState.FAILED if verdict is Verdict.FAIL or failures >= limit else TaskState.TODO
+        case Failed() | TimedOut() as failure:
+            verdict = policy.verdict(failure)
+            failures += verdict is not Verdict.RETRY
+            if verdict is not Verdict.RETRY:
+                state = TaskState.FAILED if verdict is Verdict.FAIL or failures >= limit else TaskState.TODO
+        case never:
+            assert_never(never)
     return replace(task, state=state, attempts=attempts, failures=failures, record=result)
 
 
@@ -200,7 +204,7 @@ def _failure_reason(item: Item, results: Results) -> str:
     """Return why the first task that is not done failed: in this attempt, or else in an earlier one."""
     unfinished = [task for task in item.tasks if task.state is not TaskState.DONE]
     for task in sorted(unfinished, key=lambda task: task.name not in results):  # stable: otherwise in their order
-        if task.record and isinstance(task.record.outcome, Failed | TimedOut):
+        if task.record and isinstance(task.record.outcome, Failure):
             reason = task.record.outcome.reason
             return f"{task.name}: {reason}" if item.nested else reason
     return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 
@@ -34,18 +34,28 @@ def condition(worker: Worker, *, now: datetime, process_status: ProcessProbe) ->
     return WorkerCondition.STALE if worker.is_stale(now) else WorkerCondition.ALIVE
 
 
-def vanished(workers: Iterable[Worker], *, now: datetime, process_status: ProcessProbe) -> list[Worker]:
-    """Return those of these workers that are silent for their lease, or dead."""
-    return [each for each in workers if condition(each, now=now, process_status=process_status) in VANISHED]
+async def conditions(
+    store: Store, *, now: datetime, process_status: ProcessProbe
+) -> list[tuple[Worker, WorkerCondition]]:
+    """List the workers, by last heartbeat, each with its condition.
+
+    Heartbeats are in the service's time, which this machine knows only after a reply: the rows are read first.
+    """
+    workers = await store.workers()
+    now = store.service_time(now=now)
+    return [(worker, condition(worker, now=now, process_status=process_status)) for worker in workers]
+
+
+async def vanished(store: Store, *, now: datetime, process_status: ProcessProbe) -> list[Worker]:
+    """List the workers that are silent for their lease, or dead."""
+    known = await conditions(store, now=now, process_status=process_status)
+    return [worker for worker, state in known if state in VANISHED]
 
 
 async def living(store: Store, *, now: datetime, process_status: ProcessProbe) -> list[Worker]:
-    """List the workers that live, as far as anybody can tell."""
-    return [
-        each
-        for each in await store.workers()
-        if condition(each, now=now, process_status=process_status) is WorkerCondition.ALIVE
-    ]
+    """List the workers that live, as far as anybody can know."""
+    known = await conditions(store, now=now, process_status=process_status)
+    return [worker for worker, state in known if state is WorkerCondition.ALIVE]
 
 
 async def order(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
@@ -22,12 +22,6 @@ from pyanamo_async.errors import Fenced
 from pyanamo_async.ports import Store
 
 Taken = Counter[State]  # how many items were put into which state: back to todo, or failed
-
-
-async def reclaim(store: Store, *, now: datetime, lease: timedelta, policy: FailurePolicy) -> Taken:
-    """Put back, or bury, the items of workers silent for their lease, and at least for `lease`."""
-    silent = await store.workers(of=await store.heartbeats(until=now - lease))
-    return await reclaim_from(store, [each for each in silent if each.is_stale(now)], now=now, policy=policy)
 
 
 async def reclaim_from(store: Store, dead: Iterable[Worker], *, now: datetime, policy: FailurePolicy) -> Taken:

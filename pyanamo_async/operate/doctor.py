@@ -15,7 +15,7 @@ from enum import StrEnum
 from pyanamo_async.core.items import SINGLE_TASK, State
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.workers import Worker
-from pyanamo_async.fleet.membership import ProcessProbe, vanished
+from pyanamo_async.fleet.membership import VANISHED, ProcessProbe, conditions
 from pyanamo_async.fleet.reclaim import orphans
 from pyanamo_async.operate.logs import STDOUT
 from pyanamo_async.ports import OutputKey, OutputStore, Store, UnfinishedOutput
@@ -61,11 +61,10 @@ class Doctor:
         """
         unfinished = [each async for each in self.outputs.unfinished(self.output_namespace)]
         old = [each for each in unfinished if self.now - each.since >= older_than]
-        known = await self.store.workers()
-        gone = vanished(known, now=self.store.service_time(now=self.now), process_status=self.probe)
-        async for finding in self._holders(gone):
+        known = await conditions(self.store, now=self.now, process_status=self.probe)
+        async for finding in self._holders([worker for worker, state in known if state in VANISHED]):
             yield finding
-        working = {worker.worker_id for worker in known} - {worker.worker_id for worker in gone}
+        working = {worker.worker_id for worker, state in known if state not in VANISHED}
         running = await self._running(working) if old else set()
         for each in old:
             if _attempt(each.location) not in running:

@@ -127,8 +127,9 @@ class Follower:
         """Return why a worker will not finish what it holds, checking its heartbeat now and then."""
         if self.clock.monotonic() < self._check_s:
             return ""
-        now, self._check_s = self.clock.now(), self.clock.monotonic() + CHECK_S
+        self._check_s = self.clock.monotonic() + CHECK_S
         for worker in await self.store.workers(of=[worker_id]):
+            now = self.store.service_time(now=self.clock.now())
             if worker.heartbeat >= now - SILENCE:
                 continue
             if self.probe(worker) is ProcessStatus.DIED:

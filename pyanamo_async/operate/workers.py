@@ -9,8 +9,8 @@ from datetime import datetime
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
 from pyanamo_async.core.workers import Worker
-from pyanamo_async.fleet.membership import VANISHED, ProcessProbe, WorkerCondition, condition, vanished
-from pyanamo_async.fleet.reclaim import reclaim_from, reclaim_orphans
+from pyanamo_async.fleet.membership import VANISHED, ProcessProbe, WorkerCondition, conditions, vanished
+from pyanamo_async.fleet.reclaim import orphans, reclaim_from, reclaim_orphans
 from pyanamo_async.ports import Store
 
 
@@ -41,17 +41,17 @@ class ReclaimResult:
 
 async def list_workers(store: Store, *, now: datetime, probe: ProcessProbe) -> list[WorkerStatus]:
     """List the workers, by last heartbeat."""
-    now = store.service_time(now=now)
-    return [WorkerStatus(each, condition(each, now=now, process_status=probe)) for each in await store.workers()]
+    return [WorkerStatus(*each) for each in await conditions(store, now=now, process_status=probe)]
 
 
 async def reclaim(
     store: Store, *, crash_limit: int, dry_run: bool, now: datetime, probe: ProcessProbe
 ) -> ReclaimResult:
     """Put back the items of workers that vanished, and items whose holder is gone for good."""
-    gone = vanished(await store.workers(), now=store.service_time(now=now), process_status=probe)
+    gone = await vanished(store, now=now, process_status=probe)
     if dry_run:
         held = [item.item_id for worker in gone for item in await store.held(worker.worker_id)]
+        held += [item.item_id async for items in orphans(store) for item in items]
         return ReclaimResult(item_ids=held)
     policy = FailurePolicy(crash_limit=crash_limit)
     taken = await reclaim_from(store, gone, now=now, policy=policy)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.dynamodb import dynamo_client
-from pyanamo_async.app.bootstrap import who, work_until
+from pyanamo_async.app.bootstrap import exit_status, who, work_until
 from pyanamo_async.app.settings import WorkerSettings, make_settings
 from pyanamo_async.core.items import Item
 from pyanamo_async.core.stored.row_size import stored_bytes
@@ -46,7 +46,8 @@ class Table:
         await self.store.add([item])
         where = make_settings(table=self.name, bucket="unused")
         how = replace(where, running=WorkerSettings(items=1, nests=nests))
-        assert await work_until(Stop(), how, who(), store=self.store, outputs=MemoryOutputs(), event_log=Notes()) == 0
+        summary = await work_until(Stop(), how, who(), store=self.store, outputs=MemoryOutputs(), event_log=Notes())
+        assert exit_status(summary, exit_zero=False) == 0
         return self.units[item.item_id]
 
     async def row_kb(self, item_id: str) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
 
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, ProcessStatus, Worker, WorkerState
-from pyanamo_async.fleet.membership import condition, order, vanished
+from pyanamo_async.fleet.membership import condition, living, order, vanished
 from pyanamo_async.store.memory import MemoryStore
 from tests.fakes import NOON
 
@@ -42,7 +43,7 @@ def test_a_process_that_died_does_not_live_however_young_its_heartbeat() -> None
 
 async def test_stale_lists_all_that_vanished(store: MemoryStore) -> None:
     """The silent and the dead, as `reclaim` treats them."""
-    found = vanished(await store.workers(), now=NOON, process_status=process_status)
+    found = await vanished(store, now=NOON, process_status=process_status)
 
     assert {worker.worker_id for worker in found} == {"stale", "died", "marked"}
 
@@ -50,3 +51,26 @@ async def test_stale_lists_all_that_vanished(store: MemoryStore) -> None:
 async def test_all_are_those_that_live(store: MemoryStore) -> None:
     """The dead take no orders."""
     assert await order(store, None, Desired.DRAIN, everyone=True, now=NOON, process_status=process_status) == ["alive"]
+
+
+class _Elsewhere(MemoryStore):
+    """A table whose service tells its time with its first reply, as DynamoDB does: this machine is an hour ahead."""
+
+    has_replied = False
+
+    async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
+        self.has_replied = True
+        return await super().workers(of=of)
+
+    def service_time(self, *, now: datetime) -> datetime:
+        return now - timedelta(hours=1) if self.has_replied else now
+
+
+async def test_heartbeats_are_judged_in_the_time_of_the_service() -> None:
+    """A clock that is wrong here makes no healthy worker look silent, not even for the first question."""
+    store = _Elsewhere()
+    await store.create(shards=1)
+    await store.heartbeat(ALIVE)
+    found = await living(store, now=NOON + timedelta(hours=1), process_status=lambda _: ProcessStatus.UNKNOWN)
+
+    assert [worker.worker_id for worker in found] == ["alive"]

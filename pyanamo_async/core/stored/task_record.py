@@ -94,12 +94,14 @@ def _read_outcome(row: Mapping[str, Any]) -> Outcome:
             return TimedOut(timedelta(seconds=float(row["Limit"])))
         case "Interrupted":
             return Interrupted(InterruptReason(row["Why"]))
-    code, number = row.get("Exit_Code"), row.get("Signal")
-    return Failed(
-        exit_code=None if code is None else int(code),
-        signal=None if number is None else int(number),
-        detail=row.get("Detail", ""),
-    )
+        case "Failed":
+            code, number = row.get("Exit_Code"), row.get("Signal")
+            return Failed(
+                exit_code=None if code is None else int(code),
+                signal=None if number is None else int(number),
+                detail=row.get("Detail", ""),
+            )
+    raise ValueError(f"there is no outcome '{row['Status']}'")
 
 
 def omit_empty(row: Row) -> Row:

@@ -22,7 +22,7 @@ from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.errors import PyanamoError, Unavailable
 from pyanamo_async.ports import INDEX_LAG_AT_MOST
 from pyanamo_async.store.dynamodb.candidate_cache import CandidateCache
-from pyanamo_async.store.dynamodb.codec import marshal_row
+from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, Candidate, claiming
 from pyanamo_async.store.dynamodb.table import Reply, Table, gather_all
 
@@ -166,12 +166,12 @@ class QueueClaimer:
             "Limit": limit,
         }
         async for page in self._table.pages(query):
-            return [{name: next(iter(value.values())) for name, value in item.items()} for item in page["Items"]]
+            return [unmarshal_row(item) for item in page["Items"]]
         return []
 
     def _candidate(self, row: dict[str, Any]) -> Candidate:
         token = f"{self._rng.getrandbits(64):016x}"
-        return Candidate(row["itemID"], row["Queue"], row["Queue_Key"], int(row.get("Attempt", 0)), token)
+        return Candidate(row["itemID"], row["Queue"], row["Queue_Key"], row.get("Attempt", 0), token)
 
 
 def _common_priority(rows: Sequence[dict[str, Any]]) -> str:

@@ -387,3 +387,23 @@ async def test_gather_all_raises_the_error_itself() -> None:
     with pytest.raises(Unavailable, match="away"):
         await gather_all([waits(), fails()])
     assert cancelled.is_set()
+
+
+async def test_gather_all_is_cancelled_whatever_fails_meanwhile() -> None:
+    """A watcher that is cancelled ends, also when a call it waits for fails because of that."""
+    waiting = asyncio.Event()
+
+    async def fails_when_cancelled() -> None:
+        try:
+            waiting.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise Unavailable("away") from None
+
+    watcher = asyncio.create_task(gather_all([fails_when_cancelled()]))
+    await waiting.wait()
+    watcher.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await watcher
+    assert watcher.cancelled()

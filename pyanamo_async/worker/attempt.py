@@ -102,7 +102,16 @@ class Attempt:
         """Put the item back after a fault of ours, with the tasks that ended before it; raises as `settle` does."""
         policy = self._tools.tasks.failure_policy
         recorded = transitions.record(self.item, self._results, policy=policy)  # as claimed: nothing counts twice
-        after = transitions.settle_internal_error(recorded, problem, now=self._tools.world.clock.now(), policy=policy)
+        try:
+            return await self._put_back(recorded, problem)
+        except PyanamoError:
+            raise
+        except Exception:  # noqa: BLE001 - the border of an attempt: it may be the results that cannot be written
+            return await self._put_back(self._saved, problem)
+
+    async def _put_back(self, item: Item, problem: str) -> Item:
+        now, policy = self._tools.world.clock.now(), self._tools.tasks.failure_policy
+        after = transitions.settle_internal_error(item, problem, now=now, policy=policy)
         await self._save(after)
         return after
 

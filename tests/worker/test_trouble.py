@@ -70,6 +70,15 @@ class PickyStore(MemoryStore):
         return await super().claim(*args, **kwargs)  # type: ignore[arg-type]
 
 
+class StoreWithoutRecords(MemoryStore):
+    """Breaks, in a way nobody foresaw, at the record of a task."""
+
+    async def save(self, before: Item, after: Item) -> None:
+        if any(task.record for task in after.tasks):
+            raise RuntimeError("no such type")
+        await super().save(before, after)
+
+
 class ExplodingOutputs(SlowOutputs):
     """Breaks in a way nobody foresaw."""
 
@@ -226,6 +235,25 @@ def test_a_fault_of_ours_runs_no_finished_task_again(after_s: float) -> None:
         assert [task.attempts for task in item.tasks] == [1, 2, 1]
         assert [task.state for task in item.tasks] == [TaskState.DONE, TaskState.FAILED, TaskState.DONE]
         assert crew.launcher.started["a"] == 1 + 2 + 1
+
+    run(main)
+
+
+def test_results_that_cannot_be_written_cost_their_item_alone() -> None:
+    """The item goes back as it was, until one more crash would bury it; what runs beside it runs on."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, store=StoreWithoutRecords())
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("a"), an_item("long", script="sleep 100")])
+        loop.call_later(50, crew.stop.request, Level.DRAIN, "enough")
+        summary = await crew.pilot().run()
+        item = await crew.store.read("a")
+
+        assert (item.state, item.crashes) == (State.TODO, FailurePolicy().crash_limit - 1)
+        assert summary.errors == item.crashes + 1  # the other item's record is refused, too
+        assert crew.launcher.started["long"] == 1
+        assert loop.time() >= 100
 
     run(main)
 

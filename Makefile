@@ -39,7 +39,7 @@ docs: .venv/dev ## write the generated pages, and build the documentation into .
 	$(BIN)/python -m tests.docs.api_reference
 	$(BIN)/mkdocs --quiet build --strict
 
-chaos: .venv/dev ## kill workers for minutes, a long storm before the services, then simulate twelve thousand schedules
+chaos: .venv/dev ## kill workers for minutes, a long storm before the services, then simulate ten thousand schedules
 	PYANAMO_TEST_CHAOS=1 $(BIN)/python -m pytest tests/stress/test_chaos.py tests/stress/test_faults.py \
 	  tests/fleet/test_going_home.py $(ARGS)
 	$(BIN)/python -m simulation 0..9999

@@ -40,7 +40,8 @@ docs: .venv/dev ## write the generated pages, and build the documentation into .
 	$(BIN)/mkdocs --quiet build --strict
 
 chaos: .venv/dev ## kill workers for minutes, a long storm before the services, then simulate ten thousand schedules
-	PYANAMO_TEST_CHAOS=1 $(BIN)/python -m pytest tests/stress/test_chaos.py tests/stress/test_faults.py $(ARGS)
+	PYANAMO_TEST_CHAOS=1 $(BIN)/python -m pytest tests/stress/test_chaos.py tests/stress/test_faults.py \
+	  tests/fleet/test_going_home.py $(ARGS)
 	$(BIN)/python -m simulation 0..9999
 
 big: .venv/dev ## print a gigabyte into S3, take the bucket away for 30 s and for good, wait for the grace as it comes

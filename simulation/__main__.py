@@ -1,6 +1,6 @@
 """Run drawn schedules: `python -m simulation 4711` replays one aloud, `0..9999` runs a range on all cores.
 
-`--with "clocks that jump"` switches a disturbance on that is off (`schedule.NOT_YET`), `--with all` all of them.
+`--with` switches a disturbance on that is off (`schedule.EXCLUDED`), `--with all` all of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from functools import partial
 
 from simulation.fleet import simulate
 from simulation.laws import Broken
-from simulation.schedule import NOT_YET, USUAL, Disturbance, draw
+from simulation.schedule import EXCLUDED, USUAL, Disturbance, draw
 
 BLOCK = 25
 Result = tuple[Counter[str], dict[int, str]]
@@ -54,9 +54,9 @@ def main() -> None:
     """Replay one seed aloud, or run a range of them."""
     parser = argparse.ArgumentParser(prog="python -m simulation", description="Run schedules of the simulated fleet.")
     parser.add_argument("seeds", help="a seed (4711), or a range (0..9999)")
-    parser.add_argument("--with", dest="more", action="append", default=[], choices=[*map(str, NOT_YET), "all"])
+    parser.add_argument("--with", dest="more", action="append", default=[], choices=[*map(str, EXCLUDED), "all"])
     args = parser.parse_args()
-    more = set(NOT_YET) if "all" in args.more else {Disturbance(each) for each in args.more}
+    more = set(EXCLUDED) if "all" in args.more else {Disturbance(each) for each in args.more}
     first, dots, last = args.seeds.partition("..")
     if not dots:
         schedule = draw(int(first), USUAL | more)

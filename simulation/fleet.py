@@ -67,8 +67,9 @@ class Fleet:
             for place in places:
                 place.cancel()
             await asyncio.wait(places)
-            for member in self._members:
-                await member.put_away()
+            hanging = [member.crew.name for member in self._members if not await member.put_away()]
+        if hanging:
+            raise Broken(f"{', '.join(hanging)} did not end when cancelled")
         return self._service.states()
 
     async def _until_all_went_home(self, places: list[asyncio.Task[None]]) -> None:

@@ -28,7 +28,11 @@ MAX_KEY = "\U0010ffff"
 
 @dataclass(frozen=True, slots=True)
 class IndexLag:
-    """How late the index is: exponential around a mean, or anything up to `at_most_s`; a share `slow`, up to 20 s."""
+    """How late the index is: exponential around a mean, or anything up to `at_most_s`; a share `slow`, up to 20 s.
+
+    No rule withstands `slow` together with `gaps`: a worker that goes home waits `index_lag` (1 s), and an item that
+    stands nowhere for longer, whose worker has died, is left.
+    """
 
     mean_s: float = INDEX_LAG_S
     at_most_s: float = 0.0

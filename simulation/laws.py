@@ -9,7 +9,7 @@
    that worker has just died, or exits with another code, and is replaced.
 6. No healthy worker is taken for dead: while its heartbeats arrive in time, nobody takes its items or its row, and it
    does not fence itself.
-7. In the end every item is done or failed (`fleet`).
+7. In the end every item is done or failed, and a worker that is cancelled ends (`fleet`).
 """
 
 from __future__ import annotations

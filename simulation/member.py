@@ -17,7 +17,7 @@ from simulation.network import NETWORK, Client
 from simulation.suspension import Machine, SuspendableLoop, SuspendableProcess
 
 NOTICES_S = 0.5  # that it stood still, once it runs again
-PUT_AWAY_S = 60.0  # then the end of the loop cancels each of its tasks
+PUT_AWAY_S = 600.0  # for the end of a worker that is cancelled while the table answers
 RESUMES_S = 40.0  # to notice that its machine was suspended: its next heartbeat is answered by then
 
 
@@ -118,11 +118,13 @@ class Member:
         self.process.resume()
         return noticed_s
 
-    async def put_away(self) -> None:
-        """End what is left of it when the schedule is over."""
+    async def put_away(self) -> bool:
+        """Cancel what is left of it when the schedule is over; return whether it ended."""
         self.client.mend()
         self.scripts.resume()
         self.process.resume()
-        if self.life is not None:
-            self.life.cancel()
-            await asyncio.wait({self.life}, timeout=PUT_AWAY_S)
+        if self.life is None:
+            return True
+        self.life.cancel()
+        await asyncio.wait({self.life}, timeout=PUT_AWAY_S)
+        return self.life.done()

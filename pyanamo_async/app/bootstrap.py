@@ -84,7 +84,10 @@ async def work_until(
 
 
 async def _check_usable(store: Store, outputs: OutputStore, world: World, stop: Stop) -> str:
-    """Check that there is a table and a place for output; return the name that output is filed under."""
+    """Check that there is a table and a place for output; return the name that output is filed under.
+
+    The table's reply tells the service's time, by which the worker's row is stamped.
+    """
     calls = StoreCalls(world, schedule=START)
     table = await calls.call(store.describe, give_up=stop.drain)  # first: a missing table is the better message
     await calls.call(outputs.check, give_up=stop.drain)

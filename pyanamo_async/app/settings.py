@@ -23,6 +23,7 @@ from pyanamo_async.app.locations import (
 )
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.text.durations import show_duration
+from pyanamo_async.core.workers import CREDIBLE
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.cpus import usable_cpus
 
@@ -47,7 +48,8 @@ class WorkerSettings:
 
     Failures: `policy`. With `exit_zero` the exit status is 0 although items failed.
 
-    Heartbeats: one every `heartbeat`; after `lease` without one, other workers take the items over.
+    Heartbeats: one every `heartbeat`; after `lease` without one, other workers take the items over. A lease of more
+    than a day is refused: other workers would go by their own instead.
 
     Scripts: `shell` runs them (None: bash, or else sh). After a script's exit its output is read for up to `linger`;
     when the worker is stopped, running scripts get `grace`. Without `task_credentials` nothing in a script's
@@ -86,6 +88,11 @@ class WorkerSettings:
                 f"`lease` {show_duration(self.lease)} is shorter than three times `heartbeat`,"
                 f" which is {show_duration(self.heartbeat)}",
                 hint="one lost heartbeat must not cost a worker its items; lengthen one or shorten the other",
+            )
+        if self.lease > CREDIBLE[1]:
+            raise UsageError(
+                f"`lease` {show_duration(self.lease)} is too long",
+                hint=f"give at most {show_duration(CREDIBLE[1])}; other workers take no longer one seriously",
             )
         if self.shell is not None and shutil.which(self.shell) is None:
             raise UsageError(f"`shell` {self.shell} is no program", hint="give its path, as /bin/bash")

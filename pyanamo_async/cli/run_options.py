@@ -93,7 +93,7 @@ ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0, not 3,
 # The fleet
 
 Heartbeat = Annotated[timedelta, _duration("--heartbeat", help="Time between heartbeats.")]
-Lease = Annotated[timedelta, _duration("--lease", help="Silence after which others take over; at least 3 heartbeats.")]
+Lease = Annotated[timedelta, _duration("--lease", help="Silence after which others take over; 3 heartbeats to 1 day.")]
 
 # Scripts
 

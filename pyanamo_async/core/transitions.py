@@ -108,9 +108,12 @@ def reclaim(item: Item, *, now: datetime, policy: FailurePolicy) -> Item:
 def settle_internal_error(item: Item, problem: str, *, now: datetime, policy: FailurePolicy) -> Item:
     """Put an item back whose attempt ended in an internal error; bury it at the crash limit.
 
-    It counts as a crash: an item that triggers the error every time must not be tried for ever.
+    It counts as a crash: an item that triggers the error every time must not be tried for ever. An item that has no
+    task left to run is finished all the same.
     """
     broken = replace(item, crashes=item.crashes + 1)
+    if not broken.todo:
+        return _finish(broken, {}, now)
     if broken.crashes >= policy.crash_limit:
         return _bury(broken, problem, now)
     return replace(broken, state=State.TODO, **_with_reason(item, problem))

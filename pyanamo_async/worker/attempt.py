@@ -99,11 +99,19 @@ class Attempt:
                 self._tools.world.event_log.note("output left behind", item=self.item.item_id, trouble=repr(trouble))
 
     async def give_up(self, problem: str) -> Item:
-        """Put the item back after a fault of ours; raises as `settle` does."""
+        """Put the item back after a fault of ours, with the tasks that ended before it; raises as `settle` does."""
         policy = self._tools.tasks.failure_policy
-        after = transitions.settle_internal_error(
-            self._saved, problem, now=self._tools.world.clock.now(), policy=policy
-        )
+        recorded = transitions.record(self.item, self._results, policy=policy)  # as claimed: nothing counts twice
+        try:
+            return await self._put_back(recorded, problem)
+        except PyanamoError:
+            raise
+        except Exception:  # noqa: BLE001 - the border of an attempt: it may be the results that cannot be written
+            return await self._put_back(self._saved, problem)
+
+    async def _put_back(self, item: Item, problem: str) -> Item:
+        now, policy = self._tools.world.clock.now(), self._tools.tasks.failure_policy
+        after = transitions.settle_internal_error(item, problem, now=now, policy=policy)
         await self._save(after)
         return after
 

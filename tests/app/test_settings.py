@@ -84,6 +84,7 @@ SECOND = timedelta(seconds=1)
     [
         ({"heartbeat": 61 * SECOND}, "lease"),
         ({"lease": 59 * SECOND}, "lease"),
+        ({"lease": timedelta(days=1, seconds=1)}, "lease"),
         ({"policy": FailurePolicy(backoff_min=2 * SECOND, backoff_max=SECOND)}, "backoff_min"),
         ({"wall_time": 60 * SECOND, "min_remaining": 60 * SECOND}, "min_remaining"),
         ({"items": 0}, "items"),
@@ -98,7 +99,8 @@ def test_settings_that_contradict_each_other_are_refused(changes: dict[str, obje
 
 
 def test_settings_at_their_limits_are_fine() -> None:
-    """Three heartbeats to a lease, a fixed backoff."""
+    """Three heartbeats to a lease, a lease of a day, a fixed backoff."""
+    WorkerSettings(lease=timedelta(days=1))
     WorkerSettings(
         heartbeat=60 * SECOND, lease=180 * SECOND, policy=FailurePolicy(backoff_min=SECOND, backoff_max=SECOND)
     )

@@ -184,6 +184,14 @@ def test_vanished_workers_bury_at_the_crash_limit() -> None:
     assert item.token == ""
 
 
+def test_a_fault_of_ours_after_the_last_task_loses_nothing() -> None:
+    """An item that has no task left to run is finished, and not run again."""
+    done = transitions.record(claimed(an_item("a")), {"Task_0": a_record(Succeeded())}, policy=POLICY)
+    item = transitions.settle_internal_error(done, "our own fault", now=NOON, policy=POLICY)
+
+    assert (item.state, item.done_at, item.crashes) == (State.DONE, NOON, 1)
+
+
 def test_reset_runs_failed_tasks_again_and_keeps_done_ones() -> None:
     """A reset starts the ledgers and the backoff anew, but not the attempt number."""
     buried = settled(

@@ -17,10 +17,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from benchmarks.fleet import crew as fleet_crew
-from benchmarks.fleet.crew import worker
-from benchmarks.fleet.index import Entry
-from benchmarks.fleet.service import Service
 
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.outcomes import InterruptReason
@@ -29,33 +25,38 @@ from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import WorkerState
 from pyanamo_async.fleet.drain_check import DrainCheck
 from pyanamo_async.fleet.notifications import TableNotifications
-from pyanamo_async.store.dynamodb import DynamoStore
+from simulation import workers
+from simulation.index import IndexLag
+from simulation.items import an_item
+from simulation.network import Client, Network
+from simulation.service import Service
+from simulation.virtual_time import NOON, VirtualLoop, run
+from simulation.workers import store_of, worker
 from tests.contract.steps import a_worker
-from tests.fakes import an_item
-from tests.worker.virtual import NOON, VirtualLoop, run
 
 SHOWN_AFTER_S = 0.9
+FAST = Network(latency_s=0.001)
 LOOK, NOTIFICATIONS = "look", "notifications"  # what the worker asks: who holds items, and whether any were put back
 Act = Callable[["Stage"], Awaitable[None]]
 Schedule = list[tuple[str, Act]]
 
 
-class LateService(Service):
-    """A table whose index shows late what has come to a place."""
+class LateArrivals(IndexLag):
+    """An index that shows late what has come to a place."""
 
-    def show_later(self, key: str, version: int, entry: Entry | None) -> None:
-        self.index.show(key, version - 0.5, None)
-        asyncio.get_running_loop().call_later(SHOWN_AFTER_S, self.index.show, key, version, entry)
+    def draw(self, rng: random.Random) -> tuple[float, float]:  # noqa: ARG002 # always the same
+        return 0.0, SHOWN_AFTER_S
 
 
 class Stage:
-    """The other workers, and the way of the one that is idle to the table: each act comes before its request."""
+    """The other workers, and the client of the one that is idle: each act comes before its request."""
 
     def __init__(self, loop: VirtualLoop, schedule: Schedule) -> None:
         self.loop = loop
-        self.service = LateService(shards=1, rng=random.Random(1), latency_s=0.001)
-        client: Any = self.service
-        self.store = DynamoStore("fleet", client, rng=random.Random(1))
+        self.service = Service(shards=1, rng=random.Random(1), lag=LateArrivals())
+        self.store = store_of(Client(self.service, random.Random(1), FAST))
+        self._client = Client(self.service, random.Random(2), FAST)
+        self.meta = self._client.meta
         self._schedule = deque(schedule)
         self.held: Item
 
@@ -63,7 +64,7 @@ class Stage:
         async def ask(**asked: Any) -> Any:  # noqa: ANN401 # whatever botocore has
             if self._schedule and _kind(name, asked) == self._schedule[0][0]:
                 await self._schedule.popleft()[1](self)
-            return await getattr(self.service, name)(**asked)
+            return await getattr(self._client, name)(**asked)
 
         return ask
 
@@ -153,7 +154,7 @@ async def _lately(self: DrainCheck) -> set[str]:
 MUTATIONS: dict[str, tuple[object, str, object]] = {
     "nobody reads notifications": (TableNotifications, "count", _no_notification),
     "a notification is over once it is read": (TableNotifications, "last_s", lambda _: float("-inf")),
-    "one look is enough": (fleet_crew, "INDEX_LAG", timedelta()),
+    "one look is enough": (workers, "INDEX_LAG", timedelta()),
     "an empty claim says that nothing can be claimed": (DrainCheck, "_is_claimable", _nothing_claimable),
     "every holder lives": (DrainCheck, "_heard_since_seen", _all_live),
     "a heartbeat of before shows that its worker lives": (DrainCheck, "_heard_since_seen", _lately),

@@ -4,24 +4,24 @@ One number is a schedule. Items of seconds, a few workers, and one of them stead
 time, are told to stop, or are cut off for good with what they hold, and nobody replaces them. Answers get lost. When
 all have gone home, everything is done: what came back was found by a worker that was still there.
 
-`test_drain_check` has an explicit schedule for each clause of the rule; here two of them are left out of whole fleets.
+`test_drain_check` shows with an explicit schedule for each clause of the rule what is lost without it; `make chaos`
+lets two thousand fleets live.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from datetime import timedelta
 from functools import partial
 
 import pytest
 
 from pyanamo_async.core.items import State
 from pyanamo_async.errors import PyanamoError
-from pyanamo_async.fleet.drain_check import DrainCheck
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew
 from simulation.index import IndexLag
@@ -31,7 +31,7 @@ from simulation.service import Service
 from simulation.virtual_time import VirtualLoop, run
 from simulation.workers import worker
 
-SCHEDULES, BLOCK = 1000, 250
+SCHEDULES, BLOCK = (2000, 250) if "PYANAMO_TEST_CHAOS" in os.environ else (150, 75)
 LAG, LONGEST_S = IndexLag(at_most_s=0.9, gaps=True), 3600.0
 GIVEN_UP_S = 3.0
 LATEST_S = 8.0  # before the steady worker has seen anybody's second heartbeat
@@ -86,26 +86,3 @@ def _unsettled(seeds: Iterable[int]) -> dict[int, Counter[str]]:
 def test_all_is_settled_when_the_last_has_gone_home(first: int) -> None:
     """As long as one worker is left to itself, whatever becomes of the others."""
     assert not _unsettled(range(first, first + BLOCK))
-
-
-def test_holders_must_have_sent_a_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mutation: a worker that takes every holder for alive leaves the items of those that were cut off."""
-
-    async def everyone(self: DrainCheck) -> set[str]:
-        return set(self._first_seen)
-
-    monkeypatch.setattr(DrainCheck, "_heard_since_seen", everyone)
-
-    assert _unsettled([7, 11, 53])
-
-
-def test_what_holders_wrote_before_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Mutation: a heartbeat of a moment ago says nothing of a worker that was cut off since."""
-
-    async def lately(self: DrainCheck) -> set[str]:
-        now = self._now()
-        return set(await self._store.heartbeats(since=now - timedelta(seconds=60), until=now))
-
-    monkeypatch.setattr(DrainCheck, "_heard_since_seen", lately)
-
-    assert _unsettled([7, 11, 53])

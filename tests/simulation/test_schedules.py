@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from pyanamo_async.core.items import Item
 from pyanamo_async.fleet.idle_policy import IdlePolicy
+from pyanamo_async.fleet.peers import PeerMonitor
+from pyanamo_async.fleet.reclaim import Taken
 from pyanamo_async.store.dynamodb import rows
 from pyanamo_async.worker import heartbeats
 from simulation.__main__ import run_block
@@ -18,14 +23,14 @@ from simulation.fleet import simulate
 from simulation.index import IndexLag
 from simulation.laws import Broken
 from simulation.network import Network
-from simulation.schedule import NOT_YET, Action, Disturbance, Event, Place, Schedule, draw
+from simulation.schedule import Action, Disturbance, Event, Place, Schedule, draw
 
 SCHEDULES, BLOCK = 30, 2
 
 LONG, HOUR = (("sleep 600",),), (("sleep 3600",),)
 
-CUT_OFF = Schedule(LONG, (Place(), Place()), (Event(30, 0, Action.CUT_OFF, 500),))
-"""The first worker cannot reach the table for longer than its lease; the second takes its item over."""
+CUT_OFF = Schedule(LONG, (Place(), Place(waits=True)), (Event(30, 0, Action.CUT_OFF, 500),))
+"""The first worker cannot reach the table for longer than its lease; the second, which waits, takes its item over."""
 
 SETTLED_AGAIN = Schedule(
     (("sleep 200",),),
@@ -43,11 +48,14 @@ CLAIM_UNANSWERED = Schedule(
 """The reply to the only claim is lost: its worker finds that it holds the item, and then asks for it again."""
 
 ONE_EACH = {
-    Disturbance.INDEX_GAPS: Schedule(HOUR, (Place(), Place()), index=IndexLag(at_most_s=10, gaps=True)),
-    Disturbance.VERY_WRONG_CLOCKS: Schedule(LONG, (Place(), Place(clock_offset_s=600))),
-    Disturbance.CLOCK_JUMPS: Schedule(LONG, (Place(), Place()), (Event(30, 0, Action.JUMP_CLOCK, -600),)),
-    Disturbance.SUSPENSIONS: Schedule(LONG, (Place(), Place()), (Event(30, 0, Action.SUSPEND, 300),)),
+    Disturbance.INDEX_GAPS: Schedule(HOUR, (Place(), Place(waits=True)), index=IndexLag(at_most_s=10, gaps=True)),
+    Disturbance.VERY_WRONG_CLOCKS: Schedule(LONG, (Place(), Place(clock_offset_s=600, waits=True))),
+    Disturbance.CLOCK_JUMPS: Schedule(LONG, (Place(), Place(waits=True)), (Event(30, 0, Action.JUMP_CLOCK, -600),)),
+    Disturbance.SUSPENSIONS: Schedule(LONG, (Place(), Place(waits=True)), (Event(30, 1, Action.SUSPEND, 300),)),
 }
+"""The second worker waits, and sees of the first what clocks and index show. The one that is suspended is the second:
+when it goes on, it must not take the first, which sent heartbeats all the while, for dead.
+"""
 
 
 @pytest.mark.parametrize("first", range(0, SCHEDULES, BLOCK))
@@ -72,11 +80,8 @@ def test_every_law_holds(schedule: Schedule) -> None:
 
 
 @pytest.mark.parametrize("disturbance", ONE_EACH)
-def test_no_healthy_worker_is_taken_for_dead(disturbance: Disturbance, request: pytest.FixtureRequest) -> None:
+def test_no_healthy_worker_is_taken_for_dead(disturbance: Disturbance) -> None:
     """Whatever clocks and index show of it: nobody takes what it holds, and it runs its item once."""
-    if disturbance in NOT_YET:
-        request.applymarker(pytest.mark.xfail(raises=Broken, strict=True, reason="see schedule.NOT_YET"))
-
     assert simulate(ONE_EACH[disturbance]) == {"done": 1}
 
 
@@ -99,9 +104,27 @@ def test_a_save_without_attempt_and_token_is_noticed(
         simulate(SETTLED_AGAIN)
 
 
+def test_a_worker_that_does_not_end_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose watcher lives on although it was cancelled would hang, on being stopped, until it is killed."""
+    look_after, began = PeerMonitor.look_after, asyncio.Event()
+
+    async def live_on(self: PeerMonitor) -> Taken:
+        if self.me != "0-w1" or began.is_set():
+            return await look_after(self)
+        began.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return Counter()
+
+    monkeypatch.setattr(PeerMonitor, "look_after", live_on)
+
+    with pytest.raises(Broken, match="0-w1 did not end when cancelled"):
+        simulate(KILLED_BEFORE)
+
+
 def test_a_worker_that_goes_home_without_a_look_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that asks only what can be claimed leaves the item of the one that was killed."""
-    monkeypatch.setattr(IdlePolicy, "gives_up", lambda _, __: True)
+    monkeypatch.setattr(IdlePolicy, "decision", lambda _, __: True)
 
     with pytest.raises(Broken, match="the last, exits with 0 while i0 is locked"):
         simulate(KILLED_BEFORE)

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from pyanamo_async.core.failure_policy import FailurePolicy
-from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.items import Item, State, TaskState
 from pyanamo_async.errors import Denied, Fenced, LaunchRefused, StoreError
 from pyanamo_async.host.waiting import followed_up
 from pyanamo_async.ports import Command, OutputKey, Receiver, Sink
@@ -35,6 +35,22 @@ class SmallMachine(FakeLauncher):
         return await super().start(command, stdout=stdout, stderr=stderr)
 
 
+class BrokenLauncher(FakeLauncher):
+    """Breaks at the script `break`, in a way nobody foresaw, when others have run for a while; afterwards it works."""
+
+    def __init__(self, after_s: float) -> None:
+        super().__init__()
+        self.after_s = after_s
+        self.has_broken = False
+
+    async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> FakeProcess:
+        if command.script == "break" and not self.has_broken:
+            await asyncio.sleep(self.after_s)
+            self.has_broken = True
+            raise RuntimeError("cannot start new thread")
+        return await super().start(command, stdout=stdout, stderr=stderr)
+
+
 class PickyStore(MemoryStore):
     """Refuses to settle one item, or to give any claim after the first."""
 
@@ -52,6 +68,15 @@ class PickyStore(MemoryStore):
         if self.claims < 0:
             raise Denied("not any more")
         return await super().claim(*args, **kwargs)  # type: ignore[arg-type]
+
+
+class StoreWithoutRecords(MemoryStore):
+    """Breaks, in a way nobody foresaw, at the record of a task."""
+
+    async def save(self, before: Item, after: Item) -> None:
+        if any(task.record for task in after.tasks):
+            raise RuntimeError("no such type")
+        await super().save(before, after)
 
 
 class ExplodingOutputs(SlowOutputs):
@@ -190,6 +215,45 @@ def test_a_storage_that_breaks_in_an_unknown_way_holds_no_script() -> None:
         assert item.state is State.DONE
         assert record is not None
         assert "cannot start new thread" in record.stdout.status
+
+    run(main)
+
+
+@pytest.mark.parametrize("after_s", [0.5, 5.0])
+def test_a_fault_of_ours_runs_no_finished_task_again(after_s: float) -> None:
+    """Whether their progress was written or not: what ended before the fault is kept, and counts once."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, launcher=BrokenLauncher(after_s), nests=3, policy=FailurePolicy(max_failures=2))
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("a", nested=["sleep 0.2", "exit 1", "break"])])
+        summary = await crew.pilot().run()
+        item = await crew.store.read("a")
+
+        assert summary.errors == 1
+        assert item.crashes == 1
+        assert [task.attempts for task in item.tasks] == [1, 2, 1]
+        assert [task.state for task in item.tasks] == [TaskState.DONE, TaskState.FAILED, TaskState.DONE]
+        assert crew.launcher.started["a"] == 1 + 2 + 1
+
+    run(main)
+
+
+def test_results_that_cannot_be_written_cost_their_item_alone() -> None:
+    """The item goes back as it was, until one more crash would bury it; what runs beside it runs on."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, store=StoreWithoutRecords())
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("a"), an_item("long", script="sleep 100")])
+        loop.call_later(50, crew.stop.request, Level.DRAIN, "enough")
+        summary = await crew.pilot().run()
+        item = await crew.store.read("a")
+
+        assert (item.state, item.crashes) == (State.TODO, FailurePolicy().crash_limit - 1)
+        assert summary.errors == item.crashes + 1  # the other item's record is refused, too
+        assert crew.launcher.started["long"] == 1
+        assert loop.time() >= 100
 
     run(main)
 

@@ -228,8 +228,8 @@ async def gather_all(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     if not tasks:
         return []
     try:
-        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
-        for task in ended:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in filter(asyncio.Task.done, tasks):  # in their order: of several errors always the same
             task.result()  # raises its error
         return [task.result() for task in tasks]
     finally:

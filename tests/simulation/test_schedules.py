@@ -49,6 +49,7 @@ CLAIM_UNANSWERED = Schedule(
 
 ONE_EACH = {
     Disturbance.INDEX_GAPS: Schedule(HOUR, (Place(), Place(waits=True)), index=IndexLag(at_most_s=10, gaps=True)),
+    Disturbance.SLOW_INDEX: Schedule(HOUR, (Place(), Place(waits=True)), index=IndexLag(slow=1.0)),
     Disturbance.VERY_WRONG_CLOCKS: Schedule(LONG, (Place(), Place(clock_offset_s=600, waits=True))),
     Disturbance.CLOCK_JUMPS: Schedule(LONG, (Place(), Place(waits=True)), (Event(30, 0, Action.JUMP_CLOCK, -600),)),
     Disturbance.SUSPENSIONS: Schedule(LONG, (Place(), Place(waits=True)), (Event(30, 1, Action.SUSPEND, 300),)),

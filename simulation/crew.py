@@ -16,12 +16,12 @@ from pyanamo_async.fleet.idle_policy import IdlePolicy
 from pyanamo_async.fleet.notifications import TableNotifications
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.outputs.memory import MemoryOutputs
-from pyanamo_async.ports import Clock, Fleet, OutputStore, Store, World
+from pyanamo_async.ports import Clock, Fleet, OutputStore, Runtime, Store
 from pyanamo_async.store.memory import MemoryStore
+from pyanamo_async.worker.context import Adapters, AttemptContext, RunTime, TaskSettings
 from pyanamo_async.worker.pilot import Pilot, Plan
 from pyanamo_async.worker.stop import Stop
 from pyanamo_async.worker.store_calls import StoreCalls
-from pyanamo_async.worker.tools import Adapters, RunTime, TaskSettings, Tools
 from simulation.fake_launcher import FakeLauncher
 from simulation.virtual_time import VirtualClock, VirtualLoop
 
@@ -67,39 +67,39 @@ class Crew:
     index_lag: timedelta = timedelta()
 
     def pilot(self) -> Pilot:
-        world = World(self.clock or VirtualClock(self.loop), random.Random(self.seed), self.notes)
-        me = self._row(world)
+        runtime = Runtime(self.clock or VirtualClock(self.loop), random.Random(self.seed), self.notes)
+        me = self._row(runtime)
         budget = WallTimeBudget(self.wall_s, reserve_s(self.wall_s, kill_after_s=5), self.min_remaining_s)
-        tools = Tools(
+        context = AttemptContext(
             self.name,
             Adapters(self.store, self.outputs, self.launcher, "table"),
             TaskSettings({}, self.nests, self.timeout, self.policy),
-            world,
-            RunTime(budget, world.clock),
-            StoreCalls(world),
+            runtime,
+            RunTime(budget, runtime.clock),
+            StoreCalls(runtime),
         )
         plan = Plan(me, timedelta(seconds=self.heartbeat_s), timedelta(seconds=self.grace_s))
-        return Pilot(plan, tools, self._fleet(me, world), self.stop)
+        return Pilot(plan, context, self._fleet(me, runtime), self.stop)
 
-    def _row(self, world: World) -> Worker:
-        now = self.store.service_time(now=world.clock.now())
+    def _row(self, runtime: Runtime) -> Worker:
+        now = self.store.service_time(now=runtime.clock.now())
         return Worker(self.name, "host", now, now, timedelta(seconds=self.lease_s), slots=self.slots)
 
-    def _fleet(self, me: Worker, world: World) -> Fleet:
+    def _fleet(self, me: Worker, runtime: Runtime) -> Fleet:
         peers = PeerMonitor(
             me,
             self.store,
-            world=world,
+            runtime=runtime,
             policy=self.policy,
             process_status=self.process_status,
             pays_per_read=self.pays_per_read,
         )
-        notifications = TableNotifications(self.store, world.clock)
+        notifications = TableNotifications(self.store, runtime.clock)
         drain = DrainCheck(
             self.store,
             peers,
             notifications=notifications,
-            world=world,
+            runtime=runtime,
             idle_policy=self.idle_policy,
             index_lag=self.index_lag,
         )

@@ -33,12 +33,12 @@ from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.host.clock import SystemClock
 from pyanamo_async.host.liveness import WORKER_VARIABLE, own_mark, process_status
 from pyanamo_async.host.retry import RetrySchedule
-from pyanamo_async.ports import EventLog, Fleet, OutputStore, Store, World
+from pyanamo_async.ports import EventLog, Fleet, OutputStore, Runtime, Store
+from pyanamo_async.worker.context import Adapters, AttemptContext, RunTime, TaskSettings
 from pyanamo_async.worker.pilot import Machine, Pilot, Plan, RunSummary
 from pyanamo_async.worker.script import KillPolicy
 from pyanamo_async.worker.stop import Stop
 from pyanamo_async.worker.store_calls import StoreCalls
-from pyanamo_async.worker.tools import Adapters, RunTime, TaskSettings, Tools
 
 START = RetrySchedule(limit_s=15.0)  # thousands may start at once
 ENDINGS = {each: str(each) for each in (State.DONE, State.FAILED, State.WALL_TIME_EXCEEDED)} | {State.TODO: "put_back"}
@@ -65,9 +65,9 @@ async def work_until(
 ) -> RunSummary:
     """Run a worker as `work` does; the caller handles signals."""
     settings = replace(settings, running=_within_limits(settings.running, event_log))
-    world = World(SystemClock(), random.Random(), event_log)  # noqa: S311 - scatters, keeps no secret
+    runtime = Runtime(SystemClock(), random.Random(), event_log)  # noqa: S311 - scatters, keeps no secret
     with closing(Guard(f"{WORKER_VARIABLE}={me.worker_id}")) as guard:
-        output_namespace = await _check_usable(store, outputs, world, stop)
+        output_namespace = await _check_usable(store, outputs, runtime, stop)
         launcher = ShellLauncher(settings.running.shell, guard=guard)
         adapters = Adapters(store, outputs, launcher, output_namespace)
         event_log.note(
@@ -77,18 +77,18 @@ async def work_until(
             items=settings.running.items,
             nests=settings.running.nests,
         )
-        summary = await _pilot(settings, me, adapters=adapters, world=world, stop=stop).run()
+        summary = await _pilot(settings, me, adapters=adapters, runtime=runtime, stop=stop).run()
     ended = {called: count for state, called in ENDINGS.items() if (count := summary.settled[state])}
     event_log.note("worker ended", stopped=summary.stopped, **ended)
     return summary
 
 
-async def _check_usable(store: Store, outputs: OutputStore, world: World, stop: Stop) -> str:
+async def _check_usable(store: Store, outputs: OutputStore, runtime: Runtime, stop: Stop) -> str:
     """Check that there is a table and a place for output; return the name that output is filed under.
 
     The table's reply tells the service's time, by which the worker's row is stamped.
     """
-    calls = StoreCalls(world, schedule=START)
+    calls = StoreCalls(runtime, schedule=START)
     table = await calls.call(store.describe, give_up=stop.drain)  # first: a missing table is the better message
     await calls.call(outputs.check, give_up=stop.drain)
     return table.output_namespace
@@ -112,38 +112,40 @@ def exit_status(summary: RunSummary, *, exit_zero: bool) -> int:
     return SOME_FAILED if summary.settled[State.FAILED] and not exit_zero else DRAINED
 
 
-def _pilot(settings: Settings, me: Identity, *, adapters: Adapters, world: World, stop: Stop) -> Pilot:
+def _pilot(settings: Settings, me: Identity, *, adapters: Adapters, runtime: Runtime, stop: Stop) -> Pilot:
     how, store = settings.running, adapters.store
-    now = store.service_time(now=world.clock.now())
+    now = store.service_time(now=runtime.clock.now())
     row = Worker(me.worker_id, me.host, now, now, how.lease, job=me.job, process=own_mark(), slots=how.items)
     kill_policy = KillPolicy(linger=how.linger)
     budget_s = how.wall_time.total_seconds() if how.wall_time else None
     reserve = reserve_s(budget_s, kill_after_s=kill_policy.kill_after.total_seconds())
     budget = WallTimeBudget(budget_s, reserve, how.min_remaining.total_seconds())
-    tools = Tools(
+    context = AttemptContext(
         me.worker_id,
         adapters,
         TaskSettings(_environment(settings, me), how.nests, how.timeout, how.policy, kill_policy),
-        world,
-        RunTime(budget, world.clock),
-        StoreCalls(world),
+        runtime,
+        RunTime(budget, runtime.clock),
+        StoreCalls(runtime),
     )
     endpoint = metadata_endpoint(os.environ)
     machine = Machine(_rss_bytes, partial(interruption, endpoint) if endpoint else None)
-    return Pilot(Plan(row, how.heartbeat, how.grace), tools, _fleet(settings, row, store, world), stop, machine=machine)
+    return Pilot(
+        Plan(row, how.heartbeat, how.grace), context, _fleet(settings, row, store, runtime), stop, machine=machine
+    )
 
 
-def _fleet(settings: Settings, row: Worker, store: Store, world: World) -> Fleet:
+def _fleet(settings: Settings, row: Worker, store: Store, runtime: Runtime) -> Fleet:
     how, is_remote = settings.running, isinstance(settings.table, DynamoTable)
     peers = PeerMonitor(
-        row, store, world=world, policy=how.policy, process_status=process_status, pays_per_read=is_remote
+        row, store, runtime=runtime, policy=how.policy, process_status=process_status, pays_per_read=is_remote
     )
-    notifications = TableNotifications(store, world.clock)
+    notifications = TableNotifications(store, runtime.clock)
     drain = DrainCheck(
         store,
         peers,
         notifications=notifications,
-        world=world,
+        runtime=runtime,
         idle_policy=IdlePolicy(how.wait, how.idle_exit),
         index_lag=INDEX_LAG if is_remote else timedelta(),
     )

@@ -84,7 +84,7 @@ class FastLoop(uvloop.Loop):
 
 
 def _is_script(streams: tuple[Stream, int, int], options: Mapping[str, Any]) -> bool:
-    """Tell whether a command is started as the launcher does it, in a session of its own and without stdin."""
+    """Return whether a command is started as the launcher does it, in a session of its own and without stdin."""
     stdin, *outputs = streams
     return (
         stdin == subprocess.DEVNULL

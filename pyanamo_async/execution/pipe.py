@@ -36,7 +36,7 @@ class OutputPipe:
 
     @property
     def is_open(self) -> bool:
-        """Tell whether somebody may still print."""
+        """Return whether somebody may still print."""
         return self._fd >= 0
 
     def listen(self) -> None:

@@ -136,7 +136,7 @@ class SpawnRequest:
         self._lock = threading.Lock()
 
     def has_hung_for(self, seconds: float) -> bool:
-        """Tell whether a thread has been at it for so long."""
+        """Return whether a thread has been at it for so long."""
         return 0.0 < self._begun_s <= time.monotonic() - seconds and not self.pid and self.error is None
 
     def give_up(self) -> bool:

@@ -6,8 +6,9 @@ A worker goes home when two looks at the table, `index_lag` apart, find all of t
 2. No holder is without a row, and none has a row that says that it ended: nobody will ever settle what these hold, so
    it has to be taken over. (Without this clause 15 of 50 simulated schedules left an item.)
 3. This worker has no claim that has been unanswered for less than `INDEX_LAG_AT_MOST`, and is no holder after an older
-   one: a claim whose reply was lost may have been won, and only the index tells. (What it holds although every claim
-   was answered is an item whose settle was refused: its row says that it ended, and clause 2 is for the others.)
+   one: a claim whose reply was lost may have been won, and only the index tells. (An item that it still holds although
+   every claim was answered is one whose settle was refused. Others take it over once this worker's row says that it
+   ended.)
 4. Every holder has sent a heartbeat since the look that first showed it as holder and is no suspect, or is a living
    process of this machine: one that died must not be taken for alive because of what it wrote before. (Without this
    clause 12 of 150 small fleets left an item.)
@@ -36,7 +37,7 @@ from pyanamo_async.errors import PyanamoError
 from pyanamo_async.fleet.idle_policy import IdlePolicy
 from pyanamo_async.fleet.notifications import TableNotifications
 from pyanamo_async.fleet.peers import PeerMonitor
-from pyanamo_async.ports import INDEX_LAG_AT_MOST, Store, World
+from pyanamo_async.ports import INDEX_LAG_AT_MOST, Runtime, Store
 
 STAMP_ERROR = timedelta(seconds=5)  # how far two heartbeats' idea of the service's time may be apart
 TICK_S = 0.001  # more than a clock is wrong by
@@ -58,11 +59,11 @@ class DrainCheck:
         peers: PeerMonitor,
         *,
         notifications: TableNotifications,
-        world: World,
+        runtime: Runtime,
         idle_policy: IdlePolicy,
         index_lag: timedelta,
     ) -> None:
-        self._store, self._peers, self._notifications, self._world = store, peers, notifications, world
+        self._store, self._peers, self._notifications, self._runtime = store, peers, notifications, runtime
         self._idle_policy, self._index_lag_s = idle_policy, index_lag.total_seconds()
         self._idle_since_s: float | None = None
         self._first_look: FirstLook | None = None
@@ -105,10 +106,10 @@ class DrainCheck:
     async def _look_again(self, *, has_unanswered: bool) -> bool:
         first, self._first_look = self._first_look, None
         notifications = first.notifications if first else await self._notifications.count()
-        if first is None and self._world.clock.monotonic() - self._notifications.last_s() < self._index_lag_s:
+        if first is None and self._runtime.clock.monotonic() - self._notifications.last_s() < self._index_lag_s:
             return False
         is_settled = await self._finds_all_settled(has_unanswered=has_unanswered)
-        self._looked_s = self._world.clock.monotonic()
+        self._looked_s = self._runtime.clock.monotonic()
         if not is_settled:
             return False
         if first is None and self._index_lag_s:
@@ -122,7 +123,7 @@ class DrainCheck:
             return not await self._is_claimable()
         if not self._is_waiting:
             self._is_waiting = True
-            self._world.event_log.note("waiting for items of other workers", holders=len(self._first_seen))
+            self._runtime.event_log.note("waiting for items of other workers", holders=len(self._first_seen))
         return False
 
     async def _all_holders_live(self, *, has_unanswered: bool) -> bool:
@@ -156,7 +157,7 @@ class DrainCheck:
         self._took_over = self._peers.taken.total() > before
 
     async def _heard_since_seen(self) -> set[str]:
-        """Return the holders with a heartbeat since they were first seen, and none so old that they are suspects."""
+        """Return the holders that sent a heartbeat after they were first seen, without suspects."""
         if not self._first_seen:
             return set()
         now = self._now()
@@ -169,7 +170,7 @@ class DrainCheck:
         }
 
     def _now(self) -> datetime:
-        return self._store.service_time(now=self._world.clock.now())
+        return self._store.service_time(now=self._runtime.clock.now())
 
     async def _is_claimable(self) -> bool:
         for state in CLAIMABLE:
@@ -178,14 +179,14 @@ class DrainCheck:
         return False
 
     def _is_recent(self, claimed_s: float | None) -> bool:
-        now_s = self._world.clock.monotonic()
+        now_s = self._runtime.clock.monotonic()
         return claimed_s is not None and now_s - claimed_s < INDEX_LAG_AT_MOST.total_seconds()
 
     def _next_look_in_s(self) -> float:
-        return max(0.0, self._looked_s + self._index_lag_s - self._world.clock.monotonic())
+        return max(0.0, self._looked_s + self._index_lag_s - self._runtime.clock.monotonic())
 
     def _idle(self) -> timedelta:
-        now_s = self._world.clock.monotonic()
+        now_s = self._runtime.clock.monotonic()
         if self._idle_since_s is None:
             self._idle_since_s = now_s
         return timedelta(seconds=now_s - self._idle_since_s)

@@ -31,7 +31,7 @@ from pyanamo_async.core.workers import (
 )
 from pyanamo_async.fleet.membership import ProcessProbe
 from pyanamo_async.fleet.reclaim import Taken, reclaim_from, reclaim_held, reclaim_orphans
-from pyanamo_async.ports import Store, World
+from pyanamo_async.ports import Runtime, Store
 
 ORPHANS_EVERY = 1 / 15  # of the queries for suspects
 
@@ -57,13 +57,13 @@ class PeerMonitor:
         me: Worker,
         store: Store,
         *,
-        world: World,
+        runtime: Runtime,
         policy: FailurePolicy,
         process_status: ProcessProbe = unknown_status,
         pays_per_read: bool = False,
     ) -> None:
         self.me, self.lease = me.worker_id, me.lease
-        self._store, self._world, self._policy = store, world, policy
+        self._store, self._runtime, self._policy = store, runtime, policy
         self._process_status, self._pays_per_read = process_status, pays_per_read
         self._suspects: dict[str, Sighting | None] = {}
         self._is_new = True
@@ -74,7 +74,7 @@ class PeerMonitor:
         before = self.taken.copy()
         if await self._is_my_turn():
             await self._find_suspects()
-            if self._world.rng.random() < ORPHANS_EVERY:
+            if self._runtime.rng.random() < ORPHANS_EVERY:
                 self._note(await reclaim_orphans(self._store, now=self._now(), policy=self._policy))
         await self._resolve_suspects()
         if self._is_new or not self._pays_per_read:
@@ -104,7 +104,7 @@ class PeerMonitor:
         if not holders:
             return
         rows = await self._store.workers(of=holders)
-        now, seen_s = self._now(), self._world.clock.boottime()
+        now, seen_s = self._now(), self._runtime.clock.boottime()
         gone = set(holders) - {worker.worker_id for worker in rows if worker.state is not WorkerState.ENDED}
         self._note(await reclaim_held(self._store, sorted(gone), now=now, policy=self._policy))
         await self._take_from_dead(rows)
@@ -137,9 +137,9 @@ class PeerMonitor:
     async def _resolve_suspects(self) -> None:
         if not self._suspects:
             return
-        asked, asked_s = list(self._suspects), self._world.clock.boottime()
+        asked, asked_s = list(self._suspects), self._runtime.clock.boottime()
         rows = {worker.worker_id: worker for worker in await self._store.workers(of=asked)}
-        seen_s = self._world.clock.boottime()
+        seen_s = self._runtime.clock.boottime()
         dead = []
         for worker_id in asked:
             worker, seen = rows.get(worker_id), self._suspects.get(worker_id)
@@ -176,9 +176,9 @@ class PeerMonitor:
         return await self._store.workers(of=near) if near else ()
 
     def _now(self) -> datetime:
-        return self._store.service_time(now=self._world.clock.now())
+        return self._store.service_time(now=self._runtime.clock.now())
 
     def _note(self, taken: Taken) -> None:
         self.taken += taken
         if taken:
-            self._world.event_log.note("items reclaimed", back=taken[State.TODO], failed=taken[State.FAILED])
+            self._runtime.event_log.note("items reclaimed", back=taken[State.TODO], failed=taken[State.FAILED])

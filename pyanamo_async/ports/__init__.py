@@ -8,6 +8,7 @@
 from pyanamo_async.ports.description import Description, Index, Units
 from pyanamo_async.ports.fleet import DrainDecision, Fleet, NotificationChannel, Reclaimer
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
+from pyanamo_async.ports.runtime import Clock, EventLog, Runtime
 from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
 from pyanamo_async.ports.table import (
     INDEX_LAG_AT_MOST,
@@ -20,7 +21,6 @@ from pyanamo_async.ports.table import (
     TableAdmin,
     WorkerRegistry,
 )
-from pyanamo_async.ports.world import Clock, EventLog, World
 
 __all__ = [
     "INDEX_LAG_AT_MOST",
@@ -44,11 +44,11 @@ __all__ = [
     "Process",
     "Receiver",
     "Reclaimer",
+    "Runtime",
     "Sink",
     "Store",
     "TableAdmin",
     "UnfinishedOutput",
     "Units",
     "WorkerRegistry",
-    "World",
 ]

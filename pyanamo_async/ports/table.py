@@ -141,7 +141,7 @@ class WorkerRegistry(Protocol):
         """
         ...
 
-    async def heartbeat(self, worker: Worker, *, again: bool = False) -> Orders:
+    async def heartbeat(self, worker: Worker, *, registered: bool = False) -> Orders:
         """Write a worker's heartbeat, whole, except the orders of people; return those orders.
 
         A heartbeat that arrives after a later one changes nothing: a living worker must not look silent because of it.
@@ -205,7 +205,7 @@ class Notifications(Protocol):
         ...
 
     async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:
-        """Return, for less than a claim costs, whether a claim may succeed now that did not when this was last asked.
+        """Return whether new items may have become claimable since the last call; costs less than a claim.
 
         The answer may be a moment old; `consistent` makes it current.
         """

@@ -87,7 +87,7 @@ class MemoryStore(Store):
         return self._table.items.keys() & set(item_ids)
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
-        claimable = [item for item in self._standing(state) if item.not_before is None or item.not_before <= now]
+        claimable = [item for item in self._in_state(state) if item.not_before is None or item.not_before <= now]
         claims = [
             transitions.claim(item, worker=worker, token=self._token(), now=now)
             for item in heapq.nsmallest(limit, claimable, key=_place)
@@ -101,16 +101,16 @@ class MemoryStore(Store):
         state: State = State.TODO,
         consistent: bool = False,  # noqa: ARG002 # it always is
     ) -> datetime | None:
-        return min((due(_place(item)) for item in self._standing(state)), default=None)
+        return min((due(_place(item)) for item in self._in_state(state)), default=None)
 
     async def save(self, before: Item, after: Item) -> None:
-        if self._stands_as(before):
+        if self._passes_fence(before):
             self._table.items[after.item_id] = after
-        elif not self._stands_as(after):
+        elif not self._passes_fence(after):
             raise Fenced(f"item {before.item_id} is no longer as it was seen")
 
     async def remove(self, before: Item) -> None:
-        if not self._stands_as(before):
+        if not self._passes_fence(before):
             raise Fenced(f"item {before.item_id} is no longer as it was seen")
         del self._table.items[before.item_id]
 
@@ -120,7 +120,7 @@ class MemoryStore(Store):
         pass  # it shows
 
     async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:  # noqa: ARG002 # it always is
-        return any(due(_place(item)) <= now for state in CLAIMABLE for item in self._standing(state))
+        return any(due(_place(item)) <= now for state in CLAIMABLE for item in self._in_state(state))
 
     async def read(self, item_id: str) -> Item:
         if item_id not in self._table.items:
@@ -129,7 +129,7 @@ class MemoryStore(Store):
 
     async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
         for each in [state] if state else State:
-            for item in sorted(self._standing(each), key=_place):
+            for item in sorted(self._in_state(each), key=_place):
                 if sample is None or item.sample == sample:
                     yield summarise(encode(item), state=each, key=_place(item))
 
@@ -150,9 +150,9 @@ class MemoryStore(Store):
     def service_time(self, *, now: datetime) -> datetime:
         return now
 
-    async def heartbeat(self, worker: Worker, *, again: bool = False) -> Orders:
+    async def heartbeat(self, worker: Worker, *, registered: bool = False) -> Orders:
         known = self._table.workers.get(worker.worker_id)
-        if (known is None and again) or (known is not None and known.state is WorkerState.DEAD):
+        if (known is None and registered) or (known is not None and known.state is WorkerState.DEAD):
             raise Fenced(f"worker {worker.worker_id} was given up for dead")
         desired = known.desired if known else Desired.RUN
         if known is None or known.heartbeat <= worker.heartbeat:
@@ -221,12 +221,12 @@ class MemoryStore(Store):
         table.subscriptions = {task: each for task, each in table.subscriptions.items() if each.worker != worker_id}
 
     async def held(self, worker_id: str) -> list[Item]:
-        return [item for item in self._standing(State.LOCKED) if item.worker == worker_id]
+        return [item for item in self._in_state(State.LOCKED) if item.worker == worker_id]
 
-    def _standing(self, state: State) -> list[Item]:
+    def _in_state(self, state: State) -> list[Item]:
         return [item for item in self._table.items.values() if item.state is state]
 
-    def _stands_as(self, item: Item) -> bool:
+    def _passes_fence(self, item: Item) -> bool:
         known = self._table.items.get(item.item_id)
         return known is not None and _fence(known) == _fence(item)
 

@@ -22,10 +22,10 @@ from pyanamo_async.core.stored.budget import inline_bytes
 from pyanamo_async.errors import Fenced, LaunchRefused, PyanamoError
 from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.ports import Command, OutputKey, Sink
+from pyanamo_async.worker.context import AttemptContext, Lease
 from pyanamo_async.worker.recorder import Recorder
 from pyanamo_async.worker.script import Script
 from pyanamo_async.worker.slots import Slots
-from pyanamo_async.worker.tools import Lease, Tools
 
 PROGRESS_PAUSE_S = 1.0  # tasks that end within it share one write
 
@@ -33,9 +33,9 @@ PROGRESS_PAUSE_S = 1.0  # tasks that end within it share one write
 class Attempt:
     """Runs one claimed item in a slot. `end` makes it stop early; `settle` ends the claim when `run` has ended."""
 
-    def __init__(self, item: Item, tools: Tools, *, lease: Lease, slot: int) -> None:
+    def __init__(self, item: Item, context: AttemptContext, *, lease: Lease, slot: int) -> None:
         self.item, self.slot = item, slot
-        self._tools, self._lease = tools, lease
+        self._context, self._lease = context, lease
         self._saved = item
         self._results: dict[str, TaskRecord] = {}
         self._scripts: dict[str, Script] = {}  # those that run, by task name
@@ -79,28 +79,30 @@ class Attempt:
             Fenced: the claim was lost; nothing was written.
             Unavailable: the store was away until the claim was given up.
         """
-        world = self._tools.world
+        runtime = self._context.runtime
         after = transitions.settle(
             self.item,
             self._results,
             interrupted_by=self._end_reason,
-            now=world.clock.now(),
-            policy=self._tools.tasks.failure_policy,
-            jitter=world.rng.random(),
+            now=runtime.clock.now(),
+            policy=self._context.tasks.failure_policy,
+            jitter=runtime.rng.random(),
         )
         await self._save(after)
         return after
 
     async def discard_unstored(self) -> None:
-        """Discard output that was given up: after the settle, for a storage that is away takes its time for it."""
+        """Discard output that was not stored in time; call it after the settle, for an unavailable storage is slow."""
         discards = (script.discard() for script in self.gave_up)
         for trouble in await asyncio.gather(*discards, return_exceptions=True):
             if isinstance(trouble, Exception):
-                self._tools.world.event_log.note("output left behind", item=self.item.item_id, trouble=repr(trouble))
+                self._context.runtime.event_log.note(
+                    "output left behind", item=self.item.item_id, trouble=repr(trouble)
+                )
 
     async def give_up(self, problem: str) -> Item:
         """Put the item back after a fault of ours, with the tasks that ended before it; raises as `settle` does."""
-        policy = self._tools.tasks.failure_policy
+        policy = self._context.tasks.failure_policy
         recorded = transitions.record(self.item, self._results, policy=policy)  # as claimed: nothing counts twice
         try:
             return await self._put_back(recorded, problem)
@@ -110,13 +112,13 @@ class Attempt:
             return await self._put_back(self._saved, problem)
 
     async def _put_back(self, item: Item, problem: str) -> Item:
-        now, policy = self._tools.world.clock.now(), self._tools.tasks.failure_policy
+        now, policy = self._context.runtime.clock.now(), self._context.tasks.failure_policy
         after = transitions.settle_internal_error(item, problem, now=now, policy=policy)
         await self._save(after)
         return after
 
     async def _run_tasks(self, tasks: tuple[Task, ...]) -> None:
-        places = Slots(self._tools.tasks.nests)
+        places = Slots(self._context.tasks.nests)
         finished = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_progress(finished), name="progress")
@@ -130,7 +132,7 @@ class Attempt:
             self._unsaved.set()
 
     def _may_start(self) -> bool:
-        if self._end_reason is None and not self._tools.run_time.fits():
+        if self._end_reason is None and not self._context.run_time.fits():
             self._end_reason = InterruptReason.WALL_TIME
         return self._end_reason is None
 
@@ -143,12 +145,12 @@ class Attempt:
     async def _run_task(self, task: Task, place: int) -> None:
         if not self._lease.alive() or self._end_reason is not None:  # the worker may have been stopped since the claim
             return
-        tools = self._tools
+        context = self._context
         script = self._script(task, place)
         self._scripts[task.name] = script
         try:
             record = await script.run(
-                tools.adapters.launcher, tools.world.clock, attempt=self.item.attempt, worker=tools.worker
+                context.adapters.launcher, context.runtime.clock, attempt=self.item.attempt, worker=context.worker
             )
         except Fenced:
             return  # `run` says so, once for all tasks
@@ -159,14 +161,14 @@ class Attempt:
         finally:
             del self._scripts[task.name]
         if not isinstance(record.outcome, Interrupted):
-            tools.run_time.observe(record.seconds)
+            context.run_time.observe(record.seconds)
         if script.gave_up:
             self.gave_up.append(script)
         self._results[task.name] = record
         self._unsaved.set()
 
     def _script(self, task: Task, place: int) -> Script:
-        item, adapters, settings = self.item, self._tools.adapters, self._tools.tasks
+        item, adapters, settings = self.item, self._context.adapters, self._context.tasks
         budget = inline_bytes(len(item.tasks))
 
         def recorder(stream: str) -> Recorder:
@@ -185,7 +187,7 @@ class Attempt:
         )
 
     def _environment(self, task: Task, place: int) -> Mapping[str, str]:
-        settings = self._tools.tasks
+        settings = self._context.tasks
         return {
             **settings.environ,
             "PYANAMO_ITEM_ID": self.item.item_id,
@@ -203,19 +205,21 @@ class Attempt:
             if not await elapsed(finished, PROGRESS_PAUSE_S):
                 return
             self._unsaved.clear()
-            policy = self._tools.tasks.failure_policy
+            policy = self._context.tasks.failure_policy
             try:
                 await self._save(transitions.record(self.item, self._results, policy=policy))
             except Fenced:
                 self.end(InterruptReason.FENCED, at_once=True)
                 return
             except PyanamoError as trouble:  # scripts run on; the settle will fail the same way, and count
-                self._tools.world.event_log.note("progress not written", item=self.item.item_id, trouble=trouble.what)
+                self._context.runtime.event_log.note(
+                    "progress not written", item=self.item.item_id, trouble=trouble.what
+                )
                 return
 
     async def _save(self, after: Item) -> None:
         if self._fenced.is_set() or not self._lease.alive():
             raise Fenced(f"the claim on item '{after.item_id}' is over")
         before = self._saved
-        await self._tools.calls.call(lambda: self._tools.adapters.store.save(before, after), give_up=self._fenced)
+        await self._context.calls.call(lambda: self._context.adapters.store.save(before, after), give_up=self._fenced)
         self._saved = after

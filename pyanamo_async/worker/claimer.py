@@ -24,10 +24,10 @@ from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.ports import Fleet
 from pyanamo_async.worker.attempt import Attempt
+from pyanamo_async.worker.context import AttemptContext
 from pyanamo_async.worker.launch_backoff import LaunchBackoff
 from pyanamo_async.worker.slots import Slots
 from pyanamo_async.worker.stop import Level, Stop
-from pyanamo_async.worker.tools import Tools
 
 T = TypeVar("T")
 
@@ -43,10 +43,12 @@ SEARCHES = 3  # for a lost claim, while there is other work
 class Claimer:
     """Claims items for free slots. Whoever iterates over it gives each slot back to `slots`."""
 
-    def __init__(self, tools: Tools, stop: Stop, *, slots: int, attempts: Collection[Attempt], fleet: Fleet) -> None:
-        self._worker, self._store = tools.worker, tools.adapters.store
-        self._clock, self._rng = tools.world.clock, tools.world.rng
-        self._policy, self._run_time, self._calls = tools.tasks.failure_policy, tools.run_time, tools.calls
+    def __init__(
+        self, context: AttemptContext, stop: Stop, *, slots: int, attempts: Collection[Attempt], fleet: Fleet
+    ) -> None:
+        self._worker, self._store = context.worker, context.adapters.store
+        self._clock, self._rng = context.runtime.clock, context.runtime.rng
+        self._policy, self._run_time, self._calls = context.tasks.failure_policy, context.run_time, context.calls
         self._stop, self._fleet = stop, fleet
         self.slots = Slots(slots)
         self._most_attempts = 2 * slots  # half of them done with their scripts and being settled
@@ -69,7 +71,7 @@ class Claimer:
         while not self._stop.draining:
             await self.launch_backoff.wait()
             slots = await self._take_slots()
-            items = await self._without_company(await self._claim(len(slots))) if self._may_start() else []
+            items = await self._isolate_last_chance(await self._claim(len(slots))) if self._may_start() else []
             for slot in slots[len(items) :]:
                 self.slots.give_back(slot)
             for item, slot in zip(items, slots, strict=False):
@@ -81,7 +83,7 @@ class Claimer:
             elif not await self._wait_for_work():
                 return
 
-    async def _without_company(self, items: list[Item]) -> list[Item]:
+    async def _isolate_last_chance(self, items: list[Item]) -> list[Item]:
         """Keep one item on its last chance if it would be alone; put back others, to come again one at a time."""
         last = [item for item in items if self._policy.is_last_chance(item.crashes)]
         self._one_at_a_time = bool(last)

@@ -18,7 +18,7 @@ from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import FENCED_SHARE, Desired, Orders, Worker, WorkerState
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.host.waiting import elapsed
-from pyanamo_async.ports import WorkerRegistry, World
+from pyanamo_async.ports import Runtime, WorkerRegistry
 from pyanamo_async.worker.stop import Level, Stop
 
 LAG_S = 1.0
@@ -56,12 +56,12 @@ class Heartbeats:
         *,
         every: timedelta,
         registry: WorkerRegistry,
-        world: World,
+        runtime: Runtime,
         observer: HeartbeatObserver,
     ) -> None:
         self._worker, self._stop = worker, stop
         self._registry, self._observer = registry, observer
-        self._clock, self._event_log = world.clock, world.event_log
+        self._clock, self._event_log = runtime.clock, runtime.event_log
         self._every_s = every.total_seconds()
         self._fence_after_s = worker.lease.total_seconds() * SHARE_OF_LEASE
         self._last_s = self._clock.boottime()
@@ -84,7 +84,7 @@ class Heartbeats:
             await self._sender
         try:
             async with asyncio.timeout(LAST_WITHIN_S):
-                await self._registry.heartbeat(replace(self._row(), state=WorkerState.ENDED), again=True)
+                await self._registry.heartbeat(replace(self._row(), state=WorkerState.ENDED), registered=True)
         except (PyanamoError, TimeoutError) as trouble:
             self._event_log.note("last heartbeat failed", trouble=str(trouble) or "no answer in time")
 
@@ -97,14 +97,14 @@ class Heartbeats:
     async def send(self) -> None:
         """Send one heartbeat and obey the orders in its reply."""
         sent_s = self._clock.boottime()  # the lease runs from before it was sent
-        orders = await self._registry.heartbeat(self._row(), again=self._is_registered)
+        orders = await self._registry.heartbeat(self._row(), registered=self._is_registered)
         self._last_s, self._is_registered = sent_s, True
         if orders.desired in ORDERS:
             self._stop.request(ORDERS[orders.desired], f"ordered to {orders.desired}")
         self._observer.ordered(orders)
 
     async def _register(self) -> None:
-        """Send the first heartbeat, for as long as any other may fail."""
+        """Send the first heartbeat; repeat it until two thirds of the lease have passed."""
         while True:
             try:
                 return await self.send()

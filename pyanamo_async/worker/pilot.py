@@ -24,10 +24,10 @@ from pyanamo_async.host.waiting import elapsed, followed_up
 from pyanamo_async.ports import Fleet
 from pyanamo_async.worker.attempt import Attempt
 from pyanamo_async.worker.claimer import Claimer
+from pyanamo_async.worker.context import AttemptContext
 from pyanamo_async.worker.heartbeats import Heartbeats
 from pyanamo_async.worker.publishing import Publisher
 from pyanamo_async.worker.stop import Level, Stop
-from pyanamo_async.worker.tools import Tools
 
 
 def _no_memory() -> int:
@@ -66,16 +66,25 @@ class RunSummary:
 class Pilot:
     """One worker."""
 
-    def __init__(self, plan: Plan, tools: Tools, fleet: Fleet, stop: Stop, *, machine: Machine | None = None) -> None:
-        self._plan, self._tools, self._fleet, self._stop = plan, tools, fleet, stop
+    def __init__(
+        self, plan: Plan, context: AttemptContext, fleet: Fleet, stop: Stop, *, machine: Machine | None = None
+    ) -> None:
+        self._plan, self._context, self._fleet, self._stop = plan, context, fleet, stop
         self._machine = machine or Machine()
-        self._note = tools.world.event_log.note
+        self._note = context.runtime.event_log.note
         self._summary = RunSummary()
         self._attempts: set[Attempt] = set()
-        self._claimer = Claimer(tools, stop, slots=plan.worker.slots, attempts=self._attempts, fleet=fleet)
-        self._publisher = Publisher(tools.worker, self._attempts, tails=tools.adapters.store, world=tools.world)
+        self._claimer = Claimer(context, stop, slots=plan.worker.slots, attempts=self._attempts, fleet=fleet)
+        self._publisher = Publisher(
+            context.worker, self._attempts, tails=context.adapters.store, runtime=context.runtime
+        )
         self._heartbeats = Heartbeats(
-            plan.worker, stop, every=plan.heartbeat, registry=tools.adapters.store, world=tools.world, observer=self
+            plan.worker,
+            stop,
+            every=plan.heartbeat,
+            registry=context.adapters.store,
+            runtime=context.runtime,
+            observer=self,
         )
 
     async def run(self) -> RunSummary:
@@ -141,7 +150,7 @@ class Pilot:
         summary.settled += Counter({State.FAILED: self._fleet.reclaimer.taken[State.FAILED]})
 
     def _start(self, item: Item, slot: int, attempts: asyncio.TaskGroup) -> None:
-        attempt = Attempt(item, self._tools, lease=self._heartbeats, slot=slot)
+        attempt = Attempt(item, self._context, lease=self._heartbeats, slot=slot)
         if not self._heartbeats.alive() or self._stop.level >= Level.STOP:
             attempt.end(self._end_reason())  # claimed while the order came: back, unstarted
         self._attempts.add(attempt)
@@ -210,7 +219,7 @@ class Pilot:
         self._end(self._end_reason(), at_once=True)
 
     async def _watch_wall_time(self) -> None:
-        left_s = self._tools.run_time.left_s()
+        left_s = self._context.run_time.left_s()
         if left_s is None:
             return
         await asyncio.sleep(left_s)
@@ -224,19 +233,19 @@ class Pilot:
 
     async def _watch_peers(self) -> None:
         """Look after the other workers: at once, then about once a heartbeat."""
-        world, every_s = self._tools.world, self._plan.heartbeat.total_seconds()
+        runtime, every_s = self._context.runtime, self._plan.heartbeat.total_seconds()
         while True:
             try:
                 with suppress(Unavailable):  # the heartbeats say that the store is away
                     if await self._fleet.reclaimer.look_after():
                         self._claimer.look_again()
             except PyanamoError as trouble:
-                world.event_log.note("reclaim failed", trouble=str(trouble))
-            await asyncio.sleep(every_s * (0.5 + world.rng.random()))  # scattered among workers
+                runtime.event_log.note("reclaim failed", trouble=str(trouble))
+            await asyncio.sleep(every_s * (0.5 + runtime.rng.random()))  # scattered among workers
 
 
 def _first_of_ours(error: BaseException) -> PyanamoError | None:
-    """Find what we could not do, in the middle of what that ended."""
+    """Return the first `PyanamoError` in a group of exceptions; None where there is none."""
     if isinstance(error, BaseExceptionGroup):
         return next((found for inner in error.exceptions if (found := _first_of_ours(inner))), None)
     return error if isinstance(error, PyanamoError) else None

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.workers import Orders
 from pyanamo_async.errors import PyanamoError
-from pyanamo_async.ports import OutputTails, World
+from pyanamo_async.ports import OutputTails, Runtime
 from pyanamo_async.worker.attempt import Attempt
 
 PAUSE_S = 1.0
@@ -23,9 +23,9 @@ NOTHING = OutputTail()
 class Publisher:
     """Publishes for one worker; `run` goes on until it is cancelled."""
 
-    def __init__(self, worker: str, attempts: Collection[Attempt], *, tails: OutputTails, world: World) -> None:
+    def __init__(self, worker: str, attempts: Collection[Attempt], *, tails: OutputTails, runtime: Runtime) -> None:
         self._worker, self._attempts = worker, attempts
-        self._tails, self._clock, self._event_log = tails, world.clock, world.event_log
+        self._tails, self._clock, self._event_log = tails, runtime.clock, runtime.event_log
         self._followed: set[TaskRef] = set()
         self._published: dict[TaskRef, OutputTail] = {}
         self._someone_follows = asyncio.Event()

@@ -127,7 +127,7 @@ class Script:
         return process, self._judge(used, in_time=in_time), used
 
     async def _start(self, launcher: Launcher) -> Process:
-        """Start it; one whose program is on a folder that is away may take for ever, but not longer than it may run."""
+        """Start the script; a start that hangs counts against the task's time limit."""
         self._starting = True
         try:
             async with asyncio.timeout(self._limit_s) as self._deadline:

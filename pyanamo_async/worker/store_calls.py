@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.host.retry import RetrySchedule, retry
-from pyanamo_async.ports import World
+from pyanamo_async.ports import Runtime
 
 T = TypeVar("T")
 
@@ -21,8 +21,8 @@ SCHEDULE = RetrySchedule(first_pause_s=0.2, longest_pause_s=20.0)
 class StoreCalls:
     """The calls of one worker."""
 
-    def __init__(self, world: World, *, schedule: RetrySchedule = SCHEDULE) -> None:
-        self._world, self._schedule = world, schedule
+    def __init__(self, runtime: Runtime, *, schedule: RetrySchedule = SCHEDULE) -> None:
+        self._runtime, self._schedule = runtime, schedule
         self._unavailable_since_s: float | None = None
 
     async def call(self, call: Callable[[], Awaitable[T]], *, give_up: asyncio.Event) -> T:
@@ -36,19 +36,19 @@ class StoreCalls:
             self._schedule,
             give_up=give_up,
             on_failure=self._failed,
-            random=self._world.rng.random,
-            monotonic=self._world.clock.monotonic,
+            random=self._runtime.rng.random,
+            monotonic=self._runtime.clock.monotonic,
         )
         self._succeeded()
         return answer
 
     def _failed(self, error: Unavailable, _: float) -> None:
         if self._unavailable_since_s is None:
-            self._unavailable_since_s = self._world.clock.monotonic()
-            self._world.event_log.note("store unavailable", trouble=error.what)
+            self._unavailable_since_s = self._runtime.clock.monotonic()
+            self._runtime.event_log.note("store unavailable", trouble=error.what)
 
     def _succeeded(self) -> None:
         if self._unavailable_since_s is not None:
-            seconds = round(self._world.clock.monotonic() - self._unavailable_since_s, 1)
+            seconds = round(self._runtime.clock.monotonic() - self._unavailable_since_s, 1)
             self._unavailable_since_s = None
-            self._world.event_log.note("store available again", seconds=seconds)
+            self._runtime.event_log.note("store available again", seconds=seconds)

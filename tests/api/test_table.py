@@ -45,12 +45,12 @@ async def table(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def test_rows_are_added_run_and_read(table: Table) -> None:
     """From rows to output, in one process."""
     added = await table.add(ROWS)
-    again = await table.add(ROWS)
+    registered = await table.add(ROWS)
     result = await table.run(TWO)
     status = await table.status()
 
     assert (added.created, added.items, added.tasks, added.added) == (True, 3, 4, 3)
-    assert (again.created, again.added, again.skipped) == (False, 0, 3)
+    assert (registered.created, registered.added, registered.skipped) == (False, 0, 3)
     assert (result.exit_status, result.done, result.failed) == (3, 2, 1)
     assert (status.counts.items[State.DONE], status.counts.items[State.FAILED], status.counts.total) == (2, 1, 3)
     assert (await table.item("b")).reason == "attempt 1: exit status 3"

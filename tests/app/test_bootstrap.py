@@ -30,9 +30,9 @@ class RemoteStore(MemoryStore):
         self.has_answered = True
         return await super().describe()
 
-    async def heartbeat(self, worker: Worker, *, again: bool = False) -> Orders:
+    async def heartbeat(self, worker: Worker, *, registered: bool = False) -> Orders:
         self.stamps += [worker.started, worker.heartbeat]
-        return await super().heartbeat(worker, again=again)
+        return await super().heartbeat(worker, registered=registered)
 
 
 async def test_the_first_heartbeat_carries_the_services_time() -> None:

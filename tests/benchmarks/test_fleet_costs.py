@@ -18,7 +18,7 @@ from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
 from pyanamo_async.core.values import replace
 from pyanamo_async.fleet.peers import PeerMonitor
-from pyanamo_async.ports import World
+from pyanamo_async.ports import Runtime
 from pyanamo_async.worker.claimer import LONGEST_PAUSE_S
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Notes
@@ -133,8 +133,8 @@ def test_looking_after_others_costs_the_same_in_a_large_fleet() -> None:
         for heartbeat in heartbeats:
             await store.heartbeat(heartbeat)
         lease = timedelta(seconds=180)
-        me, world = a_worker("job-7:0-nonce", lease=lease), World(clock, rng, Notes())
-        each = PeerMonitor(me, store, world=world, policy=FailurePolicy(), pays_per_read=True)
+        me, runtime = a_worker("job-7:0-nonce", lease=lease), Runtime(clock, rng, Notes())
+        each = PeerMonitor(me, store, runtime=runtime, policy=FailurePolicy(), pays_per_read=True)
         await each.look_after()
         before = service.bill.reads
         for _ in range(100):

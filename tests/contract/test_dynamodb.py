@@ -247,10 +247,10 @@ class TestClaims:
             await shaken.claim("w1", limit=count, now=NOON)
         assert (await store.counts()).items[State.LOCKED] > 0
 
-        again = await claim(another(store), "w2", limit=count)
+        registered = await claim(another(store), "w2", limit=count)
         own = await shaken.claim("w1", limit=count, now=NOON)
 
-        assert len(own) + len(again) == count
+        assert len(own) + len(registered) == count
         assert [await store.read(item.item_id) for item in own] == own
         assert {item.worker for item in own} == {"w1"}
 

@@ -262,8 +262,8 @@ async def test_foreign_columns_and_indexes_are_harmless(store: SqliteStore) -> N
     with closing(sqlite3.connect(store.path)) as other:
         other.execute("ALTER TABLE workers ADD COLUMN Remark TEXT")
         other.execute("CREATE INDEX Mine ON workers (Remark)")
-    again = SqliteStore(store.path)
-    await again.heartbeat(a_worker("w"))
+    registered = SqliteStore(store.path)
+    await registered.heartbeat(a_worker("w"))
 
-    assert len(await again.workers()) == 1
-    await again.close()
+    assert len(await registered.workers()) == 1
+    await registered.close()

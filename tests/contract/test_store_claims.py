@@ -152,11 +152,11 @@ async def test_what_the_wall_time_ended_is_claimed_when_asked_for(store: Store) 
     interrupted = await _with_wall_time_exceeded(store)
     assert await store.claim("w2", limit=5, now=NOON) == []
 
-    again = await claim_one(store, "w2", state=State.WALL_TIME_EXCEEDED)
+    registered = await claim_one(store, "w2", state=State.WALL_TIME_EXCEEDED)
 
-    assert (again.state, again.attempt, again.worker) == (State.LOCKED, 2, "w2")
-    assert again.tasks == interrupted.tasks
-    assert again.done_at is None
+    assert (registered.state, registered.attempt, registered.worker) == (State.LOCKED, 2, "w2")
+    assert registered.tasks == interrupted.tasks
+    assert registered.done_at is None
 
 
 async def test_a_released_item_is_claimed_again(store: Store) -> None:
@@ -165,10 +165,10 @@ async def test_a_released_item_is_claimed_again(store: Store) -> None:
     first = await claim_one(store, "w1")
     await store.save(first, release(first, InterruptReason.STOP))
 
-    again = await claim_one(store, "w2")
+    registered = await claim_one(store, "w2")
 
-    assert (again.attempt, again.interruptions, again.worker) == (2, 1, "w2")
-    assert again.token != first.token
+    assert (registered.attempt, registered.interruptions, registered.worker) == (2, 1, "w2")
+    assert registered.token != first.token
 
 
 async def test_settled_items_are_not_claimed(store: Store) -> None:

@@ -144,10 +144,10 @@ class Stores(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.clock.advance(timedelta(seconds=seconds))
 
-    @rule(worker=WORKERS, state=st.sampled_from([WorkerState.RUNNING, WorkerState.ENDED]), again=st.booleans())
-    def heartbeat(self, worker: str, state: WorkerState, again: bool) -> None:
+    @rule(worker=WORKERS, state=st.sampled_from([WorkerState.RUNNING, WorkerState.ENDED]), registered=st.booleans())
+    def heartbeat(self, worker: str, state: WorkerState, registered: bool) -> None:
         row = a_worker(worker, heartbeat=self.clock.now(), state=state)
-        self.both(lambda store: store.heartbeat(row, again=again))
+        self.both(lambda store: store.heartbeat(row, registered=registered))
 
     @rule(worker=WORKERS, seconds=st.sampled_from([0, 5]))
     def mark_dead(self, worker: str, seconds: int) -> None:

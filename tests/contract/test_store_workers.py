@@ -81,11 +81,11 @@ async def test_an_order_needs_its_worker(store: Store) -> None:
 async def test_every_heartbeat_but_the_first_needs_its_row(store: Store) -> None:
     """A worker that was given up for dead and forgotten does not come back; its next heartbeat says so."""
     await store.heartbeat(a_worker("w1"))
-    await store.heartbeat(a_worker("w1", heartbeat=NOON + SECOND), again=True)
+    await store.heartbeat(a_worker("w1", heartbeat=NOON + SECOND), registered=True)
     await store.forget("w1")
 
     with pytest.raises(Fenced, match="w1"):
-        await store.heartbeat(a_worker("w1", heartbeat=NOON + 2 * SECOND), again=True)
+        await store.heartbeat(a_worker("w1", heartbeat=NOON + 2 * SECOND), registered=True)
     assert await store.workers() == []
 
 
@@ -96,9 +96,9 @@ async def test_a_marked_worker_is_fenced(store: Store) -> None:
 
     assert await store.mark_dead(worker)
     assert await store.mark_dead(worker)
-    for state, again in itertools.product((WorkerState.RUNNING, WorkerState.ENDED), (False, True)):
+    for state, registered in itertools.product((WorkerState.RUNNING, WorkerState.ENDED), (False, True)):
         with pytest.raises(Fenced, match="w1"):
-            await store.heartbeat(a_worker("w1", heartbeat=NOON + SECOND, state=state), again=again)
+            await store.heartbeat(a_worker("w1", heartbeat=NOON + SECOND, state=state), registered=registered)
     assert await store.workers() == [replace(worker, state=WorkerState.DEAD)]
     assert await store.heartbeats() == {"w1": NOON}
 
@@ -107,7 +107,7 @@ async def test_only_a_worker_that_shows_the_same_heartbeat_is_marked(store: Stor
     """Not one that has sent a heartbeat since it was read, nor one that ended, nor one that is forgotten."""
     seen = a_worker("w1")
     await store.heartbeat(seen)
-    await store.heartbeat(a_worker("w1", heartbeat=NOON + SECOND), again=True)
+    await store.heartbeat(a_worker("w1", heartbeat=NOON + SECOND), registered=True)
     ended = a_worker("w2", state=WorkerState.ENDED)
     await store.heartbeat(ended)
 
@@ -130,7 +130,7 @@ async def test_heartbeats_are_those_of_workers_that_have_not_ended(store: Store)
     """Oldest first, within inclusive bounds, and with `most` only the latest of them."""
     for number in (3, 1, 4, 0, 2):
         await store.heartbeat(a_worker(f"w{number}", heartbeat=NOON + number * SECOND))
-    await store.heartbeat(a_worker("w4", heartbeat=NOON + 9 * SECOND, state=WorkerState.ENDED), again=True)
+    await store.heartbeat(a_worker("w4", heartbeat=NOON + 9 * SECOND, state=WorkerState.ENDED), registered=True)
 
     assert list((await store.heartbeats()).items()) == [(f"w{number}", NOON + number * SECOND) for number in range(4)]
     assert list(await store.heartbeats(until=NOON + SECOND)) == ["w0", "w1"]

@@ -111,7 +111,7 @@ async def ends_with_the_item(stage: Stage) -> None:
 
 async def _ends(stage: Stage) -> None:
     row = a_worker("another-1", heartbeat=stage.now(), state=WorkerState.ENDED)
-    await stage.store.heartbeat(row, again=True)
+    await stage.store.heartbeat(row, registered=True)
 
 
 async def a_third_claims(stage: Stage) -> None:
@@ -123,7 +123,7 @@ async def a_third_claims(stage: Stage) -> None:
 
 async def sends_its_last_heartbeat(stage: Stage) -> None:
     """The other one is cut off right after it."""
-    await stage.store.heartbeat(a_worker("another-1", heartbeat=stage.now()), again=True)
+    await stage.store.heartbeat(a_worker("another-1", heartbeat=stage.now()), registered=True)
 
 
 BEGINS: Schedule = [(LOOK, nothing)]  # for the items of dead neighbours, once

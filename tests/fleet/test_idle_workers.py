@@ -73,7 +73,7 @@ def test_nobody_goes_home_while_a_worker_that_ended_holds_an_item() -> None:
     async def main(loop: VirtualLoop) -> None:
         ghost = await _ghost(loop, item="x")
         [row] = await ghost.store.workers()
-        await ghost.store.heartbeat(replace(row, state=WorkerState.ENDED), again=True)
+        await ghost.store.heartbeat(replace(row, state=WorkerState.ENDED), registered=True)
         tally = await Crew(loop, name="last", store=ghost.store).pilot().run()
 
         assert tally.settled == {State.DONE: 1}
@@ -102,7 +102,7 @@ def test_a_heartbeat_in_the_future_does_not_show_that_a_holder_lives() -> None:
     async def main(loop: VirtualLoop) -> None:
         ghost = await _ghost(loop, item="x")
         [row] = await ghost.store.workers()
-        await ghost.store.heartbeat(replace(row, heartbeat=NOON + timedelta(days=1)), again=True)
+        await ghost.store.heartbeat(replace(row, heartbeat=NOON + timedelta(days=1)), registered=True)
         tally = await Crew(loop, name="last", store=ghost.store).pilot().run()
 
         assert tally.settled == {State.DONE: 1}
@@ -320,11 +320,11 @@ class Absent(MemoryStore):
             raise Unavailable("the answer was lost")
         return claimed
 
-    async def heartbeat(self, worker: Worker, *, again: bool = False) -> Orders:
+    async def heartbeat(self, worker: Worker, *, registered: bool = False) -> Orders:
         if self._heartbeats:
             self._heartbeats -= 1
             raise Unavailable("no answer")
-        return await super().heartbeat(worker, again=again)
+        return await super().heartbeat(worker, registered=registered)
 
     async def held(self, worker_id: str) -> list[Item]:
         return await super().held(worker_id) if self._loop.time() > self._blind_s else []

@@ -13,7 +13,7 @@ from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState, dead_after
 from pyanamo_async.errors import Fenced
 from pyanamo_async.fleet.peers import PeerMonitor, unknown_status
-from pyanamo_async.ports import World
+from pyanamo_async.ports import Runtime
 from pyanamo_async.store.memory import MemoryStore
 from simulation.crew import Notes
 from tests.contract.steps import a_worker
@@ -38,12 +38,14 @@ class Fleet:
         return self.monitor("me")
 
     def monitor(self, worker_id: str, *, died: bool = False) -> PeerMonitor:
-        world = World(self.clock, random.Random(1), Notes())
+        runtime = Runtime(self.clock, random.Random(1), Notes())
         status = (lambda _: ProcessStatus.DIED) if died else unknown_status
-        return PeerMonitor(a_worker(worker_id), self.store, world=world, policy=FailurePolicy(), process_status=status)
+        return PeerMonitor(
+            a_worker(worker_id), self.store, runtime=runtime, policy=FailurePolicy(), process_status=status
+        )
 
-    async def heartbeat(self, worker_id: str, *, again: bool = False) -> None:
-        await self.store.heartbeat(a_worker(worker_id, heartbeat=self.clock.now()), again=again)
+    async def heartbeat(self, worker_id: str, *, registered: bool = False) -> None:
+        await self.store.heartbeat(a_worker(worker_id, heartbeat=self.clock.now()), registered=registered)
 
     async def look(self, monitor: PeerMonitor, after: timedelta) -> int:
         """Let time pass, send our heartbeat, look after the others; return how many items were put back."""
@@ -70,7 +72,7 @@ async def test_a_suspect_that_sends_a_heartbeat_lives() -> None:
     await fleet.look(me, timedelta(days=1))
     for _ in range(20):
         await fleet.store.heartbeat(
-            a_worker("other", heartbeat=NOON + fleet.clock.monotonic() * SECOND / 1000), again=True
+            a_worker("other", heartbeat=NOON + fleet.clock.monotonic() * SECOND / 1000), registered=True
         )
         assert not await fleet.look(me, HEARTBEAT)
 
@@ -120,7 +122,7 @@ async def test_a_worker_that_is_alive_after_all_is_fenced() -> None:
     await fleet.look(me, DEAD_AFTER + SECOND)
 
     with pytest.raises(Fenced):
-        await fleet.heartbeat("other", again=True)
+        await fleet.heartbeat("other", registered=True)
 
 
 async def test_a_heartbeat_that_comes_just_before_the_mark_saves_the_worker() -> None:
@@ -128,7 +130,7 @@ async def test_a_heartbeat_that_comes_just_before_the_mark_saves_the_worker() ->
 
     class Late(MemoryStore):
         async def mark_dead(self, worker: Worker) -> bool:
-            await self.heartbeat(replace(worker, heartbeat=worker.heartbeat + SECOND), again=True)
+            await self.heartbeat(replace(worker, heartbeat=worker.heartbeat + SECOND), registered=True)
             return await super().mark_dead(worker)
 
     fleet = Fleet()

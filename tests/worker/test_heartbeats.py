@@ -113,7 +113,7 @@ def test_a_heartbeat_that_is_held_up_does_not_make_a_worker_look_silent() -> Non
         working = loop.create_task(crew.pilot().run())
         await asyncio.sleep(50)
         [row] = await crew.store.workers()
-        await crew.store.heartbeat(replace(row, heartbeat=NOON), again=True)
+        await crew.store.heartbeat(replace(row, heartbeat=NOON), registered=True)
         [after] = await crew.store.workers()
         working.cancel()
 

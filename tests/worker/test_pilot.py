@@ -188,13 +188,13 @@ def test_wall_time_ends_what_still_runs_and_a_nested_item_keeps_its_finished_tas
         crew = Crew(loop, slots=1, wall_s=60)
         tally = await _work(crew, an_item("n", nested=["sleep 1"] * 3 + ["sleep 500"]))
         left = await crew.store.read("n")
-        again = Crew(loop, name="w2", store=crew.store)
-        await again.pilot().run()
+        registered = Crew(loop, name="w2", store=crew.store)
+        await registered.pilot().run()
 
         assert tally.settled == {State.WALL_TIME_EXCEEDED: 1}
         assert loop.time() < 60 + 502
         assert left.tasks_done == 3
-        assert again.launcher.started["n"] == 1
+        assert registered.launcher.started["n"] == 1
         assert (await crew.store.read("n")).state is State.DONE
 
     run(main)

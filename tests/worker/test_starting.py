@@ -86,8 +86,8 @@ def test_the_wall_time_gets_through_to_a_start_that_hangs() -> None:
 class _CutOff(MemoryStore):
     """Answers no heartbeat but the first."""
 
-    async def heartbeat(self, worker: Worker, *, again: bool = False) -> Orders:
-        if again:
+    async def heartbeat(self, worker: Worker, *, registered: bool = False) -> Orders:
+        if registered:
             raise Unavailable("no answer")
         return await super().heartbeat(worker)
 

@@ -48,7 +48,7 @@ class ItemAdder:
         ]
 
     async def _insert(self, items: Sequence[Item]) -> dict[str, bool]:
-        """Insert what does not exist yet; return by id what was inserted or exists, for all that were not throttled."""
+        """Insert new items; return by id whether each was inserted or existed. Throttled items are missing."""
         async with self._table.limiter:
             replies = await self._table.send([Insert(self._row(item)) for item in items])
         errors = [reply for reply in replies if isinstance(reply, Exception)]

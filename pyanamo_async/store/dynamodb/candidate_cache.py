@@ -97,7 +97,7 @@ class CandidateCache:
         self._random_starts.pop(shard, None)
 
     def expire_heads(self, *, now_s: float) -> None:
-        """Believe for 2 s only what was read before now, or is read while the index may lag behind a notification."""
+        """Trust heads for 2 s only, until they are read again after the index has caught up with the notification."""
         self._changed_s = now_s + LAGGING_S
 
     def note_random_start(self, shard: int, prefix: str, *, now_s: float) -> None:

@@ -124,7 +124,7 @@ class QueueClaimer:
             raise reply
         if reply.met:
             return reply.row or await self._table.get(candidate.item_id)
-        if candidate.unanswered or reply.again:
+        if candidate.unanswered or reply.resent:
             row = reply.row or await self._table.get(candidate.item_id)
             if row and row.get("lockID") == candidate.token and row["ItemState"] == State.LOCKED:
                 return row if row["InstanceID"] == worker else None

@@ -32,7 +32,7 @@ CONDITIONS = {
 }
 
 
-async def heartbeat(table: Table, worker: Worker, *, again: bool) -> Orders:
+async def heartbeat(table: Table, worker: Worker, *, registered: bool) -> Orders:
     """Write a worker's row, except what a person orders, and read those orders from the reply."""
     row = _row(worker)
     sets = ", ".join(f"#{name} = :{name}" for name in row)
@@ -40,7 +40,7 @@ async def heartbeat(table: Table, worker: Worker, *, again: bool) -> Orders:
         "TableName": table.name,
         "Key": _key(worker.worker_id),
         "UpdateExpression": f"SET {sets}, Following = if_not_exists(Following, :nobody)",
-        "ConditionExpression": CONDITIONS[again],
+        "ConditionExpression": CONDITIONS[registered],
         "ExpressionAttributeNames": {f"#{name}": name for name in row},
         "ExpressionAttributeValues": marshal_row({f":{name}": value for name, value in row.items()} | {":nobody": {}}),
         "ReturnValues": "ALL_NEW",

@@ -51,5 +51,5 @@ class Notifications:
 
 
 def _is_recent(word: str, now: datetime) -> bool:
-    """Return whether the index may not have shown yet, when this store first looked, what the word tells of."""
+    """Return whether a notification is so recent that the index may not have shown its items yet."""
     return bool(word) and abs(now - parse_time(word.partition(" ")[0])) < INDEX_LAG_AT_MOST

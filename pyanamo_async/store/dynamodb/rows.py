@@ -77,7 +77,7 @@ def fence(item: Item) -> dict[str, object]:
     return {"ItemState": str(item.state), "Attempt": item.attempt or None, "lockID": item.token or None}
 
 
-def stands_as(row: Mapping[str, Any], item: Item) -> bool:
+def passes_fence(row: Mapping[str, Any], item: Item) -> bool:
     """Return whether a row passes the fence of `item`."""
     return all(row.get(name) == value for name, value in fence(item).items())
 

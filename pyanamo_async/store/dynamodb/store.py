@@ -23,7 +23,7 @@ from pyanamo_async.store.dynamodb import fleet, lifecycle, output_tails, reading
 from pyanamo_async.store.dynamodb.adder import ItemAdder
 from pyanamo_async.store.dynamodb.claimer import QueueClaimer
 from pyanamo_async.store.dynamodb.notifications import Notifications
-from pyanamo_async.store.dynamodb.rows import change, fence, stands_as
+from pyanamo_async.store.dynamodb.rows import change, fence, passes_fence
 from pyanamo_async.store.dynamodb.table import Reply, Table
 from pyanamo_async.store.dynamodb.writes import KEY, Delete, Write
 
@@ -52,10 +52,10 @@ class DynamoStore(Store):
         return await lifecycle.create(self._table, shards, indexes)
 
     async def describe(self) -> Description:
-        return await lifecycle.describe(self._table, await self._shards())
+        return await lifecycle.describe(self._table, await self._ensure_opened())
 
     async def drop(self) -> None:
-        await self._shards()
+        await self._ensure_opened()
         self._opened = None
         await lifecycle.drop(self._table)
 
@@ -71,7 +71,7 @@ class DynamoStore(Store):
                 claimer.note_write(item)
 
     async def existing(self, item_ids: Sequence[str]) -> set[str]:
-        await self._shards()
+        await self._ensure_opened()
         return {str(row[KEY]) for row in await self._table.get_many(item_ids, only=KEY)}
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
@@ -86,14 +86,14 @@ class DynamoStore(Store):
         reply = await self._write(write, claimer, before, after)
         if not reply.met:
             row = reply.row or await self._table.get(before.item_id, urgent=True)
-            if row is None or not stands_as(row, after):
+            if row is None or not passes_fence(row, after):
                 raise Fenced(f"item '{before.item_id}' is no longer as it was seen")
 
     async def remove(self, before: Item) -> None:
         reply = await self._write(Delete(before.item_id, fence(before)), await self._claimer(), before)
         if not reply.met:
             row = reply.row or await self._table.get(before.item_id, urgent=True)
-            if row is not None or not reply.again:
+            if row is not None or not reply.resent:
                 raise Fenced(f"item '{before.item_id}' is no longer as it was seen")
 
     notifications_every_s = 6.0
@@ -109,48 +109,48 @@ class DynamoStore(Store):
         return came
 
     async def read(self, item_id: str) -> Item:
-        await self._shards()
+        await self._ensure_opened()
         row = await self._table.get(item_id)
         if row is None or "ItemState" not in row:
             raise ItemMissing(f"there is no item '{item_id}' in {self._table.what}", hint="`pyanamo list` shows them")
         return decode(row)
 
     async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
-        shards = await self._shards()
+        shards = await self._ensure_opened()
         async for line in reading.summaries(self._table, shards, state=state, sample=sample):
             yield line
 
     async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
-        await self._shards()
+        await self._ensure_opened()
         async for item in reading.items(self._table, state=state, sample=sample):
             yield item
 
     async def counts(self) -> Counts:
-        return await reading.count(self._table, await self._shards())
+        return await reading.count(self._table, await self._ensure_opened())
 
     def service_time(self, *, now: datetime) -> datetime:
         return self._service_time(now)
 
-    async def heartbeat(self, worker: Worker, *, again: bool = False) -> Orders:
-        await self._shards()
-        return await fleet.heartbeat(self._table, worker, again=again)
+    async def heartbeat(self, worker: Worker, *, registered: bool = False) -> Orders:
+        await self._ensure_opened()
+        return await fleet.heartbeat(self._table, worker, registered=registered)
 
     async def mark_dead(self, worker: Worker) -> bool:
-        await self._shards()
+        await self._ensure_opened()
         return await fleet.mark_dead(self._table, worker)
 
     async def heartbeats(
         self, *, since: datetime | None = None, until: datetime | None = None, most: int | None = None
     ) -> Mapping[str, datetime]:
-        await self._shards()
+        await self._ensure_opened()
         return await fleet.heartbeats(self._table, since, until, most)
 
     async def order(self, worker_id: str, desired: Desired) -> None:
-        await self._shards()
+        await self._ensure_opened()
         await fleet.order(self._table, worker_id, desired)
 
     async def follow(self, worker_id: str, task: TaskRef, *, until: datetime | None) -> None:
-        await self._shards()
+        await self._ensure_opened()
         if until is None:
             await output_tails.unsubscribe(self._table, worker_id, task)
         else:
@@ -160,23 +160,23 @@ class DynamoStore(Store):
         return None  # a read would cost what a heartbeat does
 
     async def publish(self, task: TaskRef, tail: OutputTail, *, now: datetime) -> bool:
-        await self._shards()
+        await self._ensure_opened()
         return await output_tails.publish(self._table, task, tail, now)
 
     async def published(self, task: TaskRef) -> OutputTail | None:
-        await self._shards()
+        await self._ensure_opened()
         return await output_tails.published(self._table, task)
 
     async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
-        await self._shards()
+        await self._ensure_opened()
         return await fleet.workers(self._table, of)
 
     async def forget(self, worker_id: str) -> None:
-        await self._shards()
+        await self._ensure_opened()
         await output_tails.clear(self._table, await fleet.forget(self._table, worker_id))
 
     async def held(self, worker_id: str) -> list[Item]:
-        return await reading.held(self._table, await self._shards(), worker_id)
+        return await reading.held(self._table, await self._ensure_opened(), worker_id)
 
     async def _write(self, write: Write, claimer: QueueClaimer, *forms: Item) -> Reply:
         try:
@@ -197,7 +197,7 @@ class DynamoStore(Store):
         claimer, _ = await self._open()
         return claimer
 
-    async def _shards(self) -> int:
+    async def _ensure_opened(self) -> int:
         return (await self._claimer()).shards
 
     def _tiebreak(self) -> str:

@@ -53,7 +53,7 @@ class Reply(Value):
 
     met: bool
     row: Row | None = None
-    again: bool = False
+    resent: bool = False
 
 
 class Table:
@@ -142,8 +142,8 @@ class Table:
                 response: Any = exc.response
                 if response["Error"]["Code"] not in UNMET:
                     raise
-                return Reply(met=False, row=_row(response.get("Item")), again=_again(response))
-        return Reply(met=True, row=_row(answer.get("Attributes")), again=_again(answer))
+                return Reply(met=False, row=_row(response.get("Item")), resent=_was_resent(response))
+        return Reply(met=True, row=_row(answer.get("Attributes")), resent=_was_resent(answer))
 
     async def _get_chunk(self, keys: list[str], only: str) -> list[Row]:
         wanted: dict[str, Any] = {"Keys": [{KEY: marshal(key)} for key in keys], "ConsistentRead": True}
@@ -188,16 +188,16 @@ class Table:
         if not statements:
             return []
         answer: Any = await self.call(client.batch_execute_statement(Statements=statements))
-        again = _again(answer)
-        return [self._read(reply, again) for reply in answer["Responses"]]
+        resent = _was_resent(answer)
+        return [self._read(reply, resent) for reply in answer["Responses"]]
 
-    def _read(self, reply: dict[str, Any], again: bool) -> Reply | Exception:
+    def _read(self, reply: dict[str, Any], resent: bool) -> Reply | Exception:
         row = _row(reply.get("Item"))
         error = reply.get("Error")
         if error is None:
-            return Reply(met=True, row=row, again=again)
+            return Reply(met=True, row=row, resent=resent)
         if error["Code"] in UNMET:
-            return Reply(met=False, row=_row(error.get("Item")) or row, again=again)
+            return Reply(met=False, row=_row(error.get("Item")) or row, resent=resent)
         refused = refusal(error["Code"], error.get("Message", ""), self.what)
         self.gone = self.gone or isinstance(refused, TableMissing)
         return refused
@@ -246,5 +246,5 @@ def _row(item: dict[str, Any] | None) -> Row | None:
     return unmarshal_row(item) if item else None
 
 
-def _again(answer: dict[str, Any]) -> bool:
+def _was_resent(answer: dict[str, Any]) -> bool:
     return bool(answer["ResponseMetadata"].get("RetryAttempts", 0) > 0)

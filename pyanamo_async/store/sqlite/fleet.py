@@ -33,10 +33,10 @@ PUBLISH = """UPDATE output_tails SET Stdout = ?3, Stdout_End = ?4, Stderr = ?5, 
 PUBLISHED = "SELECT Stdout, Stdout_End, Stderr, Stderr_End FROM output_tails WHERE Task = ?"
 
 
-def heartbeat(connection: sqlite3.Connection, worker: Worker, *, again: bool) -> Orders:
+def heartbeat(connection: sqlite3.Connection, worker: Worker, *, registered: bool) -> Orders:
     """Write a heartbeat around the orders, and read those."""
     known = connection.execute("SELECT State FROM workers WHERE InstanceID = ?", (worker.worker_id,)).fetchone()
-    if (known is None and again) or (known is not None and known[0] == WorkerState.DEAD):
+    if (known is None and registered) or (known is not None and known[0] == WorkerState.DEAD):
         raise Fenced(f"worker {worker.worker_id} was given up for dead")
     connection.execute(
         HEARTBEAT,

@@ -132,8 +132,8 @@ class SqliteStore(Store):
     def service_time(self, *, now: datetime) -> datetime:
         return now  # whoever opens the file is on its machine
 
-    async def heartbeat(self, worker: Worker, *, again: bool = False) -> Orders:
-        return await self._engine.write(partial(fleet.heartbeat, worker=worker, again=again))
+    async def heartbeat(self, worker: Worker, *, registered: bool = False) -> Orders:
+        return await self._engine.write(partial(fleet.heartbeat, worker=worker, registered=registered))
 
     async def mark_dead(self, worker: Worker) -> bool:
         return await self._engine.write(partial(fleet.mark_dead, worker=worker))

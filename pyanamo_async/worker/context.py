@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.wall_time import WallTimeBudget
-from pyanamo_async.ports import Clock, Launcher, OutputStore, Store, World
+from pyanamo_async.ports import Clock, Launcher, OutputStore, Runtime, Store
 from pyanamo_async.worker.script import KillPolicy
 from pyanamo_async.worker.store_calls import StoreCalls
 
@@ -67,12 +67,12 @@ class RunTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class AttemptContext:
     """What every attempt of the worker `worker` works with."""
 
     worker: str
     adapters: Adapters
     tasks: TaskSettings
-    world: World
+    runtime: Runtime
     run_time: RunTime
     calls: StoreCalls

@@ -1,4 +1,4 @@
-"""The world: the time, chance, and who is told what happens."""
+"""What code gets as arguments instead of reaching for it: the time, randomness, the log of events."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class EventLog(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Runtime:
     """What a worker needs besides its adapters: time, chance, and a log."""
 
     clock: Clock

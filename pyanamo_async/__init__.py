@@ -32,7 +32,11 @@ if TYPE_CHECKING:
     from pyanamo_async.app.bench import BenchReport as BenchReport
     from pyanamo_async.app.running import RunResult as RunResult, run_on_loop as run_on_loop
     from pyanamo_async.app.settings import OutputSettings as OutputSettings, WorkerSettings as WorkerSettings
-    from pyanamo_async.core.failure_policy import FailurePolicy as FailurePolicy
+    from pyanamo_async.core.failure_policy import (
+        FailurePolicy as FailurePolicy,
+        Verdict as Verdict,
+        parse_on_exit as parse_on_exit,
+    )
     from pyanamo_async.core.items import (
         Counts as Counts,
         Item as Item,
@@ -79,7 +83,7 @@ _HOMES = {
     "pyanamo_async.app.bench": ("BenchReport",),
     "pyanamo_async.app.running": ("RunResult", "run_on_loop"),
     "pyanamo_async.app.settings": ("OutputSettings", "WorkerSettings"),
-    "pyanamo_async.core.failure_policy": ("FailurePolicy",),
+    "pyanamo_async.core.failure_policy": ("FailurePolicy", "Verdict", "parse_on_exit"),
     "pyanamo_async.core.items": ("Counts", "Item", "Output", "State", "Summary", "Task", "TaskRecord", "TaskState"),
     "pyanamo_async.core.outcomes": ("Failed", "Interrupted", "Outcome", "Succeeded", "TimedOut"),
     "pyanamo_async.core.workers": ("Desired", "Worker"),

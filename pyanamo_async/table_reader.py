@@ -164,6 +164,8 @@ class TableReader:
         from pyanamo_async.host.clock import SystemClock
         from pyanamo_async.operate.follow import Follower
 
+        if isinstance(streams, str) or not {*streams} <= {"stdout", "stderr"}:
+            raise UsageError(f"`streams` is {streams!r}", hint="give ['stdout'], ['stderr'] or both")
         store, reader = await self._open(), await self._log_reader()
         return await Follower(item_id, task, streams, show, note, store, reader, SystemClock(), process_status).follow()
 

@@ -118,6 +118,8 @@ def parse_output(text: str, *, key: str) -> OutputAddress:
     """
     if text == MEMORY:
         return Memory()
+    if {".", ".."} & {*key.split("/")}:
+        raise UsageError(f"`bucket_key` '{key}' leads out of the bucket", hint="give a path below it, without . and ..")
     if text.startswith(FOLDER):
         if not text.removeprefix(FOLDER):
             raise UsageError(f"`bucket` '{text}' names no folder", hint="write it like file:pyanamo-logs")

@@ -48,15 +48,15 @@ def show_status(seen: Status) -> None:
 
 def list_row(each: Summary) -> Row:
     """Return one line of a listing."""
-    since = each.since or each.not_before
-    remark = f"held by {each.worker}" if each.state is State.LOCKED else each.reason
+    waits = f"waits until {clock_time(each.not_before)}; " if each.not_before else ""
+    remark = f"held by {each.worker}" if each.state is State.LOCKED else f"{waits}{each.reason}"
     fields = (
         each.item_id,
         each.sample,
         str(each.state),
         f"{each.tasks_done}/{each.tasks}",
         str(each.attempt),
-        clock_time(since) if since else "",
+        clock_time(each.since) if each.since else "",
         remark,
     )
     return Row(fields, COLOURS[each.state])

@@ -15,6 +15,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import assert_never
 
+from pyanamo_async.core.arguments import check_type
 from pyanamo_async.core.outcomes import Failed, Failure, TimedOut
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import UsageError
@@ -33,7 +34,11 @@ class Verdict(StrEnum):
 class FailurePolicy(Value):
     """The limits of the ledgers and the pace of retries.
 
-    `on_exit` maps exit statuses (a signal N is 128 + N) or `"timeout"` to a verdict.
+    `on_exit` has pairs of an exit status (a signal N is 128 + N) or `"timeout"` and a verdict; `parse_on_exit` reads
+    them from text like `75=retry,timeout=fail`.
+
+    Raises:
+        UsageError: a value is of a wrong type or out of range.
     """
 
     max_failures: int = 3
@@ -42,6 +47,21 @@ class FailurePolicy(Value):
     backoff_min: timedelta = timedelta(seconds=1)
     backoff_max: timedelta = timedelta(minutes=10)
     on_exit: tuple[tuple[int | str, Verdict], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check types and ranges."""
+        for name in ("max_failures", "crash_limit", "wall_time_limit"):
+            check_type(name, getattr(self, name), int)
+            if getattr(self, name) < 1:
+                raise UsageError(f"`{name}` is {getattr(self, name)}", hint="give at least 1")
+        for name in ("backoff_min", "backoff_max"):
+            check_type(name, getattr(self, name), timedelta)
+            if getattr(self, name) < timedelta():
+                raise UsageError(f"`{name}` is negative", hint="give at least 0")
+        if not isinstance(self.on_exit, tuple) or not all(map(_is_rule, self.on_exit)):
+            raise UsageError(
+                f"`on_exit` {self.on_exit!r} is no rule", hint="parse_on_exit('75=retry') makes one of text"
+            )
 
     def verdict(self, failure: Failure) -> Verdict | None:
         """Return what the rules say about a failure; None when it is an ordinary one."""
@@ -67,6 +87,15 @@ class FailurePolicy(Value):
         """Return the pause before the next attempt; `jitter` is uniform in [0, 1)."""
         doublings = min(attempts_before, 40)  # 2**40 seconds is past every cap
         return jitter * min(self.backoff_max, self.backoff_min * (1 << doublings))
+
+
+def _is_rule(rule: object) -> bool:
+    match rule:
+        case (int(status), Verdict()):
+            return status in FAILURE_STATUSES
+        case ("timeout", Verdict()):
+            return True
+    return False
 
 
 def parse_on_exit(text: str) -> tuple[tuple[int | str, Verdict], ...]:

@@ -80,6 +80,8 @@ async def order(
         else [each.worker_id for each in await living(store, now=now, process_status=process_status)]
     )
     for each in chosen:
+        if worker_id and any(row.state is WorkerState.ENDED for row in await store.workers(of=[worker_id])):
+            raise UsageError(f"worker {worker_id} has ended", hint="`pyanamo workers` lists those that run")
         try:
             await store.order(each, desired)
         except ItemMissing as missing:

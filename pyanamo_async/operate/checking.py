@@ -98,12 +98,28 @@ def check_rows(rows: Iterable[Mapping[str, object]]) -> CheckedItems:
     Raises:
         TaskFileInvalid: there are bad rows, the first of which are listed, or none.
     """
-    lines = [orjson.dumps(dict(row), default=_plain, option=orjson.OPT_SERIALIZE_NUMPY) for row in rows]
+    if isinstance(rows, str | bytes | Mapping):
+        raise UsageError(f"`rows` is {type(rows).__name__}", hint="give a list of rows, each a dict of columns")
+    lines = [_line(number, row) for number, row in enumerate(rows, 1)]
     return _check("the list of rows", lambda: parse(lines, Format()), "row", max_kept=MAX_KEPT_ITEMS)
 
 
+def _line(number: int, row: object) -> bytes:
+    if not isinstance(row, Mapping):
+        raise UsageError(f"row {number} of `rows` is {row!r}", hint="give a dict of columns")
+    try:
+        return orjson.dumps(dict(row), default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError as error:
+        raise UsageError(f"row {number} of `rows` cannot be stored: {error}", hint="give text and numbers") from error
+
+
 def _plain(value: object) -> str:
-    return f"{value.total_seconds():f}" if isinstance(value, timedelta) else str(value)
+    match value:
+        case timedelta():
+            return f"{value.total_seconds():f}"
+        case Path():
+            return str(value)
+    raise TypeError(f"{value!r} is no text, number, timedelta or path")
 
 
 def _check(name: str, rows: Callable[[], Iterator[Item | Problem]], unit: str, *, max_kept: int) -> CheckedItems:

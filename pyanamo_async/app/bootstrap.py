@@ -35,7 +35,8 @@ from pyanamo_async.host.liveness import WORKER_VARIABLE, own_mark, process_statu
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.ports import EventLog, Fleet, OutputStore, Runtime, Store
 from pyanamo_async.worker.context import Adapters, AttemptContext, RunTime, TaskSettings
-from pyanamo_async.worker.pilot import Machine, Pilot, Plan, RunSummary
+from pyanamo_async.worker.pilot import Machine, Pilot, Plan
+from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.script import KillPolicy
 from pyanamo_async.worker.stop import Stop
 from pyanamo_async.worker.store_calls import StoreCalls

@@ -12,7 +12,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from pyanamo_async.core import values
@@ -27,6 +27,7 @@ from pyanamo_async.worker.claimer import Claimer
 from pyanamo_async.worker.context import AttemptContext
 from pyanamo_async.worker.heartbeats import Heartbeats
 from pyanamo_async.worker.publishing import Publisher
+from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level, Stop
 
 
@@ -49,18 +50,6 @@ class Machine:
 
     rss_bytes: Callable[[], int] = _no_memory
     interruption: Callable[[], Awaitable[str]] | None = None
-
-
-@dataclass(slots=True)
-class RunSummary:
-    """What a worker did: items by the state it settled them in, those it lost, and whether it left work behind."""
-
-    settled: Counter[State] = field(default_factory=Counter)
-    put_back: int = 0  # on being told to stop
-    fenced: int = 0
-    errors: int = 0
-    work_left: bool = False
-    stopped: str = ""
 
 
 class Pilot:
@@ -146,7 +135,7 @@ class Pilot:
         if self._stop.draining:
             if summary.put_back:
                 await self._fleet.notifications.notify()
-            summary.work_left = bool(summary.put_back or summary.fenced) or await self._fleet.drain.work_left()
+            summary.work_left = bool(summary.put_back or summary.lost) or await self._fleet.drain.work_left()
         summary.settled += Counter({State.FAILED: self._fleet.reclaimer.taken[State.FAILED]})
 
     def _start(self, item: Item, slot: int, attempts: asyncio.TaskGroup) -> None:
@@ -162,7 +151,7 @@ class Pilot:
         try:
             after = await self._settled(attempt)
         except PyanamoError as lost:  # what ran is not written down; others take the item over when we are gone
-            summary.fenced += 1
+            summary.lost += 1
             summary.errors += not isinstance(lost, Fenced | Unavailable)
             self._note("item lost", item=item.item_id, attempt=item.attempt, reason=str(lost))
         else:

@@ -43,7 +43,7 @@ async def test_signals_go_to_the_process(script: dict[str, Any]) -> None:
     for send, number in (
         (asyncio.subprocess.Process.terminate, signal.SIGTERM),
         (asyncio.subprocess.Process.kill, signal.SIGKILL),
-        (lambda process: process.send_signal(signal.SIGINT), signal.SIGINT),
+        (lambda process: process.send_signal(signal.SIGHUP), signal.SIGHUP),
     ):
         process = await asyncio.create_subprocess_shell("sleep 60; exit", **script)
         send(process)

@@ -34,7 +34,7 @@ def test_a_worker_that_was_given_up_for_dead_is_fenced_with_its_next_heartbeat()
         summary = await working
 
         assert 50 < loop.time() <= 61
-        assert (summary.fenced, summary.settled) == (1, {})
+        assert (summary.lost, summary.settled) == (1, {})
         assert crew.launcher.running == 0
         assert (await crew.store.read("long")).state is State.LOCKED
 

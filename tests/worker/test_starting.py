@@ -12,7 +12,7 @@ from pyanamo_async.core.items import State
 from pyanamo_async.core.workers import Orders, Worker
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.store.memory import MemoryStore
-from pyanamo_async.worker.pilot import RunSummary
+from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew
 from simulation.virtual_time import VirtualLoop, run
@@ -100,7 +100,7 @@ def test_a_fence_gets_through_to_a_start_that_hangs() -> None:
         tally = await _work(crew, NEVER)
 
         assert loop.time() == pytest.approx(120, abs=1)
-        assert (tally.fenced, tally.settled) == (1, {})
+        assert (tally.lost, tally.settled) == (1, {})
 
     run(main)
 

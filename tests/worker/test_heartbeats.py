@@ -50,7 +50,7 @@ def test_a_worker_whose_row_was_forgotten_is_fenced() -> None:
         await asyncio.sleep(50)
         await crew.store.forget(crew.name)
 
-        assert (await working).fenced == 1
+        assert (await working).lost == 1
         assert await crew.store.workers() == []
 
     run(main)
@@ -68,7 +68,7 @@ def test_the_lease_runs_while_the_machine_is_suspended(monkeypatch: pytest.Monke
         await asyncio.sleep(50)
         suspended_s = 130
 
-        assert (await working).fenced == 1
+        assert (await working).lost == 1
         assert loop.time() <= 61
 
     run(main)

@@ -72,14 +72,18 @@ def floor(program: Program, slots: int) -> list[str]:
 
 
 def before(course: Course, names: tuple[str, str]) -> list[OnTable]:
-    """Return the revision to compare with, on SQLite and on DynamoDB Local; nothing where none was named."""
+    """Return the revision to compare with, on SQLite and on DynamoDB Local; nothing where none was named.
+
+    It is told the shell that is today's default: earlier ones ran a plain command without any.
+    """
     if not course.before:
         return []
     from benchmarks.revision import installed
 
     executable = installed(course.before)
     set_ups = (partial(course.on_sqlite, executable=executable), partial(course.on_dynamodb, executable=executable))
-    return [OnTable(name, course, set_up, pyanamo()) for name, set_up in zip(names, set_ups, strict=True)]
+    same_shell = pyanamo("--shell", "bash")
+    return [OnTable(name, course, set_up, same_shell) for name, set_up in zip(names, set_ups, strict=True)]
 
 
 def prove(contenders: Sequence[Contender], course: Course, scripts: int) -> None:

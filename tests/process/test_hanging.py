@@ -245,6 +245,7 @@ async def test_a_lack_of_threads_leaves_those_that_hang_where_they_are(
 
     shell.back()
     assert (await waiting).stdout == b"on\n"
+    await until(lambda: abandoned_starts() == 0)
 
 
 async def test_the_guard_waits_while_a_start_is_abandoned(shell: Away) -> None:

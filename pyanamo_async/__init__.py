@@ -10,7 +10,7 @@ api.py      open_table() -> Table: all that a person can do
 table_reader.py  the half of Table that changes nothing
 app/        wires: settings, where tables and outputs are, opening and closing them, putting a worker together
 operate/    verbs of a person: import, status, logs, follow, workers, reclaim, doctor
-fleet/      workers among each other: membership, reclaim, when to go home, notifications
+fleet/      how workers cooperate: membership, reclaim, when one may exit, notifications
 worker/     conducts one worker: the loop, one attempt, heartbeats, stopping
 store/      remembers: memory, sqlite, dynamodb
 outputs/    carries output: files, s3, cloudwatch, memory

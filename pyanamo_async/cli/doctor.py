@@ -25,7 +25,9 @@ REMOVED = "removed"
 def doctor(
     table: Table,
     *,
-    remove: Annotated[bool, typer.Option("--remove", help="Remove uploads and files that nobody finishes.")] = False,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Remove unfinished uploads and files that are left over.")
+    ] = False,
     older_than: Annotated[
         timedelta,
         typer.Option(

@@ -52,8 +52,8 @@ def logs(
         found = [await table.logs(item, task, stream=stream, attempt=attempt, tail=tail) for stream in streams]
         if both:
             await _print_both(found)
-        else:
-            await _print(found[0])
+        elif not await _print(found[0]) and tail != 0:
+            note(f"pyanamo: {streams[0]} is empty. hint: --both shows stdout and stderr")
 
     with_table(table, work)
 
@@ -75,9 +75,13 @@ async def _print_both(logs: list[TaskLog]) -> None:
         raise each
 
 
-async def _print(log: TaskLog) -> None:
+async def _print(log: TaskLog) -> bool:
+    """Print it as it comes; tell whether there was anything."""
+    printed = False
     async for chunk in log:
         write(chunk)
         flush()
+        printed = printed or bool(chunk)
     if log.incomplete:
         note(f"pyanamo: this is not all of it: {log.incomplete}")
+    return printed

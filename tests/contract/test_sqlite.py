@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
 from datetime import timedelta
@@ -67,6 +68,17 @@ async def test_processes_may_create_at_once(tmp_path: Path) -> None:
     await asyncio.gather(*(asyncio.to_thread(worker.communicate) for worker in workers))
 
     assert [worker.returncode for worker in workers] == [0] * 4
+
+
+async def test_creating_waits_for_a_process_that_creates(tmp_path: Path) -> None:
+    """Also where SQLite gives up at once: at the change of the journal mode."""
+    with closing(sqlite3.connect(tmp_path / "table.db", isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        threading.Timer(0.3, other.rollback).start()
+        store = SqliteStore(tmp_path / "table.db")
+
+        assert await store.create(shards=1)
+        await store.close()
 
 
 async def test_acknowledged_writes_survive_a_kill(store: SqliteStore) -> None:

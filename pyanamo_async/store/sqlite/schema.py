@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import time
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -18,11 +19,13 @@ from pathlib import Path
 from pyanamo_async.core.stored.queue_key import parse_time
 from pyanamo_async.errors import SchemaMismatch, StoreError, TableMissing
 from pyanamo_async.ports import Description, Index
+from pyanamo_async.store.sqlite.failures import PRIMARY
 
 APPLICATION_ID = 0x5059414E  # "PYAN", which `file` shows too
 SCHEMA_VERSION = 2
 MARK_BYTES = 4
 SMALLEST_PAGE = 512  # bytes; SQLite takes a smaller file for an empty one and would overwrite it
+WAL_RETRY = timedelta(milliseconds=10)
 INDEX = "QueueIndex"
 INDEX_KEYS = ("ItemState", "Queue_Key", "Position")
 INDEX_EXTRAS = ("Nested_Tasks", "Log_Length")
@@ -105,7 +108,7 @@ def create_table(path: Path, busy_timeout: timedelta, *, shards: int) -> bool:
     with closing(_connect(path, busy_timeout, mode="rwc")) as connection:
         if _is_ours(connection, path):
             return False
-        connection.execute("PRAGMA journal_mode = WAL")
+        _switch_to_wal(connection, busy_timeout)
         connection.execute("BEGIN IMMEDIATE")
         if _is_ours(connection, path):  # another process was faster
             return False
@@ -153,6 +156,20 @@ def _connect(path: Path, busy_timeout: timedelta, *, mode: str) -> sqlite3.Conne
         timeout=busy_timeout.total_seconds(),
         isolation_level=None,
     )
+
+
+def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: timedelta) -> None:
+    """Change the journal mode; SQLite refuses that at once, without its busy timeout, while another process does it."""
+    deadline = time.monotonic() + busy_timeout.total_seconds()
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & PRIMARY != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+            time.sleep(WAL_RETRY.total_seconds())
+        else:
+            return
 
 
 def _require_ours(connection: sqlite3.Connection, path: Path) -> None:

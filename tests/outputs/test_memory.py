@@ -17,7 +17,7 @@ from tests.outputs.text import text
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc to read the peak of memory")
-@pytest.mark.parametrize(("sinks", "megabytes", "most_mib"), [(1, 300, 64), (20, 25, 120)])
+@pytest.mark.parametrize(("sinks", "megabytes", "most_mib"), [(1, 150, 64), (20, 25, 120)])
 async def test_memory_is_bounded(moto_endpoint: str, bucket: str, sinks: int, megabytes: int, most_mib: int) -> None:
     """One large output, and many at once whose parts together are larger than the spool, are stored whole."""
     command = [sys.executable, "-m", "tests.outputs.child", bucket, str(sinks), str(megabytes)]

@@ -1,6 +1,6 @@
 """Bad weather between workers and DynamoDB and S3: what runs goes on, nothing is lost, nothing is done twice.
 
-`make chaos` has a storm of 200 items, `make test` one of 56.
+`make chaos` has a storm of 200 items, `make test` one of 40.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.stress.workers import fleet
 
 __all__ = ["on_aws"]  # a fixture
 
-SMALL, BIG, NESTED = (140, 40, 20) if "PYANAMO_TEST_CHAOS" in os.environ else (40, 10, 6)
+SMALL, BIG, NESTED = (140, 40, 20) if "PYANAMO_TEST_CHAOS" in os.environ else (28, 8, 4)
 BIG_LINES = 3000
 PATIENT = ("--heartbeat", "1s", "--lease", "180s")
 LEASE_S = 6

@@ -10,8 +10,8 @@ api.py      open_table() -> Table: all that a person can do
 table_reader.py  the half of Table that changes nothing
 app/        wires: settings, where tables and outputs are, opening and closing them, putting a worker together
 operate/    verbs of a person: import, status, logs, follow, workers, reclaim, doctor
-fleet/      how workers cooperate: membership, reclaim, when one may exit, notifications
 worker/     conducts one worker: the loop, one attempt, heartbeats, stopping
+fleet/      how workers cooperate: membership, reclaim, when one may exit, notifications
 store/      remembers: memory, sqlite, dynamodb
 outputs/    carries output: files, s3, cloudwatch, memory
 execution/  runs one script: event loop, process group, pipes, resource usage

@@ -11,15 +11,14 @@ from typing import Any
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import ProcessStatus, Worker
-from pyanamo_async.fleet.drain_check import DrainCheck
-from pyanamo_async.fleet.idle_policy import IdlePolicy
+from pyanamo_async.fleet.drain_check import DrainCheck, IdlePolicy
 from pyanamo_async.fleet.notifications import TableNotifications
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.outputs.memory import MemoryOutputs
-from pyanamo_async.ports import Clock, Fleet, OutputStore, Runtime, Store
+from pyanamo_async.ports import Clock, OutputStore, Runtime, Store
 from pyanamo_async.store.memory import MemoryStore
-from pyanamo_async.worker.context import Adapters, AttemptContext, RunTime, TaskSettings
-from pyanamo_async.worker.pilot import Pilot, Plan
+from pyanamo_async.worker.context import Adapters, AttemptContext, Plan, TaskSettings
+from pyanamo_async.worker.pilot import Pilot
 from pyanamo_async.worker.stop import Stop
 from pyanamo_async.worker.store_calls import StoreCalls
 from simulation.fake_launcher import FakeLauncher
@@ -68,24 +67,29 @@ class Crew:
 
     def pilot(self) -> Pilot:
         runtime = Runtime(self.clock or VirtualClock(self.loop), random.Random(self.seed), self.notes)
-        me = self._row(runtime)
-        budget = WallTimeBudget(self.wall_s, reserve_s(self.wall_s, kill_after_s=5), self.min_remaining_s)
+        me = self._row(runtime.clock)
+        reserve = reserve_s(self.wall_s, kill_after_s=5)
+        budget = WallTimeBudget(self.wall_s, reserve, self.min_remaining_s, runtime.clock.monotonic())
         context = AttemptContext(
             self.name,
             Adapters(self.store, self.outputs, self.launcher, "table"),
             TaskSettings({}, self.nests, self.timeout, self.policy),
             runtime,
-            RunTime(budget, runtime.clock),
+            budget,
             StoreCalls(runtime),
         )
         plan = Plan(me, timedelta(seconds=self.heartbeat_s), timedelta(seconds=self.grace_s))
-        return Pilot(plan, context, self._fleet(me, runtime), self.stop)
+        return Pilot(plan, context, self._drain_check(me, runtime), self.stop)
 
-    def _row(self, runtime: Runtime) -> Worker:
-        now = self.store.service_time(now=runtime.clock.now())
+    async def register(self) -> None:
+        """Send the first heartbeat alone."""
+        await self.store.heartbeat(self._row(VirtualClock(self.loop)))
+
+    def _row(self, clock: Clock) -> Worker:
+        now = self.store.service_time(now=clock.now())
         return Worker(self.name, "host", now, now, timedelta(seconds=self.lease_s), slots=self.slots)
 
-    def _fleet(self, me: Worker, runtime: Runtime) -> Fleet:
+    def _drain_check(self, me: Worker, runtime: Runtime) -> DrainCheck:
         peers = PeerMonitor(
             me,
             self.store,
@@ -94,13 +98,11 @@ class Crew:
             process_status=self.process_status,
             pays_per_read=self.pays_per_read,
         )
-        notifications = TableNotifications(self.store, runtime.clock)
-        drain = DrainCheck(
+        return DrainCheck(
             self.store,
             peers,
-            notifications=notifications,
+            notifications=TableNotifications(self.store, runtime.clock),
             runtime=runtime,
             idle_policy=self.idle_policy,
             index_lag=self.index_lag,
         )
-        return Fleet(peers, drain, notifications)

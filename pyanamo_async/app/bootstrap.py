@@ -26,18 +26,15 @@ from pyanamo_async.core.items import State
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.execution import Guard, ShellLauncher, scripts_at_once
-from pyanamo_async.fleet.drain_check import DrainCheck
-from pyanamo_async.fleet.idle_policy import IdlePolicy
+from pyanamo_async.fleet.drain_check import DrainCheck, IdlePolicy
 from pyanamo_async.fleet.notifications import TableNotifications
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.host.clock import SystemClock
 from pyanamo_async.host.liveness import WORKER_VARIABLE, own_mark, process_status
 from pyanamo_async.host.retry import RetrySchedule
-from pyanamo_async.ports import EventLog, Fleet, OutputStore, Runtime, Store
-from pyanamo_async.worker.context import Adapters, AttemptContext, RunTime, TaskSettings
-from pyanamo_async.worker.pilot import Machine, Pilot, Plan
-from pyanamo_async.worker.run_summary import RunSummary
-from pyanamo_async.worker.script import KillPolicy
+from pyanamo_async.ports import EventLog, OutputStore, Runtime, Store
+from pyanamo_async.worker.context import Adapters, AttemptContext, KillPolicy, Plan, TaskSettings
+from pyanamo_async.worker.pilot import Pilot, RunSummary
 from pyanamo_async.worker.stop import Stop
 from pyanamo_async.worker.store_calls import StoreCalls
 
@@ -120,37 +117,34 @@ def _pilot(settings: Settings, me: Identity, *, adapters: Adapters, runtime: Run
     kill_policy = KillPolicy(linger=how.linger)
     budget_s = how.wall_time.total_seconds() if how.wall_time else None
     reserve = reserve_s(budget_s, kill_after_s=kill_policy.kill_after.total_seconds())
-    budget = WallTimeBudget(budget_s, reserve, how.min_remaining.total_seconds())
+    began_s = runtime.clock.monotonic()
+    budget = WallTimeBudget(budget_s, reserve, how.min_remaining.total_seconds(), began_s)
     context = AttemptContext(
         me.worker_id,
         adapters,
         TaskSettings(_environment(settings, me), how.nests, how.timeout, how.policy, kill_policy),
         runtime,
-        RunTime(budget, runtime.clock),
+        budget,
         StoreCalls(runtime),
     )
     endpoint = metadata_endpoint(os.environ)
-    machine = Machine(_rss_bytes, partial(interruption, endpoint) if endpoint else None)
-    return Pilot(
-        Plan(row, how.heartbeat, how.grace), context, _fleet(settings, row, store, runtime), stop, machine=machine
-    )
+    plan = Plan(row, how.heartbeat, how.grace, _rss_bytes, partial(interruption, endpoint) if endpoint else None)
+    return Pilot(plan, context, _drain_check(settings, row, store, runtime), stop)
 
 
-def _fleet(settings: Settings, row: Worker, store: Store, runtime: Runtime) -> Fleet:
+def _drain_check(settings: Settings, row: Worker, store: Store, runtime: Runtime) -> DrainCheck:
     how, is_remote = settings.running, isinstance(settings.table, DynamoTable)
     peers = PeerMonitor(
         row, store, runtime=runtime, policy=how.policy, process_status=process_status, pays_per_read=is_remote
     )
-    notifications = TableNotifications(store, runtime.clock)
-    drain = DrainCheck(
+    return DrainCheck(
         store,
         peers,
-        notifications=notifications,
+        notifications=TableNotifications(store, runtime.clock),
         runtime=runtime,
         idle_policy=IdlePolicy(how.wait, how.idle_exit),
         index_lag=INDEX_LAG if is_remote else timedelta(),
     )
-    return Fleet(peers, drain, notifications)
 
 
 def _everywhere(table: TableAddress) -> str:

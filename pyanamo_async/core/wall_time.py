@@ -18,7 +18,7 @@ RECENT = 20  # durations in the running average
 
 @dataclass(slots=True)
 class WallTimeBudget:
-    """The time a worker has, and what tasks are expected to need of it. All times are seconds since the worker started.
+    """The time a worker has, and what tasks are expected to need of it; `began_s` and `now_s` are of a monotonic clock.
 
     `budget_s` is the wall time; None means no limit. `reserve_s` of it is kept for ending scripts and settling.
     `min_remaining_s` is the least that must remain for a task to start.
@@ -27,17 +27,17 @@ class WallTimeBudget:
     budget_s: float | None = None
     reserve_s: float = 0.0
     min_remaining_s: float = 0.0
+    began_s: float = 0.0
     _recent: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
 
     def observe(self, seconds: float) -> None:
         """Add the duration of a task that ran to its own end."""
         self._recent.append(seconds)
 
-    def fits(self, elapsed_s: float) -> bool:
+    def fits(self, now_s: float) -> bool:
         """Return whether a task that starts now is expected to end in time."""
-        if self.budget_s is None:
-            return True
-        return elapsed_s + max(self.expected_s, self.min_remaining_s) < self.deadline_s
+        left_s = self.left_s(now_s)
+        return left_s is None or max(self.expected_s, self.min_remaining_s) < left_s
 
     @property
     def expected_s(self) -> float:
@@ -46,10 +46,9 @@ class WallTimeBudget:
             return 0.0
         return fmean(self._recent) + pstdev(self._recent)
 
-    @property
-    def deadline_s(self) -> float:
-        """Return when scripts that still run must be ended; infinite without a limit."""
-        return float("inf") if self.budget_s is None else self.budget_s - self.reserve_s
+    def left_s(self, now_s: float) -> float | None:
+        """Return in how many seconds scripts that still run must be ended; None without a limit."""
+        return None if self.budget_s is None else max(0.0, self.began_s + self.budget_s - self.reserve_s - now_s)
 
 
 def reserve_s(budget_s: float | None, *, kill_after_s: float) -> float:

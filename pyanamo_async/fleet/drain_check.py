@@ -34,7 +34,6 @@ from datetime import datetime, timedelta
 from pyanamo_async.core.items import CLAIMABLE
 from pyanamo_async.core.workers import SUSPECT_SHARE
 from pyanamo_async.errors import PyanamoError
-from pyanamo_async.fleet.idle_policy import IdlePolicy
 from pyanamo_async.fleet.notifications import TableNotifications
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.ports import INDEX_LAG_AT_MOST, Runtime, Store
@@ -44,14 +43,24 @@ TICK_S = 0.001  # more than a clock is wrong by
 
 
 @dataclass(frozen=True, slots=True)
-class FirstLook:
-    """A look that found all settled, and how many notifications had been read before it began."""
+class IdlePolicy:
+    """How long to look for work: until nothing is left, for ever (`wait`), or until `idle_exit` passed without any."""
 
-    notifications: int
+    wait: bool = False
+    idle_exit: timedelta | None = None
+
+    def decision(self, idle: timedelta) -> bool | None:
+        """Return whether a worker that found nothing for so long goes home; None when the table decides."""
+        if self.idle_exit is not None:
+            return idle >= self.idle_exit
+        return False if self.wait else None
 
 
 class DrainCheck:
-    """Applies the rule for one worker, asked again and again while it is idle."""
+    """Applies the rule for one worker, asked again and again while it is idle.
+
+    `holds_unknown_item` is set when the table showed that this worker holds an item: a claim got no answer.
+    """
 
     def __init__(
         self,
@@ -63,10 +72,11 @@ class DrainCheck:
         idle_policy: IdlePolicy,
         index_lag: timedelta,
     ) -> None:
-        self._store, self._peers, self._notifications, self._runtime = store, peers, notifications, runtime
+        self.peers, self.notifications = peers, notifications
+        self._store, self._runtime = store, runtime
         self._idle_policy, self._index_lag_s = idle_policy, index_lag.total_seconds()
         self._idle_since_s: float | None = None
-        self._first_look: FirstLook | None = None
+        self._first_look: int | None = None  # notifications read before a look that found all settled
         self._looked_s = float("-inf")
         self._first_seen: dict[str, datetime] = {}  # holders, in the service's time
         self._took_over = self._is_waiting = self.holds_unknown_item = False
@@ -77,7 +87,10 @@ class DrainCheck:
         self._first_seen = {}
 
     async def may_go_home(self, *, unanswered_claim_s: float | None) -> bool:
-        """Return whether the rule holds, or the idle policy decides without it."""
+        """Return whether the rule holds, or the idle policy decides without it.
+
+        `unanswered_claim_s` is the monotonic time of the last claim that got no answer; None when there was none.
+        """
         decided = self._idle_policy.decision(self._idle())
         if decided is not None:
             return decided
@@ -93,29 +106,32 @@ class DrainCheck:
         took_over, self._took_over = self._took_over, False
         if took_over:  # what was taken over can be claimed
             return 0.0
-        return self._next_look_in_s() + TICK_S if self._first_look else None
+        return None if self._first_look is None else self._next_look_in_s() + TICK_S
 
     async def work_left(self) -> bool:
-        """Return whether something can be claimed, now or later, or is held by workers of other machines."""
+        """Return whether something can be claimed, now or later, or is held by workers of other machines.
+
+        True when the store does not answer.
+        """
         try:
-            holders = {holder async for holder in self._peers.holders()}
-            return bool(holders - await self._peers.living_neighbours(holders)) or await self._is_claimable()
+            holders = {holder async for holder in self.peers.holders()}
+            return bool(holders - await self.peers.living_neighbours(holders)) or await self._is_claimable()
         except PyanamoError:
             return True
 
     async def _look_again(self, *, has_unanswered: bool) -> bool:
         first, self._first_look = self._first_look, None
-        notifications = first.notifications if first else await self._notifications.count()
-        if first is None and self._runtime.clock.monotonic() - self._notifications.last_s() < self._index_lag_s:
+        notifications = await self.notifications.count() if first is None else first
+        if first is None and self._runtime.clock.monotonic() - self.notifications.last_s() < self._index_lag_s:
             return False
         is_settled = await self._finds_all_settled(has_unanswered=has_unanswered)
         self._looked_s = self._runtime.clock.monotonic()
         if not is_settled:
             return False
         if first is None and self._index_lag_s:
-            self._first_look = FirstLook(notifications)
+            self._first_look = notifications
             return False
-        return await self._notifications.count() == notifications
+        return await self.notifications.count() == notifications
 
     async def _finds_all_settled(self, *, has_unanswered: bool) -> bool:
         if await self._all_holders_live(has_unanswered=has_unanswered):
@@ -134,34 +150,34 @@ class DrainCheck:
         self.holds_unknown_item = False
         known, heard = self._first_seen, await self._heard_since_seen()
         holders: set[str] = set()
-        async for holder in self._peers.holders():
+        async for holder in self.peers.holders():
             holders.add(holder)
-            if holder in known and holder not in heard and not self._peers.is_near(holder):
+            if holder in known and holder not in heard and not self.peers.is_near(holder):
                 now = self._now()
                 self._first_seen = dict.fromkeys(holders, now) | known
-                await self._examine({holder} if now - known[holder] > self._peers.lease * SUSPECT_SHARE else set())
+                await self._examine({holder} if now - known[holder] > self.peers.lease * SUSPECT_SHARE else set())
                 return False
         now = self._now()
         self._first_seen = {holder: known.get(holder, now) for holder in holders}
-        self.holds_unknown_item = has_unanswered and self._peers.me in holders
+        self.holds_unknown_item = has_unanswered and self.peers.me in holders
         if self.holds_unknown_item:
             return False
-        silent = holders - heard - {self._peers.me}
-        silent -= await self._peers.living_neighbours(silent)
-        await self._examine({holder for holder in silent if self._peers.is_near(holder)})
+        silent = holders - heard - {self.peers.me}
+        silent -= await self.peers.living_neighbours(silent)
+        await self._examine({holder for holder in silent if self.peers.is_near(holder)})
         return not silent
 
     async def _examine(self, holders: set[str]) -> None:
-        before = self._peers.taken.total()
-        await self._peers.examine(holders)
-        self._took_over = self._peers.taken.total() > before
+        before = self.peers.taken.total()
+        await self.peers.examine(holders)
+        self._took_over = self.peers.taken.total() > before
 
     async def _heard_since_seen(self) -> set[str]:
         """Return the holders that sent a heartbeat after they were first seen, without suspects."""
         if not self._first_seen:
             return set()
         now = self._now()
-        oldest = max(min(self._first_seen.values()), now - self._peers.lease * SUSPECT_SHARE - STAMP_ERROR)
+        oldest = max(min(self._first_seen.values()), now - self.peers.lease * SUSPECT_SHARE - STAMP_ERROR)
         heartbeats = await self._store.heartbeats(since=oldest, until=now + STAMP_ERROR)
         return {
             holder

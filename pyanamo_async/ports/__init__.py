@@ -6,7 +6,6 @@
 """
 
 from pyanamo_async.ports.description import Description, Index, Units
-from pyanamo_async.ports.fleet import DrainDecision, Fleet, NotificationChannel, Reclaimer
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.runtime import Clock, EventLog, Runtime
 from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
@@ -28,22 +27,18 @@ __all__ = [
     "Clock",
     "Command",
     "Description",
-    "DrainDecision",
     "EventLog",
     "Exit",
-    "Fleet",
     "Index",
     "ItemQueue",
     "ItemReader",
     "Launcher",
-    "NotificationChannel",
     "Notifications",
     "OutputKey",
     "OutputStore",
     "OutputTails",
     "Process",
     "Receiver",
-    "Reclaimer",
     "Runtime",
     "Sink",
     "Store",

@@ -1,1 +1,1 @@
-"""CONDUCTS ONE WORKER: the loop, one attempt, heartbeats, stopping. Sees ports only; creates the asyncio tasks."""
+"""CONDUCTS ONE WORKER: the loop, one attempt, heartbeats, stopping. Sees ports and `fleet`; creates the tasks."""

@@ -11,7 +11,7 @@ Single and nested items are run by the same code.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.capture import Capture
@@ -22,20 +22,30 @@ from pyanamo_async.core.stored.budget import inline_bytes
 from pyanamo_async.errors import Fenced, LaunchRefused, PyanamoError
 from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.ports import Command, OutputKey, Sink
-from pyanamo_async.worker.context import AttemptContext, Lease
+from pyanamo_async.worker.context import AttemptContext
 from pyanamo_async.worker.recorder import Recorder
 from pyanamo_async.worker.script import Script
-from pyanamo_async.worker.slots import Slots
 
 PROGRESS_PAUSE_S = 1.0  # tasks that end within it share one write
 
 
-class Attempt:
-    """Runs one claimed item in a slot. `end` makes it stop early; `settle` ends the claim when `run` has ended."""
+def numbered_slots(count: int) -> asyncio.PriorityQueue[int]:
+    """Return the numbers from 0 to `count` - 1, to take and to put back; the lowest free one is taken first."""
+    slots: asyncio.PriorityQueue[int] = asyncio.PriorityQueue()
+    for number in range(count):
+        slots.put_nowait(number)
+    return slots
 
-    def __init__(self, item: Item, context: AttemptContext, *, lease: Lease, slot: int) -> None:
+
+class Attempt:
+    """Runs one claimed item in a slot. `end` makes it stop early; `settle` ends the claim when `run` has ended.
+
+    `alive` tells whether the lease still holds by our own clock; when it does not, nothing more may be written.
+    """
+
+    def __init__(self, item: Item, context: AttemptContext, *, alive: Callable[[], bool], slot: int) -> None:
         self.item, self.slot = item, slot
-        self._context, self._lease = context, lease
+        self._context, self._alive = context, alive
         self._saved = item
         self._results: dict[str, TaskRecord] = {}
         self._scripts: dict[str, Script] = {}  # those that run, by task name
@@ -118,13 +128,13 @@ class Attempt:
         return after
 
     async def _run_tasks(self, tasks: tuple[Task, ...]) -> None:
-        places = Slots(self._context.tasks.nests)
+        places = numbered_slots(self._context.tasks.nests)
         finished = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_progress(finished), name="progress")
             async with asyncio.TaskGroup() as running:
                 for task in tasks:
-                    place = await places.take()
+                    place = await places.get()
                     if not self._may_start():
                         break
                     running.create_task(self._run_in(place, task, places), name=f"task {task.name}")
@@ -132,28 +142,22 @@ class Attempt:
             self._unsaved.set()
 
     def _may_start(self) -> bool:
-        if self._end_reason is None and not self._context.run_time.fits():
+        if self._end_reason is None and not self._context.wall_time.fits(self._context.runtime.clock.monotonic()):
             self._end_reason = InterruptReason.WALL_TIME
         return self._end_reason is None
 
-    async def _run_in(self, place: int, task: Task, places: Slots) -> None:
+    async def _run_in(self, place: int, task: Task, places: asyncio.PriorityQueue[int]) -> None:
         try:
             await self._run_task(task, place)
         finally:
-            places.give_back(place)
+            places.put_nowait(place)
 
     async def _run_task(self, task: Task, place: int) -> None:
-        if not self._lease.alive() or self._end_reason is not None:  # the worker may have been stopped since the claim
+        if not self._alive() or self._end_reason is not None:  # the worker may have been stopped since the claim
             return
-        context = self._context
-        script = self._script(task, place)
-        self._scripts[task.name] = script
+        self._scripts[task.name] = script = self._script(task, place)
         try:
-            record = await script.run(
-                context.adapters.launcher, context.runtime.clock, attempt=self.item.attempt, worker=context.worker
-            )
-        except Fenced:
-            return  # `run` says so, once for all tasks
+            record = await script.run()
         except LaunchRefused as refusal:
             self.refusal = str(refusal)
             self._end_reason = self._end_reason or InterruptReason.MACHINE
@@ -161,14 +165,14 @@ class Attempt:
         finally:
             del self._scripts[task.name]
         if not isinstance(record.outcome, Interrupted):
-            context.run_time.observe(record.seconds)
+            self._context.wall_time.observe(record.seconds)
         if script.gave_up:
             self.gave_up.append(script)
         self._results[task.name] = record
         self._unsaved.set()
 
     def _script(self, task: Task, place: int) -> Script:
-        item, adapters, settings = self.item, self._context.adapters, self._context.tasks
+        item, adapters = self.item, self._context.adapters
         budget = inline_bytes(len(item.tasks))
 
         def recorder(stream: str) -> Recorder:
@@ -180,10 +184,11 @@ class Attempt:
 
         return Script(
             Command(task.script, self._environment(task, place)),
-            limit=item.timeout or settings.timeout,
+            self._context,
+            attempt=item.attempt,
+            limit=item.timeout or self._context.tasks.timeout,
             stdout=recorder("stdout"),
             stderr=recorder("stderr"),
-            kill_policy=settings.kill_policy,
         )
 
     def _environment(self, task: Task, place: int) -> Mapping[str, str]:
@@ -218,7 +223,7 @@ class Attempt:
                 return
 
     async def _save(self, after: Item) -> None:
-        if self._fenced.is_set() or not self._lease.alive():
+        if self._fenced.is_set() or not self._alive():
             raise Fenced(f"the claim on item '{after.item_id}' is over")
         before = self._saved
         await self._context.calls.call(lambda: self._context.adapters.store.save(before, after), give_up=self._fenced)

@@ -2,10 +2,11 @@
 
 1. Slot before claim. Items that others left at their wall time come when nothing is `todo`.
 2. An empty answer is not the end: items in their backoff, and those that our own running attempts may put back, are
-   waited for. When nothing is left that can be waited for, the fleet's rule decides (`ports.DrainDecision`).
+   waited for. When nothing is left that can be waited for, the fleet's rule decides (`fleet.drain_check`).
 3. A claim whose reply was lost is looked for among what the worker holds, or it would be locked for as long as the
    worker lives.
 4. An item that would be buried for one more crash runs alone, so that none is buried for another's.
+5. While this machine cannot start scripts, claims pause ever longer, and not for ever.
 """
 
 from __future__ import annotations
@@ -21,12 +22,10 @@ from typing import TypeVar
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
+from pyanamo_async.fleet.drain_check import DrainCheck
 from pyanamo_async.host.waiting import elapsed
-from pyanamo_async.ports import Fleet
-from pyanamo_async.worker.attempt import Attempt
+from pyanamo_async.worker.attempt import Attempt, numbered_slots
 from pyanamo_async.worker.context import AttemptContext
-from pyanamo_async.worker.launch_backoff import LaunchBackoff
-from pyanamo_async.worker.slots import Slots
 from pyanamo_async.worker.stop import Level, Stop
 
 T = TypeVar("T")
@@ -38,19 +37,21 @@ POLLS_FROM_S = 1.5  # pauses that are worth it
 NOTIFIED_PAUSE_S = 1.0  # at first, when items were announced: an index may show them late
 RECENT = 1024  # tokens of claims that came: an answer about what is held may be older than their settle
 SEARCHES = 3  # for a lost claim, while there is other work
+FIRST_REFUSED_S = 0.5
+MOST_REFUSALS = 10  # pauses without a script started: about two minutes
 
 
 class Claimer:
-    """Claims items for free slots. Whoever iterates over it gives each slot back to `slots`."""
+    """Claims items for free slots. Whoever iterates over it puts each slot back into `slots`."""
 
     def __init__(
-        self, context: AttemptContext, stop: Stop, *, slots: int, attempts: Collection[Attempt], fleet: Fleet
+        self, context: AttemptContext, stop: Stop, *, slots: int, attempts: Collection[Attempt], drain: DrainCheck
     ) -> None:
         self._worker, self._store = context.worker, context.adapters.store
         self._clock, self._rng = context.runtime.clock, context.runtime.rng
-        self._policy, self._run_time, self._calls = context.tasks.failure_policy, context.run_time, context.calls
-        self._stop, self._fleet = stop, fleet
-        self.slots = Slots(slots)
+        self._policy, self._wall_time, self._calls = context.tasks.failure_policy, context.wall_time, context.calls
+        self._stop, self._drain = stop, drain
+        self.slots = numbered_slots(slots)
         self._most_attempts = 2 * slots  # half of them done with their scripts and being settled
         self._attempts = attempts
         self._changed = asyncio.Event()
@@ -59,27 +60,38 @@ class Claimer:
         self._unanswered_s: float | None = None  # when a claim was last sent and never answered
         self._one_at_a_time = False
         self._recent: deque[str] = deque(maxlen=RECENT)
-        self.launch_backoff = LaunchBackoff(self._clock, stop)
+        self._refusals, self._refused_until_s = 0, 0.0
         self.trouble: PyanamoError | None = None
 
     def look_again(self) -> None:
         """End a pause: an attempt was settled, items were taken over, or the worker is to stop."""
         self._changed.set()
 
+    def launched(self, refusal: str) -> bool:
+        """Learn whether this machine started a script, or why not; return False when it has not for too long."""
+        now_s = self._clock.monotonic()
+        if not refusal:
+            self._refusals = 0
+        elif now_s >= self._refused_until_s:
+            self._refused_until_s = now_s + min(FIRST_REFUSED_S * 2**self._refusals, LONGEST_PAUSE_S)
+            self._refusals += 1
+        return self._refusals <= MOST_REFUSALS
+
     async def claims(self) -> AsyncIterator[tuple[Item, int]]:
         """Yield claimed items, each with the slot taken for it, until drained or told to stop."""
         while not self._stop.draining:
-            await self.launch_backoff.wait()
+            if self._refusals:
+                await elapsed(self._stop.drain, self._refused_until_s - self._clock.monotonic())
             slots = await self._take_slots()
             items = await self._isolate_last_chance(await self._claim(len(slots))) if self._may_start() else []
             for slot in slots[len(items) :]:
-                self.slots.give_back(slot)
+                self.slots.put_nowait(slot)
             for item, slot in zip(items, slots, strict=False):
                 self._recent.append(item.token)
                 yield item, slot
             if items:
                 self._pause_s = FIRST_PAUSE_S
-                self._fleet.drain.found_work()
+                self._drain.found_work()
             elif not await self._wait_for_work():
                 return
 
@@ -101,16 +113,16 @@ class Claimer:
             await self._ask(partial(self._store.save, item, transitions.release_unused(item)))
 
     def _may_start(self) -> bool:
-        if not self._run_time.fits():
+        if not self._wall_time.fits(self._clock.monotonic()):
             self._stop.request(Level.DRAIN, "wall time")
         return not self._stop.draining
 
     async def _take_slots(self) -> list[int]:
         while len(self._attempts) >= (1 if self._one_at_a_time else self._most_attempts) and not self._stop.draining:
             await self._until_changed(None)
-        taken = [await self.slots.take()]
-        while not self._one_at_a_time and len(taken) < MOST_AT_ONCE and not self.slots.is_full:
-            taken.append(await self.slots.take())
+        taken = [await self.slots.get()]
+        while not self._one_at_a_time and len(taken) < MOST_AT_ONCE and not self.slots.empty():
+            taken.append(self.slots.get_nowait())
         return taken
 
     async def _claim(self, limit: int) -> list[Item]:
@@ -155,14 +167,13 @@ class Claimer:
         """Wait for what may become claimable; return False when nothing will, or when told to stop."""
         if self._stop.draining:
             return False
-        drain = self._fleet.drain
         due = await self._next_due()
         if due is not None or self._attempts:
-            drain.found_work()
+            self._drain.found_work()
         else:
-            if await self._ask(partial(drain.may_go_home, unanswered_claim_s=self._unanswered_s)):
+            if await self._ask(partial(self._drain.may_go_home, unanswered_claim_s=self._unanswered_s)):
                 return False
-            if drain.holds_unknown_item:
+            if self._drain.holds_unknown_item:
                 self._searches_left = max(1, self._searches_left)
         await self._pause(self._pause_until(due))
         return not self._stop.draining
@@ -179,12 +190,12 @@ class Claimer:
         now = self._clock.now()
         if due is not None and due > now:
             return min((due - now).total_seconds(), pause_s)
-        asked_s = self._fleet.drain.pause_s()
+        asked_s = self._drain.pause_s()
         return pause_s if asked_s is None else asked_s
 
     async def _pause(self, seconds: float) -> None:
         """Wait so long, but no longer than until something changes, or a notification comes."""
-        notifications = self._fleet.notifications
+        notifications = self._drain.notifications
         parts = max(1, round(seconds / notifications.every_s))
         for _ in range(parts):
             if self._stop.draining or not await elapsed(self._changed, seconds / parts):

@@ -1,35 +1,38 @@
-"""What every attempt of a worker works with, grouped by idea."""
+"""What a worker, and every attempt of it, works with, grouped by idea."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.wall_time import WallTimeBudget
-from pyanamo_async.ports import Clock, Launcher, OutputStore, Runtime, Store
-from pyanamo_async.worker.script import KillPolicy
+from pyanamo_async.core.workers import Worker
+from pyanamo_async.ports import Launcher, OutputStore, Runtime, Store
 from pyanamo_async.worker.store_calls import StoreCalls
 
 
-class Lease(Protocol):
-    """Whether this worker's claims still stand."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a worker is to work, as the row `worker`: how often it sends heartbeats, and the grace of a stop.
 
-    def alive(self) -> bool:
-        """Return whether the lease still holds by our own clock; when it does not, nothing more may be written."""
-        ...
+    `rss_bytes` tells its memory, `interruption` when the platform is about to take the machine away (None: never).
+    """
+
+    worker: Worker
+    heartbeat: timedelta
+    grace: timedelta = timedelta(seconds=20)
+    rss_bytes: Callable[[], int] = lambda: 0
+    interruption: Callable[[], Awaitable[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Adapters:
-    """Where items come from, where output goes, and what runs scripts; `output_namespace` is the output's folder."""
+class KillPolicy:
+    """How scripts are ended: TERM, then KILL after `kill_after`; `linger` is how long output is read past the exit."""
 
-    store: Store
-    outputs: OutputStore
-    launcher: Launcher
-    output_namespace: str
+    kill_after: timedelta = timedelta(seconds=5)
+    linger: timedelta = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +46,14 @@ class TaskSettings:
     kill_policy: KillPolicy = field(default_factory=KillPolicy)
 
 
-class RunTime:
-    """The time that a worker has worked and may still work."""
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """Where items come from, where output goes, and what runs scripts; `output_namespace` is the output's folder."""
 
-    def __init__(self, budget: WallTimeBudget, clock: Clock) -> None:
-        self._budget, self._clock = budget, clock
-        self._began_s = clock.monotonic()
-
-    def observe(self, seconds: float) -> None:
-        """Note how long a task took that ran to its own end."""
-        self._budget.observe(seconds)
-
-    def fits(self) -> bool:
-        """Return whether a task started now is expected to end in time."""
-        return self._budget.fits(self._elapsed_s())
-
-    def left_s(self) -> float | None:
-        """Return in how many seconds what still runs must be ended; None without a limit."""
-        return None if self._budget.budget_s is None else max(0.0, self._budget.deadline_s - self._elapsed_s())
-
-    def _elapsed_s(self) -> float:
-        return self._clock.monotonic() - self._began_s
+    store: Store
+    outputs: OutputStore
+    launcher: Launcher
+    output_namespace: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +64,5 @@ class AttemptContext:
     adapters: Adapters
     tasks: TaskSettings
     runtime: Runtime
-    run_time: RunTime
+    wall_time: WallTimeBudget
     calls: StoreCalls

@@ -10,18 +10,18 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import FENCED_SHARE, Desired, Orders, Worker, WorkerState
-from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
+from pyanamo_async.errors import Fenced, PyanamoError
+from pyanamo_async.host.retry import RetrySchedule, retry
 from pyanamo_async.host.waiting import elapsed
-from pyanamo_async.ports import Runtime, WorkerRegistry
+from pyanamo_async.worker.context import AttemptContext, Plan
 from pyanamo_async.worker.stop import Level, Stop
 
-LAG_S = 1.0
 LAST_WITHIN_S = 5.0
 SHARE_OF_LEASE = FENCED_SHARE
 UNREACHABLE = "the table could not be reached for two thirds of the lease"
@@ -30,40 +30,28 @@ GIVEN_UP = "another worker gave this one up for dead"
 ORDERS = {Desired.DRAIN: Level.DRAIN, Desired.STOP: Level.STOP}
 
 
-class HeartbeatObserver(Protocol):
-    """The worker that heartbeats tell of."""
-
-    def describe(self, row: Worker) -> Worker:
-        """Complete the worker's row with what it is doing now."""
-        ...
-
-    def ordered(self, orders: Orders) -> None:
-        """Learn the reply to a heartbeat."""
-        ...
-
-    def fenced(self) -> None:
-        """End all scripts at once: the claims are over."""
-        ...
-
-
 class Heartbeats:
-    """Sends heartbeats while it is entered."""
+    """Sends heartbeats while it is entered.
+
+    `describe` completes the worker's row, `ordered` takes each reply, and `fenced` ends all scripts at once.
+    """
 
     def __init__(
         self,
-        worker: Worker,
+        plan: Plan,
+        context: AttemptContext,
         stop: Stop,
         *,
-        every: timedelta,
-        registry: WorkerRegistry,
-        runtime: Runtime,
-        observer: HeartbeatObserver,
+        describe: Callable[[Worker], Worker],
+        ordered: Callable[[Orders], None],
+        fenced: Callable[[], None],
     ) -> None:
-        self._worker, self._stop = worker, stop
-        self._registry, self._observer = registry, observer
-        self._clock, self._event_log = runtime.clock, runtime.event_log
-        self._every_s = every.total_seconds()
-        self._fence_after_s = worker.lease.total_seconds() * SHARE_OF_LEASE
+        self._worker, self._stop = plan.worker, stop
+        self._describe, self._ordered, self._fenced = describe, ordered, fenced
+        self._registry, self._runtime = context.adapters.store, context.runtime
+        self._clock, self._event_log = context.runtime.clock, context.runtime.event_log
+        self._every_s = plan.heartbeat.total_seconds()
+        self._fence_after_s = plan.worker.lease.total_seconds() * SHARE_OF_LEASE
         self._last_s = self._clock.boottime()
         self._ending = asyncio.Event()
         self._sender: asyncio.Task[None] | None = None
@@ -94,32 +82,29 @@ class Heartbeats:
             self._fence(UNREACHABLE)
         return not self.is_fenced
 
-    async def send(self) -> None:
+    async def _send(self) -> None:
         """Send one heartbeat and obey the orders in its reply."""
         sent_s = self._clock.boottime()  # the lease runs from before it was sent
         orders = await self._registry.heartbeat(self._row(), registered=self._is_registered)
         self._last_s, self._is_registered = sent_s, True
         if orders.desired in ORDERS:
             self._stop.request(ORDERS[orders.desired], f"ordered to {orders.desired}")
-        self._observer.ordered(orders)
+        self._ordered(orders)
 
     async def _register(self) -> None:
         """Send the first heartbeat; repeat it until two thirds of the lease have passed."""
-        while True:
-            try:
-                return await self.send()
-            except Unavailable as trouble:
-                self._event_log.note("heartbeat failed", trouble=str(trouble))
-                if not self._left_s() or not await elapsed(self._stop.drain, min(self._every_s / 4, self._left_s())):
-                    raise
+        await retry(
+            self._send,
+            RetrySchedule(limit_s=self._fence_after_s, longest_pause_s=self._every_s / 4),
+            give_up=self._stop.drain,
+            on_failure=lambda trouble, _: self._event_log.note("heartbeat failed", trouble=str(trouble)),
+            random=self._runtime.rng.random,
+            monotonic=self._clock.monotonic,
+        )
 
     async def _send_on(self) -> None:
         pause_s = self._every_s
-        while self.alive():
-            began_s = self._clock.monotonic()
-            if not await elapsed(self._ending, min(pause_s, self._left_s())):
-                return
-            self._note_lag(self._clock.monotonic() - began_s - pause_s)
+        while self.alive() and await elapsed(self._ending, min(pause_s, self._left_s())):
             pause_s = self._every_s if await self._send_in_time() else self._every_s / 4
 
     def _sender_ended(self, sender: asyncio.Task[None]) -> None:
@@ -131,7 +116,7 @@ class Heartbeats:
             return False
         try:
             async with asyncio.timeout(min(self._every_s, self._left_s())):
-                await self.send()
+                await self._send()
         except Fenced:
             self._fence(GIVEN_UP)
             return False
@@ -147,14 +132,10 @@ class Heartbeats:
 
     def _row(self) -> Worker:
         heartbeat = self._registry.service_time(now=self._clock.now())
-        return self._observer.describe(replace(self._worker, heartbeat=heartbeat))
+        return self._describe(replace(self._worker, heartbeat=heartbeat))
 
     def _left_s(self) -> float:
         return max(0.0, self._last_s + self._fence_after_s - self._clock.boottime())
-
-    def _note_lag(self, lag_s: float) -> None:
-        if lag_s > LAG_S:
-            self._event_log.note("loop lagged", seconds=round(lag_s, 1))
 
     def _fence(self, reason: str) -> None:
         if self.is_fenced:
@@ -162,4 +143,4 @@ class Heartbeats:
         self.is_fenced = True
         self._event_log.note("fenced", reason=reason, silent_s=round(self._clock.boottime() - self._last_s, 1))
         self._stop.request(Level.NOW, reason)
-        self._observer.fenced()
+        self._fenced()

@@ -10,70 +10,54 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from functools import partial
 
 from pyanamo_async.core import values
 from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.outcomes import InterruptReason
-from pyanamo_async.core.workers import Orders, Worker
+from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
+from pyanamo_async.fleet.drain_check import DrainCheck
 from pyanamo_async.host.waiting import elapsed, followed_up
-from pyanamo_async.ports import Fleet
 from pyanamo_async.worker.attempt import Attempt
 from pyanamo_async.worker.claimer import Claimer
-from pyanamo_async.worker.context import AttemptContext
+from pyanamo_async.worker.context import AttemptContext, Plan
 from pyanamo_async.worker.heartbeats import Heartbeats
 from pyanamo_async.worker.publishing import Publisher
-from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level, Stop
 
 
-def _no_memory() -> int:
-    return 0
+@dataclass(slots=True)
+class RunSummary:
+    """What a worker did: items by the state it settled them in, those it lost, and whether it left work behind."""
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a worker is to work, as the row `worker`: how often it sends heartbeats, and the grace of a stop."""
-
-    worker: Worker
-    heartbeat: timedelta
-    grace: timedelta = timedelta(seconds=20)
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """What the machine tells: the worker's memory, and when the platform is about to take it away (None: never)."""
-
-    rss_bytes: Callable[[], int] = _no_memory
-    interruption: Callable[[], Awaitable[str]] | None = None
+    settled: Counter[State] = field(default_factory=Counter)
+    put_back: int = 0  # on being told to stop
+    lost: int = 0  # claims that were lost, or could not be settled
+    errors: int = 0
+    work_left: bool = False
+    stopped: str = ""
 
 
 class Pilot:
     """One worker."""
 
-    def __init__(
-        self, plan: Plan, context: AttemptContext, fleet: Fleet, stop: Stop, *, machine: Machine | None = None
-    ) -> None:
-        self._plan, self._context, self._fleet, self._stop = plan, context, fleet, stop
-        self._machine = machine or Machine()
+    def __init__(self, plan: Plan, context: AttemptContext, drain: DrainCheck, stop: Stop) -> None:
+        self._plan, self._context, self._drain, self._stop = plan, context, drain, stop
         self._note = context.runtime.event_log.note
         self._summary = RunSummary()
         self._attempts: set[Attempt] = set()
-        self._claimer = Claimer(context, stop, slots=plan.worker.slots, attempts=self._attempts, fleet=fleet)
-        self._publisher = Publisher(
-            context.worker, self._attempts, tails=context.adapters.store, runtime=context.runtime
-        )
+        self._claimer = Claimer(context, stop, slots=plan.worker.slots, attempts=self._attempts, drain=drain)
+        self._publisher = Publisher(context, self._attempts)
         self._heartbeats = Heartbeats(
-            plan.worker,
+            plan,
+            context,
             stop,
-            every=plan.heartbeat,
-            registry=context.adapters.store,
-            runtime=context.runtime,
-            observer=self,
+            describe=self._describe,
+            ordered=self._publisher.follow_anew,
+            fenced=partial(self._end, InterruptReason.FENCED, at_once=True),
         )
 
     async def run(self) -> RunSummary:
@@ -87,26 +71,10 @@ class Pilot:
         except BaseExceptionGroup as group:
             raise _first_of_ours(group) or group from None
 
-    async def register(self) -> None:
-        """Send the first heartbeat alone."""
-        await self._heartbeats.send()
-
-    def describe(self, row: Worker) -> Worker:
+    def _describe(self, row: Worker) -> Worker:
         """Complete the worker's row with what it is doing now."""
-        return values.replace(
-            row,
-            running=len(self._attempts),
-            done=self._summary.settled[State.DONE],
-            rss_bytes=self._machine.rss_bytes(),
-        )
-
-    def ordered(self, orders: Orders) -> None:
-        """Publish the output of the tasks that somebody follows."""
-        self._publisher.follow_anew(orders)
-
-    def fenced(self) -> None:
-        """End all scripts at once."""
-        self._end(InterruptReason.FENCED, at_once=True)
+        done = self._summary.settled[State.DONE]
+        return values.replace(row, running=len(self._attempts), done=done, rss_bytes=self._plan.rss_bytes())
 
     async def _run(self) -> RunSummary:
         async with self._heartbeats, asyncio.TaskGroup() as watchers:
@@ -134,12 +102,12 @@ class Pilot:
         summary.stopped = self._stop.reason
         if self._stop.draining:
             if summary.put_back:
-                await self._fleet.notifications.notify()
-            summary.work_left = bool(summary.put_back or summary.lost) or await self._fleet.drain.work_left()
-        summary.settled += Counter({State.FAILED: self._fleet.reclaimer.taken[State.FAILED]})
+                await self._drain.notifications.notify()
+            summary.work_left = bool(summary.put_back or summary.lost) or await self._drain.work_left()
+        summary.settled += Counter({State.FAILED: self._drain.peers.taken[State.FAILED]})
 
     def _start(self, item: Item, slot: int, attempts: asyncio.TaskGroup) -> None:
-        attempt = Attempt(item, self._context, lease=self._heartbeats, slot=slot)
+        attempt = Attempt(item, self._context, alive=self._heartbeats.alive, slot=slot)
         if not self._heartbeats.alive() or self._stop.level >= Level.STOP:
             attempt.end(self._end_reason())  # claimed while the order came: back, unstarted
         self._attempts.add(attempt)
@@ -160,7 +128,9 @@ class Pilot:
             self._note(
                 "item settled", item=after.item_id, attempt=after.attempt, state=after.state, reason=after.reason
             )
-            self._slow_down_if_refused(attempt)
+            if not self._claimer.launched(attempt.refusal):
+                summary.errors += not self._stop.draining
+                self._stop.request(Level.DRAIN, f"this machine cannot start scripts: {attempt.refusal}")
         finally:
             if attempt.gave_up:
                 await attempt.discard_unstored()
@@ -172,7 +142,7 @@ class Pilot:
             try:
                 await attempt.run()
             finally:
-                self._claimer.slots.give_back(attempt.slot)
+                self._claimer.slots.put_nowait(attempt.slot)
             return await asyncio.shield(followed_up(attempt.settle()))
         except PyanamoError:
             raise
@@ -180,14 +150,6 @@ class Pilot:
             self._summary.errors += 1
             self._note("attempt broke", item=attempt.item.item_id, error=repr(exc), exc=exc)
             return await asyncio.shield(followed_up(attempt.give_up(f"our own fault: {exc!r}")))
-
-    def _slow_down_if_refused(self, attempt: Attempt) -> None:
-        """Claim more slowly on a machine that cannot start scripts, and drain when it cannot for minutes."""
-        if not attempt.refusal:
-            self._claimer.launch_backoff.reset()
-        elif not self._claimer.launch_backoff.begin():
-            self._summary.errors += not self._stop.draining
-            self._stop.request(Level.DRAIN, f"this machine cannot start scripts: {attempt.refusal}")
 
     def _end(self, reason: InterruptReason, *, at_once: bool = False) -> None:
         for attempt in self._attempts:
@@ -208,7 +170,7 @@ class Pilot:
         self._end(self._end_reason(), at_once=True)
 
     async def _watch_wall_time(self) -> None:
-        left_s = self._context.run_time.left_s()
+        left_s = self._context.wall_time.left_s(self._context.runtime.clock.monotonic())
         if left_s is None:
             return
         await asyncio.sleep(left_s)
@@ -217,8 +179,8 @@ class Pilot:
 
     async def _watch_platform(self) -> None:
         """Stop when the platform says that it is about to take the machine away."""
-        if self._machine.interruption is not None:
-            self._stop.request(Level.STOP, await self._machine.interruption())
+        if self._plan.interruption is not None:
+            self._stop.request(Level.STOP, await self._plan.interruption())
 
     async def _watch_peers(self) -> None:
         """Look after the other workers: at once, then about once a heartbeat."""
@@ -226,7 +188,7 @@ class Pilot:
         while True:
             try:
                 with suppress(Unavailable):  # the heartbeats say that the store is away
-                    if await self._fleet.reclaimer.look_after():
+                    if await self._drain.peers.look_after():
                         self._claimer.look_again()
             except PyanamoError as trouble:
                 runtime.event_log.note("reclaim failed", trouble=str(trouble))

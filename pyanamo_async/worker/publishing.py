@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.workers import Orders
 from pyanamo_async.errors import PyanamoError
-from pyanamo_async.ports import OutputTails, Runtime
 from pyanamo_async.worker.attempt import Attempt
+from pyanamo_async.worker.context import AttemptContext
 
 PAUSE_S = 1.0
 NOTHING = OutputTail()
@@ -23,9 +23,9 @@ NOTHING = OutputTail()
 class Publisher:
     """Publishes for one worker; `run` goes on until it is cancelled."""
 
-    def __init__(self, worker: str, attempts: Collection[Attempt], *, tails: OutputTails, runtime: Runtime) -> None:
-        self._worker, self._attempts = worker, attempts
-        self._tails, self._clock, self._event_log = tails, runtime.clock, runtime.event_log
+    def __init__(self, context: AttemptContext, attempts: Collection[Attempt]) -> None:
+        self._worker, self._tails, self._attempts = context.worker, context.adapters.store, attempts
+        self._clock, self._event_log = context.runtime.clock, context.runtime.event_log
         self._followed: set[TaskRef] = set()
         self._published: dict[TaskRef, OutputTail] = {}
         self._someone_follows = asyncio.Event()

@@ -12,38 +12,41 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from dataclasses import dataclass
 from datetime import timedelta
 
 from pyanamo_async.core.items import Output, TaskRecord
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
 from pyanamo_async.core.output_tail import OutputTail
-from pyanamo_async.errors import Fenced, LaunchFailed, LaunchRefused
-from pyanamo_async.ports import Clock, Command, Exit, Launcher, Process
+from pyanamo_async.errors import LaunchFailed, LaunchRefused
+from pyanamo_async.ports import Command, Exit, Process
+from pyanamo_async.worker.context import AttemptContext
 from pyanamo_async.worker.recorder import Recorder
 
 STARTING_S = 1.0  # for a start that is under way when the script is to end: mostly milliseconds are
 CLOSING_S = 2.0  # for output when the worker is to stop: SIGTERM leaves 30 s, grace and KILL take 25
 
 
-@dataclass(frozen=True, slots=True)
-class KillPolicy:
-    """How scripts are ended: TERM, then KILL after `kill_after`; `linger` is how long output is read past the exit."""
-
-    kill_after: timedelta = timedelta(seconds=5)
-    linger: timedelta = timedelta(seconds=2)
-
-
 class Script:
-    """One run of one script."""
+    """One run of one script.
+
+    When it `gave_up` storing its output, what is stored of it is to be discarded.
+    """
 
     def __init__(
-        self, command: Command, *, limit: timedelta | None, stdout: Recorder, stderr: Recorder, kill_policy: KillPolicy
+        self,
+        command: Command,
+        context: AttemptContext,
+        *,
+        attempt: int,
+        limit: timedelta | None,
+        stdout: Recorder,
+        stderr: Recorder,
     ) -> None:
-        self._command = command
+        self._command, self._context, self._attempt = command, context, attempt
         self._limit = limit
+        self._limit_s = limit.total_seconds() if limit else None
         self._stdout, self._stderr = stdout, stderr
-        self._kill_policy = kill_policy
+        self._kill_policy = context.tasks.kill_policy
         self._end_reason: InterruptReason | None = None
         self._starting = self._terminating = self._at_once = self._closing = False
         self._deadline: asyncio.Timeout | None = None
@@ -77,16 +80,16 @@ class Script:
         """Return what it printed last."""
         return OutputTail(self._stdout.watch(), self._stderr.watch())
 
-    async def run(self, launcher: Launcher, clock: Clock, *, attempt: int, worker: str) -> TaskRecord:
+    async def run(self) -> TaskRecord:
         """Run it to its end, whichever it is.
 
         Raises:
-            Fenced: the claim was lost meanwhile; its output is discarded.
             LaunchRefused: this machine cannot start it for now; nothing ran.
         """
+        clock = self._context.runtime.clock
         started, began = clock.now(), clock.monotonic()
         try:
-            process, outcome, used = await self._outcome(launcher)
+            process, outcome, used = await self._outcome()
             finished, seconds = clock.now(), round(clock.monotonic() - began, 3)
             stdout, stderr = await self._outputs(process)
         except BaseException:
@@ -97,19 +100,19 @@ class Script:
             started=started,
             finished=finished,
             seconds=seconds,
-            attempt=attempt,
-            worker=worker,
+            attempt=self._attempt,
+            worker=self._context.worker,
             max_rss_bytes=used.max_rss_bytes,
             cpu_seconds=used.cpu_seconds,
             stdout=stdout,
             stderr=stderr,
         )
 
-    async def _outcome(self, launcher: Launcher) -> tuple[Process | None, Outcome, Exit]:
+    async def _outcome(self) -> tuple[Process | None, Outcome, Exit]:
         if self._end_reason is not None:
             return None, Interrupted(self._end_reason), _NOTHING
         try:
-            process = await self._start(launcher)
+            process = await self._start()
         except TimeoutError:
             return None, self._cut_short(), _NOTHING
         except LaunchRefused:
@@ -126,19 +129,16 @@ class Script:
             raise
         return process, self._judge(used, in_time=in_time), used
 
-    async def _start(self, launcher: Launcher) -> Process:
+    async def _start(self) -> Process:
         """Start the script; a start that hangs counts against the task's time limit."""
         self._starting = True
         try:
             async with asyncio.timeout(self._limit_s) as self._deadline:
+                launcher = self._context.adapters.launcher
                 return await launcher.start(self._command, stdout=self._stdout, stderr=self._stderr)
         finally:
             self._starting = False
             self._deadline = None
-
-    @property
-    def _limit_s(self) -> float | None:
-        return self._limit.total_seconds() if self._limit else None
 
     async def _until_exit(self, process: Process) -> tuple[bool, Exit]:
         ended_while_starting = self._end_reason is not None
@@ -186,13 +186,11 @@ class Script:
                 if self._end_reason is not InterruptReason.FENCED:
                     return await self._stdout.close(), await self._stderr.close()
         except TimeoutError:
-            late = f"not stored: {self._hurry} came before the storage was done"
-            if self._end_reason is not InterruptReason.FENCED:
-                self.gave_up = True
-                return self._stdout.give_up(late), self._stderr.give_up(late)
+            self.gave_up = True
         finally:
             self._deadline = None
-        raise Fenced("the claim was lost while the script ran")
+        late = f"not stored: {self._hurry} came before the storage was done"
+        return self._stdout.give_up(late), self._stderr.give_up(late)
 
     async def discard(self) -> None:
         """Discard what is not stored; of a script that `gave_up`, call it when the record is written."""

@@ -14,10 +14,10 @@ from pyanamo_async.core.transitions import release
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Orders, Worker, WorkerState
 from pyanamo_async.errors import Denied, PyanamoError, Unavailable
-from pyanamo_async.fleet.idle_policy import IdlePolicy
+from pyanamo_async.fleet.drain_check import IdlePolicy
 from pyanamo_async.ports import Store
 from pyanamo_async.store.memory import MemoryStore
-from pyanamo_async.worker.run_summary import RunSummary
+from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew
 from simulation.virtual_time import NOON, VirtualLoop, run
@@ -34,7 +34,7 @@ async def _ghost(loop: VirtualLoop, *, item: str, store: Store | None = None, cr
     ghost = Crew(loop, name="ghost", store=store or MemoryStore())
     await ghost.store.create(shards=1)
     await ghost.store.add([an_item(item, crashes=crashes)])
-    await ghost.pilot().register()
+    await ghost.register()
     await ghost.store.claim("ghost", limit=1, now=NOON)
     return ghost
 
@@ -88,7 +88,7 @@ def test_what_a_holder_wrote_before_it_was_seen_does_not_show_that_it_lives() ->
     async def main(loop: VirtualLoop) -> None:
         ghost = await _ghost(loop, item="x")
         await asyncio.sleep(HEARTBEAT_S)
-        await ghost.pilot().register()  # a moment before it dies, and before the last one looks
+        await ghost.register()  # a moment before it dies, and before the last one looks
         tally = await Crew(loop, name="last", store=ghost.store).pilot().run()
 
         assert tally.settled == {State.DONE: 1}
@@ -392,7 +392,7 @@ def test_what_another_puts_back_is_found_although_the_queue_shows_it_late(held_s
         store = _Late(loop, lag_s=0.9)
         await store.create(shards=1)
         await store.add([an_item("x")])
-        await Crew(loop, name="other", store=store).pilot().register()
+        await Crew(loop, name="other", store=store).register()
         [held] = await store.claim("other", limit=1, now=NOON)
 
         async def put_back() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
-from pyanamo_async.fleet.idle_policy import IdlePolicy
-from pyanamo_async.worker.run_summary import RunSummary
+from pyanamo_async.fleet.drain_check import IdlePolicy
+from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew
 from simulation.virtual_time import NOON, VirtualLoop, run
@@ -226,7 +226,7 @@ def test_items_of_a_vanished_worker_are_reclaimed_and_run() -> None:
         crew.store = ghost.store
         await crew.store.create(shards=1)
         await crew.store.add([an_item("x")])
-        await ghost.pilot().register()
+        await ghost.register()
         await crew.store.claim("ghost", limit=1, now=NOON)
         loop.call_later(60 + 130 + 3 * 20, crew.stop.request, Level.DRAIN, "enough")
         await crew.pilot().run()

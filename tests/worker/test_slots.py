@@ -7,7 +7,7 @@ from collections import defaultdict
 import pytest
 
 from pyanamo_async.ports import Command, Receiver
-from pyanamo_async.worker.slots import Slots
+from pyanamo_async.worker.attempt import numbered_slots
 from simulation.crew import Crew
 from simulation.fake_launcher import FakeLauncher, FakeProcess
 from simulation.virtual_time import VirtualLoop, run
@@ -64,12 +64,10 @@ def test_scripts_are_told_their_sample() -> None:
 
 async def test_the_lowest_free_slot_is_taken_first() -> None:
     """So that a worker with little to do uses few of what belongs to slots."""
-    slots = Slots(3)
-    assert [await slots.take() for _ in range(3)] == [0, 1, 2]
-    assert slots.is_full
+    slots = numbered_slots(3)
+    assert [await slots.get() for _ in range(3)] == [0, 1, 2]
 
-    slots.give_back(2)
-    slots.give_back(1)
+    slots.put_nowait(2)
+    slots.put_nowait(1)
 
-    assert await slots.take() == 1
-    assert not slots.is_full
+    assert await slots.get() == 1

@@ -69,13 +69,13 @@ if TYPE_CHECKING:
         Unavailable as Unavailable,
         UsageError as UsageError,
     )
-    from pyanamo_async.fleet.membership import WorkerCondition as WorkerCondition
+    from pyanamo_async.fleet.membership import WorkerCondition as WorkerCondition, WorkerStatus as WorkerStatus
     from pyanamo_async.operate.checking import CheckedItems as CheckedItems, check_task_file as check_task_file
     from pyanamo_async.operate.doctor import Finding as Finding, FindingKind as FindingKind
     from pyanamo_async.operate.importing import ImportResult as ImportResult, OnExists as OnExists
     from pyanamo_async.operate.logs import TaskLog as TaskLog
     from pyanamo_async.operate.status import Status as Status
-    from pyanamo_async.operate.workers import ReclaimResult as ReclaimResult, WorkerStatus as WorkerStatus
+    from pyanamo_async.operate.workers import ReclaimResult as ReclaimResult
     from pyanamo_async.ports import Description as Description, EventLog as EventLog, Index as Index, Units as Units
 
 _HOMES = {
@@ -101,13 +101,13 @@ _HOMES = {
         "Unavailable",
         "UsageError",
     ),
-    "pyanamo_async.fleet.membership": ("WorkerCondition",),
+    "pyanamo_async.fleet.membership": ("WorkerCondition", "WorkerStatus"),
     "pyanamo_async.operate.checking": ("CheckedItems", "check_task_file"),
     "pyanamo_async.operate.doctor": ("Finding", "FindingKind"),
     "pyanamo_async.operate.importing": ("ImportResult", "OnExists"),
     "pyanamo_async.operate.logs": ("TaskLog",),
     "pyanamo_async.operate.status": ("Status",),
-    "pyanamo_async.operate.workers": ("ReclaimResult", "WorkerStatus"),
+    "pyanamo_async.operate.workers": ("ReclaimResult",),
     "pyanamo_async.ports": ("Description", "EventLog", "Index", "Units"),
 }
 

@@ -91,8 +91,7 @@ class Table(TableReader):
         """
         from pyanamo_async.operate import tables
 
-        store = await self._open()
-        return await tables.drop(store, self.address, force=force, now=datetime.now(UTC), probe=process_status)
+        return await tables.drop(await self._open(), self.address, () if force else await self.workers())
 
     async def add(self, rows: Iterable[Mapping[str, object]], *, on_exists: OnExists | str = "skip") -> ImportResult:
         """Add items given as rows with the columns of a task file, and create the table if it is missing.
@@ -177,7 +176,7 @@ class Table(TableReader):
         Raises:
             UsageError: neither or both were chosen, or there is no such worker.
         """
-        from pyanamo_async.fleet.membership import order
+        from pyanamo_async.operate.workers import order
 
         chosen, now = choice(Desired, desired, "desired"), datetime.now(UTC)
         store = await self._open()
@@ -191,8 +190,8 @@ class Table(TableReader):
         """
         from pyanamo_async.operate.workers import reclaim
 
-        store, now = await self._open(), datetime.now(UTC)
-        return await reclaim(store, crash_limit=crash_limit, dry_run=dry_run, now=now, probe=process_status)
+        workers, now = await self.workers(), datetime.now(UTC)
+        return await reclaim(await self._open(), workers, crash_limit=crash_limit, dry_run=dry_run, now=now)
 
     async def doctor(
         self, *, older_than: timedelta = timedelta(hours=1), remove: bool = False
@@ -204,12 +203,11 @@ class Table(TableReader):
         Raises:
             UsageError: no bucket was given.
         """
-        from pyanamo_async.operate.doctor import Doctor
+        from pyanamo_async.operate.doctor import examine
 
-        store, outputs = await self._open(), await self._resources.outputs()
-        namespace = (await store.describe()).output_namespace
-        doctor = Doctor(store, outputs, namespace, datetime.now(UTC), process_status)
-        async for finding in doctor.examine(older_than=older_than, remove=remove):
+        store, outputs, now = await self._open(), await self._resources.outputs(), datetime.now(UTC)
+        found = examine(store, outputs, older_than=older_than, remove=remove, now=now, probe=process_status)
+        async for finding in found:
             yield finding
 
     async def bench(self, *, items: int = 200, concurrency: int = 8, stream_bytes: int = 32 << 20) -> BenchReport:

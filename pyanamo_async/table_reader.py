@@ -19,9 +19,9 @@ from pyanamo_async.ports import Description, Store
 
 if TYPE_CHECKING:
     from pyanamo_async.core.outcomes import Outcome
+    from pyanamo_async.fleet.membership import WorkerStatus
     from pyanamo_async.operate.logs import LogReader, TaskLog
     from pyanamo_async.operate.status import Status
-    from pyanamo_async.operate.workers import WorkerStatus
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -84,7 +84,7 @@ class TableReader:
         """Return the table's progress: items and tasks by state, living workers, items per second, time left."""
         from pyanamo_async.operate.status import status
 
-        return await status(await self._open(), self.address, now=datetime.now(UTC), probe=process_status)
+        return await status(await self._open(), self.address, await self.workers())
 
     async def trace(
         self, *, state: State | str | None = None, sample: str | None = None
@@ -133,14 +133,14 @@ class TableReader:
             OutputMissing: no attempt has ended, or the one asked for has not.
             UsageError: there is no such task, stream or attempt.
         """
-        from pyanamo_async.operate.logs import STREAMS, TaskLog, find_task
+        from pyanamo_async.operate.logs import STREAMS, find_task
 
         if stream not in STREAMS:
             raise UsageError(f"`stream` is '{stream}'", hint=f"give {' or '.join(STREAMS)}")
         if tail is not None and tail < 0:
             raise UsageError(f"`tail` is {tail}", hint="give 0 or more")
         item, reader = await self.item(item_id), await self._log_reader()
-        return TaskLog(reader, await reader.find(item, find_task(item, task), stream, attempt=attempt), tail)
+        return await reader.find(item, find_task(item, task), stream, attempt=attempt, tail=tail)
 
     async def follow(
         self,
@@ -171,9 +171,9 @@ class TableReader:
 
     async def workers(self, *, stale: bool = False) -> list[WorkerStatus]:
         """List workers by last heartbeat; with `stale` only those that died, or were silent for their lease."""
-        from pyanamo_async.operate.workers import list_workers
+        from pyanamo_async.fleet.membership import list_workers
 
-        listed = await list_workers(await self._open(), now=datetime.now(UTC), probe=process_status)
+        listed = await list_workers(await self._open(), now=datetime.now(UTC), process_status=process_status)
         return [each for each in listed if each.vanished or not stale]
 
     async def _open(self) -> Store:

@@ -1,13 +1,13 @@
-"""The workers of a table, as a person sees and orders them."""
+"""The workers of a table, as a person sees them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from pyanamo_async.core.workers import Desired, ProcessStatus, Worker, WorkerState
-from pyanamo_async.errors import ItemMissing, UsageError
+from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.ports import Store
 
 ProcessProbe = Callable[[Worker], ProcessStatus]  # what a machine knows of the workers that are its own
@@ -22,7 +22,17 @@ class WorkerCondition(StrEnum):
     ENDED = "ended"
 
 
-VANISHED = frozenset({WorkerCondition.STALE, WorkerCondition.DIED})
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """A worker as its row describes it, and its condition."""
+
+    worker: Worker
+    condition: WorkerCondition
+
+    @property
+    def vanished(self) -> bool:
+        """Whether the worker stopped without saying so: its process died, or its lease has expired."""
+        return self.condition in {WorkerCondition.STALE, WorkerCondition.DIED}
 
 
 def condition(worker: Worker, *, now: datetime, process_status: ProcessProbe) -> WorkerCondition:
@@ -34,56 +44,18 @@ def condition(worker: Worker, *, now: datetime, process_status: ProcessProbe) ->
     return WorkerCondition.STALE if worker.is_stale(now) else WorkerCondition.ALIVE
 
 
-async def conditions(
-    store: Store, *, now: datetime, process_status: ProcessProbe
-) -> list[tuple[Worker, WorkerCondition]]:
-    """List the workers, by last heartbeat, each with its condition.
+async def list_workers(
+    store: Store, *, now: datetime, process_status: ProcessProbe, of: Collection[str] | None = None
+) -> list[WorkerStatus]:
+    """List the workers, by last heartbeat; with `of`, those with these ids.
 
     Heartbeats are in the service's time, which this machine knows only after a reply: the rows are read first.
     """
-    workers = await store.workers()
+    workers = await store.workers(of=of)
     now = store.service_time(now=now)
-    return [(worker, condition(worker, now=now, process_status=process_status)) for worker in workers]
+    return [WorkerStatus(each, condition(each, now=now, process_status=process_status)) for each in workers]
 
 
-async def vanished(store: Store, *, now: datetime, process_status: ProcessProbe) -> list[Worker]:
-    """List the workers that are silent for their lease, or dead."""
-    known = await conditions(store, now=now, process_status=process_status)
-    return [worker for worker, state in known if state in VANISHED]
-
-
-async def living(store: Store, *, now: datetime, process_status: ProcessProbe) -> list[Worker]:
-    """List the workers that live, as far as anybody can know."""
-    known = await conditions(store, now=now, process_status=process_status)
-    return [worker for worker, state in known if state is WorkerCondition.ALIVE]
-
-
-async def order(
-    store: Store,
-    worker_id: str | None,
-    desired: Desired,
-    *,
-    everyone: bool,
-    now: datetime,
-    process_status: ProcessProbe,
-) -> list[str]:
-    """Leave an order for one worker or for all that live; return the ids it was left for.
-
-    Raises:
-        UsageError: neither or both were named, or there is no such worker.
-    """
-    if (worker_id is None) != everyone:
-        raise UsageError("name one worker, or choose `all_workers`", hint="`pyanamo workers` lists them")
-    chosen = (
-        [worker_id]
-        if worker_id
-        else [each.worker_id for each in await living(store, now=now, process_status=process_status)]
-    )
-    for each in chosen:
-        if worker_id and any(row.state is WorkerState.ENDED for row in await store.workers(of=[worker_id])):
-            raise UsageError(f"worker {worker_id} has ended", hint="`pyanamo workers` lists those that run")
-        try:
-            await store.order(each, desired)
-        except ItemMissing as missing:
-            raise UsageError(f"there is no worker {each}", hint="`pyanamo workers` lists them") from missing
-    return chosen
+def living(workers: Iterable[WorkerStatus]) -> list[Worker]:
+    """Return the workers that live, as far as anybody can know."""
+    return [each.worker for each in workers if each.condition is WorkerCondition.ALIVE]

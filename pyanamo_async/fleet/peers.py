@@ -30,7 +30,7 @@ from pyanamo_async.core.workers import (
     is_suspect,
 )
 from pyanamo_async.fleet.membership import ProcessProbe
-from pyanamo_async.fleet.reclaim import Taken, reclaim_from, reclaim_held, reclaim_orphans
+from pyanamo_async.fleet.reclaim import Taken, gone_holders, reclaim_from, reclaim_held
 from pyanamo_async.ports import Runtime, Store
 
 ORPHANS_EVERY = 1 / 15  # of the queries for suspects
@@ -75,7 +75,7 @@ class PeerMonitor:
         if await self._is_my_turn():
             await self._find_suspects()
             if self._runtime.rng.random() < ORPHANS_EVERY:
-                self._note(await reclaim_orphans(self._store, now=self._now(), policy=self._policy))
+                await self._take_held(await gone_holders(self._store))
         await self._resolve_suspects()
         if self._is_new or not self._pays_per_read:
             self._is_new = False
@@ -106,7 +106,7 @@ class PeerMonitor:
         rows = await self._store.workers(of=holders)
         now, seen_s = self._now(), self._runtime.clock.boottime()
         gone = set(holders) - {worker.worker_id for worker in rows if worker.state is not WorkerState.ENDED}
-        self._note(await reclaim_held(self._store, sorted(gone), now=now, policy=self._policy))
+        await self._take_held(sorted(gone))
         await self._take_from_dead(rows)
         for worker in rows:
             if worker.state is WorkerState.RUNNING and is_suspect(worker.heartbeat, now=now, lease=self.lease):
@@ -169,6 +169,9 @@ class PeerMonitor:
     async def _take_from(self, worker: Worker) -> None:
         self._note(await reclaim_from(self._store, [worker], now=self._now(), policy=self._policy))
         self._suspects.pop(worker.worker_id, None)  # dead and forgotten, or it has sent a heartbeat since
+
+    async def _take_held(self, holders: Collection[str]) -> None:
+        self._note(await reclaim_held(self._store, holders, now=self._now(), policy=self._policy))
 
     async def _neighbours(self, holders: Collection[str]) -> Collection[Worker]:
         """Read the rows of those that may be processes of this machine."""

@@ -11,12 +11,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
-from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.items import State
 from pyanamo_async.core.workers import Worker, WorkerState
 from pyanamo_async.errors import Fenced
 from pyanamo_async.ports import Store
@@ -29,16 +30,8 @@ async def reclaim_from(store: Store, dead: Iterable[Worker], *, now: datetime, p
     taken: Taken = Counter()
     for worker in dead:
         if await store.mark_dead(worker):
-            taken += await _take_over(store, await store.held(worker.worker_id), now, policy)
+            taken += await reclaim_held(store, [worker.worker_id], now=now, policy=policy)
             await store.forget(worker.worker_id)
-    return taken
-
-
-async def reclaim_orphans(store: Store, *, now: datetime, policy: FailurePolicy) -> Taken:
-    """Put back, or bury, items whose holder is gone for good."""
-    taken: Taken = Counter()
-    async for items in orphans(store):
-        taken += await _take_over(store, items, now, policy)
     return taken
 
 
@@ -46,28 +39,19 @@ async def reclaim_held(store: Store, holders: Iterable[str], *, now: datetime, p
     """Put back, or bury, what these holders hold, which are gone for good."""
     taken: Taken = Counter()
     for holder in holders:
-        taken += await _take_over(store, await store.held(holder), now, policy)
+        put_back = taken[State.TODO]
+        for item in await store.held(holder):
+            after = transitions.reclaim(item, now=now, policy=policy)
+            with suppress(Fenced):  # settled, or taken over by another worker, meanwhile
+                await store.save(item, after)
+                taken[after.state] += 1
+        if taken[State.TODO] > put_back:
+            await store.notify(now=now)
     return taken
 
 
-async def orphans(store: Store) -> AsyncIterator[Sequence[Item]]:
-    """Read the items whose holder is gone for good, holder by holder."""
+async def gone_holders(store: Store) -> list[str]:
+    """List the holders that are gone for good."""
     holders = {item.worker async for item in store.summaries(state=State.LOCKED)}
     known = {each.worker_id for each in await store.workers(of=holders) if each.state is not WorkerState.ENDED}
-    for holder in sorted(holders - known):
-        if items := await store.held(holder):
-            yield items
-
-
-async def _take_over(store: Store, items: Sequence[Item], now: datetime, policy: FailurePolicy) -> Taken:
-    taken: Taken = Counter()
-    for item in items:
-        try:
-            after = transitions.reclaim(item, now=now, policy=policy)
-            await store.save(item, after)
-            taken[after.state] += 1
-        except Fenced:
-            continue  # settled, or taken over by another worker, meanwhile
-    if taken[State.TODO]:
-        await store.notify(now=now)
-    return taken
+    return sorted(holders - known)

@@ -7,16 +7,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.items import SINGLE_TASK, State
 from pyanamo_async.core.text.plural import plural
-from pyanamo_async.core.workers import Worker
-from pyanamo_async.fleet.membership import VANISHED, ProcessProbe, conditions
-from pyanamo_async.fleet.reclaim import orphans
+from pyanamo_async.fleet.membership import ProcessProbe, WorkerStatus, list_workers
+from pyanamo_async.fleet.reclaim import gone_holders
 from pyanamo_async.operate.logs import STDOUT
 from pyanamo_async.ports import OutputKey, OutputStore, Store, UnfinishedOutput
 
@@ -44,56 +43,44 @@ class Finding:
     removed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Doctor:
-    """Examines a table and its output."""
+async def examine(
+    store: Store, outputs: OutputStore, *, older_than: timedelta, remove: bool, now: datetime, probe: ProcessProbe
+) -> AsyncIterator[Finding]:
+    """Find vanished workers, items that nobody holds, and unfinished output that is older than `older_than`.
 
-    store: Store
-    outputs: OutputStore
-    output_namespace: str
-    now: datetime
-    probe: ProcessProbe
+    With `remove` that output is deleted.
+    """
+    namespace = (await store.describe()).output_namespace
+    unfinished = [each async for each in outputs.unfinished(namespace) if now - each.since >= older_than]
+    workers = await list_workers(store, now=now, process_status=probe)
+    async for finding in _holders(store, workers, now):
+        yield finding
+    if not unfinished:
+        return
+    working = {each.worker.worker_id for each in workers if not each.vanished}
+    running = {
+        _attempt(outputs.location(OutputKey(namespace, item.item_id, SINGLE_TASK, item.attempt, STDOUT)))
+        async for item in store.summaries(state=State.LOCKED)
+        if item.worker in working
+    }
+    for each in unfinished:
+        if _attempt(each.location) in running:
+            continue
+        if remove:
+            await outputs.discard(each)
+        finding = Finding(FindingKind.OUTPUT, each.location, each.since, REMOVE_HINT, each)
+        yield replace(finding, removed=True, hint="") if remove else finding
 
-    async def examine(self, *, older_than: timedelta, remove: bool = False) -> AsyncIterator[Finding]:
-        """Find vanished workers, items that nobody holds, and unfinished output that is older than `older_than`.
 
-        With `remove` that output is deleted.
-        """
-        unfinished = [each async for each in self.outputs.unfinished(self.output_namespace)]
-        old = [each for each in unfinished if self.now - each.since >= older_than]
-        known = await conditions(self.store, now=self.now, process_status=self.probe)
-        async for finding in self._holders([worker for worker, state in known if state in VANISHED]):
-            yield finding
-        working = {worker.worker_id for worker, state in known if state not in VANISHED}
-        running = await self._running(working) if old else set()
-        for each in old:
-            if _attempt(each.location) not in running:
-                finding = Finding(FindingKind.OUTPUT, each.location, each.since, REMOVE_HINT, each)
-                yield await self._remove(finding, each) if remove else finding
-
-    async def _remove(self, finding: Finding, unfinished: UnfinishedOutput) -> Finding:
-        await self.outputs.discard(unfinished)
-        return replace(finding, removed=True, hint="")
-
-    async def _holders(self, gone: Sequence[Worker]) -> AsyncIterator[Finding]:
-        for worker in gone:
-            held = len(await self.store.held(worker.worker_id))
-            what = f"{worker.worker_id} with {plural(held, 'item')}"
-            yield Finding(FindingKind.WORKER, what, worker.heartbeat, RECLAIM_HINT)
-        async for items in orphans(self.store):
-            since = min(item.locked_at or self.now for item in items)
-            what = f"{items[0].worker} with {plural(len(items), 'item')}"
-            yield Finding(FindingKind.ORPHANS, what, since, RECLAIM_HINT)
-
-    async def _running(self, working: set[str]) -> set[tuple[str, str]]:
-        """Return the attempts that run, as `_attempt` has them."""
-        locked = self.store.summaries(state=State.LOCKED)
-        keys = [
-            OutputKey(self.output_namespace, item.item_id, SINGLE_TASK, item.attempt, STDOUT)
-            async for item in locked
-            if item.worker in working
-        ]
-        return {_attempt(self.outputs.location(key)) for key in keys}
+async def _holders(store: Store, workers: list[WorkerStatus], now: datetime) -> AsyncIterator[Finding]:
+    """Find the workers that vanished, and those without a row that hold items."""
+    for worker in (each.worker for each in workers if each.vanished):
+        what = f"{worker.worker_id} with {plural(len(await store.held(worker.worker_id)), 'item')}"
+        yield Finding(FindingKind.WORKER, what, worker.heartbeat, RECLAIM_HINT)
+    for holder in await gone_holders(store):
+        if items := await store.held(holder):
+            since = min(item.locked_at or now for item in items)
+            yield Finding(FindingKind.ORPHANS, f"{holder} with {plural(len(items), 'item')}", since, RECLAIM_HINT)
 
 
 def _attempt(location: str) -> tuple[str, str]:

@@ -23,15 +23,6 @@ STREAMS = STDOUT, STDERR = "stdout", "stderr"
 
 
 @dataclass(frozen=True, slots=True)
-class LogReference:
-    """One stream of one attempt: its output, or without a record the `locations` where it may be, likeliest first."""
-
-    output: Output
-    title: str
-    locations: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class LogReader:
     """Reads the output of one table; `open_at` opens what holds a location, or, if empty, where new output goes.
 
@@ -42,7 +33,9 @@ class LogReader:
     open_at: Callable[[str], Awaitable[OutputStore]]
     in_logs: Callable[[OutputKey, Collection[str]], str] = lambda *_: ""
 
-    async def find(self, item: Item, task: Task, stream: str, *, attempt: int | None = None) -> LogReference:
+    async def find(
+        self, item: Item, task: Task, stream: str, *, attempt: int | None = None, tail: int | None = None
+    ) -> TaskLog:
         """Find one stream of an attempt; without a number, of the last attempt that ended.
 
         Raises:
@@ -51,7 +44,7 @@ class LogReader:
         """
         record, title = task.record, _title(item, task)
         if record and attempt in {None, record.attempt}:
-            return LogReference(record.stderr if stream == STDERR else record.stdout, title)
+            return TaskLog(self, record.stderr if stream == STDERR else record.stdout, tail)
         if attempt is None:
             raise OutputMissing(
                 f"{title} has no output: no attempt has ended", hint=f"it is {item.state}; see `pyanamo show`"
@@ -63,24 +56,17 @@ class LogReader:
         key = OutputKey(self.output_namespace, item.item_id, task.name, attempt, stream)
         locations = (await self.open_at("")).location(key), self.in_logs(key, _locations_of(task))
         title = f"{stream} of attempt {attempt} of {title}"
-        return LogReference(Output(), title, locations=[each for each in locations if each])
+        return TaskLog(self, Output(), tail, title=title, locations=[each for each in locations if each])
 
-    async def read(self, log: LogReference, *, tail: int | None = None) -> AsyncIterator[bytes]:
-        """Stream an output, or only its last `tail` lines, for which it is read twice.
+    async def read_whole(self, output: Output, *, start: int = 0) -> AsyncGenerator[bytes, None]:
+        """Stream an output from byte `start` on.
 
         Raises:
             OutputMissing: nothing is stored where it should be.
             OutputError: all that is stored was given, and it is not what was printed.
         """
-        output = await self._stored(log) if log.locations else log.output
-        whole = partial(self.read_whole, output)
-        async for chunk in whole() if tail is None else last_lines(tail, partial(self._chunks, output), whole):
-            yield chunk
-
-    async def read_whole(self, output: Output, *, start: int = 0) -> AsyncGenerator[bytes, None]:
-        """Stream an output from byte `start` on; raises as `read` does."""
         end = start
-        async for chunk in self._chunks(output, start=start):
+        async for chunk in self.chunks(output, start=start):
             end += len(chunk)
             yield chunk
         is_known = output.at and output.size_bytes and not output.status
@@ -90,7 +76,8 @@ class LogReader:
                 hint="it was cut short, or written over",
             )
 
-    async def _chunks(self, output: Output, *, start: int = 0) -> AsyncGenerator[bytes, None]:
+    async def chunks(self, output: Output, *, start: int = 0) -> AsyncGenerator[bytes, None]:
+        """Stream an output from byte `start` on, without a look at its size."""
         if not output.at:
             yield output.text.encode()[start:]
             return
@@ -98,37 +85,25 @@ class LogReader:
         async for chunk in outputs.read(output.at, start=start):
             yield chunk
 
-    async def _stored(self, log: LogReference) -> Output:
-        denials = []
-        for location in log.locations:
-            try:
-                async with aclosing(self.read_whole(Output(at=location))) as chunks:
-                    await anext(chunks, b"")
-            except OutputMissing:
-                continue
-            except Denied as denied:
-                denials.append(f"; {denied.what}")
-            else:
-                return Output(at=location)
-        raise OutputMissing(
-            f"nothing is stored of {log.title} ({log.locations[0]}){''.join(denials)}",
-            hint="output of up to 2 KB is kept in the record of the last attempt only; "
-            "`pyanamo show` has the reasons of older ones",
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class TaskLog:
-    """What a task printed: iterate over its chunks of bytes with `async for`, or await `text`."""
+    """What a task printed: iterate over its chunks of bytes with `async for`, or await `text`.
+
+    Without a record `locations` are where the output may be, likeliest first. With `tail`, only so many last lines are
+    given; they are read twice.
+    """
 
     reader: LogReader
-    reference: LogReference
+    output: Output
     tail: int | None = None
+    title: str = ""
+    locations: Sequence[str] = ()
 
     @property
     def incomplete(self) -> str:
         """Why not all of it could be stored; empty when all was."""
-        return self.reference.output.status
+        return self.output.status
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Stream the bytes as they were printed, in constant memory.
@@ -137,26 +112,45 @@ class TaskLog:
             OutputMissing: nothing is stored where it should be.
             OutputError: all that is stored was given, and it is not what was printed.
         """
-        async for chunk in self.reader.read(self.reference, tail=self.tail):
+        output = await self._find() if self.locations else self.output
+        whole = partial(self.reader.read_whole, output)
+        count = partial(self.reader.chunks, output)
+        async for chunk in whole() if self.tail is None else last_lines(self.tail, count, whole):
             yield chunk
 
     async def text(self) -> str:
         """Return all of it as text, in memory; bytes that are not UTF-8 are replaced. Raises as iterating does."""
         return b"".join([chunk async for chunk in self]).decode(errors="replace")
 
+    async def _find(self) -> Output:
+        denials = []
+        for location in self.locations:
+            try:
+                async with aclosing(self.reader.read_whole(Output(at=location))) as chunks:
+                    await anext(chunks, b"")
+            except OutputMissing:
+                continue
+            except Denied as denied:
+                denials.append(f"; {denied.what}")
+            else:
+                return Output(at=location)
+        raise OutputMissing(
+            f"nothing is stored of {self.title} ({self.locations[0]}){''.join(denials)}",
+            hint="output of up to 2 KB is kept in the record of the last attempt only; "
+            "`pyanamo show` has the reasons of older ones",
+        )
+
 
 async def last_lines(
     lines: int, count: Callable[[], AsyncIterator[bytes]], show: Callable[[], AsyncIterator[bytes]]
 ) -> AsyncIterator[bytes]:
     """Stream the last lines of what both `count` and then `show` give; a last line may lack its newline."""
-    skipped = await _lines_in(count()) - lines
+    skipped = max(0, await _lines_in(count()) - lines)
     async for chunk in show():
-        ends = chunk.count(b"\n") if skipped > 0 else 0
-        if ends < skipped:
-            skipped -= ends
-        else:
-            yield chunk[_end_of_line(skipped, chunk) :]
-            skipped = 0
+        *ended, rest = chunk.split(b"\n", skipped)
+        skipped -= len(ended)
+        if not skipped:
+            yield rest
 
 
 async def _lines_in(chunks: AsyncIterator[bytes]) -> int:
@@ -165,14 +159,6 @@ async def _lines_in(chunks: AsyncIterator[bytes]) -> int:
         ends += chunk.count(b"\n")
         last = chunk[-1:] or last
     return ends + (last != b"\n")
-
-
-def _end_of_line(number: int, chunk: bytes) -> int:
-    """Return where line `number` of a chunk ends, from 1; 0 before the first."""
-    end = 0
-    for _ in range(number):
-        end = chunk.find(b"\n", end) + 1
-    return end
 
 
 def find_task(item: Item, name: str | None) -> Task:

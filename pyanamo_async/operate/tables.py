@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import orjson
 
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.errors import UsageError
-from pyanamo_async.fleet.membership import ProcessProbe, living
+from pyanamo_async.fleet.membership import WorkerStatus, living
 from pyanamo_async.ports import Store
 
 DEFAULT_SHARDS, MAX_SHARDS = 16, 999
 
 
-async def drop(store: Store, name: str, *, force: bool, now: datetime, probe: ProcessProbe) -> int:
-    """Delete a table with all its items, unless workers are alive; return how many items it had.
+async def drop(store: Store, name: str, workers: Iterable[WorkerStatus]) -> int:
+    """Delete a table with all its items; return how many items it had.
 
     Raises:
-        UsageError: workers are alive, and `force` was not given.
+        UsageError: some of the workers are alive.
     """
-    items = (await store.counts()).total
-    busy = 0 if force else len(await living(store, now=now, process_status=probe))
+    items, busy = (await store.counts()).total, len(living(workers))
     if busy:
         raise UsageError(
             f"{plural(busy, 'worker')} may still work on table {name} with {plural(items, 'item')}",

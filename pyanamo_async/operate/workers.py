@@ -1,4 +1,4 @@
-"""List workers, and put back the items of those that vanished."""
+"""Order workers, and put back the items of those that vanished."""
 
 from __future__ import annotations
 
@@ -8,23 +8,11 @@ from datetime import datetime
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
-from pyanamo_async.core.workers import Worker
-from pyanamo_async.fleet.membership import VANISHED, ProcessProbe, WorkerCondition, conditions, vanished
-from pyanamo_async.fleet.reclaim import orphans, reclaim_from, reclaim_orphans
+from pyanamo_async.core.workers import Desired
+from pyanamo_async.errors import UsageError
+from pyanamo_async.fleet.membership import ProcessProbe, WorkerCondition, WorkerStatus, list_workers, living
+from pyanamo_async.fleet.reclaim import gone_holders, reclaim_from, reclaim_held
 from pyanamo_async.ports import Store
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerStatus:
-    """A worker as its row describes it, and its condition."""
-
-    worker: Worker
-    condition: WorkerCondition
-
-    @property
-    def vanished(self) -> bool:
-        """Whether the worker stopped without saying so: its process died, or its lease has expired."""
-        return self.condition in VANISHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +27,44 @@ class ReclaimResult:
     item_ids: Sequence[str] = ()
 
 
-async def list_workers(store: Store, *, now: datetime, probe: ProcessProbe) -> list[WorkerStatus]:
-    """List the workers, by last heartbeat."""
-    return [WorkerStatus(*each) for each in await conditions(store, now=now, process_status=probe)]
+async def order(
+    store: Store,
+    worker_id: str | None,
+    desired: Desired,
+    *,
+    everyone: bool,
+    now: datetime,
+    process_status: ProcessProbe,
+) -> list[str]:
+    """Leave an order for one worker or for all that live; return the ids it was left for.
+
+    Raises:
+        UsageError: neither or both were named, or there is no such worker.
+    """
+    if (worker_id is None) != everyone:
+        raise UsageError("name one worker, or choose `all_workers`", hint="`pyanamo workers` lists them")
+    known = await list_workers(
+        store, now=now, process_status=process_status, of=None if worker_id is None else [worker_id]
+    )
+    if worker_id and not known:
+        raise UsageError(f"there is no worker {worker_id}", hint="`pyanamo workers` lists them")
+    if worker_id and known[0].condition is WorkerCondition.ENDED:
+        raise UsageError(f"worker {worker_id} has ended", hint="`pyanamo workers` lists those that run")
+    chosen = [worker_id] if worker_id else [each.worker_id for each in living(known)]
+    for each in chosen:
+        await store.order(each, desired)
+    return chosen
 
 
 async def reclaim(
-    store: Store, *, crash_limit: int, dry_run: bool, now: datetime, probe: ProcessProbe
+    store: Store, workers: Sequence[WorkerStatus], *, crash_limit: int, dry_run: bool, now: datetime
 ) -> ReclaimResult:
     """Put back the items of workers that vanished, and items whose holder is gone for good."""
-    gone = await vanished(store, now=now, process_status=probe)
+    vanished = [each.worker for each in workers if each.vanished]
     if dry_run:
-        held = [item.item_id for worker in gone for item in await store.held(worker.worker_id)]
-        held += [item.item_id async for items in orphans(store) for item in items]
-        return ReclaimResult(item_ids=held)
+        holders = [*(each.worker_id for each in vanished), *await gone_holders(store)]
+        return ReclaimResult(item_ids=[item.item_id for holder in holders for item in await store.held(holder)])
     policy = FailurePolicy(crash_limit=crash_limit)
-    taken = await reclaim_from(store, gone, now=now, policy=policy)
-    taken += await reclaim_orphans(store, now=now, policy=policy)
+    taken = await reclaim_from(store, vanished, now=now, policy=policy)
+    taken += await reclaim_held(store, await gone_holders(store), now=now, policy=policy)
     return ReclaimResult(taken[State.TODO], taken[State.FAILED])

@@ -9,7 +9,8 @@ import pytest
 
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, ProcessStatus, Worker, WorkerState
-from pyanamo_async.fleet.membership import condition, living, order, vanished
+from pyanamo_async.fleet.membership import condition, list_workers, living
+from pyanamo_async.operate.workers import order
 from pyanamo_async.store.memory import MemoryStore
 from tests.fakes import NOON
 
@@ -43,9 +44,9 @@ def test_a_process_that_died_does_not_live_however_young_its_heartbeat() -> None
 
 async def test_stale_lists_all_that_vanished(store: MemoryStore) -> None:
     """The silent and the dead, as `reclaim` treats them."""
-    found = await vanished(store, now=NOON, process_status=process_status)
+    found = await list_workers(store, now=NOON, process_status=process_status)
 
-    assert {worker.worker_id for worker in found} == {"stale", "died", "marked"}
+    assert {each.worker.worker_id for each in found if each.vanished} == {"stale", "died", "marked"}
 
 
 async def test_all_are_those_that_live(store: MemoryStore) -> None:
@@ -71,6 +72,7 @@ async def test_heartbeats_are_judged_in_the_time_of_the_service() -> None:
     store = _Elsewhere()
     await store.create(shards=1)
     await store.heartbeat(ALIVE)
-    found = await living(store, now=NOON + timedelta(hours=1), process_status=lambda _: ProcessStatus.UNKNOWN)
+    now = NOON + timedelta(hours=1)
+    found = await list_workers(store, now=now, process_status=lambda _: ProcessStatus.UNKNOWN)
 
-    assert [worker.worker_id for worker in found] == ["alive"]
+    assert [worker.worker_id for worker in living(found)] == ["alive"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
-from pyanamo_async.operate.doctor import Doctor, Finding, FindingKind
+from pyanamo_async.operate.doctor import Finding, FindingKind, examine
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey, UnfinishedOutput
 from pyanamo_async.store.memory import MemoryStore
@@ -45,15 +45,15 @@ class Ward:
 
     async def find(self, *keys: OutputKey, older_than: timedelta = HOUR) -> list[Finding]:
         await self.store.create(shards=1)
-        doctor = Doctor(self.store, Outputs(*keys), "t", NOON, self._fate)
-        return [finding async for finding in doctor.examine(older_than=older_than)]
+        found = examine(self.store, Outputs(*keys), older_than=older_than, remove=False, now=NOON, probe=self._fate)
+        return [finding async for finding in found]
 
     def _fate(self, worker: Worker) -> ProcessStatus:
         return ProcessStatus.DIED if worker.worker_id in self.died else ProcessStatus.UNKNOWN
 
 
 def key(item_id: str, attempt: int, task: str = "Task_0", stream: str = "stdout") -> OutputKey:
-    return OutputKey("t", item_id, task, attempt, stream)
+    return OutputKey("memory", item_id, task, attempt, stream)
 
 
 async def test_a_healthy_fleet_has_no_findings() -> None:

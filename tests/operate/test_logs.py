@@ -14,7 +14,7 @@ from pyanamo_async.core.items import Item, Output, State, TaskRecord
 from pyanamo_async.core.outcomes import Succeeded
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import Denied, OutputError, OutputMissing, UsageError
-from pyanamo_async.operate.logs import STDERR, STDOUT, LogReader, LogReference, find_task, last_lines
+from pyanamo_async.operate.logs import STDERR, STDOUT, LogReader, TaskLog, find_task, last_lines
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey
 from tests.fakes import NOON, an_item
@@ -41,8 +41,8 @@ def a_reader(outputs: MemoryOutputs) -> LogReader:
 async def read(
     reader: LogReader, item: Item, stream: str, *, attempt: int | None = None, last: int | None = None
 ) -> bytes:
-    found = await reader.find(item, item.tasks[-1], stream, attempt=attempt)
-    return b"".join([piece async for piece in reader.read(found, tail=last)])
+    found = await reader.find(item, item.tasks[-1], stream, attempt=attempt, tail=last)
+    return b"".join([piece async for piece in found])
 
 
 def test_the_only_task_needs_no_name() -> None:
@@ -102,11 +102,11 @@ async def test_what_was_cut_short_or_written_over_is_told(size_bytes: int, last:
     """All that is there is given first. What the record itself says is not all of it has been told."""
     outputs, key = MemoryOutputs(), OutputKey("t", "a", "Task_0", 3, STDOUT)
     at = await write_all(outputs, key, [b"12345", b"6789\n"])
-    found = LogReference(Output("9\n", at=at, size_bytes=size_bytes), "a")
+    found = TaskLog(a_reader(outputs), Output("9\n", at=at, size_bytes=size_bytes), last)
     given: list[bytes] = []
 
     async def take() -> None:
-        async for piece in a_reader(outputs).read(found, tail=last):
+        async for piece in found:
             given.append(piece)  # noqa: PERF401 - what came before the error counts
 
     with pytest.raises(
@@ -115,7 +115,7 @@ async def test_what_was_cut_short_or_written_over_is_told(size_bytes: int, last:
         await take()
     assert b"".join(given) == b"123456789\n"
     for right in (replace(found.output, size_bytes=10), replace(found.output, status="not stored: away")):
-        assert [piece async for piece in a_reader(outputs).read(LogReference(right, "a"))]
+        assert [piece async for piece in TaskLog(a_reader(outputs), right)]
 
 
 async def test_who_may_not_look_into_logs_is_told_so() -> None:

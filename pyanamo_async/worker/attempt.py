@@ -11,7 +11,7 @@ Single and nested items are run by the same code.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.capture import Capture
@@ -27,14 +27,6 @@ from pyanamo_async.worker.recorder import Recorder
 from pyanamo_async.worker.script import Script
 
 PROGRESS_PAUSE_S = 1.0  # tasks that end within it share one write
-
-
-def numbered_slots(count: int) -> asyncio.PriorityQueue[int]:
-    """Return the numbers from 0 to `count` - 1, to take and to put back; the lowest free one is taken first."""
-    slots: asyncio.PriorityQueue[int] = asyncio.PriorityQueue()
-    for number in range(count):
-        slots.put_nowait(number)
-    return slots
 
 
 class Attempt:
@@ -70,17 +62,19 @@ class Attempt:
         return script.watch() if script else None
 
     async def run(self) -> None:
-        """Run the tasks that are still to run, as many at a time as nested tasks may.
-
-        Raises:
-            Fenced: the claim was lost; nothing more may be written.
-        """
-        if len(self.item.todo) == 1:
-            await self._run_task(self.item.todo[0], 0)
-        else:
-            await self._run_tasks(self.item.todo)
-        if self._fenced.is_set():
-            raise Fenced(f"the claim on item '{self.item.item_id}' is over")
+        """Run the tasks that are still to run, as many at a time as nested tasks may."""
+        tasks, nests = self.item.todo, self._context.tasks.nests
+        if len(tasks) == 1:
+            await self._run_task(tasks[0], 0)
+            return
+        waiting, finished = iter(tasks), asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_progress(finished), name="progress")
+            async with asyncio.TaskGroup() as running:
+                for place in range(min(nests, len(tasks))):
+                    running.create_task(self._run_tasks(waiting, place), name=f"place {place}")
+            finished.set()
+            self._unsaved.set()
 
     async def settle(self) -> Item:
         """End the claim with the one write that says what became of the item.
@@ -127,30 +121,11 @@ class Attempt:
         await self._save(after)
         return after
 
-    async def _run_tasks(self, tasks: tuple[Task, ...]) -> None:
-        places = numbered_slots(self._context.tasks.nests)
-        finished = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_progress(finished), name="progress")
-            async with asyncio.TaskGroup() as running:
-                for task in tasks:
-                    place = await places.get()
-                    if not self._may_start():
-                        break
-                    running.create_task(self._run_in(place, task, places), name=f"task {task.name}")
-            finished.set()
-            self._unsaved.set()
-
-    def _may_start(self) -> bool:
-        if self._end_reason is None and not self._context.wall_time.fits(self._context.runtime.clock.monotonic()):
-            self._end_reason = InterruptReason.WALL_TIME
-        return self._end_reason is None
-
-    async def _run_in(self, place: int, task: Task, places: asyncio.PriorityQueue[int]) -> None:
-        try:
+    async def _run_tasks(self, waiting: Iterator[Task], place: int) -> None:
+        for task in waiting:
+            if self._end_reason is None and not self._context.wall_time.fits(self._context.runtime.clock.monotonic()):
+                self._end_reason = InterruptReason.WALL_TIME
             await self._run_task(task, place)
-        finally:
-            places.put_nowait(place)
 
     async def _run_task(self, task: Task, place: int) -> None:
         if not self._alive() or self._end_reason is not None:  # the worker may have been stopped since the claim

@@ -24,7 +24,7 @@ from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.fleet.drain_check import DrainCheck
 from pyanamo_async.host.waiting import elapsed
-from pyanamo_async.worker.attempt import Attempt, numbered_slots
+from pyanamo_async.worker.attempt import Attempt
 from pyanamo_async.worker.context import AttemptContext
 from pyanamo_async.worker.stop import Level, Stop
 
@@ -51,7 +51,9 @@ class Claimer:
         self._clock, self._rng = context.runtime.clock, context.runtime.rng
         self._policy, self._wall_time, self._calls = context.tasks.failure_policy, context.wall_time, context.calls
         self._stop, self._drain = stop, drain
-        self.slots = numbered_slots(slots)
+        self.slots: asyncio.PriorityQueue[int] = asyncio.PriorityQueue()  # the lowest free one is taken first
+        for slot in range(slots):
+            self.slots.put_nowait(slot)
         self._most_attempts = 2 * slots  # half of them done with their scripts and being settled
         self._attempts = attempts
         self._changed = asyncio.Event()
@@ -119,7 +121,8 @@ class Claimer:
 
     async def _take_slots(self) -> list[int]:
         while len(self._attempts) >= (1 if self._one_at_a_time else self._most_attempts) and not self._stop.draining:
-            await self._until_changed(None)
+            await self._changed.wait()
+            self._changed.clear()  # not before: what ended while we looked is worth another look
         taken = [await self.slots.get()]
         while not self._one_at_a_time and len(taken) < MOST_AT_ONCE and not self.slots.empty():
             taken.append(self.slots.get_nowait())
@@ -204,8 +207,3 @@ class Claimer:
                 self._pause_s = min(self._pause_s, NOTIFIED_PAUSE_S)
                 break
         self._changed.clear()
-
-    async def _until_changed(self, seconds: float | None) -> None:
-        if not self._stop.draining:
-            await elapsed(self._changed, seconds)
-        self._changed.clear()  # not before: what ended while we looked is worth another look

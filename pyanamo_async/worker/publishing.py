@@ -28,7 +28,6 @@ class Publisher:
         self._clock, self._event_log = context.runtime.clock, context.runtime.event_log
         self._followed: set[TaskRef] = set()
         self._published: dict[TaskRef, OutputTail] = {}
-        self._someone_follows = asyncio.Event()
 
     def follow_anew(self, orders: Orders) -> None:
         """Learn from the reply to a heartbeat which tasks are followed."""
@@ -39,23 +38,16 @@ class Publisher:
         """Publish for as long as somebody follows."""
         while True:
             try:
-                await self._update_followed()
+                # between heartbeats a store says who follows where that costs nothing, elsewhere None
+                followed = await self._tails.followed(self._worker, now=self._clock.now()) if self._attempts else None
+                if followed is not None:
+                    self._follow(followed)
                 for task in sorted(self._followed):
                     await self._publish(task)
             except PyanamoError as trouble:
                 self._event_log.note("publishing failed", trouble=str(trouble))
                 self._follow(())  # until the next heartbeat
             await asyncio.sleep(PAUSE_S)
-
-    async def _update_followed(self) -> None:
-        """Learn between heartbeats which tasks are followed, where the store says; elsewhere wait for a heartbeat."""
-        if not self._attempts:
-            return
-        followed = await self._tails.followed(self._worker, now=self._clock.now())
-        if followed is None:
-            await self._someone_follows.wait()
-        else:
-            self._follow(followed)
 
     async def _publish(self, task: TaskRef) -> None:
         tail = self._tail(task)
@@ -74,8 +66,5 @@ class Publisher:
 
     def _follow(self, tasks: Iterable[TaskRef]) -> None:
         self._followed = set(tasks)
-        if self._followed:
-            self._someone_follows.set()
-        else:
-            self._someone_follows.clear()
+        if not self._followed:
             self._published.clear()

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 
 from pyanamo_async.core.capture import Capture
@@ -26,9 +25,7 @@ class Recorder:
     def __init__(self, capture: Capture, open_sink: Callable[[], Sink]) -> None:
         self._capture = capture
         self._open_sink = open_sink
-        self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self._ended = False
         self._paused = False
         self._lost = ""
         self._location = ""
@@ -36,7 +33,7 @@ class Recorder:
         self._sink: Sink | None = None
         self._pump: asyncio.Task[None] | None = None
         self._tail: TailBuffer | None = None
-        self._wake: asyncio.Event
+        self._waiting: asyncio.Queue[bytes]  # an empty chunk is the end
         self._resume: Callable[[], None] | None = None
 
     def resume_with(self, resume: Callable[[], None]) -> None:
@@ -66,8 +63,7 @@ class Recorder:
         if for_sink and not self._lost:
             self._put(for_sink)
         if self._pump is not None:
-            self._ended = True
-            self._wake.set()
+            self._waiting.put_nowait(b"")
             await asyncio.wait([self._pump])  # when the caller cannot wait that long, the pump goes on
         self._kept = self._capture.output(at=self._location, status=self._lost)
         return self._kept
@@ -87,45 +83,29 @@ class Recorder:
             await asyncio.wait([self._pump])
         if self._sink is not None:
             await self._sink.abort()
-        self._forget()
+        self._taken(self._waiting_bytes)
 
     def _put(self, chunk: bytes) -> None:
-        self._waiting.append(chunk)
-        self._waiting_bytes += len(chunk)
         if self._pump is None:
-            self._wake = asyncio.Event()
+            self._waiting = asyncio.Queue()
             self._sink = self._open_sink()
             self._pump = asyncio.create_task(self._store(self._sink), name="output")
-        self._wake.set()
+        self._waiting.put_nowait(chunk)
+        self._waiting_bytes += len(chunk)
 
     async def _store(self, sink: Sink) -> None:
         try:
-            while await self._more():
-                chunk = self._waiting.popleft()
-                self._waiting_bytes -= len(chunk)
+            while chunk := await self._waiting.get():
                 await sink.write(chunk)
-                self._resume_if_paused()
+                self._taken(len(chunk))
             self._location = await sink.close()
         except Exception as trouble:  # noqa: BLE001 - whatever it is, the script must not wait for ever for room
-            self._lose(trouble)
+            self._lost = f"not stored: {trouble.what if isinstance(trouble, PyanamoError) else repr(trouble)}"
+            self._taken(self._waiting_bytes)
 
-    async def _more(self) -> bool:
-        while not self._waiting and not self._ended:
-            self._wake.clear()
-            await self._wake.wait()
-        return bool(self._waiting)
-
-    def _resume_if_paused(self) -> None:
+    def _taken(self, size_bytes: int) -> None:
+        self._waiting_bytes -= size_bytes
         if self._paused and self._waiting_bytes < HIGH_WATER_BYTES:
             self._paused = False
             if self._resume is not None:
                 self._resume()
-
-    def _lose(self, trouble: Exception) -> None:
-        self._lost = f"not stored: {trouble.what if isinstance(trouble, PyanamoError) else repr(trouble)}"
-        self._forget()
-
-    def _forget(self) -> None:
-        self._waiting.clear()
-        self._waiting_bytes = 0
-        self._resume_if_paused()

@@ -7,7 +7,6 @@ from collections import defaultdict
 import pytest
 
 from pyanamo_async.ports import Command, Receiver
-from pyanamo_async.worker.attempt import numbered_slots
 from simulation.crew import Crew
 from simulation.fake_launcher import FakeLauncher, FakeProcess
 from simulation.virtual_time import VirtualLoop, run
@@ -62,12 +61,16 @@ def test_scripts_are_told_their_sample() -> None:
     run(main)
 
 
-async def test_the_lowest_free_slot_is_taken_first() -> None:
+def test_the_lowest_free_slot_is_taken_first() -> None:
     """So that a worker with little to do uses few of what belongs to slots."""
-    slots = numbered_slots(3)
-    assert [await slots.get() for _ in range(3)] == [0, 1, 2]
 
-    slots.put_nowait(2)
-    slots.put_nowait(1)
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, slots=3, launcher=_Watching())
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("a", script="sleep 10")])
+        loop.call_later(5, lambda: loop.create_task(crew.store.add([an_item("b", script="sleep 1")])))
+        await crew.pilot().run()
 
-    assert await slots.get() == 1
+        assert sorted(crew.launcher.by_slot) == ["0", "1"]  # type: ignore[attr-defined]
+
+    run(main)

@@ -1,8 +1,7 @@
 """Check the items of a task file, or rows, before anything is written.
 
 1. A bad line anywhere means that nothing is imported.
-2. The items of a file of moderate size are kept from the check, which saves a quarter of the CPU time of an import; a
-   larger file is read again, so that memory holds only the ids.
+2. What was checked is read again to be imported, so that memory holds only the ids.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from pyanamo_async.errors import TaskFileInvalid, UsageError
 from pyanamo_async.operate.task_files import TaskFile, open_task_file
 
 SHOWN_PROBLEMS = 50
-MAX_KEPT_ITEMS, MAX_KEPT_BYTES = 200_000, 32 << 20  # some 0.6 KB of memory each, and their scripts
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +31,13 @@ class CheckedItems:
     items: int
     tasks: int
     parse: Callable[[], Iterator[Item | Problem]] = field(repr=False)
-    kept: list[Item] | None = field(default=None, repr=False)
 
     def read(self) -> Iterator[Item]:
-        """Yield the items, parsed again where they were not kept.
+        """Yield the items, parsed again.
 
         Raises:
             UsageError: the file changed since it was checked.
         """
-        if self.kept is not None:
-            yield from self.kept
-            return
         items = 0
         for row in self.parse():
             if isinstance(row, Problem):
@@ -79,17 +73,13 @@ def check_task_file(
         yield check_file(opened, Format(delimiter=delimiter, nested=nested, header=not no_header))
 
 
-def check_file(file: TaskFile, form: Format, *, max_kept: int = MAX_KEPT_ITEMS) -> CheckedItems:
+def check_file(file: TaskFile, form: Format) -> CheckedItems:
     """Read a whole task file without writing anything.
 
     Raises:
         TaskFileInvalid: it has bad lines, the first of which are listed, or no items.
     """
-
-    def rows() -> Iterator[Item | Problem]:
-        return parse(file.lines(), form)
-
-    return _check(file.name, rows, "line", max_kept=max_kept if file.size_bytes() <= MAX_KEPT_BYTES else 0)
+    return _check(file.name, lambda: parse(file.lines(), form), "line")
 
 
 def check_rows(rows: Iterable[Mapping[str, object]]) -> CheckedItems:
@@ -101,7 +91,7 @@ def check_rows(rows: Iterable[Mapping[str, object]]) -> CheckedItems:
     if isinstance(rows, str | bytes | Mapping):
         raise UsageError(f"`rows` is {type(rows).__name__}", hint="give a list of rows, each a dict of columns")
     lines = [_line(number, row) for number, row in enumerate(rows, 1)]
-    return _check("the list of rows", lambda: parse(lines, Format()), "row", max_kept=MAX_KEPT_ITEMS)
+    return _check("the list of rows", lambda: parse(lines, Format()), "row")
 
 
 def _line(number: int, row: object) -> bytes:
@@ -122,15 +112,13 @@ def _plain(value: object) -> str:
     raise TypeError(f"{value!r} is no text, number, timedelta or path")
 
 
-def _check(name: str, rows: Callable[[], Iterator[Item | Problem]], unit: str, *, max_kept: int) -> CheckedItems:
+def _check(name: str, rows: Callable[[], Iterator[Item | Problem]], unit: str) -> CheckedItems:
     items, tasks, bad = 0, 0, 0
     problems: list[str] = []
-    kept: list[Item] | None = []
     for row in rows():
         match row:
             case Item():
                 items, tasks = items + 1, tasks + len(row.tasks)
-                kept = _longer(kept, row, max_kept)
             case Problem():
                 bad += 1
                 if bad <= SHOWN_PROBLEMS:
@@ -143,12 +131,4 @@ def _check(name: str, rows: Callable[[], Iterator[Item | Problem]], unit: str, *
     if not items:
         hint = "a task file has a header like itemID|TaskID|TaskScript, then rows"
         raise TaskFileInvalid(f"{name} has no items", [], hint=hint)
-    return CheckedItems(name, items, tasks, rows, kept)
-
-
-def _longer(kept: list[Item] | None, item: Item, limit: int) -> list[Item] | None:
-    """Keep one more item, or from the limit on none at all."""
-    if kept is None or len(kept) == limit:
-        return None
-    kept.append(item)
-    return kept
+    return CheckedItems(name, items, tasks, rows)

@@ -6,7 +6,6 @@ left behind however the process ends.
 
 from __future__ import annotations
 
-import io
 import shutil
 import sys
 import tempfile
@@ -34,10 +33,6 @@ class TaskFile:
     def __init__(self, name: str, file: BinaryIO) -> None:
         self.name = name
         self._file = file
-
-    def size_bytes(self) -> int:
-        """Return its size."""
-        return self._file.seek(0, io.SEEK_END)
 
     def lines(self) -> Iterator[bytes]:
         """Yield all lines from the beginning; a line that is too long comes without its end, and is too long still."""

@@ -252,7 +252,7 @@ async def test_a_file_that_changes_meanwhile_is_told(store: MemoryStore, tmp_pat
     path = task_file(tmp_path, f"{HEADER}a|s|true\n")
 
     with open_task_file(str(path)) as file:
-        checked = check_file(file, FORM, max_kept=0)
+        checked = check_file(file, FORM)
         path.write_text(f"{HEADER}a|s|\n")
         with pytest.raises(UsageError, match="changed while it was imported: line 2: empty script"):
             await imported(store, checked)
@@ -266,28 +266,10 @@ async def test_a_file_that_lost_or_won_items_meanwhile_is_told(
     path = task_file(tmp_path, f"{HEADER}a|s|true\nb|s|true\n")
 
     with open_task_file(str(path)) as file:
-        checked = check_file(file, FORM, max_kept=0)
+        checked = check_file(file, FORM)
         path.write_text(HEADER + now)
         with pytest.raises(UsageError, match=f"changed while it was imported: it had 2 items, now {items}"):
             await imported(store, checked)
-
-
-@pytest.mark.parametrize(("most_kept", "is_kept"), [(0, False), (1, False), (2, True)])
-async def test_a_moderate_file_is_read_once(store: MemoryStore, two: TaskFile, most_kept: int, is_kept: bool) -> None:
-    """A larger one is read again, and its items are not held in memory."""
-    checked = check_file(two, FORM, max_kept=most_kept)
-
-    assert (checked.kept is not None) == is_kept
-    assert await imported(store, checked) == {ADDED: 2}
-    assert await imported(store, checked) == {SKIPPED: 2}
-
-
-def test_a_file_of_long_lines_is_read_again(tmp_path: Path) -> None:
-    """Few items may be large."""
-    path = task_file(tmp_path, HEADER + "".join(f"i{number}|s|{'x' * 100_000}\n" for number in range(340)))
-
-    with open_task_file(str(path)) as file:
-        assert check_file(file, FORM).kept is None
 
 
 async def test_what_can_be_read_only_once_is_imported_all_the_same(store: MemoryStore, tmp_path: Path) -> None:

@@ -153,11 +153,11 @@ class DrainCheck:
         async for holder in self.peers.holders():
             holders.add(holder)
             if holder in known and holder not in heard and not self.peers.is_near(holder):
-                now = self._now()
+                now = self.peers.now()
                 self._first_seen = dict.fromkeys(holders, now) | known
                 await self._examine({holder} if now - known[holder] > self.peers.lease * SUSPECT_SHARE else set())
                 return False
-        now = self._now()
+        now = self.peers.now()
         self._first_seen = {holder: known.get(holder, now) for holder in holders}
         self.holds_unknown_item = has_unanswered and self.peers.me in holders
         if self.holds_unknown_item:
@@ -176,7 +176,7 @@ class DrainCheck:
         """Return the holders that sent a heartbeat after they were first seen, without suspects."""
         if not self._first_seen:
             return set()
-        now = self._now()
+        now = self.peers.now()
         oldest = max(min(self._first_seen.values()), now - self.peers.lease * SUSPECT_SHARE - STAMP_ERROR)
         heartbeats = await self._store.heartbeats(since=oldest, until=now + STAMP_ERROR)
         return {
@@ -184,9 +184,6 @@ class DrainCheck:
             for holder, first_seen in self._first_seen.items()
             if holder in heartbeats and heartbeats[holder] > first_seen + STAMP_ERROR
         }
-
-    def _now(self) -> datetime:
-        return self._store.service_time(now=self._runtime.clock.now())
 
     async def _is_claimable(self) -> bool:
         for state in CLAIMABLE:

@@ -36,11 +36,6 @@ from pyanamo_async.ports import Runtime, Store
 ORPHANS_EVERY = 1 / 15  # of the queries for suspects
 
 
-def unknown_status(_: Worker) -> ProcessStatus:
-    """Know nothing of any process."""
-    return ProcessStatus.UNKNOWN
-
-
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """The heartbeat that a suspect shows, and since when, by our own clock."""
@@ -59,8 +54,8 @@ class PeerMonitor:
         *,
         runtime: Runtime,
         policy: FailurePolicy,
-        process_status: ProcessProbe = unknown_status,
-        pays_per_read: bool = False,
+        process_status: ProcessProbe,
+        pays_per_read: bool,
     ) -> None:
         self.me, self.lease = me.worker_id, me.lease
         self._store, self._runtime, self._policy = store, runtime, policy
@@ -104,7 +99,7 @@ class PeerMonitor:
         if not holders:
             return
         rows = await self._store.workers(of=holders)
-        now, seen_s = self._now(), self._runtime.clock.boottime()
+        now, seen_s = self.now(), self._runtime.clock.boottime()
         gone = set(holders) - {worker.worker_id for worker in rows if worker.state is not WorkerState.ENDED}
         await self._take_held(sorted(gone))
         await self._take_from_dead(rows)
@@ -123,12 +118,12 @@ class PeerMonitor:
 
     async def _is_my_turn(self) -> bool:
         """Return whether of all workers' heartbeats ours is the latest; one in the future does not count."""
-        now = self._now()
+        now = self.now()
         latest = await self._store.heartbeats(most=1)
         return all(worker_id == self.me or heartbeat > now for worker_id, heartbeat in latest.items())
 
     async def _find_suspects(self) -> None:
-        now, span = self._now(), self.lease * SUSPECT_SHARE
+        now, span = self.now(), self.lease * SUSPECT_SHARE
         silent = await self._store.heartbeats(until=now - span)
         ahead = await self._store.heartbeats(since=now + span)
         for worker_id in {*silent, *ahead} - {self.me}:
@@ -167,18 +162,19 @@ class PeerMonitor:
                 await self._take_from(worker)
 
     async def _take_from(self, worker: Worker) -> None:
-        self._note(await reclaim_from(self._store, [worker], now=self._now(), policy=self._policy))
+        self._note(await reclaim_from(self._store, [worker], now=self.now(), policy=self._policy))
         self._suspects.pop(worker.worker_id, None)  # dead and forgotten, or it has sent a heartbeat since
 
     async def _take_held(self, holders: Collection[str]) -> None:
-        self._note(await reclaim_held(self._store, holders, now=self._now(), policy=self._policy))
+        self._note(await reclaim_held(self._store, holders, now=self.now(), policy=self._policy))
 
     async def _neighbours(self, holders: Collection[str]) -> Collection[Worker]:
         """Read the rows of those that may be processes of this machine."""
         near = {holder for holder in holders if self.is_near(holder)} - {self.me}
         return await self._store.workers(of=near) if near else ()
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
+        """Return the service's time, by which heartbeats are stamped."""
         return self._store.service_time(now=self._runtime.clock.now())
 
     def _note(self, taken: Taken) -> None:

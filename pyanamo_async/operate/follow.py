@@ -78,7 +78,9 @@ class Follower:
                 if task.record and task.record.attempt >= ref.attempt:
                     return await self._finish(task, task.record, ref)
                 if _was_given_back(item, ref):
-                    ref = await self._switch_to(replace(ref, attempt=item.attempt + 1))
+                    await self._unsubscribe()
+                    self._shown_to.clear()
+                    ref = replace(ref, attempt=item.attempt + 1)
                 lost = await self._look(item, ref)
             except Unavailable as error:
                 self._note_once(str(error))
@@ -112,11 +114,6 @@ class Follower:
             self._subscription, self._renew_s = (worker_id, ref), now_s + RENEWAL_S
             await self.store.follow(worker_id, ref, until=self.clock.now() + SUBSCRIPTION)
         return tail or OutputTail()
-
-    async def _switch_to(self, ref: TaskRef) -> TaskRef:
-        await self._unsubscribe()
-        self._shown_to.clear()
-        return ref
 
     async def _unsubscribe(self) -> None:
         if self._subscription is not None:

@@ -107,12 +107,9 @@ class Claimer:
         chosen = others or ([] if self._attempts else last[:1])
         for item in last:
             if item not in chosen:
-                await self._put_back(item)
+                with suppress(Fenced):
+                    await self._ask(partial(self._store.save, item, transitions.release_unused(item)))
         return chosen
-
-    async def _put_back(self, item: Item) -> None:
-        with suppress(Fenced):
-            await self._ask(partial(self._store.save, item, transitions.release_unused(item)))
 
     def _may_start(self) -> bool:
         if not self._wall_time.fits(self._clock.monotonic()):
@@ -135,8 +132,11 @@ class Claimer:
         return []
 
     async def _claim_in(self, state: State, limit: int) -> list[Item]:
-        if self._searches_left and (found := await self._lost_claims()):
-            return found[:limit]
+        if self._searches_left:
+            lost = self._unknown(await self._store.held(self._worker))
+            self._searches_left -= 1
+            if lost:
+                return lost[:limit]
         try:
             won = await self._store.claim(self._worker, limit=limit, now=self._clock.now(), state=state)
             return self._unknown(won)  # a claim that was looked for and found may be answered after all
@@ -145,13 +145,8 @@ class Claimer:
                 self._searches_left, self._unanswered_s = SEARCHES, self._clock.monotonic()
             raise
 
-    async def _lost_claims(self) -> list[Item]:
-        """Look for items that were claimed for this worker in an answer that never came."""
-        held = await self._store.held(self._worker)
-        self._searches_left -= 1
-        return self._unknown(held)
-
     def _unknown(self, items: list[Item]) -> list[Item]:
+        """Return the items that were claimed for this worker in an answer that never came."""
         known = {attempt.item.token for attempt in self._attempts}
         return [item for item in items if item.token not in known and item.token not in self._recent]
 

@@ -48,7 +48,8 @@ class Script:
         self._stdout, self._stderr = stdout, stderr
         self._kill_policy = context.tasks.kill_policy
         self._end_reason: InterruptReason | None = None
-        self._starting = self._terminating = self._at_once = self._closing = False
+        self._terminating = self._at_once = False
+        self._allowed_s = 0.0  # for what is under way when the script is to end
         self._deadline: asyncio.Timeout | None = None
         self._hurry: InterruptReason | None = None
         self.gave_up = False
@@ -63,11 +64,8 @@ class Script:
         hasten = at_once and not self._at_once
         self._at_once = self._at_once or at_once
         self._hurry = reason
-        if self._starting or self._closing:
-            allowed_s = STARTING_S if self._starting else CLOSING_S
-            self._not_later_than(0.0 if at_once or reason is InterruptReason.FENCED else allowed_s)
-        elif hasten or not self._terminating:
-            self._not_later_than(0.0)
+        if hasten or not self._terminating:
+            self._not_later_than(0.0 if at_once or reason is InterruptReason.FENCED else self._allowed_s)
 
     def _not_later_than(self, seconds: float) -> None:
         if self._deadline is None or self._deadline.expired():
@@ -131,13 +129,13 @@ class Script:
 
     async def _start(self) -> Process:
         """Start the script; a start that hangs counts against the task's time limit."""
-        self._starting = True
+        self._allowed_s = STARTING_S
         try:
             async with asyncio.timeout(self._limit_s) as self._deadline:
                 launcher = self._context.adapters.launcher
                 return await launcher.start(self._command, stdout=self._stdout, stderr=self._stderr)
         finally:
-            self._starting = False
+            self._allowed_s = 0.0
             self._deadline = None
 
     async def _until_exit(self, process: Process) -> tuple[bool, Exit]:
@@ -176,7 +174,7 @@ class Script:
 
     async def _outputs(self, process: Process | None) -> tuple[Output, Output]:
         """Read what is left and make it durable; a worker that is to stop does not wait long for a slow storage."""
-        self._closing = True
+        self._allowed_s, self._terminating = CLOSING_S, False
         try:
             async with asyncio.timeout(CLOSING_S if self._hurry else None) as self._deadline:
                 if self._end_reason is InterruptReason.FENCED:

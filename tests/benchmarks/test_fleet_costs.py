@@ -17,6 +17,7 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
 from pyanamo_async.core.values import replace
+from pyanamo_async.core.workers import ProcessStatus
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.ports import Runtime
 from pyanamo_async.worker.claimer import LONGEST_PAUSE_S
@@ -134,7 +135,14 @@ def test_looking_after_others_costs_the_same_in_a_large_fleet() -> None:
             await store.heartbeat(heartbeat)
         lease = timedelta(seconds=180)
         me, runtime = a_worker("job-7:0-nonce", lease=lease), Runtime(clock, rng, Notes())
-        each = PeerMonitor(me, store, runtime=runtime, policy=FailurePolicy(), pays_per_read=True)
+        each = PeerMonitor(
+            me,
+            store,
+            runtime=runtime,
+            policy=FailurePolicy(),
+            process_status=lambda _: ProcessStatus.UNKNOWN,
+            pays_per_read=True,
+        )
         await each.look_after()
         before = service.bill.reads
         for _ in range(100):

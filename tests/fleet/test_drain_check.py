@@ -147,7 +147,7 @@ async def _all_live(self: DrainCheck) -> set[str]:
 
 
 async def _lately(self: DrainCheck) -> set[str]:
-    now = self._now()
+    now = self.peers.now()
     return set(await self._store.heartbeats(since=now - timedelta(seconds=60), until=now))
 
 

@@ -12,7 +12,7 @@ from pyanamo_async.core.items import State
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState, dead_after
 from pyanamo_async.errors import Fenced
-from pyanamo_async.fleet.peers import PeerMonitor, unknown_status
+from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.ports import Runtime
 from pyanamo_async.store.memory import MemoryStore
 from simulation.crew import Notes
@@ -39,9 +39,14 @@ class Fleet:
 
     def monitor(self, worker_id: str, *, died: bool = False) -> PeerMonitor:
         runtime = Runtime(self.clock, random.Random(1), Notes())
-        status = (lambda _: ProcessStatus.DIED) if died else unknown_status
+        status = ProcessStatus.DIED if died else ProcessStatus.UNKNOWN
         return PeerMonitor(
-            a_worker(worker_id), self.store, runtime=runtime, policy=FailurePolicy(), process_status=status
+            a_worker(worker_id),
+            self.store,
+            runtime=runtime,
+            policy=FailurePolicy(),
+            process_status=lambda _: status,
+            pays_per_read=False,
         )
 
     async def heartbeat(self, worker_id: str, *, registered: bool = False) -> None:

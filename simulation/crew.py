@@ -12,7 +12,6 @@ from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.fleet.drain_check import DrainCheck, IdlePolicy
-from pyanamo_async.fleet.notifications import TableNotifications
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import Clock, OutputStore, Runtime, Store
@@ -101,7 +100,6 @@ class Crew:
         return DrainCheck(
             self.store,
             peers,
-            notifications=TableNotifications(self.store, runtime.clock),
             runtime=runtime,
             idle_policy=self.idle_policy,
             index_lag=self.index_lag,

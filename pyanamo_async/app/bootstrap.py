@@ -27,7 +27,6 @@ from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.execution import Guard, ShellLauncher, scripts_at_once
 from pyanamo_async.fleet.drain_check import DrainCheck, IdlePolicy
-from pyanamo_async.fleet.notifications import TableNotifications
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.host.clock import SystemClock
 from pyanamo_async.host.liveness import WORKER_VARIABLE, own_mark, process_status
@@ -140,7 +139,6 @@ def _drain_check(settings: Settings, row: Worker, store: Store, runtime: Runtime
     return DrainCheck(
         store,
         peers,
-        notifications=TableNotifications(store, runtime.clock),
         runtime=runtime,
         idle_policy=IdlePolicy(how.wait, how.idle_exit),
         index_lag=INDEX_LAG if is_remote else timedelta(),

@@ -67,12 +67,11 @@ class DrainCheck:
         store: Store,
         peers: PeerMonitor,
         *,
-        notifications: TableNotifications,
         runtime: Runtime,
         idle_policy: IdlePolicy,
         index_lag: timedelta,
     ) -> None:
-        self.peers, self.notifications = peers, notifications
+        self.peers, self.notifications = peers, TableNotifications(store, runtime.clock)
         self._store, self._runtime = store, runtime
         self._idle_policy, self._index_lag_s = idle_policy, index_lag.total_seconds()
         self._idle_since_s: float | None = None
@@ -155,7 +154,8 @@ class DrainCheck:
             if holder in known and holder not in heard and not self.peers.is_near(holder):
                 now = self.peers.now()
                 self._first_seen = dict.fromkeys(holders, now) | known
-                await self._examine({holder} if now - known[holder] > self.peers.lease * SUSPECT_SHARE else set())
+                if now - known[holder] > self.peers.lease * SUSPECT_SHARE:
+                    self._took_over = await self.peers.examine({holder})
                 return False
         now = self.peers.now()
         self._first_seen = {holder: known.get(holder, now) for holder in holders}
@@ -164,13 +164,8 @@ class DrainCheck:
             return False
         silent = holders - heard - {self.peers.me}
         silent -= await self.peers.living_neighbours(silent)
-        await self._examine({holder for holder in silent if self.peers.is_near(holder)})
+        self._took_over = await self.peers.examine({holder for holder in silent if self.peers.is_near(holder)})
         return not silent
-
-    async def _examine(self, holders: set[str]) -> None:
-        before = self.peers.taken.total()
-        await self.peers.examine(holders)
-        self._took_over = self.peers.taken.total() > before
 
     async def _heard_since_seen(self) -> set[str]:
         """Return the holders that sent a heartbeat after they were first seen, without suspects."""

@@ -94,11 +94,13 @@ class PeerMonitor:
             if worker.state is WorkerState.RUNNING and self._process_status(worker) is ProcessStatus.LIVES
         }
 
-    async def examine(self, holders: Collection[str]) -> None:
-        """Look at holders that show no heartbeat: take over from those that are gone, and suspect the silent."""
-        if not holders:
-            return
-        rows = await self._store.workers(of=holders)
+    async def examine(self, holders: Collection[str]) -> bool:
+        """Look at holders that show no heartbeat: take over from those that are gone, and suspect the silent.
+
+        Return whether items were taken over.
+        """
+        before = self.taken.total()
+        rows = await self._store.workers(of=holders) if holders else []
         now, seen_s = self.now(), self._runtime.clock.boottime()
         gone = set(holders) - {worker.worker_id for worker in rows if worker.state is not WorkerState.ENDED}
         await self._take_held(sorted(gone))
@@ -106,6 +108,7 @@ class PeerMonitor:
         for worker in rows:
             if worker.state is WorkerState.RUNNING and is_suspect(worker.heartbeat, now=now, lease=self.lease):
                 self._suspects.setdefault(worker.worker_id, Sighting(worker.heartbeat, seen_s))
+        return self.taken.total() > before
 
     async def _near_holders(self) -> set[str]:
         """Return the workers that hold items, up to the first that cannot be a neighbour."""

@@ -36,10 +36,3 @@ async def shielded(work: Coroutine[Any, Any, T], *, grace_s: float | None = None
         await asyncio.gather(task, return_exceptions=True)  # its result no longer matters, only that it has ended
         raise asyncio.CancelledError
     return task.result()
-
-
-def followed_up(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """Start work whose exception counts as retrieved even if its waiter was cancelled: asyncio would complain."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
-    return task

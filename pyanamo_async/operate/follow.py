@@ -20,9 +20,8 @@ from pyanamo_async.core.outcomes import Outcome, Succeeded
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.workers import ProcessStatus
 from pyanamo_async.errors import ItemMissing, PyanamoError, Unavailable
-from pyanamo_async.fleet.membership import ProcessProbe
+from pyanamo_async.fleet.membership import ProcessProbe, WorkerCondition, list_workers
 from pyanamo_async.operate.logs import STDERR, LogReader, find_task
 from pyanamo_async.ports import Clock, Store
 
@@ -30,7 +29,6 @@ LOOK_S = 0.5
 SUBSCRIPTION = timedelta(minutes=2)  # how long one lasts that cannot be ended; longer than clocks differ
 RENEWAL_S = 30.0
 CHECK_S = 5.0
-SILENCE = timedelta(seconds=30)  # a worker with a younger heartbeat needs no check
 
 
 @dataclass(slots=True)
@@ -45,7 +43,7 @@ class Follower:
     store: Store
     reader: LogReader
     clock: Clock
-    probe: ProcessProbe = lambda _: ProcessStatus.UNKNOWN
+    probe: ProcessProbe
     _shown_to: Counter[str] = field(default_factory=Counter)
     _subscription: tuple[str, TaskRef] | None = None
     _renew_s: float = 0.0
@@ -93,7 +91,8 @@ class Follower:
     async def _look(self, item: Item, ref: TaskRef) -> str:
         """Show what is new; return why nothing more will come, or an empty text."""
         if item.state is State.TODO and item.attempt < ref.attempt:
-            self._note_once(f"item {item.item_id} is waiting for a worker{_until(item)}")
+            until = f", not before {item.not_before:%H:%M:%S} UTC" if item.not_before else ""
+            self._note_once(f"item {item.item_id} is waiting for a worker{until}")
             return ""
         if item.state is not State.LOCKED or item.attempt > ref.attempt:
             return item.reason.removeprefix(f"attempt {ref.attempt}: ") or f"the item is {item.state}"
@@ -125,14 +124,12 @@ class Follower:
         if self.clock.monotonic() < self._check_s:
             return ""
         self._check_s = self.clock.monotonic() + CHECK_S
-        for worker in await self.store.workers(of=[worker_id]):
-            now = self.store.service_time(now=self.clock.now())
-            if worker.heartbeat >= now - SILENCE:
-                continue
-            if self.probe(worker) is ProcessStatus.DIED:
+        now = self.clock.now()
+        for seen in await list_workers(self.store, now=now, process_status=self.probe, of=[worker_id]):
+            if seen.condition is WorkerCondition.DIED:
                 return f"worker {worker_id} died"
-            if worker.is_stale(now):
-                return f"worker {worker_id} has sent no heartbeat since {worker.heartbeat:%H:%M:%S} UTC"
+            if seen.condition is WorkerCondition.STALE:
+                return f"worker {worker_id} has sent no heartbeat since {seen.worker.heartbeat:%H:%M:%S} UTC"
         return ""
 
     def _show(self, stream: str, chunk: TailChunk) -> None:
@@ -181,10 +178,6 @@ def _was_given_back(item: Item, ref: TaskRef) -> bool:
     """Return whether an attempt left no trace: it never started, or a person reset the item."""
     ended = item.state is State.TODO and item.attempt >= ref.attempt
     return ended and not item.reason.startswith(f"attempt {ref.attempt}:")
-
-
-def _until(item: Item) -> str:
-    return f", not before {item.not_before:%H:%M:%S} UTC" if item.not_before else ""
 
 
 def _ending(task: Task, record: TaskRecord) -> str:

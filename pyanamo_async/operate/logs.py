@@ -54,7 +54,8 @@ class LogReader:
         if attempt == item.attempt and item.state is State.LOCKED:
             raise OutputMissing(f"attempt {attempt} of {title} has not ended", hint="wait for it")
         key = OutputKey(self.output_namespace, item.item_id, task.name, attempt, stream)
-        locations = (await self.open_at("")).location(key), self.in_logs(key, _locations_of(task))
+        others = [record.stdout.at, record.stderr.at] if record else []
+        locations = (await self.open_at("")).location(key), self.in_logs(key, others)
         title = f"{stream} of attempt {attempt} of {title}"
         return TaskLog(self, Output(), tail, title=title, locations=[each for each in locations if each])
 
@@ -145,20 +146,16 @@ async def last_lines(
     lines: int, count: Callable[[], AsyncIterator[bytes]], show: Callable[[], AsyncIterator[bytes]]
 ) -> AsyncIterator[bytes]:
     """Stream the last lines of what both `count` and then `show` give; a last line may lack its newline."""
-    skipped = max(0, await _lines_in(count()) - lines)
+    ends, last = 0, b"\n"
+    async for chunk in count():
+        ends += chunk.count(b"\n")
+        last = chunk[-1:] or last
+    skipped = max(0, ends + (last != b"\n") - lines)
     async for chunk in show():
         *ended, rest = chunk.split(b"\n", skipped)
         skipped -= len(ended)
         if not skipped:
             yield rest
-
-
-async def _lines_in(chunks: AsyncIterator[bytes]) -> int:
-    ends, last = 0, b"\n"
-    async for chunk in chunks:
-        ends += chunk.count(b"\n")
-        last = chunk[-1:] or last
-    return ends + (last != b"\n")
 
 
 def find_task(item: Item, name: str | None) -> Task:
@@ -180,7 +177,3 @@ def find_task(item: Item, name: str | None) -> Task:
 
 def _title(item: Item, task: Task) -> str:
     return f"task {task.name} of item {item.item_id}" if item.nested else f"item {item.item_id}"
-
-
-def _locations_of(task: Task) -> list[str]:
-    return [task.record.stdout.at, task.record.stderr.at] if task.record else []

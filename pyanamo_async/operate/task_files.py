@@ -18,7 +18,6 @@ from pyanamo_async.core.taskfile.parser import MAX_LINE_BYTES
 from pyanamo_async.errors import UsageError
 
 STDIN = "-"
-COPY_BYTES = 1 << 20
 _MAGIC = {
     b"\x1f\x8b": "gzip: unpack it, as in `zcat FILE | pyanamo import -`",
     b"PK\x03\x04": "a zip archive or a spreadsheet: save it as text",
@@ -55,7 +54,7 @@ def open_task_file(name: str) -> Iterator[TaskFile]:
             file = sys.stdin.buffer if name == STDIN else opened.enter_context(Path(name).open("rb"))
             if not file.seekable():
                 spool = opened.enter_context(tempfile.TemporaryFile())
-                shutil.copyfileobj(file, spool, COPY_BYTES)
+                shutil.copyfileobj(file, spool)
                 file = spool
             shown = "standard input" if name == STDIN else name
             _refuse_binary(shown, file)

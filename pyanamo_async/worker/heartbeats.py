@@ -59,7 +59,14 @@ class Heartbeats:
         self.is_fenced = False
 
     async def __aenter__(self) -> Self:
-        await self._register()
+        await retry(  # until two thirds of the lease have passed
+            self._send,
+            RetrySchedule(limit_s=self._fence_after_s, longest_pause_s=self._every_s / 4),
+            give_up=self._stop.drain,
+            on_failure=lambda trouble, _: self._event_log.note("heartbeat failed", trouble=str(trouble)),
+            random=self._runtime.rng.random,
+            monotonic=self._clock.monotonic,
+        )
         self._sender = asyncio.create_task(self._send_on(), name="heartbeats")
         self._sender.add_done_callback(self._sender_ended)
         return self
@@ -90,17 +97,6 @@ class Heartbeats:
         if orders.desired in ORDERS:
             self._stop.request(ORDERS[orders.desired], f"ordered to {orders.desired}")
         self._ordered(orders)
-
-    async def _register(self) -> None:
-        """Send the first heartbeat; repeat it until two thirds of the lease have passed."""
-        await retry(
-            self._send,
-            RetrySchedule(limit_s=self._fence_after_s, longest_pause_s=self._every_s / 4),
-            give_up=self._stop.drain,
-            on_failure=lambda trouble, _: self._event_log.note("heartbeat failed", trouble=str(trouble)),
-            random=self._runtime.rng.random,
-            monotonic=self._clock.monotonic,
-        )
 
     async def _send_on(self) -> None:
         pause_s = self._every_s

@@ -20,13 +20,15 @@ from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.fleet.drain_check import DrainCheck
-from pyanamo_async.host.waiting import elapsed, followed_up
+from pyanamo_async.host.waiting import elapsed, shielded
 from pyanamo_async.worker.attempt import Attempt
 from pyanamo_async.worker.claimer import Claimer
 from pyanamo_async.worker.context import AttemptContext, Plan
 from pyanamo_async.worker.heartbeats import Heartbeats
 from pyanamo_async.worker.publishing import Publisher
 from pyanamo_async.worker.stop import Level, Stop
+
+SETTLED_WITHIN_S = 10.0  # when the worker is cancelled
 
 
 @dataclass(slots=True)
@@ -143,13 +145,13 @@ class Pilot:
                 await attempt.run()
             finally:
                 self._claimer.slots.put_nowait(attempt.slot)
-            return await asyncio.shield(followed_up(attempt.settle()))
+            return await shielded(attempt.settle(), grace_s=SETTLED_WITHIN_S)
         except PyanamoError:
             raise
         except Exception as exc:  # noqa: BLE001 - one of the two borders: our own fault must not cost the others
             self._summary.errors += 1
             self._note("attempt broke", item=attempt.item.item_id, error=repr(exc), exc=exc)
-            return await asyncio.shield(followed_up(attempt.give_up(f"our own fault: {exc!r}")))
+            return await shielded(attempt.give_up(f"our own fault: {exc!r}"), grace_s=SETTLED_WITHIN_S)
 
     def _end(self, reason: InterruptReason, *, at_once: bool = False) -> None:
         for attempt in self._attempts:
@@ -178,7 +180,6 @@ class Pilot:
         self._end(InterruptReason.WALL_TIME)
 
     async def _watch_platform(self) -> None:
-        """Stop when the platform says that it is about to take the machine away."""
         if self._plan.interruption is not None:
             self._stop.request(Level.STOP, await self._plan.interruption())
 

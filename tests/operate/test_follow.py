@@ -285,7 +285,7 @@ async def _held_by_a_silent_worker(desk: Desk) -> Item:
 
 @pytest.mark.parametrize(
     ("process_status", "after_s", "says"),
-    [(ProcessStatus.DIED, 31, "died"), (ProcessStatus.UNKNOWN, 181, "no heartbeat")],
+    [(ProcessStatus.DIED, 0, "died"), (ProcessStatus.UNKNOWN, 181, "no heartbeat")],
 )
 def test_it_ends_with_a_worker_that_vanished(process_status: ProcessStatus, after_s: float, says: str) -> None:
     """At once where a process can be looked for, else when its lease is over."""

@@ -67,11 +67,6 @@ class Worker(Value):
     following: tuple[TaskRef, ...] = ()
     state: WorkerState = WorkerState.RUNNING
 
-    def is_stale(self, now: datetime) -> bool:
-        """Return whether it has been silent for its lease, or was marked dead; a worker that ended is not stale."""
-        silent = self.state is WorkerState.RUNNING and now - self.heartbeat > self.lease
-        return silent or self.state is WorkerState.DEAD
-
 
 def is_suspect(heartbeat: datetime, *, now: datetime, lease: timedelta) -> bool:
     """Return whether a last heartbeat is too old, or too far in the future, to show that its worker lives."""

@@ -95,7 +95,8 @@ class DrainCheck:
             return decided
         if self._next_look_in_s() > 0:
             return False
-        if self._is_recent(unanswered_claim_s):
+        now_s = self._runtime.clock.monotonic()
+        if unanswered_claim_s is not None and now_s - unanswered_claim_s < INDEX_LAG_AT_MOST.total_seconds():
             self._first_look = None
             return False
         return await self._look_again(has_unanswered=unanswered_claim_s is not None)
@@ -185,10 +186,6 @@ class DrainCheck:
             if await self._store.next_due(state=state, consistent=True) is not None:
                 return True
         return False
-
-    def _is_recent(self, claimed_s: float | None) -> bool:
-        now_s = self._runtime.clock.monotonic()
-        return claimed_s is not None and now_s - claimed_s < INDEX_LAG_AT_MOST.total_seconds()
 
     def _next_look_in_s(self) -> float:
         return max(0.0, self._looked_s + self._index_lag_s - self._runtime.clock.monotonic())

@@ -41,7 +41,7 @@ def condition(worker: Worker, *, now: datetime, process_status: ProcessProbe) ->
         return WorkerCondition.ENDED
     if worker.state is WorkerState.DEAD or process_status(worker) is ProcessStatus.DIED:
         return WorkerCondition.DIED
-    return WorkerCondition.STALE if worker.is_stale(now) else WorkerCondition.ALIVE
+    return WorkerCondition.STALE if now - worker.heartbeat > worker.lease else WorkerCondition.ALIVE
 
 
 async def list_workers(

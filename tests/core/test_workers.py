@@ -6,8 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from pyanamo_async.core.values import replace
-from pyanamo_async.core.workers import FENCED_SHARE, MARGIN, Worker, WorkerState, dead_after, is_suspect
+from pyanamo_async.core.workers import FENCED_SHARE, MARGIN, Worker, dead_after, is_suspect
 from tests.fakes import NOON
 
 LEASE = timedelta(seconds=180)
@@ -32,13 +31,3 @@ def test_a_worker_has_fenced_itself_before_anybody_else_calls_it_dead(seconds: f
 def test_a_lease_that_is_not_credible_counts_as_the_observers_own(seconds: float) -> None:
     """Rows say what they like."""
     assert dead_after(timedelta(seconds=seconds), own_lease=LEASE) == LEASE * FENCED_SHARE + MARGIN
-
-
-def test_a_worker_that_ended_is_never_stale() -> None:
-    """One that was marked dead always is."""
-    late = NOON + timedelta(days=1)
-
-    assert not replace(WORKER, state=WorkerState.ENDED).is_stale(late)
-    assert replace(WORKER, state=WorkerState.DEAD).is_stale(NOON)
-    assert WORKER.is_stale(late)
-    assert not WORKER.is_stale(NOON + LEASE)

@@ -42,6 +42,16 @@ def test_a_process_that_died_does_not_live_however_young_its_heartbeat() -> None
     assert conditions == ["alive", "stale", "died", "ended", "died"]
 
 
+def test_a_worker_that_ended_is_never_stale() -> None:
+    """Others are when their lease is over, and not a moment before."""
+    late = {seconds: NOON + ALIVE.lease + timedelta(seconds=seconds) for seconds in (0, 1)}
+
+    def at(worker: Worker, seconds: int) -> str:
+        return condition(worker, now=late[seconds], process_status=lambda _: ProcessStatus.UNKNOWN)
+
+    assert [at(ALIVE, 0), at(ALIVE, 1), at(ENDED, 1), at(MARKED, 1)] == ["alive", "stale", "ended", "died"]
+
+
 async def test_stale_lists_all_that_vanished(store: MemoryStore) -> None:
     """The silent and the dead, as `reclaim` treats them."""
     found = await list_workers(store, now=NOON, process_status=process_status)

@@ -101,8 +101,6 @@ class Claimer:
         """Keep one item on its last chance if it would be alone; put back others, to come again one at a time."""
         last = [item for item in items if self._policy.is_last_chance(item.crashes)]
         self._one_at_a_time = bool(last)
-        if not last:
-            return items
         others = [item for item in items if item not in last]
         chosen = others or ([] if self._attempts else last[:1])
         for item in last:

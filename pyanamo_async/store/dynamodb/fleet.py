@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pyanamo_async.core.output_tail import TaskRef
 from pyanamo_async.core.stored.queue_key import format_time, parse_time
 from pyanamo_async.core.stored.task_record import Row
+from pyanamo_async.core.stored.worker_row import decode_worker, encode_worker
 from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState
 from pyanamo_async.errors import Fenced, ItemMissing
 from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal_row
@@ -154,40 +155,16 @@ def _row(worker: Worker) -> Row:
     return {
         "Queue": ENDED_QUEUE if worker.state is WorkerState.ENDED else RUNNING_QUEUE,
         "Queue_Key": format_time(worker.heartbeat),
-        "Host": worker.host,
-        "Started": format_time(worker.started),
-        "Lease": worker.lease.total_seconds(),
-        "Job": worker.job,
-        "Process": worker.process,
-        "Slots": worker.slots,
-        "Running": worker.running,
-        "Done": worker.done,
-        "RSS": worker.rss_bytes,
+        **encode_worker(worker),
     }
 
 
 def _worker(row: Mapping[str, Any]) -> Worker:
     heartbeat = parse_time(row["Queue_Key"])
-    return Worker(
-        worker_id=row[KEY][len(WORKER_ROW) :],
-        host=row["Host"],
-        started=parse_time(row["Started"]),
-        heartbeat=heartbeat,
-        lease=timedelta(seconds=float(row["Lease"])),
-        job=row["Job"],
-        process=row["Process"],
-        slots=row["Slots"],
-        running=row["Running"],
-        done=row["Done"],
-        rss_bytes=row["RSS"],
-        desired=Desired(row.get("Desired", Desired.RUN)),
-        following=tuple(
-            sorted(
-                TaskRef.read(text) for text, until in row.get("Following", {}).items() if parse_time(until) > heartbeat
-            )
-        ),
-        state=_state(row),
-    )
+    subscriptions = row.get("Following", {}).items()
+    following = sorted(TaskRef.read(text) for text, until in subscriptions if parse_time(until) > heartbeat)
+    worker_id = row[KEY].removeprefix(WORKER_ROW)
+    return decode_worker(row, worker_id, heartbeat=heartbeat, state=_state(row), following=tuple(following))
 
 
 def _state(row: Mapping[str, Any]) -> WorkerState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from pyanamo_async.core.items import Counts, Item, State, Summary, TaskState
+from pyanamo_async.core.items import Counts, Item, State, Summary
 from pyanamo_async.core.stored.queue_key import queue
 from pyanamo_async.core.stored.record import decode
 from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
@@ -40,14 +40,9 @@ async def items(table: Table, *, state: State | None, sample: str | None) -> Asy
 
 async def count(table: Table, shards: int) -> Counts:
     """Count items and tasks, all shards at once."""
-    counts = Counts(dict.fromkeys(State, 0), dict.fromkeys(TaskState, 0))
-    for state, items, tasks, done in await gather_all(
-        _count_queue(table, state, shard) for state in State for shard in range(shards)
-    ):
-        counts.items[state] += items
-        counts.tasks[TaskState.DONE] += done
-        counts.tasks[TaskState.FAILED if state is State.FAILED else TaskState.TODO] += tasks - done
-    return counts
+    return Counts.add_up(
+        await gather_all(_count_queue(table, state, shard) for state in State for shard in range(shards))
+    )
 
 
 async def _count_queue(table: Table, state: State, shard: int) -> tuple[State, int, int, int]:

@@ -18,10 +18,10 @@ from pyanamo_async.ports import INDEX_LAG_AT_MOST
 from pyanamo_async.store.dynamodb.codec import marshal
 from pyanamo_async.store.dynamodb.schema import NOTIFICATIONS, SCHEMA_VERSION, TABLE_ROW
 from pyanamo_async.store.dynamodb.table import Table
-from pyanamo_async.store.dynamodb.writes import KEY, Update, request
+from pyanamo_async.store.dynamodb.writes import KEY, Update
 
 
-class Notifications:
+class NotificationWord:
     """The notifications in one table, from the moment its row was read."""
 
     def __init__(self, table: Table, row: Mapping[str, Any] | None, *, rng: random.Random) -> None:
@@ -33,9 +33,8 @@ class Notifications:
         """Change the word, if that can be done."""
         word = f"{format_time(now)} {self._rng.getrandbits(32):08x}"
         change = Update(TABLE_ROW, {"Schema_Version": SCHEMA_VERSION}, {(NOTIFICATIONS,): word})
-        operation, arguments = request(change, self._table.name)
         with suppress(PyanamoError):
-            await self._table.write_alone(self._table.client, operation, arguments)
+            await self._table.send_alone(change)
 
     async def came(self, now: datetime, *, consistent: bool) -> bool:
         """Return whether the word changed, or had changed just before this store first looked: half a read unit."""

@@ -2,8 +2,8 @@
 
 Pure: `codec` (typed values), `writes` (conditional writes in both languages), `rows` (items and their place in the
 index), `schema`, `candidate_cache` (what was seen of the index). With a client: `table` (requests, with `batcher`),
-`claimer`, `adder`, `notifications`, and the ports: `lifecycle` (TableAdmin), `reading` (ItemReader), `fleet`
-(WorkerRegistry), `output_tails` (OutputTails), and `store`, which adds ItemQueue and puts them together.
+`claimer`, `adder`, `opening`, and on it the ports: `lifecycle` (TableAdmin), `reading` (ItemReader), `fleet`
+(WorkerRegistry), `output_tails`, `notifications`, and `store`, which adds ItemQueue and puts them together.
 """
 
 from __future__ import annotations

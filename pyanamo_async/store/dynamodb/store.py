@@ -19,6 +19,7 @@ from pyanamo_async.ports import AddResult, Store
 from pyanamo_async.store.dynamodb.adder import ItemAdder
 from pyanamo_async.store.dynamodb.claimer import QueueClaimer
 from pyanamo_async.store.dynamodb.lifecycle import DynamoAdmin
+from pyanamo_async.store.dynamodb.notifications import DynamoNotifications
 from pyanamo_async.store.dynamodb.output_tails import DynamoOutputTails
 from pyanamo_async.store.dynamodb.reading import DynamoReader
 from pyanamo_async.store.dynamodb.rows import change, fence, passes_fence
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
 
 
-class DynamoStore(DynamoAdmin, DynamoReader, DynamoOutputTails, Store):
+class DynamoStore(DynamoAdmin, DynamoReader, DynamoNotifications, DynamoOutputTails, Store):
     """A table by name. `urgent` is the client for heartbeats and saves; commands that do neither may leave it out."""
 
     def __init__(
@@ -46,7 +47,7 @@ class DynamoStore(DynamoAdmin, DynamoReader, DynamoOutputTails, Store):
         self._table = Table(table, client, urgent or client, rng=self._rng)
 
     async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
-        claimer = await self._claimer()
+        claimer = (await self._open()).claimer
         try:
             return await ItemAdder(self._table, claimer.shards, rng=self._rng).add(items, replace=replace)
         finally:
@@ -54,14 +55,14 @@ class DynamoStore(DynamoAdmin, DynamoReader, DynamoOutputTails, Store):
                 claimer.note_write(item)
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
-        return await (await self._claimer()).claim(worker, limit=limit, now=now, state=state)
+        return await (await self._open()).claimer.claim(worker, limit=limit, now=now, state=state)
 
     async def next_due(self, *, state: State = State.TODO, consistent: bool = False) -> datetime | None:
-        return await (await self._claimer()).next_due(state, consistent=consistent)
+        return await (await self._open()).claimer.next_due(state, consistent=consistent)
 
     async def save(self, before: Item, after: Item) -> None:
-        claimer = await self._claimer()
-        write = change(before, after, shards=claimer.shards, tiebreak=f"{self._rng.getrandbits(32):08x}")
+        claimer = (await self._open()).claimer
+        write = change(before, after, shards=claimer.shards, tiebreak=self._tiebreak())
         reply = await self._write(write, claimer, before, after)
         if not reply.met:
             row = reply.row or await self._table.get(before.item_id, urgent=True)
@@ -69,30 +70,14 @@ class DynamoStore(DynamoAdmin, DynamoReader, DynamoOutputTails, Store):
                 raise Fenced(f"item '{before.item_id}' is no longer as it was seen")
 
     async def remove(self, before: Item) -> None:
-        reply = await self._write(Delete(before.item_id, fence(before)), await self._claimer(), before)
+        reply = await self._write(Delete(before.item_id, fence(before)), (await self._open()).claimer, before)
         if not reply.met:
             row = reply.row or await self._table.get(before.item_id, urgent=True)
             if row is not None or not reply.resent:
                 raise Fenced(f"item '{before.item_id}' is no longer as it was seen")
-
-    notifications_every_s = 6.0
-
-    async def notify(self, *, now: datetime) -> None:
-        _, word = await self._open()
-        await word.notify(now)
-
-    async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:
-        claimer, word = await self._open()
-        if came := await word.came(now, consistent=consistent):
-            claimer.expire_heads()
-        return came
 
     async def _write(self, write: Write, claimer: QueueClaimer, *forms: Item) -> Reply:
         try:
             return await self._table.save(write)
         finally:
             claimer.note_write(*forms)
-
-    async def _claimer(self) -> QueueClaimer:
-        claimer, _ = await self._open()
-        return claimer

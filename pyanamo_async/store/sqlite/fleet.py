@@ -32,8 +32,8 @@ WORKERS = f"""SELECT {", ".join(COLUMNS)}, Desired FROM workers
     WHERE ?1 IS NULL OR InstanceID IN (SELECT value FROM json_each(?1)) ORDER BY Heartbeat, InstanceID"""  # noqa: S608
 FIRST, LAST = "", "~"  # before and after all times
 FOLLOWED = "SELECT Task FROM output_tails WHERE InstanceID = ? AND Until > ?"
-FOLLOW = """INSERT INTO output_tails (Task, InstanceID, Until) VALUES (?1, ?2, ?3)
-    ON CONFLICT (Task) DO UPDATE SET InstanceID = ?2, Until = ?3"""
+FOLLOW = """INSERT INTO output_tails (Task, InstanceID, Until) SELECT ?1, InstanceID, ?3 FROM workers
+    WHERE InstanceID = ?2 ON CONFLICT (Task) DO UPDATE SET InstanceID = ?2, Until = ?3"""
 PUBLISH = """UPDATE output_tails SET Stdout = ?3, Stdout_End = ?4, Stderr = ?5, Stderr_End = ?6
     WHERE Task = ?1 AND Until > ?2"""
 PUBLISHED = "SELECT Stdout, Stdout_End, Stderr, Stderr_End FROM output_tails WHERE Task = ?"
@@ -94,15 +94,10 @@ class SqliteWorkers(WorkerRegistry, OutputTails):
         await self._engine.write(work)
 
     async def follow(self, worker_id: str, task: TaskRef, *, until: datetime | None) -> None:
-        def work(connection: sqlite3.Connection) -> None:
-            if until is None:
-                connection.execute("DELETE FROM output_tails WHERE Task = ?", (str(task),))
-                return
-            if connection.execute("SELECT 1 FROM workers WHERE InstanceID = ?", (worker_id,)).fetchone() is None:
-                raise _missing(worker_id)
-            connection.execute(FOLLOW, (str(task), worker_id, format_time(until)))
-
-        await self._engine.write(work)
+        if until is None:
+            await self._change("DELETE FROM output_tails WHERE Task = ?", str(task))
+        elif not await self._change(FOLLOW, str(task), worker_id, format_time(until)):
+            raise _missing(worker_id)
 
     async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:
         return await self._engine.read(lambda connection: _followed(connection, worker_id, now))

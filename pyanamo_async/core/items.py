@@ -6,8 +6,10 @@ names under which they are stored, `core.transitions` how an item moves from sta
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from pyanamo_async.core.outcomes import Outcome
 from pyanamo_async.core.values import Value
@@ -149,6 +151,16 @@ class Counts(Value):
 
     items: dict[State, int]
     tasks: dict[TaskState, int]
+
+    @classmethod
+    def add_up(cls, parts: Iterable[tuple[State, int, int, int]]) -> Self:
+        """Return the sum of parts: a state, how many items are in it, how many tasks they have, how many are done."""
+        counts = cls(dict.fromkeys(State, 0), dict.fromkeys(TaskState, 0))
+        for state, items, tasks, done in parts:
+            counts.items[state] += items
+            counts.tasks[TaskState.DONE] += done
+            counts.tasks[TaskState.FAILED if state is State.FAILED else TaskState.TODO] += tasks - done
+        return counts
 
     @property
     def total(self) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pyanamo_async.core import transitions
-from pyanamo_async.core.items import CLAIMABLE, Counts, Item, State, Summary, TaskState
+from pyanamo_async.core.items import CLAIMABLE, Counts, Item, State, Summary
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.stored.queue_key import due, queue_key
 from pyanamo_async.core.stored.record import encode, summarise
@@ -139,13 +139,8 @@ class MemoryStore(Store):
                 yield item
 
     async def counts(self) -> Counts:
-        counts = Counts(dict.fromkeys(State, 0), dict.fromkeys(TaskState, 0))
-        for item in self._table.items.values():
-            counts.items[item.state] += 1
-            counts.tasks[TaskState.DONE] += item.tasks_done
-            rest = TaskState.FAILED if item.state is State.FAILED else TaskState.TODO
-            counts.tasks[rest] += len(item.tasks) - item.tasks_done
-        return counts
+        items = self._table.items.values()
+        return Counts.add_up((item.state, 1, len(item.tasks), item.tasks_done) for item in items)
 
     def service_time(self, *, now: datetime) -> datetime:
         return now

@@ -1,4 +1,4 @@
-"""Natural batching and the concurrency limiter, without a table."""
+"""Natural batching, without a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 
 from pyanamo_async.errors import StoreError, Unavailable
 from pyanamo_async.store.dynamodb.batcher import Batcher
-from pyanamo_async.store.dynamodb.limiter import ConcurrencyLimiter
 from pyanamo_async.store.dynamodb.table import Reply, Table, gather_all
 from pyanamo_async.store.dynamodb.writes import Update
 
@@ -149,39 +148,8 @@ def _table(client: Service, urgent: Service) -> Table:
     return Table("table", *clients, rng=random.Random(1))
 
 
-async def _save(table: Table, key: str) -> Reply:
-    return await table.save(_write(key))
-
-
-async def test_claims_travel_with_saves() -> None:
-    """A worker that ends an item and begins the next sends one request for both, by the client of saves."""
-    client, urgent = Service(), Service()
-    table = _table(client, urgent)
-
-    await asyncio.gather(_save(table, "done"), table.claim([_write("next")]))
-
-    assert (client.batches, urgent.batches) == ([], [["done", "next"]])
-
-
-async def test_claims_are_limited_and_leave_saves_alone_while_the_table_is_throttled() -> None:
-    """They go by their own client within the limiter, until it is open again."""
-    client, urgent = Service(), Service()
-    table = _table(client, urgent)
-    urgent.throttles = 1
-    throttled, _ = await table.claim([_write("a"), _write("b")])
-    assert isinstance(throttled, Unavailable)
-
-    await asyncio.gather(table.claim([_write("c"), _write("d")]), *(table.save(_write(key)) for key in "ef"))
-    assert (client.batches, urgent.batches) == ([["c", "d"]], [["a", "b"], ["e", "f"]])
-
-    while not table.limiter.is_open:
-        await table.claim([_write("g")])
-    await asyncio.gather(_save(table, "h"), table.claim([_write("i")]))
-    assert urgent.batches[-1] == ["h", "i"]
-
-
 async def test_keys_that_were_not_processed_are_read_again_after_a_pause() -> None:
-    """Partial throttling of BatchGetItem is a success with `UnprocessedKeys`: it slows everybody down."""
+    """Partial throttling of BatchGetItem is a success with `UnprocessedKeys`."""
     client = Service()
     client.unprocessed = 2
     table = _table(client, Service())
@@ -193,7 +161,6 @@ async def test_keys_that_were_not_processed_are_read_again_after_a_pause() -> No
     assert sorted(row["itemID"] for row in rows) == ["a", "b", "c"]
     assert client.read == [["a", "b", "c"], ["b", "c"], ["c"]]
     assert loop.time() > began_s
-    assert not table.limiter.is_open
 
 
 async def test_a_write_too_long_for_a_statement_goes_alone_beside_its_batch() -> None:
@@ -268,76 +235,6 @@ async def test_close_waits_for_what_is_under_way() -> None:
     await closing
 
     assert [answer.result() for answer in answers] == ["A", "B"]
-
-
-async def _throttled(limiter: ConcurrencyLimiter) -> None:
-    with pytest.raises(Unavailable):
-        async with limiter:
-            raise Unavailable("throttled")
-
-
-async def test_the_window_halves_and_comes_back() -> None:
-    """Every throttled round halves how many requests may be under way; successes open the window one by one."""
-    limiter = ConcurrencyLimiter(8)
-    await _throttled(limiter)
-    assert limiter.window == 4
-    await _throttled(limiter)
-    assert limiter.window == 2
-
-    for _ in range(40):
-        async with limiter:
-            pass
-    assert limiter.window == 8
-
-
-async def test_one_round_of_throttling_halves_once() -> None:
-    """Eight requests that were under way together count as one."""
-    limiter = ConcurrencyLimiter(8)
-    all_throttled = asyncio.Barrier(8)
-
-    async def ask() -> None:
-        async with limiter:
-            await all_throttled.wait()
-            raise Unavailable("throttled")
-
-    await asyncio.gather(*(ask() for _ in range(8)), return_exceptions=True)
-
-    assert limiter.window == 4
-
-
-async def test_no_more_are_under_way_than_the_limiter_allows() -> None:
-    """Requests wait their turn, in order, and a cancelled one gives its turn on."""
-    limiter = ConcurrencyLimiter(2)
-    running: list[int] = []
-    most = 0
-    let_go = asyncio.Event()
-
-    async def ask(number: int) -> None:
-        nonlocal most
-        async with limiter:
-            running.append(number)
-            most = max(most, len(running))
-            await let_go.wait()
-            running.remove(number)
-
-    tasks = [asyncio.create_task(ask(number)) for number in range(6)]
-    await asyncio.sleep(0)
-    tasks[2].cancel()
-    let_go.set()
-    results = await asyncio.gather(*tasks, return_exceptions=True)
-
-    assert most == 2
-    assert [type(result) for result in results] == [type(None)] * 2 + [asyncio.CancelledError] + [type(None)] * 3
-
-
-async def test_an_error_that_is_no_throttling_leaves_the_window() -> None:
-    """A refused item says nothing about the load."""
-    limiter = ConcurrencyLimiter(8)
-    with pytest.raises(StoreError):
-        async with limiter:
-            raise StoreError("too large")
-
-    assert limiter.window == 8
 
 
 async def test_gather_all_raises_the_error_itself() -> None:

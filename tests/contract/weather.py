@@ -70,3 +70,19 @@ class ThrottlesOne:
         error = {"Code": "ThrottlingError", "Message": "Throughput exceeds the current capacity of your table"}
         answer["Responses"].insert(at, {"Error": error})
         return answer
+
+
+class CountsUnmet:
+    """Passes every write on, and counts those whose condition was not met."""
+
+    def __init__(self) -> None:
+        self.unmet = 0
+
+    async def __call__(self, real: Call, _: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401 # as above
+        try:
+            answer = await real(**arguments)
+        except ClientError:
+            self.unmet += 1
+            raise
+        self.unmet += sum("Error" in response for response in answer.get("Responses", ()))
+        return answer

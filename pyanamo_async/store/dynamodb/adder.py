@@ -1,6 +1,6 @@
 """Add items in batches of conditional inserts, as fast as the table takes them.
 
-An insert of an item that exists fails alone. Throttled inserts are repeated while others succeed, and for a few
+An insert of an item that exists fails alone. Throttled writes are repeated while others succeed, and for a few
 seconds when none does.
 """
 
@@ -17,7 +17,7 @@ from pyanamo_async.errors import Unavailable
 from pyanamo_async.ports import AddResult
 from pyanamo_async.store.dynamodb.rows import stored
 from pyanamo_async.store.dynamodb.table import MAX_STATEMENTS, Reply, Table, gather_all
-from pyanamo_async.store.dynamodb.writes import Insert, overwrite
+from pyanamo_async.store.dynamodb.writes import KEY, Insert, Path, Update, Write
 
 
 class ItemAdder:
@@ -36,42 +36,42 @@ class ItemAdder:
         return [result for chunk in results for result in chunk]
 
     async def _add_chunk(self, items: Sequence[Item], replace: bool) -> list[AddResult]:
-        inserted: dict[str, bool] = {}
-        while len(inserted) < len(items):
-            left = [item for item in items if item.item_id not in inserted]
-            inserted |= await self._table.retry(partial(self._insert, left))
-        existing = [self._replace(item) for item in items if replace and not inserted[item.item_id]]
-        replaced = iter(await gather_all(existing))
-        return [
-            AddResult.ADDED if inserted[item.item_id] else next(replaced) if replace else AddResult.SKIPPED
-            for item in items
-        ]
+        results: dict[str, AddResult] = {}
+        seen: dict[str, Row] = {}  # rows to overwrite, read again when they have changed meanwhile
+        while left := [item for item in items if item.item_id not in results]:
+            writes = [self._write(item, seen.get(item.item_id)) for item in left]
+            unmet: list[str] = []
+            for key, is_met in (await self._table.retry(partial(self._send, writes))).items():
+                if is_met:
+                    results[key] = AddResult.REPLACED if key in seen else AddResult.ADDED
+                elif replace:
+                    unmet.append(key)
+                    seen.pop(key, None)
+                else:
+                    results[key] = AddResult.SKIPPED
+            for row in await self._table.get_many(unmet):
+                if row.get("ItemState") == State.LOCKED:
+                    results[row[KEY]] = AddResult.LOCKED
+                else:
+                    seen[row[KEY]] = row
+        return [results[item.item_id] for item in items]
 
-    async def _insert(self, items: Sequence[Item]) -> dict[str, bool]:
-        """Insert new items; return by id whether each was inserted or existed. Throttled items are missing."""
-        async with self._table.limiter:
-            replies = await self._table.send([Insert(self._row(item)) for item in items])
+    async def _send(self, writes: Sequence[Write]) -> dict[str, bool]:
+        """Return by key whether each write met its condition. Throttled writes are missing."""
+        replies = await self._table.send(writes)
         errors = [reply for reply in replies if isinstance(reply, Exception)]
         for error in errors:
-            if not isinstance(error, Unavailable) or len(errors) == len(items):
+            if not isinstance(error, Unavailable) or len(errors) == len(writes):
                 raise error
-        return {item.item_id: reply.met for item, reply in zip(items, replies, strict=True) if isinstance(reply, Reply)}
+        return {write.key: reply.met for write, reply in zip(writes, replies, strict=True) if isinstance(reply, Reply)}
 
-    async def _replace(self, item: Item) -> AddResult:
-        """Overwrite the row that was read, unless it is locked; read it again when it has changed meanwhile."""
-        while True:
-            seen = await self._table.get(item.item_id) or {}
-            if seen.get("ItemState") == State.LOCKED:
-                return AddResult.LOCKED
-            row = self._row(replace(item, attempt=seen.get("Attempt", 0)))
-            request = overwrite(
-                row, self._table.name, expected={name: seen.get(name) for name in ("ItemState", "Attempt")}
-            )
-            reply = await self._table.call_with_retry(
-                partial(self._table.write_alone, self._table.client, "put_item", request)
-            )
-            if reply.met:
-                return AddResult.REPLACED if seen else AddResult.ADDED
-
-    def _row(self, item: Item) -> Row:
-        return stored(item, shards=self._shards, tiebreak=f"{self._rng.getrandbits(32):08x}")
+    def _write(self, item: Item, seen: Row | None) -> Write:
+        """Insert an item, or overwrite the row that was read with all its attributes, but for the attempts so far."""
+        attempt = seen.get("Attempt", 0) if seen else item.attempt
+        tiebreak = f"{self._rng.getrandbits(32):08x}"
+        row = stored(replace(item, attempt=attempt), shards=self._shards, tiebreak=tiebreak)
+        if not seen:
+            return Insert(row)
+        expected = {name: seen.get(name) for name in ("ItemState", "Attempt")}
+        sets: dict[Path, object] = {(name,): value for name, value in row.items() if name != KEY}
+        return Update(item.item_id, expected, sets, removes=[(name,) for name in seen if name not in row])

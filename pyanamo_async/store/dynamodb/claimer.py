@@ -44,7 +44,6 @@ class QueueClaimer:
             for state in State
         }
         self._returned: dict[str, float] = {}  # what this store has put back, and when
-        self.lost = 0
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State) -> list[Item]:
         """Lock up to `limit` items; see `ports.ItemQueue.claim`."""
@@ -94,9 +93,10 @@ class QueueClaimer:
         self, cache: CandidateCache, candidates: Sequence[Candidate], worker: str, now: datetime
     ) -> list[Item]:
         """Try to claim them all, each for itself; raise only when none was won."""
-        replies = await self._table.claim([claiming(each, worker=worker, now=now) for each in candidates])
+        claims = (self._table.save(claiming(each, worker=worker, now=now)) for each in candidates)
+        replies = await asyncio.gather(*claims, return_exceptions=True)
         won: list[Item] = []
-        lost = 0
+        is_lost = False
         error: PyanamoError | None = None
         for candidate, reply in zip(candidates, replies, strict=True):
             try:
@@ -108,13 +108,12 @@ class QueueClaimer:
                 error = refused
             else:
                 if row is None:
-                    lost += 1
+                    is_lost = True
                 else:
                     cache.forget_head(shard_of(candidate.item_id, self.shards), now_s=_now_s())
                     won.append(decode(row))
-        if lost:
+        if is_lost:
             cache.drop_hints()
-        self.lost += lost
         if error and not won:
             raise error
         return won

@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 
 from pyanamo_async.aws.errors import translated
 from pyanamo_async.errors import TableMissing, Unavailable
-from pyanamo_async.ports import Description
+from pyanamo_async.ports import Description, TableAdmin
 from pyanamo_async.store.dynamodb import schema
+from pyanamo_async.store.dynamodb.opening import OpenedTable
 from pyanamo_async.store.dynamodb.table import Table
 from pyanamo_async.store.dynamodb.writes import Insert
 
@@ -19,39 +20,43 @@ READY_WITHIN_S = 300.0
 POLL_S = 0.5
 
 
-async def create(table: Table, shards: int, indexes: Sequence[Mapping[str, object]]) -> bool:
-    """Create the table and wait until it is usable; return False when it existed already.
+class DynamoAdmin(OpenedTable, TableAdmin):
+    """Creates, describes and deletes a table."""
 
-    A table of our schema without its table row is completed if it is empty: its creation was interrupted.
-    """
-    made = await _create(table, indexes)
-    schema.check(await _until_active(table))
-    row = await table.get(schema.TABLE_ROW)
-    if row is None and not made and await _has_rows(table):
-        row = await table.get(schema.TABLE_ROW)  # another process may just have written that row
-        schema.shards_of(row, table.name)
-    if row is not None:
-        schema.shards_of(row, table.name)
-        return False
-    [reply] = await table.send([Insert(schema.table_row(shards))])
-    if isinstance(reply, Exception):
-        raise reply
-    return reply.met
+    async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
+        """Complete also an empty table of our schema without its table row: its creation was interrupted."""
+        table = self._table
+        made = await _create(table, indexes)
+        schema.check(await _until_active(table))
+        row = await table.get(schema.TABLE_ROW)
+        if row is None and not made and await _has_rows(table):
+            row = await table.get(schema.TABLE_ROW)  # another process may just have written that row
+            schema.shards_of(row, table.name)
+        if row is not None:
+            schema.shards_of(row, table.name)
+            return False
+        [reply] = await table.send([Insert(schema.table_row(shards))])
+        if isinstance(reply, Exception):
+            raise reply
+        return reply.met
 
+    async def describe(self) -> Description:
+        shards = await self._shards()
+        return schema.description(await _described(self._table), shards)
 
-async def describe(table: Table, shards: int) -> Description:
-    """Describe the table."""
-    return schema.description(await _described(table), shards)
+    async def drop(self) -> None:
+        await self._open()
+        self._opened = None
+        table = self._table
+        await table.call(table.client.delete_table(TableName=table.name))
+        try:
+            async for _ in _polls(table, "deleted"):
+                await _described(table)
+        except TableMissing:
+            return
 
-
-async def drop(table: Table) -> None:
-    """Delete the table and wait until it is deleted."""
-    await table.call(table.client.delete_table(TableName=table.name))
-    try:
-        async for _ in _polls(table, "deleted"):
-            await _described(table)
-    except TableMissing:
-        return
+    async def close(self) -> None:
+        await self._table.close()
 
 
 async def _create(table: Table, indexes: Sequence[Mapping[str, object]]) -> bool:

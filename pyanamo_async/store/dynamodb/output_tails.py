@@ -9,75 +9,85 @@ Laws:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.errors import ItemMissing
-from pyanamo_async.store.dynamodb.codec import marshal, marshal_row
-from pyanamo_async.store.dynamodb.fleet import change_worker
-from pyanamo_async.store.dynamodb.table import Table, gather_all
+from pyanamo_async.ports import OutputTails
+from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal_row
+from pyanamo_async.store.dynamodb.fleet import DynamoWorkers, row_id
+from pyanamo_async.store.dynamodb.table import gather_all
 from pyanamo_async.store.dynamodb.writes import KEY
 
 TAIL_ROW = "#tail#"
 STREAMS = ("Stdout", "Stderr")
 
 
-async def subscribe(table: Table, worker_id: str, task: TaskRef, until: datetime) -> None:
-    """Subscribe to a task; the row for its tail comes first, as the worker may publish at once."""
-    await table.call(
-        table.client.update_item(
-            TableName=table.name,
+class DynamoOutputTails(DynamoWorkers, OutputTails):
+    """The output tails of a table."""
+
+    async def follow(self, worker_id: str, task: TaskRef, *, until: datetime | None) -> None:
+        await self._open()
+        if until is None:
+            await self._unfollow(worker_id, task)
+            return
+        time = format_time(until)  # the row for the tail comes first, as the worker may publish at once
+        request = self._table.client.update_item(
+            TableName=self._table.name,
             Key=_key(task),
             UpdateExpression="SET Asked_Until = :until",
-            ExpressionAttributeValues={":until": marshal(format_time(until))},
+            ExpressionAttributeValues={":until": marshal(time)},
         )
-    )
-    try:
-        await change_worker(
-            table, worker_id, "SET Following.#task = :until", {":until": format_time(until)}, {"#task": str(task)}
-        )
-    except ItemMissing:
-        await clear(table, [task])
-        raise
+        await self._table.call(request)
+        try:
+            await self._change_worker(worker_id, {("Following", str(task)): time})
+        except ItemMissing:
+            await self._delete([task])
+            raise
 
+    async def _unfollow(self, worker_id: str, task: TaskRef) -> None:
+        await self._delete([task])
+        with suppress(ItemMissing):  # no worker is left that could publish
+            await self._change_worker(worker_id, {}, removes=[("Following", str(task))])
 
-async def unsubscribe(table: Table, worker_id: str, task: TaskRef) -> None:
-    """End a subscription and delete what was published."""
-    await clear(table, [task])
-    try:
-        await change_worker(table, worker_id, "REMOVE Following.#task", {}, {"#task": str(task)})
-    except ItemMissing:
-        return  # no worker is left that could publish
+    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:  # noqa: ARG002 # the port's
+        return None  # a read would cost what a heartbeat does
 
+    async def publish(self, task: TaskRef, tail: OutputTail, *, now: datetime) -> bool:
+        await self._open()
+        values = {":now": format_time(now)} | {
+            f":{name}": {"Text": chunk.data.decode("latin-1"), "End": chunk.end}  # byte for byte; ASCII takes no more
+            for name, chunk in zip(STREAMS, (tail.stdout, tail.stderr), strict=True)
+        }
+        request = {
+            "TableName": self._table.name,
+            "Key": _key(task),
+            "UpdateExpression": f"SET {', '.join(f'{name} = :{name}' for name in STREAMS)}",
+            "ConditionExpression": "Asked_Until > :now",
+            "ExpressionAttributeValues": marshal_row(values),
+        }
+        return (await self._table.write_alone(self._table.client, "update_item", request)).met
 
-async def publish(table: Table, task: TaskRef, tail: OutputTail, now: datetime) -> bool:
-    """Replace what was published, if somebody still subscribes."""
-    values = {":now": format_time(now)} | {
-        f":{name}": {"Text": chunk.data.decode("latin-1"), "End": chunk.end}  # byte for byte; ASCII takes no more
-        for name, chunk in zip(STREAMS, (tail.stdout, tail.stderr), strict=True)
-    }
-    request = {
-        "TableName": table.name,
-        "Key": _key(task),
-        "UpdateExpression": f"SET {', '.join(f'{name} = :{name}' for name in STREAMS)}",
-        "ConditionExpression": "Asked_Until > :now",
-        "ExpressionAttributeValues": marshal_row(values),
-    }
-    return (await table.write_alone(table.client, "update_item", request)).met
+    async def published(self, task: TaskRef) -> OutputTail | None:
+        await self._open()
+        row = await self._table.get(_row_id(task))
+        return None if row is None else OutputTail(*(_chunk(row.get(name)) for name in STREAMS))
 
+    async def forget(self, worker_id: str) -> None:
+        await self._open()
+        key = {KEY: marshal(row_id(worker_id))}
+        request = self._table.client.delete_item(TableName=self._table.name, Key=key, ReturnValues="ALL_OLD")
+        row = unmarshal_row((await self._table.call(request)).get("Attributes", {}))
+        await self._delete(TaskRef.read(text) for text in row.get("Following", {}))
 
-async def published(table: Table, task: TaskRef) -> OutputTail | None:
-    """Read what was published last."""
-    row = await table.get(_row_id(task))
-    return None if row is None else OutputTail(*(_chunk(row.get(name)) for name in STREAMS))
-
-
-async def clear(table: Table, tasks: Iterable[TaskRef]) -> None:
-    """Delete what was published."""
-    await gather_all(table.call(table.client.delete_item(TableName=table.name, Key=_key(task))) for task in tasks)
+    async def _delete(self, tasks: Iterable[TaskRef]) -> None:
+        """Delete what was published."""
+        table = self._table
+        await gather_all(table.call(table.client.delete_item(TableName=table.name, Key=_key(task))) for task in tasks)
 
 
 def _chunk(stored: Mapping[str, Any] | None) -> TailChunk:

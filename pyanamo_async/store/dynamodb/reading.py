@@ -2,52 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from pyanamo_async.core.items import Counts, Item, State, Summary, TaskState
+from pyanamo_async.core.items import Counts, Item, State, Summary
 from pyanamo_async.core.stored.queue_key import queue
 from pyanamo_async.core.stored.record import decode
+from pyanamo_async.errors import ItemMissing
+from pyanamo_async.ports import ItemReader
 from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
+from pyanamo_async.store.dynamodb.opening import OpenedTable
 from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, summary
 from pyanamo_async.store.dynamodb.table import Table, gather_all
+from pyanamo_async.store.dynamodb.writes import KEY
 
 
-async def summaries(table: Table, shards: int, *, state: State | None, sample: str | None) -> AsyncIterator[Summary]:
-    """List items by state, shard and place in the queue, a page at a time."""
-    filters: dict[str, Any] = {}
-    if sample is not None:
-        filters = {"FilterExpression": "taskID = :sample"}
-    for each in [state] if state else State:
-        for shard in range(shards):
-            values = {":queue": queue(each, shard)} | ({":sample": sample} if sample is not None else {})
-            async for page in table.pages(_query(values) | filters):
-                for item in page["Items"]:
-                    yield summary(unmarshal_row(item))
+class DynamoReader(OpenedTable, ItemReader):
+    """Reads the items of a table."""
 
+    async def read(self, item_id: str) -> Item:
+        await self._open()
+        row = await self._table.get(item_id)
+        if row is None or "ItemState" not in row:
+            raise ItemMissing(f"there is no item '{item_id}' in {self._table.what}", hint="`pyanamo list` shows them")
+        return decode(row)
 
-async def items(table: Table, *, state: State | None, sample: str | None) -> AsyncIterator[Item]:
-    """Read items whole, as last written, a page of the table at a time; only rows of items have a state."""
-    wanted = {name: value for name, value in (("ItemState", state), ("taskID", sample)) if value is not None}
-    conditions = ["attribute_exists(ItemState)", *(f"{name} = :{name}" for name in wanted)]
-    query: dict[str, Any] = {"FilterExpression": " AND ".join(conditions), "ConsistentRead": True}
-    if wanted:
-        query["ExpressionAttributeValues"] = marshal_row({f":{name}": value for name, value in wanted.items()})
-    async for page in table.pages(query, scan=True):
-        for row in page["Items"]:
-            yield decode(unmarshal_row(row))
+    async def existing(self, item_ids: Sequence[str]) -> set[str]:
+        await self._open()
+        return {str(row[KEY]) for row in await self._table.get_many(item_ids, only=KEY)}
 
+    async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
+        shards = await self._shards()
+        wanted = {} if sample is None else {":sample": sample}
+        filters = {"FilterExpression": "taskID = :sample"} if wanted else {}
+        for each in [state] if state else State:
+            for shard in range(shards):
+                query = _query({":queue": queue(each, shard)} | wanted) | filters
+                async for page in self._table.pages(query):
+                    for item in page["Items"]:
+                        yield summary(unmarshal_row(item))
 
-async def count(table: Table, shards: int) -> Counts:
-    """Count items and tasks, all shards at once."""
-    counts = Counts(dict.fromkeys(State, 0), dict.fromkeys(TaskState, 0))
-    for state, items, tasks, done in await gather_all(
-        _count_queue(table, state, shard) for state in State for shard in range(shards)
-    ):
-        counts.items[state] += items
-        counts.tasks[TaskState.DONE] += done
-        counts.tasks[TaskState.FAILED if state is State.FAILED else TaskState.TODO] += tasks - done
-    return counts
+    async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
+        await self._open()
+        wanted = {name: value for name, value in (("ItemState", state), ("taskID", sample)) if value is not None}
+        conditions = ["attribute_exists(ItemState)", *(f"{name} = :{name}" for name in wanted)]  # only items have one
+        query: dict[str, Any] = {"FilterExpression": " AND ".join(conditions), "ConsistentRead": True}
+        if wanted:
+            query["ExpressionAttributeValues"] = marshal_row({f":{name}": value for name, value in wanted.items()})
+        async for page in self._table.pages(query, scan=True):
+            for row in page["Items"]:
+                yield decode(unmarshal_row(row))
+
+    async def counts(self) -> Counts:
+        shards = range(await self._shards())
+        queues = (_count_queue(self._table, state, shard) for state in State for shard in shards)
+        return Counts.add_up(await gather_all(queues))
+
+    async def held(self, worker_id: str) -> list[Item]:
+        shards = range(await self._shards())  # the index names candidates, the table decides
+        candidates = await gather_all(_held_ids(self._table, shard, worker_id) for shard in shards)
+        rows = await self._table.get_many(item_id for ids in candidates for item_id in ids)
+        return [decode(row) for row in rows if row["ItemState"] == State.LOCKED and row["InstanceID"] == worker_id]
 
 
 async def _count_queue(table: Table, state: State, shard: int) -> tuple[State, int, int, int]:
@@ -70,13 +85,6 @@ async def _count_queue(table: Table, state: State, shard: int) -> tuple[State, i
             tasks += row["Nested_Tasks"]
             done += row.get("Log_Length", 0)
     return state, items, tasks, done
-
-
-async def held(table: Table, shards: int, worker: str) -> list[Item]:
-    """Read the items a worker holds: the index names candidates, the table decides."""
-    candidates = await gather_all(_held_ids(table, shard, worker) for shard in range(shards))
-    rows = await table.get_many(item_id for ids in candidates for item_id in ids)
-    return [decode(row) for row in rows if row["ItemState"] == State.LOCKED and row["InstanceID"] == worker]
 
 
 async def _held_ids(table: Table, shard: int, worker: str) -> list[str]:

@@ -61,7 +61,7 @@ def shards_of(row: Mapping[str, Any] | None, table: str) -> int:
     Raises:
         SchemaMismatch: there is no such row, or it has another schema version.
     """
-    if row is None:
+    if not row:
         raise SchemaMismatch(f"table '{table}' is not one of ours: it has no row '{TABLE_ROW}'", hint=_ANOTHER)
     version = row.get("Schema_Version")
     if version != SCHEMA_VERSION:

@@ -1,11 +1,10 @@
 """Speak to DynamoDB: reads, pages, and conditional writes in batches.
 
 Laws:
-1. Claims, imports and reads share one concurrency limiter. Heartbeats and settles have a client of their own and do
-   not count in it.
-2. Claims travel with settles while nothing is throttled; otherwise by themselves, limited.
-3. A statement that fails in a batch fails alone.
-4. Reads that are unavailable are retried for a few seconds, each page for itself.
+1. Imports and reads share one limit on requests under way. Heartbeats and settles have a client of their own and do
+   not count in it; claims travel with the settles.
+2. A statement that fails in a batch fails alone.
+3. Reads that are unavailable are retried for a few seconds, each page for itself.
 """
 
 from __future__ import annotations
@@ -27,7 +26,6 @@ from pyanamo_async.errors import TableMissing, Unavailable
 from pyanamo_async.host.retry import RetrySchedule, retry
 from pyanamo_async.store.dynamodb.batcher import Batcher
 from pyanamo_async.store.dynamodb.codec import marshal, unmarshal_row
-from pyanamo_async.store.dynamodb.limiter import ConcurrencyLimiter
 from pyanamo_async.store.dynamodb.writes import KEY, Write, request, statement
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ T = TypeVar("T")
 
 MAX_STATEMENTS = 25  # of one batch
 MAX_KEYS = 100  # of one batch
-MAX_CONCURRENT = 8  # requests of claims, imports and reads
+MAX_CONCURRENT = 8  # requests of imports and reads
 MAX_BATCHES = 2  # of claims and settles under way: with one, a reply that was lost would hold all of them up
 RETRIES = RetrySchedule(limit_s=5.0, first_pause_s=0.1, longest_pause_s=2.0)
 
@@ -47,7 +45,7 @@ UNMET = {"ConditionalCheckFailed", "ConditionalCheckFailedException", "Duplicate
 class Reply(Value):
     """What became of a write: whether its condition was met, and the row if the service returned it.
 
-    That is the row after a write that asked for it, or as it stood when the condition was not met. `again`: the
+    That is the row after a write that asked for it, or as it stood when the condition was not met. `resent`: the
     request was sent more than once, so that the condition may be unmet because of an earlier sending.
     """
 
@@ -57,16 +55,16 @@ class Reply(Value):
 
 
 class Table:
-    """One table, by its clients: `client` for claims, imports and reads, `urgent` for heartbeats and settles."""
+    """One table, by its clients: `client` for imports and reads, `urgent` for heartbeats, claims and settles."""
 
     def __init__(self, name: str, client: DynamoDBClient, urgent: DynamoDBClient, *, rng: random.Random) -> None:
         self.name, self.client, self.urgent = name, client, urgent
         self.what = f"table '{name}'"
         self.gone = False  # the table was found missing: what was known of it is void
-        self.limiter = ConcurrencyLimiter(MAX_CONCURRENT)
+        self._limit = asyncio.Semaphore(MAX_CONCURRENT)
         self._rng = rng
         self._batcher: Batcher[Write, Reply] = Batcher(
-            self._send_urgent, key=_key, most=MAX_STATEMENTS, in_flight=MAX_BATCHES
+            partial(self._send, urgent), key=_key, most=MAX_STATEMENTS, in_flight=MAX_BATCHES
         )
 
     async def close(self) -> None:
@@ -77,19 +75,14 @@ class Table:
         """Send a write at once, together with others that are ready."""
         return self._batcher.submit(write)
 
-    async def claim(self, writes: Sequence[Write]) -> Sequence[Reply | BaseException]:
-        """Send up to 25 claims: together with settles, or while the table is throttled by themselves and limited."""
-        if self.limiter.is_open:
-            return await asyncio.gather(*map(self._batcher.submit, writes), return_exceptions=True)
-        try:
-            async with self.limiter:
-                return await self.send(writes)
-        except Unavailable as error:
-            return [error] * len(writes)
-
     async def send(self, writes: Sequence[Write]) -> list[Reply | Exception]:
-        """Send up to 25 writes of different rows, each answered for itself. Call it within the limiter."""
-        return self._slowed(await self._send(self.client, writes))
+        """Send up to 25 writes of different rows, each answered for itself."""
+        async with self._limit:
+            return await self._send(self.client, writes)
+
+    async def send_alone(self, write: Write) -> Reply:
+        """Send a write as a request of its own, once."""
+        return await self.write_alone(self.client, *request(write, self.name))
 
     async def get(self, key: str, *, urgent: bool = False) -> Row | None:
         """Read a row as last written; return None when there is none."""
@@ -116,10 +109,10 @@ class Table:
             query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     async def call_with_retry(self, request: Callable[[], Awaitable[T]]) -> T:
-        """Make a request within the limiter, and repeat it for a few seconds while the table is unavailable."""
+        """Make a request within the limit, and repeat it for a few seconds while the table is unavailable."""
 
         async def limited() -> T:
-            async with self.limiter:
+            async with self._limit:
                 return await self.call(request())
 
         return await self.retry(limited)
@@ -163,19 +156,6 @@ class Table:
         await self.call_with_retry(read_pending)
         return rows
 
-    async def _send_urgent(self, writes: Sequence[Write]) -> list[Reply | Exception]:
-        try:
-            return self._slowed(await self._send(self.urgent, writes))
-        except Unavailable:
-            self.limiter.slow_down()
-            raise
-
-    def _slowed(self, replies: list[Reply | Exception]) -> list[Reply | Exception]:
-        """Slow claims, imports and reads down when some of these statements were throttled."""
-        if any(isinstance(reply, Unavailable) for reply in replies):
-            self.limiter.slow_down()
-        return replies
-
     async def _send(self, client: DynamoDBClient, writes: Sequence[Write]) -> list[Reply | Exception]:
         statements = {write.key: statement(write, self.name) for write in writes} if len(writes) > 1 else {}
         batch = iter(await self._batch(client, [each for each in statements.values() if each is not None]))
@@ -203,9 +183,8 @@ class Table:
         return refused
 
     async def _alone(self, client: DynamoDBClient, write: Write) -> Reply | Exception:
-        operation, arguments = request(write, self.name)
         try:
-            return await self.write_alone(client, operation, arguments)
+            return await self.write_alone(client, *request(write, self.name))
         except Exception as exc:  # noqa: BLE001 - it is the answer to this write alone
             return exc
 

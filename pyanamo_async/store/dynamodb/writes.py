@@ -81,23 +81,14 @@ def request(write: Write, table: str) -> tuple[str, dict[str, Any]]:
             return "put_item", {"TableName": table, "Item": item, "ConditionExpression": f"attribute_not_exists({KEY})"}
         case Update(key, expected, sets, removes, returning):
             expression = _Expression()
-            changes = [
-                f"SET {', '.join(f'{expression.path(path)} = {expression.value(new)}' for path, new in sets.items())}"
-            ]
-            if removes:
-                changes.append(f"REMOVE {', '.join(expression.path(path) for path in removes)}")
+            new = ", ".join(f"{expression.path(path)} = {expression.value(value)}" for path, value in sets.items())
+            gone = ", ".join(expression.path(path) for path in removes)
+            changes = [f"{verb} {paths}" for verb, paths in (("SET", new), ("REMOVE", gone)) if paths]
             fields = {"UpdateExpression": " ".join(changes), "ReturnValues": "ALL_NEW" if returning else "NONE"}
             return "update_item", _keyed(table, key, expression.condition(expected), expression) | fields
         case Delete(key, expected):
             expression = _Expression()
             return "delete_item", _keyed(table, key, expression.condition(expected), expression)
-
-
-def overwrite(row: Mapping[str, object], table: str, *, expected: Mapping[str, object]) -> dict[str, Any]:
-    """Return the arguments of a `put_item` over a row that is as `expected`."""
-    expression = _Expression()
-    arguments = _keyed(table, str(row[KEY]), expression.condition(expected), expression) | {"Item": marshal_row(row)}
-    return {name: value for name, value in arguments.items() if value and name != "Key"}
 
 
 @dataclass(frozen=True, slots=True)

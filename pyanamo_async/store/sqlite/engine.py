@@ -3,8 +3,9 @@
 So a single job starts at once, and many jobs share one commit.
 
 1. A caller gets its result only after the commit.
-2. A failed job fails for its own caller alone; a cancelled caller does not affect others.
+2. A failed job is rolled back and fails for its own caller alone; a cancelled caller does not affect others.
 3. The thread keeps no process alive, and the unfinished transaction of a process that ends has no effect.
+4. The file may be removed or replaced at any time: what is read and written is the file that is there now.
 """
 
 from __future__ import annotations
@@ -12,18 +13,42 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum, auto
 from itertools import groupby
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pyanamo_async.errors import StoreError
 from pyanamo_async.store.sqlite.failures import explained
-from pyanamo_async.store.sqlite.transactions import Job, Kind, Transactions
 
 T = TypeVar("T")
+
+
+class Kind(Enum):
+    """What a job does."""
+
+    READ = auto()
+    WRITE = auto()
+    EXCLUSIVE = auto()  # works on the file itself, while no connection of ours is open
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """Some work and the future of its caller."""
+
+    kind: Kind
+    work: Callable[..., Any]
+    future: asyncio.Future[Any]
+    result: object = None
+    error: BaseException | None = None
+
+    @property
+    def is_exclusive(self) -> bool:
+        return self.kind is Kind.EXCLUSIVE
 
 
 class Engine:
@@ -32,7 +57,9 @@ class Engine:
     def __init__(self, path: Path, open_: Callable[[], sqlite3.Connection]) -> None:
         """Open nothing yet; `open_` is called in the thread."""
         self._path = path
-        self._transactions = Transactions(path, open_)
+        self._open = open_
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closed = self._ended = False
@@ -86,11 +113,16 @@ class Engine:
         while not self._ended:
             jobs = self._take_all()
             for is_exclusive, alike in groupby(jobs, key=lambda job: job.is_exclusive):
-                if is_exclusive:
-                    for job in alike:
-                        self._transactions.run_exclusive(job)
-                else:
-                    self._transactions.commit(list(alike))
+                group = list(alike)
+                try:
+                    if is_exclusive:
+                        self._run_exclusive(group)
+                    else:
+                        self._commit(group)
+                except Exception as error:  # noqa: BLE001 - any error belongs to the callers, not to this thread
+                    self._disconnect()  # this rolls back
+                    for job in group:
+                        job.error = error
             with suppress(RuntimeError):  # the loop was closed, and its callers with it
                 jobs[0].future.get_loop().call_soon_threadsafe(_settle, jobs)
 
@@ -105,7 +137,58 @@ class Engine:
                 jobs.append(self._jobs.get_nowait())
         return jobs
 
+    def _run_exclusive(self, jobs: Iterable[Job]) -> None:
+        self._disconnect()
+        for job in jobs:
+            try:
+                job.result = job.work()
+            except Exception as error:  # noqa: BLE001 - it belongs to the caller
+                job.error = error
+
+    def _commit(self, jobs: list[Job]) -> None:
+        """Run jobs in one transaction; what one of them did before it failed is rolled back alone."""
+        connection = self._connect()
+        writing = any(job.kind is Kind.WRITE for job in jobs)
+        connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+        for job in jobs:
+            connection.execute("SAVEPOINT job")
+            try:
+                job.result = job.work(connection)
+            except Exception as error:  # noqa: BLE001 - it belongs to the caller
+                job.error = error
+                connection.execute("ROLLBACK TO job")  # fails, and with it the group, when the disk or memory is full
+            connection.execute("RELEASE job")
+        connection.execute("COMMIT")
+
+    def _connect(self) -> sqlite3.Connection:
+        """Return a connection to the file that is there now."""
+        if self._connection is not None and self._file != _identity(self._path):
+            self._disconnect()  # SQLite would go on with the old one
+        if self._connection is None:
+            self._connection = self._open()
+            self._file = _identity(self._path)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        """Close the connection and roll back what was not committed; harmless when repeated."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
 
 def _settle(jobs: list[Job]) -> None:
+    """Pass results and errors to the callers that were not cancelled."""
     for job in jobs:
-        job.settle()
+        if not job.future.done():
+            if job.error is not None:
+                job.future.set_exception(job.error)
+            else:
+                job.future.set_result(job.result)

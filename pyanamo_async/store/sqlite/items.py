@@ -1,4 +1,4 @@
-"""The SQL of items. Each function is the work of one job of the engine, and refuses before it writes.
+"""The SQL of items.
 
 A page of items is added by one statement. Python releases the GIL for every step of a statement, and gets it back from
 a thread that is busy parsing a task file only after 5 ms: row by row, an import would wait that long for each item.
@@ -6,25 +6,30 @@ a thread that is busy parsing a task file only after 5 ms: row by row, an import
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from itertools import chain
+from pathlib import Path
+from typing import Any
 
 import orjson
 
 from pyanamo_async.core import transitions
-from pyanamo_async.core.items import CLAIMABLE, Counts, Item, State, Summary, TaskState
+from pyanamo_async.core.items import CLAIMABLE, Counts, Item, State, Summary
 from pyanamo_async.core.stored.queue_key import DELAYED, due, format_time, queue_key
 from pyanamo_async.core.stored.record import decode, encode, summarise
-from pyanamo_async.errors import Fenced, StoreError
-from pyanamo_async.ports import AddResult
+from pyanamo_async.errors import Fenced, ItemMissing, StoreError
+from pyanamo_async.ports import AddResult, ItemQueue, ItemReader, Notifications
+from pyanamo_async.store.sqlite.engine import Engine
 
 Values = tuple[str | int, ...]
 Fence = tuple[str, int, str]
-Cursor = tuple[str, int]  # Queue_Key and Position of the last item of a page
-START: Cursor = ("", 0)
+ADD_PAGE = 1000  # one transaction: large enough to be fast, small enough for claims to run in between
+LIST_PAGE = 500
+FULL_PAGE = 50  # rows of up to 400 KB
 AFTER_ALL_TIMES = "~"
 
 COLUMNS = "itemID, taskID, ItemState, Queue_Key, InstanceID, lockID, Attempt, Nested_Tasks, Log_Length, Reason, Row"
@@ -33,6 +38,7 @@ CHANGES = """taskID = ?2, ItemState = ?3, Queue_Key = ?4, InstanceID = ?5, lockI
 UPDATE = f"UPDATE items SET {CHANGES}, Attempt = ?7, Row = ?11 WHERE itemID = ?1"  # noqa: S608 - constants only
 REPLACE = f"""UPDATE items SET {CHANGES}, Row = iif(Attempt, json_set(?11, '$.Attempt', Attempt), ?11)
     WHERE itemID = ?1 AND ItemState <> 'locked'"""  # noqa: S608 - constants only
+EXISTING = "SELECT itemID FROM items WHERE itemID IN (SELECT value FROM json_each(?))"
 SAVE = f"{UPDATE} AND ItemState = ?12 AND Attempt = ?13 AND lockID = ?14"
 CANDIDATES = """SELECT Row FROM items WHERE ItemState = ? AND Queue_Key <= ? ORDER BY Queue_Key, Position LIMIT ?"""
 HELD = "SELECT Row FROM items WHERE ItemState = 'locked' AND Queue_Key = ? ORDER BY Position"
@@ -44,12 +50,108 @@ SUMMARIES = f"""{LIST} AND Queue_Key = ?2 AND Position > ?3 UNION ALL {LIST} AND
     ORDER BY Queue_Key, Position LIMIT ?5"""
 WHOLE = """SELECT Position, Row FROM items WHERE Position > ?1 AND (?2 IS NULL OR ItemState = ?2)
     AND (?3 IS NULL OR taskID = ?3) ORDER BY Position LIMIT ?4"""
+READ = "SELECT Row FROM items WHERE itemID = ?"
 NEXT = "SELECT min(Queue_Key) FROM items WHERE ItemState = ?"
 COUNTS = """SELECT ItemState, count(*), sum(max(Nested_Tasks, 1)),
     sum(iif(Nested_Tasks > 0, Log_Length, ItemState = 'done')) FROM items GROUP BY ItemState"""
 
 
-def to_values(item: Item) -> Values:
+class SqliteItems(ItemQueue, ItemReader, Notifications):
+    """The items of a table in a file."""
+
+    path: Path
+    _engine: Engine
+    _token: Callable[[], str]
+
+    async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
+        results: list[AddResult] = []
+        for start in range(0, len(items), ADD_PAGE):
+            page = [_values(item) for item in items[start : start + ADD_PAGE]]
+            results += await self._engine.write(partial(_add, page=page, replace=replace))
+        return results
+
+    async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
+        latest = DELAYED + format_time(now) if state is State.TODO else AFTER_ALL_TIMES
+
+        def work(connection: sqlite3.Connection) -> list[Item]:
+            rows = connection.execute(CANDIDATES, (state.value, latest, limit)).fetchall()
+            claims = [transitions.claim(_item(row), worker=worker, token=self._token(), now=now) for row in rows]
+            connection.executemany(UPDATE, map(_values, claims))
+            return claims
+
+        return await self._engine.write(work)
+
+    async def next_due(
+        self,
+        *,
+        state: State = State.TODO,
+        consistent: bool = False,  # noqa: ARG002 # it always is
+    ) -> datetime | None:
+        return await self._engine.read(partial(_next_due, state=state))
+
+    async def save(self, before: Item, after: Item) -> None:
+        values = _values(after) + _fence(before)
+
+        def work(connection: sqlite3.Connection) -> None:
+            if not connection.execute(SAVE, values).rowcount:
+                _require(connection, after)  # an earlier call may have written it
+
+        await self._engine.write(work)
+
+    async def remove(self, before: Item) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            _require(connection, before)
+            connection.execute("DELETE FROM items WHERE itemID = ?", (before.item_id,))
+
+        await self._engine.write(work)
+
+    notifications_every_s = 1.0
+
+    async def notify(self, *, now: datetime) -> None:
+        pass  # `notifications` looks at the items themselves
+
+    async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:  # noqa: ARG002 # it always is
+        def work(connection: sqlite3.Connection) -> bool:
+            times = (_next_due(connection, state) for state in CLAIMABLE)
+            return any(time is not None and time <= now for time in times)
+
+        return await self._engine.read(work)
+
+    async def read(self, item_id: str) -> Item:
+        row = await self._engine.read(lambda connection: connection.execute(READ, (item_id,)).fetchone())
+        if row is None:
+            raise ItemMissing(f"there is no item {item_id} in {self.path}", hint="`pyanamo list` shows the items")
+        return _item(row)
+
+    async def existing(self, item_ids: Sequence[str]) -> set[str]:
+        return await self._engine.read(partial(_existing, item_ids=item_ids))
+
+    async def held(self, worker_id: str) -> list[Item]:
+        return await self._engine.read(
+            lambda connection: [_item(row) for row in connection.execute(HELD, (worker_id,))]
+        )
+
+    async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
+        for each in [state] if state else State:
+            key, position = "", 0
+            while page := await self._rows(SUMMARIES, each.value, key, position, sample, LIST_PAGE):
+                for key, position, *listed in page:  # noqa: B007 # the next page starts after the last
+                    yield summarise(dict(zip(LISTED, listed, strict=True)), state=each, key=key)
+
+    async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
+        position = 0
+        while page := await self._rows(WHOLE, position, state and state.value, sample, FULL_PAGE):
+            for position, row in page:  # noqa: B007 # the next page starts after the last
+                yield _item((row,))
+
+    async def counts(self) -> Counts:
+        return Counts.add_up((State(name), *counted) for name, *counted in await self._rows(COUNTS))
+
+    async def _rows(self, query: str, *values: str | int | None) -> list[tuple[Any, ...]]:
+        return await self._engine.read(lambda connection: connection.execute(query, values).fetchall())
+
+
+def _values(item: Item) -> Values:
     """Return an item as the values of its columns."""
     row = encode(item)
     try:
@@ -73,17 +175,17 @@ def to_values(item: Item) -> Values:
     )
 
 
-def fence_of(item: Item) -> Fence:
+def _fence(item: Item) -> Fence:
     """Return what must be unchanged for a write to be allowed."""
     return item.state.value, item.attempt, item.token
 
 
-def add(connection: sqlite3.Connection, page: Sequence[Values], *, replace: bool) -> list[AddResult]:
+def _add(connection: sqlite3.Connection, page: Sequence[Values], *, replace: bool) -> list[AddResult]:
     """Add items; with `replace`, overwrite those that no worker holds, which keep their attempt number."""
     item_ids = [values[0] for values in page]
     if len(set(item_ids)) < len(page):
-        return [result for values in page for result in add(connection, [values], replace=replace)]
-    known = existing(connection, item_ids)
+        return [result for values in page for result in _add(connection, [values], replace=replace)]
+    known = _existing(connection, item_ids)
     if new := [values for values in page if values[0] not in known]:
         connection.execute(_insertion(len(new)), tuple(chain.from_iterable(new)))
     return [_add_existing(connection, values, replace) if values[0] in known else AddResult.ADDED for values in page]
@@ -95,11 +197,8 @@ def _add_existing(connection: sqlite3.Connection, values: Values, replace: bool)
     return AddResult.REPLACED if connection.execute(REPLACE, values).rowcount else AddResult.LOCKED
 
 
-def existing(connection: sqlite3.Connection, item_ids: Sequence[str | int]) -> set[str]:
-    """Return which of these ids are in the table."""
-    marks = ", ".join("?" * len(item_ids))
-    found = connection.execute(f"SELECT itemID FROM items WHERE itemID IN ({marks})", item_ids)  # noqa: S608
-    return {item_id for [item_id] in found}
+def _existing(connection: sqlite3.Connection, item_ids: Sequence[str | int]) -> set[str]:
+    return {item_id for [item_id] in connection.execute(EXISTING, (json.dumps(item_ids),))}
 
 
 @cache
@@ -108,92 +207,16 @@ def _insertion(rows: int) -> str:
     return f"INSERT INTO items ({COLUMNS}) VALUES {', '.join([one] * rows)}"  # noqa: S608 - constants only
 
 
-def claim(
-    connection: sqlite3.Connection, worker: str, *, limit: int, now: datetime, state: State, token: Callable[[], str]
-) -> list[Item]:
-    """Lock the first claimable items: those without a delay by priority, then those whose delay is over."""
-    latest = DELAYED + format_time(now) if state is State.TODO else AFTER_ALL_TIMES
-    rows = connection.execute(CANDIDATES, (state.value, latest, limit)).fetchall()
-    claims = [transitions.claim(_item(row), worker=worker, token=token(), now=now) for row in rows]
-    connection.executemany(UPDATE, map(to_values, claims))
-    return claims
-
-
-def next_due(connection: sqlite3.Connection, state: State) -> datetime | None:
-    """Return when the first item of a state may be claimed; None when there is none."""
+def _next_due(connection: sqlite3.Connection, state: State) -> datetime | None:
     [key] = connection.execute(NEXT, (state.value,)).fetchone()
     return None if key is None else due(key)
 
 
-def any_due(connection: sqlite3.Connection, now: datetime) -> bool:
-    """Return whether any item may be claimed now; takes no write lock."""
-    times = (next_due(connection, state) for state in CLAIMABLE)
-    return any(time is not None and time <= now for time in times)
-
-
-def save(connection: sqlite3.Connection, before: Fence, values: Values, after: Fence) -> None:
-    """Write an item if it is unchanged since `before`; if it is already as in `after`, an earlier call wrote it."""
-    if not connection.execute(SAVE, values + before).rowcount and _current(connection, values[0]) != after:
-        raise _fenced(values[0])
-
-
-def remove(connection: sqlite3.Connection, item_id: str, before: Fence) -> None:
-    """Delete an item if it is unchanged since `before`."""
-    if _current(connection, item_id) != before:
-        raise _fenced(item_id)
-    connection.execute("DELETE FROM items WHERE itemID = ?", (item_id,))
-
-
-def read(connection: sqlite3.Connection, item_id: str) -> Item | None:
-    """Read one item; return None when there is none."""
-    row = connection.execute("SELECT Row FROM items WHERE itemID = ?", (item_id,)).fetchone()
-    return _item(row) if row else None
-
-
-def held(connection: sqlite3.Connection, worker_id: str) -> list[Item]:
-    """Read the items a worker holds."""
-    return [_item(row) for row in connection.execute(HELD, (worker_id,))]
-
-
-def summaries(
-    connection: sqlite3.Connection, state: State, sample: str | None, *, after: Cursor, limit: int
-) -> list[tuple[Cursor, Summary]]:
-    """Return the page of a state's queue after a cursor, each item with its own cursor."""
-    rows = connection.execute(SUMMARIES, (state.value, *after, sample, limit))
-    return [
-        ((key, position), summarise(dict(zip(LISTED, listed, strict=True)), state=state, key=key))
-        for key, position, *listed in rows
-    ]
-
-
-def full_items(
-    connection: sqlite3.Connection, state: State | None, sample: str | None, *, after: int, limit: int
-) -> list[tuple[int, Item]]:
-    """Return the page of items after a position in the table, each with its own position."""
-    rows = connection.execute(WHOLE, (after, state and state.value, sample, limit))
-    return [(position, decode(orjson.loads(row))) for position, row in rows]
-
-
-def counts(connection: sqlite3.Connection) -> Counts:
-    """Count items and tasks from the index alone."""
-    counted = Counts(dict.fromkeys(State, 0), dict.fromkeys(TaskState, 0))
-    for name, items, tasks, done in connection.execute(COUNTS):
-        state = State(name)
-        counted.items[state] = items
-        counted.tasks[TaskState.DONE] += done
-        counted.tasks[TaskState.FAILED if state is State.FAILED else TaskState.TODO] += tasks - done
-    return counted
-
-
-def _current(connection: sqlite3.Connection, item_id: object) -> Fence | None:
-    fence: Fence | None = connection.execute(
-        "SELECT ItemState, Attempt, lockID FROM items WHERE itemID = ?", (item_id,)
-    ).fetchone()
-    return fence
-
-
-def _fenced(item_id: object) -> Fenced:
-    return Fenced(f"item {item_id} is no longer as it was seen")
+def _require(connection: sqlite3.Connection, item: Item) -> None:
+    """Refuse when the stored item differs from this one in its fence."""
+    query = "SELECT ItemState, Attempt, lockID FROM items WHERE itemID = ?"
+    if connection.execute(query, (item.item_id,)).fetchone() != _fence(item):
+        raise Fenced(f"item {item.item_id} is no longer as it was seen")
 
 
 def _item(row: tuple[str]) -> Item:

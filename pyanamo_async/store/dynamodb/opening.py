@@ -1,0 +1,43 @@
+"""A table of ours, opened when it is first used: what all parts of the store build on."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from pyanamo_async.store.dynamodb import schema
+from pyanamo_async.store.dynamodb.claimer import QueueClaimer
+from pyanamo_async.store.dynamodb.table import Table
+
+
+@dataclass(slots=True)
+class Opened:
+    """What is known of a table: its queues, and the last notification (`has_looked`: since the table was opened)."""
+
+    claimer: QueueClaimer
+    word: str
+    has_looked: bool = False
+
+
+class OpenedTable:
+    """Nothing is assumed of a table before its row `#table` was read, once."""
+
+    _table: Table
+    _rng: random.Random
+    _opened: Opened | None = None
+
+    async def _open(self) -> Opened:
+        """Read the table row, the first time, and check that the table is one of ours."""
+        if self._opened is None or self._table.gone:
+            row = await self._table.get(schema.TABLE_ROW) or {}
+            claimer = QueueClaimer(self._table, schema.shards_of(row, self._table.name), rng=self._rng)
+            self._opened = Opened(claimer, word=str(row.get(schema.NOTIFICATIONS, "")))
+            self._table.gone = False
+        return self._opened
+
+    async def _shards(self) -> int:
+        return (await self._open()).claimer.shards
+
+    def _tiebreak(self) -> str:
+        """Return what scatters items within their priority."""
+        return f"{self._rng.getrandbits(32):08x}"

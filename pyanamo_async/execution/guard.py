@@ -7,7 +7,7 @@ costs the guard nothing, nothing can block, and what the worker wrote survives i
 Scripts that are in no listed group are found by a mark in their environment: they left their group (`setsid`), or the
 worker died while it started them. In a container the death of PID 1 ends everything anyway.
 
-A worker with an abandoned start (`FastLoop.abandoned_starts`) leaves its guard waiting. The pipe then ends when the
+A worker with an abandoned start (see `spawn_thread`) leaves its guard waiting. The pipe then ends when the
 worker has gone and the late process has called `exec`, because until then that holds a copy of the pipe. So the guard
 looks for marked processes just when there is one to kill.
 """
@@ -18,8 +18,9 @@ import mmap
 import os
 import signal
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
+
+from pyanamo_async.execution.spawn_thread import abandoned_starts
 
 SHELL = "/bin/sh"
 WATCH = r"""
@@ -53,7 +54,6 @@ class Guard:
         self._free: list[int] = []
         self._memory: mmap.mmap | None = None
         self._memory_fd = self._pipe = self.pid = -1
-        self._abandoned_starts: Callable[[], int] | None = None
 
     def start(self) -> None:
         """Start the guard unless it runs; raises `OSError` when it cannot be."""
@@ -73,13 +73,9 @@ class Guard:
             self._write(slot, FREE)
             self._free.append(slot)
 
-    def expect_late_starts(self, abandoned_starts: Callable[[], int]) -> None:
-        """Have `close` leave the guard waiting if `abandoned_starts()` is not 0 by then."""
-        self._abandoned_starts = abandoned_starts
-
     def close(self) -> None:
-        """End the guard, and with it any group not yet forgotten; harmless when repeated."""
-        if self._memory is None or (self._abandoned_starts is not None and self._abandoned_starts()):
+        """End the guard, and any group not yet forgotten, unless a start is abandoned; harmless when repeated."""
+        if self._memory is None or abandoned_starts():
             return
         with suppress(BrokenPipeError):  # somebody killed it
             os.write(self._pipe, GOODBYE)

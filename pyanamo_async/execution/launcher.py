@@ -61,7 +61,6 @@ class ShellLauncher:
                 pipe.close()
             if isinstance(exc, OSError | ValueError):
                 raise self._failure(exc) from exc
-            self._tell_guard_of_late_starts(loop)
             raise
         finally:
             for pipe in pipes:
@@ -82,11 +81,6 @@ class ShellLauncher:
             start_new_session=True,
             close_fds=False,  # Python's own are never inherited, and looking for others costs more than the start
         )
-
-    def _tell_guard_of_late_starts(self, loop: asyncio.AbstractEventLoop) -> None:
-        abandoned_starts = getattr(loop, "abandoned_starts", None)  # only the fast loop has them
-        if self._guard and abandoned_starts:
-            self._guard.expect_late_starts(abandoned_starts)
 
     def _failure(self, exc: OSError | ValueError) -> LaunchFailed:
         if isinstance(exc, ValueError):

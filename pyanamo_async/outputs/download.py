@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pyanamo_async.aws.errors import translated
 from pyanamo_async.errors import OutputError
@@ -23,48 +23,31 @@ async def download(client: S3Client, bucket: str, key: str) -> AsyncIterator[byt
         OutputMissing: there is no such object.
         OutputError: the connection breaks again and again, or the object may not be read.
     """
-    stream = _Stream(client, bucket, key)
-    try:
-        while chunk := await retry_output(stream.read, READ_SCHEDULE):
-            yield chunk
-    finally:
-        stream.close()
+    offset = 0
+    first: GetObjectOutputTypeDef | None = None
+    response: GetObjectOutputTypeDef | None = None
 
-
-class _Stream:
-    def __init__(self, client: S3Client, bucket: str, key: str) -> None:
-        self._client = client
-        self._bucket = bucket
-        self._key = key
-        self._offset = 0
-        self._size: int | None = None
-        self._etag = ""
-        self._response: GetObjectOutputTypeDef | None = None
-
-    async def read(self) -> bytes:
+    async def read() -> bytes:
         """Return the next chunk, empty at the end; after an error, the next call resumes with a new request."""
-        if self._offset == self._size:
+        nonlocal first, response
+        if first and offset == first["ContentLength"]:
             return b""
-        try:
-            with translated(f"s3://{self._bucket}/{self._key}", otherwise=OutputError):
-                response = self._response = self._response or await self._request()
-                chunk = await response["Body"].read(READ_BYTES)
-        except BaseException:
-            self.close()
-            raise
-        self._offset += len(chunk)
+        resumed: Any = {"Range": f"bytes={offset}-", "IfMatch": first["ETag"]} if first else {}
+        with translated(f"s3://{bucket}/{key}", otherwise=OutputError):
+            current, response = response or await client.get_object(Bucket=bucket, Key=key, **resumed), None
+            first = first or current
+            try:
+                chunk = await current["Body"].read(READ_BYTES)
+            except BaseException:
+                current["Body"].close()
+                raise
+        response = current
         return chunk
 
-    def close(self) -> None:
-        if self._response is not None:
-            self._response["Body"].close()
-            self._response = None
-
-    async def _request(self) -> GetObjectOutputTypeDef:
-        if self._size is not None:
-            return await self._client.get_object(
-                Bucket=self._bucket, Key=self._key, Range=f"bytes={self._offset}-", IfMatch=self._etag
-            )
-        response = await self._client.get_object(Bucket=self._bucket, Key=self._key)
-        self._size, self._etag = response["ContentLength"], response["ETag"]
-        return response
+    try:
+        while chunk := await retry_output(read, READ_SCHEDULE):
+            offset += len(chunk)
+            yield chunk
+    finally:
+        if response:
+            response["Body"].close()

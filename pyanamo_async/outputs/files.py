@@ -79,9 +79,6 @@ class FileOutputs:
         with translated(self.location(key)):
             await asyncio.to_thread(self._unlink, output_path(key))
 
-    async def close(self) -> None:
-        """Do nothing: sinks own their files."""
-
     def _unlink(self, file: str) -> None:
         (self._folder / file).unlink(missing_ok=True)
         for folder in (*(self._folder / parent for parent in Path(file).parents[:-1]), *reversed(self._made)):

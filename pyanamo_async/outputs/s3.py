@@ -93,9 +93,6 @@ class S3Outputs:
         """Delete the object."""
         await self._bucket.delete(self._key(output_path(key)))
 
-    async def close(self) -> None:
-        """Do nothing: sinks own their parts, and the caller owns the client."""
-
     def _key(self, path: str) -> str:
         return f"{self._prefix}/{path}" if self._prefix else path
 

@@ -1,14 +1,11 @@
-"""What all durable sinks share: compress, and clean up after an error or a cancellation."""
+"""What sinks of folders and buckets share: they compress, and discard what was not closed."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from pyanamo_async.host.waiting import shielded
 from pyanamo_async.outputs.compression import Compressor
-
-T = TypeVar("T")
 
 
 class Target(Protocol):
@@ -28,7 +25,7 @@ class Target(Protocol):
 
 
 class GzipSink:
-    """A `ports.Sink` that writes gzip to a target, and discards the target on any error or cancellation."""
+    """A `ports.Sink` that writes gzip to a target."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -37,11 +34,13 @@ class GzipSink:
 
     async def write(self, chunk: bytes) -> None:
         """Compress a chunk and pass on what is ready."""
-        await abort_on_failure(self.abort, self._write(chunk))
+        if ready := await self._compressor.feed(chunk):
+            await self._target.put(ready)
 
     async def close(self) -> str:
         """Make the output durable and return its location."""
-        location = await abort_on_failure(self.abort, self._finish())
+        await self._target.put(await self._compressor.end())
+        location = await self._target.finish()
         self._ended = True
         return location
 
@@ -50,20 +49,3 @@ class GzipSink:
         if not self._ended:
             self._ended = True
             await shielded(self._target.discard())
-
-    async def _write(self, chunk: bytes) -> None:
-        if ready := await self._compressor.feed(chunk):
-            await self._target.put(ready)
-
-    async def _finish(self) -> str:
-        await self._target.put(await self._compressor.end())
-        return await self._target.finish()
-
-
-async def abort_on_failure(abort: Callable[[], Awaitable[None]], work: Awaitable[T]) -> T:
-    """Await work; abort when it fails or is cancelled."""
-    try:
-        return await work
-    except BaseException:
-        await abort()
-        raise

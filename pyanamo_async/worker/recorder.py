@@ -108,6 +108,7 @@ class Recorder:
             self._location = await sink.close()
         except Exception as trouble:  # noqa: BLE001 - whatever it is, the script must not wait for ever for room
             self._lose(trouble)
+            await sink.abort()
 
     async def _more(self) -> bool:
         while not self._waiting and not self._ended:

@@ -6,7 +6,7 @@ botocore itself follows none: S3's redirects name a region, and it finds that by
 Laws:
 1. A redirect is an answer like any other: nothing is sent to where it points.
 2. Certificates are verified, also behind a proxy, and read once for all clients of a process (25 ms of CPU).
-3. Errors are botocore's, so that botocore knows which to retry.
+3. An error is one of botocore's, so that botocore retries it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,7 @@ from typing import Any, Self
 
 import aiohttp
 from aiobotocore.awsrequest import AioAWSResponse
-from botocore.exceptions import (
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ReadTimeoutError,
-    SSLError,
-)
+from botocore.exceptions import HTTPClientError
 from botocore.httpsession import ProxyConfiguration, create_urllib3_context, get_cert_path
 from yarl import URL
 
@@ -74,16 +68,8 @@ class HttpSession:
         """Send a request; return its answer, read whole unless the operation streams it."""
         try:
             return await self._send(request)
-        except aiohttp.ClientSSLError as exc:
-            raise SSLError(endpoint_url=request.url, error=exc) from exc
-        except aiohttp.ClientConnectorError as exc:
-            raise EndpointConnectionError(endpoint_url=request.url, error=exc) from exc
-        except aiohttp.ConnectionTimeoutError as exc:
-            raise ConnectTimeoutError(endpoint_url=request.url, error=exc) from exc
-        except TimeoutError as exc:
-            raise ReadTimeoutError(endpoint_url=request.url, error=exc) from exc
-        except aiohttp.ClientError as exc:
-            raise ConnectionClosedError(endpoint_url=request.url, error=exc, request=request) from exc
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            raise _SendingFailed(request=request, error=exc) from exc
 
     async def _send(self, request: Any) -> AioAWSResponse:  # noqa: ANN401 - as above
         headers = {name: _text(value) for name, value in request.headers.items()} | {"Accept-Encoding": "identity"}
@@ -104,6 +90,10 @@ class HttpSession:
         if not request.stream_output:
             await answer.content
         return answer  # type: ignore[no-any-return]
+
+
+class _SendingFailed(HTTPClientError):
+    fmt = "{error}"  # in words of aiohttp's, which name the host
 
 
 class _KeptOpen(io.RawIOBase):

@@ -12,7 +12,6 @@ import resource
 import signal
 from collections.abc import Callable, Coroutine
 from functools import cache
-from importlib.util import find_spec
 from typing import Any, TypeVar
 
 WORKER_FILES = 64  # connections, tables, standard streams
@@ -46,14 +45,10 @@ def fastest_loop() -> LoopFactory:
 
 def missing_for_fast() -> str:
     """Return what the fast loop lacks here, in words; empty when nothing."""
-    if not find_spec("uvloop"):
-        return "the package uvloop is not installed"
-    if not hasattr(os, "pidfd_open"):
-        return "this platform has no pidfd"
     try:
         os.close(os.pidfd_open(os.getpid()))
-    except OSError as exc:  # a kernel before 5.3, or a container's seccomp profile
-        return f"pidfd_open is refused: {exc.strerror}"
+    except (AttributeError, OSError) as exc:  # not Linux, a kernel before 5.3, or a container's seccomp profile
+        return f"there is no pidfd ({exc})"
     return ""
 
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable
 from resource import struct_rusage
+from signal import SIGKILL, SIGTERM, pidfd_send_signal
 
 UNKNOWN_RETURNCODE = 255  # what asyncio reports when somebody else reaped the process
 
@@ -55,15 +55,17 @@ class PidfdTransport(asyncio.SubprocessTransport):
 
     def send_signal(self, signal: int) -> None:
         """Send a signal to the process itself; raises `ProcessLookupError` when it has exited."""
-        _send(self._pidfd, signal)
+        if self._pidfd < 0:
+            raise ProcessLookupError
+        pidfd_send_signal(self._pidfd, signal)
 
     def terminate(self) -> None:
         """Send SIGTERM; errors as in `send_signal`."""
-        _send(self._pidfd, signal.SIGTERM)
+        self.send_signal(SIGTERM)
 
     def kill(self) -> None:
         """Send SIGKILL; errors as in `send_signal`."""
-        _send(self._pidfd, signal.SIGKILL)
+        self.send_signal(SIGKILL)
 
     def is_closing(self) -> bool:
         """Return whether `close` was called."""
@@ -94,9 +96,3 @@ class PidfdTransport(asyncio.SubprocessTransport):
         self._exited.set_result(None)
         self._protocol.process_exited()
         self._protocol.connection_lost(None)
-
-
-def _send(pidfd: int, number: int) -> None:
-    if pidfd < 0:
-        raise ProcessLookupError
-    signal.pidfd_send_signal(pidfd, number)

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from pyanamo_async.host.waiting import shielded
 from pyanamo_async.outputs.compression import Compressor
 
-
-class Target(Protocol):
-    """Where the compressed bytes of one output go."""
-
-    async def put(self, data: bytes) -> None:
-        """Take all of these bytes; wait while the storage is slower."""
-        ...
-
-    async def finish(self) -> str:
-        """Make the output durable and return its location."""
-        ...
-
-    async def discard(self) -> None:
-        """Remove all traces of the output; never raise."""
-        ...
+if TYPE_CHECKING:
+    from pyanamo_async.outputs.partial_file import PartialFile
+    from pyanamo_async.outputs.upload import Upload
 
 
 class GzipSink:
     """A `ports.Sink` that writes gzip to a target."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: PartialFile | Upload) -> None:
         self._target = target
         self._compressor = Compressor()
         self._ended = False

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from dataclasses import replace
 
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.outputs.bucket import Bucket
@@ -33,7 +32,7 @@ def part_bytes(number: int) -> int:
 
 
 class Upload:
-    """A `sink.Target`: one object in a bucket."""
+    """One object in a bucket."""
 
     def __init__(self, bucket: Bucket, key: str, spool: Spool) -> None:
         self._bucket = bucket
@@ -105,8 +104,7 @@ class Upload:
 
     async def _clean_up(self, *, uploads: bool, published: bool = False) -> None:
         """Remove what must not stay; log what S3 does not remove, because it changes nothing for the task."""
-        limit_s = min(CLEANUP_S, self._bucket.schedule.limit_s or 0)
-        bucket = replace(self._bucket, schedule=replace(self._bucket.schedule, limit_s=limit_s))
+        bucket = self._bucket
         try:
             async with asyncio.timeout(CLEANUP_S):
                 if published:

@@ -105,8 +105,6 @@ def translated(what: str, *, otherwise: type[PyanamoError] = StoreError) -> Iter
     """
     try:
         yield
-    except PyanamoError:
-        raise
     except (boto.BotoCoreError, boto.ClientError, ResponseParserError, HttpError, OSError) as exc:
         raise translate(exc, what, otherwise=otherwise) from exc
 

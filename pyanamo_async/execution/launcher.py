@@ -55,7 +55,16 @@ class ShellLauncher:
             pipes += [OutputPipe(stderr, loop)]
             if self._guard:
                 self._guard.start()  # before the script: none runs without a guard
-            process = await self._create(command, *pipes)
+            process = await asyncio.create_subprocess_shell(
+                command.script,
+                executable=self._shell,
+                stdin=DEVNULL,
+                stdout=pipes[0].write_end,
+                stderr=pipes[1].write_end,
+                env=dict(command.env),  # stock uvloop takes no other mapping
+                start_new_session=True,
+                close_fds=False,  # Python's own are never inherited, and looking for others costs more than the start
+            )
         except BaseException as exc:
             for pipe in pipes:
                 pipe.close()
@@ -69,18 +78,6 @@ class ShellLauncher:
             return ShellProcess(process, (pipes[0], pipes[1]), loop)
         self._guard.started(process.pid)
         return ShellProcess(process, (pipes[0], pipes[1]), loop, self._guard.ended)
-
-    async def _create(self, command: Command, stdout: OutputPipe, stderr: OutputPipe) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_shell(
-            command.script,
-            executable=self._shell,
-            stdin=DEVNULL,
-            stdout=stdout.write_end,
-            stderr=stderr.write_end,
-            env=dict(command.env),  # stock uvloop takes no other mapping
-            start_new_session=True,
-            close_fds=False,  # Python's own are never inherited, and looking for others costs more than the start
-        )
 
     def _failure(self, exc: OSError | ValueError) -> LaunchFailed:
         if isinstance(exc, ValueError):

@@ -17,14 +17,13 @@ from pyanamo_async.execution.group import kill_leftovers, signal_group, signal_l
 from pyanamo_async.execution.pipe import OutputPipe
 from pyanamo_async.ports import Exit
 
-LISTEN_AFTER_S = 0.01  # most short scripts are over by then: their output is read at their exit, without a watched pipe
 KIB = 1024
 
 
 class ShellProcess:
     """One script, started by `ShellLauncher`; keeps the laws of `ports.Process`."""
 
-    __slots__ = ("_exit", "_listening", "_loop", "_on_finish", "_pipes", "_process", "pid")
+    __slots__ = ("_exit", "_loop", "_on_finish", "_pipes", "_process", "pid")
 
     def __init__(
         self,
@@ -39,14 +38,12 @@ class ShellProcess:
         self._loop = loop
         self._on_finish = on_finish
         self._exit: Exit | None = None
-        self._listening = loop.call_later(LISTEN_AFTER_S, self._listen)
 
     async def wait(self) -> Exit:
         """Wait for the script's own exit; what it printed before has been fed by then, unless a receiver is paused."""
         returncode = await self._process.wait()
         if self._exit is None:
             self._exit = _exit(returncode, self._usage())
-            self._listening.cancel()
             for pipe in self._pipes:
                 pipe.drain()
         return self._exit
@@ -78,17 +75,12 @@ class ShellProcess:
 
     async def _linger(self, seconds: float) -> None:
         deadline = self._loop.time() + seconds
-        self._listen()
         for pipe in self._pipes:
             await pipe.drained()
         with suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
                 for pipe in self._pipes:
                     await pipe.ended()
-
-    def _listen(self) -> None:
-        for pipe in self._pipes:
-            pipe.listen()
 
     def _usage(self) -> struct_rusage | None:
         usage = getattr(self._loop, "usage", None)  # only the fast loop has it

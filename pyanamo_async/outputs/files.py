@@ -18,12 +18,11 @@ import aiofiles
 
 from pyanamo_async.errors import OutputMissing
 from pyanamo_async.host.retry import RetrySchedule
-from pyanamo_async.outputs.compression import decompressed
+from pyanamo_async.outputs.compression import GzipSink, decompressed
 from pyanamo_async.outputs.disk import translated
 from pyanamo_async.outputs.keys import CHECK, output_path, safe_name
 from pyanamo_async.outputs.partial_file import SCHEME, PartialFile, find_partial_files
 from pyanamo_async.outputs.retrying import WRITE_SCHEDULE
-from pyanamo_async.outputs.sink import GzipSink
 from pyanamo_async.ports import OutputKey, UnfinishedOutput
 
 # Sized for the check of another worker, which may remove our folder at the same moment.

@@ -207,7 +207,7 @@ async def test_script_that_cannot_be_watched_leaves_none_of_its_group(
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pyanamo_async.execution.transport.os.pidfd_open", none_left)
+    monkeypatch.setattr("pyanamo_async.execution.fast_loop.os.pidfd_open", none_left)
     with pytest.raises(LaunchRefused):
         await start(launcher, "sleep 600 & echo begun > begun; sleep 600")
 

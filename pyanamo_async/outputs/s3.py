@@ -36,7 +36,7 @@ READ_BYTES = 256 * 1024
 class S3Outputs:
     """An `OutputStore` in `bucket`, below the path `prefix`.
 
-    `sse` is `aws:kms`, or `aws:kms:KEY` with the id or ARN of a key. All sinks share `spool_bytes` of memory for the
+    `sse` is `AES256`, `aws:kms`, or `aws:kms:KEY` with the id or ARN of a key. All sinks share `spool_bytes` of memory for the
     parts they gather, in `spool`.
     """
 
@@ -100,9 +100,9 @@ class S3Outputs:
 def _properties(sse: str) -> dict[str, Any]:
     properties = {"ContentType": "text/plain; charset=utf-8", "ContentEncoding": "gzip"}
     if sse:
-        properties["ServerSideEncryption"] = KMS
-    if key := sse.removeprefix(KMS).removeprefix(":"):
-        properties["SSEKMSKeyId"] = key
+        properties["ServerSideEncryption"] = KMS if sse.startswith(KMS) else sse
+    if sse.startswith(f"{KMS}:"):
+        properties["SSEKMSKeyId"] = sse.removeprefix(f"{KMS}:")
     return properties
 
 

@@ -15,7 +15,6 @@ import io
 from collections.abc import Mapping
 from functools import cache
 from ssl import SSLContext
-from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
@@ -55,9 +54,7 @@ class HttpSession:
         )
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -66,29 +63,26 @@ class HttpSession:
 
     async def send(self, request: Any) -> AioAWSResponse:  # noqa: ANN401 - botocore's, prepared
         """Send a request; return its answer, read whole unless the operation streams it."""
-        try:
-            return await self._send(request)
-        except (aiohttp.ClientError, TimeoutError) as exc:
-            raise _SendingFailed(request=request, error=exc) from exc
-
-    async def _send(self, request: Any) -> AioAWSResponse:  # noqa: ANN401 - as above
         headers = {name: _text(value) for name, value in request.headers.items()} | {"Accept-Encoding": "identity"}
         chunked = headers.pop("Transfer-Encoding", "").lower() == "chunked"  # aiohttp wants it as an argument
         proxy = self._proxies.proxy_url_for(request.url)
-        reply = await self._session.request(
-            request.method,
-            URL(request.url, encoded=True),
-            headers=headers,
-            data=_KeptOpen(request.body) if isinstance(request.body, io.IOBase) else request.body,
-            chunked=chunked or None,
-            proxy=proxy,
-            proxy_headers=self._proxies.proxy_headers_for(proxy) if proxy else None,
-            allow_redirects=False,
-        )
-        names = {name.decode().lower(): value.decode() for name, value in reply.raw_headers}
-        answer: Any = AioAWSResponse(str(reply.url), reply.status, names, reply)  # type: ignore[arg-type] # as aiobotocore
-        if not request.stream_output:
-            await answer.content
+        try:
+            reply = await self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=headers,
+                data=_KeptOpen(request.body) if isinstance(request.body, io.IOBase) else request.body,
+                chunked=chunked or None,
+                proxy=proxy,
+                proxy_headers=self._proxies.proxy_headers_for(proxy) if proxy else None,
+                allow_redirects=False,
+            )
+            names = {name.decode().lower(): value.decode() for name, value in reply.raw_headers}
+            answer: Any = AioAWSResponse(str(reply.url), reply.status, names, reply)  # type: ignore[arg-type] # as aiobotocore
+            if not request.stream_output:
+                await answer.content
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            raise _SendingFailed(request=request, error=exc) from exc
         return answer  # type: ignore[no-any-return]
 
 

@@ -57,7 +57,7 @@ class FastLoop(uvloop.Loop):
         pid = await spawn_in_thread(prepared, (options["stdout"], options["stderr"]))
         self._usages.pop(pid, None)  # of an earlier process with this id
         try:
-            return PidfdTransport(self, protocol, pid, self._usages.__setitem__), protocol
+            return PidfdTransport(self, protocol, pid, self._usages), protocol
         except OSError:
             kill_child(pid)
             raise
@@ -81,14 +81,14 @@ class PidfdTransport(asyncio.SubprocessTransport):
         loop: asyncio.AbstractEventLoop,
         protocol: asyncio.SubprocessProtocol,
         pid: int,
-        keep_usage: Callable[[int, struct_rusage], None],
+        usages: dict[int, struct_rusage],
     ) -> None:
         """Watch a child that nobody has reaped; raises `OSError` when no descriptor is left for that."""
         super().__init__()
         self._loop = loop
         self._protocol = protocol
         self._pid = pid
-        self._keep_usage = keep_usage
+        self._usages = usages
         self._returncode: int | None = None
         self._exited = loop.create_future()
         self._is_closing = False
@@ -145,7 +145,7 @@ class PidfdTransport(asyncio.SubprocessTransport):
         try:
             _, status, usage = os.wait4(self._pid, 0)
             self._returncode = os.waitstatus_to_exitcode(status)
-            self._keep_usage(self._pid, usage)
+            self._usages[self._pid] = usage
         except ChildProcessError:
             self._returncode = UNKNOWN_RETURNCODE
         self._exited.set_result(None)

@@ -74,10 +74,9 @@ class ShellLauncher:
         finally:
             for pipe in pipes:
                 os.close(pipe.write_end)
-        if self._guard is None:
-            return ShellProcess(process, (pipes[0], pipes[1]), loop)
-        self._guard.started(process.pid)
-        return ShellProcess(process, (pipes[0], pipes[1]), loop, self._guard.ended)
+        if self._guard:
+            self._guard.started(process.pid)
+        return ShellProcess(process, pipes, loop, self._guard.ended if self._guard else None)
 
     def _failure(self, exc: OSError | ValueError) -> LaunchFailed:
         if isinstance(exc, ValueError):

@@ -31,7 +31,7 @@ class OutputPipe:
         self._loop = loop
         self._is_paused = False
         self._backlog_bytes = 0  # at most so much of what was printed before the exit has not been read
-        self._changed: asyncio.Future[None] | None = None
+        self._changed = asyncio.Event()
         loop.add_reader(self._fd, self._read)
 
     @property
@@ -70,7 +70,7 @@ class OutputPipe:
             self._loop.remove_reader(self._fd)
             os.close(self._fd)
             self._fd = -1
-            self._notify()
+            self._changed.set()
 
     @property
     def _has_backlog(self) -> bool:
@@ -81,21 +81,16 @@ class OutputPipe:
             chunk = os.read(self._fd, CHUNK_BYTES)
         except BlockingIOError:
             self._backlog_bytes = 0
-            return self._notify()
+            self._changed.set()
+            return
         self._backlog_bytes = self._backlog_bytes - CHUNK_BYTES if len(chunk) == CHUNK_BYTES else 0
         if not chunk:
             self.close()
         elif not self._receiver.feed(chunk):
             self._is_paused = True
             self._loop.remove_reader(self._fd)
-        return self._notify()
+        self._changed.set()
 
     async def _next_read(self) -> None:
-        if self._changed is None:
-            self._changed = self._loop.create_future()
-        await asyncio.shield(self._changed)
-
-    def _notify(self) -> None:
-        if self._changed is not None:
-            self._changed.set_result(None)
-            self._changed = None
+        self._changed.clear()
+        await self._changed.wait()

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from resource import struct_rusage
@@ -28,7 +28,7 @@ class ShellProcess:
     def __init__(
         self,
         process: asyncio.subprocess.Process,
-        pipes: tuple[OutputPipe, OutputPipe],
+        pipes: Sequence[OutputPipe],
         loop: asyncio.AbstractEventLoop,
         on_finish: Callable[[int], None] | None = None,
     ) -> None:
@@ -43,7 +43,7 @@ class ShellProcess:
         """Wait for the script's own exit; what it printed before has been fed by then, unless a receiver is paused."""
         returncode = await self._process.wait()
         if self._exit is None:
-            self._exit = _exit(returncode, self._usage())
+            self._exit = self._ended(returncode)
             for pipe in self._pipes:
                 pipe.drain()
         return self._exit
@@ -82,14 +82,11 @@ class ShellProcess:
                 for pipe in self._pipes:
                     await pipe.ended()
 
-    def _usage(self) -> struct_rusage | None:
-        usage = getattr(self._loop, "usage", None)  # only the fast loop has it
-        return usage(self.pid) if usage else None
-
-
-def _exit(returncode: int, usage: struct_rusage | None) -> Exit:
-    code, signal = (returncode, None) if returncode >= 0 else (None, -returncode)
-    if usage is None:
-        return Exit(code, signal)
-    cpu_seconds = round(usage.ru_utime + usage.ru_stime, 6)  # the kernel counts microseconds
-    return Exit(code, signal, usage.ru_maxrss * KIB, cpu_seconds)
+    def _ended(self, returncode: int) -> Exit:
+        code, signal = (returncode, None) if returncode >= 0 else (None, -returncode)
+        usage_of = getattr(self._loop, "usage", None)  # only the fast loop has it
+        usage: struct_rusage | None = usage_of(self.pid) if usage_of else None
+        if usage is None:
+            return Exit(code, signal)
+        cpu_seconds = round(usage.ru_utime + usage.ru_stime, 6)  # the kernel counts microseconds
+        return Exit(code, signal, usage.ru_maxrss * KIB, cpu_seconds)

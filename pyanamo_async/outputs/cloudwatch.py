@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -66,7 +66,6 @@ class CloudWatchOutputs:
         clock: Clock,
         schedule: RetrySchedule = WRITE_SCHEDULE,
     ) -> None:
-        self._client = client
         self._stream = LogStream(client, group, stream, schedule)
         self._fallback = fallback
         self._spool = spool
@@ -74,7 +73,7 @@ class CloudWatchOutputs:
 
     async def check(self) -> None:
         """Create the stream, without retrying, and check the fallback store."""
-        await LogStream(self._client, self._stream.group, self._stream.name, ONCE).create()
+        await replace(self._stream, schedule=ONCE).create()
         await self._fallback.check()
 
     def open(self, key: OutputKey) -> Sink:
@@ -111,7 +110,7 @@ class CloudWatchOutputs:
     async def _joined(self, location: str) -> AsyncIterator[bytes]:
         where = LogLocation.parse(location)
         joiner = EventJoiner(where.prefix)
-        stream = LogStream(self._client, where.group, where.stream, READ_SCHEDULE)
+        stream = replace(self._stream, group=where.group, name=where.stream, schedule=READ_SCHEDULE)
         for pause_s in (*_PAUSES_S, 0.0):
             async for message in stream.messages(where.prefix, where.time):
                 if chunk := joiner.feed(message):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
 class LogStream:
     """A stream to write and to read. Methods raise `OutputError` when the schedule ends."""
 
-    def __init__(self, client: CloudWatchLogsClient, group: str, name: str, schedule: RetrySchedule) -> None:
-        self.group = group
-        self.name = name
-        self._client = client
-        self._schedule = schedule
+    client: CloudWatchLogsClient
+    group: str
+    name: str
+    schedule: RetrySchedule
 
     async def put(self, messages: list[str], clock: Clock) -> int:
         """Send events in one request and return their time, in milliseconds.
@@ -40,7 +41,7 @@ class LogStream:
         """
         at = int(clock.now().timestamp() * 1000)
         events = [{"timestamp": at, "message": message} for message in messages]
-        send = partial(self._request, self._client.put_log_events, logStreamName=self.name, logEvents=events)
+        send = partial(self._request, self.client.put_log_events, logStreamName=self.name, logEvents=events)
         try:
             response = await send()
         except OutputMissing:
@@ -52,11 +53,11 @@ class LogStream:
 
     async def create(self) -> None:
         """Create the stream, and the group too, unless they exist."""
-        create_stream = partial(self._create, self._client.create_log_stream, logStreamName=self.name)
+        create_stream = partial(self._create, self.client.create_log_stream, logStreamName=self.name)
         try:
             await self._request(create_stream)
         except OutputMissing:
-            await self._request(partial(self._create, self._client.create_log_group))
+            await self._request(partial(self._create, self.client.create_log_group))
             await self._request(create_stream)
 
     async def messages(self, phrase: str, time: tuple[int, int] | None) -> AsyncIterator[str]:
@@ -72,7 +73,7 @@ class LogStream:
             {"startTime": time[0], "endTime": time[1]} if time else {"filterPattern": f'"{phrase}"'}
         )
         while True:
-            response = await self._request(self._client.filter_log_events, logStreamNamePrefix=self.name, **wanted)
+            response = await self._request(self.client.filter_log_events, logStreamNamePrefix=self.name, **wanted)
             for event in response["events"]:
                 if event["logStreamName"].startswith(self.name):  # not every server filters by prefix
                     yield event["message"]
@@ -81,7 +82,7 @@ class LogStream:
             wanted["nextToken"] = response["nextToken"]
 
     async def _create(self, create: Callable[..., Awaitable[object]], **names: str) -> None:
-        with suppress(self._client.exceptions.ResourceAlreadyExistsException):
+        with suppress(self.client.exceptions.ResourceAlreadyExistsException):
             await create(**names)
 
     @property
@@ -89,7 +90,7 @@ class LogStream:
         return f"log group '{self.group}'"
 
     async def _request(self, call: Callable[..., Awaitable[T]], **asked: object) -> T:
-        known = self._client.exceptions
+        known = self.client.exceptions
 
         async def request() -> T:
             with translated(self._title, otherwise=OutputError):
@@ -98,4 +99,4 @@ class LogStream:
                 except known.ResourceNotFoundException as error:
                     raise OutputMissing(f"{self._title} has no stream '{self.name}'") from error
 
-        return await retry_output(request, self._schedule)
+        return await retry_output(request, self.schedule)

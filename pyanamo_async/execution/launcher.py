@@ -51,8 +51,7 @@ class ShellLauncher:
         loop = asyncio.get_running_loop()
         pipes: list[OutputPipe] = []
         try:
-            pipes += [OutputPipe(stdout, loop)]
-            pipes += [OutputPipe(stderr, loop)]
+            pipes.extend(OutputPipe(receiver, loop) for receiver in (stdout, stderr))
             if self._guard:
                 self._guard.start()  # before the script: none runs without a guard
             process = await asyncio.create_subprocess_shell(

@@ -63,24 +63,20 @@ class ShellProcess:
     async def finish(self, *, linger: timedelta) -> None:
         """After the exit: feed what descendants print until the pipes end or `linger` is over, then kill them."""
         await self.wait()
+        deadline = self._loop.time() + linger.total_seconds()
         try:
-            if any(pipe.is_open for pipe in self._pipes):
-                await self._linger(linger.total_seconds())
+            for pipe in self._pipes:
+                await pipe.drained()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline):
+                    for pipe in self._pipes:
+                        await pipe.ended()
         finally:
             for pipe in self._pipes:
                 pipe.close()
             await kill_leftovers(self.pid)
             if self._on_finish:
                 self._on_finish(self.pid)
-
-    async def _linger(self, seconds: float) -> None:
-        deadline = self._loop.time() + seconds
-        for pipe in self._pipes:
-            await pipe.drained()
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(deadline):
-                for pipe in self._pipes:
-                    await pipe.ended()
 
     def _ended(self, returncode: int) -> Exit:
         code, signal = (returncode, None) if returncode >= 0 else (None, -returncode)

@@ -25,7 +25,8 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 def run(main: Coroutine[Any, Any, T], *, loop_factory: LoopFactory | None = None) -> T:
     """Run `main` to its end on a new event loop, with as many open files as the system grants (up to 65,536)."""
     allow_many_files()
-    stop_ignoring_sigchld()
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # inherited: neither we nor scripts would hear of exits
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with asyncio.Runner(loop_factory=loop_factory or fastest_loop()) as runner:
         return runner.run(main)
 
@@ -65,9 +66,3 @@ def scripts_at_once() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = MAX_FILES if soft == resource.RLIM_INFINITY else soft
     return max(1, (files - WORKER_FILES) // SCRIPT_FILES)
-
-
-def stop_ignoring_sigchld() -> None:
-    """Let exits of children be known where our parent ignored SIGCHLD: we would inherit that, and so would scripts."""
-    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)

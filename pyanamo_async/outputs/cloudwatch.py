@@ -78,7 +78,7 @@ class CloudWatchOutputs:
 
     def open(self, key: OutputKey) -> Sink:
         """Open a sink."""
-        return _LogsSink(self._stream, key, self._spool.part(), self._clock, self._fallback)
+        return _LogsSink(self._stream, key, Part(self._spool), self._clock, self._fallback)
 
     def location(self, key: OutputKey) -> str:
         """Return the location in the fallback store: only a record knows the location in Logs."""

@@ -29,10 +29,6 @@ class Spool:
     free_bytes: int
     schedule: RetrySchedule = WRITE_SCHEDULE
 
-    def part(self) -> Part:
-        """Return a new, empty part."""
-        return Part(self)
-
 
 class Part:
     """Some bytes of an output; `close` frees them."""

@@ -38,7 +38,7 @@ class Upload:
         self._bucket = bucket
         self._key = key
         self._spool = spool
-        self._part = spool.part()
+        self._part = Part(spool)
         self._number = 1
         self._sending: set[asyncio.Task[None]] = set()
         self._etags: dict[int, str] = {}
@@ -80,7 +80,7 @@ class Upload:
             await self._wait_for_one()
         sending = self._send_part(upload_id, self._number, self._part)
         self._sending.add(asyncio.create_task(sending, name=f"part {self._number} of {self._key}"))
-        self._part = self._spool.part()
+        self._part = Part(self._spool)
         self._number += 1
 
     async def _send_part(self, upload_id: str, number: int, part: Part) -> None:

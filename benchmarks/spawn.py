@@ -13,11 +13,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+import uvloop
+
 from benchmarks.contenders import Xargs
 from benchmarks.course import Course, run_alone
 from benchmarks.report import Section, Table
 from benchmarks.rounds import Contender, Lap, faster, interleaved, median
-from pyanamo_async.execution import Guard, Loop, ShellLauncher, run
+from pyanamo_async.execution import Guard, ShellLauncher, run
+from pyanamo_async.execution.runner import LoopFactory, fastest_loop
 from pyanamo_async.ports import Command
 
 SCRIPT = "true"
@@ -34,13 +37,13 @@ class InProcess:
 
     name: str
     course: Course
-    loop: Loop
+    loop_factory: LoopFactory
     one: One
 
     def lap(self, script: str, scripts: int) -> Lap:
         """Run a script so many times."""
         wall, cpu = time.perf_counter(), time.process_time()
-        run(at_slots(scripts, self.course.slots, lambda: self.one(script)), loop=self.loop)
+        run(at_slots(scripts, self.course.slots, lambda: self.one(script)), loop_factory=self.loop_factory)
         return Lap(scripts, time.perf_counter() - wall, time.process_time() - cpu)
 
 
@@ -87,10 +90,10 @@ def measure(course: Course) -> Section:
     launched = with_launcher()
     lined_up: list[Contender] = [
         Xargs(course),
-        InProcess("asyncio + PIPE", course, Loop.ASYNCIO, with_pipes),
-        InProcess("uvloop + PIPE", course, Loop.UVLOOP, with_pipes),
-        InProcess("asyncio + launcher", course, Loop.ASYNCIO, launched),
-        InProcess("fast loop + launcher", course, Loop.FAST, launched),
+        InProcess("asyncio + PIPE", course, asyncio.new_event_loop, with_pipes),
+        InProcess("uvloop + PIPE", course, uvloop.new_event_loop, with_pipes),
+        InProcess("asyncio + launcher", course, asyncio.new_event_loop, launched),
+        InProcess("fast loop + launcher", course, fastest_loop(), launched),
     ]
     laps = interleaved(lined_up, course.rounds, lambda each: each.lap(SCRIPT, course.items))
     xargs = laps[lined_up[0].name]

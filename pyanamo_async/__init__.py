@@ -15,7 +15,7 @@ fleet/      how workers cooperate: membership, reclaim, when one may exit, notif
 store/      remembers: memory, sqlite, dynamodb
 outputs/    carries output: files, s3, cloudwatch, memory
 execution/  runs one script: event loop, process group, pipes, resource usage
-aws/        the platform: session, clients, identity, Spot notices
+aws/        the platform: session, clients, Spot notices
 host/       the machine: clock, CPUs, PID 1, which processes are alive
 ports/      the seams: small protocols, whose docstrings are law
 core/       the rules: pure functions on items

@@ -12,7 +12,7 @@ import signal
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,6 @@ from pathlib import Path
 from pyanamo_async.app.locations import DynamoTable, SqliteTable, TableAddress
 from pyanamo_async.app.settings import Settings, WorkerSettings
 from pyanamo_async.aws.credentials import without_credentials
-from pyanamo_async.aws.identity import Identity, identify
 from pyanamo_async.aws.spot import interruption, metadata_endpoint
 from pyanamo_async.core.items import State
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
@@ -43,9 +42,24 @@ INDEX_LAG = timedelta(seconds=1)  # of DynamoDB, which shows a write within mill
 DRAINED, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A worker's id, its host, and the platform's own name for the job (empty outside AWS Batch)."""
+
+    worker_id: str
+    host: str
+    job: str
+
+
 def who() -> Identity:
-    """Identify the worker that starts now."""
-    return identify(os.environ, host=socket.gethostname(), nonce=os.urandom(4).hex())
+    """Identify the worker that starts now, by an id that no other has: a Batch job id repeats across attempts.
+
+    Source: AWS Batch user guide, "Job environment variables".
+    """
+    host, job = socket.gethostname(), os.environ.get("AWS_BATCH_JOB_ID", "")
+    attempt = os.environ.get("AWS_BATCH_JOB_ATTEMPT", "")
+    worker_id = f"{job or host}-{os.urandom(4).hex()}"
+    return Identity(worker_id, host, f"{job} attempt {attempt}" if job and attempt else job)
 
 
 async def work(

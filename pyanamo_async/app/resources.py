@@ -127,7 +127,6 @@ class Resources:
                 self._spool = outputs.spool
             case Memory():
                 outputs = self._memory.outputs
-        self._stack.push_async_callback(outputs.close)
         return outputs
 
     async def worker_outputs(self, worker_id: str) -> OutputStore:

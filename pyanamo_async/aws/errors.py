@@ -105,8 +105,6 @@ def translated(what: str, *, otherwise: type[PyanamoError] = StoreError) -> Iter
     """
     try:
         yield
-    except PyanamoError:
-        raise
     except (boto.BotoCoreError, boto.ClientError, ResponseParserError, HttpError, OSError) as exc:
         raise translate(exc, what, otherwise=otherwise) from exc
 
@@ -145,26 +143,21 @@ def refusal(
     if kind in REFUSED:
         hint = "do the credentials and their policy allow it?"
         return Denied(f"{action or 'access'} on {what} is denied ({code}): {message}", hint=hint)
-    return _missing(kind, what) or _invalid(message, what, otherwise) or otherwise(f"{what}: {message} ({code})")
+    return _lasting(code, message, what, otherwise)
 
 
-def _missing(kind: str, what: str) -> PyanamoError | None:
-    match kind:
+def _lasting(code: str, message: str, what: str, otherwise: type[PyanamoError]) -> PyanamoError:
+    match code.removesuffix("Exception"):
         case "ResourceNotFound":
             return TableMissing(f"{what} does not exist", hint="create it with: pyanamo table create")
         case "NoSuchBucket":
             return BucketMissing(f"{what} does not exist", hint="create it, or correct `bucket`")
         case "NoSuchKey" | "NoSuchUpload":
             return OutputMissing(f"there is nothing at {what}")
-    return None
-
-
-def _invalid(message: str, what: str, otherwise: type[PyanamoError]) -> PyanamoError | None:
     if any(part in message for part in OTHER_SCHEMA_MESSAGES):
         return SchemaMismatch(f"{what} is not one of ours: {message}", hint="use another table name")
-    if "exceeded the maximum allowed size" in message:
-        return otherwise(f"{what} refuses an item: {message}", hint=ITEM_LIMIT_HINT)
-    return None
+    hint = ITEM_LIMIT_HINT if "exceeded the maximum allowed size" in message else ""
+    return otherwise(f"{what}: {message} ({code})", hint=hint)
 
 
 def _refusal(exc: boto.ClientError, what: str, otherwise: type[PyanamoError]) -> PyanamoError:
@@ -173,13 +166,9 @@ def _refusal(exc: boto.ClientError, what: str, otherwise: type[PyanamoError]) ->
     code, message = str(error.get("Code", "")), error.get("Message", "")
     known = refusal(code, message, what, action=exc.operation_name, otherwise=otherwise)
     if isinstance(known, Unavailable):
-        known.retry_after_s = _retry_after_s(meta.get("HTTPHeaders", {}))
+        seconds = meta.get("HTTPHeaders", {}).get("retry-after", "")
+        known.retry_after_s = float(seconds) if seconds.isdigit() else None
         return known
     if meta.get("HTTPStatusCode", 0) >= FIRST_SERVER_ERROR:
         return Unavailable(f"{what} does not answer for now ({code}): {message}")
     return known
-
-
-def _retry_after_s(headers: dict[str, str]) -> float | None:
-    seconds = headers.get("retry-after", "")
-    return float(seconds) if seconds.isdigit() else None

@@ -6,7 +6,7 @@ botocore itself follows none: S3's redirects name a region, and it finds that by
 Laws:
 1. A redirect is an answer like any other: nothing is sent to where it points.
 2. Certificates are verified, also behind a proxy, and read once for all clients of a process (25 ms of CPU).
-3. Errors are botocore's, so that botocore knows which to retry.
+3. An error is one of botocore's, so that botocore retries it.
 """
 
 from __future__ import annotations
@@ -15,18 +15,11 @@ import io
 from collections.abc import Mapping
 from functools import cache
 from ssl import SSLContext
-from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 from aiobotocore.awsrequest import AioAWSResponse
-from botocore.exceptions import (
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    ReadTimeoutError,
-    SSLError,
-)
+from botocore.exceptions import HTTPClientError
 from botocore.httpsession import ProxyConfiguration, create_urllib3_context, get_cert_path
 from yarl import URL
 
@@ -61,9 +54,7 @@ class HttpSession:
         )
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -72,38 +63,31 @@ class HttpSession:
 
     async def send(self, request: Any) -> AioAWSResponse:  # noqa: ANN401 - botocore's, prepared
         """Send a request; return its answer, read whole unless the operation streams it."""
-        try:
-            return await self._send(request)
-        except aiohttp.ClientSSLError as exc:
-            raise SSLError(endpoint_url=request.url, error=exc) from exc
-        except aiohttp.ClientConnectorError as exc:
-            raise EndpointConnectionError(endpoint_url=request.url, error=exc) from exc
-        except aiohttp.ConnectionTimeoutError as exc:
-            raise ConnectTimeoutError(endpoint_url=request.url, error=exc) from exc
-        except TimeoutError as exc:
-            raise ReadTimeoutError(endpoint_url=request.url, error=exc) from exc
-        except aiohttp.ClientError as exc:
-            raise ConnectionClosedError(endpoint_url=request.url, error=exc, request=request) from exc
-
-    async def _send(self, request: Any) -> AioAWSResponse:  # noqa: ANN401 - as above
         headers = {name: _text(value) for name, value in request.headers.items()} | {"Accept-Encoding": "identity"}
         chunked = headers.pop("Transfer-Encoding", "").lower() == "chunked"  # aiohttp wants it as an argument
         proxy = self._proxies.proxy_url_for(request.url)
-        reply = await self._session.request(
-            request.method,
-            URL(request.url, encoded=True),
-            headers=headers,
-            data=_KeptOpen(request.body) if isinstance(request.body, io.IOBase) else request.body,
-            chunked=chunked or None,
-            proxy=proxy,
-            proxy_headers=self._proxies.proxy_headers_for(proxy) if proxy else None,
-            allow_redirects=False,
-        )
-        names = {name.decode().lower(): value.decode() for name, value in reply.raw_headers}
-        answer: Any = AioAWSResponse(str(reply.url), reply.status, names, reply)  # type: ignore[arg-type] # as aiobotocore
-        if not request.stream_output:
-            await answer.content
+        try:
+            reply = await self._session.request(
+                request.method,
+                URL(request.url, encoded=True),
+                headers=headers,
+                data=_KeptOpen(request.body) if isinstance(request.body, io.IOBase) else request.body,
+                chunked=chunked or None,
+                proxy=proxy,
+                proxy_headers=self._proxies.proxy_headers_for(proxy) if proxy else None,
+                allow_redirects=False,
+            )
+            names = {name.decode().lower(): value.decode() for name, value in reply.raw_headers}
+            answer: Any = AioAWSResponse(str(reply.url), reply.status, names, reply)  # type: ignore[arg-type] # as aiobotocore
+            if not request.stream_output:
+                await answer.content
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            raise _SendingFailed(request=request, error=exc) from exc
         return answer  # type: ignore[no-any-return]
+
+
+class _SendingFailed(HTTPClientError):
+    fmt = "{error}"  # in words of aiohttp's, which name the host
 
 
 class _KeptOpen(io.RawIOBase):

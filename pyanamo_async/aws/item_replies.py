@@ -14,24 +14,15 @@ from typing import Any
 
 import orjson
 
+from pyanamo_async.aws.meter import READS, WRITES
 from pyanamo_async.errors import Unavailable
 
-OPERATIONS = (
-    "BatchExecuteStatement",
-    "BatchGetItem",
-    "DeleteItem",
-    "GetItem",
-    "PutItem",
-    "Query",
-    "Scan",
-    "UpdateItem",
-)
 FIRST_ERROR = 300
 
 
 def read_as_json(client: Any) -> None:  # noqa: ANN401 - its events have no types
     """Have a client of DynamoDB read replies about items as JSON."""
-    for operation in OPERATIONS:
+    for operation in READS | WRITES:
         client.meta.events.register(f"before-parse.dynamodb.{operation}", _parse)
 
 

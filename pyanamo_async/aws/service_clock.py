@@ -30,17 +30,12 @@ class ServiceClock:
 
     def time(self, now: datetime) -> datetime:
         """Return the service's time; `now`, the machine's, before the first reply."""
-        estimate = self._estimate()
-        return now if estimate is None else estimate
+        return self._estimate() or now
 
     def _note(self, parsed: dict[str, Any], **_: object) -> None:
         headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-        if date := headers.get("date") or headers.get("Date"):
-            self._follow(date)
-
-    def _follow(self, date: str) -> None:
         try:
-            told = parsedate_to_datetime(date)
+            told = parsedate_to_datetime(headers.get("date") or headers.get("Date") or "")
         except ValueError:  # a proxy's
             return
         estimate = self._estimate()

@@ -3,6 +3,6 @@
 from pyanamo_async.execution.guard import Guard
 from pyanamo_async.execution.launcher import ShellLauncher, find_shell
 from pyanamo_async.execution.process import ShellProcess
-from pyanamo_async.execution.runner import Loop, run, scripts_at_once
+from pyanamo_async.execution.runner import run, scripts_at_once
 
-__all__ = ["Guard", "Loop", "ShellLauncher", "ShellProcess", "find_shell", "run", "scripts_at_once"]
+__all__ = ["Guard", "ShellLauncher", "ShellProcess", "find_shell", "run", "scripts_at_once"]

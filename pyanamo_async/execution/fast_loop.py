@@ -3,7 +3,9 @@
 Stock uvloop forks: that copies the page tables of a worker that grows, and the loop stands still meanwhile.
 
 1. A script as the launcher starts it is ours; a command with any other options is uvloop's own.
-2. A command that could not be watched, or whose start was cancelled, leaves no process and nothing of its group.
+2. Its exit is noticed without a thread and without SIGCHLD; signals go through the pidfd, so never to a stranger.
+3. What a process used is known before anybody hears of its exit.
+4. A command that could not be watched, or whose start was cancelled, leaves no process and nothing of its group.
 """
 
 from __future__ import annotations
@@ -11,21 +13,21 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from resource import struct_rusage
-from typing import IO, Any, TypeVar
+from signal import SIGKILL, SIGTERM, pidfd_send_signal
+from typing import Any, TypeVar
 
 import uvloop
 
 from pyanamo_async.execution.group import kill_child
 from pyanamo_async.execution.posix_spawn import PreparedSpawn, Text
-from pyanamo_async.execution.spawn_pool import SpawnPool
-from pyanamo_async.execution.transport import PidfdTransport
+from pyanamo_async.execution.spawn_thread import spawn_in_thread
 
 SHELL = "/bin/sh"
-OPTIONS = {"env", "executable", "start_new_session", "close_fds"}
+UNKNOWN_RETURNCODE = 255  # what asyncio reports when somebody else reaped the process
+SCRIPT = {"stdin": subprocess.DEVNULL, "close_fds": False, "start_new_session": True}
 
-Stream = int | IO[Any] | None
 P = TypeVar("P", bound=asyncio.SubprocessProtocol)
 
 
@@ -34,63 +36,118 @@ class FastLoop(uvloop.Loop):
 
     def __init__(self) -> None:
         super().__init__()
-        self._spawn_pool = SpawnPool(self)
         self._usages: dict[int, struct_rusage] = {}
-
-    def close(self) -> None:
-        """Close the loop and let its threads end."""
-        self._spawn_pool.close()
-        super().close()
 
     def usage(self, pid: int) -> struct_rusage | None:
         """Return what a shell command used that has exited, once; None for any other process, or asked again."""
         return self._usages.pop(pid, None)
 
-    def abandoned_starts(self) -> int:
-        """Count the cancelled starts that still hang; each is killed when it comes through while this process lives."""
-        return self._spawn_pool.abandoned()
-
     async def subprocess_shell(  # type: ignore[override]  # uvloop's stub calls the transport a protocol
         self,
         protocol_factory: Callable[[], P],
         cmd: Text,
-        *,
-        stdin: Stream = subprocess.PIPE,
-        stdout: Stream = subprocess.PIPE,
-        stderr: Stream = subprocess.PIPE,
-        **kwargs: object,
+        **options: Any,  # noqa: ANN401 - Popen's
     ) -> tuple[asyncio.SubprocessTransport, P]:
         """Start a shell command, as documented for `asyncio.loop.subprocess_shell`."""
-        options: dict[str, Any] = kwargs
-        if not (isinstance(stdout, int) and isinstance(stderr, int) and _is_script((stdin, stdout, stderr), options)):
-            return await super().subprocess_shell(  # type: ignore[return-value]
-                protocol_factory, cmd, stdin=stdin, stdout=stdout, stderr=stderr, **options
-            )
+        if not _is_script(**options):
+            return await super().subprocess_shell(protocol_factory, cmd, **options)  # type: ignore[return-value]
         shell, env = options.get("executable") or SHELL, options.get("env")
-        prepared = PreparedSpawn(
-            [shell, "-c", cmd],
-            path=shell,
-            outputs=(stdout, stderr),
-            env=os.environ if env is None else env,
-        )
+        prepared = PreparedSpawn([shell, "-c", cmd], path=shell, env=os.environ if env is None else env)
         protocol = protocol_factory()
-        pid = await self._spawn_pool.spawn(prepared)
+        pid = await spawn_in_thread(prepared, (options["stdout"], options["stderr"]))
         self._usages.pop(pid, None)  # of an earlier process with this id
         try:
-            return PidfdTransport(self, protocol, pid, self._usages.__setitem__), protocol
+            return PidfdTransport(self, protocol, pid, self._usages), protocol
         except OSError:
             kill_child(pid)
             raise
 
 
-def _is_script(streams: tuple[Stream, int, int], options: Mapping[str, Any]) -> bool:
+def _is_script(*, stdout: object = -1, stderr: object = -1, **options: Any) -> bool:  # noqa: ANN401 - Popen's
     """Return whether a command is started as the launcher does it, in a session of its own and without stdin."""
-    stdin, *outputs = streams
+    options.pop("env", None)
     return (
-        stdin == subprocess.DEVNULL
-        and all(output >= 0 for output in outputs)
-        and options.get("close_fds") is False
-        and options.get("start_new_session") is True
-        and options.keys() <= OPTIONS
-        and os.sep in os.fsdecode(options.get("executable") or SHELL)  # otherwise it is looked for in PATH
+        all(isinstance(output, int) and output >= 0 for output in (stdout, stderr))
+        and os.sep in os.fsdecode(options.pop("executable", None) or SHELL)  # otherwise it is looked for in PATH
+        and options == SCRIPT
     )
+
+
+class PidfdTransport(asyncio.SubprocessTransport):
+    """One child process of our own, without pipes."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        protocol: asyncio.SubprocessProtocol,
+        pid: int,
+        usages: dict[int, struct_rusage],
+    ) -> None:
+        """Watch a child that nobody has reaped; raises `OSError` when no descriptor is left for that."""
+        super().__init__()
+        self._loop = loop
+        self._protocol = protocol
+        self._pid = pid
+        self._usages = usages
+        self._returncode: int | None = None
+        self._exited = loop.create_future()
+        self._is_closing = False
+        self._pidfd = os.pidfd_open(pid)
+        loop.add_reader(self._pidfd, self._reap)
+        protocol.connection_made(self)
+
+    def get_pid(self) -> int:
+        """Return the process id."""
+        return self._pid
+
+    def get_returncode(self) -> int | None:
+        """Return the exit status, or minus the signal that ended it; None while it runs."""
+        return self._returncode
+
+    def get_pipe_transport(self, fd: int) -> asyncio.BaseTransport | None:  # noqa: ARG002
+        """Return None: there are no pipes of the loop's."""
+        return None
+
+    def send_signal(self, signal: int) -> None:
+        """Send a signal to the process itself; raises `ProcessLookupError` when it has exited."""
+        if self._pidfd < 0:
+            raise ProcessLookupError
+        pidfd_send_signal(self._pidfd, signal)
+
+    def terminate(self) -> None:
+        """Send SIGTERM; errors as in `send_signal`."""
+        self.send_signal(SIGTERM)
+
+    def kill(self) -> None:
+        """Send SIGKILL; errors as in `send_signal`."""
+        self.send_signal(SIGKILL)
+
+    def is_closing(self) -> bool:
+        """Return whether `close` was called."""
+        return self._is_closing
+
+    def close(self) -> None:
+        """Kill the process if it still runs; it is reaped all the same."""
+        if not self._is_closing and self._returncode is None:
+            self.kill()
+        self._is_closing = True
+
+    async def _wait(self) -> int | None:
+        """Wait for the exit. `asyncio.subprocess.Process.wait` calls this, so every transport must define it."""
+        if self._returncode is None:
+            await asyncio.shield(self._exited)  # one that stops waiting does not stop the others
+        return self._returncode
+
+    def _reap(self) -> None:
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self._pidfd = -1
+        try:
+            _, status, usage = os.wait4(self._pid, 0)
+            self._returncode = os.waitstatus_to_exitcode(status)
+            self._usages[self._pid] = usage
+        except ChildProcessError:
+            self._returncode = UNKNOWN_RETURNCODE
+        self._exited.set_result(None)
+        self._protocol.process_exited()
+        self._protocol.connection_lost(None)

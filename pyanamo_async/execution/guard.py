@@ -7,7 +7,7 @@ costs the guard nothing, nothing can block, and what the worker wrote survives i
 Scripts that are in no listed group are found by a mark in their environment: they left their group (`setsid`), or the
 worker died while it started them. In a container the death of PID 1 ends everything anyway.
 
-A worker with an abandoned start (`FastLoop.abandoned_starts`) leaves its guard waiting. The pipe then ends when the
+A worker with an abandoned start (see `spawn_thread`) leaves its guard waiting. The pipe then ends when the
 worker has gone and the late process has called `exec`, because until then that holds a copy of the pipe. So the guard
 looks for marked processes just when there is one to kill.
 """
@@ -18,8 +18,9 @@ import mmap
 import os
 import signal
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
+
+from pyanamo_async.execution.spawn_thread import abandoned_starts
 
 SHELL = "/bin/sh"
 WATCH = r"""
@@ -51,14 +52,13 @@ class Guard:
         self._mark = mark
         self._slots: dict[int, int] = {}
         self._free: list[int] = []
-        self._memory: mmap.mmap | None = None
+        self._memory: mmap.mmap
         self._memory_fd = self._pipe = self.pid = -1
-        self._abandoned_starts: Callable[[], int] | None = None
 
     def start(self) -> None:
         """Start the guard unless it runs; raises `OSError` when it cannot be."""
-        if self._memory is None:
-            self._memory = self._spawn()
+        if self.pid < 0:
+            self._spawn()
 
     def started(self, pgid: int) -> None:
         """Watch over a group from now on."""
@@ -73,13 +73,9 @@ class Guard:
             self._write(slot, FREE)
             self._free.append(slot)
 
-    def expect_late_starts(self, abandoned_starts: Callable[[], int]) -> None:
-        """Have `close` leave the guard waiting if `abandoned_starts()` is not 0 by then."""
-        self._abandoned_starts = abandoned_starts
-
     def close(self) -> None:
-        """End the guard, and with it any group not yet forgotten; harmless when repeated."""
-        if self._memory is None or (self._abandoned_starts is not None and self._abandoned_starts()):
+        """End the guard, and any group not yet forgotten, unless a start is abandoned; harmless when repeated."""
+        if self.pid < 0 or abandoned_starts():
             return
         with suppress(BrokenPipeError):  # somebody killed it
             os.write(self._pipe, GOODBYE)
@@ -88,18 +84,13 @@ class Guard:
         self._memory.close()
         os.close(self._memory_fd)
         self._slots.clear()
-        self._memory, self.pid = None, -1
+        self.pid = -1
 
-    @property
-    def _running(self) -> mmap.mmap:
-        assert self._memory is not None  # noqa: S101 - whoever asks has called `start`
-        return self._memory
-
-    def _spawn(self) -> mmap.mmap:
+    def _spawn(self) -> None:
         reading, self._pipe = os.pipe()
         self._memory_fd = _shared_memory()
         try:
-            memory = mmap.mmap(self._memory_fd, 0)
+            self._memory = mmap.mmap(self._memory_fd, 0)
             self.pid = os.posix_spawn(
                 SHELL,
                 [SHELL, "-c", WATCH, "guard", self._mark],
@@ -117,19 +108,17 @@ class Guard:
         finally:
             os.close(reading)
         self._free = list(range(SLOTS_PER_PAGE))
-        return memory
 
     def _grow(self) -> int:
         """Add a page of slots and take one of them."""
-        memory = self._running
-        used = len(memory) // SLOT_BYTES
-        memory.resize(len(memory) + mmap.PAGESIZE)
-        memory[used * SLOT_BYTES :] = FREE * SLOTS_PER_PAGE
+        used = len(self._memory) // SLOT_BYTES
+        self._memory.resize(len(self._memory) + mmap.PAGESIZE)
+        self._memory[used * SLOT_BYTES :] = FREE * SLOTS_PER_PAGE
         self._free = list(range(used + 1, used + SLOTS_PER_PAGE))
         return used
 
     def _write(self, slot: int, line: bytes) -> None:
-        self._running[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES] = line
+        self._memory[slot * SLOT_BYTES : (slot + 1) * SLOT_BYTES] = line
 
 
 def _shared_memory() -> int:

@@ -51,42 +51,31 @@ class ShellLauncher:
         loop = asyncio.get_running_loop()
         pipes: list[OutputPipe] = []
         try:
-            pipes += [OutputPipe(stdout, loop)]
-            pipes += [OutputPipe(stderr, loop)]
+            pipes.extend(OutputPipe(receiver, loop) for receiver in (stdout, stderr))
             if self._guard:
                 self._guard.start()  # before the script: none runs without a guard
-            process = await self._create(command, *pipes)
+            process = await asyncio.create_subprocess_shell(
+                command.script,
+                executable=self._shell,
+                stdin=DEVNULL,
+                stdout=pipes[0].write_end,
+                stderr=pipes[1].write_end,
+                env=dict(command.env),  # stock uvloop takes no other mapping
+                start_new_session=True,
+                close_fds=False,  # Python's own are never inherited, and looking for others costs more than the start
+            )
         except BaseException as exc:
             for pipe in pipes:
                 pipe.close()
             if isinstance(exc, OSError | ValueError):
                 raise self._failure(exc) from exc
-            self._tell_guard_of_late_starts(loop)
             raise
         finally:
             for pipe in pipes:
                 os.close(pipe.write_end)
-        if self._guard is None:
-            return ShellProcess(process, (pipes[0], pipes[1]), loop)
-        self._guard.started(process.pid)
-        return ShellProcess(process, (pipes[0], pipes[1]), loop, self._guard.ended)
-
-    async def _create(self, command: Command, stdout: OutputPipe, stderr: OutputPipe) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_shell(
-            command.script,
-            executable=self._shell,
-            stdin=DEVNULL,
-            stdout=stdout.write_end,
-            stderr=stderr.write_end,
-            env=dict(command.env),  # stock uvloop takes no other mapping
-            start_new_session=True,
-            close_fds=False,  # Python's own are never inherited, and looking for others costs more than the start
-        )
-
-    def _tell_guard_of_late_starts(self, loop: asyncio.AbstractEventLoop) -> None:
-        abandoned_starts = getattr(loop, "abandoned_starts", None)  # only the fast loop has them
-        if self._guard and abandoned_starts:
-            self._guard.expect_late_starts(abandoned_starts)
+        if self._guard:
+            self._guard.started(process.pid)
+        return ShellProcess(process, pipes, loop, self._guard.ended if self._guard else None)
 
     def _failure(self, exc: OSError | ValueError) -> LaunchFailed:
         if isinstance(exc, ValueError):

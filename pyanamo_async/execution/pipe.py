@@ -22,34 +22,29 @@ MAX_PIPE_BYTES = 1 << 20  # to which it may do that (/proc/sys/fs/pipe-max-size)
 class OutputPipe:
     """A pipe of ours. `write_end` is for the script and must be closed here once it has started."""
 
-    __slots__ = ("_backlog_bytes", "_changed", "_fd", "_is_listening", "_is_paused", "_loop", "_receiver", "write_end")
+    __slots__ = ("_backlog_bytes", "_changed", "_fd", "_is_paused", "_loop", "_receiver", "write_end")
 
     def __init__(self, receiver: Receiver, loop: asyncio.AbstractEventLoop) -> None:
         self._fd, self.write_end = os.pipe()
         os.set_blocking(self._fd, False)
         self._receiver = receiver
         self._loop = loop
-        self._is_listening = False
         self._is_paused = False
         self._backlog_bytes = 0  # at most so much of what was printed before the exit has not been read
-        self._changed: asyncio.Future[None] | None = None
+        self._changed = asyncio.Event()
+        loop.add_reader(self._fd, self._read)
 
     @property
     def is_open(self) -> bool:
         """Return whether somebody may still print."""
         return self._fd >= 0
 
-    def listen(self) -> None:
-        """Read whenever there is something, unless paused."""
-        if self.is_open and not self._is_listening and not self._is_paused:
-            self._loop.add_reader(self._fd, self._read)
-            self._is_listening = True
-
     def resume(self) -> None:
         """Go on after a pause."""
         if self._is_paused:
             self._is_paused = False
-            self.listen()
+            if self.is_open:
+                self._loop.add_reader(self._fd, self._read)
 
     def drain(self) -> None:
         """After the exit: read what was printed before, unless paused, and look for the end behind it."""
@@ -72,10 +67,10 @@ class OutputPipe:
     def close(self) -> None:
         """Close the descriptor; harmless when repeated."""
         if self.is_open:
-            self._unlisten()
+            self._loop.remove_reader(self._fd)
             os.close(self._fd)
             self._fd = -1
-            self._notify()
+            self._changed.set()
 
     @property
     def _has_backlog(self) -> bool:
@@ -86,26 +81,16 @@ class OutputPipe:
             chunk = os.read(self._fd, CHUNK_BYTES)
         except BlockingIOError:
             self._backlog_bytes = 0
-            return self._notify()
+            self._changed.set()
+            return
         self._backlog_bytes = self._backlog_bytes - CHUNK_BYTES if len(chunk) == CHUNK_BYTES else 0
         if not chunk:
             self.close()
         elif not self._receiver.feed(chunk):
             self._is_paused = True
-            self._unlisten()
-        return self._notify()
-
-    def _unlisten(self) -> None:
-        if self._is_listening:
             self._loop.remove_reader(self._fd)
-            self._is_listening = False
+        self._changed.set()
 
     async def _next_read(self) -> None:
-        if self._changed is None:
-            self._changed = self._loop.create_future()
-        await asyncio.shield(self._changed)
-
-    def _notify(self) -> None:
-        if self._changed is not None:
-            self._changed.set_result(None)
-            self._changed = None
+        self._changed.clear()
+        await self._changed.wait()

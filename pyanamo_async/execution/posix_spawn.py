@@ -12,85 +12,47 @@ import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from fcntl import F_DUPFD_CLOEXEC, fcntl
 from functools import cache
-from itertools import starmap
 
 Text = str | bytes
 
 RESTORED_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores them; scripts expect `yes | head` to end
 SETSIGDEF, SETSID = 0x04, 0x80  # of spawn.h, the same in glibc and musl
 OPAQUE_BYTES = 512  # more than any of the library's three structures has (336)
-FIRST_DESCRIPTOR = 3  # behind the standard streams
 
 _blocking = ctypes.CDLL(None)
 _library = ctypes.PyDLL(None)  # keeps Python's lock: releasing it costs more than these calls
 
 
 class PreparedSpawn:
-    """A process that is ready to be started, once, in any thread.
+    """A process that is ready to be started, in any thread.
 
-    Its stdin is empty, its outputs are two descriptors of the caller's, and other descriptors are inherited unless they
-    are close-on-exec. It gets a session and a process group of its own.
+    Its stdin is empty, and other descriptors are inherited unless they are close-on-exec. It gets a session and a
+    process group of its own.
     """
 
-    __slots__ = ("_arguments", "_attributes", "_copies", "_environment", "_outputs", "_path")
+    __slots__ = ("_arguments", "_environment", "_path")
 
-    def __init__(
-        self,
-        args: Sequence[Text],
-        *,
-        path: Text,
-        outputs: tuple[int, int],
-        env: Mapping[str, str],
-    ) -> None:
+    def __init__(self, args: Sequence[Text], *, path: Text, env: Mapping[str, str]) -> None:
         """Encode everything; raises `ValueError` for a NUL, or for a name in `env` that is not one."""
         self._path = _encoded(path)
-        self._arguments = _array([*map(_encoded, args)])
-        self._environment = _array([*starmap(_entry, env.items())])
-        self._attributes = _attributes()
-        self._outputs = outputs
-        self._copies: list[int] = []
+        self._arguments = _array(map(_encoded, args))
+        self._environment = _array(_entry(name, value) for name, value in env.items())
 
-    def copy_outputs(self) -> None:
-        """Copy both output descriptors, so that the caller may close them whenever it likes; to be followed by `spawn`.
-
-        Raises:
-            OSError: no descriptors are left.
-        """
-        try:
-            for output in self._outputs:
-                self._copies.append(fcntl(output, F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR))
-        except OSError:
-            self._close_copies()
-            raise
-
-    def spawn(self) -> int:
-        """Start the process and return its id; the copies of the outputs are closed.
+    def spawn(self, outputs: Sequence[int]) -> int:
+        """Start the process with these descriptors, all above 2, as stdout and stderr; return its id.
 
         Raises:
             OSError: it could not be started, for the reasons of fork and exec; nothing is left of it.
         """
         pid = ctypes.c_int()
-        try:
-            with _file_actions(self._copies) as actions:
-                error = _blocking.posix_spawn(
-                    ctypes.byref(pid),
-                    self._path,
-                    actions,
-                    self._attributes,
-                    self._arguments,
-                    self._environment,
-                )
-        finally:
-            self._close_copies()
+        with _file_actions(outputs) as actions:
+            error = _blocking.posix_spawn(
+                ctypes.byref(pid), self._path, actions, _attributes(), self._arguments, self._environment
+            )
         if error:
             raise OSError(error, os.strerror(error), os.fsdecode(self._path))
         return pid.value
-
-    def _close_copies(self) -> None:
-        while self._copies:
-            os.close(self._copies.pop())
 
 
 @contextmanager
@@ -123,8 +85,9 @@ def _check(error: int) -> None:
         raise OSError(error, os.strerror(error))
 
 
-def _array(texts: Sequence[bytes]) -> ctypes.Array[ctypes.c_char_p]:
-    return (ctypes.c_char_p * (len(texts) + 1))(*texts, None)
+def _array(texts: Iterator[bytes]) -> ctypes.Array[ctypes.c_char_p]:
+    items = [*texts, None]
+    return (ctypes.c_char_p * len(items))(*items)
 
 
 def _encoded(text: Text) -> bytes:

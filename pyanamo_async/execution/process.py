@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from resource import struct_rusage
@@ -17,19 +17,18 @@ from pyanamo_async.execution.group import kill_leftovers, signal_group, signal_l
 from pyanamo_async.execution.pipe import OutputPipe
 from pyanamo_async.ports import Exit
 
-LISTEN_AFTER_S = 0.01  # most short scripts are over by then: their output is read at their exit, without a watched pipe
 KIB = 1024
 
 
 class ShellProcess:
     """One script, started by `ShellLauncher`; keeps the laws of `ports.Process`."""
 
-    __slots__ = ("_exit", "_listening", "_loop", "_on_finish", "_pipes", "_process", "pid")
+    __slots__ = ("_exit", "_loop", "_on_finish", "_pipes", "_process", "pid")
 
     def __init__(
         self,
         process: asyncio.subprocess.Process,
-        pipes: tuple[OutputPipe, OutputPipe],
+        pipes: Sequence[OutputPipe],
         loop: asyncio.AbstractEventLoop,
         on_finish: Callable[[int], None] | None = None,
     ) -> None:
@@ -39,14 +38,12 @@ class ShellProcess:
         self._loop = loop
         self._on_finish = on_finish
         self._exit: Exit | None = None
-        self._listening = loop.call_later(LISTEN_AFTER_S, self._listen)
 
     async def wait(self) -> Exit:
         """Wait for the script's own exit; what it printed before has been fed by then, unless a receiver is paused."""
         returncode = await self._process.wait()
         if self._exit is None:
-            self._exit = _exit(returncode, self._usage())
-            self._listening.cancel()
+            self._exit = self._ended(returncode)
             for pipe in self._pipes:
                 pipe.drain()
         return self._exit
@@ -66,9 +63,14 @@ class ShellProcess:
     async def finish(self, *, linger: timedelta) -> None:
         """After the exit: feed what descendants print until the pipes end or `linger` is over, then kill them."""
         await self.wait()
+        deadline = self._loop.time() + linger.total_seconds()
         try:
-            if any(pipe.is_open for pipe in self._pipes):
-                await self._linger(linger.total_seconds())
+            for pipe in self._pipes:
+                await pipe.drained()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline):
+                    for pipe in self._pipes:
+                        await pipe.ended()
         finally:
             for pipe in self._pipes:
                 pipe.close()
@@ -76,28 +78,11 @@ class ShellProcess:
             if self._on_finish:
                 self._on_finish(self.pid)
 
-    async def _linger(self, seconds: float) -> None:
-        deadline = self._loop.time() + seconds
-        self._listen()
-        for pipe in self._pipes:
-            await pipe.drained()
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(deadline):
-                for pipe in self._pipes:
-                    await pipe.ended()
-
-    def _listen(self) -> None:
-        for pipe in self._pipes:
-            pipe.listen()
-
-    def _usage(self) -> struct_rusage | None:
-        usage = getattr(self._loop, "usage", None)  # only the fast loop has it
-        return usage(self.pid) if usage else None
-
-
-def _exit(returncode: int, usage: struct_rusage | None) -> Exit:
-    code, signal = (returncode, None) if returncode >= 0 else (None, -returncode)
-    if usage is None:
-        return Exit(code, signal)
-    cpu_seconds = round(usage.ru_utime + usage.ru_stime, 6)  # the kernel counts microseconds
-    return Exit(code, signal, usage.ru_maxrss * KIB, cpu_seconds)
+    def _ended(self, returncode: int) -> Exit:
+        code, signal = (returncode, None) if returncode >= 0 else (None, -returncode)
+        usage_of = getattr(self._loop, "usage", None)  # only the fast loop has it
+        usage: struct_rusage | None = usage_of(self.pid) if usage_of else None
+        if usage is None:
+            return Exit(code, signal)
+        cpu_seconds = round(usage.ru_utime + usage.ru_stime, 6)  # the kernel counts microseconds
+        return Exit(code, signal, usage.ru_maxrss * KIB, cpu_seconds)

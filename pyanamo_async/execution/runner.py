@@ -1,6 +1,6 @@
 """Run a coroutine on the fast loop, or where that cannot run on plain asyncio; the log says once what is missing.
 
-The stock loops, which tests and benchmarks choose, are slower at starting processes, and know no resource usage.
+Plain asyncio is slower at starting processes, and knows no resource usage.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Coroutine
-from enum import StrEnum
 from functools import cache
-from importlib.util import find_spec
 from typing import Any, TypeVar
 
 WORKER_FILES = 64  # connections, tables, standard streams
@@ -21,51 +19,37 @@ SCRIPT_FILES = 5  # two pipes, a pidfd, and two files where output is large
 MAX_FILES = 65_536  # a script costs three descriptors; more than this slows programs that close all they might have
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
-class Loop(StrEnum):
-    """An event loop to run on."""
-
-    FAST = "fast"
-    UVLOOP = "uvloop"
-    ASYNCIO = "asyncio"
-
-
-def run(main: Coroutine[Any, Any, T], *, loop: Loop | str = Loop.FAST) -> T:
+def run(main: Coroutine[Any, Any, T], *, loop_factory: LoopFactory | None = None) -> T:
     """Run `main` to its end on a new event loop, with as many open files as the system grants (up to 65,536)."""
     allow_many_files()
-    stop_ignoring_sigchld()
-    with asyncio.Runner(loop_factory=loop_factory(loop)) as runner:
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # inherited: neither we nor scripts would hear of exits
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with asyncio.Runner(loop_factory=loop_factory or fastest_loop()) as runner:
         return runner.run(main)
 
 
-def loop_factory(loop: Loop | str) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes such a loop."""
-    match loop:
-        case Loop.FAST if missing := missing_for_fast():
-            _warn_once(missing)
-        case Loop.FAST:
-            from pyanamo_async.execution.fast_loop import FastLoop
+@cache
+def fastest_loop() -> LoopFactory:
+    """Return what makes the fast loop, or plain asyncio's where that cannot run."""
+    if missing := missing_for_fast():
+        logging.getLogger(__name__).warning(
+            "plain asyncio takes the place of the fast loop: %s; scripts start slower, usage is unknown", missing
+        )
+        return asyncio.new_event_loop
+    from pyanamo_async.execution.fast_loop import FastLoop
 
-            return FastLoop
-        case Loop.UVLOOP:
-            import uvloop
-
-            return uvloop.new_event_loop
-    return asyncio.new_event_loop
+    return FastLoop
 
 
 def missing_for_fast() -> str:
     """Return what the fast loop lacks here, in words; empty when nothing."""
-    if not find_spec("uvloop"):
-        return "the package uvloop is not installed"
-    if not hasattr(os, "pidfd_open"):
-        return "this platform has no pidfd"
     try:
         os.close(os.pidfd_open(os.getpid()))
-    except OSError as exc:  # a kernel before 5.3, or a container's seccomp profile
-        return f"pidfd_open is refused: {exc.strerror}"
+    except (AttributeError, OSError) as exc:  # not Linux, a kernel before 5.3, or a container's seccomp profile
+        return f"there is no pidfd ({exc})"
     return ""
 
 
@@ -82,14 +66,3 @@ def scripts_at_once() -> int:
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = MAX_FILES if soft == resource.RLIM_INFINITY else soft
     return max(1, (files - WORKER_FILES) // SCRIPT_FILES)
-
-
-def stop_ignoring_sigchld() -> None:
-    """Let exits of children be known where our parent ignored SIGCHLD: we would inherit that, and so would scripts."""
-    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-
-
-@cache
-def _warn_once(missing: str) -> None:
-    log.warning("plain asyncio takes the place of the fast loop: %s; scripts start slower, usage is unknown", missing)

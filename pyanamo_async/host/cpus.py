@@ -19,29 +19,14 @@ def usable_cpus(*, root: Path = ROOT) -> int:
 def _quotas(root: Path) -> Iterator[float]:
     """Yield the quotas in force, in CPUs: those of our group and its parents (cgroup v2), or the container's (v1)."""
     top = root / "sys/fs/cgroup"
-    group = top / _own_group(root)
-    for folder in (group, *group.parents):
-        if folder.is_relative_to(top):
-            yield from _quota(_words(folder / "cpu.max"))
-    v1 = top / "cpu"
-    yield from _quota(_words(v1 / "cpu.cfs_quota_us") + _words(v1 / "cpu.cfs_period_us"))
-
-
-def _quota(words: list[str]) -> Iterator[float]:
-    match words:
-        case [quota, period] if quota.isdigit() and period.isdigit() and int(period):
-            yield int(quota) / int(period)
-
-
-def _own_group(root: Path) -> str:
-    for line in _read(root / "proc/self/cgroup").splitlines():
-        if line.startswith("0::"):
-            return line.removeprefix("0::").strip().lstrip("/")
-    return ""
-
-
-def _words(path: Path) -> list[str]:
-    return _read(path).split()
+    own = next((line for line in _read(root / "proc/self/cgroup").splitlines() if line.startswith("0::")), "")
+    group = top / own.removeprefix("0::").strip().lstrip("/")
+    v2 = [_read(folder / "cpu.max") for folder in (group, *group.parents) if folder.is_relative_to(top)]
+    v1 = _read(top / "cpu/cpu.cfs_quota_us") + " " + _read(top / "cpu/cpu.cfs_period_us")
+    for text in (*v2, v1):
+        match text.split():
+            case [quota, period] if quota.isdigit() and period.isdigit() and int(period):
+                yield int(quota) / int(period)
 
 
 def _read(path: Path) -> str:

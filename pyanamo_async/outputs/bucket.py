@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +24,7 @@ from pyanamo_async.outputs.spool import Part
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
-    from types_aiobotocore_s3.type_defs import CompletedPartTypeDef, MultipartUploadTypeDef
+    from types_aiobotocore_s3.type_defs import MultipartUploadTypeDef
 
 GRACE_S = 10.0  # for a request that a cancellation must not cut short
 
@@ -50,58 +51,35 @@ class Bucket:
 
     async def put(self, key: str, part: Part) -> None:
         """Put an object in one request."""
-
-        async def put() -> None:
-            async with self.part_limit:
-                await self.client.put_object(Bucket=self.name, Key=key, Body=part.body(), **self.properties)
-
-        await self._request_shielded(put)
+        await self._request_shielded(self.client.put_object, part, Key=key, **self.properties)
 
     async def start_upload(self, key: str) -> str:
         """Start a multipart upload and return its id."""
-
-        async def create() -> str:
-            response = await self.client.create_multipart_upload(Bucket=self.name, Key=key, **self.properties)
-            return response["UploadId"]
-
-        return await self._request_shielded(create)
+        response = await self._request_shielded(self.client.create_multipart_upload, Key=key, **self.properties)
+        return response["UploadId"]
 
     async def send_part(self, key: str, upload_id: str, number: int, part: Part) -> str:
         """Send a part and return its ETag."""
-
-        async def send() -> str:
-            async with self.part_limit:
-                response = await self.client.upload_part(
-                    Bucket=self.name, Key=key, UploadId=upload_id, PartNumber=number, Body=part.body()
-                )
-            return response["ETag"]
-
-        return await self._request(send)
+        response = await self._request(self.client.upload_part, part, Key=key, UploadId=upload_id, PartNumber=number)
+        return response["ETag"]
 
     async def complete_upload(self, key: str, upload_id: str, etags: Mapping[int, str]) -> None:
         """Make an object from the parts of an upload."""
-        parts: list[CompletedPartTypeDef] = [{"PartNumber": number, "ETag": etags[number]} for number in sorted(etags)]
+        parts = {"Parts": [{"PartNumber": number, "ETag": etags[number]} for number in sorted(etags)]}
+        complete = self.client.complete_multipart_upload
         try:
-            await self._request_shielded(
-                lambda: self.client.complete_multipart_upload(
-                    Bucket=self.name, Key=key, UploadId=upload_id, MultipartUpload={"Parts": parts}
-                )
-            )
+            await self._request_shielded(complete, Key=key, UploadId=upload_id, MultipartUpload=parts)
         except OutputMissing:  # the first response was lost
-            await self._request(lambda: self.client.head_object(Bucket=self.name, Key=key))
+            await self._request(self.client.head_object, Key=key)
 
     async def abort_upload(self, key: str, upload_id: str) -> None:
         """Delete the parts of an upload; harmless when there is no such upload."""
-        try:
-            await self._request(
-                lambda: self.client.abort_multipart_upload(Bucket=self.name, Key=key, UploadId=upload_id)
-            )
-        except OutputMissing:
-            return
+        with suppress(OutputMissing):
+            await self._request(self.client.abort_multipart_upload, Key=key, UploadId=upload_id)
 
     async def upload_ids(self, key: str) -> list[str]:
         """Return the ids of the unfinished uploads of a key."""
-        response = await self._request(lambda: self.client.list_multipart_uploads(Bucket=self.name, Prefix=key))
+        response = await self._request(self.client.list_multipart_uploads, Prefix=key)
         return [upload["UploadId"] for upload in response.get("Uploads", []) if upload["Key"] == key]
 
     async def unfinished_uploads(self, prefix: str) -> AsyncIterator[MultipartUploadTypeDef]:
@@ -114,15 +92,20 @@ class Bucket:
 
     async def delete(self, key: str) -> None:
         """Delete an object; harmless when there is none."""
-        await self._request(lambda: self.client.delete_object(Bucket=self.name, Key=key))
+        await self._request(self.client.delete_object, Key=key)
 
-    async def _request(self, request: Callable[[], Awaitable[T]]) -> T:
-        return await retry_output(lambda: self._translated(request), self.schedule)
+    async def _request(self, call: Callable[..., Awaitable[T]], part: Part | None = None, **asked: object) -> T:
+        return await retry_output(lambda: self._call(call, part, **asked), self.schedule)
 
-    async def _request_shielded(self, request: Callable[[], Awaitable[T]]) -> T:
+    async def _request_shielded(
+        self, call: Callable[..., Awaitable[T]], part: Part | None = None, **asked: object
+    ) -> T:
         """Make a request whose effect cannot be undone before it ends: a cancellation waits for its end."""
-        return await retry_output(lambda: shielded(self._translated(request), grace_s=GRACE_S), self.schedule)
+        return await retry_output(lambda: shielded(self._call(call, part, **asked), grace_s=GRACE_S), self.schedule)
 
-    async def _translated(self, request: Callable[[], Awaitable[T]]) -> T:
+    async def _call(self, call: Callable[..., Awaitable[T]], part: Part | None, **asked: object) -> T:
         with translated(f"bucket '{self.name}'", otherwise=OutputError):
-            return await request()
+            if part is None:
+                return await call(Bucket=self.name, **asked)
+            async with self.part_limit:
+                return await call(Bucket=self.name, Body=part.body(), **asked)

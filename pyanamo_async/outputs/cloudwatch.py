@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -23,7 +23,6 @@ from pyanamo_async.outputs.events import EventJoiner, batches, event_prefix, eve
 from pyanamo_async.outputs.keys import safe_name
 from pyanamo_async.outputs.log_stream import LogStream
 from pyanamo_async.outputs.retrying import ONCE, READ_SCHEDULE, WRITE_SCHEDULE
-from pyanamo_async.outputs.sink import abort_on_failure
 from pyanamo_async.outputs.spool import Part, Spool
 from pyanamo_async.ports import Clock, OutputKey, OutputStore, Sink, UnfinishedOutput
 
@@ -53,7 +52,7 @@ def search_location(group: str, key: OutputKey) -> str:
 class CloudWatchOutputs:
     """An `OutputStore`: stream `stream` of log group `group`, and the store `fallback` for larger output.
 
-    The caller owns the client; `close` closes the fallback store. `read` takes the locations of both.
+    The caller owns the client. `read` takes the locations of both.
     """
 
     def __init__(
@@ -67,7 +66,6 @@ class CloudWatchOutputs:
         clock: Clock,
         schedule: RetrySchedule = WRITE_SCHEDULE,
     ) -> None:
-        self._client = client
         self._stream = LogStream(client, group, stream, schedule)
         self._fallback = fallback
         self._spool = spool
@@ -75,12 +73,12 @@ class CloudWatchOutputs:
 
     async def check(self) -> None:
         """Create the stream, without retrying, and check the fallback store."""
-        await LogStream(self._client, self._stream.group, self._stream.name, ONCE).create()
+        await replace(self._stream, schedule=ONCE).create()
         await self._fallback.check()
 
     def open(self, key: OutputKey) -> Sink:
         """Open a sink."""
-        return _LogsSink(self._stream, key, self._spool.part(), self._clock, self._fallback)
+        return _LogsSink(self._stream, key, Part(self._spool), self._clock, self._fallback)
 
     def location(self, key: OutputKey) -> str:
         """Return the location in the fallback store: only a record knows the location in Logs."""
@@ -109,16 +107,12 @@ class CloudWatchOutputs:
         """Remove it from the fallback store; events in Logs go when the retention of their group ends."""
         await self._fallback.remove(key)
 
-    async def close(self) -> None:
-        """Close the fallback store."""
-        await self._fallback.close()
-
     async def _joined(self, location: str) -> AsyncIterator[bytes]:
         where = LogLocation.parse(location)
         joiner = EventJoiner(where.prefix)
-        stream = LogStream(self._client, where.group, where.stream, READ_SCHEDULE)
+        stream = replace(self._stream, group=where.group, name=where.stream, schedule=READ_SCHEDULE)
         for pause_s in (*_PAUSES_S, 0.0):
-            async for message in stream.messages(*where.time) if where.time else stream.search(where.prefix):
+            async for message in stream.messages(where.prefix, where.time):
                 if chunk := joiner.feed(message):
                     yield chunk
                 if joiner.is_complete:
@@ -176,23 +170,12 @@ class _LogsSink:
         self._large: Sink | None = None
 
     async def write(self, chunk: bytes) -> None:
-        await abort_on_failure(self.abort, self._write(chunk))
-
-    async def close(self) -> str:
-        return await abort_on_failure(self.abort, self._finish())
-
-    async def abort(self) -> None:
-        self._gathered.close()
-        if self._large is not None:
-            await self._large.abort()
-
-    async def _write(self, chunk: bytes) -> None:
         if self._large is None and self._gathered.size + len(chunk) <= LARGE_BYTES:
             await self._gathered.append(chunk)
         else:
             await (await self._move_to_fallback()).write(chunk)
 
-    async def _finish(self) -> str:
+    async def close(self) -> str:
         if self._large is not None:
             return await self._large.close()
         try:
@@ -202,6 +185,11 @@ class _LogsSink:
             return await (await self._move_to_fallback()).close()
         self._gathered.close()
         return location
+
+    async def abort(self) -> None:
+        self._gathered.close()
+        if self._large is not None:
+            await self._large.abort()
 
     async def _send(self) -> str:
         prefix = event_prefix(self._key)

@@ -10,10 +10,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from isal import isal_zlib
 
 from pyanamo_async.errors import OutputError
+from pyanamo_async.host.waiting import shielded
+
+if TYPE_CHECKING:
+    from pyanamo_async.outputs.partial_file import PartialFile
+    from pyanamo_async.outputs.upload import Upload
 
 BLOCK_BYTES = 128 * 1024  # passing a block to a thread takes 0.1 ms; larger blocks take memory in every open output
 CHUNK_BYTES = 1 << 20  # the most that reading returns at a time: a few KB may decompress to gigabytes
@@ -60,6 +66,33 @@ class Compressor:
             self._total_bytes += len(chunk)
             deflated.append(deflater.compress(chunk))
         return b"".join([header, *deflated, deflater.flush(isal_zlib.Z_FULL_FLUSH)])
+
+
+class GzipSink:
+    """A `ports.Sink` that writes gzip to a target."""
+
+    def __init__(self, target: PartialFile | Upload) -> None:
+        self._target = target
+        self._compressor = Compressor()
+        self._ended = False
+
+    async def write(self, chunk: bytes) -> None:
+        """Compress a chunk and pass on what is ready."""
+        if ready := await self._compressor.feed(chunk):
+            await self._target.put(ready)
+
+    async def close(self) -> str:
+        """Make the output durable and return its location."""
+        await self._target.put(await self._compressor.end())
+        location = await self._target.finish()
+        self._ended = True
+        return location
+
+    async def abort(self) -> None:
+        """Discard the output."""
+        if not self._ended:
+            self._ended = True
+            await shielded(self._target.discard())
 
 
 async def decompressed(chunks: AsyncIterator[bytes], *, start: int = 0) -> AsyncIterator[bytes]:

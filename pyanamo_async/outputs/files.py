@@ -18,12 +18,11 @@ import aiofiles
 
 from pyanamo_async.errors import OutputMissing
 from pyanamo_async.host.retry import RetrySchedule
-from pyanamo_async.outputs.compression import decompressed
+from pyanamo_async.outputs.compression import GzipSink, decompressed
 from pyanamo_async.outputs.disk import translated
 from pyanamo_async.outputs.keys import CHECK, output_path, safe_name
 from pyanamo_async.outputs.partial_file import SCHEME, PartialFile, find_partial_files
 from pyanamo_async.outputs.retrying import WRITE_SCHEDULE
-from pyanamo_async.outputs.sink import GzipSink
 from pyanamo_async.ports import OutputKey, UnfinishedOutput
 
 # Sized for the check of another worker, which may remove our folder at the same moment.
@@ -78,9 +77,6 @@ class FileOutputs:
         """Remove the file, and empty folders: up to the table's, and those that a check had to make."""
         with translated(self.location(key)):
             await asyncio.to_thread(self._unlink, output_path(key))
-
-    async def close(self) -> None:
-        """Do nothing: sinks own their files."""
 
     def _unlink(self, file: str) -> None:
         (self._folder / file).unlink(missing_ok=True)

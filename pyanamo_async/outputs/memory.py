@@ -47,9 +47,6 @@ class MemoryOutputs:
         """Remove the output of a key."""
         self.kept.pop(self.location(key), None)
 
-    async def close(self) -> None:
-        """Do nothing: output can still be read."""
-
 
 class _MemorySink:
     def __init__(self, kept: dict[str, bytes], location: str) -> None:

@@ -39,7 +39,7 @@ def find_partial_files(folder: Path, *, recursive: bool) -> Iterator[tuple[Path,
 
 
 class PartialFile:
-    """A `sink.Target`: one file in a folder. `made` are the folders that had to be made for it."""
+    """One file in a folder. `made` are the folders that had to be made for it."""
 
     def __init__(self, target: Path, schedule: RetrySchedule) -> None:
         self._target = target

@@ -16,28 +16,28 @@ from pyanamo_async.aws.errors import translated
 from pyanamo_async.errors import OutputError, OutputMissing
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.bucket import Bucket
-from pyanamo_async.outputs.compression import decompressed
-from pyanamo_async.outputs.download import download
+from pyanamo_async.outputs.compression import GzipSink, decompressed
 from pyanamo_async.outputs.keys import CHECK, output_path, safe_name
-from pyanamo_async.outputs.retrying import WRITE_SCHEDULE
-from pyanamo_async.outputs.sink import GzipSink
+from pyanamo_async.outputs.retrying import READ_SCHEDULE, WRITE_SCHEDULE, retry_output
 from pyanamo_async.outputs.spool import SPOOL_BYTES, Spool
 from pyanamo_async.outputs.upload import Upload
 from pyanamo_async.ports import OutputKey, UnfinishedOutput
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
+    from types_aiobotocore_s3.type_defs import GetObjectOutputTypeDef
 
 SCHEME = "s3://"
 PARTS_AT_ONCE = 16  # requests that carry parts, of the whole worker: enough for the network of one machine
 KMS = "aws:kms"
+READ_BYTES = 256 * 1024
 
 
 class S3Outputs:
     """An `OutputStore` in `bucket`, below the path `prefix`.
 
-    `sse` is `aws:kms`, or `aws:kms:KEY` with the id or ARN of a key. All sinks share `spool_bytes` of memory for the
-    parts they gather, in `spool`.
+    `sse` is `AES256`, `aws:kms`, or `aws:kms:KEY` with the id or ARN of a key. All sinks share `spool_bytes`
+    of memory for the parts they gather, in `spool`.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class S3Outputs:
         bucket, _, key = location.removeprefix(SCHEME).partition("/")
         if not location.startswith(SCHEME) or not key:
             raise OutputMissing(f"{location} is not a location in a bucket")
-        async for chunk in decompressed(download(self._client, bucket, key), start=start):
+        async for chunk in decompressed(_download(self._client, bucket, key), start=start):
             yield chunk
 
     async def unfinished(self, table: str) -> AsyncIterator[UnfinishedOutput]:
@@ -93,9 +93,6 @@ class S3Outputs:
         """Delete the object."""
         await self._bucket.delete(self._key(output_path(key)))
 
-    async def close(self) -> None:
-        """Do nothing: sinks own their parts, and the caller owns the client."""
-
     def _key(self, path: str) -> str:
         return f"{self._prefix}/{path}" if self._prefix else path
 
@@ -103,7 +100,44 @@ class S3Outputs:
 def _properties(sse: str) -> dict[str, Any]:
     properties = {"ContentType": "text/plain; charset=utf-8", "ContentEncoding": "gzip"}
     if sse:
-        properties["ServerSideEncryption"] = KMS
-    if key := sse.removeprefix(KMS).removeprefix(":"):
-        properties["SSEKMSKeyId"] = key
+        properties["ServerSideEncryption"] = KMS if sse.startswith(KMS) else sse
+    if sse.startswith(f"{KMS}:"):
+        properties["SSEKMSKeyId"] = sse.removeprefix(f"{KMS}:")
     return properties
+
+
+async def _download(client: S3Client, bucket: str, key: str) -> AsyncIterator[bytes]:
+    """Stream an object; resume where a broken connection stopped it.
+
+    Raises:
+        OutputMissing: there is no such object.
+        OutputError: the connection breaks again and again, or the object may not be read.
+    """
+    offset = 0
+    first: GetObjectOutputTypeDef | None = None
+    response: GetObjectOutputTypeDef | None = None
+
+    async def read() -> bytes:
+        """Return the next chunk, empty at the end; after an error, the next call resumes with a new request."""
+        nonlocal first, response
+        if first and offset == first["ContentLength"]:
+            return b""
+        resumed: Any = {"Range": f"bytes={offset}-", "IfMatch": first["ETag"]} if first else {}
+        with translated(f"s3://{bucket}/{key}", otherwise=OutputError):
+            current, response = response or await client.get_object(Bucket=bucket, Key=key, **resumed), None
+            first = first or current
+            try:
+                chunk = await current["Body"].read(READ_BYTES)
+            except BaseException:
+                current["Body"].close()
+                raise
+        response = current
+        return chunk
+
+    try:
+        while chunk := await retry_output(read, READ_SCHEDULE):
+            offset += len(chunk)
+            yield chunk
+    finally:
+        if response:
+            response["Body"].close()

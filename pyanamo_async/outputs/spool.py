@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import io
 import tempfile
+from dataclasses import dataclass
 
 from aiofiles.threadpool import wrap
 
@@ -21,16 +22,12 @@ from pyanamo_async.outputs.retrying import WRITE_SCHEDULE, retry_output
 SPOOL_BYTES = 64 * 1024 * 1024
 
 
+@dataclass(slots=True, eq=False)
 class Spool:
     """The memory budget that all parts of a worker share."""
 
-    def __init__(self, memory_bytes: int, schedule: RetrySchedule = WRITE_SCHEDULE) -> None:
-        self.free_bytes = memory_bytes
-        self.schedule = schedule
-
-    def part(self) -> Part:
-        """Return a new, empty part."""
-        return Part(self)
+    free_bytes: int
+    schedule: RetrySchedule = WRITE_SCHEDULE
 
 
 class Part:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from dataclasses import replace
 
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.outputs.bucket import Bucket
@@ -33,13 +32,13 @@ def part_bytes(number: int) -> int:
 
 
 class Upload:
-    """A `sink.Target`: one object in a bucket."""
+    """One object in a bucket."""
 
     def __init__(self, bucket: Bucket, key: str, spool: Spool) -> None:
         self._bucket = bucket
         self._key = key
         self._spool = spool
-        self._part = spool.part()
+        self._part = Part(spool)
         self._number = 1
         self._sending: set[asyncio.Task[None]] = set()
         self._etags: dict[int, str] = {}
@@ -81,7 +80,7 @@ class Upload:
             await self._wait_for_one()
         sending = self._send_part(upload_id, self._number, self._part)
         self._sending.add(asyncio.create_task(sending, name=f"part {self._number} of {self._key}"))
-        self._part = self._spool.part()
+        self._part = Part(self._spool)
         self._number += 1
 
     async def _send_part(self, upload_id: str, number: int, part: Part) -> None:
@@ -105,8 +104,7 @@ class Upload:
 
     async def _clean_up(self, *, uploads: bool, published: bool = False) -> None:
         """Remove what must not stay; log what S3 does not remove, because it changes nothing for the task."""
-        limit_s = min(CLEANUP_S, self._bucket.schedule.limit_s or 0)
-        bucket = replace(self._bucket, schedule=replace(self._bucket.schedule, limit_s=limit_s))
+        bucket = self._bucket
         try:
             async with asyncio.timeout(CLEANUP_S):
                 if published:

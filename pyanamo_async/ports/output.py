@@ -20,13 +20,13 @@ class OutputKey(Value):
 
 
 class Sink(Protocol):
-    """Stores the output of one stream of one attempt."""
+    """Stores the output of one stream of one attempt. After an error or a cancellation, `abort` it."""
 
     async def write(self, chunk: bytes) -> None:
         """Store a chunk; wait while the storage is slower than the script, so that memory stays bounded.
 
         Raises:
-            OutputError: the output cannot be stored; the sink is closed and has removed what it had stored.
+            OutputError: the output cannot be stored.
         """
         ...
 
@@ -87,8 +87,4 @@ class OutputStore(Protocol):
 
     async def remove(self, key: OutputKey) -> None:
         """Remove the stored output of a key, with folders that become empty; harmless when it is gone."""
-        ...
-
-    async def close(self) -> None:
-        """Release connections and temporary files; harmless when repeated."""
         ...

@@ -102,6 +102,7 @@ class Recorder:
         except Exception as trouble:  # noqa: BLE001 - whatever it is, the script must not wait for ever for room
             self._lost = f"not stored: {trouble.what if isinstance(trouble, PyanamoError) else repr(trouble)}"
             self._taken(self._waiting_bytes)
+            await sink.abort()
 
     def _taken(self, size_bytes: int) -> None:
         self._waiting_bytes -= size_bytes

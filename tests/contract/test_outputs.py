@@ -198,13 +198,6 @@ async def test_a_check_leaves_nothing_behind(kept: Kept) -> None:
     assert await kept.traces() == []
 
 
-async def test_a_store_may_be_closed_twice(kept: Kept) -> None:
-    """Closing twice is harmless."""
-    await write_all(kept.store, KEY, [b"text"])
-    await kept.store.close()
-    await kept.store.close()
-
-
 def noise(size: int) -> Iterable[bytes]:
     """Make `size` bytes that do not compress, in chunks."""
     rest = size

@@ -100,9 +100,12 @@ async def _client(service: Any, endpoint: str, sendings: int) -> AsyncIterator[A
 async def write_all(store: OutputStore, key: OutputKey, chunks: Iterable[bytes]) -> str:
     """Write one output and return its location."""
     sink = store.open(key)
-    for chunk in chunks:
-        await sink.write(chunk)
-    return await sink.close()
+    try:
+        for chunk in chunks:
+            await sink.write(chunk)
+        return await sink.close()
+    finally:
+        await sink.abort()
 
 
 async def read_all(store: OutputStore, location: str, *, start: int = 0) -> bytes:

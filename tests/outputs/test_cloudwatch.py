@@ -143,11 +143,11 @@ class _Late:
     def __getattr__(self, name: str) -> object:
         return getattr(self.client, name)
 
-    async def get_log_events(self, **asked: Any) -> object:  # noqa: ANN401 # whatever the client takes
-        answer = await self.client.get_log_events(**asked)
+    async def filter_log_events(self, **asked: Any) -> object:  # noqa: ANN401 # whatever the client takes
+        answer = await self.client.filter_log_events(**asked)
         if self.looks and "nextToken" in asked:
             self.looks -= 1
-            return {**answer, "events": [], "nextForwardToken": asked["nextToken"]}
+            return {"events": []}
         return answer
 
 

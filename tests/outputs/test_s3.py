@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 KEY = OutputKey("t", "i", "Task_0", 1, "stdout")
 QUICK = RetrySchedule(limit_s=60.0, first_pause_s=0.01, longest_pause_s=0.05)
+ARN = "arn:aws:kms:us-east-1:123456789012:key/abc"
 PATH = "logs/t/i/Task_0/1.stdout.gz"
 NOISE = random.Random(2).randbytes(30 * MIB)
 CHUNKS = [NOISE[at : at + 100_000] for at in range(0, len(NOISE), 100_000)]
@@ -91,13 +92,15 @@ async def test_objects_say_what_they_are(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("chunks", [[b"text"], CHUNKS], ids=["whole", "in parts"])
-async def test_objects_are_encrypted_as_configured(bench: Bench, chunks: list[bytes]) -> None:
+@pytest.mark.parametrize(("sse", "method", "key"), [(f"aws:kms:{ARN}", "aws:kms", ARN), ("AES256", "AES256", None)])
+async def test_objects_are_encrypted_as_configured(
+    bench: Bench, chunks: list[bytes], sse: str, method: str, key: str | None
+) -> None:
     """`aws:kms:KEY` names the service and the key, whatever colons the key has."""
-    key = "arn:aws:kms:us-east-1:123456789012:key/abc"
-    await write_all(bench.store(sse=f"aws:kms:{key}"), KEY, chunks)
+    await write_all(bench.store(sse=sse), KEY, chunks)
     head = await bench.outside.head_object(Bucket=bench.bucket, Key=PATH)
 
-    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
+    assert (head["ServerSideEncryption"], head.get("SSEKMSKeyId")) == (method, key)
 
 
 async def test_a_store_that_fails_for_a_while_loses_no_byte(bench: Bench) -> None:

@@ -28,7 +28,7 @@ def test_a_part_gives_back_what_it_was_given(lengths: list[int], memory_bytes: i
 
     async def twice() -> tuple[bytes, bytes, int]:
         spool = Spool(memory_bytes)
-        part = spool.part()
+        part = Part(spool)
         for chunk in chunks:
             await part.append(chunk)
         read = part.body().read(), part.body().read(), part.size
@@ -46,7 +46,7 @@ def test_a_part_gives_back_what_it_was_given(lengths: list[int], memory_bytes: i
 async def test_parts_share_the_memory_and_never_wait_for_it() -> None:
     """A part without memory goes to a file, and freed memory is used again."""
     spool = Spool(4)
-    first, second, third = spool.part(), spool.part(), spool.part()
+    first, second, third = Part(spool), Part(spool), Part(spool)
     await first.append(bytes(3))
     await second.append(bytes(2))
     assert [in_memory(first), in_memory(second), spool.free_bytes] == [True, False, 1]
@@ -61,7 +61,7 @@ async def test_parts_share_the_memory_and_never_wait_for_it() -> None:
 async def test_temporary_files_have_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that is killed leaves none behind."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    part = Spool(0).part()
+    part = Part(Spool(0))
     await part.append(b"text")
 
     assert (list(tmp_path.iterdir()), part.body().read()) == ([], b"text")

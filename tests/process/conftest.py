@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+import uvloop
 
-from pyanamo_async.execution import Loop, ShellLauncher
-from pyanamo_async.execution.runner import allow_many_files, loop_factory, missing_for_fast
+from pyanamo_async.execution import ShellLauncher
+from pyanamo_async.execution.fast_loop import FastLoop
+from pyanamo_async.execution.runner import allow_many_files, missing_for_fast
 from tests.process.scripts import Children
-
-if TYPE_CHECKING:
-    import asyncio
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Run each asynchronous test once on each loop."""
-    return {str(name): loop_factory(name) for name in Loop}
+    return {"fast": FastLoop, "uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pyanamo_async.execution.fast_loop import FastLoop
+from pyanamo_async.execution.spawn_thread import abandoned_starts
 from tests.process.scripts import Children, until
 
 pytestmark = pytest.mark.asyncio(loop_factories=["fast"])
@@ -142,5 +143,5 @@ async def test_cancelled_creation_leaves_no_process(script: dict[str, Any], chil
             created.kill()
             await created.wait()
 
-    assert fast_loop().abandoned_starts() == 0
+    assert abandoned_starts() == 0
     assert children() == []

@@ -19,7 +19,7 @@ from pyanamo_async.execution import Guard, ShellLauncher, find_shell
 from tests.process.scripts import LINGER, is_running, living, run_script, start
 
 WORKER = """
-import asyncio, os, sys
+import asyncio, os, sys, uvloop
 from datetime import timedelta
 from pyanamo_async.execution import Guard, ShellLauncher, run
 from pyanamo_async.ports import Command
@@ -38,7 +38,7 @@ async def main():
     print(guard.pid, *(process.pid for process in running), flush=True)
     await asyncio.sleep(3000)
 
-run(main(), loop="{loop}")
+run(main(), loop_factory={loop})
 """
 
 
@@ -59,7 +59,7 @@ def gone(pgids: list[int]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("loop", ["fast", "uvloop", "asyncio"])
+@pytest.mark.parametrize("loop", ["None", "uvloop.new_event_loop", "asyncio.new_event_loop"])
 def test_scripts_of_a_killed_worker_end(loop: str) -> None:
     """SIGKILL leaves the worker no time for anything; its scripts end, and the guard after them."""
     with subprocess.Popen(
@@ -78,7 +78,7 @@ def test_scripts_of_a_killed_worker_end(loop: str) -> None:
 def test_more_scripts_than_a_page_holds_are_guarded() -> None:
     """The shared memory grows with the number of scripts; the last ones are no less guarded than the first."""
     with subprocess.Popen(
-        [sys.executable, "-c", WORKER.format(scripts=600, loop="fast", mark="")], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WORKER.format(scripts=600, loop="None", mark="")], stdout=subprocess.PIPE, text=True
     ) as worker:
         assert worker.stdout is not None
         guard, *scripts = map(int, worker.stdout.readline().split())
@@ -93,7 +93,7 @@ def test_more_scripts_than_a_page_holds_are_guarded() -> None:
 def test_guard_survives_the_signals_of_a_terminal() -> None:
     """TERM, INT and HUP to the worker's group or job are not meant for it: it goes when the worker is gone."""
     with subprocess.Popen(
-        [sys.executable, "-c", WORKER.format(scripts=1, loop="fast", mark="")], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", WORKER.format(scripts=1, loop="None", mark="")], stdout=subprocess.PIPE, text=True
     ) as worker:
         assert worker.stdout is not None
         guard, script = map(int, worker.stdout.readline().split())
@@ -113,7 +113,7 @@ def test_scripts_that_are_in_no_listed_group_are_found_by_their_mark() -> None:
     unheard = subprocess.Popen(["sleep", "3000"], env=env, start_new_session=True)
     try:
         with subprocess.Popen(
-            [sys.executable, "-c", WORKER.format(scripts=1, loop="fast", mark=mark)], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", WORKER.format(scripts=1, loop="None", mark=mark)], stdout=subprocess.PIPE, text=True
         ) as worker:
             assert worker.stdout is not None
             guard, _ = map(int, worker.stdout.readline().split())

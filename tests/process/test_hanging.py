@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pyanamo_async.execution import Guard, ShellLauncher, ShellProcess, spawn_pool
-from pyanamo_async.execution.fast_loop import FastLoop
+from pyanamo_async.errors import LaunchRefused
+from pyanamo_async.execution import Guard, ShellLauncher, ShellProcess, spawn_thread
 from pyanamo_async.execution.posix_spawn import PreparedSpawn
-from pyanamo_async.execution.spawn_pool import HANGS_AFTER_S, MAX_THREADS
+from pyanamo_async.execution.spawn_thread import MAX_IDLE, abandoned_starts
 from tests.process.away import Away, away
 from tests.process.scripts import LINGER, Children, is_running, run_script, spawn_threads, start, until
 
@@ -56,12 +55,6 @@ def hanging() -> list[psutil.Process]:
     return found
 
 
-def abandoned_starts() -> int:
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, FastLoop)
-    return loop.abandoned_starts()
-
-
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[Away]:
     """A shell that is away. Whatever script it gets, it leaves a file and a child behind."""
@@ -76,9 +69,9 @@ def hanging_launcher(shell: Away) -> ShellLauncher:
 
 
 async def begun(launcher: ShellLauncher, *, starts: int) -> list[asyncio.Task[ShellProcess]]:
-    """Begin starts that hang, and wait until threads hang in as many as at first may."""
+    """Begin starts, and wait until all of them hang."""
     tasks = [asyncio.create_task(start(launcher, "")) for _ in range(starts)]
-    await until(lambda: len(hanging()) >= min(starts, MAX_THREADS))
+    await until(lambda: len(hanging()) == starts)
     return tasks
 
 
@@ -94,38 +87,33 @@ async def test_scripts_go_on_while_starts_hang(
     launcher: ShellLauncher, hanging_launcher: ShellLauncher, shell: Away
 ) -> None:
     """However many hang. When they come through, they run as usual and their extra threads end."""
-    starts = 3 * MAX_THREADS
-    tasks = await begun(hanging_launcher, starts=starts)
-    await until(lambda: len(hanging()) == starts)
+    tasks = await begun(hanging_launcher, starts=6)
     async with asyncio.timeout(SOON_S):
         assert (await run_script(launcher, "echo on")).stdout == b"on\n"
 
     shell.back()
     processes = await asyncio.gather(*tasks)
     await until((shell.program.parent / "ran").exists)
-    await until(lambda: spawn_threads() <= MAX_THREADS)
+    await until(lambda: spawn_threads() <= MAX_IDLE)
     for process in processes:
         process.signal(9)
         await process.finish(linger=LINGER)
 
 
-async def test_no_more_starts_hang_than_may(
+async def test_no_more_starts_are_abandoned_than_may(
     launcher: ShellLauncher, hanging_launcher: ShellLauncher, shell: Away, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each takes a thread; whatever comes then waits, and goes on with the first that does."""
-    monkeypatch.setattr(spawn_pool, "MAX_REPLACEMENTS", 1)
-    monkeypatch.setattr(spawn_pool, "HANGS_AFTER_S", 0.05)
-    tasks = await begun(hanging_launcher, starts=MAX_THREADS + 3)
-    await until(lambda: len(hanging()) == MAX_THREADS + 1)
-    await asyncio.sleep(0.5)
-    assert len(hanging()) == MAX_THREADS + 1
-    waiting = asyncio.create_task(run_script(launcher, "echo on; exit 0"))
-
-    await cancelled(tasks)
-    assert abandoned_starts() == MAX_THREADS + 1
-    shell.back()
-    assert (await waiting).stdout == b"on\n"
+    """Each keeps a thread; whatever comes then is refused until the first of them comes through."""
     await until(lambda: abandoned_starts() == 0)
+    monkeypatch.setattr(spawn_thread, "MAX_ABANDONED", 2)
+    idle = len(spawn_thread.idle_threads)  # one start more than there are idle threads
+    await cancelled(await begun(hanging_launcher, starts=2 + idle))
+    with pytest.raises(LaunchRefused, match="ulimit -u"):
+        await start(launcher, "true")
+
+    shell.back()
+    await until(lambda: abandoned_starts() == 0)
+    assert (await run_script(launcher, "echo on; exit 0")).stdout == b"on\n"
 
 
 async def test_a_start_that_hangs_can_be_cancelled(
@@ -138,18 +126,16 @@ async def test_a_start_that_hangs_can_be_cancelled(
     """It is abandoned; when its process appears, that is killed with its group, and nothing else stays of it."""
     await run_script(launcher, "exit 0")
     before = [file for file in open_files() if file != str(shell.program)]
-    starts = 3 * MAX_THREADS
-    tasks = await begun(hanging_launcher, starts=starts)
-    await until(lambda: len(hanging()) == starts)
+    tasks = await begun(hanging_launcher, starts=6)
     await cancelled(tasks)
-    assert abandoned_starts() == len(hanging()) == starts
+    assert abandoned_starts() == len(hanging()) == 6
 
     shell.back()
     await until(lambda: abandoned_starts() == 0)
     assert children() == []
     assert open_files() == before
     assert (await run_script(launcher, "exit 0")).exit.code == 0
-    await until(lambda: spawn_threads() <= MAX_THREADS)
+    await until(lambda: spawn_threads() <= MAX_IDLE)
 
 
 async def test_a_cancelled_start_that_comes_through_in_time_is_not_abandoned(
@@ -166,36 +152,13 @@ async def test_a_cancelled_start_that_comes_through_in_time_is_not_abandoned(
     assert (abandoned_starts(), children()) == (0, [])
 
 
-async def test_what_no_thread_has_begun_is_not_started_later(
-    launcher: ShellLauncher,
-    hanging_launcher: ShellLauncher,
-    shell: Away,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Its descriptors may be somebody else's by then."""
-    monkeypatch.setattr(spawn_pool, "MAX_REPLACEMENTS", 0)
-    tasks = await begun(hanging_launcher, starts=MAX_THREADS)
-    waits = asyncio.create_task(start(launcher, f"touch {tmp_path}/late; exit"))
-    await asyncio.sleep(0.05)
-
-    waits.cancel()
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-    assert waits.cancelled()
-    await cancelled(tasks)
-    shell.back()
-    assert (await run_script(launcher, "exit 0")).exit.code == 0
-    assert not (tmp_path / "late").exists()
-
-
 async def test_an_abandoned_start_that_fails_troubles_nobody(
     monkeypatch: pytest.MonkeyPatch, launcher: ShellLauncher
 ) -> None:
     """Nobody waits for its error."""
     go_on, troubles = threading.Event(), list[object]()
 
-    def late(_: PreparedSpawn) -> int:
+    def late(*_: object) -> int:
         go_on.wait()
         raise FileNotFoundError
 
@@ -209,43 +172,6 @@ async def test_an_abandoned_start_that_fails_troubles_nobody(
     go_on.set()
     await until(lambda: abandoned_starts() == 0)
     assert troubles == []
-
-
-async def test_slow_starts_are_not_hanging_ones(launcher: ShellLauncher, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The threads stay few, also when one comes through just as it gets a replacement."""
-    spawn = PreparedSpawn.spawn
-
-    def slow(prepared: PreparedSpawn) -> int:
-        time.sleep(0.03)
-        return spawn(prepared)
-
-    monkeypatch.setattr(PreparedSpawn, "spawn", slow)
-    monkeypatch.setattr(spawn_pool, "HANGS_AFTER_S", 0.03)
-    await asyncio.gather(*(run_script(launcher, "exit 0") for _ in range(40)))
-
-    await until(lambda: spawn_threads() <= MAX_THREADS)
-    assert [each.exit.code for each in await asyncio.gather(*(run_script(launcher, "exit 0") for _ in range(4)))] == [
-        0
-    ] * 4
-
-
-async def test_a_lack_of_threads_leaves_those_that_hang_where_they_are(
-    launcher: ShellLauncher, hanging_launcher: ShellLauncher, shell: Away, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """They go on when they can, and so does whoever waits for them."""
-    tasks = await begun(hanging_launcher, starts=MAX_THREADS)
-
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    waiting = asyncio.create_task(run_script(launcher, "echo on; exit 0"))
-    await asyncio.sleep(2 * HANGS_AFTER_S)
-    await cancelled(tasks)
-
-    shell.back()
-    assert (await waiting).stdout == b"on\n"
-    await until(lambda: abandoned_starts() == 0)
 
 
 async def test_the_guard_waits_while_a_start_is_abandoned(shell: Away) -> None:

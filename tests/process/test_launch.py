@@ -9,13 +9,13 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from pyanamo_async.errors import LaunchFailed, LaunchRefused
-from pyanamo_async.execution import ShellLauncher, find_shell
+from pyanamo_async.execution import ShellLauncher, find_shell, spawn_thread
 from pyanamo_async.execution.posix_spawn import PreparedSpawn
 from tests.process.scripts import LINGER, Collector, command, is_running, living, run_script, start, tells_usage, until
 
@@ -144,8 +144,8 @@ async def test_start_cancelled_while_the_kernel_is_at_it_leaves_nothing(
     started: list[int] = []
     spawn = PreparedSpawn.spawn
 
-    def late(prepared: PreparedSpawn) -> int:
-        started.append(spawn(prepared))
+    def late(prepared: PreparedSpawn, outputs: Sequence[int]) -> int:
+        started.append(spawn(prepared, outputs))
         time.sleep(0.2)  # in its thread; long enough for the script to have a child
         return started[0]
 
@@ -175,14 +175,15 @@ async def test_lack_of_threads_is_a_lack_of_processes(
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    def noted(prepared: PreparedSpawn) -> int:
+    def noted(prepared: PreparedSpawn, outputs: Sequence[int]) -> int:
         began.append(prepared)
-        return spawn(prepared)
+        return spawn(prepared, outputs)
 
     monkeypatch.setattr(PreparedSpawn, "spawn", noted)
     before = open_files()
     with monkeypatch.context() as poor:
         poor.setattr(threading.Thread, "start", refuse)
+        poor.setattr(spawn_thread, "idle_threads", [])
         refused = await failure(ShellLauncher())
 
     assert isinstance(refused, LaunchRefused)
@@ -190,22 +191,6 @@ async def test_lack_of_threads_is_a_lack_of_processes(
     assert (began, open_files()) == ([], before)
     assert (await run_script(ShellLauncher(), "true")).exit.code == 0
     assert len(began) == 1
-
-
-@pytest.mark.asyncio(loop_factories=["fast"])
-async def test_one_thread_is_enough_where_no_more_can_be_started(
-    launcher: ShellLauncher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It starts what the others would."""
-
-    def refuse(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    await run_script(launcher, "echo one")
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    ran = await asyncio.gather(*(run_script(launcher, f"echo {number}; exit 0") for number in range(5)))
-
-    assert [each.stdout for each in ran] == [b"%d\n" % number for number in range(5)]
 
 
 @pytest.mark.asyncio(loop_factories=["fast"])  # the others watch no pidfd, or in a way of their own
@@ -222,7 +207,7 @@ async def test_script_that_cannot_be_watched_leaves_none_of_its_group(
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("pyanamo_async.execution.transport.os.pidfd_open", none_left)
+    monkeypatch.setattr("pyanamo_async.execution.fast_loop.os.pidfd_open", none_left)
     with pytest.raises(LaunchRefused):
         await start(launcher, "sleep 600 & echo begun > begun; sleep 600")
 

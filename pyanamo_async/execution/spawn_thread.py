@@ -1,0 +1,116 @@
+"""Start processes in threads, so that the event loop goes on while the kernel makes them.
+
+A start hangs, and its thread with it, while the shell is on a dead mount.
+
+1. Starts do not wait for each other: one that finds no idle thread gets a new one. Few threads stay when idle.
+2. A cancelled start returns within about a second; its process is killed, with its group, as soon as it appears. A
+   start that hangs on is abandoned: nobody waits for it. With 30 of them, no new thread is started.
+3. No thread keeps the worker alive. Processes of abandoned starts that appear after its end are left to the guard.
+4. Without an idle thread or a new one, a start fails like a fork.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from fcntl import F_DUPFD_CLOEXEC, fcntl
+from functools import partial
+from queue import SimpleQueue
+
+from pyanamo_async.execution.group import POLL_S, kill_child
+from pyanamo_async.execution.posix_spawn import PreparedSpawn
+
+FIRST_DESCRIPTOR = 3  # behind the standard streams
+MAX_ABANDONED = 30
+ABANDONED_AFTER_S = 1.0
+MAX_IDLE = 4  # a new thread costs a start 0.1 ms of CPU
+
+_under_way: set[Future[int]] = set()
+idle_threads: list[SimpleQueue[Callable[[], None]]] = []  # the queues at which they wait
+os.register_at_fork(after_in_child=idle_threads.clear)  # threads stay with the parent
+
+
+async def spawn_in_thread(prepared: PreparedSpawn, outputs: Iterable[int]) -> int:
+    """Start a process that prints to copies of `outputs`, and return its id.
+
+    Raises:
+        OSError: it could not be started.
+    """
+    started: Future[int] = Future()
+    copies: list[int] = []  # the caller may close its own whenever it likes
+    _under_way.add(started)
+    try:
+        copies.extend(fcntl(output, F_DUPFD_CLOEXEC, FIRST_DESCRIPTOR) for output in outputs)
+        _submit(partial(_spawn, prepared, copies, started))
+    except OSError:
+        _close(copies)
+        _under_way.discard(started)
+        raise
+    try:
+        return await asyncio.wrap_future(started)
+    except asyncio.CancelledError:
+        if not started.cancel() and not started.exception():  # it came through at the same moment
+            kill_child(started.result())
+        deadline = time.monotonic() + ABANDONED_AFTER_S
+        while started in _under_way and time.monotonic() < deadline:  # noqa: ASYNC110 - a thread sets no event
+            await asyncio.sleep(POLL_S)
+        raise
+
+
+def abandoned_starts() -> int:
+    """Count the cancelled starts that still hang; each is killed when it comes through while this process lives."""
+    return sum(start.cancelled() for start in tuple(_under_way))
+
+
+def _submit(job: Callable[[], None]) -> None:
+    try:
+        jobs = idle_threads.pop()
+    except IndexError:
+        jobs = _new_thread()
+    jobs.put(job)
+
+
+def _new_thread() -> SimpleQueue[Callable[[], None]]:
+    jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    try:
+        if abandoned_starts() >= MAX_ABANDONED:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        threading.Thread(target=_serve, args=(jobs,), name="spawn", daemon=True).start()
+    except RuntimeError as exc:  # how Python reports EAGAIN
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from exc
+    return jobs
+
+
+def _serve(jobs: SimpleQueue[Callable[[], None]]) -> None:
+    while True:
+        jobs.get()()
+        if len(idle_threads) >= MAX_IDLE:
+            return
+        idle_threads.append(jobs)
+
+
+def _spawn(prepared: PreparedSpawn, outputs: list[int], started: Future[int]) -> None:
+    try:
+        pid = prepared.spawn(outputs)
+    except OSError as error:
+        with suppress(InvalidStateError):  # nobody waits for it any more
+            started.set_exception(error)
+    else:
+        try:
+            started.set_result(pid)
+        except InvalidStateError:
+            kill_child(pid)
+    finally:
+        _close(outputs)
+        _under_way.discard(started)
+
+
+def _close(descriptors: list[int]) -> None:
+    while descriptors:
+        os.close(descriptors.pop())

@@ -7,14 +7,13 @@ from pyanamo_async.cli import views
 from pyanamo_async.cli.console import say_json, say_json_list, say_table
 from pyanamo_async.cli.item_view import show_item
 from pyanamo_async.cli.options import ItemArgument, JsonOption, SampleOption, StateOption, on_table
-from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.stored.record import encode, encode_summary
 
 
 @on_table
-def status(table: Table, *, json: JsonOption = False) -> None:
+async def status(table: Table, *, json: JsonOption = False) -> None:
     """Show the table's progress: items by state, tasks, pace."""
-    seen = with_table(table, Table.status)
+    seen = await table.status()
     if json:
         say_json([views.status_row(seen)])
     else:
@@ -22,7 +21,7 @@ def status(table: Table, *, json: JsonOption = False) -> None:
 
 
 @on_table
-def list_items(
+async def list_items(
     table: Table,
     *,
     state: StateOption = None,
@@ -30,24 +29,20 @@ def list_items(
     json: JsonOption = False,
 ) -> None:
     """List items, in the order of state and then of time."""
-
-    async def work(table: Table) -> None:
-        items = table.items(state=state, sample=sample)
-        if json:
-            await say_json_list(encode_summary(each) async for each in items)
-        else:
-            await say_table(views.LIST_COLUMNS, (views.list_row(each) async for each in items))
-
-    with_table(table, work)
+    items = table.items(state=state, sample=sample)
+    if json:
+        await say_json_list(encode_summary(each) async for each in items)
+    else:
+        await say_table(views.LIST_COLUMNS, (views.list_row(each) async for each in items))
 
 
 @on_table
-def show(table: Table, *, item: ItemArgument, json: JsonOption = False) -> None:
+async def show(table: Table, *, item: ItemArgument, json: JsonOption = False) -> None:
     """Show everything known of one item.
 
     Its scripts, how their last attempts ended, what they used and what they printed.
     """
-    found = with_table(table, lambda table: table.item(item))
+    found = await table.item(item)
     if json:
         say_json(encode(found))
     else:

@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async import Counts, Description, Table, UsageError
+from pyanamo_async import Table, UsageError
 from pyanamo_async.cli import views
 from pyanamo_async.cli.console import note, say, say_json
 from pyanamo_async.cli.options import JsonOption, on_table
-from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.text.plural import plural
 
 app = typer.Typer(
@@ -22,7 +21,7 @@ app = typer.Typer(
 
 @app.command("create")
 @on_table
-def create(
+async def create(
     table: Table,
     *,
     shards: Annotated[
@@ -42,28 +41,24 @@ def create(
 
     One of ours that exists already is left as it is.
     """
-    created = with_table(table, lambda table: table.create(shards=shards, indexes=indexes or ()))
+    created = await table.create(shards=shards, indexes=indexes or ())
     say(f"created table {table.address}" if created else f"table {table.address} exists; nothing was changed")
 
 
 @app.command("describe")
 @on_table
-def describe(table: Table, *, json: JsonOption = False) -> None:
+async def describe(table: Table, *, json: JsonOption = False) -> None:
     """Show the table's keys, indexes, counts and billing."""
-
-    async def work(table: Table) -> tuple[Description, Counts]:
-        return await table.describe(), (await table.status()).counts
-
-    seen = with_table(table, work)
+    seen, counts = await table.describe(), (await table.status()).counts
     if json:
-        say_json(views.description_row(*seen, table=table.address))
+        say_json(views.description_row(seen, counts, table=table.address))
     else:
-        views.show_description(*seen, table=table.address)
+        views.show_description(seen, counts, table=table.address)
 
 
 @app.command("delete")
 @on_table
-def delete(
+async def delete(
     table: Table,
     *,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Delete without asking.")] = False,
@@ -73,16 +68,12 @@ def delete(
 
     Output that was stored stays where it is.
     """
-
-    async def work(table: Table) -> None:
-        items = (await table.status()).counts.total
-        what = f"table {table.address} with {plural(items, 'item')}"
-        if not yes:
-            _ask(f"delete {what}?")
-        await table.drop(force=force)
-        say(f"deleted {what}")
-
-    with_table(table, work)
+    items = (await table.status()).counts.total
+    what = f"table {table.address} with {plural(items, 'item')}"
+    if not yes:
+        _ask(f"delete {what}?")
+    await table.drop(force=force)
+    say(f"deleted {what}")
 
 
 def _ask(question: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import AsyncExitStack
 from functools import cached_property
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pyanamo_async.app.locations import (
@@ -67,9 +66,7 @@ class Resources:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:

@@ -6,11 +6,9 @@ from collections.abc import Iterator
 
 from pyanamo_async.cli.console import draw, on_terminal, say, visible
 from pyanamo_async.cli.views import COLOURS, clock_time, size
-from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
+from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.text.plural import plural
-
-TASK_COLOURS = {TaskState.TODO: "cyan", TaskState.DONE: "green", TaskState.FAILED: "red"}
 
 Line = tuple[str, str]  # a text, and its style on a terminal
 
@@ -64,7 +62,7 @@ def _task(task: Task, *, nested: bool) -> Iterator[Line]:
     yield "", ""
     title = f"{task.name}  {task.state}" if nested else str(task.state)
     record = task.record
-    yield f"{title}{f'  {_ending(record)}' if record else ''}", f"bold {TASK_COLOURS[task.state]}"
+    yield f"{title}{f'  {_ending(record)}' if record else ''}", f"bold {COLOURS[task.state]}"
     for line in task.script.splitlines():
         yield f"  $ {line}", "dim"
     if record:

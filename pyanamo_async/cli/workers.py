@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from pyanamo_async import Desired, FailurePolicy, ReclaimResult, Table, UsageError, WorkerCondition, WorkerStatus
 from pyanamo_async.cli.console import Row, note, say, say_json, say_json_list, say_table
 from pyanamo_async.cli.options import JsonOption, on_table
-from pyanamo_async.cli.views import clock_time, size
+from pyanamo_async.cli.views import clock_time, one_by_one, size
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.plural import plural
-
-T = TypeVar("T")
 
 COLUMNS = ("worker", "condition", "last heartbeat", "running", "done", "memory", "ordered to", "job")
 CONDITIONS = {
@@ -45,9 +42,9 @@ async def workers(
         return
     listed = await table.workers(stale=stale)
     if json:
-        await say_json_list(_each(map(_json, listed)))
+        await say_json_list(one_by_one(map(_json, listed)))
     else:
-        await say_table(COLUMNS, _each(map(_row, listed)))
+        await say_table(COLUMNS, one_by_one(map(_row, listed)))
 
 
 def _refuse_flags_before(ctx: typer.Context, subcommand: str) -> None:
@@ -148,8 +145,3 @@ def _json(status: WorkerStatus) -> dict[str, object]:
         "rss_bytes": worker.rss_bytes,
         "desired": str(worker.desired),
     }
-
-
-async def _each(values: Iterable[T]) -> AsyncIterator[T]:
-    for value in values:
-        yield value

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from pyanamo_async.core.items import Counts, State
+from pyanamo_async.core.progress import items_per_second, time_left
 from pyanamo_async.core.workers import Worker
-from pyanamo_async.operate.status import items_per_second, time_left
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from pyanamo_async.core.items import Output, TaskRecord
-from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
-from pyanamo_async.core.stored.columns import Column, Columns, Row, time_column
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded, TimedOut
+from pyanamo_async.core.stored.columns import Column, Columns, Row, duration_column, time_column
 from pyanamo_async.core.stored.queue_key import EPOCH
 from pyanamo_async.core.values import replace
 
@@ -22,6 +22,14 @@ RECORD = Columns(
     Column("Attempt", "attempt"),
     Column("Worker", "worker"),
 )
+OUTCOMES: dict[str, Columns[Any]] = {
+    "Succeeded": Columns(Succeeded()),
+    "Failed": Columns(
+        Failed(), Column("Exit_Code", "exit_code"), Column("Signal", "signal"), Column("Detail", "detail")
+    ),
+    "TimedOut": Columns(TimedOut(timedelta.max), duration_column("Limit", "limit")),
+    "Interrupted": Columns(Interrupted(InterruptReason.FENCED), Column("Why", "why", str, InterruptReason)),
+}  # who is fenced writes nothing
 STDOUT, STDERR = (
     Columns(
         Output(),
@@ -37,36 +45,15 @@ STDOUT, STDERR = (
 
 def encode_record(record: TaskRecord) -> Row:
     """Return the row of a task record."""
-    outcome = {name: value for name, value in _outcome(record.outcome).items() if value not in (None, "")}
-    return outcome | RECORD.encode(record) | STDOUT.encode(record.stdout) | STDERR.encode(record.stderr)
+    outcome = record.outcome
+    status = (
+        {"Status": outcome.status, "Exit_Code": 0} if isinstance(outcome, Succeeded) else {"Status": outcome.status}
+    )
+    own = status | OUTCOMES[outcome.status].encode(outcome)
+    return own | RECORD.encode(record) | STDOUT.encode(record.stdout) | STDERR.encode(record.stderr)
 
 
 def decode_record(row: Mapping[str, Any]) -> TaskRecord:
     """Return the task record of a row."""
-    outcome, stdout, stderr = _read_outcome(row), STDOUT.decode(row), STDERR.decode(row)
+    outcome, stdout, stderr = OUTCOMES[row["Status"]].decode(row), STDOUT.decode(row), STDERR.decode(row)
     return replace(RECORD.decode(row), outcome=outcome, stdout=stdout, stderr=stderr)
-
-
-def _outcome(outcome: Outcome) -> Row:
-    match outcome:
-        case Succeeded():
-            return {"Status": "Succeeded", "Exit_Code": 0}
-        case Failed(exit_code=code, signal=number, detail=detail):
-            return {"Status": "Failed", "Exit_Code": code, "Signal": number, "Detail": detail}
-        case TimedOut(limit=limit):
-            return {"Status": "TimedOut", "Limit": limit.total_seconds()}
-        case Interrupted(why=why):
-            return {"Status": "Interrupted", "Why": str(why)}
-
-
-def _read_outcome(row: Mapping[str, Any]) -> Outcome:
-    match row["Status"]:
-        case "Succeeded":
-            return Succeeded()
-        case "TimedOut":
-            return TimedOut(timedelta(seconds=row["Limit"]))
-        case "Interrupted":
-            return Interrupted(InterruptReason(row["Why"]))
-        case "Failed":
-            return Failed(row.get("Exit_Code"), row.get("Signal"), row.get("Detail", ""))
-    raise ValueError(f"there is no outcome '{row['Status']}'")

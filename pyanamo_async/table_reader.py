@@ -65,7 +65,7 @@ class TableReader:
 
     async def items(self, *, state: State | str | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
         """List items in the order of state and then of time, in summary; memory does not grow with their number."""
-        chosen = _state(state)
+        chosen = state if state is None else choice(State, state, "state")
         async for summary in (await self._open()).summaries(state=chosen, sample=sample):
             yield summary
 
@@ -92,7 +92,7 @@ class TableReader:
         """
         from pyanamo_async.core.trace import trace
 
-        chosen = _state(state)
+        chosen = state if state is None else choice(State, state, "state")
         async for item in (await self._open()).items(state=chosen, sample=sample):
             for row in trace(item):
                 yield row
@@ -103,7 +103,7 @@ class TableReader:
         """Yield the fields of a job log as GNU parallel writes it: a header, then a line for each row of `trace`."""
         from pyanamo_async.core.trace import JOBLOG_COLUMNS, joblog
 
-        chosen, number = _state(state), 0
+        chosen, number = state if state is None else choice(State, state, "state"), 0
         await self.describe()  # no header without a table
         yield JOBLOG_COLUMNS
         async for item in (await self._open()).items(state=chosen, sample=sample):
@@ -183,10 +183,6 @@ class TableReader:
 
         namespace = (await self.describe()).output_namespace
         return LogReader(namespace, self._resources.outputs, self._resources.in_logs)
-
-
-def _state(state: State | str | None) -> State | None:
-    return None if state is None else choice(State, state, "state")
 
 
 def choice(kind: type[Choice], value: str, argument: str) -> Choice:

@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from pyanamo_async.app.locations import (
     MEMORY,
-    DynamoTable,
     Folder,
     Memory,
     OutputAddress,
@@ -157,20 +156,10 @@ class Settings:
             _check_log_group(self.own_log_group)
 
     @property
-    def table_name(self) -> str:
-        """Return the table's name: of a SQLite file without folder and suffix."""
-        match self.table:
-            case SqliteTable(path=path):
-                return path.stem
-            case DynamoTable(name=name):
-                return name
-            case Memory():
-                return "memory"
-
-    @property
     def own_log_group(self) -> str:
-        """Return the table's own group in CloudWatch Logs."""
-        return f"/PyAnamo/{self.table_name}"
+        """Return the table's own group in CloudWatch Logs, named after it: a SQLite file without folder and suffix."""
+        name = self.table.path.stem if isinstance(self.table, SqliteTable) else str(self.table).rstrip(":")
+        return f"/PyAnamo/{name}"
 
     @property
     def log_group(self) -> str:

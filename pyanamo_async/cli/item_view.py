@@ -40,22 +40,13 @@ def _head(item: Item) -> Iterator[Line]:
     ledgers = {"failure": item.failures, "crash": item.crashes, "interruption": item.interruptions}
     if any(ledgers.values()):
         yield f"ledgers   {', '.join(plural(count, name) for name, count in ledgers.items() if count)}", ""
-    limits = _limits(item)
-    if limits:
-        yield f"limits    {limits}", ""
+    limits = {"max failures": item.max_failures, "timeout": item.timeout and show_duration(item.timeout)}
+    if told := [f"{name} {limit}" for name, limit in limits.items() if limit is not None]:
+        yield f"limits    {', '.join(told)}", ""
     if item.reason:
         yield f"reason    {item.reason}", "red"
     for line in item.history:
         yield f"before    {line}", "dim"
-
-
-def _limits(item: Item) -> str:
-    limits = []
-    if item.max_failures is not None:
-        limits.append(f"max failures {item.max_failures}")
-    if item.timeout is not None:
-        limits.append(f"timeout {show_duration(item.timeout)}")
-    return ", ".join(limits)
 
 
 def _task(task: Task, *, nested: bool) -> Iterator[Line]:

@@ -48,11 +48,7 @@ async def workers(
 
 
 def _refuse_flags_before(ctx: typer.Context, subcommand: str) -> None:
-    """Refuse flags that would be lost: an order must never go to another table than the one that was named.
-
-    Raises:
-        UsageError: there are such flags.
-    """
+    """Refuse flags that would be lost: an order must never go to another table than the one that was named."""
     for each in ctx.command.params:
         source = ctx.get_parameter_source(each.name or "")
         if source is not None and source.name == "COMMANDLINE":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pyanamo_async.core.items import Output
 from pyanamo_async.core.output_tail import TailBuffer, TailChunk
-from pyanamo_async.core.stored.budget import STATUS_BYTES
+from pyanamo_async.core.stored.row_size import STATUS_BYTES
 
 MARK = b"\nPyAnamo:\t"  # a tag is a line that begins so
 _SLACK = 3  # bytes of a cut UTF-8 character: kept, so that the cut can move to the edge of the character

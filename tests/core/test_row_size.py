@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed
-from pyanamo_async.core.stored.budget import STATUS_BYTES, inline_bytes
 from pyanamo_async.core.stored.record import encode
-from pyanamo_async.core.stored.row_size import MAX_ROW_BYTES, row_ceiling, stored_bytes
+from pyanamo_async.core.stored.row_size import MAX_ROW_BYTES, STATUS_BYTES, inline_bytes, row_ceiling, stored_bytes
 from pyanamo_async.core.transitions import HISTORY_LENGTH, REASON_LENGTH
 from pyanamo_async.core.values import replace
 

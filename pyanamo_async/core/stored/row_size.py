@@ -1,8 +1,11 @@
-"""How large a row is, and how large it could become.
+"""How large a row is, how much output it holds, and how large it could become.
 
 DynamoDB refuses rows over 400 KB. A row that outgrew the limit could never be settled, so import refuses an item whose
 scripts, with the largest record that each task may leave, could get there. Sizes are counted as in the DynamoDB
 Developer Guide, "Item sizes and formats".
+
+Each write is charged by the size of the whole row. So output has a budget for each item, shared by its tasks: enough to
+read at a glance when they are few, less when they are many.
 """
 
 from __future__ import annotations
@@ -10,9 +13,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pyanamo_async.core.items import Item
-from pyanamo_async.core.stored.budget import STATUS_BYTES, inline_bytes
 
 MAX_ROW_BYTES = 400 * 1024
+INLINE_BYTES = 2048  # of one stream of one task
+ITEM_OUTPUT_BYTES = 64 * 1024  # of all streams of all tasks together
+STATUS_BYTES = 240  # of the sentence that says why a stream was not stored
+STREAMS = 2
 COLLECTION_BYTES = 3  # of a map or list, and one byte more for each member
 
 # the largest of everything else; a test fills a row to these limits
@@ -33,6 +39,11 @@ def stored_bytes(value: object) -> int:
             return COLLECTION_BYTES + sum(1 + stored_bytes(each) for each in value)
         case _:
             return len(str(value)) // 2 + 2
+
+
+def inline_bytes(tasks: int) -> int:
+    """Return how many bytes of each stream a record may hold when its item has `tasks` tasks: 2,048 for up to 16."""
+    return min(INLINE_BYTES, ITEM_OUTPUT_BYTES // (STREAMS * tasks))
 
 
 def row_ceiling(item: Item) -> int:

@@ -7,11 +7,14 @@
 
 from __future__ import annotations
 
+import re
+
 from pyanamo_async.core.items import Output
 from pyanamo_async.core.output_tail import TailBuffer, TailChunk
 from pyanamo_async.core.stored.row_size import STATUS_BYTES
 
 MARK = b"\nPyAnamo:\t"  # a tag is a line that begins so
+_TAG = re.compile(MARK + rb"([^\n]*)(?=(\n?))")  # its newline may be the first byte of the next mark
 _SLACK = 3  # bytes of a cut UTF-8 character: kept, so that the cut can move to the edge of the character
 
 
@@ -76,20 +79,11 @@ class Tags:
         """Look for tags in a chunk."""
         if len(self.found) == self._room:
             return
-        text = self._edge + chunk
-        start = 0 if self._open else _after_mark(text, 0)
-        while start >= 0:
-            end = text.find(b"\n", start) + 1
-            self._open = not end
-            self.found += text[start : end or None][: self._room - len(self.found)]
-            start = -1 if self._open else _after_mark(text, end - 1)
+        text = (MARK if self._open else self._edge) + chunk
+        tags = _TAG.findall(text)
+        self.found = b"".join((self.found, *(part for tag in tags for part in tag)))[: self._room]
+        self._open = bool(tags) and not tags[-1][1]
         self._edge = b"" if self._open else _begun_mark(text)
-
-
-def _after_mark(text: bytes, start: int) -> int:
-    """Return the position after the next mark, or -1."""
-    mark = text.find(MARK, start)
-    return mark if mark < 0 else mark + len(MARK)
 
 
 def _begun_mark(text: bytes) -> bytes:

@@ -59,7 +59,7 @@ def encode(item: Item) -> Row:
     first = item.tasks[0]
     of_tasks = {
         "Log": _logs(item),
-        "Log_Length": log_length(item),
+        "Log_Length": _log_length(item),
         "Nested_Tasks": len(item.tasks) if item.nested else 0,
         "Attempts": 0 if item.nested else first.attempts,
         "Failures": item.failures,
@@ -110,8 +110,8 @@ def summarise(row: Mapping[str, Any], *, state: State, key: str) -> Summary:
     )
 
 
-def log_length(item: Item) -> int:
-    """Return `Log_Length`: the lines of output of a single item, the finished tasks of a nested one."""
+def _log_length(item: Item) -> int:
+    """Return the lines of output of a single item, the finished tasks of a nested one."""
     if item.nested:
         return item.tasks_done
     record = item.tasks[0].record

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
 from pyanamo_async.app.resources import Resources
@@ -53,17 +52,17 @@ async def run_worker(
 
     Its output goes to `outputs`, or where the settings say. With `handle_signals`, SIGTERM, SIGINT and SIGHUP stop it.
     """
-    from pyanamo_async.app.bootstrap import exit_status, who, work, work_until
-    from pyanamo_async.worker.stop import Stop
+    from pyanamo_async.app.bootstrap import exit_status, who, work
 
     me = who()
     store = await resources.store(urgent=True)
     if outputs is None:
         outputs = await resources.worker_outputs(me.worker_id)
-    start = work if handle_signals else partial(work_until, Stop())
+    log = event_log or _Silence()
     try:
-        log = event_log or _Silence()
-        summary = await start(resources.settings, me, store=store, outputs=outputs, event_log=log)
+        summary = await work(
+            resources.settings, me, store=store, outputs=outputs, event_log=log, handle_signals=handle_signals
+        )
     finally:
         await store.close()
     settled = summary.settled

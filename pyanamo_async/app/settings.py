@@ -12,7 +12,6 @@ from datetime import timedelta
 
 from pyanamo_async.app.locations import (
     MEMORY,
-    DynamoTable,
     Folder,
     Memory,
     OutputAddress,
@@ -21,7 +20,7 @@ from pyanamo_async.app.locations import (
     parse_output,
     parse_table,
 )
-from pyanamo_async.core.arguments import check_type
+from pyanamo_async.core.arguments import check_fields, check_type
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import CREDIBLE
@@ -78,7 +77,7 @@ class WorkerSettings:
 
     def __post_init__(self) -> None:
         """Check that the values are of their types, and make sense together."""
-        self._check_types()
+        check_fields(self)
         for name in ("items", "nests"):
             if not 1 <= getattr(self, name) <= MAX_AT_ONCE:
                 raise UsageError(f"`{name}` is {getattr(self, name)}", hint=f"give 1 to {MAX_AT_ONCE:,}")
@@ -106,20 +105,6 @@ class WorkerSettings:
                 hint="nothing would ever start; lower it, or raise `wall_time`",
             )
 
-    def _check_types(self) -> None:
-        for name in ("items", "nests"):
-            check_type(name, getattr(self, name), int)
-        for name in ("wait", "exit_zero", "task_credentials"):
-            check_type(name, getattr(self, name), bool)
-        for name in ("wall_time", "idle_exit", "timeout"):
-            check_type(name, getattr(self, name), timedelta, optional=True)
-        for name in ("heartbeat", "lease", "grace", "min_remaining", "linger"):
-            check_type(name, getattr(self, name), timedelta)
-            if getattr(self, name) < timedelta():
-                raise UsageError(f"`{name}` is negative", hint="give at least 0")
-        check_type("shell", self.shell, str, optional=True)
-        check_type("policy", self.policy, FailurePolicy)
-
 
 @dataclass(frozen=True, slots=True)
 class OutputSettings:
@@ -139,11 +124,9 @@ class OutputSettings:
 
     def __post_init__(self) -> None:
         """Check types and names."""
-        check_type("spool_bytes", self.spool_bytes, int)
+        check_fields(self)
         if self.spool_bytes < 0:
             raise UsageError("`spool_bytes` is negative", hint="give at least 0")
-        check_type("sse", self.sse, str)
-        check_type("cloudwatch", self.cloudwatch, str, optional=True)
         if self.sse and not _ENCRYPTION.fullmatch(self.sse):
             raise UsageError(f"`sse` '{self.sse}' is no encryption of S3", hint="aws:kms, aws:kms:KEY or AES256")
         if self.cloudwatch:
@@ -173,20 +156,10 @@ class Settings:
             _check_log_group(self.own_log_group)
 
     @property
-    def table_name(self) -> str:
-        """Return the table's name: of a SQLite file without folder and suffix."""
-        match self.table:
-            case SqliteTable(path=path):
-                return path.stem
-            case DynamoTable(name=name):
-                return name
-            case Memory():
-                return "memory"
-
-    @property
     def own_log_group(self) -> str:
-        """Return the table's own group in CloudWatch Logs."""
-        return f"/PyAnamo/{self.table_name}"
+        """Return the table's own group in CloudWatch Logs, named after it: a SQLite file without folder and suffix."""
+        name = self.table.path.stem if isinstance(self.table, SqliteTable) else str(self.table).rstrip(":")
+        return f"/PyAnamo/{name}"
 
     @property
     def log_group(self) -> str:
@@ -220,9 +193,9 @@ def make_settings(
         UsageError: an address is invalid.
     """
     check_type("table", table, str)
-    check_type("bucket", bucket, str, optional=True)
+    check_type("bucket", bucket, str | None)
     check_type("bucket_key", bucket_key, str)
-    check_type("region", region, str, optional=True)
+    check_type("region", region, str | None)
     address = parse_table(table)
     if not bucket:
         bucket = {SqliteTable: DEFAULT_FOLDER, Memory: MEMORY}.get(type(address))

@@ -23,37 +23,17 @@ FLAGS = {
     "backoff_max": "its maximum",
     "backoff_min": "--backoff",
     "bucket": "--bucket (S3_BUCKET)",
-    "cloudwatch": "--cloudwatch",
-    "concurrency": "--concurrency",
-    "delimiter": "--delimiter",
-    "force": "--force",
-    "heartbeat": "--heartbeat",
-    "idle_exit": "--idle-exit",
-    "indexes": "--indexes",
-    "items": "--items",
-    "lease": "--lease",
-    "min_remaining": "--min-remaining",
-    "nested": "--nested",
-    "nests": "--nests",
-    "no_header": "--no-header",
-    "on_exists": "--on-exists",
-    "on_exit": "--on-exit",
-    "region": "--region",
-    "remove": "--remove",
-    "shards": "--shards",
-    "shell": "--shell",
-    "sse": "--sse",
+    "spool_bytes": "--spool-memory",
     "stream_bytes": "--output",
     "table": "--table (PYANAMO_TABLE)",
-    "timeout": "--timeout",
     "wall_time": "--wall-time (PYANAMO_WALL_TIME)",
 }
-"""What each argument of the API is called on the command line, with its variable where it has one."""
+"""Flags that are not called like their argument, or have a variable."""
 
 
 def name_flags(text: str) -> str:
-    """Replace the arguments that an error of the API names by their flags; other words in backticks stay."""
-    return re.sub(r"`(\w+)`", lambda found: FLAGS.get(found[1], found[0]), text)
+    """Replace the arguments that an error of the API names by their flags; commands in backticks stay."""
+    return re.sub(r"`(\w+)`", lambda found: FLAGS.get(found[1]) or f"--{found[1].replace('_', '-')}", text)
 
 
 def duration(text: str) -> timedelta:

@@ -50,7 +50,7 @@ class MemoryStore(Store):
     @property
     def _table(self) -> _Table:
         if self._created is None:
-            raise TableMissing("there is no table in memory", hint="`create` makes it")
+            raise TableMissing("there is no table in memory", hint="`create()` makes it")
         return self._created
 
     async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:

@@ -14,6 +14,7 @@ import pytest
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.taskfile.parser import MAX_LINE_BYTES, Format
 from pyanamo_async.errors import TaskFileInvalid, Unavailable, UsageError
 from pyanamo_async.host.clock import SystemClock
@@ -327,7 +328,7 @@ async def test_an_item_put_back_keeps_its_overrides(store: MemoryStore, tmp_path
     with open_task_file(str(path)) as file:
         await imported(store, file)
     [item] = await store.claim("w", limit=1, now=NOON)
-    await store.save(item, transitions.reset(item))
+    await store.save(item, transitions.release(item, InterruptReason.STOP))
 
     back = await store.read("a")
     assert (back.max_failures, back.timeout) == (7, item.timeout)

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TypeVar
 
-from pyanamo_async.core.items import SINGLE_TASK, Item, Task
-from pyanamo_async.core.stored.record import DEFAULT_PRIORITY
+from pyanamo_async.core.items import DEFAULT_PRIORITY, SINGLE_TASK, Item, Task
 from pyanamo_async.core.stored.row_size import MAX_ROW_BYTES, row_ceiling
 from pyanamo_async.core.taskfile import columns as col
 from pyanamo_async.core.taskfile.columns import InvalidLine

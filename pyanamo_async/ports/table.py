@@ -114,6 +114,10 @@ class ItemReader(Protocol):
         """Return which of these ids are in the table."""
         ...
 
+    async def read_many(self, item_ids: Sequence[str]) -> list[Item]:
+        """Read those of these items that are in the table, whole, in no order; each may be a moment old."""
+        ...
+
     def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
         """List items in the order of state, then of their queue; memory does not grow with their number."""
         ...

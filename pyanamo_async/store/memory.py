@@ -50,7 +50,7 @@ class MemoryStore(Store):
     @property
     def _table(self) -> _Table:
         if self._created is None:
-            raise TableMissing("there is no table in memory", hint="`create()` makes it")
+            raise TableMissing("there is no table in memory", hint="`create` makes it")
         return self._created
 
     async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
@@ -85,6 +85,9 @@ class MemoryStore(Store):
 
     async def existing(self, item_ids: Sequence[str]) -> set[str]:
         return self._table.items.keys() & set(item_ids)
+
+    async def read_many(self, item_ids: Sequence[str]) -> list[Item]:
+        return [self._table.items[item_id] for item_id in await self.existing(item_ids)]
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
         claimable = [item for item in self._in_state(state) if item.not_before is None or item.not_before <= now]

@@ -7,10 +7,9 @@ from typing import Any
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
-from pyanamo_async.core.items import Item, Output, State, Summary, TaskRecord, TaskState
+from pyanamo_async.core.items import Item, Output, State, Summary, TaskRecord
 from pyanamo_async.core.outcomes import Failed, InterruptReason, Outcome, Succeeded
 from pyanamo_async.core.stored.queue_key import shard_of
-from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.ports import Store
 from tests.fakes import NOON
@@ -51,19 +50,6 @@ def failed(before: Item, *, now: datetime = NOON) -> Item:
 def reclaimed(before: Item) -> Item:
     """Take an item from a worker that vanished."""
     return transitions.reclaim(before, now=NOON, policy=POLICY)
-
-
-def put_back(item: Item, *, all_tasks: bool = True) -> Item:
-    """Take an item from whoever holds it, to run again: all of its tasks, or those that are not done."""
-    tasks = tuple(
-        replace(task, state=TaskState.TODO, attempts=0, failures=0)
-        if all_tasks or task.state is not TaskState.DONE or len(item.tasks) == 1
-        else task
-        for task in item.tasks
-    )
-    return replace(
-        item, tasks=tasks, state=State.TODO, token="", worker="", locked_at=None, done_at=None, not_before=None
-    )
 
 
 def a_record(outcome: Outcome, item: Item) -> TaskRecord:

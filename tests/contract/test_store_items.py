@@ -93,6 +93,18 @@ async def test_existing_ids_are_told(store: Store) -> None:
     assert await store.existing([]) == set()
 
 
+async def test_many_items_are_read_at_once(store: Store) -> None:
+    """Those that are there, whole, whatever their number and state."""
+    await store.add([an_item(f"n{number}") for number in range(300)])
+    [claimed] = await store.claim("w1", limit=1, now=NOON)
+
+    read = {item.item_id: item for item in await store.read_many([f"n{number}" for number in range(400)])}
+
+    assert read.keys() == {f"n{number}" for number in range(300)}
+    assert read[claimed.item_id] == claimed
+    assert await store.read_many([]) == []
+
+
 async def test_a_missing_item_is_said_to_be(store: Store) -> None:
     """By its id."""
     with pytest.raises(ItemMissing, match="absent-id"):

@@ -23,7 +23,7 @@ from pyanamo_async.errors import PyanamoError
 from pyanamo_async.ports import Store
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.store.sqlite import SqliteStore
-from tests.contract.steps import POLICY, a_record, a_worker, listing, put_back
+from tests.contract.steps import POLICY, a_record, a_worker, listing
 from tests.fakes import FakeClock, an_item
 
 IDS = st.sampled_from([f"item {number}" for number in range(8)])
@@ -115,8 +115,8 @@ class Stores(RuleBasedStateMachine):
         return self.save(item, transitions.reclaim(item, now=self.clock.now(), policy=POLICY))
 
     @rule(target=sends, item=seen, all_tasks=st.booleans())
-    def put_back(self, item: Item, all_tasks: bool) -> Send:
-        return self.save(item, put_back(item, all_tasks=all_tasks))
+    def reset(self, item: Item, all_tasks: bool) -> Send:
+        return self.save(item, transitions.reset(item, all_tasks=all_tasks))
 
     @rule(item=consumes(seen))
     def remove(self, item: Item) -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from pyanamo_async.core.items import Item, State, TaskState
 from pyanamo_async.core.outcomes import Interrupted, InterruptReason, Succeeded
-from pyanamo_async.core.transitions import record, release
+from pyanamo_async.core.transitions import record, release, reset
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import Fenced, ItemMissing
 from pyanamo_async.ports import Store
-from tests.contract.steps import POLICY, a_record, claim, claim_one, failed, put_back, reclaimed, settled
+from tests.contract.steps import POLICY, a_record, claim, claim_one, failed, reclaimed, settled
 from tests.fakes import an_item
 
 ENDINGS: dict[str, Callable[[Item], Item]] = {
@@ -127,10 +127,10 @@ async def test_a_fenced_save_spoils_none_that_travel_with_it(store: Store) -> No
     assert (await store.counts()).items[State.DONE] == 20
 
 
-async def test_an_item_put_back_is_taken_from_its_holder(store: Store) -> None:
-    """The holder is fenced from then on."""
+async def test_a_reset_takes_the_item_from_its_holder(store: Store) -> None:
+    """A person may reset what is locked; the holder is fenced from then on."""
     claimed = await _claimed(store)
-    await store.save(claimed, put_back(claimed))
+    await store.save(claimed, reset(claimed))
 
     with pytest.raises(Fenced):
         await store.save(claimed, settled(claimed))

@@ -22,6 +22,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "drop": lambda store: store.drop(),
     "add": lambda store: store.add([ITEM]),
     "existing": lambda store: store.existing(["a"]),
+    "read_many": lambda store: store.read_many(["a"]),
     "claim": lambda store: store.claim("w1", limit=1, now=NOON),
     "next_due": lambda store: store.next_due(),
     "save": lambda store: store.save(ITEM, ITEM),

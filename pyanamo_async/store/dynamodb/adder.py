@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.stored.columns import Row
+from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.ports import AddResult

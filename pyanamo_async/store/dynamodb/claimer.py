@@ -16,9 +16,9 @@ from datetime import datetime
 from typing import Any
 
 from pyanamo_async.core.items import CLAIMABLE, Item, State
-from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.queue_key import READY, due, queue, shard_of
 from pyanamo_async.core.stored.record import decode
+from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.errors import PyanamoError, Unavailable
 from pyanamo_async.ports import INDEX_LAG_AT_MOST
 from pyanamo_async.store.dynamodb.candidate_cache import CandidateCache

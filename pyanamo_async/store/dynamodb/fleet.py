@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from pyanamo_async.core.output_tail import TaskRef
-from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.queue_key import format_time, parse_time
+from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.core.stored.worker_row import decode_worker, encode_worker
 from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState
 from pyanamo_async.errors import Fenced, ItemMissing

@@ -31,6 +31,10 @@ class DynamoReader(OpenedTable, ItemReader):
         await self._open()
         return {str(row[KEY]) for row in await self._table.get_many(item_ids, only=KEY)}
 
+    async def read_many(self, item_ids: Sequence[str]) -> list[Item]:
+        await self._open()
+        return [decode(row) for row in await self._table.get_many(item_ids)]
+
     async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
         shards = await self._shards()
         wanted = {} if sample is None else {":sample": sample}

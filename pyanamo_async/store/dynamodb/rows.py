@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from pyanamo_async.core.items import Item, State, Summary
-from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.queue_key import format_time, queue, queue_key, shard_of
 from pyanamo_async.core.stored.record import encode, summarise
+from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.core.values import Value
 from pyanamo_async.store.dynamodb.writes import Path, Update
 

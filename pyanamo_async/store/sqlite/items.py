@@ -39,6 +39,7 @@ UPDATE = f"UPDATE items SET {CHANGES}, Attempt = ?7, Row = ?11 WHERE itemID = ?1
 REPLACE = f"""UPDATE items SET {CHANGES}, Row = iif(Attempt, json_set(?11, '$.Attempt', Attempt), ?11)
     WHERE itemID = ?1 AND ItemState <> 'locked'"""  # noqa: S608 - constants only
 EXISTING = "SELECT itemID FROM items WHERE itemID IN (SELECT value FROM json_each(?))"
+READ_MANY = "SELECT Row FROM items WHERE itemID IN (SELECT value FROM json_each(?))"
 SAVE = f"{UPDATE} AND ItemState = ?12 AND Attempt = ?13 AND lockID = ?14"
 CANDIDATES = """SELECT Row FROM items WHERE ItemState = ? AND Queue_Key <= ? ORDER BY Queue_Key, Position LIMIT ?"""
 HELD = "SELECT Row FROM items WHERE ItemState = 'locked' AND Queue_Key = ? ORDER BY Position"
@@ -125,6 +126,9 @@ class SqliteItems(ItemQueue, ItemReader, Notifications):
 
     async def existing(self, item_ids: Sequence[str]) -> set[str]:
         return await self._engine.read(partial(_existing, item_ids=item_ids))
+
+    async def read_many(self, item_ids: Sequence[str]) -> list[Item]:
+        return [_item((row,)) for [row] in await self._rows(READ_MANY, json.dumps(item_ids))]
 
     async def held(self, worker_id: str) -> list[Item]:
         return await self._engine.read(

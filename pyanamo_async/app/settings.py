@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from pyanamo_async.app.locations import (
     MEMORY,
+    DynamoTable,
     Folder,
     Memory,
     OutputAddress,
@@ -20,12 +21,13 @@ from pyanamo_async.app.locations import (
     parse_output,
     parse_table,
 )
-from pyanamo_async.core.arguments import check_fields, check_type
+from pyanamo_async.core.arguments import check_type
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import CREDIBLE
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.cpus import usable_cpus
+from pyanamo_async.host.shell import shell_words
 
 DEFAULT_TABLE = "sqlite:pyanamo.db"
 DEFAULT_FOLDER = "file:pyanamo-logs"
@@ -51,9 +53,9 @@ class WorkerSettings:
     Heartbeats: one every `heartbeat`; after `lease` without one, other workers take the items over. A lease of more
     than a day is refused: other workers would go by their own instead.
 
-    Scripts: `shell` runs them (None: bash, or else sh). After a script's exit its output is read for up to `linger`;
-    when the worker is stopped, running scripts get `grace`. Without `task_credentials` nothing in a script's
-    environment leads to the worker's AWS credentials.
+    Scripts: `shell` runs them, a program or a line like `bash -eu` (None: bash, or else sh). After a script's exit its
+    output is read for up to `linger`; when the worker is stopped, running scripts get `grace`. Without
+    `task_credentials` nothing in a script's environment leads to the worker's AWS credentials.
 
     Raises:
         UsageError: values are out of range, or contradict each other.
@@ -77,7 +79,7 @@ class WorkerSettings:
 
     def __post_init__(self) -> None:
         """Check that the values are of their types, and make sense together."""
-        check_fields(self)
+        self._check_types()
         for name in ("items", "nests"):
             if not 1 <= getattr(self, name) <= MAX_AT_ONCE:
                 raise UsageError(f"`{name}` is {getattr(self, name)}", hint=f"give 1 to {MAX_AT_ONCE:,}")
@@ -95,8 +97,8 @@ class WorkerSettings:
                 f"`lease` {show_duration(self.lease)} is too long",
                 hint=f"give at most {show_duration(CREDIBLE[1])}; other workers take no longer one seriously",
             )
-        if self.shell is not None and shutil.which(self.shell) is None:
-            raise UsageError(f"`shell` {self.shell} is no program", hint="give its path, as /bin/bash")
+        if self.shell is not None and shutil.which(program := shell_words(self.shell)[0]) is None:
+            raise UsageError(f"`shell` {program} is no program", hint="give its path, as /bin/bash")
         if self.policy.backoff_min > self.policy.backoff_max:
             raise UsageError("`backoff_min` is above `backoff_max`", hint="the default is 1s to 10m")
         if self.wall_time is not None and self.min_remaining >= self.wall_time:
@@ -104,6 +106,20 @@ class WorkerSettings:
                 f"`min_remaining` {show_duration(self.min_remaining)} leaves nothing of the wall time",
                 hint="nothing would ever start; lower it, or raise `wall_time`",
             )
+
+    def _check_types(self) -> None:
+        for name in ("items", "nests"):
+            check_type(name, getattr(self, name), int)
+        for name in ("wait", "exit_zero", "task_credentials"):
+            check_type(name, getattr(self, name), bool)
+        for name in ("wall_time", "idle_exit", "timeout"):
+            check_type(name, getattr(self, name), timedelta, optional=True)
+        for name in ("heartbeat", "lease", "grace", "min_remaining", "linger"):
+            check_type(name, getattr(self, name), timedelta)
+            if getattr(self, name) < timedelta():
+                raise UsageError(f"`{name}` is negative", hint="give at least 0")
+        check_type("shell", self.shell, str, optional=True)
+        check_type("policy", self.policy, FailurePolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +140,11 @@ class OutputSettings:
 
     def __post_init__(self) -> None:
         """Check types and names."""
-        check_fields(self)
+        check_type("spool_bytes", self.spool_bytes, int)
         if self.spool_bytes < 0:
             raise UsageError("`spool_bytes` is negative", hint="give at least 0")
+        check_type("sse", self.sse, str)
+        check_type("cloudwatch", self.cloudwatch, str, optional=True)
         if self.sse and not _ENCRYPTION.fullmatch(self.sse):
             raise UsageError(f"`sse` '{self.sse}' is no encryption of S3", hint="aws:kms, aws:kms:KEY or AES256")
         if self.cloudwatch:
@@ -156,10 +174,20 @@ class Settings:
             _check_log_group(self.own_log_group)
 
     @property
+    def table_name(self) -> str:
+        """Return the table's name: of a SQLite file without folder and suffix."""
+        match self.table:
+            case SqliteTable(path=path):
+                return path.stem
+            case DynamoTable(name=name):
+                return name
+            case Memory():
+                return "memory"
+
+    @property
     def own_log_group(self) -> str:
-        """Return the table's own group in CloudWatch Logs, named after it: a SQLite file without folder and suffix."""
-        name = self.table.path.stem if isinstance(self.table, SqliteTable) else str(self.table).rstrip(":")
-        return f"/PyAnamo/{name}"
+        """Return the table's own group in CloudWatch Logs."""
+        return f"/PyAnamo/{self.table_name}"
 
     @property
     def log_group(self) -> str:
@@ -193,9 +221,9 @@ def make_settings(
         UsageError: an address is invalid.
     """
     check_type("table", table, str)
-    check_type("bucket", bucket, str | None)
+    check_type("bucket", bucket, str, optional=True)
     check_type("bucket_key", bucket_key, str)
-    check_type("region", region, str | None)
+    check_type("region", region, str, optional=True)
     address = parse_table(table)
     if not bucket:
         bucket = {SqliteTable: DEFAULT_FOLDER, Memory: MEMORY}.get(type(address))

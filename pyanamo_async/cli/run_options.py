@@ -100,7 +100,10 @@ Lease = Annotated[timedelta, _duration("--lease", help="Silence after which othe
 Shell = Annotated[
     str | None,
     typer.Option(
-        "--shell", metavar="PATH", help="What runs scripts, with -c. [default: bash, else sh]", show_default=False
+        "--shell",
+        metavar="COMMAND",
+        help="What runs scripts, with -c; as 'bash -euo pipefail'. [default: bash, else sh]",
+        show_default=False,
     ),
 ]
 Grace = Annotated[timedelta, _duration("--grace", help="Time that running scripts get when the worker is stopped.")]

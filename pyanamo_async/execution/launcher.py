@@ -12,10 +12,12 @@ import os
 import shutil
 from subprocess import DEVNULL
 
+from pyanamo_async.core.shell_command import shell_command
 from pyanamo_async.errors import LaunchFailed, LaunchRefused
 from pyanamo_async.execution.guard import Guard
 from pyanamo_async.execution.pipe import OutputPipe
 from pyanamo_async.execution.process import ShellProcess
+from pyanamo_async.host.shell import shell_words
 from pyanamo_async.ports import Command, Receiver
 
 HINTS = {
@@ -36,7 +38,8 @@ class ShellLauncher:
     """Starts scripts with a shell (bash, else sh, unless one is named); keeps the laws of `ports.Launcher`."""
 
     def __init__(self, shell: str | None = None, *, guard: Guard | None = None) -> None:
-        self._shell = find_shell() if shell is None else shutil.which(shell) or shell
+        self._posix_shell = find_shell()
+        self._shell = [self._posix_shell] if shell is None else shell_words(shell)
         self._guard = guard
 
     async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> ShellProcess:
@@ -48,6 +51,7 @@ class ShellLauncher:
         """
         if "\0" in command.script:
             raise LaunchFailed("the script holds a NUL byte", hint="no system can pass it to a shell")
+        how = shell_command(command.script, self._shell)
         loop = asyncio.get_running_loop()
         pipes: list[OutputPipe] = []
         try:
@@ -55,8 +59,8 @@ class ShellLauncher:
             if self._guard:
                 self._guard.start()  # before the script: none runs without a guard
             process = await asyncio.create_subprocess_shell(
-                command.script,
-                executable=self._shell,
+                how.text,
+                executable=self._posix_shell if how.needs_posix_shell else self._shell[0],
                 stdin=DEVNULL,
                 stdout=pipes[0].write_end,
                 stderr=pipes[1].write_end,
@@ -80,8 +84,8 @@ class ShellLauncher:
     def _failure(self, exc: OSError | ValueError) -> LaunchFailed:
         if isinstance(exc, ValueError):
             return LaunchFailed(f"the script could not be started: {exc}")
-        if shutil.which(self._shell) is None:
-            return LaunchRefused(f"the shell {self._shell} cannot be run", hint="`shell` names another")
+        if shutil.which(self._shell[0]) is None:
+            return LaunchRefused(f"the shell {self._shell[0]} cannot be run", hint="`shell` names another")
         number = exc.errno or 0
         kind = LaunchFailed if number == errno.E2BIG else LaunchRefused
         return kind(f"the script could not be started: {os.strerror(number)}", hint=HINTS.get(number, ""))

@@ -42,6 +42,27 @@ async def test_odd_script_ends_as_its_shell_says(launcher: ShellLauncher, script
     assert ran.exit.code == code
 
 
+async def test_a_script_that_says_what_runs_it_is_run_by_that(launcher: ShellLauncher) -> None:
+    """Its exit status and its signals are its own, whatever shell runs the others; it has no stdin."""
+    python = f"#!{sys.executable} -I\nimport os, signal, sys\n"
+    for each in (launcher, ShellLauncher("bash -eu"), ShellLauncher(sys.executable)):
+        ran = await run_script(
+            each, f"{python}print('it\\'s', sys.stdin.read(), os.getpid() == os.getpgid(0)); sys.exit(7)"
+        )
+        assert (ran.exit.code, ran.stdout, ran.stderr) == (7, b"it's  True\n", b"")
+    killed = await run_script(launcher, f"{python}os.kill(os.getpid(), signal.SIGTERM)")
+    assert (killed.exit.code, killed.exit.signal) == (None, signal.SIGTERM)
+    assert (await run_script(launcher, "#!/nowhere/python\n")).exit.code == 127
+
+
+async def test_a_shell_may_have_arguments() -> None:
+    """As one types them; a program whose path has blanks needs no quotes."""
+    ran = await run_script(ShellLauncher("bash -euo pipefail"), "false | true; echo not reached")
+    assert (ran.exit.code, ran.stdout) == (1, b"")
+    ran = await run_script(ShellLauncher("env GREETING='it is' bash"), "echo \"$GREETING\" 'so'; exit 3")
+    assert (ran.exit.code, ran.stdout) == (3, b"it is so\n")
+
+
 async def test_long_script_runs(launcher: ShellLauncher) -> None:
     """A script of 100 KB is passed whole."""
     ran = await run_script(launcher, ": " + "x" * 100_000 + "\necho end")

@@ -141,8 +141,17 @@ def _draw_page(columns: Sequence[str], rows: Sequence[Row], *, header: bool) -> 
 
 
 def visible(text: str) -> str:
-    """Make control characters visible: what scripts print must not control a terminal."""
-    return text.translate(CONTROLS)
+    """Make control and other unprintable characters visible: what scripts print must not control a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else _escaped(each) for each in text.translate(CONTROLS)
+    )
+
+
+def _escaped(character: str) -> str:
+    """Return an escape for a character without a picture: C1 controls, and those that turn the direction of a line."""
+    return character.encode("unicode_escape").decode()
 
 
 def _plain(field: str) -> str:

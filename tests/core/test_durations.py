@@ -22,7 +22,47 @@ def test_numbers_are_seconds_and_units_add_up(text: str, seconds: float) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "-1", "1h 30m", "30m1h", "1h1h", "1x", "m", "1e3", "inf", "nan", "99999d", "9" * 400]
+    ("text", "seconds"),
+    [
+        ("00:10:00", 600),
+        ("48:00:00", 172800),
+        ("2-00:00", 172800),
+        ("2-00", 172800),
+        ("1-02:03:04", 93784),
+        ("10:30", 630),
+        ("120:00", 7200),
+    ],
+)
+def test_times_of_slurm_are_durations(text: str, seconds: int) -> None:
+    """As `sbatch --time` reads them."""
+    assert timedelta(seconds=seconds) == parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1:2:3:4",
+        "1-",
+        "-1:00",
+        "1-2-3",
+        ":10",
+        "10:",
+        "1.5:00",
+        "9999-00:00",
+        "",
+        "soon",
+        "-1",
+        "1h 30m",
+        "30m1h",
+        "1h1h",
+        "1x",
+        "m",
+        "1e3",
+        "inf",
+        "nan",
+        "99999d",
+        "9" * 400,
+    ],
 )
 def test_text_that_is_not_a_duration_is_refused(text: str) -> None:
     """The error says whether the text is no duration or too long a one."""

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         Succeeded as Succeeded,
         TimedOut as TimedOut,
     )
+    from pyanamo_async.core.taskfile.parameters import ItemTemplate as ItemTemplate
     from pyanamo_async.core.workers import Desired as Desired, Worker as Worker
     from pyanamo_async.errors import (
         BucketMissing as BucketMissing,
@@ -86,6 +87,7 @@ _HOMES = {
     "pyanamo_async.core.failure_policy": ("FailurePolicy", "Verdict", "parse_on_exit"),
     "pyanamo_async.core.items": ("Counts", "Item", "Output", "State", "Summary", "Task", "TaskRecord", "TaskState"),
     "pyanamo_async.core.outcomes": ("Failed", "Interrupted", "Outcome", "Succeeded", "TimedOut"),
+    "pyanamo_async.core.taskfile.parameters": ("ItemTemplate",),
     "pyanamo_async.core.workers": ("Desired", "Worker"),
     "pyanamo_async.errors": (
         "BucketMissing",

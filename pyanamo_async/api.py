@@ -119,22 +119,25 @@ class Table(TableReader):
     ) -> ImportResult:
         """Add the items of a task file, and create the table if it is missing.
 
-        `check_task_file` reads files that need options. `on_exists` is as for `add`. With `dry_run` nothing is written.
-        `progress` takes the result so far: first before anything is added, then after each batch.
+        Without options the file is JSON, a table with a header, or a plain list of commands; `check_task_file` takes
+        options, and templates for tables with any columns. `on_exists` is as for `add`. With `dry_run` nothing is
+        written. `progress` takes the result so far: first before anything is added, then after each batch.
 
         Raises:
-            TaskFileInvalid: the file has bad lines, or no items; nothing was added.
+            TaskFileInvalid: the file has bad lines, no items, or items too large for DynamoDB; nothing was added.
             UsageError: the file cannot be read, or items exist and `on_exists` is `fail`.
         """
         from pyanamo_async.host.clock import SystemClock
         from pyanamo_async.operate import importing
-        from pyanamo_async.operate.checking import check_task_file
+        from pyanamo_async.operate.checking import check_task_file, refuse_oversized
         from pyanamo_async.operate.tables import DEFAULT_SHARDS
 
         if isinstance(file, str | Path):
             with check_task_file(file) as checked:
                 return await self.import_file(checked, on_exists=on_exists, dry_run=dry_run, progress=progress)
         existing, store = choice(importing.OnExists, on_exists, "on_exists"), await self._open()
+        if isinstance(self._resources.settings.table, DynamoTable):
+            refuse_oversized(file)
         if dry_run:
             return await importing.preview_import(store, file, on_exists=existing)
         return await importing.import_items(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from pyanamo_async.app.resources import Resources
@@ -35,7 +36,9 @@ class TableReader:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -65,7 +68,7 @@ class TableReader:
 
     async def items(self, *, state: State | str | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
         """List items in the order of state and then of time, in summary; memory does not grow with their number."""
-        chosen = state if state is None else choice(State, state, "state")
+        chosen = _state(state)
         async for summary in (await self._open()).summaries(state=chosen, sample=sample):
             yield summary
 
@@ -92,7 +95,7 @@ class TableReader:
         """
         from pyanamo_async.core.trace import trace
 
-        chosen = state if state is None else choice(State, state, "state")
+        chosen = _state(state)
         async for item in (await self._open()).items(state=chosen, sample=sample):
             for row in trace(item):
                 yield row
@@ -103,7 +106,7 @@ class TableReader:
         """Yield the fields of a job log as GNU parallel writes it: a header, then a line for each row of `trace`."""
         from pyanamo_async.core.trace import JOBLOG_COLUMNS, joblog
 
-        chosen, number = state if state is None else choice(State, state, "state"), 0
+        chosen, number = _state(state), 0
         await self.describe()  # no header without a table
         yield JOBLOG_COLUMNS
         async for item in (await self._open()).items(state=chosen, sample=sample):
@@ -183,6 +186,10 @@ class TableReader:
 
         namespace = (await self.describe()).output_namespace
         return LogReader(namespace, self._resources.outputs, self._resources.in_logs)
+
+
+def _state(state: State | str | None) -> State | None:
+    return None if state is None else choice(State, state, "state")
 
 
 def choice(kind: type[Choice], value: str, argument: str) -> Choice:

@@ -11,7 +11,7 @@ import random
 import signal
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -63,20 +63,21 @@ def who() -> Identity:
 
 
 async def work(
-    settings: Settings,
-    me: Identity,
-    *,
-    store: Store,
-    outputs: OutputStore,
-    event_log: EventLog,
-    handle_signals: bool = False,
+    settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, event_log: EventLog
 ) -> RunSummary:
     """Run a worker until it is done or told to stop."""
     stop = Stop()
+    with _signals(stop):
+        return await work_until(stop, settings, me, store=store, outputs=outputs, event_log=event_log)
+
+
+async def work_until(
+    stop: Stop, settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, event_log: EventLog
+) -> RunSummary:
+    """Run a worker as `work` does; the caller handles signals."""
     settings = replace(settings, running=_within_limits(settings.running, event_log))
     runtime = Runtime(SystemClock(), random.Random(), event_log)  # noqa: S311 - scatters, keeps no secret
-    signals = _signals(stop) if handle_signals else nullcontext()
-    with signals, closing(Guard(f"{WORKER_VARIABLE}={me.worker_id}")) as guard:
+    with closing(Guard(f"{WORKER_VARIABLE}={me.worker_id}")) as guard:
         output_namespace = await _check_usable(store, outputs, runtime, stop)
         launcher = ShellLauncher(settings.running.shell, guard=guard)
         adapters = Adapters(store, outputs, launcher, output_namespace)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from pyanamo_async.app.resources import Resources
@@ -52,17 +53,17 @@ async def run_worker(
 
     Its output goes to `outputs`, or where the settings say. With `handle_signals`, SIGTERM, SIGINT and SIGHUP stop it.
     """
-    from pyanamo_async.app.bootstrap import exit_status, who, work
+    from pyanamo_async.app.bootstrap import exit_status, who, work, work_until
+    from pyanamo_async.worker.stop import Stop
 
     me = who()
     store = await resources.store(urgent=True)
     if outputs is None:
         outputs = await resources.worker_outputs(me.worker_id)
-    log = event_log or _Silence()
+    start = work if handle_signals else partial(work_until, Stop())
     try:
-        summary = await work(
-            resources.settings, me, store=store, outputs=outputs, event_log=log, handle_signals=handle_signals
-        )
+        log = event_log or _Silence()
+        summary = await start(resources.settings, me, store=store, outputs=outputs, event_log=log)
     finally:
         await store.close()
     settled = summary.settled

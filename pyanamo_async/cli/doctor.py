@@ -12,6 +12,7 @@ from pyanamo_async import Finding, Table
 from pyanamo_async.cli.console import Row, note, say_json_list, say_table
 from pyanamo_async.cli.flags import duration, name_flags
 from pyanamo_async.cli.options import JsonOption, on_table
+from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.cli.views import clock_time
 from pyanamo_async.core.stored.queue_key import format_time
 
@@ -21,7 +22,7 @@ REMOVED = "removed"
 
 
 @on_table
-async def doctor(
+def doctor(
     table: Table,
     *,
     remove: Annotated[
@@ -41,16 +42,19 @@ async def doctor(
     """
     left = 0
 
-    async def findings() -> AsyncIterator[Finding]:
-        nonlocal left
-        async for finding in table.doctor(older_than=older_than, remove=remove):
-            left += not finding.removed
-            yield finding
+    async def examine(table: Table) -> None:
+        async def findings() -> AsyncIterator[Finding]:
+            nonlocal left
+            async for finding in table.doctor(older_than=older_than, remove=remove):
+                left += not finding.removed
+                yield finding
 
-    if json:
-        await say_json_list(_json(each) async for each in findings())
-    else:
-        await say_table(COLUMNS, (_row(each) async for each in findings()))
+        if json:
+            await say_json_list(_json(each) async for each in findings())
+        else:
+            await say_table(COLUMNS, (_row(each) async for each in findings()))
+
+    with_table(table, examine)
     if left:
         raise typer.Exit(FOUND_STATUS)
     note("nothing is left behind")

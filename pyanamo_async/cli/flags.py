@@ -20,20 +20,46 @@ T = TypeVar("T")
 
 FLAGS = {
     "all_workers": "--all",
+    "args_delimiter": "--nested",
     "backoff_max": "its maximum",
     "backoff_min": "--backoff",
     "bucket": "--bucket (S3_BUCKET)",
-    "spool_bytes": "--spool-memory",
+    "cloudwatch": "--cloudwatch",
+    "concurrency": "--concurrency",
+    "delimiter": "--delimiter",
+    "force": "--force",
+    "heartbeat": "--heartbeat",
+    "id": "--id",
+    "idle_exit": "--idle-exit",
+    "indexes": "--indexes",
+    "items": "--items",
+    "lease": "--lease",
+    "lines": "--lines",
+    "min_remaining": "--min-remaining",
+    "nested": "--nested",
+    "nests": "--nests",
+    "no_header": "--no-header",
+    "on_exists": "--on-exists",
+    "on_exit": "--on-exit",
+    "region": "--region",
+    "remove": "--remove",
+    "sample": "--sample",
+    "script": "--script",
+    "shards": "--shards",
+    "shell": "--shell",
+    "split": "--split",
+    "sse": "--sse",
     "stream_bytes": "--output",
     "table": "--table (PYANAMO_TABLE)",
+    "timeout": "--timeout",
     "wall_time": "--wall-time (PYANAMO_WALL_TIME)",
 }
-"""Flags that are not called like their argument, or have a variable."""
+"""What each argument of the API is called on the command line, with its variable where it has one."""
 
 
 def name_flags(text: str) -> str:
-    """Replace the arguments that an error of the API names by their flags; commands in backticks stay."""
-    return re.sub(r"`(\w+)`", lambda found: FLAGS.get(found[1]) or f"--{found[1].replace('_', '-')}", text)
+    """Replace the arguments that an error of the API names by their flags; other words in backticks stay."""
+    return re.sub(r"`(\w+)`", lambda found: FLAGS.get(found[1], found[0]), text)
 
 
 def duration(text: str) -> timedelta:

@@ -10,31 +10,35 @@ from typing import Annotated
 import typer
 
 from pyanamo_async import CheckedItems, ImportResult, OnExists, Table, check_task_file
-from pyanamo_async.cli.console import note, say, say_json
+from pyanamo_async.cli import import_options as option
+from pyanamo_async.cli.console import note, say, say_json, visible
 from pyanamo_async.cli.options import JsonOption, on_table
 from pyanamo_async.cli.run_async import with_table
+from pyanamo_async.core.taskfile.parser import Kind
 from pyanamo_async.core.text.plural import plural
 
 PROGRESS_FROM = 1000  # rows; fewer are imported before a bar is drawn
+
+
+COMMAND = option.ImportCommand
 
 
 @on_table
 def import_file(
     table: Table,
     *,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The task file; - is standard input.")],
-    delimiter: Annotated[
-        str,
-        typer.Option(
-            "-d", "--delimiter", metavar="TEXT", help=r"What separates fields, \t for a tab. Found in the header."
-        ),
-    ] = "",
-    nested: Annotated[
-        bool, typer.Option("-n", "--nested", help="Every row has TaskArgs: one task for each argument.")
-    ] = False,
-    no_header: Annotated[
-        bool, typer.Option("--no-header", help="The first line is an item; columns in the usual order.")
-    ] = False,
+    file: option.FileArgument = None,
+    input_file: option.FileOption = None,
+    delimiter: option.Delimiter = "",
+    nested: option.Nested = None,
+    no_header: option.NoHeader = False,
+    lines: option.LinesOption = False,
+    script: option.Script = "",
+    item_id: option.ItemId = "",
+    sample: option.Sample = "",
+    args: option.Args = "",
+    args_from: option.ArgsFrom = None,
+    split: option.Split = None,
     on_exists: Annotated[
         OnExists, typer.Option("--on-exists", help="What becomes of items that exist already.")
     ] = OnExists.SKIP,
@@ -45,9 +49,22 @@ def import_file(
 
     The table is created if it is missing. The file has a header like itemID|TaskID|TaskScript or
     itemID|TaskID|TaskScript|TaskArgs, with any delimiter, and may have the columns MaxFailures, Timeout and Priority.
-    JSON Lines with the same names are read too. The whole file is checked before anything is written.
+    JSON with the same names is read too, and so are a plain list of commands and, with --script, a table with any
+    columns. The whole file is checked before anything is written.
     """
-    with check_task_file(file, delimiter=delimiter.replace("\\t", "\t"), nested=nested, no_header=no_header) as checked:
+    reading = check_task_file(
+        option.one_file(file, input_file),
+        delimiter=option.tab(delimiter),
+        nested=nested is not None,
+        args_delimiter=option.tab(nested or ","),
+        no_header=no_header,
+        lines=lines,
+        template=option.template(script, item_id, sample, args, args_from),
+        split=split,
+    )
+    with reading as checked:
+        if checked.kind is Kind.COMMANDS and not lines:
+            note(f"no header: each of {plural(checked.items, 'line')} is a command")
 
         async def work(table: Table) -> ImportResult:
             if dry_run:
@@ -61,10 +78,18 @@ def import_file(
 def _show(result: ImportResult, *, json: bool, dry_run: bool) -> None:
     counts = {name: getattr(result, name) for name in ("added", "skipped", "replaced", "locked")}
     if json:
+        counts |= {"differing": result.differing}
         say_json({"dry_run": dry_run, "items": result.items, "tasks": result.tasks, **counts})
         return
     words = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name != "locked")
     say(f"{'would be ' if dry_run else ''}{words}")
+    if result.differing:
+        names = ", ".join(map(visible, result.examples)) + (", ..." if result.differing > len(result.examples) else "")
+        note(
+            f"{result.differing} {'differs' if result.differing == 1 else 'differ'}: {names}. hint: the table keeps "
+            "what it has; --on-exists replace overwrites items whole, also those that are done: give it a file with "
+            "the changed ones"
+        )
     if result.locked:
         stayed = "would stay" if dry_run else "stayed"
         note(f"{plural(result.locked, 'item')} {stayed}: workers hold them. hint: import when they are done")

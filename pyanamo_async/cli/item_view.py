@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from pyanamo_async.cli.console import draw, on_terminal, say, visible
 from pyanamo_async.cli.views import COLOURS, clock_time, size
-from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord
+from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.text.plural import plural
+
+TASK_COLOURS = {TaskState.TODO: "cyan", TaskState.DONE: "green", TaskState.FAILED: "red"}
 
 Line = tuple[str, str]  # a text, and its style on a terminal
 
@@ -40,20 +42,29 @@ def _head(item: Item) -> Iterator[Line]:
     ledgers = {"failure": item.failures, "crash": item.crashes, "interruption": item.interruptions}
     if any(ledgers.values()):
         yield f"ledgers   {', '.join(plural(count, name) for name, count in ledgers.items() if count)}", ""
-    limits = {"max failures": item.max_failures, "timeout": item.timeout and show_duration(item.timeout)}
-    if told := [f"{name} {limit}" for name, limit in limits.items() if limit is not None]:
-        yield f"limits    {', '.join(told)}", ""
+    limits = _limits(item)
+    if limits:
+        yield f"limits    {limits}", ""
     if item.reason:
         yield f"reason    {item.reason}", "red"
     for line in item.history:
         yield f"before    {line}", "dim"
 
 
+def _limits(item: Item) -> str:
+    limits = []
+    if item.max_failures is not None:
+        limits.append(f"max failures {item.max_failures}")
+    if item.timeout is not None:
+        limits.append(f"timeout {show_duration(item.timeout)}")
+    return ", ".join(limits)
+
+
 def _task(task: Task, *, nested: bool) -> Iterator[Line]:
     yield "", ""
     title = f"{task.name}  {task.state}" if nested else str(task.state)
     record = task.record
-    yield f"{title}{f'  {_ending(record)}' if record else ''}", f"bold {COLOURS[task.state]}"
+    yield f"{title}{f'  {_ending(record)}' if record else ''}", f"bold {TASK_COLOURS[task.state]}"
     for line in task.script.splitlines():
         yield f"  $ {line}", "dim"
     if record:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from pyanamo_async import State, Table, open_table
 from pyanamo_async.app.settings import DEFAULT_KEY, DEFAULT_TABLE
-from pyanamo_async.cli.run_async import with_table
 
 TableOption = Annotated[
     str,
@@ -52,22 +51,17 @@ def _open(
     return open_table(table, bucket=bucket, bucket_key=bucket_key, region=region)
 
 
-def on_table(command: Callable[..., Awaitable[None] | None]) -> Callable[..., None]:
-    """Give a command the options that say where table and output are, behind its own, and pass it the `table`.
-
-    A coroutine runs to its end, and the table is closed.
-    """
+def on_table(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where table and output are, behind its own, and pass it the `table`."""
     shared = inspect.signature(_open, eval_str=True).parameters
     own = [each for name, each in inspect.signature(command, eval_str=True).parameters.items() if name != "table"]
 
-    def with_options(**options: Any) -> None:  # noqa: ANN401 - typer passes what the signature says
-        table = _open(**{name: options.pop(name) for name in shared})
-        running = command(table=table, **options)
-        if running is not None:
-            with_table(table, lambda _: running)
+    def with_table(**options: Any) -> None:  # noqa: ANN401 - typer passes what the signature says
+        addresses = {name: options.pop(name) for name in shared}
+        command(table=_open(**addresses), **options)
 
-    with_options.__name__ = command.__name__
-    with_options.__doc__ = command.__doc__
+    with_table.__name__ = command.__name__
+    with_table.__doc__ = command.__doc__
     keyword_only = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *shared.values())]
-    with_options.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]  # typer reads it
-    return with_options
+    with_table.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]  # typer reads it
+    return with_table

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pyanamo_async import Counts, Description, Table, UsageError
-from pyanamo_async.cli.console import note, on_terminal, say, say_json
+from pyanamo_async.cli import views
+from pyanamo_async.cli.console import note, say, say_json
 from pyanamo_async.cli.options import JsonOption, on_table
-from pyanamo_async.cli.views import by_state, size
-from pyanamo_async.core.stored.queue_key import format_time
+from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.text.plural import plural
 
 app = typer.Typer(
@@ -23,7 +22,7 @@ app = typer.Typer(
 
 @app.command("create")
 @on_table
-async def create(
+def create(
     table: Table,
     *,
     shards: Annotated[
@@ -43,25 +42,28 @@ async def create(
 
     One of ours that exists already is left as it is.
     """
-    created = await table.create(shards=shards, indexes=indexes or ())
+    created = with_table(table, lambda table: table.create(shards=shards, indexes=indexes or ()))
     say(f"created table {table.address}" if created else f"table {table.address} exists; nothing was changed")
 
 
 @app.command("describe")
 @on_table
-async def describe(table: Table, *, json: JsonOption = False) -> None:
+def describe(table: Table, *, json: JsonOption = False) -> None:
     """Show the table's keys, indexes, counts and billing."""
-    seen, counts = await table.describe(), (await table.status()).counts
+
+    async def work(table: Table) -> tuple[Description, Counts]:
+        return await table.describe(), (await table.status()).counts
+
+    seen = with_table(table, work)
     if json:
-        say_json(_json(seen, counts, table.address))
-        return
-    for name, value in _lines(seen, counts, table.address):
-        say(f"{name:<9}{value}" if on_terminal() else f"{name}:\t{value}")
+        say_json(views.description_row(*seen, table=table.address))
+    else:
+        views.show_description(*seen, table=table.address)
 
 
 @app.command("delete")
 @on_table
-async def delete(
+def delete(
     table: Table,
     *,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Delete without asking.")] = False,
@@ -71,12 +73,16 @@ async def delete(
 
     Output that was stored stays where it is.
     """
-    items = (await table.status()).counts.total
-    what = f"table {table.address} with {plural(items, 'item')}"
-    if not yes:
-        _ask(f"delete {what}?")
-    await table.drop(force=force)
-    say(f"deleted {what}")
+
+    async def work(table: Table) -> None:
+        items = (await table.status()).counts.total
+        what = f"table {table.address} with {plural(items, 'item')}"
+        if not yes:
+            _ask(f"delete {what}?")
+        await table.drop(force=force)
+        say(f"deleted {what}")
+
+    with_table(table, work)
 
 
 def _ask(question: str) -> None:
@@ -85,40 +91,3 @@ def _ask(question: str) -> None:
     if not typer.confirm(question, err=True):
         note("nothing was deleted")
         raise typer.Exit(1)
-
-
-def _json(seen: Description, counts: Counts, table: str) -> dict[str, object]:
-    return {
-        "table": table,
-        "output_namespace": seen.output_namespace,
-        "keys": list(seen.keys),
-        "indexes": [
-            {"name": each.name, "keys": list(each.keys), "projection": each.projection} for each in seen.indexes
-        ],
-        "shards": seen.shards,
-        "schema_version": seen.schema_version,
-        "billing": seen.billing,
-        "status": seen.status,
-        "size_bytes": seen.size_bytes,
-        "created": format_time(seen.created) if seen.created else None,
-        "items": by_state(counts),
-        "total": counts.total,
-    }
-
-
-def _lines(seen: Description, counts: Counts, table: str) -> Iterator[tuple[str, str]]:
-    yield "table", table
-    yield "output", f"stored under {seen.output_namespace}"
-    yield "keys", ", ".join(seen.keys)
-    for index in seen.indexes:
-        yield "index", f"{index.name} ({', '.join(index.keys)}), {index.projection}"
-    yield "shards", str(seen.shards)
-    yield "schema", f"version {seen.schema_version}"
-    yield "billing", seen.billing
-    if seen.status:
-        yield "status", seen.status
-    if seen.size_bytes is not None:
-        yield "size", size(seen.size_bytes)
-    if seen.created:
-        yield "created", format_time(seen.created)
-    yield "items", ", ".join(f"{count} {state}" for state, count in by_state(counts).items())

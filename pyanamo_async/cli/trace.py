@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterable
 from typing import Annotated
 
 import typer
@@ -9,13 +10,14 @@ import typer
 from pyanamo_async import Table, UsageError
 from pyanamo_async.cli.console import Row, on_terminal, say, say_json, say_table
 from pyanamo_async.cli.options import SampleOption, StateOption, on_table
+from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.trace import COLUMNS
 
 ON_TERMINAL = ("itemID", "Task", "Attempt", "Status", "Exit_Code", "Started", "Seconds", "CPU_Seconds", "Max_RSS")
 
 
 @on_table
-async def trace(
+def trace(
     table: Table,
     *,
     state: StateOption = None,
@@ -31,15 +33,20 @@ async def trace(
     if tsv + jsonl + joblog > 1:
         raise UsageError("--tsv, --jsonl and --joblog are three formats", hint="choose one")
 
-    if joblog:
-        async for line in table.joblog(state=state, sample=sample):
-            say("\t".join(line))
-        return
-    rows = table.trace(state=state, sample=sample)
-    if jsonl:
-        async for row in rows:
-            say_json(row, lines=True)
-        return
-    columns = ON_TERMINAL if on_terminal() and not tsv else COLUMNS
-    texts = (Row(["" if row[name] is None else str(row[name]) for name in columns]) async for row in rows)
-    await say_table(columns, texts, plain=tsv)
+    async def work(table: Table) -> None:
+        if joblog:
+            async for line in table.joblog(state=state, sample=sample):
+                say("\t".join(line))
+        elif jsonl:
+            async for row in table.trace(state=state, sample=sample):
+                say_json(row, lines=True)
+        else:
+            columns = ON_TERMINAL if on_terminal() and not tsv else COLUMNS
+            await say_table(columns, _rows(table, state, sample, columns), plain=tsv)
+
+    with_table(table, work)
+
+
+async def _rows(table: Table, state: StateOption, sample: SampleOption, columns: Iterable[str]) -> AsyncIterator[Row]:
+    async for row in table.trace(state=state, sample=sample):
+        yield Row(["" if row[name] is None else str(row[name]) for name in columns])

@@ -1,34 +1,97 @@
-"""Times, sizes and counts as several commands show them."""
+"""Status, listings and descriptions of tables, for people and as JSON."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TypeVar
 
-from pyanamo_async.core.items import Counts, State
+from pyanamo_async import Description, Status
+from pyanamo_async.cli.console import Row, draw, on_terminal, say
+from pyanamo_async.core.items import Counts, State, Summary, TaskState
+from pyanamo_async.core.stored.queue_key import format_time
+from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.text.plural import plural
 
-T = TypeVar("T")
-
-COLOURS: dict[str, str] = {
+COLOURS = {
     State.TODO: "cyan",
     State.LOCKED: "yellow",
     State.DONE: "green",
     State.FAILED: "red",
     State.WALL_TIME_EXCEEDED: "magenta",
 }
+BAR_WIDTH = 24
+LIST_COLUMNS = ("itemID", "taskID", "state", "tasks", "attempt", "since", "remark")
 KILOBYTE = 1024
 
 
-def by_state(counts: Counts) -> dict[str, int]:
-    """Return the number of items in each state, in the order of states."""
-    return {str(state): counts.items.get(state, 0) for state in State}
+def status_row(seen: Status) -> dict[str, object]:
+    """Return a status for JSON."""
+    return {
+        "table": seen.table,
+        "items": {str(state): seen.counts.items.get(state, 0) for state in State},
+        "total": seen.counts.total,
+        "tasks": _tasks(seen.counts),
+    }
+
+
+def show_status(seen: Status) -> None:
+    """Show how many items are in which state, and how long the rest will take."""
+    if on_terminal():
+        _draw_status(seen)
+        return
+    say(f"table\t{seen.table}")
+    for name, count in (*((state, seen.counts.items.get(state, 0)) for state in State), ("total", seen.counts.total)):
+        say(f"{name}\t{count}")
+    for name, count in _tasks(seen.counts).items():
+        say(f"tasks {name}\t{count}")
+
+
+def list_row(each: Summary) -> Row:
+    """Return one line of a listing."""
+    waits = f"waits until {clock_time(each.not_before)}; " if each.not_before else ""
+    remark = f"held by {each.worker}" if each.state is State.LOCKED else f"{waits}{each.reason}"
+    fields = (
+        each.item_id,
+        each.sample,
+        str(each.state),
+        f"{each.tasks_done}/{each.tasks}",
+        str(each.attempt),
+        clock_time(each.since) if each.since else "",
+        remark,
+    )
+    return Row(fields, COLOURS[each.state])
 
 
 def clock_time(time: datetime) -> str:
     """Format a time for people, to the second, in UTC."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def description_row(seen: Description, counts: Counts, *, table: str) -> dict[str, object]:
+    """Return a description for JSON."""
+    return {
+        "table": table,
+        "output_namespace": seen.output_namespace,
+        "keys": list(seen.keys),
+        "indexes": [
+            {"name": each.name, "keys": list(each.keys), "projection": each.projection} for each in seen.indexes
+        ],
+        "shards": seen.shards,
+        "schema_version": seen.schema_version,
+        "billing": seen.billing,
+        "status": seen.status,
+        "size_bytes": seen.size_bytes,
+        "created": format_time(seen.created) if seen.created else None,
+        "items": {str(state): counts.items.get(state, 0) for state in State},
+        "total": counts.total,
+    }
+
+
+def show_description(seen: Description, counts: Counts, *, table: str) -> None:
+    """Show a table's description."""
+    between = ":\t" if not on_terminal() else ""
+    for name, value in _description_lines(seen, counts, table):
+        say(f"{name}{between}{value}" if between else f"{name:<9}{value}")
 
 
 def size(count: int) -> str:
@@ -43,7 +106,58 @@ def size(count: int) -> str:
     return f"{amount / KILOBYTE:.1f} TB"
 
 
-async def one_by_one(values: Iterable[T]) -> AsyncIterator[T]:
-    """Yield what is there already, for what takes things as they come."""
-    for value in values:
-        yield value
+def _description_lines(seen: Description, counts: Counts, table: str) -> Iterator[tuple[str, str]]:
+    yield "table", table
+    yield "output", f"stored under {seen.output_namespace}"
+    yield "keys", ", ".join(seen.keys)
+    for index in seen.indexes:
+        yield "index", f"{index.name} ({', '.join(index.keys)}), {index.projection}"
+    yield "shards", str(seen.shards)
+    yield "schema", f"version {seen.schema_version}"
+    yield "billing", seen.billing
+    if seen.status:
+        yield "status", seen.status
+    if seen.size_bytes is not None:
+        yield "size", size(seen.size_bytes)
+    if seen.created:
+        yield "created", format_time(seen.created)
+    yield "items", ", ".join(f"{counts.items.get(state, 0)} {state}" for state in State)
+
+
+def _tasks(counts: Counts) -> dict[str, int]:
+    by_state = {str(state): counts.tasks.get(state, 0) for state in TaskState}
+    return {"total": sum(by_state.values()), **by_state}
+
+
+def _draw_status(seen: Status) -> None:
+    from rich.box import SIMPLE
+    from rich.table import Table
+    from rich.text import Text
+
+    total = seen.counts.total
+    table = Table(box=SIMPLE, title=seen.table, title_justify="left", title_style="bold", show_footer=True)
+    table.add_column("state", footer="total")
+    table.add_column("items", footer=f"{total:,}", justify="right")
+    table.add_column("", justify="right")
+    table.add_column("", min_width=BAR_WIDTH)
+    for state in State:
+        count = seen.counts.items.get(state, 0)
+        share = count / total if total else 0.0
+        style = COLOURS[state] if count else "dim"
+        bar = "\N{FULL BLOCK}" * (round(share * BAR_WIDTH) or (1 if count else 0))
+        percent = f"{share:.1%}" if count else ""
+        table.add_row(*(Text(cell, style=style) for cell in (str(state), f"{count:,}", percent, bar)))
+    draw(table)
+    for line in _status_lines(seen):
+        say(f"  {line}")
+
+
+def _status_lines(seen: Status) -> Iterator[str]:
+    tasks = _tasks(seen.counts)
+    if tasks["total"] != seen.counts.total:
+        failed = f", {tasks['failed']:,} failed" if tasks["failed"] else ""
+        yield f"tasks: {tasks['done']:,} of {tasks['total']:,} done{failed}"
+    if seen.workers:
+        pace = f", {seen.items_per_second:.3g} items/s" if seen.items_per_second else ""
+        left = f", about {show_duration(seen.time_left)} left" if seen.time_left else ""
+        yield f"workers: {seen.workers}{pace}{left}"

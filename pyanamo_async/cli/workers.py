@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import AsyncIterator, Iterable
+from typing import Annotated, TypeVar
 
 import typer
 
 from pyanamo_async import Desired, FailurePolicy, ReclaimResult, Table, UsageError, WorkerCondition, WorkerStatus
 from pyanamo_async.cli.console import Row, note, say, say_json, say_json_list, say_table
 from pyanamo_async.cli.options import JsonOption, on_table
-from pyanamo_async.cli.views import clock_time, one_by_one, size
+from pyanamo_async.cli.run_async import with_table
+from pyanamo_async.cli.views import clock_time, size
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.plural import plural
+
+T = TypeVar("T")
 
 COLUMNS = ("worker", "condition", "last heartbeat", "running", "done", "memory", "ordered to", "job")
 CONDITIONS = {
@@ -29,7 +33,7 @@ app = typer.Typer(help="List workers, or order them to drain or stop.", rich_mar
 
 @app.callback(invoke_without_command=True)
 @on_table
-async def workers(
+def workers(
     table: Table,
     *,
     ctx: typer.Context,
@@ -40,15 +44,23 @@ async def workers(
     if ctx.invoked_subcommand:
         _refuse_flags_before(ctx, ctx.invoked_subcommand)
         return
-    listed = await table.workers(stale=stale)
-    if json:
-        await say_json_list(one_by_one(map(_json, listed)))
-    else:
-        await say_table(COLUMNS, one_by_one(map(_row, listed)))
+
+    async def work(table: Table) -> None:
+        listed = await table.workers(stale=stale)
+        if json:
+            await say_json_list(_each(map(_json, listed)))
+        else:
+            await say_table(COLUMNS, _each(map(_row, listed)))
+
+    with_table(table, work)
 
 
 def _refuse_flags_before(ctx: typer.Context, subcommand: str) -> None:
-    """Refuse flags that would be lost: an order must never go to another table than the one that was named."""
+    """Refuse flags that would be lost: an order must never go to another table than the one that was named.
+
+    Raises:
+        UsageError: there are such flags.
+    """
     for each in ctx.command.params:
         source = ctx.get_parameter_source(each.name or "")
         if source is not None and source.name == "COMMANDLINE":
@@ -61,20 +73,20 @@ def _refuse_flags_before(ctx: typer.Context, subcommand: str) -> None:
 
 @app.command("drain")
 @on_table
-async def drain(table: Table, *, worker: WorkerArgument = None, everyone: AllOption = False) -> None:
+def drain(table: Table, *, worker: WorkerArgument = None, everyone: AllOption = False) -> None:
     """Order a worker to claim nothing more, and to end when its running items have ended."""
-    await _order(table, Desired.DRAIN, worker, everyone)
+    _order(table, Desired.DRAIN, worker, everyone)
 
 
 @app.command("stop")
 @on_table
-async def stop(table: Table, *, worker: WorkerArgument = None, everyone: AllOption = False) -> None:
+def stop(table: Table, *, worker: WorkerArgument = None, everyone: AllOption = False) -> None:
     """Order a worker to stop, as SIGTERM does: scripts that outlast its grace are ended, and their items put back."""
-    await _order(table, Desired.STOP, worker, everyone)
+    _order(table, Desired.STOP, worker, everyone)
 
 
 @on_table
-async def reclaim(
+def reclaim(
     table: Table,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the items that would go back.")] = False,
@@ -84,7 +96,7 @@ async def reclaim(
     json: JsonOption = False,
 ) -> None:
     """Put back the items of workers that vanished; running workers do so by themselves."""
-    result = await table.reclaim(crash_limit=crash_limit, dry_run=dry_run)
+    result = with_table(table, lambda table: table.reclaim(crash_limit=crash_limit, dry_run=dry_run))
     if dry_run:
         _show_dry_run(result, json=json)
     elif json:
@@ -102,8 +114,8 @@ def _show_dry_run(result: ReclaimResult, *, json: bool) -> None:
     note(f"{plural(len(result.item_ids), 'item')} would go back")
 
 
-async def _order(table: Table, desired: Desired, worker: str | None, everyone: bool) -> None:
-    ordered = await table.order(desired, worker, all_workers=everyone)
+def _order(table: Table, desired: Desired, worker: str | None, everyone: bool) -> None:
+    ordered = with_table(table, lambda table: table.order(desired, worker, all_workers=everyone))
     for each in ordered:
         say(f"{each} will {desired} with its next heartbeat")
     if not ordered:
@@ -141,3 +153,8 @@ def _json(status: WorkerStatus) -> dict[str, object]:
         "rss_bytes": worker.rss_bytes,
         "desired": str(worker.desired),
     }
+
+
+async def _each(values: Iterable[T]) -> AsyncIterator[T]:
+    for value in values:
+        yield value

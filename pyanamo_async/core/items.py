@@ -15,7 +15,6 @@ from pyanamo_async.core.outcomes import Outcome
 from pyanamo_async.core.values import Value
 
 SINGLE_TASK = "Task_0"
-DEFAULT_PRIORITY = 5  # of 0, the first, to 9
 
 
 class State(StrEnum):
@@ -96,7 +95,7 @@ class Item(Value):
     tasks: tuple[Task, ...]
     nested: bool = False
     state: State = State.TODO
-    priority: int = DEFAULT_PRIORITY
+    priority: int = 5
     max_failures: int | None = None
     timeout: timedelta | None = None
     attempt: int = 0

@@ -2,7 +2,7 @@
 
     todo --claim--> locked --settle--> done | failed | Wall_Time_Exceeded | todo (retry, release)
                     locked --reclaim-> todo | failed
-    Wall_Time_Exceeded --claim--> locked
+    Wall_Time_Exceeded --claim--> locked          anything --reset--> todo
 
 1. Every change of an item's state is decided here, as a new `Item`. A store writes it only if the item is still as it
    was seen.
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import assert_never
+from typing import TypedDict, assert_never
 
 from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
 from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
@@ -28,6 +28,11 @@ HISTORY_LENGTH = 5  # older reasons that an item keeps
 REASON_LENGTH = 160  # characters of a reason
 
 Results = Mapping[str, TaskRecord]
+
+
+class _Reasons(TypedDict):
+    reason: str
+    history: tuple[str, ...]
 
 
 def claim(item: Item, *, worker: str, token: str, now: datetime) -> Item:
@@ -79,8 +84,8 @@ def settle(
 
 def release(item: Item, why: InterruptReason) -> Item:
     """Give a claim back that we interrupted; the item may be claimed again at once."""
-    released = replace(item, state=State.TODO, interruptions=item.interruptions + 1)
-    return _with_reason(released, f"interrupted: {why}")
+    reasons = _with_reason(item, f"interrupted: {why}")
+    return replace(item, state=State.TODO, interruptions=item.interruptions + 1, **reasons)
 
 
 def release_unused(item: Item) -> Item:
@@ -97,7 +102,7 @@ def reclaim(item: Item, *, now: datetime, policy: FailurePolicy) -> Item:
     if vanished.crashes >= policy.crash_limit:
         reason = f"its worker vanished {plural(vanished.crashes, 'time')}; the last was {item.worker}"
         return _bury(vanished, reason, now)
-    return _with_reason(replace(vanished, state=State.TODO), f"its worker {item.worker} vanished")
+    return replace(vanished, state=State.TODO, **_with_reason(item, f"its worker {item.worker} vanished"))
 
 
 def settle_internal_error(item: Item, problem: str, *, now: datetime, policy: FailurePolicy) -> Item:
@@ -111,7 +116,33 @@ def settle_internal_error(item: Item, problem: str, *, now: datetime, policy: Fa
         return _finish(broken, {}, now)
     if broken.crashes >= policy.crash_limit:
         return _bury(broken, problem, now)
-    return _with_reason(replace(broken, state=State.TODO), problem)
+    return replace(broken, state=State.TODO, **_with_reason(item, problem))
+
+
+def reset(item: Item, *, all_tasks: bool = False) -> Item:
+    """Put an item back as if its tasks had never run: those that are not done, or all of them.
+
+    A single item always runs again. The attempt number, the records and the history stay.
+    """
+    tasks = tuple(
+        replace(task, state=TaskState.TODO, attempts=0, failures=0)
+        if all_tasks or task.state is not TaskState.DONE or len(item.tasks) == 1
+        else task
+        for task in item.tasks
+    )
+    return replace(
+        item,
+        tasks=tasks,
+        state=State.TODO,
+        token="",
+        worker="",
+        locked_at=None,
+        done_at=None,
+        not_before=None,
+        crashes=0,
+        interruptions=0,
+        wall_time_kills=0,
+    )
 
 
 def _with_result(task: Task, result: TaskRecord, policy: FailurePolicy, limit: int) -> Task:
@@ -133,8 +164,8 @@ def _with_result(task: Task, result: TaskRecord, policy: FailurePolicy, limit: i
 
 def _finish(item: Item, results: Results, now: datetime) -> Item:
     if all(task.state is TaskState.DONE for task in item.tasks):
-        return _with_reason(replace(item, state=State.DONE, done_at=now), "")
-    return _with_reason(replace(item, state=State.FAILED, done_at=now), _failure_reason(item, results))
+        return replace(item, state=State.DONE, done_at=now, **_with_reason(item, ""))
+    return replace(item, state=State.FAILED, done_at=now, **_with_reason(item, _failure_reason(item, results)))
 
 
 def _exceed_wall_time(item: Item, results: Results, now: datetime, policy: FailurePolicy) -> Item:
@@ -145,7 +176,7 @@ def _exceed_wall_time(item: Item, results: Results, now: datetime, policy: Failu
         reason = f"the wall time ended it {plural(kills, 'time')} without progress"
         return _bury(counted, reason, now)
     reason = Interrupted(InterruptReason.WALL_TIME).reason
-    return _with_reason(replace(counted, state=State.WALL_TIME_EXCEEDED), reason)
+    return replace(counted, state=State.WALL_TIME_EXCEEDED, **_with_reason(item, reason))
 
 
 def _made_progress(results: Results) -> bool:
@@ -163,13 +194,13 @@ def _bury(item: Item, reason: str, now: datetime) -> Item:
     tasks = tuple(
         replace(task, state=TaskState.FAILED) if task.state is TaskState.TODO else task for task in item.tasks
     )
-    return _with_reason(replace(item, tasks=tasks, state=State.FAILED, done_at=now), reason)
+    return replace(item, tasks=tasks, state=State.FAILED, done_at=now, **_with_reason(item, reason))
 
 
 def _retry(item: Item, results: Results, now: datetime, policy: FailurePolicy, jitter: float) -> Item:
     attempts = max((task.attempts for task in item.todo if task.name in results), default=0)
     not_before = now + policy.delay(max(0, attempts - 1), jitter)
-    return _with_reason(replace(item, state=State.TODO, not_before=not_before), _failure_reason(item, results))
+    return replace(item, state=State.TODO, not_before=not_before, **_with_reason(item, _failure_reason(item, results)))
 
 
 def _failure_reason(item: Item, results: Results) -> str:
@@ -182,8 +213,8 @@ def _failure_reason(item: Item, results: Results) -> str:
     return ""
 
 
-def _with_reason(item: Item, reason: str) -> Item:
-    """Make `reason` the latest, and the one before it the last line of the bounded history."""
+def _with_reason(item: Item, reason: str) -> _Reasons:
+    """Return `reason` as the latest, and the one before it as the last line of the bounded history."""
     older = (*item.history, item.reason) if item.reason else item.history
     latest = f"attempt {item.attempt}: {reason}"[:REASON_LENGTH] if reason else ""
-    return replace(item, reason=latest, history=older[-HISTORY_LENGTH:])
+    return {"reason": latest, "history": older[-HISTORY_LENGTH:]}

@@ -1,13 +1,13 @@
 """Import checked items: they go to the table in batches, several at once.
 
-1. Importing the same items again changes nothing.
+1. Importing the same items again changes nothing. Skipped items that the file has otherwise are named.
 2. Memory holds the ids and a few batches, whatever the number of items.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
@@ -36,7 +36,8 @@ class OnExists(StrEnum):
 class ImportResult:
     """What an import did, or a dry run would do: how many items and tasks were read, and what became of the items.
 
-    `locked` ones were not replaced, because workers hold them. `created` says whether the table was created for them.
+    `locked` ones were not replaced, because workers hold them. Of the skipped ones, `differing` are not in the table as
+    they are in the file; `examples` names the first. `created` says whether the table was created for the import.
     """
 
     items: int
@@ -45,6 +46,8 @@ class ImportResult:
     skipped: int = 0
     replaced: int = 0
     locked: int = 0
+    differing: int = 0
+    examples: tuple[str, ...] = ()
     created: bool = False
 
     @property
@@ -52,9 +55,14 @@ class ImportResult:
         """How many items were dealt with so far."""
         return self.added + self.skipped + self.replaced + self.locked
 
-    def plus(self, counts: Counter[AddResult]) -> ImportResult:
-        """Return the result with more items dealt with."""
-        return replace(self, **{str(each): getattr(self, each) + counts[each] for each in AddResult})
+    def plus(self, counts: Counter[AddResult], differing: Sequence[str] = ()) -> ImportResult:
+        """Return the result with more items dealt with, of which these differ from the table."""
+        return replace(
+            self,
+            differing=self.differing + len(differing),
+            examples=(*self.examples, *differing)[:SHOWN_IDS],
+            **{str(each): getattr(self, each) + counts[each] for each in AddResult},
+        )
 
 
 async def import_items(
@@ -82,7 +90,9 @@ async def import_items(
         results = await store.add(batch, replace=on_exists is OnExists.REPLACE)
         if not UNCHANGED.issuperset(results):
             await store.notify(now=clock.now())
-        result = result.plus(Counter(results))
+        skipped = [item for item, each in zip(batch, results, strict=True) if each is AddResult.SKIPPED]
+        differing = await _differing(store, skipped)
+        result = result.plus(Counter(results), differing)
         progress(result)
         return results
 
@@ -116,8 +126,12 @@ async def add_all(add: Callable[[list[Item]], Awaitable[list[AddResult]]], items
 
 async def preview_import(store: Store, checked: CheckedItems, *, on_exists: OnExists) -> ImportResult:
     """Count what importing would do, without writing; a missing table would be created."""
+    differing: list[str] = []
     try:
         known = await _existing(store, checked)
+        if known and on_exists is OnExists.SKIP:
+            for batch in _batches(checked.read()):
+                differing += await _differing(store, batch)
         replacing = known and on_exists is OnExists.REPLACE
         locked = {each.item_id async for each in store.summaries(state=State.LOCKED)} if replacing else set()
     except TableMissing:
@@ -125,7 +139,19 @@ async def preview_import(store: Store, checked: CheckedItems, *, on_exists: OnEx
     held = len(locked.intersection(known))
     there = AddResult.REPLACED if on_exists is OnExists.REPLACE else AddResult.SKIPPED
     counts = {AddResult.ADDED: checked.items - len(known), there: len(known) - held, AddResult.LOCKED: held}
-    return ImportResult(checked.items, checked.tasks).plus(Counter(counts))
+    return ImportResult(checked.items, checked.tasks).plus(Counter(counts), differing)
+
+
+async def _differing(store: Store, items: Sequence[Item]) -> list[str]:
+    """Return the ids of those items that the table has with other content; what became of them does not matter."""
+    there = {item.item_id: item for item in await store.read_many([item.item_id for item in items])} if items else {}
+    known = ((item, there[item.item_id]) for item in items if item.item_id in there)
+    return [item.item_id for item, stored in known if _content(item) != _content(stored)]
+
+
+def _content(item: Item) -> tuple[object, ...]:
+    scripts = [(task.name, task.script) for task in item.tasks]
+    return item.sample, item.nested, scripts, item.priority, item.max_failures, item.timeout
 
 
 async def _existing(store: Store, checked: CheckedItems) -> list[str]:

@@ -6,18 +6,20 @@ left behind however the process ends.
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from pyanamo_async.core.taskfile.parser import MAX_LINE_BYTES
+from pyanamo_async.core.taskfile.lines import MAX_LINE_BYTES
 from pyanamo_async.errors import UsageError
 
 STDIN = "-"
+SNIFFED_BYTES = 1 << 16
 _MAGIC = {
     b"\x1f\x8b": "gzip: unpack it, as in `zcat FILE | pyanamo import -`",
     b"PK\x03\x04": "a zip archive or a spreadsheet: save it as text",
@@ -34,12 +36,17 @@ class TaskFile:
         self._file = file
 
     def lines(self) -> Iterator[bytes]:
-        """Yield all lines from the beginning; a line that is too long comes without its end, and is too long still."""
+        """Yield all lines from the beginning; a longer one than a task file may have comes in pieces.
+
+        The carriage returns of a file without line feeds are its line ends, as old spreadsheets wrote them.
+        """
         self._file.seek(0)
+        start = self._file.read(SNIFFED_BYTES)
+        self._file.seek(0)
+        if b"\r" in start and b"\n" not in start:
+            yield from _carriage_returns(self._file)
         while line := self._file.readline(MAX_LINE_BYTES + 1):
             yield line
-            while len(line) > MAX_LINE_BYTES and not line.endswith(b"\n"):
-                line = self._file.readline(MAX_LINE_BYTES + 1)
 
 
 @contextmanager
@@ -49,14 +56,12 @@ def open_task_file(name: str) -> Iterator[TaskFile]:
     Raises:
         UsageError: it cannot be read, or is not text.
     """
+    shown = "standard input" if name == STDIN else name
     with ExitStack() as opened:
         try:
             file = sys.stdin.buffer if name == STDIN else opened.enter_context(Path(name).open("rb"))
             if not file.seekable():
-                spool = opened.enter_context(tempfile.TemporaryFile())
-                shutil.copyfileobj(file, spool)
-                file = spool
-            shown = "standard input" if name == STDIN else name
+                file = opened.enter_context(closing(_copy(shown, file)))
             _refuse_binary(shown, file)
         except FileNotFoundError:
             raise UsageError(f"there is no file {name}", hint="check the path; - reads standard input") from None
@@ -65,6 +70,38 @@ def open_task_file(name: str) -> Iterator[TaskFile]:
                 f"cannot read {name}: {error.strerror}", hint="check the path and its permissions"
             ) from error
         yield TaskFile(shown, file)
+
+
+def _carriage_returns(file: BinaryIO) -> Iterator[bytes]:
+    text = io.TextIOWrapper(file, encoding="latin-1", newline="\r")  # any byte is a character of latin-1, and back
+    try:
+        while line := text.readline(MAX_LINE_BYTES + 1):
+            yield line.encode("latin-1").replace(b"\r", b"\n")
+    finally:
+        text.detach()
+
+
+def _copy(name: str, file: BinaryIO) -> BinaryIO:
+    """Copy a file that can be read only once.
+
+    Raises:
+        UsageError: the folder for temporary files is missing or full.
+    """
+    copy: BinaryIO | None = None
+    try:
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+        shutil.copyfileobj(file, copy)
+        copy.flush()
+    except OSError as error:
+        if copy is not None:
+            with suppress(OSError):  # it would try to write the rest once more
+                copy.close()
+        folder = "no usable one" if copy is None else tempfile.gettempdir()
+        raise UsageError(
+            f"{name} can be read only once, and cannot be copied to the folder of TMPDIR ({folder}): {error.strerror}",
+            hint="set TMPDIR to a folder with room, or import from a file",
+        ) from error
+    return copy
 
 
 def _refuse_binary(name: str, file: BinaryIO) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from harness.program import Done, Program
+from harness.program import ROOT, Done, Program
 from tests.acceptance.wire import dynamodb_refusal, refusing, s3_refusal
 
 EVENT = re.compile(r"\d{4}-\d\d-\d\dT")
@@ -208,3 +208,18 @@ def test_a_table_that_may_not_be_written(on_sqlite: Program) -> None:
         complaint(on_sqlite.run("table", "create", obeys_modes=True), code=1, naming="step.db")
     finally:
         on_sqlite.folder.chmod(0o755)
+
+
+def test_an_item_too_large_for_dynamodb_is_refused_with_what_to_type(on_aws: Program) -> None:
+    """What the refusal proposes works."""
+    file = ROOT / "tests" / "cases" / "nested1000.txt"
+    refused = on_aws.run("import", file)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "item 's1' has 1000 tasks" in refused.stderr
+
+    proposed = ("import", "--split", re.findall(r"--split (\d+)", refused.stderr)[-1], file)
+    on_aws(*proposed)
+    assert "differ" not in on_aws.run(*proposed).stderr
+    rows = on_aws.rows()
+    assert sum(row["Nested_Tasks"] for row in rows.values()) == 1000
+    assert rows.keys() == {f"s1-{number}" for number in range(1, len(rows) + 1)}

@@ -7,11 +7,17 @@ import pty
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import PYANAMO, SINGLE, Cli, process
+
+
+def scripts_of(cli: Cli, item_id: str) -> list[str]:
+    """Return the scripts of a nested item."""
+    return [task["Script"] for task in cli("show", item_id, "--json").json()["TaskScript"].values()]
 
 
 def test_import_creates_the_table_and_ends_with_counts(cli: Cli) -> None:
@@ -35,6 +41,7 @@ def test_counts_as_json(cli: Cli) -> None:
         "skipped": 0,
         "replaced": 0,
         "locked": 0,
+        "differing": 0,
     }
 
 
@@ -88,6 +95,119 @@ def test_a_tab_can_be_written_as_people_write_it(cli: Cli, folder: Path, delimit
     (folder / "tabs.txt").write_text("a\ts\techo 'x|y'\n")
 
     assert cli("import", "--no-header", "-d", delimiter, "tabs.txt").out == "1 added, 0 skipped, 0 replaced\n"
+
+
+def test_the_command_of_the_original_works(cli: Cli, folder: Path) -> None:
+    """The file as an option, a delimiter, and that of the arguments behind `-n`."""
+    (folder / "semicolons.txt").write_text("itemID|TaskID|TaskScript|TaskArgs\nn|s1|seq|2;1\n")
+
+    assert cli("import", "-i", "nested.txt", "-d", "|", "-n", ",").out == "1 added, 0 skipped, 0 replaced\n"
+    assert scripts_of(cli, "n") == ["seq 2", "seq 1"]
+    assert cli("import", "-n", ";", "-i", "semicolons.txt").err == ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "tasks"),
+    [
+        (["-n", "args.txt"], ["x 1;2  3\t4"]),
+        (["args.txt", "-n"], ["x 1;2  3\t4"]),
+        (["-n", "--", "args.txt"], ["x 1;2  3\t4"]),
+        (["-n", "-i", "args.txt"], ["x 1;2  3\t4"]),
+        (["-n", ";", "args.txt"], ["x 1", "x 2  3\t4"]),
+        (["-n;", "args.txt"], ["x 1", "x 2  3\t4"]),
+        (["--nested=;", "args.txt"], ["x 1", "x 2  3\t4"]),
+        (["-n", " ", "args.txt"], ["x 1;2", "x 3", "x 4"]),
+        (["-n", "\\t", "args.txt"], ["x 1;2  3", "x 4"]),
+    ],
+)
+def test_what_stands_behind_n_is_a_delimiter_or_the_file(
+    cli: Cli, folder: Path, argv: list[str], tasks: list[str]
+) -> None:
+    """Punctuation and blanks separate arguments; anything else is the file."""
+    (folder / "args.txt").write_text("itemID|TaskID|TaskScript|TaskArgs\nn|s1|x|1;2  3\t4\n")
+
+    assert cli("import", *argv).err == "created table sqlite:pyanamo.db\n"
+    assert scripts_of(cli, "n") == tasks
+
+
+def test_a_list_of_commands_is_found_and_said_to_be(cli: Cli, folder: Path) -> None:
+    """Somebody may have meant something else."""
+    (folder / "jobs.txt").write_text("seq 3\n\nseq 4\n")
+
+    found, said = cli("import", "jobs.txt"), cli("import", "--lines", "jobs.txt")
+
+    assert (found.out, said.out) == ("2 added, 0 skipped, 0 replaced\n", "0 added, 2 skipped, 0 replaced\n")
+    assert "no header: each of 2 lines is a command\n" in found.err
+    assert said.err == ""
+
+
+def test_items_that_differ_are_named_with_what_to_type(cli: Cli, folder: Path) -> None:
+    """Skipped they are all the same."""
+    cli("import", "single.txt")
+    (folder / "single.txt").write_text(SINGLE.replace("exit 3", "exit 4"))
+
+    skipped = cli("import", "single.txt")
+    replaced = cli("import", "single.txt", "--on-exists", "replace")
+
+    assert skipped.out == "0 added, 2 skipped, 0 replaced\n"
+    assert skipped.err.startswith("1 differs: b. hint: ")
+    assert "--on-exists replace" in skipped.err
+    assert cli("import", "single.txt", "--json").json()["differing"] == 0
+    assert (replaced.out, replaced.err) == ("0 added, 0 skipped, 2 replaced\n", "")
+
+
+def test_a_template_with_arguments_of_a_file(cli: Cli, folder: Path) -> None:
+    """One argument a line, or separated by commas on the command line."""
+    (folder / "samples.csv").write_text("sample\nS 1\n")
+    (folder / "chromosomes.txt").write_text("# of the test\nchr1\n\n  HLA-A*01\n")
+    by_sample = ("import", "samples.csv", "--id", "{sample}", "--script", "x {sample}")
+
+    assert cli(*by_sample, "--args-from", "chromosomes.txt").out.startswith("1 added")
+    assert cli(*by_sample, "--args", "chr1, HLA-A*01").out == "0 added, 1 skipped, 0 replaced\n"
+    assert scripts_of(cli, "S 1") == ["x 'S 1' chr1", "x 'S 1' 'HLA-A*01'"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        ([], "no task file is named"),
+        (["single.txt", "-i", "single.txt"], "both name a task file"),
+        (["--lines", "-n", "single.txt"], "--lines and --nested contradict each other"),
+        (["--lines", "-d", "|", "single.txt"], "--lines and --delimiter contradict each other"),
+        (["--script", "x", "single.txt"], "--script needs --id"),
+        (["--script", "x", "--id", "{a}", "--lines", "single.txt"], "--script and --lines contradict each other"),
+        (["--sample", "x", "single.txt"], "--sample has no effect without --script"),
+        (["--script", "x", "--id", "x", "--args", "1", "--args-from", "single.txt", "nested.txt"], "contradict"),
+        (["--script", "x", "--id", "x", "--args-from", "missing", "nested.txt"], "missing"),
+        (["--script", "x", "--id", "x", "--args-from", "empty", "nested.txt"], "empty has no arguments"),
+        (["--script", "x", "--id", "x", "--args-from", "bytes", "nested.txt"], "bytes, line 1: not UTF-8"),
+        (["--split", "0", "single.txt"], "--split"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(cli: Cli, folder: Path, argv: list[str], says: str) -> None:
+    """By their names, before anything is read or written."""
+    (folder / "empty").write_text("\n")
+    (folder / "bytes").write_bytes(b"\xe9\n")
+
+    said = cli("import", *argv)
+
+    assert said.status == 2
+    assert says in said.err
+    assert not (folder / "pyanamo.db").exists()
+
+
+def test_a_full_folder_for_temporary_files_is_named(folder: Path) -> None:
+    """Importing from a pipe needs one."""
+    limited = f"import resource, os; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); os.execv({PYANAMO!r}, "
+    command = [sys.executable, "-c", limited + "['pyanamo', 'import', '-'])"]
+    text = SINGLE + "".join(f"i{number}|s|true\n" for number in range(1000))
+    done = subprocess.run(
+        command, input=text, capture_output=True, text=True, check=False, env=os.environ | {"TMPDIR": str(folder)}
+    )
+
+    assert done.returncode == 2
+    assert f"the folder of TMPDIR ({folder}): File too large. hint: set TMPDIR" in done.stderr
+    assert not (folder / "pyanamo.db").exists()
 
 
 @pytest.mark.parametrize(

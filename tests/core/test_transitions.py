@@ -192,6 +192,19 @@ def test_a_fault_of_ours_after_the_last_task_loses_nothing() -> None:
     assert (item.state, item.done_at, item.crashes) == (State.DONE, NOON, 1)
 
 
+def test_reset_runs_failed_tasks_again_and_keeps_done_ones() -> None:
+    """A reset starts the ledgers and the backoff anew, but not the attempt number."""
+    buried = settled(
+        claimed(an_item("a", nested=["x", "y"])), Failed(exit_code=1), Succeeded(), policy=FailurePolicy(max_failures=1)
+    )
+    item = transitions.reset(buried)
+
+    assert [task.state for task in item.tasks] == [TaskState.TODO, TaskState.DONE]
+    assert [task.attempts for task in item.tasks] == [0, 1]
+    assert (item.failures, item.attempt, item.state) == (0, 1, State.TODO)
+    assert len(transitions.reset(buried, all_tasks=True).todo) == 2
+
+
 def test_history_is_bounded() -> None:
     """An item keeps its last five older reasons."""
     item = an_item("a", max_failures=100)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -14,8 +15,8 @@ import pytest
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.outcomes import InterruptReason
-from pyanamo_async.core.taskfile.parser import MAX_LINE_BYTES, Format
+from pyanamo_async.core.taskfile.lines import MAX_LINE_BYTES
+from pyanamo_async.core.taskfile.parser import Format
 from pyanamo_async.errors import TaskFileInvalid, Unavailable, UsageError
 from pyanamo_async.host.clock import SystemClock
 from pyanamo_async.operate.checking import SHOWN_PROBLEMS, CheckedItems, check_file, check_rows
@@ -172,6 +173,39 @@ async def test_a_dry_run_without_a_table_creates_none(two: TaskFile) -> None:
     assert await store.create(shards=1)
 
 
+async def test_skipped_items_that_the_file_has_otherwise_are_named(store: MemoryStore, tmp_path: Path) -> None:
+    """Whatever became of them in the table; a dry run names the same."""
+    path = task_file(
+        tmp_path,
+        "itemID|TaskID|Priority|Timeout|MaxFailures|TaskScript\n"
+        "same|s||||true\nscript|s||||new\nsample|new||||true\n"
+        "priority|s|1|||true\ntimeout|s||5m||true\nfailures|s|||2|true\n",
+    )
+    await store.add(
+        [an_item(name, sample="s") for name in ("same", "script", "sample", "priority", "timeout", "failures")]
+    )
+    await store.claim("w", limit=9, now=NOON)
+
+    with open_task_file(str(path)) as file:
+        checked = check_file(file, FORM)
+        preview = await preview_import(store, checked, on_exists=OnExists.SKIP)
+        result = await import_items(store, checked, on_exists=OnExists.SKIP, shards=1, clock=SystemClock())
+
+    for each in (preview, result):
+        assert (each.skipped, each.differing, each.examples) == (6, 5, ("script", "sample", "priority"))
+
+
+@pytest.mark.parametrize("stored", [("a", "b"), ("b",)])
+async def test_a_nested_item_differs_by_any_of_its_tasks(store: MemoryStore, stored: tuple[str, ...]) -> None:
+    """Also by their number."""
+    await store.add([an_item("n", nested=stored, sample="s")])
+    checked = check_rows([{"itemID": "n", "TaskID": "s", "TaskScript": ["a", "c"]}])
+
+    result = await import_items(store, checked, on_exists=OnExists.SKIP, shards=1, clock=SystemClock())
+
+    assert (result.differing, result.examples) == (1, ("n",))
+
+
 async def test_large_files_go_in_batches_and_progress_is_told(store: MemoryStore, tmp_path: Path) -> None:
     """Nothing is lost at the edges of batches."""
     count = 3 * BATCH + 7
@@ -286,12 +320,36 @@ async def test_what_can_be_read_only_once_is_imported_all_the_same(store: Memory
     writer.join()
 
 
-def test_of_an_endless_line_only_the_beginning_is_read(tmp_path: Path) -> None:
-    """The rest is passed over, so that the next line is the next line."""
-    path = task_file(tmp_path, b"x" * (2 * MAX_LINE_BYTES + 9) + b"\nnext\n")
+@pytest.mark.parametrize("rest", [b"b,s,false", b"b,s,false\r", b'b,s,"echo ""x"""\r\r'])
+def test_carriage_returns_are_line_ends_where_there_are_no_others(tmp_path: Path, rest: bytes) -> None:
+    """As old spreadsheets write them."""
+    path = task_file(tmp_path, b"itemID,TaskID,TaskScript\ra,s,caf\xc3\xa9\r" + rest)
 
     with open_task_file(str(path)) as file:
-        assert [len(line) for line in file.lines()] == [MAX_LINE_BYTES + 1, 5]
+        checked = check_file(file, FORM)
+        assert [item.item_id for item in checked.read()] == ["a", "b"]
+
+
+def test_a_temporary_folder_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can be read only once needs one."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    both_ends = os.open(pipe, os.O_RDWR)  # nobody waits for the other end
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+
+    with pytest.raises(UsageError, match=r"folder of TMPDIR .*No such file") as raised, open_task_file(str(pipe)):
+        pass
+    assert "set TMPDIR to a folder with room" in raised.value.hint
+    os.close(both_ends)
+
+
+def test_an_endless_line_is_one_problem(tmp_path: Path) -> None:
+    """It comes in pieces, and the next line is the next line."""
+    path = task_file(tmp_path, HEADER.encode() + b"x" * (2 * MAX_LINE_BYTES + 9) + b"\na|s|\n")
+
+    with open_task_file(str(path)) as file, pytest.raises(TaskFileInvalid) as raised:
+        check_file(file, FORM)
+    assert raised.value.problems == ["line 2: longer than 4 MiB", "line 3: empty script"]
 
 
 @pytest.mark.parametrize(
@@ -328,7 +386,7 @@ async def test_an_item_put_back_keeps_its_overrides(store: MemoryStore, tmp_path
     with open_task_file(str(path)) as file:
         await imported(store, file)
     [item] = await store.claim("w", limit=1, now=NOON)
-    await store.save(item, transitions.release(item, InterruptReason.STOP))
+    await store.save(item, transitions.reset(item))
 
     back = await store.read("a")
     assert (back.max_failures, back.timeout) == (7, item.timeout)

@@ -11,84 +11,100 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
-from pyanamo_async.core.items import SINGLE_TASK, Item, State, Summary, Task, TaskState
-from pyanamo_async.core.stored.columns import Column, Columns, Row, duration_column, time_column
-from pyanamo_async.core.stored.queue_key import DELAYED, parse_time
-from pyanamo_async.core.stored.task_record import decode_record, encode_record
-from pyanamo_async.core.values import replace
+from pyanamo_async.core.items import (
+    SINGLE_TASK,
+    Item,
+    State,
+    Summary,
+    Task,
+    TaskState,
+)
+from pyanamo_async.core.stored.queue_key import DELAYED, format_time, parse_time
+from pyanamo_async.core.stored.task_record import Row, decode_record, encode_record, omit_empty
 
+DEFAULT_PRIORITY = 5
 SINGLE_STATES = dict.fromkeys(State, TaskState.TODO) | {State.DONE: TaskState.DONE, State.FAILED: TaskState.FAILED}
-
-ITEM = Columns(
-    Item("", "", ()),
-    Column("itemID", "item_id"),
-    Column("taskID", "sample"),
-    Column("InstanceID", "worker"),
-    Column("lockID", "token"),
-    time_column("Lock_Date", "locked_at"),
-    time_column("Done_Date", "done_at"),
-    time_column("Not_Before", "not_before"),
-    Column("Attempt", "attempt"),
-    Column("Crashes", "crashes"),
-    Column("Interruptions", "interruptions"),
-    Column("Wall_Time_Kills", "wall_time_kills"),
-    Column("Priority", "priority"),
-    Column("MaxFailures", "max_failures"),
-    duration_column("Timeout", "timeout"),
-    Column("Reason", "reason"),
-    Column("History", "history", list, tuple),
-)
-SUMMARY = Columns(
-    Summary("", "", State.TODO, tasks=1, tasks_done=0),
-    Column("itemID", "item_id"),
-    Column("taskID", "sample"),
-    Column("Nested_Tasks", "tasks"),
-    Column("Log_Length", "log_length"),
-    Column("Attempt", "attempt"),
-    Column("InstanceID", "worker"),
-    time_column("Done_Date", "since"),
-    time_column("Not_Before", "not_before"),
-    Column("Reason", "reason"),
-)
 
 
 def encode(item: Item) -> Row:
     """Return the row of an item, without its place in the queue index."""
-    first = item.tasks[0]
-    of_tasks = {
-        "Log": _logs(item),
-        "Log_Length": _log_length(item),
-        "Nested_Tasks": len(item.tasks) if item.nested else 0,
-        "Attempts": 0 if item.nested else first.attempts,
-        "Failures": item.failures,
-    }
-    return {
-        "TaskScript": {task.name: _script(task) for task in item.tasks} if item.nested else first.script,
-        "ItemState": str(item.state),
-        **ITEM.encode(item),
-        **_without_empty(of_tasks),
-    }
+    return omit_empty(
+        {
+            "itemID": item.item_id,
+            "taskID": item.sample,
+            "TaskScript": {task.name: _script(task) for task in item.tasks} if item.nested else item.tasks[0].script,
+            "ItemState": str(item.state),
+            "Log": _logs(item),
+            "Log_Length": log_length(item),
+            "Nested_Tasks": len(item.tasks) if item.nested else 0,
+            "InstanceID": item.worker,
+            "lockID": item.token,
+            "Lock_Date": _format(item.locked_at),
+            "Done_Date": _format(item.done_at),
+            "Not_Before": _format(item.not_before),
+            "Attempt": item.attempt,
+            "Attempts": 0 if item.nested else item.tasks[0].attempts,
+            "Failures": item.failures,
+            "Crashes": item.crashes,
+            "Interruptions": item.interruptions,
+            "Wall_Time_Kills": item.wall_time_kills,
+            "Priority": item.priority if item.priority != DEFAULT_PRIORITY else None,
+            "MaxFailures": item.max_failures,
+            "Timeout": _seconds(item.timeout),
+            "Reason": item.reason,
+            "History": list(item.history),
+        }
+    )
 
 
 def decode(row: Mapping[str, Any]) -> Item:
     """Return the item of a row; unknown attributes are ignored."""
-    state, scripts, logs = State(row["ItemState"]), row["TaskScript"], row.get("Log", {})
-    nested = isinstance(scripts, Mapping)
-    if nested:
-        tasks = [
-            _task(name, scripts[name]["Script"], TaskState(scripts[name]["Status"]), scripts[name], logs.get(name))
-            for name in sorted(scripts, key=_ordinal)
-        ]
-    else:
-        tasks = [_task(SINGLE_TASK, scripts, SINGLE_STATES[state], row, logs)]
-    return replace(ITEM.decode(row), tasks=tuple(tasks), nested=nested, state=state)
+    state = State(row["ItemState"])
+    nested = isinstance(row["TaskScript"], Mapping)
+    timeout = row.get("Timeout")
+    max_failures = row.get("MaxFailures")
+    return Item(
+        item_id=row["itemID"],
+        sample=row.get("taskID", ""),
+        tasks=_tasks(row) if nested else (_single(row, state),),
+        nested=nested,
+        state=state,
+        priority=int(row.get("Priority", DEFAULT_PRIORITY)),
+        max_failures=None if max_failures is None else int(max_failures),
+        timeout=None if timeout is None else timedelta(seconds=float(timeout)),
+        attempt=int(row.get("Attempt", 0)),
+        token=row.get("lockID", ""),
+        worker=row.get("InstanceID", ""),
+        locked_at=_parse(row.get("Lock_Date")),
+        done_at=_parse(row.get("Done_Date")),
+        not_before=_parse(row.get("Not_Before")),
+        crashes=int(row.get("Crashes", 0)),
+        interruptions=int(row.get("Interruptions", 0)),
+        wall_time_kills=int(row.get("Wall_Time_Kills", 0)),
+        reason=row.get("Reason", ""),
+        history=tuple(row.get("History", ())),
+    )
 
 
 def encode_summary(summary: Summary) -> Row:
     """Return a line of a listing under the stored names."""
-    return {"ItemState": str(summary.state), **SUMMARY.encode(summary)}
+    return omit_empty(
+        {
+            "itemID": summary.item_id,
+            "taskID": summary.sample,
+            "ItemState": str(summary.state),
+            "Nested_Tasks": summary.tasks if summary.tasks > 1 else 0,
+            "Log_Length": summary.log_length,
+            "Attempt": summary.attempt,
+            "InstanceID": summary.worker,
+            "Done_Date": _format(summary.since),
+            "Not_Before": _format(summary.not_before),
+            "Reason": summary.reason,
+        }
+    )
 
 
 def summarise(row: Mapping[str, Any], *, state: State, key: str) -> Summary:
@@ -110,8 +126,8 @@ def summarise(row: Mapping[str, Any], *, state: State, key: str) -> Summary:
     )
 
 
-def _log_length(item: Item) -> int:
-    """Return the lines of output of a single item, the finished tasks of a nested one."""
+def log_length(item: Item) -> int:
+    """Return `Log_Length`: the lines of output of a single item, the finished tasks of a nested one."""
     if item.nested:
         return item.tasks_done
     record = item.tasks[0].record
@@ -119,19 +135,44 @@ def _log_length(item: Item) -> int:
 
 
 def _script(task: Task) -> Row:
-    counts = _without_empty({"Attempts": task.attempts, "Failures": task.failures})
-    return {"Status": str(task.state), "Script": task.script, **counts}
+    return {
+        "Status": str(task.state),
+        "Script": task.script,
+        **omit_empty({"Attempts": task.attempts, "Failures": task.failures}),
+    }
 
 
-def _logs(item: Item) -> Row:
-    if item.nested:
-        return {task.name: encode_record(task.record) for task in item.tasks if task.record}
-    return encode_record(item.tasks[0].record) if item.tasks[0].record else {}
+def _logs(item: Item) -> Row | None:
+    if not item.nested:
+        return encode_record(item.tasks[0].record) if item.tasks[0].record else None
+    return {task.name: encode_record(task.record) for task in item.tasks if task.record} or None
 
 
-def _task(name: str, script: str, state: TaskState, counts: Mapping[str, Any], log: Mapping[str, Any] | None) -> Task:
-    record = decode_record(log) if log else None
-    return Task(name, script, state, counts.get("Attempts", 0), counts.get("Failures", 0), record)
+def _tasks(row: Mapping[str, Any]) -> tuple[Task, ...]:
+    logs = row.get("Log", {})
+    return tuple(
+        Task(
+            name=name,
+            script=task["Script"],
+            state=TaskState(task["Status"]),
+            attempts=int(task.get("Attempts", 0)),
+            failures=int(task.get("Failures", 0)),
+            record=decode_record(logs[name]) if name in logs else None,
+        )
+        for name, task in sorted(row["TaskScript"].items(), key=lambda pair: _ordinal(pair[0]))
+    )
+
+
+def _single(row: Mapping[str, Any], state: State) -> Task:
+    log = row.get("Log")
+    return Task(
+        name=SINGLE_TASK,
+        script=row["TaskScript"],
+        state=SINGLE_STATES[state],
+        attempts=int(row.get("Attempts", 0)),
+        failures=int(row.get("Failures", 0)),
+        record=decode_record(log) if log else None,
+    )
 
 
 def _ordinal(name: str) -> tuple[int, str]:
@@ -140,5 +181,13 @@ def _ordinal(name: str) -> tuple[int, str]:
     return (int(digits), name) if digits.isdigit() else (-1, name)
 
 
-def _without_empty(row: Row) -> Row:
-    return {name: value for name, value in row.items() if value}
+def _format(time: datetime | None) -> str | None:
+    return format_time(time) if time else None
+
+
+def _parse(text: str | None) -> datetime | None:
+    return parse_time(text) if text else None
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pyanamo_async.core.output_tail import TaskRef
-from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.queue_key import format_time, parse_time
+from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.core.workers import Desired, Worker, WorkerState
 
 

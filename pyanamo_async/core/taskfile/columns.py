@@ -1,15 +1,23 @@
-r"""Split lines of a task file into named fields.
+r"""Read items from columns below a header.
 
-1. The delimiter is whatever stands between the first two names of the header (`|`, tab, `,`, `;`, ` :: `).
+1. The delimiter is whatever stands between the first two names of the header (`|`, tab, `,`, `;`, ` :: `), unless a
+   first line like `sep=;` names it, as Excel writes it.
 2. When `TaskScript` is the last column it takes the rest of its line, because a script may contain the delimiter.
-3. With commas and tabs a field may be in double quotes as in CSV (`"a ""b"" c"`). With other delimiters a quote is an
-   ordinary character, because shell scripts are full of them.
+3. With commas, semicolons and tabs a field may be in double quotes as in CSV (`"a ""b"" c"`), and then span lines. With
+   other delimiters a quote is an ordinary character, because shell scripts are full of them.
+4. Scripts often begin with a quoted word (`"./my tool.sh"`). With semicolons and tabs the quotes around a script are
+   therefore its own, unless a spreadsheet had reason to write them: a delimiter, a quote or a line end between them, or
+   a header in quotes.
+5. Empty columns at the end, and rows of nothing but delimiters, are what spreadsheets leave behind.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import chain
 
+from pyanamo_async.core.taskfile.lines import InvalidLine, Lines, to_text, unix_lines
 from pyanamo_async.core.values import Value
 
 ITEM_ID, TASK_ID, SCRIPT, ARGS = "itemID", "TaskID", "TaskScript", "TaskArgs"
@@ -19,13 +27,15 @@ KNOWN = {name.casefold(): name for name in (*REQUIRED, ARGS, MAX_FAILURES, TIMEO
 NAMES = "itemID, TaskID, TaskScript and, optionally, TaskArgs, MaxFailures, Timeout, Priority"
 
 USUAL_DELIMITERS = ("|", "\t", ",", ";")
-QUOTING_DELIMITERS = (",", "\t")
+QUOTING_DELIMITERS = (",", ";", "\t")
+MAX_FIELD = 1 << 20  # characters: what has no closing quote until then has none
 _FIRST_TWO_WORDS = re.compile(r'["\s]*\w+(?P<between>\W+)\w')
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\r\n"])"?', re.IGNORECASE)
 
 
-class InvalidLine(ValueError):
-    """A line cannot become an item; the message says why."""
+class UnclosedQuote(InvalidLine):
+    """The line ends within a quoted field."""
 
 
 def column_name(name: str) -> str:
@@ -34,37 +44,119 @@ def column_name(name: str) -> str:
     Raises:
         InvalidLine: no column has that name.
     """
-    try:
-        return KNOWN[name.strip().strip('"').casefold().replace("_", "")]
-    except KeyError:
-        raise InvalidLine(f"unknown column '{name.strip()}'; the columns are {NAMES}") from None
+    known = _known(name.strip().strip('"'))
+    if known is None:
+        raise InvalidLine(f"unknown column '{name.strip()}'; the columns are {NAMES}")
+    return known
+
+
+def names_a_column(line: str) -> bool:
+    """Return whether any word of a line is the name of a column."""
+    return any(map(_known, re.findall(r"\w+", line)))
+
+
+def separator(line: str) -> str:
+    """Return the delimiter that a line like `sep=;` names, or nothing."""
+    found = _SEPARATOR_LINE.fullmatch(line.strip("\r\n "))
+    return found[1] if found else ""
+
+
+def _known(name: str) -> str | None:
+    return KNOWN.get(name.casefold().replace("_", ""))
 
 
 class Layout(Value):
-    """The names of the columns, and the delimiter between them."""
+    """The names of the columns, the delimiter between them, and whether the quotes around a script are CSV's."""
 
     columns: tuple[str, ...]
     delimiter: str
+    empty_columns: int = 0
+    quotes_scripts: bool = False
+
+    def rows(self, lines: Lines, *, first: bytes | None = None) -> Iterator[tuple[int, dict[str, str] | InvalidLine]]:
+        """Yield the number and the fields of each row, or why it has none; `first` is a row already read."""
+        for line in chain([] if first is None else [first], lines.records()):
+            number = lines.number
+            row = self._row(lines, line)
+            if row:
+                yield number, row
 
     def split(self, line: str) -> dict[str, str]:
-        """Return the fields of a line by name, without surrounding blanks.
+        """Return the fields of a row by name, without surrounding blanks; no fields if all are empty.
 
         Raises:
-            InvalidLine: the line has more or fewer fields than columns, or an unclosed quote.
+            InvalidLine: the row has more or fewer fields than columns, or an unclosed quote.
         """
-        script_last = self.columns[-1] == SCRIPT
+        script_last = self.columns[-1] == SCRIPT and not self.empty_columns
         if self.delimiter in QUOTING_DELIMITERS and '"' in line:
-            fields = _split_quoted(line, self.delimiter, len(self.columns) if script_last else 0)
+            fields = self._split_quoted(line, script_last=script_last)
         else:
             fields = line.split(self.delimiter, len(self.columns) - 1 if script_last else -1)
-        if len(fields) < len(self.columns):
-            raise InvalidLine(f"missing field {self.columns[len(fields)]}")
-        if len(fields) > len(self.columns):
+        stripped = [field.strip() for field in fields]
+        if not stripped[0] and (not any(stripped) or not line.strip(self.delimiter + " \t\r\n")):
+            return {}
+        while len(stripped) > len(self.columns) and not stripped[-1]:
+            stripped.pop()
+        if len(stripped) < len(self.columns):
+            raise InvalidLine(f"missing field {self.columns[len(stripped)]}")
+        if len(stripped) > len(self.columns):
             raise InvalidLine(
-                f"{len(fields)} fields for {len(self.columns)} columns; if a field contains '{self.delimiter}', "
+                f"{len(stripped)} fields for {len(self.columns)} columns; if a field contains '{self.delimiter}', "
                 "make TaskScript the last column or choose another delimiter"
             )
-        return {name: field.strip() for name, field in zip(self.columns, fields, strict=True)}
+        return dict(zip(self.columns, stripped, strict=True))
+
+    def _row(self, lines: Lines, line: bytes) -> dict[str, str] | InvalidLine:
+        try:
+            row = to_text(line)
+            while True:
+                try:
+                    return self.split(unix_lines(row))
+                except UnclosedQuote:
+                    row += _through_next_quote(lines, len(row))
+        except InvalidLine as error:
+            return error
+
+    def _split_quoted(self, line: str, *, script_last: bool) -> list[str]:
+        fields: list[str] = []
+        rest: str | None = line
+        while rest is not None:
+            name = self.columns[len(fields)] if len(fields) < len(self.columns) else ""
+            field, rest = self._first_field(rest, name, last=script_last and len(fields) + 1 == len(self.columns))
+            fields.append(field)
+        return fields
+
+    def _first_field(self, text: str, name: str, *, last: bool) -> tuple[str, str | None]:
+        lead = text.lstrip(" ")
+        if quoted := _QUOTED.match(lead):
+            after = lead[quoted.end() :].lstrip(" \r\n")
+            if not after or (after.startswith(self.delimiter) and not last):
+                field = quoted[1].replace('""', '"') if self._is_csv(quoted[1], name) else quoted[0]
+                return field, after.removeprefix(self.delimiter) if after else None
+        elif lead.startswith('"'):
+            raise UnclosedQuote(f"unclosed quote in {name or 'a field'}")
+        if last:
+            return text, None
+        field, found, rest = text.partition(self.delimiter)
+        return field, rest if found else None
+
+    def _is_csv(self, content: str, name: str) -> bool:
+        needed = self.delimiter in content or '"' in content or "\n" in content
+        return needed or name != SCRIPT or self.quotes_scripts or self.delimiter == ","
+
+
+def _through_next_quote(lines: Lines, before: int) -> str:
+    """Return the following lines to the next that has a quote, which may end the field that `before` began."""
+    more: list[str] = []
+    length = before
+    for line in lines:
+        more.append(to_text(line))
+        length += len(more[-1])
+        if '"' in more[-1]:
+            return "".join(more)
+        if length > MAX_FIELD:
+            break
+    raise InvalidLine('unclosed quote: the field that begins with " has no end')
 
 
 def from_header(line: str, delimiter: str) -> Layout:
@@ -73,15 +165,20 @@ def from_header(line: str, delimiter: str) -> Layout:
     Raises:
         InvalidLine: a column is unknown, missing, or there twice.
     """
-    found = delimiter or _delimiter_of(line)
-    columns = tuple(column_name(name) for name in line.split(found))
+    header = line.removeprefix("#")
+    found = delimiter or _delimiter_of(header)
+    names = header.split(found)
+    given = len(names)
+    while names and not names[-1].strip():
+        names.pop()
+    columns = tuple(column_name(name) for name in names)
     for name in columns:
         if columns.count(name) > 1:
             raise InvalidLine(f"column {name} is there twice")
     for name in REQUIRED:
         if name not in columns:
             raise InvalidLine(f"missing column {name}; a header is like itemID|TaskID|TaskScript")
-    return Layout(columns, found)
+    return Layout(columns, found, given - len(names), quotes_scripts=all('"' in name for name in names))
 
 
 def without_header(first_line: str, delimiter: str, *, nested: bool) -> Layout:
@@ -105,27 +202,3 @@ def _delimiter_of(header: str) -> str:
         return "|"  # one name or none: an error about columns helps more than one about delimiters
     between = match["between"].strip('"')
     return between.strip() or ("\t" if "\t" in between else between or "|")
-
-
-def _split_quoted(line: str, delimiter: str, limit: int) -> list[str]:
-    """Split a line at delimiters outside quoted fields into at most `limit` fields (0: any number)."""
-    fields: list[str] = []
-    rest: str | None = line
-    while rest is not None:
-        field, rest = _first_field(rest, delimiter, last=len(fields) + 1 == limit)
-        fields.append(field)
-    return fields
-
-
-def _first_field(text: str, delimiter: str, *, last: bool) -> tuple[str, str | None]:
-    lead = text.lstrip(" ")
-    if quoted := _QUOTED.match(lead):
-        after = lead[quoted.end() :].lstrip(" ")
-        if not after or (after.startswith(delimiter) and not last):
-            return quoted[1].replace('""', '"'), after.removeprefix(delimiter) if after else None
-    elif lead.startswith('"'):
-        raise InvalidLine("unclosed quote; a script of several lines needs a JSON Lines file")
-    if last:
-        return text, None
-    field, found, rest = text.partition(delimiter)
-    return field, rest if found else None

@@ -1,9 +1,9 @@
 """Make an item of one row of a task file.
 
-1. A row with `TaskArgs` is a nested item: `TaskScript`, a space and each comma-separated argument are its tasks
-   `Task_0`, `Task_1` and so on.
+1. A row with `TaskArgs` is a nested item: `TaskScript`, a space and each of the arguments are its tasks `Task_0`,
+   `Task_1` and so on. Arguments are separated by commas, or by what the person says.
 2. JSON rows may also give `TaskScript` as a list of scripts or as `{"Task_0": script, ...}`, and `TaskArgs` as a list.
-3. An item that a store or Linux would refuse later is refused here.
+3. An item that any store or Linux would refuse later is refused here.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TypeVar
 
-from pyanamo_async.core.items import DEFAULT_PRIORITY, SINGLE_TASK, Item, Task
-from pyanamo_async.core.stored.row_size import MAX_ROW_BYTES, row_ceiling
+from pyanamo_async.core.items import SINGLE_TASK, Item, Task
+from pyanamo_async.core.shell_command import shell_command
+from pyanamo_async.core.stored.record import DEFAULT_PRIORITY
 from pyanamo_async.core.taskfile import columns as col
-from pyanamo_async.core.taskfile.columns import InvalidLine
+from pyanamo_async.core.taskfile.lines import InvalidLine
 from pyanamo_async.core.text.durations import parse_duration
+from pyanamo_async.core.values import replace
 
 MAX_ID_BYTES = 2048  # limit of a DynamoDB hash key
 MAX_SAMPLE_BYTES = 1024  # limit of a DynamoDB range key, for tables that index samples
@@ -31,8 +33,10 @@ Fields = Mapping[str, object]
 Default = TypeVar("Default", int, None)
 
 
-def to_item(fields: Fields, *, nested: bool = False) -> Item:
+def to_item(fields: Fields, *, nested: bool = False, args_delimiter: str = ",") -> Item:
     """Return the item of a row's fields; with `nested` the row must have `TaskArgs` or several scripts.
+
+    `args_delimiter` separates the arguments of `TaskArgs` where they are one text.
 
     Raises:
         InvalidLine: the row cannot be an item.
@@ -40,8 +44,8 @@ def to_item(fields: Fields, *, nested: bool = False) -> Item:
     item_id = _key(fields, col.ITEM_ID, MAX_ID_BYTES)
     if item_id.startswith(RESERVED):
         raise InvalidLine(f"itemID '{item_id[:80]}' begins with '#', which is reserved")
-    scripts = _scripts(fields, nested=nested)
-    item = Item(
+    scripts = _scripts(fields, nested=nested, args_delimiter=args_delimiter)
+    return Item(
         item_id=item_id,
         sample=_key(fields, col.TASK_ID, MAX_SAMPLE_BYTES),
         tasks=tuple([Task(name, _script(script, name)) for name, script in scripts.items()]),
@@ -50,12 +54,25 @@ def to_item(fields: Fields, *, nested: bool = False) -> Item:
         max_failures=_number(fields, col.MAX_FAILURES, FAILURES, None),
         timeout=_timeout(fields),
     )
-    if len(item.tasks) > 1 and (ceiling := row_ceiling(item)) > MAX_ROW_BYTES:  # one script always fits
-        raise InvalidLine(
-            f"with its records the row could grow to {ceiling // 1024} KB, and DynamoDB's limit is 400 KB; "
-            "split it into several items, or move scripts into files"
+
+
+def split_item(item: Item, most: int) -> list[Item]:
+    """Return an item, or if it has more than `most` tasks several, called `<id>-1`, `<id>-2` and so on.
+
+    Raises:
+        InvalidLine: the longer ids are too long.
+    """
+    if len(item.tasks) <= most:
+        return [item]
+    parts = [item.tasks[start : start + most] for start in range(0, len(item.tasks), most)]
+    return [
+        replace(
+            item,
+            item_id=_key({col.ITEM_ID: f"{item.item_id}-{number}"}, col.ITEM_ID, MAX_ID_BYTES),
+            tasks=tuple(replace(task, name=f"Task_{k}") for k, task in enumerate(tasks)),
         )
-    return item
+        for number, tasks in enumerate(parts, start=1)
+    ]
 
 
 def _key(fields: Fields, name: str, limit: int) -> str:
@@ -73,7 +90,7 @@ def _key(fields: Fields, name: str, limit: int) -> str:
     return text
 
 
-def _scripts(fields: Fields, *, nested: bool) -> dict[str, object]:
+def _scripts(fields: Fields, *, nested: bool, args_delimiter: str) -> dict[str, object]:
     script, args = fields.get(col.SCRIPT), fields.get(col.ARGS) or None
     if script is None:
         raise InvalidLine("missing field TaskScript")
@@ -82,7 +99,7 @@ def _scripts(fields: Fields, *, nested: bool) -> dict[str, object]:
             raise InvalidLine("TaskArgs needs a single TaskScript")
         return _several(script)
     if args:
-        return _numbered([f"{script} {arg}" if script else "" for arg in _arguments(args)])
+        return _numbered([f"{script} {arg}" if script else "" for arg in _arguments(args, args_delimiter)])
     if nested:
         raise InvalidLine("missing field TaskArgs; with `nested` every row needs it")
     return {SINGLE_TASK: script}
@@ -103,8 +120,8 @@ def _numbered(scripts: list[object] | list[str]) -> dict[str, object]:
     return {f"Task_{number}": script for number, script in enumerate(scripts)}
 
 
-def _arguments(args: object) -> list[str]:
-    words = args.split(",") if isinstance(args, str) else args
+def _arguments(args: object, delimiter: str) -> list[str]:
+    words = args.split(None if delimiter == " " else delimiter) if isinstance(args, str) else args
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise InvalidLine("TaskArgs must be text or a list of texts")
     stripped = [word.strip() for word in words]
@@ -120,7 +137,8 @@ def _script(script: object, name: str) -> str:
         raise InvalidLine("empty script")
     if "\0" in script:
         raise InvalidLine("the script contains a NUL character")
-    if len(script.encode()) > MAX_SCRIPT_BYTES:
+    text = shell_command(script, ()).text if script.startswith("#!") else script
+    if len(text.encode()) > MAX_SCRIPT_BYTES:
         raise InvalidLine("the script is longer than Linux allows (128 KiB); put it in a file and run that")
     return script
 

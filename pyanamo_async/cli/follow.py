@@ -1,0 +1,51 @@
+"""`pyanamo logs --follow`: what a task prints, while it prints it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+
+import typer
+
+from pyanamo_async import Outcome, Succeeded, Table
+from pyanamo_async.cli.console import flush, note, on_terminal, write
+from pyanamo_async.cli.run_async import ended_by, with_table
+
+NO_SUCCESS_STATUS = 3  # as of `run`: the task did not succeed, which is no error of ours
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # would leave the worker publishing for nobody; Ctrl-C does not
+
+
+def follow(table: Table, item: str, task: str | None, streams: Sequence[str]) -> None:
+    """Show a task's output until its attempt ends, and exit with 0 if it succeeded, else with 3."""
+    screen = _Screen(headings=len(streams) > 1)
+
+    async def work(table: Table) -> Outcome | None:
+        with ended_by(*SIGNALS):
+            return await table.follow(item, task, show=screen.show, note=screen.note, streams=streams)
+
+    if not isinstance(with_table(table, work), Succeeded):
+        raise typer.Exit(NO_SUCCESS_STATUS)
+
+
+class _Screen:
+    """Writes to stdout at once, below a heading whenever the stream changes, as `tail -f` does.
+
+    Notes go to stderr; on a terminal each begins a line of its own.
+    """
+
+    def __init__(self, *, headings: bool) -> None:
+        self._headings = headings
+        self._last = ""
+        self._line_is_open = False
+
+    def show(self, stream: str, data: bytes) -> None:
+        if self._headings and stream != self._last:
+            write(f"{self._last and chr(10)}==> {stream} <==\n".encode())
+            self._last = stream
+        write(data)
+        flush()
+        self._line_is_open = not data.endswith(b"\n")
+
+    def note(self, line: str) -> None:
+        note(f"{chr(10) * (self._line_is_open and on_terminal())}pyanamo: {line}")
+        self._line_is_open = False

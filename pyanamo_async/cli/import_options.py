@@ -1,0 +1,137 @@
+"""The options of `pyanamo import` that say what the file is, and the values that they make together."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from pyanamo_async import ItemTemplate, UsageError
+from pyanamo_async.core.taskfile.lines import InvalidLine, Lines, to_text
+
+_ARGS_DELIMITER = re.compile(r"\\t|[^\w\r\n]{1,3}")
+_NOT_DELIMITERS = {"-", "--"}  # standard input, and the end of the options
+
+FileArgument = Annotated[str | None, typer.Argument(metavar="FILE", help="The task file; - is standard input.")]
+FileOption = Annotated[
+    str | None, typer.Option("-i", "--input", metavar="FILE", help="The task file, instead of the argument.")
+]
+Delimiter = Annotated[
+    str,
+    typer.Option(
+        "-d", "--delimiter", metavar="TEXT", help=r"What separates fields, \t for a tab. Found in the header."
+    ),
+]
+Nested = Annotated[
+    str | None,
+    typer.Option(
+        "-n",
+        "--nested",
+        metavar="[DELIMITER]",
+        help="Every row has TaskArgs: one task for each argument. A comma separates them, or up to three characters of "
+        r"punctuation or blanks, or \t.",
+    ),
+]
+NoHeader = Annotated[bool, typer.Option("--no-header", help="The first line is an item; columns in the usual order.")]
+LinesOption = Annotated[
+    bool, typer.Option("--lines", help="Each line is a command, # begins a comment. Found in a file without a header.")
+]
+Script = Annotated[
+    str,
+    typer.Option(
+        "--script",
+        metavar="TEXT",
+        help="Each row of a table with any columns is an item: its script, with {column} for a value, quoted.",
+    ),
+]
+ItemId = Annotated[str, typer.Option("--id", metavar="TEXT", help="With --script: the itemID, as '{sample}-{lane}'.")]
+Sample = Annotated[
+    str, typer.Option("--sample", metavar="TEXT", help="With --script: the TaskID. Without it, the itemID.")
+]
+Args = Annotated[
+    str,
+    typer.Option("--args", metavar="A,B,...", help="With --script: one task for each of these, put behind the script."),
+]
+ArgsFrom = Annotated[
+    typer.FileBinaryRead | None,
+    typer.Option("--args-from", metavar="FILE", help="Like --args, with one argument a line."),
+]
+Split = Annotated[
+    int | None,
+    typer.Option(
+        "--split", metavar="N", min=1, help="Make several items, ID-1, ID-2, ..., of one with more than N tasks."
+    ),
+]
+
+
+class ImportCommand(TyperCommand):
+    """Lets `--nested` stand alone, as people type it, or before the delimiter of the arguments."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - the type is private to typer
+        """Parse the command line."""
+        given: list[str] = []
+        rest = [*args]
+        while rest and rest[0] != "--":
+            arg = rest.pop(0)
+            if arg in {"-n", "--nested"}:
+                arg = f"--nested={rest.pop(0) if rest and _is_args_delimiter(rest[0]) else ','}"
+            given.append(arg)
+        given += rest
+        return super().parse_args(ctx, given)
+
+
+def _is_args_delimiter(text: str) -> bool:
+    return _ARGS_DELIMITER.fullmatch(text) is not None and text not in _NOT_DELIMITERS
+
+
+def one_file(argument: str | None, option: str | None) -> str:
+    """Return the task file that one of the two names.
+
+    Raises:
+        UsageError: neither or both do.
+    """
+    if argument is not None and option is not None:
+        raise UsageError("FILE and --input both name a task file", hint="leave out one")
+    file = argument if option is None else option
+    if file is None:
+        raise UsageError("no task file is named", hint="give FILE, or - for standard input")
+    return file
+
+
+def tab(text: str) -> str:
+    r"""Return a delimiter, of which a shell passes on `\t` as two characters."""
+    return text.replace("\\t", "\t")
+
+
+def template(
+    script: str, item_id: str, sample: str, args: str, args_from: typer.FileBinaryRead | None
+) -> ItemTemplate | None:
+    """Return the template that options describe; None without any.
+
+    Raises:
+        UsageError: options are missing, or contradict each other.
+    """
+    if not script:
+        for name, given in (("--id", item_id), ("--sample", sample), ("--args", args), ("--args-from", args_from)):
+            if given:
+                raise UsageError(f"{name} has no effect without --script", hint="give the script, with {column} in it")
+        return None
+    if not item_id:
+        raise UsageError("--script needs --id", hint="name the items by columns, as in --id '{sample}-{lane}'")
+    if args and args_from:
+        raise UsageError("--args and --args-from contradict each other", hint="leave out one")
+    words = _lines(args_from) if args_from else [arg.strip() for arg in args.split(",")] if args else []
+    return ItemTemplate(script=script, id=item_id, sample=sample, args=tuple(words))
+
+
+def _lines(file: typer.FileBinaryRead) -> list[str]:
+    lines = Lines(file)
+    try:
+        found = [to_text(line).strip() for line in lines.records()]
+    except InvalidLine as error:
+        raise UsageError(f"{file.name}, line {lines.number}: {error}", hint="write one argument a line") from None
+    if not found:
+        raise UsageError(f"{file.name} has no arguments", hint="write one a line")
+    return found

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pyanamo_async.app.bootstrap import who, work
+from pyanamo_async.app.bootstrap import who, work_until
 from pyanamo_async.app.settings import make_settings
 from pyanamo_async.core.workers import Orders, Worker
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import Description
 from pyanamo_async.store.memory import MemoryStore
+from pyanamo_async.worker.stop import Stop
 from simulation.crew import Notes
 from tests.fakes import NOON
 
@@ -39,6 +40,6 @@ async def test_the_first_heartbeat_carries_the_services_time() -> None:
     store = RemoteStore()
     await store.create(shards=1)
     settings = make_settings(table="memory:")
-    await work(settings, who(), store=store, outputs=MemoryOutputs(), event_log=Notes())
+    await work_until(Stop(), settings, who(), store=store, outputs=MemoryOutputs(), event_log=Notes())
 
     assert set(store.stamps) == {NOON}

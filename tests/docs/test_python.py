@@ -14,7 +14,7 @@ from tests.docs.pages import DOCS, blocks, codes, rows
 PYTHON = DOCS / "guide" / "python.md"
 
 
-@pytest.mark.parametrize("code", blocks(PYTHON, "python"), ids=["a table", "a table in memory"])
+@pytest.mark.parametrize("code", blocks(PYTHON, "python"), ids=["a table", "a samplesheet", "a table in memory"])
 def test_a_program_of_the_guide_runs(code: str, tmp_path: Path) -> None:
     """In an empty folder, to its end."""
     subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True, timeout=60)

@@ -152,7 +152,8 @@ class Table(TableReader):
         """Run a worker in this process until nothing is left, and return what it did and its exit status.
 
         `event_log` is told what happens. With `handle_signals`, SIGTERM, SIGINT, SIGHUP and the signals by which
-        schedulers warn stop the worker in order; `order` stops it from anywhere. Starting processes is fastest on the loop of `run_on_loop`.
+        schedulers warn stop the worker in order; `order` stops it from anywhere. Starting processes is fastest on the
+        loop of `run_on_loop`.
 
         Raises:
             UsageError: no bucket was given, or settings contradict each other.

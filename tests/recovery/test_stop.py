@@ -183,7 +183,6 @@ def test_a_warning_that_is_repeated_leaves_the_grace(site: Site, number: signal.
     worker.signal(number)
     until(lambda: "draining" in worker.said())
     worker.signal(number)
-    worker.signal(signal.SIGUSR1)  # handled after the one before, as a larger number comes later
     end.touch()
 
     assert worker.exit() == 0

@@ -25,6 +25,7 @@ from pyanamo_async.core.text.plural import plural
 
 QUEUED = 4096  # values: half a megabyte of log lines
 CHUNK_BYTES = 4096  # a pipe of which `poll` says that it takes bytes takes as many without blocking (PIPE_BUF)
+GATHER_S = 0.1  # lines that come close together share a write: waking the thread for each costs a tenth of an item
 LAST_WORDS_S = 1.0
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -120,7 +121,7 @@ class BackgroundStderr:
         after: Display | None = display
         with suppress(Empty):
             value = self._queue.get(timeout=display.redraw_s)
-            self._ended.wait(display.redraw_s or 0)
+            self._ended.wait(display.redraw_s or GATHER_S)
             while not isinstance(value, _Next):
                 values.append(value)
                 value = self._queue.get_nowait()

@@ -20,6 +20,7 @@ from pyanamo_async.cli.event_log import line
 from pyanamo_async.core.text.plural import plural
 
 SHOWN_BY_THE_BAR = frozenset({"item claimed", "worker started"})
+AGAIN = {"SIGINT": "; Ctrl-C again stops now", "SIGTERM": "; a second SIGTERM stops now"}
 REDRAW_S = 0.2
 CLEAR_LINE = "\r\x1b[K"
 
@@ -37,10 +38,9 @@ class Remark:
             case "item settled":
                 text = f"{fields['item']}: {fields['state']}, {fields['reason']}"
             case "stopping":
-                scripts = plural(fields["scripts"], "script")
-                again = "Ctrl-C again" if fields["reason"] == "SIGINT" else f"a second {fields['reason']}"
                 have = "has" if fields["scripts"] == 1 else "have"
-                text = f"stopping: {scripts} {have} {fields['grace']}; {again} stops now"
+                text = f"stopping: {plural(fields['scripts'], 'script')} {have} {fields['grace']}"
+                text += AGAIN.get(fields["reason"], "")
             case event:
                 text = line(event, fields)
         return visible(text.replace("\n", " "))

@@ -60,7 +60,7 @@ class Bar:
         self._put = put
         self._held = 0
         self._settled: Counter[State] = Counter()
-        self._partial = ""
+        self._partial = self._drawn = ""
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[settled]}"), TimeRemainingColumn())
         self._progress = Progress(*columns, console=self._console, auto_refresh=False)
@@ -87,6 +87,9 @@ class Bar:
             if last and self._partial:
                 self._print("\n")
         bar = self._bar() if moves or last else ""
+        if not values and not last and bar == self._drawn:
+            return ""
+        self._drawn = bar
         return f"{CLEAR_LINE * moves}{above.get()}{bar}{chr(10) * last}"
 
     def _print(self, value: object) -> None:

@@ -55,11 +55,12 @@ def test_the_bar_counts_and_tells_what_is_out_of_the_ordinary() -> None:
 
 
 def test_what_else_is_written_goes_above_the_bar_line_by_line() -> None:
-    """A line that is not complete waits for its end: the bar would be drawn over it."""
+    """A line that is not complete waits for its end: the bar would be drawn over it. What is the same stays."""
     bar = Bar(lambda _: None, 1)
 
     assert "Trace" not in bar.render(["Trace"], last=False)
     assert bar.render(["back\nnext"], last=False).startswith(f"{CLEAR_LINE}Traceback\n")
+    assert bar.render([], last=False) == ""
     assert bar.render([], last=True).startswith(f"{CLEAR_LINE}next\n")
 
 

@@ -84,7 +84,7 @@ class Terminal:
         environment = {**self.site.program.env, "PS1": "", "TERM": "xterm", "COLUMNS": "120"}
         environment["PATH"] = f"{Path(self.site.program.executable).parent}:{environment['PATH']}"
         self.shell = subprocess.Popen(
-            ["setsid", "--ctty", "--wait", "bash", "--norc", "--noprofile", "-i"],
+            ["setsid", "--ctty", "--wait", "bash", "--norc", "--noprofile", "--noediting", "-i"],
             cwd=self.site.folder,
             env=environment,
             stdin=theirs,
@@ -188,11 +188,11 @@ def test_a_terminal_that_closes_stops_the_worker_with_grace(site: Site) -> None:
 
 
 def test_a_disowned_worker_outlives_its_terminal(site: Site) -> None:
-    """Also when it has something to say hours later."""
+    """Also when it has something to say hours later, and before, where the terminal stops those who write unasked."""
     site.items("a|s|true")
     with Terminal(site) as terminal:
-        terminal.type("pyanamo run --wait --max-failures 1 & echo $! > pid; disown\n")
-        until(lambda: site.states() == {"a": "done"})
+        terminal.type("stty tostop; pyanamo run --wait --max-failures 1 & echo $! > pid; disown\n")
+        terminal.read_until(b"1/1")
     site.items("b|s|exit 1", "c|s|true")
     until(lambda: site.states() == {"a": "done", "b": "failed", "c": "done"})
     os.kill(int((site.folder / "pid").read_text()), signal.SIGTERM)

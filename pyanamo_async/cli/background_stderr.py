@@ -97,11 +97,12 @@ class BackgroundStderr:
         """Show what is put from now on like this."""
         self._queue.put(_Next(display))
 
-    def end(self) -> None:
-        """Have the rest written, for a second at most."""
+    def end(self) -> bool:
+        """Have the rest written, for a second at most; return whether that was enough."""
         self._ended.set()
         self._queue.put(_Next(None))
         self._thread.join(LAST_WORDS_S)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # SIGTTOU stops those who write in background
@@ -149,15 +150,15 @@ class BackgroundStderr:
 
 @contextmanager
 def background_stderr() -> Iterator[BackgroundStderr]:
-    """Write to stderr in the background until the block ends."""
+    """Write to stderr in the background until the block ends, or to the exit if stderr takes nothing by then."""
     before = sys.stderr
     ours = BackgroundStderr(before.fileno(), encoding=before.encoding)
     sys.stderr = cast("TextIO", ours)
     try:
         yield ours
     finally:
-        sys.stderr = before
-        ours.end()
+        if ours.end():  # otherwise a warning at exit would wait for a reader
+            sys.stderr = before
 
 
 def _lines(value: object) -> int:

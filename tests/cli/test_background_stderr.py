@@ -37,6 +37,7 @@ with background_stderr():
         thread.start()
         thread.join()
         print("printed", file=sys.stderr, flush=True)
+warnings.warn("at exit")
 """
 
 
@@ -121,5 +122,5 @@ def test_all_that_is_written_to_stderr_goes_the_same_way(*, is_read: bool) -> No
     if whole is None:
         os.close(ours)
         return
-    for word in ("logged\n", "UserWarning: warned", "in a finaliser", "in a thread", "printed\n"):
+    for word in ("logged\n", "UserWarning: warned", "in a finaliser", "in a thread", "printed\n", "at exit"):
         assert word in whole()

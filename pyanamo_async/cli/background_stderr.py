@@ -69,7 +69,7 @@ class BackgroundStderr:
         self._is_terminal = os.isatty(fd)
         self._queue: SimpleQueue[object] = SimpleQueue()  # appends even in a finaliser that interrupts an append
         self._dropped = self._reported = 0
-        self._display: Display = PlainText()
+        self._is_written = False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="stderr", daemon=True)
         self._thread.start()
@@ -98,11 +98,11 @@ class BackgroundStderr:
         self._queue.put(_Next(display))
 
     def end(self) -> bool:
-        """Have the rest written, for a second at most; return whether that was enough."""
+        """Have the rest written, for a second at most; return whether it was."""
         self._ended.set()
         self._queue.put(_Next(None))
         self._thread.join(LAST_WORDS_S)
-        return not self._thread.is_alive()
+        return self._is_written
 
     def _run(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # SIGTTOU stops those who write in background
@@ -114,6 +114,7 @@ class BackgroundStderr:
                 values, after = self._take(display)
                 self._write(display.render(values, last=after is not display), poll)
                 display = after
+            self._is_written = True
         os.close(self._fd)
 
     def _take(self, display: Display) -> tuple[list[object], Display | None]:
@@ -157,7 +158,7 @@ def background_stderr() -> Iterator[BackgroundStderr]:
     try:
         yield ours
     finally:
-        if ours.end():  # otherwise a warning at exit would wait for a reader
+        if ours.end():  # otherwise a warning at exit would wait for a reader, or fail
             sys.stderr = before
 
 

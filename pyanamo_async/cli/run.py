@@ -58,7 +58,7 @@ def run(
     """Run a worker until nothing is left.
 
     It claims items, runs their scripts and stores their output. Any number of workers may run on one table. SIGTERM or
-    Ctrl-C stops one within --grace and puts its items back; a second one stops it at once.
+    Ctrl-C stops one within --grace and puts its items back; a second one stops it at once. SIGUSR1 drains it.
     """
     fork_from_pid1()  # while there is one thread
     at_once: dict[str, Any] = {} if items is None else {"items": items}

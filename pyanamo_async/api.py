@@ -154,8 +154,9 @@ class Table(TableReader):
     ) -> RunResult:
         """Run a worker in this process until nothing is left, and return what it did and its exit status.
 
-        `event_log` is told what happens. With `handle_signals`, SIGTERM, SIGINT and SIGHUP stop the worker in order;
-        `order` stops it from anywhere. Starting processes is fastest on the loop of `run_on_loop`.
+        `event_log` is told what happens. With `handle_signals`, SIGTERM, SIGINT, SIGHUP and the signals by which
+        schedulers warn stop the worker in order; `order` stops it from anywhere. Starting processes is fastest on the
+        loop of `run_on_loop`.
 
         Raises:
             UsageError: no bucket was given, or settings contradict each other.

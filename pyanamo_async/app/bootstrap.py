@@ -33,11 +33,18 @@ from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.ports import EventLog, OutputStore, Runtime, Store
 from pyanamo_async.worker.context import Adapters, AttemptContext, KillPolicy, Plan, TaskSettings
 from pyanamo_async.worker.pilot import Pilot, RunSummary
-from pyanamo_async.worker.stop import Stop
+from pyanamo_async.worker.stop import Level, Stop
 from pyanamo_async.worker.store_calls import StoreCalls
 
 START = RetrySchedule(limit_s=15.0)  # thousands may start at once
 ENDINGS = {each: str(each) for each in (State.DONE, State.FAILED, State.WALL_TIME_EXCEEDED)} | {State.TODO: "put_back"}
+WARNINGS = {  # each may come again, and means no more then: a shell and the kernel both send SIGHUP
+    signal.SIGUSR1: Level.DRAIN,  # a limit or a suspension is near: Slurm's --signal, Grid Engine's s_rt and -notify
+    signal.SIGUSR2: Level.STOP,  # it kills soon: Grid Engine's -notify, LSF
+    signal.SIGXCPU: Level.STOP,  # the soft limit of CPU time is over
+    signal.SIGHUP: Level.STOP,
+    signal.SIGQUIT: Level.NOW,
+}
 INDEX_LAG = timedelta(seconds=1)  # of DynamoDB, which shows a write within milliseconds
 DRAINED, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
 
@@ -176,15 +183,18 @@ def _is_here(folder: str) -> bool:
 
 @contextmanager
 def _signals(stop: Stop) -> Iterator[None]:
+    """Take signals for orders; one that is ignored stays so, as `nohup` promises."""
     loop = asyncio.get_running_loop()
-    wanted = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-    numbers = [each for each in wanted if signal.getsignal(each) is not signal.SIG_IGN]  # nohup means what it says
-    for number in numbers:
-        loop.add_signal_handler(number, stop.signalled, number.name)
+    orders = {number: partial(stop.signalled, number.name) for number in (signal.SIGTERM, signal.SIGINT)} | {
+        number: partial(stop.request, level, number.name) for number, level in WARNINGS.items()
+    }
+    taken = [number for number in orders if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in taken:
+        loop.add_signal_handler(number, orders[number])
     try:
         yield
     finally:
-        for number in numbers:
+        for number in taken:
             loop.remove_signal_handler(number)
 
 

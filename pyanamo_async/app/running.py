@@ -51,7 +51,7 @@ async def run_worker(
 ) -> RunResult:
     """Run a worker, as the settings of `resources` ask, until nothing is left or it is stopped.
 
-    Its output goes to `outputs`, or where the settings say. With `handle_signals`, SIGTERM, SIGINT and SIGHUP stop it.
+    Its output goes to `outputs`, or where the settings say. With `handle_signals`, signals stop it.
     """
     from pyanamo_async.app.bootstrap import exit_status, who, work, work_until
     from pyanamo_async.worker.stop import Stop

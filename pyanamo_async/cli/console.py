@@ -14,6 +14,8 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from pyanamo_async.errors import PyanamoError
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -40,15 +42,11 @@ def on_terminal() -> bool:
 
 
 def write(data: bytes) -> None:
-    """Write to stdout.
-
-    Raises:
-        PipeClosed: the reader is gone.
-    """
+    """Write to stdout; raises as `flush` does."""
     try:
         sys.stdout.buffer.write(data)
-    except BrokenPipeError:
-        raise _pipe_closed() from None
+    except OSError as error:
+        raise _unwritable(error) from None
 
 
 def flush() -> None:
@@ -56,11 +54,12 @@ def flush() -> None:
 
     Raises:
         PipeClosed: the reader is gone.
+        PyanamoError: stdout cannot be written, for another reason.
     """
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise _pipe_closed() from None
+    except OSError as error:
+        raise _unwritable(error) from None
 
 
 def say(line: str) -> None:
@@ -71,7 +70,8 @@ def say(line: str) -> None:
 def note(line: str) -> None:
     """Write a line that is no data to stderr; if stderr is closed, the command goes on as if it were not."""
     try:
-        print(line, file=sys.stderr, flush=True)  # noqa: T201 - the one place that prints
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
     except OSError:
         _discard(sys.stderr)
 
@@ -99,8 +99,10 @@ def draw(renderable: RenderableType) -> None:
     """Draw a rich object on the terminal."""
     from rich.console import Console
 
-    flush()  # rich bypasses our buffer
-    Console(highlight=False, markup=False, emoji=False).print(renderable)
+    console = Console(highlight=False, markup=False, emoji=False)
+    with console.capture() as drawn:
+        console.print(renderable)
+    write(drawn.get().encode(sys.stdout.encoding, errors="replace"))  # it says what is wrong with stdout
 
 
 async def say_table(columns: Sequence[str], rows: AsyncIterator[Row], *, plain: bool = False) -> None:
@@ -158,9 +160,11 @@ def _plain(field: str) -> str:
     return visible(field.replace("\t", " ").replace("\n", " "))
 
 
-def _pipe_closed() -> PipeClosed:
+def _unwritable(error: OSError) -> Exception:
     _discard(sys.stdout)
-    return PipeClosed()
+    if isinstance(error, BrokenPipeError):
+        return PipeClosed()
+    return PyanamoError(f"stdout cannot be written: {error.strerror}", hint="what was printed is incomplete")
 
 
 def _discard(stream: TextIO) -> None:

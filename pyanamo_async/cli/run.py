@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import typer
 
-from pyanamo_async import FailurePolicy, OutputSettings, RunResult, State, Table, WorkerSettings, run_on_loop
+from pyanamo_async import EventLog, FailurePolicy, OutputSettings, RunResult, State, Table, WorkerSettings, run_on_loop
 from pyanamo_async.cli import run_options as option
-from pyanamo_async.cli.event_log import listening
+from pyanamo_async.cli.background_stderr import BackgroundStderr, PlainText, background_stderr
+from pyanamo_async.cli.event_log import LogLines, Quiet
+from pyanamo_async.cli.main import report
 from pyanamo_async.cli.options import on_table
 from pyanamo_async.core.failure_policy import parse_on_exit
 from pyanamo_async.host.pid1 import fork_from_pid1
@@ -50,11 +53,12 @@ def run(
     sse: option.Sse = "",
     cloudwatch: option.CloudWatch = None,
     no_task_credentials: option.NoTaskCredentials = False,
+    quiet: option.QuietOption = False,
 ) -> None:
     """Run a worker until nothing is left.
 
     It claims items, runs their scripts and stores their output. Any number of workers may run on one table. SIGTERM or
-    Ctrl-C stops one within --grace and puts its items back; a second one stops it at once.
+    Ctrl-C stops one within --grace and puts its items back; a second one stops it at once. SIGUSR1 drains it.
     """
     fork_from_pid1()  # while there is one thread
     at_once: dict[str, Any] = {} if items is None else {"items": items}
@@ -82,14 +86,37 @@ def run(
         task_credentials=not no_task_credentials,
     )
     output = OutputSettings(spool_bytes=spool_memory, sse=sse, cloudwatch=cloudwatch)
-    result = run_on_loop(_run(table, worker, output))
+    with background_stderr() as stderr:
+        try:
+            result = run_on_loop(_run(table, worker, output, stderr=stderr, quiet=quiet))
+        except Exception as error:  # noqa: BLE001 - as in `main`: whatever it is, it becomes one line
+            raise typer.Exit(report(error)) from None
     raise typer.Exit(result.exit_status)
 
 
-async def _run(table: Table, worker: WorkerSettings, output: OutputSettings) -> RunResult:
-    async with table:
-        with listening(await _claimable(table) if sys.stderr.isatty() else None) as event_log:
-            return await table.run(worker, output, event_log=event_log, handle_signals=True)
+async def _run(
+    table: Table, worker: WorkerSettings, output: OutputSettings, *, stderr: BackgroundStderr, quiet: bool
+) -> RunResult:
+    async with table, _event_log(table, stderr, quiet=quiet) as event_log:
+        return await table.run(worker, output, event_log=event_log, handle_signals=True)
+
+
+@asynccontextmanager
+async def _event_log(table: Table, stderr: BackgroundStderr, *, quiet: bool) -> AsyncIterator[EventLog]:
+    """Draw a bar on a terminal; elsewhere write one line for each event."""
+    if quiet:
+        yield Quiet()
+    elif not stderr.isatty():
+        yield LogLines(stderr.put)
+    else:
+        from pyanamo_async.cli.progress import Bar
+
+        bar = Bar(stderr.put, await _claimable(table))
+        stderr.show(bar)
+        try:
+            yield bar
+        finally:
+            stderr.show(PlainText())
 
 
 async def _claimable(table: Table) -> int:

@@ -138,6 +138,8 @@ CloudWatch = Annotated[
     ),
 ]
 
+QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
+
 
 class RunCommand(TyperCommand):
     """Lets `--cloudwatch` stand alone, as people type it: without a value it has an empty one."""

@@ -13,7 +13,15 @@ from __future__ import annotations
 import os
 import signal
 
-PASSED_ON = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2}
+PASSED_ON = {
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGXCPU,
+}
 BLOCKED = PASSED_ON | {signal.SIGCHLD}
 KILLED = 128  # shells report death by a signal as 128 + its number
 

@@ -56,6 +56,11 @@ class Attempt:
         for script in self._scripts.values():
             script.end(reason, at_once=at_once)
 
+    @property
+    def running(self) -> int:
+        """Return how many scripts run."""
+        return len(self._scripts)
+
     def watch(self, task: str) -> OutputTail | None:
         """Return what a task printed last; None when it does not run."""
         script = self._scripts.get(task)

@@ -17,6 +17,7 @@ from functools import partial
 from pyanamo_async.core import values
 from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.outcomes import InterruptReason
+from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.fleet.drain_check import DrainCheck
@@ -166,9 +167,12 @@ class Pilot:
         self._note("draining", reason=stop.reason)
         self._claimer.look_again()
         await stop.stop.wait()
+        scripts = sum(attempt.running for attempt in self._attempts)
+        self._note("stopping", reason=stop.reason, scripts=scripts, grace=show_duration(self._plan.grace))
         await elapsed(stop.now, self._plan.grace.total_seconds())
         self._end(self._end_reason(), at_once=stop.now.is_set())
         await stop.now.wait()
+        self._note("stopping now", reason=stop.reason)
         self._end(self._end_reason(), at_once=True)
 
     async def _watch_wall_time(self) -> None:

@@ -36,7 +36,7 @@ class Stop:
                 event.set()
 
     def signalled(self, name: str) -> None:
-        """Stop because of a signal: with grace for the first, at once for the second."""
+        """Stop because of SIGTERM or SIGINT: with grace for the first, at once for the second."""
         self.request(Level.NOW if self.level >= Level.STOP else Level.STOP, name)
 
     @property

@@ -7,18 +7,20 @@ import re
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from pyanamo_async.cli.event_log import LogLines, bar
+from pyanamo_async.cli.event_log import LogLines
+from pyanamo_async.cli.progress import CLEAR_LINE, Bar
 from pyanamo_async.core.items import State
 from tests.cli.conftest import Cli, process
 
 
-def test_an_event_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_event_is_one_line() -> None:
     """Time, event, fields; text with spaces or line ends is quoted, what says nothing is left out."""
-    LogLines().note("item settled", item="a b", state=State.DONE, reason="", seconds=0, worker=None, trouble="x\ny")
+    lines: list[object] = []
+    LogLines(lines.append).note(
+        "item settled", item="a b", state=State.DONE, reason="", seconds=0, worker=None, trouble="x\ny"
+    )
 
-    line = capsys.readouterr().err
+    [line] = map(str, lines)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (.*)\n", line)
     assert line.endswith(" item settled item='a b' state=done seconds=0 trouble='x\\ny'\n")
 
@@ -36,20 +38,30 @@ def test_a_stderr_that_is_gone_costs_nothing(cli: Cli) -> None:
     assert statuses == [3, 0]
 
 
-def test_the_bar_counts_and_tells_what_is_out_of_the_ordinary(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_bar_counts_and_tells_what_is_out_of_the_ordinary() -> None:
     """Done items move it; failures and retries are lines above it."""
-    with bar(3) as event_log:
-        for name in "abc":
-            event_log.note("item claimed", item=name, attempt=1)
-        event_log.note("item settled", item="a", state=State.DONE, reason="")
-        event_log.note("item settled", item="b", state=State.FAILED, reason="attempt 1: exit status 3")
-        event_log.note("store unavailable", trouble="throttled")
+    remarks: list[object] = []
+    bar = Bar(remarks.append, 3)
+    for name in "abc":
+        bar.note("item claimed", item=name, attempt=1)
+    bar.note("item settled", item="a", state=State.DONE, reason="")
+    bar.note("item settled", item="b", state=State.FAILED, reason="attempt 1: exit\x1b[2J status\n3")
+    bar.note("store unavailable", trouble="throttled")
+    shown = bar.render(remarks, last=True)
 
-    err = capsys.readouterr().err
-    assert "b: failed, attempt 1: exit status 3" in err
-    assert "store unavailable trouble=throttled" in err
-    assert "2/3 1 running, 1 failed" in err
-    assert "a: done" not in err
+    *above, last = shown.removeprefix(CLEAR_LINE).splitlines()
+    assert above == ["b: failed, attempt 1: exit␛[2J status 3", "store unavailable trouble=throttled"]
+    assert "2/3 1 running, 1 failed" in last
+
+
+def test_what_else_is_written_goes_above_the_bar_line_by_line() -> None:
+    """A line that is not complete waits for its end: the bar would be drawn over it. What is the same stays."""
+    bar = Bar(lambda _: None, 1)
+
+    assert "Trace" not in bar.render(["Trace"], last=False)
+    assert bar.render(["back\nnext"], last=False).startswith(f"{CLEAR_LINE}Traceback\n")
+    assert bar.render([], last=False) == ""
+    assert bar.render([], last=True).startswith(f"{CLEAR_LINE}next\n")
 
 
 def test_a_run_in_a_pipe_says_one_line_for_each_event(cli: Cli) -> None:
@@ -63,3 +75,14 @@ def test_a_run_in_a_pipe_says_one_line_for_each_event(cli: Cli) -> None:
     assert events[0].startswith("worker started ")
     assert "item settled item=b attempt=1 state=failed reason='attempt 1: exit status 3'" in events
     assert events[-1] == "worker ended done=1 failed=1"
+
+
+def test_a_quiet_run_says_nothing_but_errors(cli: Cli) -> None:
+    """No event, no bar; the exit status tells the rest."""
+    cli("import", "single.txt")
+
+    ran, failed = process("run", "--quiet", "--max-failures", "1"), process("run", "-q", "-t", "sqlite:none.db")
+
+    assert (ran.status, ran.out, ran.err) == (3, "", "")
+    assert failed.status == 1
+    assert failed.err.startswith("pyanamo: ")

@@ -126,15 +126,16 @@ def test_the_traceback_is_there_for_those_who_ask(cli: Cli, monkeypatch: pytest.
     assert said.err.splitlines()[-1].startswith("pyanamo: ")
 
 
-def test_a_full_device_is_told() -> None:
-    """Output that could not be written is a failure."""
+@pytest.mark.parametrize("argv", [["status"], ["status", "--json"], ["list"]])
+def test_a_full_device_is_told(argv: list[str]) -> None:
+    """Output that could not be written is a failure, in a line that names stdout."""
     assert process("table", "create").status == 0
     with Path("/dev/full").open("w") as full:
-        said = process("status", stdout=full, stderr=subprocess.PIPE, capture_output=False)
+        said = process(*argv, stdout=full, stderr=subprocess.PIPE, capture_output=False)
 
     assert said.status == 1
-    assert "No space left" in said.err
-    assert "Traceback" not in said.err
+    assert said.err.startswith("pyanamo: stdout cannot be written: No space left on device. hint: ")
+    assert len(said.err.splitlines()) == 1
 
 
 def test_root_of_a_checkout_runs_it(folder: Path) -> None:

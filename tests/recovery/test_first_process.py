@@ -87,3 +87,20 @@ def test_a_signal_is_heard_once(site: Site) -> None:
 
     assert worker.returncode == 75
     assert site.states() == {"a": "done", "b": "todo"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGXCPU, signal.SIGQUIT], ids=lambda each: each.name)
+def test_warnings_of_schedulers_reach_the_worker(site: Site, number: signal.Signals) -> None:
+    """As what they are: one drains, another stops."""
+    site.items("a|s|touch begun; until test -e end; do sleep 0.1; done", "b|s|true")
+    worker = start(site, "-i", "1", "--grace", "0s")
+    until((site.folder / "begun").exists)
+    first_process(worker).send_signal(number)
+    assert worker.stderr
+    next(line for line in worker.stderr if f"draining reason={number.name}" in line)
+    if number is signal.SIGUSR1:
+        (site.folder / "end").touch()
+    worker.communicate(timeout=PATIENCE_S)
+
+    assert worker.returncode == 75
+    assert site.states() == {"a": "done" if number is signal.SIGUSR1 else "todo", "b": "todo"}

@@ -146,3 +146,44 @@ def test_a_worker_that_waits_for_work_stops_at_once(site: Site, flags: list[str]
     worker.signal(signal.SIGTERM)
     assert worker.exit() == 0
     assert time.monotonic() - began < LONGEST_PAUSE_S
+
+
+@pytest.mark.parametrize(
+    ("number", "ends_scripts"),
+    [(signal.SIGUSR1, False), (signal.SIGUSR2, True), (signal.SIGXCPU, True), (signal.SIGQUIT, True)],
+    ids=lambda each: each.name if isinstance(each, signal.Signals) else "",
+)
+def test_warnings_of_schedulers_are_orders(site: Site, number: signal.Signals, *, ends_scripts: bool) -> None:
+    """SIGUSR1 drains, SIGUSR2 and SIGXCPU stop, SIGQUIT stops at once; none costs an item a crash."""
+    end = site.folder / "end"
+    _hold(site, f"until test -e {end}; do sleep 0.1; done", items=2)
+    worker = site.start("-i", "1", "--grace", "0s")
+    until(lambda: site.witness.begun() == 1)
+
+    worker.signal(number)
+    if not ends_scripts:
+        worker.signal(number)  # a drain stays a drain
+        until(lambda: f"draining reason={number.name}" in worker.said())
+        assert worker.process.poll() is None
+        end.touch()
+
+    assert worker.exit() == 75
+    assert sorted(site.states().values()) == (["todo", "todo"] if ends_scripts else ["done", "todo"])
+    assert not any("Failures" in row or "Crashes" in row for row in site.rows().values())
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2, signal.SIGXCPU], ids=lambda each: each.name)
+def test_a_warning_that_is_repeated_leaves_the_grace(site: Site, number: signal.Signals) -> None:
+    """A shell and the kernel both send SIGHUP, the kernel SIGXCPU each second: only TERM and INT twice mean now."""
+    end = site.folder / "end"
+    _hold(site, f"until test -e {end}; do sleep 0.1; done", items=1)
+    worker = site.start("-i", "1", "--grace", "1h")
+    until(lambda: site.witness.begun() == 1)
+
+    worker.signal(number)
+    until(lambda: "draining" in worker.said())
+    worker.signal(number)
+    end.touch()
+
+    assert worker.exit() == 0
+    assert sorted(site.states().values()) == ["done"]

@@ -28,7 +28,7 @@ from simulation.suspension import SuspendableLoop, SuspendableProcess
 
 IN_TIME = 2 / 3  # of a lease: a worker whose heartbeats arrive at least so often is healthy
 UNSETTLED = frozenset({str(state) for state in State} - {State.DONE, State.FAILED})
-SENDING_S = 15.0  # what a worker may do for a heartbeat before the request leaves
+SENDING_S = 20.0  # from the beginning of a heartbeat until its request leaves: its repeats may take the whole interval
 LAST_LOOK_S = 15.0  # from the last look of a worker that goes home to its exit: a farewell may be slow
 LAST_SIGN_S = 60.0  # from the last heartbeat of a holder to the exit of a worker that saw it
 

@@ -37,8 +37,10 @@ class Recorder:
         self._resume: Callable[[], None] | None = None
 
     def resume_with(self, resume: Callable[[], None]) -> None:
-        """Call this when the sink has caught up."""
+        """Call this when the sink has caught up; at once when it did so before anybody could be told."""
         self._resume = resume
+        if not self._paused:
+            resume()
 
     def feed(self, chunk: bytes) -> bool:
         """Take a chunk; return False while the sink is behind."""

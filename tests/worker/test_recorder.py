@@ -37,6 +37,7 @@ async def test_a_slow_storage_makes_the_script_wait_until_it_takes_or_fails(lost
     sink, resumed = Stuck(), asyncio.Event()
     recorder = Recorder(Capture(2048), lambda: sink)
     recorder.resume_with(resumed.set)
+    resumed.clear()  # nothing was waiting yet
     fed = 1
     while recorder.feed(CHUNK):
         fed += 1
@@ -54,3 +55,19 @@ async def test_a_slow_storage_makes_the_script_wait_until_it_takes_or_fails(lost
     assert (output.at, output.status) == (("", "not stored: the bucket is on fire") if lost else ("there", ""))
     assert output.text.endswith("xend")
     assert output.size_bytes == fed * len(CHUNK) + 3
+
+
+async def test_a_script_that_was_paused_before_anybody_could_resume_it_goes_on() -> None:
+    """A script may print, and its storage catch up, before its start is known."""
+    sink, resumed = Stuck(), asyncio.Event()
+    sink.way_out.set_result(None)
+    recorder = Recorder(Capture(2048), lambda: sink)
+    while recorder.feed(CHUNK):
+        pass
+    for _ in range(20):  # rounds of the loop: the sink takes all
+        await asyncio.sleep(0)
+
+    recorder.resume_with(resumed.set)
+
+    assert resumed.is_set()
+    await recorder.close()

@@ -94,7 +94,9 @@ OTHER_SCHEMA_MESSAGES = (
     "key element does not match the schema",
     "required keys was not given",
 )
+REDIRECTS = range(300, 400)
 FIRST_SERVER_ERROR = 500
+LONGEST_WAIT_S = 60.0  # that a service may ask for: a lease ends sooner than a reply that asks for a day
 
 
 @contextmanager
@@ -163,12 +165,13 @@ def _lasting(code: str, message: str, what: str, otherwise: type[PyanamoError]) 
 def _refusal(exc: boto.ClientError, what: str, otherwise: type[PyanamoError]) -> PyanamoError:
     response: Any = exc.response
     error, meta = response.get("Error", {}), response.get("ResponseMetadata", {})
-    code, message = str(error.get("Code", "")), error.get("Message", "")
+    code, message = str(error.get("Code", "")), str(error.get("Message", ""))
     known = refusal(code, message, what, action=exc.operation_name, otherwise=otherwise)
     if isinstance(known, Unavailable):
         seconds = meta.get("HTTPHeaders", {}).get("retry-after", "")
-        known.retry_after_s = float(seconds) if seconds.isdigit() else None
+        known.retry_after_s = min(float(seconds), LONGEST_WAIT_S) if seconds.isdecimal() else None
         return known
-    if meta.get("HTTPStatusCode", 0) >= FIRST_SERVER_ERROR:
+    status = meta.get("HTTPStatusCode", 0)
+    if status >= FIRST_SERVER_ERROR or (status in REDIRECTS and code == str(status)):  # those of S3 name their reason
         return Unavailable(f"{what} does not answer for now ({code}): {message}")
     return known

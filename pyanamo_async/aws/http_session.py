@@ -7,21 +7,34 @@ Laws:
 1. A redirect is an answer like any other: nothing is sent to where it points.
 2. Certificates are verified, also behind a proxy, and read once for all clients of a process (25 ms of CPU).
 3. An error is one of botocore's, so that botocore retries it.
+4. A reply that is damaged, or is not the service's but of something in between, is such an error. botocore itself
+   parses before it looks at the checksum, and believes a wrong one in the end.
+5. A reply ends: what grows too large or comes in drops is given up.
 """
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from ssl import SSLContext
 from typing import Any, Self
+from zlib import crc32
 
 import aiohttp
+import orjson
 from aiobotocore.awsrequest import AioAWSResponse
 from botocore.exceptions import HTTPClientError
 from botocore.httpsession import ProxyConfiguration, create_urllib3_context, get_cert_path
 from yarl import URL
+
+LARGEST_REPLY_BYTES = 64 << 20  # DynamoDB sends up to 16 MB of rows
+READ_TIMEOUTS = 6  # so many of them a reply may take in all
+SLOWEST_BYTES_PER_S = 64 << 10  # of a network that output is still sent through
+DYNAMODB = "application/x-amz-json-1.0"  # the type of its requests and replies
+FIRST_ERROR = 300
 
 
 class HttpSession:
@@ -40,6 +53,7 @@ class HttpSession:
     ) -> None:
         connect_s, read_s = timeout
         self._timeout = aiohttp.ClientTimeout(sock_connect=connect_s, sock_read=read_s)
+        self._reply_within_s = connect_s + READ_TIMEOUTS * read_s
         self._tls = _tls(verify, client_cert)
         self._proxies = ProxyConfiguration(proxies=proxies)
         self._connector_args = {"limit": max_pool_connections, **connector_args}
@@ -65,25 +79,79 @@ class HttpSession:
         """Send a request; return its answer, read whole unless the operation streams it."""
         headers = {name: _text(value) for name, value in request.headers.items()} | {"Accept-Encoding": "identity"}
         chunked = headers.pop("Transfer-Encoding", "").lower() == "chunked"  # aiohttp wants it as an argument
-        proxy = self._proxies.proxy_url_for(request.url)
+        body_bytes = int(headers.get("X-Amz-Decoded-Content-Length") or headers.get("Content-Length") or 0)
         try:
-            reply = await self._session.request(
-                request.method,
-                URL(request.url, encoded=True),
-                headers=headers,
-                data=_KeptOpen(request.body) if isinstance(request.body, io.IOBase) else request.body,
-                chunked=chunked or None,
-                proxy=proxy,
-                proxy_headers=self._proxies.proxy_headers_for(proxy) if proxy else None,
-                allow_redirects=False,
-            )
-            names = {name.decode().lower(): value.decode() for name, value in reply.raw_headers}
-            answer: Any = AioAWSResponse(str(reply.url), reply.status, names, reply)  # type: ignore[arg-type] # as aiobotocore
-            if not request.stream_output:
-                await answer.content
+            async with asyncio.timeout(self._reply_within_s + body_bytes / SLOWEST_BYTES_PER_S):
+                reply = await self._request(request, headers, chunked=chunked)
+                names = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in reply.raw_headers}
+                raw: Any = reply
+                if not request.stream_output or reply.status >= FIRST_ERROR:
+                    raw = _Content(await _read(reply))
         except (aiohttp.ClientError, TimeoutError) as exc:
-            raise _SendingFailed(request=request, error=exc) from exc
-        return answer  # type: ignore[no-any-return]
+            raise _SendingFailed(request=request, error=str(exc) or "the reply takes too long") from exc
+        if isinstance(raw, _Content) and (fault := _fault(headers, names, raw.content)):
+            raise _SendingFailed(request=request, error=f"the reply (HTTP status {reply.status}) {fault}")
+        return AioAWSResponse(str(reply.url), reply.status, names, raw)  # type: ignore[arg-type] # as aiobotocore
+
+    async def _request(self, request: Any, headers: dict[str, str], *, chunked: bool) -> aiohttp.ClientResponse:  # noqa: ANN401 - as above
+        proxy = self._proxies.proxy_url_for(request.url)
+        return await self._session.request(
+            request.method,
+            URL(request.url, encoded=True),
+            headers=headers,
+            data=_KeptOpen(request.body) if isinstance(request.body, io.IOBase) else request.body,
+            chunked=chunked or None,
+            proxy=proxy,
+            proxy_headers=self._proxies.proxy_headers_for(proxy) if proxy else None,
+            allow_redirects=False,
+        )
+
+
+async def _read(reply: aiohttp.ClientResponse) -> bytes:
+    """Read a reply whole, unless it is too large."""
+    content = bytearray()
+    try:
+        async for chunk in reply.content.iter_any():
+            content += chunk
+            if len(content) > LARGEST_REPLY_BYTES:
+                break
+        else:
+            return bytes(content)
+    finally:
+        reply.close()  # without effect on the connection once all was read
+    raise aiohttp.ClientPayloadError(f"the reply is larger than {LARGEST_REPLY_BYTES >> 20} MiB")
+
+
+def _fault(request: Mapping[str, str], reply: Mapping[str, str], content: bytes) -> str:
+    """Return what shows that a reply is damaged, or not the service's; empty if nothing does.
+
+    `request` and `reply` are headers, those of the reply in lower case.
+    """
+    checksum = reply.get("x-amz-crc32")
+    if checksum is not None:
+        return "" if checksum == str(crc32(content)) else "is damaged: its checksum is wrong"
+    if request.get("Content-Type") == DYNAMODB:
+        if not reply.get("content-type", "").startswith(DYNAMODB):
+            return f"is not DynamoDB's, but {reply.get('content-type', 'of no type')}"
+        return "" if _is_object(content) else "is damaged: it is no JSON object"
+    return "is a web page" if content[:1000].lstrip().lower().startswith((b"<!doctype html", b"<html")) else ""
+
+
+def _is_object(content: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(content), dict)
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    """What was read, in the place of what botocore would read from."""
+
+    content: bytes
+
+    async def read(self) -> bytes:
+        return self.content
 
 
 class _SendingFailed(HTTPClientError):

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 RESOLUTION = timedelta(seconds=1)
+CREDIBLE_YEARS = range(2000, 3000)
 
 
 class ServiceClock:
@@ -35,8 +36,11 @@ class ServiceClock:
     def _note(self, parsed: dict[str, Any], **_: object) -> None:
         headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         try:
-            told = parsedate_to_datetime(headers.get("date") or headers.get("Date") or "")
+            told = parsedate_to_datetime(headers.get("date", ""))
         except ValueError:  # a proxy's
+            return
+        told = told if told.tzinfo else told.replace(tzinfo=UTC)  # "-0000" is UTC of an unknown place
+        if told.year not in CREDIBLE_YEARS:  # one cannot count on from an end of the calendar
             return
         estimate = self._estimate()
         if estimate is None or not told <= estimate <= told + RESOLUTION:

@@ -101,9 +101,11 @@ class Aws:
         from aiobotocore.session import AioSession
 
         from pyanamo_async.aws.http_session import HttpSession
+        from pyanamo_async.aws.parsing import ResponseParsers
 
         if self._session is None:
             self._session = AioSession()
+            self._session.register_component("response_parser_factory", ResponseParsers())
             if self._region is not None:
                 self._session.set_config_variable("region", self._region)
             self._maker = aioboto3.Session(botocore_session=self._session)

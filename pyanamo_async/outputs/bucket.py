@@ -5,6 +5,8 @@ A request that is repeated after a lost response does no harm:
 1. Putting and deleting are idempotent.
 2. An upload that no longer exists when it is to be completed was completed by the first request.
 3. An upload started by a request whose response was lost is found by its key and aborted.
+
+A response without the ETag or the id that S3 always gives is not S3's, whatever its status: the request is repeated.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyanamo_async.aws.errors import translated
-from pyanamo_async.errors import OutputError, OutputMissing
+from pyanamo_async.errors import OutputError, OutputMissing, Unavailable
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.host.waiting import shielded
 from pyanamo_async.outputs.retrying import retry_output
@@ -51,16 +53,18 @@ class Bucket:
 
     async def put(self, key: str, part: Part) -> None:
         """Put an object in one request."""
-        await self._request_shielded(self.client.put_object, part, Key=key, **self.properties)
+        await self._request_shielded(self.client.put_object, part, needs="ETag", Key=key, **self.properties)
 
     async def start_upload(self, key: str) -> str:
         """Start a multipart upload and return its id."""
-        response = await self._request_shielded(self.client.create_multipart_upload, Key=key, **self.properties)
+        create = self.client.create_multipart_upload
+        response = await self._request_shielded(create, needs="UploadId", Key=key, **self.properties)
         return response["UploadId"]
 
     async def send_part(self, key: str, upload_id: str, number: int, part: Part) -> str:
         """Send a part and return its ETag."""
-        response = await self._request(self.client.upload_part, part, Key=key, UploadId=upload_id, PartNumber=number)
+        which: Any = {"Key": key, "UploadId": upload_id, "PartNumber": number}
+        response = await self._request(self.client.upload_part, part, needs="ETag", **which)
         return response["ETag"]
 
     async def complete_upload(self, key: str, upload_id: str, etags: Mapping[int, str]) -> None:
@@ -68,9 +72,9 @@ class Bucket:
         parts = {"Parts": [{"PartNumber": number, "ETag": etags[number]} for number in sorted(etags)]}
         complete = self.client.complete_multipart_upload
         try:
-            await self._request_shielded(complete, Key=key, UploadId=upload_id, MultipartUpload=parts)
+            await self._request_shielded(complete, needs="ETag", Key=key, UploadId=upload_id, MultipartUpload=parts)
         except OutputMissing:  # the first response was lost
-            await self._request(self.client.head_object, Key=key)
+            await self._request(self.client.head_object, needs="ETag", Key=key)
 
     async def abort_upload(self, key: str, upload_id: str) -> None:
         """Delete the parts of an upload; harmless when there is no such upload."""
@@ -94,18 +98,29 @@ class Bucket:
         """Delete an object; harmless when there is none."""
         await self._request(self.client.delete_object, Key=key)
 
-    async def _request(self, call: Callable[..., Awaitable[T]], part: Part | None = None, **asked: object) -> T:
-        return await retry_output(lambda: self._call(call, part, **asked), self.schedule)
+    async def _request(
+        self, call: Callable[..., Awaitable[T]], part: Part | None = None, *, needs: str = "", **asked: object
+    ) -> T:
+        return await retry_output(lambda: self._call(call, part, needs, asked), self.schedule)
 
     async def _request_shielded(
-        self, call: Callable[..., Awaitable[T]], part: Part | None = None, **asked: object
+        self, call: Callable[..., Awaitable[T]], part: Part | None = None, *, needs: str = "", **asked: object
     ) -> T:
         """Make a request whose effect cannot be undone before it ends: a cancellation waits for its end."""
-        return await retry_output(lambda: shielded(self._call(call, part, **asked), grace_s=GRACE_S), self.schedule)
+        return await retry_output(
+            lambda: shielded(self._call(call, part, needs, asked), grace_s=GRACE_S), self.schedule
+        )
 
-    async def _call(self, call: Callable[..., Awaitable[T]], part: Part | None, **asked: object) -> T:
-        with translated(f"bucket '{self.name}'", otherwise=OutputError):
+    async def _call(
+        self, call: Callable[..., Awaitable[T]], part: Part | None, needs: str, asked: Mapping[str, object]
+    ) -> T:
+        what = f"bucket '{self.name}'"
+        with translated(what, otherwise=OutputError):
             if part is None:
-                return await call(Bucket=self.name, **asked)
-            async with self.part_limit:
-                return await call(Bucket=self.name, Body=part.body(), **asked)
+                response: Any = await call(Bucket=self.name, **asked)
+            else:
+                async with self.part_limit:
+                    response = await call(Bucket=self.name, Body=part.body(), **asked)
+        if needs and needs not in response:
+            raise Unavailable(f"{what} sent a response without {needs}")
+        return response  # type: ignore[no-any-return]

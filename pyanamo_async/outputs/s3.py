@@ -120,9 +120,9 @@ async def _download(client: S3Client, bucket: str, key: str) -> AsyncIterator[by
     async def read() -> bytes:
         """Return the next chunk, empty at the end; after an error, the next call resumes with a new request."""
         nonlocal first, response
-        if first and offset == first["ContentLength"]:
+        if first and offset == first.get("ContentLength"):
             return b""
-        resumed: Any = {"Range": f"bytes={offset}-", "IfMatch": first["ETag"]} if first else {}
+        resumed: Any = {"Range": f"bytes={offset}-", "IfMatch": first.get("ETag", "*")} if first else {}
         with translated(f"s3://{bucket}/{key}", otherwise=OutputError):
             current, response = response or await client.get_object(Bucket=bucket, Key=key, **resumed), None
             first = first or current

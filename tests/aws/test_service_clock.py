@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from pyanamo_async.aws.service_clock import ServiceClock
 from tests.fakes import NOON
 
@@ -80,3 +82,30 @@ def test_replies_without_a_date_are_no_news() -> None:
     client.reply(date="noon")
 
     assert clock.time(NOON) == NOON
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "yesterday",
+        "Thu, 99 Jan 2026 12:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+    ],
+)
+def test_a_header_that_tells_no_time_is_no_news(header: str) -> None:
+    """A proxy may write what it likes."""
+    clock, client, _ = listening()
+    client.reply(date=TOLD)
+    client.reply(date=header)
+
+    assert clock.time(NOON + timedelta(hours=5)) == NOON
+
+
+def test_a_time_of_no_known_place_is_utc() -> None:
+    """RFC 5322 has `-0000` for it."""
+    clock, client, _ = listening()
+    client.reply(date=TOLD.replace("GMT", "-0000"))
+    client.reply(date=TOLD)
+
+    assert clock.time(NOON + timedelta(hours=5)) == NOON

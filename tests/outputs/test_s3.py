@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -253,3 +253,38 @@ async def test_a_check_without_a_network_fails(bench: Bench) -> None:
 
     with pytest.raises(Unavailable, match="does not answer"):
         await bench.store().check()
+
+
+@pytest.mark.parametrize("chunks", [[b"text"], CHUNKS], ids=["whole", "in parts"])
+async def test_a_response_that_is_not_a_buckets_is_not_believed(bench: Bench, chunks: list[bytes]) -> None:
+    """Somebody in between answers every other request with 200 and no content: nothing counts as stored for that."""
+    client = _Impostor(bench.client)
+    store = S3Outputs(cast("S3Client", client), bench.bucket, "logs", schedule=QUICK)
+    location = await write_all(store, KEY, chunks)
+
+    assert client.answered > 0
+    assert await read_all(bench.store(), location) == b"".join(chunks)
+    assert await bench.traces() == [PATH]
+
+
+class _Impostor:
+    """A client of which every other response to a request that stores something is somebody else's."""
+
+    def __init__(self, client: S3Client) -> None:
+        self._client = client
+        self.answered = 0
+        self._asked = 0
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the client has
+        method = getattr(self._client, name)
+        if name not in {"put_object", "create_multipart_upload", "upload_part"}:
+            return method
+
+        async def ask(**asked: object) -> object:
+            self._asked += 1
+            if self._asked % 2:
+                self.answered += 1
+                return {"ResponseMetadata": {"HTTPStatusCode": 200}}
+            return await method(**asked)
+
+        return ask

@@ -6,7 +6,7 @@ Laws:
 3. If the thing itself is missing or wrong, the error names it.
 
 An expired credential is `Unavailable`: roles, SSO and mounted files are renewed from outside, and a worker with hours
-of work behind it retries until its lease is over.
+of work behind it retries until its lease is over. So is a wrong clock, which a machine that slept has for a moment.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ TRANSIENT = {
     "ServiceUnavailable",
     "TransactionConflict",
 }
-EXPIRED = {"ExpiredToken", "RequestExpired", "TokenRefreshRequired"}
+EXPIRED = {"ExpiredToken", "TokenRefreshRequired"}
+WRONG_CLOCK = {"RequestExpired", "RequestInTheFuture", "RequestTimeTooSkewed"}
+WRONG_CLOCK_MESSAGES = ("Signature expired", "Signature not yet current")
 REFUSED = {
     "403",
     "AccessDenied",
@@ -88,6 +90,11 @@ NO_CREDENTIALS = (
     boto.SSOError,
     boto.ProfileNotFound,
 )
+CREDENTIALS_HINT = (
+    "set AWS_PROFILE, or log in (aws sso login, aws configure), or give the job a role;"
+    ' hand on a session of `aws login` by: eval "$(aws configure export-credentials --format env)"'
+)
+CLOCK_HINT = "is this machine's clock right? set it by NTP: `timedatectl` or `chronyc tracking` shows it"
 ITEM_LIMIT_HINT = "DynamoDB stores at most 400 KB an item: shorten its scripts, or split it into several items"
 OTHER_SCHEMA_MESSAGES = (
     "does not have the specified index",
@@ -123,7 +130,7 @@ def translate(exc: Exception, what: str, *, otherwise: type[PyanamoError] = Stor
         case _ if isinstance(exc, NO_CREDENTIALS):
             return Denied(
                 f"no usable AWS credentials for {what}: {exc}",
-                hint="set AWS_PROFILE, or log in (aws sso login, aws configure), or give the job a role",
+                hint=CREDENTIALS_HINT,
             )
         case _ if isinstance(exc, UNREACHABLE):
             return Unavailable(f"{what} does not answer: {exc or type(exc).__name__}")
@@ -139,6 +146,8 @@ def refusal(
         return Unavailable(f"{what} is throttled ({code}): {message}", throttled=True)
     if kind in TRANSIENT:
         return Unavailable(f"{what} does not answer for now ({code}): {message}")
+    if kind in WRONG_CLOCK or any(part in message for part in WRONG_CLOCK_MESSAGES):
+        return Unavailable(f"{what} refuses this machine's time ({code}): {message}", hint=CLOCK_HINT)
     if kind in EXPIRED:
         hint = "renew them: aws sso login, or a new role"
         return Unavailable(f"the AWS credentials for {what} have expired", hint=hint)

@@ -95,6 +95,38 @@ def test_what_we_are_not_let_into_is_denied_with_a_hint(exc: Exception) -> None:
     assert ours.hint
 
 
+@pytest.mark.parametrize(
+    "exc",
+    [
+        said("RequestTimeTooSkewed", "The difference between the request time and the current time is too large."),
+        said("RequestExpired", "Request has expired: the clock"),
+        said("InvalidSignatureException", "Signature expired: 20261126T1 is now earlier than 20261126T2"),
+        said("InvalidSignatureException", "Signature not yet current: 20261126T2 is still later than 20261126T1"),
+    ],
+    ids=repr,
+)
+def test_a_fault_of_the_clock_has_a_hint_about_it(exc: Exception) -> None:
+    """It passes when the clock is set, and no other credentials would help."""
+    ours = translate(exc, TABLE)
+
+    assert isinstance(ours, Unavailable)
+    assert "clock" in ours.hint
+
+
+def test_who_used_aws_login_is_told_how_its_session_is_handed_on() -> None:
+    """The SDK that this program uses cannot read such a session."""
+    assert "aws configure export-credentials" in translate(boto.NoCredentialsError(), TABLE).hint
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("86400000", 60), ("²", None), ("soon", None), ("", None)])
+def test_a_wish_that_is_no_credible_number_is_not_kept(header: str, seconds: int | None) -> None:
+    """Nobody keeps a worker asleep for years."""
+    ours = translate(said("SlowDown", status=503, headers={"retry-after": header}), TABLE)
+
+    assert isinstance(ours, Unavailable)
+    assert ours.retry_after_s == seconds
+
+
 def test_a_denial_names_the_action() -> None:
     """Whoever writes the policy needs it."""
     assert "UpdateItem on table 'reads'" in translate(said("AccessDeniedException"), TABLE).what

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from pyanamo_async.errors import StoreError, Unavailable
+from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.store.dynamodb.batcher import Batcher
 from pyanamo_async.store.dynamodb.table import Reply, Table, gather_all
 from pyanamo_async.store.dynamodb.writes import Update
@@ -115,10 +117,16 @@ class Service:
         self.alone: list[str] = []
         self.throttles = 0
         self.unprocessed = 0
+        self.denies = ""
         self.read: list[list[str]] = []
 
     async def batch_execute_statement(self, *, Statements: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803 # its name
         self.batches.append([each["Parameters"][-1]["S"] for each in Statements])
+        if self.denies == "the request":
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "BatchExecuteStatement")
+        if self.denies:
+            denied = {"Error": {"Code": "AccessDenied", "Message": "no"}}
+            return {"Responses": [denied for _ in Statements], "ResponseMetadata": {}}
         answers: list[dict[str, Any]] = [{} for _ in Statements]
         for answer in answers[: self.throttles]:
             answer["Error"] = {"Code": "ThrottlingError", "Message": "slow down"}
@@ -161,6 +169,44 @@ async def test_keys_that_were_not_processed_are_read_again_after_a_pause() -> No
     assert sorted(row["itemID"] for row in rows) == ["a", "b", "c"]
     assert client.read == [["a", "b", "c"], ["b", "c"], ["c"]]
     assert loop.time() > began_s
+
+
+async def test_keys_are_read_on_as_long_as_any_row_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that gives one row at a time is slow, not away."""
+    monkeypatch.setattr("pyanamo_async.store.dynamodb.table.RETRIES", RetrySchedule(limit_s=0.0))
+    client = Service()
+    client.unprocessed = 9
+
+    rows = await _table(client, Service()).get_many([str(number) for number in range(10)])
+
+    assert len(rows) == 10
+
+
+async def test_a_batch_is_answered_in_full_or_not_at_all() -> None:
+    """A reply with fewer answers than statements is somebody else's, and no worker ends for it."""
+
+    class Short(Service):
+        async def batch_execute_statement(self, *, Statements: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+            return {"Responses": [{} for _ in Statements[1:]], "ResponseMetadata": {}}
+
+    table = _table(Service(), Short())
+    replies = await asyncio.gather(*map(table.save, map(_write, "ab")), return_exceptions=True)
+
+    assert [type(reply) for reply in replies] == [Unavailable, Unavailable]
+
+
+@pytest.mark.parametrize("denies", ["the request", "each statement"])
+async def test_a_role_without_partiql_writes_row_by_row(denies: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The rights to single writes suffice; it is said once, and statements are not tried again."""
+    urgent = Service()
+    urgent.denies = denies
+    table = _table(Service(), urgent)
+    for keys in ("ab", "cd"):
+        replies = await asyncio.gather(*map(table.save, map(_write, keys)), return_exceptions=True)
+        assert [type(reply) for reply in replies] == [Reply, Reply]
+
+    assert (urgent.batches, urgent.alone) == ([["a", "b"]], ["a", "b", "c", "d"])
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 async def test_a_write_too_long_for_a_statement_goes_alone_beside_its_batch() -> None:

@@ -1,7 +1,7 @@
 """A service in bad weather: what stands between a program and a test server, and fails as it is told to.
 
 It runs in a thread of its own. Each request is passed on, unless the weather of the moment has something else for it:
-refused in the service's own words, lost on its way there or back, late, or by a server that is broken.
+refused in the service's own words, lost on its way there or back, late, answered by somebody else, or damaged.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from harness.program import PATIENCE_S
 SLOW_S = 1.0
 HOP_BY_HOP = {"connection", "content-length", "keep-alive", "transfer-encoding", "date", "server", "expect"}
 LARGEST = 64 << 20
+PORTAL = "<!DOCTYPE html><html><body>Please log in to our network.</body></html>"
 
 
 class Fault(StrEnum):
@@ -40,6 +41,9 @@ class Fault(StrEnum):
     UNANSWERED = "unanswered"  # reset afterwards
     SLOW = "slow"
     SILENT = "silent"  # not passed on, and never answered
+    FOREIGN = "foreign"  # not passed on, and answered with 200 and a web page
+    DAMAGED = "damaged"  # the first byte of the reply is another
+    MISCOUNTED = "miscounted"  # the reply's checksum is no number
 
 
 STORM = {
@@ -49,7 +53,10 @@ STORM = {
     Fault.LOST: 2,
     Fault.UNANSWERED: 2,
     Fault.SLOW: 1,
-    Fault.NONE: 31,
+    Fault.FOREIGN: 2,
+    Fault.DAMAGED: 2,
+    Fault.MISCOUNTED: 1,
+    Fault.NONE: 26,
 }
 Weather = Callable[[str], Fault]
 """Chooses what happens to a request, by its operation (`UpdateItem`, or `PUT` for S3)."""
@@ -143,9 +150,15 @@ class Proxy:
             return _reset(request)
         if fault is Fault.SILENT:
             await self._ended.wait()
+        if fault is Fault.FOREIGN:
+            return web.Response(text=PORTAL, content_type="text/html")
         if fault is Fault.SLOW:
             await asyncio.sleep(SLOW_S)
         answer = await self._pass_on(request, body)
+        if fault is Fault.DAMAGED and isinstance(answer.body, bytes):
+            answer.body = b"#" + answer.body[1:] if answer.body else b""
+        if fault is Fault.MISCOUNTED:
+            answer.headers["x-amz-crc32"] = "plenty"
         return _reset(request) if fault is Fault.UNANSWERED else answer
 
     async def _pass_on(self, request: web.BaseRequest, body: bytes) -> web.Response:

@@ -51,7 +51,7 @@ def far(on_aws: Program, table_proxy: Proxy, bucket_proxy: Proxy) -> Program:
 def test_in_a_storm_nothing_is_lost_and_nothing_done_twice(
     on_aws: Program, far: Program, table_proxy: Proxy, bucket_proxy: Proxy
 ) -> None:
-    """Throttled, reset, refused and kept waiting, workers finish every item at its first attempt, output and all."""
+    """Throttled, reset, refused, kept waiting and answered with junk, workers finish all at the first attempt."""
     names = _import_a_mix(on_aws)
     table_proxy.weather, bucket_proxy.weather = stormy(1), stormy(2)
 
@@ -70,7 +70,7 @@ def test_in_a_storm_nothing_is_lost_and_nothing_done_twice(
     )
 
 
-@pytest.mark.parametrize("fault", [None, Fault.EXPIRED])
+@pytest.mark.parametrize("fault", [None, Fault.EXPIRED, Fault.FOREIGN])
 def test_scripts_outlive_a_table_that_is_away(
     on_aws: Program, far: Program, table_proxy: Proxy, fault: Fault | None
 ) -> None:

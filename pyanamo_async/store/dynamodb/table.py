@@ -3,13 +3,14 @@
 Laws:
 1. Imports and reads share one limit on requests under way. Heartbeats and settles have a client of their own and do
    not count in it; claims travel with the settles.
-2. A statement that fails in a batch fails alone.
+2. A statement that fails in a batch fails alone. A role without the right to PartiQL writes one row at a time.
 3. Reads that are unavailable are retried for a few seconds, each page for itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from botocore.exceptions import ClientError
 from pyanamo_async.aws.errors import refusal, translated
 from pyanamo_async.core.stored.task_record import Row
 from pyanamo_async.core.values import Value
-from pyanamo_async.errors import TableMissing, Unavailable
+from pyanamo_async.errors import Denied, TableMissing, Unavailable
 from pyanamo_async.host.retry import RetrySchedule, retry
 from pyanamo_async.store.dynamodb.batcher import Batcher
 from pyanamo_async.store.dynamodb.codec import marshal, unmarshal_row
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_dynamodb.client import DynamoDBClient
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 MAX_STATEMENTS = 25  # of one batch
 MAX_KEYS = 100  # of one batch
@@ -61,6 +64,7 @@ class Table:
         self.name, self.client, self.urgent = name, client, urgent
         self.what = f"table '{name}'"
         self.gone = False  # the table was found missing: what was known of it is void
+        self._sent_alone: set[type[Write]] = set()  # kinds of writes that the role may not batch
         self._limit = asyncio.Semaphore(MAX_CONCURRENT)
         self._rng = rng
         self._batcher: Batcher[Write, Reply] = Batcher(
@@ -153,21 +157,36 @@ class Table:
             if pending:  # throttled in part, or more than 16 MB
                 raise Unavailable(f"{self.what} did not return all rows that were asked for", throttled=True)
 
-        await self.call_with_retry(read_pending)
+        while pending:
+            had = len(rows)
+            try:
+                await self.call_with_retry(read_pending)
+            except Unavailable:
+                if len(rows) == had:  # seconds went by without a single row
+                    raise
         return rows
 
     async def _send(self, client: DynamoDBClient, writes: Sequence[Write]) -> list[Reply | Exception]:
-        statements = {write.key: statement(write, self.name) for write in writes} if len(writes) > 1 else {}
-        batch = iter(await self._batch(client, [each for each in statements.values() if each is not None]))
-        alone = iter(
-            await gather_all(self._alone(client, write) for write in writes if statements.get(write.key) is None)
-        )
-        return [next(batch) if statements.get(write.key) else next(alone) for write in writes]
+        batched = [write for write in writes if len(writes) > 1 and type(write) not in self._sent_alone]
+        statements = {write.key: each for write in batched if (each := statement(write, self.name))}
+        answers = dict(zip(statements, await self._batch(client, list(statements.values())), strict=True))
+        alone = [write for write in writes if isinstance(answers.get(write.key), Denied | None)]
+        for write, sent in zip(alone, await gather_all(self._alone(client, each) for each in alone), strict=True):
+            if write.key in answers and not isinstance(sent, Denied) and type(write) not in self._sent_alone:
+                self._sent_alone.add(type(write))  # the right to PartiQL is missing, not that to the same write alone
+                logger.warning("%s takes one row at a time, which is slower: %s", self.what, answers[write.key])
+            answers[write.key] = sent
+        return [answers[write.key] for write in writes]
 
     async def _batch(self, client: DynamoDBClient, statements: Any) -> list[Reply | Exception]:  # noqa: ANN401 - stubs
         if not statements:
             return []
-        answer: Any = await self.call(client.batch_execute_statement(Statements=statements))
+        try:
+            answer: Any = await self.call(client.batch_execute_statement(Statements=statements))
+        except Denied as denied:
+            return [denied] * len(statements)
+        if len(answer["Responses"]) != len(statements):
+            raise Unavailable(f"{self.what} answered {len(answer['Responses'])} of {len(statements)} statements")
         resent = _was_resent(answer)
         return [self._read(reply, resent) for reply in answer["Responses"]]
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import signal
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -45,6 +46,7 @@ WARNINGS = {  # each may come again, and means no more then: a shell and the ker
     signal.SIGHUP: Level.STOP,
     signal.SIGQUIT: Level.NOW,
 }
+LONGEST_NAME = 255  # of a host; a Batch job has a UUID and an index
 INDEX_LAG = timedelta(seconds=1)  # of DynamoDB, which shows a write within milliseconds
 DRAINED, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
 
@@ -61,12 +63,17 @@ class Identity:
 def who() -> Identity:
     """Identify the worker that starts now, by an id that no other has: a Batch job id repeats across attempts.
 
+    Of names that come from outside only characters are kept that are safe in keys, environments and terminals.
     Source: AWS Batch user guide, "Job environment variables".
     """
-    host, job = socket.gethostname(), os.environ.get("AWS_BATCH_JOB_ID", "")
-    attempt = os.environ.get("AWS_BATCH_JOB_ATTEMPT", "")
-    worker_id = f"{job or host}-{os.urandom(4).hex()}"
+    host, job = _safe(socket.gethostname()), _safe(os.environ.get("AWS_BATCH_JOB_ID", ""))
+    attempt = _safe(os.environ.get("AWS_BATCH_JOB_ATTEMPT", ""))
+    worker_id = f"{job or host or 'worker'}-{os.urandom(4).hex()}"
     return Identity(worker_id, host, f"{job} attempt {attempt}" if job and attempt else job)
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._:-]", "_", name[:LONGEST_NAME])
 
 
 async def work(
@@ -147,9 +154,19 @@ def _pilot(settings: Settings, me: Identity, *, adapters: Adapters, runtime: Run
         budget,
         StoreCalls(runtime),
     )
-    endpoint = metadata_endpoint(os.environ)
-    plan = Plan(row, how.heartbeat, how.grace, _rss_bytes, partial(interruption, endpoint) if endpoint else None)
+    plan = Plan(row, how.heartbeat, how.grace, _rss_bytes, _interruption(runtime.event_log))
     return Pilot(plan, context, _drain_check(settings, row, store, runtime), stop)
+
+
+def _interruption(event_log: EventLog) -> Callable[[], Awaitable[str]] | None:
+    """Return what waits for a Spot notice; None where none can come."""
+    endpoint = metadata_endpoint(os.environ)
+
+    def note(trouble: str) -> None:
+        hint = "in a container it takes a hop limit of 2; draining by ECS sends SIGTERM without it"
+        event_log.note("Spot notices limited", trouble=f"{trouble}. hint: {hint}")
+
+    return partial(interruption, endpoint, on_trouble=note) if endpoint else None
 
 
 def _drain_check(settings: Settings, row: Worker, store: Store, runtime: Runtime) -> DrainCheck:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+
+import pytest
 
 from pyanamo_async.app.bootstrap import who, work_until
 from pyanamo_async.app.settings import make_settings
@@ -43,3 +46,27 @@ async def test_the_first_heartbeat_carries_the_services_time() -> None:
     await work_until(Stop(), settings, who(), store=store, outputs=MemoryOutputs(), event_log=Notes())
 
     assert set(store.stamps) == {NOON}
+
+
+@pytest.mark.parametrize("job", ["a\nb", "\x1b[31m", "x\0y", "\udcff", "é" * 1000, "#table", "a b/c"])
+def test_a_workers_id_holds_only_safe_characters(job: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newline in it once made the guard's search find most processes of the machine."""
+    if "\0" in job:
+        monkeypatch.setattr("socket.gethostname", lambda: job)  # an environment holds no NUL
+    else:
+        monkeypatch.setenv("AWS_BATCH_JOB_ID", job)
+    monkeypatch.setenv("AWS_BATCH_JOB_ATTEMPT", job.replace("\0", ""))
+    me = who()
+
+    assert all(re.fullmatch(r"[A-Za-z0-9._: -]{1,600}", name) for name in (me.worker_id, me.host, me.job or "-"))
+    assert " " not in me.worker_id
+
+
+def test_a_batch_jobs_id_is_kept_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child of an array has a colon and its index."""
+    job = "0b5b1d7f-b7bc-4f8f-9a4f-3e5c0a2c1b11:42"
+    monkeypatch.setenv("AWS_BATCH_JOB_ID", job)
+    monkeypatch.setenv("AWS_BATCH_JOB_ATTEMPT", "2")
+
+    assert who().worker_id.startswith(f"{job}-")
+    assert who().job == f"{job} attempt 2"

@@ -35,7 +35,7 @@ DEFAULT_KEY = "PyAnamo"
 HEARTBEATS_PER_LEASE = 3
 MAX_AT_ONCE = 100_000
 _LOG_GROUP = re.compile(r"[A-Za-z0-9_./#-]{1,512}")
-_ENCRYPTION = re.compile(r"AES256|aws:kms(:[^:].*)?")
+_ENCRYPTION = re.compile(r"AES256|aws:kms(:dsse)?(:(?!dsse:?$)[^:].*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class OutputSettings:
     """How a worker stores output.
 
     `spool_bytes` is the memory for output under way. `sse` encrypts objects in a bucket: `AES256`, `aws:kms`,
-    `aws:kms:KEY`, or empty for the bucket's own rule. With `cloudwatch`, output of 2 KB to 10 MB goes to that group of
+    `aws:kms:KEY`, `aws:kms:dsse`, `aws:kms:dsse:KEY`, or empty for the bucket's own rule. With `cloudwatch`, output of 2 KB to 10 MB goes to that group of
     CloudWatch Logs; empty means the table's own group, None means no CloudWatch Logs.
 
     Raises:
@@ -146,7 +146,7 @@ class OutputSettings:
         check_type("sse", self.sse, str)
         check_type("cloudwatch", self.cloudwatch, str, optional=True)
         if self.sse and not _ENCRYPTION.fullmatch(self.sse):
-            raise UsageError(f"`sse` '{self.sse}' is no encryption of S3", hint="aws:kms, aws:kms:KEY or AES256")
+            raise UsageError(f"`sse` '{self.sse}' is no encryption of S3", hint="aws:kms, aws:kms:dsse or AES256")
         if self.cloudwatch:
             _check_log_group(self.cloudwatch)
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 from pyanamo_async.aws.errors import translated
 from pyanamo_async.aws.item_replies import read_as_json
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.client import S3Client
 
 SMALLEST_POOL = 10
+AMAZON = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")  # endpoints of VPCs and of FIPS among them
 KEEPALIVE_S = 60.0  # a heartbeat comes every 20 s; idle connections would be closed after 12 s
+ONE_ATTEMPT, METADATA_ATTEMPTS = 1, 3  # botocore's default, and ours: thousands of workers ask when they start
 USER_AGENT = "pyanamo-async aiobotocore"  # botocore assembles its own for every request: 0.1 ms of CPU
 
 
@@ -108,6 +112,8 @@ class Aws:
             self._session.register_component("response_parser_factory", ResponseParsers())
             if self._region is not None:
                 self._session.set_config_variable("region", self._region)
+            if self._session.get_config_variable("metadata_service_num_attempts") == ONE_ATTEMPT:
+                self._session.set_config_variable("metadata_service_num_attempts", METADATA_ATTEMPTS)
             self._maker = aioboto3.Session(botocore_session=self._session)
         http: Any = HttpSession
         config = AioConfig(
@@ -119,7 +125,7 @@ class Aws:
             max_pool_connections=self._connections,
             user_agent=USER_AGENT,
             parameter_validation=role.service != "dynamodb",  # a third of a request's CPU; ours are tested
-            **_for_other_servers(self._session),
+            **(_for_other_servers(self._session) if role.service == "s3" else {}),
         )
         make: Any = self._maker.client
         client = await self._stack.enter_async_context(make(role.service, config=config))
@@ -132,11 +138,10 @@ class Aws:
 
 
 def _for_other_servers(session: AioSession) -> dict[str, Any]:
-    """Choose what S3-compatible servers understand, if an endpoint is configured and the user chose nothing else."""
+    """Choose what S3-compatible servers understand, where S3 is one and the user chose nothing else."""
     profile = session.get_scoped_config()
-    if not any(name.startswith("AWS_ENDPOINT_URL") for name in os.environ) and not {"endpoint_url", "services"} & set(
-        profile
-    ):
+    endpoint = _s3_endpoint(session, profile)
+    if not endpoint or (urlsplit(endpoint).hostname or "").endswith(AMAZON):
         return {}
     chosen: dict[str, Any] = {}
     for setting in ("request_checksum_calculation", "response_checksum_validation"):
@@ -145,3 +150,20 @@ def _for_other_servers(session: AioSession) -> dict[str, Any]:
     if "s3" not in profile:
         chosen["s3"] = {"addressing_style": "path"}
     return chosen
+
+
+def _s3_endpoint(session: AioSession, profile: Mapping[str, Any]) -> str:
+    """Return the endpoint that is configured for S3, in the order in which botocore looks; empty for none.
+
+    Source: "Service-specific endpoints" in the AWS SDKs and Tools Reference Guide.
+    """
+    if session.get_config_variable("ignore_configured_endpoint_urls"):
+        return ""
+    services = session.full_config.get("services", {}).get(profile.get("services"), {})
+    places = (
+        os.environ.get("AWS_ENDPOINT_URL_S3"),
+        os.environ.get("AWS_ENDPOINT_URL"),
+        services.get("s3", {}).get("endpoint_url"),
+        profile.get("endpoint_url"),
+    )
+    return next((each for each in places if each), "")

@@ -127,7 +127,10 @@ SpoolMemory = Annotated[
     ),
 ]
 Sse = Annotated[
-    str, typer.Option("--sse", metavar="HOW", help="Encrypt output in the bucket: aws:kms, aws:kms:KEY or AES256.")
+    str,
+    typer.Option(
+        "--sse", metavar="HOW", help="Encrypt output in the bucket: aws:kms[:KEY], aws:kms:dsse[:KEY] or AES256."
+    ),
 ]
 CloudWatch = Annotated[
     str | None,

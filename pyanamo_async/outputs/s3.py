@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 SCHEME = "s3://"
 PARTS_AT_ONCE = 16  # requests that carry parts, of the whole worker: enough for the network of one machine
-KMS = "aws:kms"
+KMS, DOUBLE_KMS = "aws:kms", "aws:kms:dsse"
 READ_BYTES = 256 * 1024
 
 
 class S3Outputs:
     """An `OutputStore` in `bucket`, below the path `prefix`.
 
-    `sse` is `AES256`, `aws:kms`, or `aws:kms:KEY` with the id or ARN of a key. All sinks share `spool_bytes`
+    `sse` is `AES256`, `aws:kms` or `aws:kms:dsse`, the latter two alone or with `:KEY`, the id or ARN of a key. All sinks share `spool_bytes`
     of memory for the parts they gather, in `spool`.
     """
 
@@ -56,12 +56,19 @@ class S3Outputs:
         self._bucket = Bucket(client, bucket, asyncio.Semaphore(PARTS_AT_ONCE), schedule, _properties(sse))
 
     async def check(self) -> None:
-        """Start an upload and abort it: this needs the permissions of a sink and leaves nothing behind."""
+        """Start an upload, send a part and abort it: this needs the rights of a sink and leaves nothing behind.
+
+        Without the part it would not show that `kms:Decrypt` is missing, which only output of several parts needs.
+        """
         bucket, key = self._bucket.name, self._key(f"{CHECK}{uuid.uuid4().hex}")
         already_aborted = suppress(OutputMissing)  # by a request whose response was lost
         with already_aborted, translated(f"bucket '{bucket}'", otherwise=OutputError):
             upload = await self._client.create_multipart_upload(Bucket=bucket, Key=key, **self._bucket.properties)
-            await self._client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload["UploadId"])
+            where: Any = {"Bucket": bucket, "Key": key, "UploadId": upload["UploadId"]}
+            try:
+                await self._client.upload_part(**where, PartNumber=1, Body=b"check")
+            finally:
+                await self._client.abort_multipart_upload(**where)
 
     def open(self, key: OutputKey) -> GzipSink:
         """Open a sink."""
@@ -98,11 +105,18 @@ class S3Outputs:
 
 
 def _properties(sse: str) -> dict[str, Any]:
-    properties = {"ContentType": "text/plain; charset=utf-8", "ContentEncoding": "gzip"}
-    if sse:
-        properties["ServerSideEncryption"] = KMS if sse.startswith(KMS) else sse
-    if sse.startswith(f"{KMS}:"):
-        properties["SSEKMSKeyId"] = sse.removeprefix(f"{KMS}:")
+    properties: dict[str, Any] = {"ContentType": "text/plain; charset=utf-8", "ContentEncoding": "gzip"}
+    if f"{sse}:".startswith(f"{DOUBLE_KMS}:"):
+        method = DOUBLE_KMS
+    elif sse.startswith(KMS):
+        method = KMS
+        properties["BucketKeyEnabled"] = True  # a call of KMS now and then, instead of one for each object
+    else:
+        method = sse
+    if method:
+        properties["ServerSideEncryption"] = method
+    if key := sse.removeprefix(method).removeprefix(":"):
+        properties["SSEKMSKeyId"] = key
     return properties
 
 

@@ -116,7 +116,9 @@ def test_a_log_group_is_the_tables_own_unless_named(cloudwatch: str | None, grou
     assert settings.log_group == group
 
 
-@pytest.mark.parametrize("sse", ["", "AES256", "aws:kms", "aws:kms:alias/mine", "aws:kms:arn:aws:kms:r:1:key/k"])
+@pytest.mark.parametrize(
+    "sse", ["", "AES256", "aws:kms", "aws:kms:alias/mine", "aws:kms:arn:aws:kms:r:1:key/k", "aws:kms:dsse:k"]
+)
 def test_encryption(sse: str) -> None:
     """As S3 names it, with a key behind a colon."""
     settings = make_settings(table="Step_1", bucket="bucket")
@@ -129,6 +131,7 @@ def test_encryption(sse: str) -> None:
     [
         ({"sse": "kms"}, "`sse` 'kms'"),
         ({"sse": "aws:kms:"}, "`sse` 'aws:kms:'"),
+        ({"sse": "aws:kms:dsse:"}, "`sse` 'aws:kms:dsse:'"),
         ({"cloudwatch": "a group"}, "`cloudwatch` 'a group'"),
         ({"cloudwatch": "x" * 513}, "`cloudwatch`"),
     ],

@@ -10,7 +10,6 @@ from aiohttp import web
 
 from pyanamo_async.aws.spot import ENDPOINT, interruption, metadata_endpoint
 
-
 NOTICE = '{"action": "terminate"}'
 
 

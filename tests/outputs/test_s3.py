@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from botocore.exceptions import ClientError
 
-from pyanamo_async.errors import BucketMissing, OutputError, Unavailable
+from pyanamo_async.errors import BucketMissing, Denied, OutputError, Unavailable
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.retrying import ONCE
 from pyanamo_async.outputs.s3 import S3Outputs
@@ -92,7 +93,13 @@ async def test_objects_say_what_they_are(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("chunks", [[b"text"], CHUNKS], ids=["whole", "in parts"])
-@pytest.mark.parametrize(("sse", "method", "key"), [(f"aws:kms:{ARN}", "aws:kms", ARN), ("AES256", "AES256", None)])
+@pytest.mark.parametrize(
+    ("sse", "method", "key"),
+    [
+        (f"aws:kms:{ARN}", "aws:kms", ARN),
+        ("AES256", "AES256", None),
+    ],
+)
 async def test_objects_are_encrypted_as_configured(
     bench: Bench, chunks: list[bytes], sse: str, method: str, key: str | None
 ) -> None:
@@ -101,6 +108,30 @@ async def test_objects_are_encrypted_as_configured(
     head = await bench.outside.head_object(Bucket=bench.bucket, Key=PATH)
 
     assert (head["ServerSideEncryption"], head.get("SSEKMSKeyId")) == (method, key)
+
+
+@pytest.mark.parametrize("chunks", [[b"text"], CHUNKS], ids=["whole", "in parts"])
+@pytest.mark.parametrize(
+    ("sse", "asked"),
+    [
+        ("", {}),
+        ("AES256", {"ServerSideEncryption": "AES256"}),
+        ("aws:kms", {"ServerSideEncryption": "aws:kms", "BucketKeyEnabled": True}),
+        ("aws:kms:k", {"ServerSideEncryption": "aws:kms", "BucketKeyEnabled": True, "SSEKMSKeyId": "k"}),
+        ("aws:kms:dsse", {"ServerSideEncryption": "aws:kms:dsse"}),
+        (f"aws:kms:dsse:{ARN}", {"ServerSideEncryption": "aws:kms:dsse", "SSEKMSKeyId": ARN}),
+    ],
+)
+async def test_encryption_by_kms_is_asked_for_with_a_bucket_key(
+    bench: Bench, chunks: list[bytes], sse: str, asked: dict[str, object]
+) -> None:
+    """Which saves a call of KMS for each object; S3 has none for encryption in two layers."""
+    client = _Impostor(bench.client, every=1)
+    await write_all(S3Outputs(cast("S3Client", client), bench.bucket, "logs", sse=sse), KEY, chunks)
+    objects = [each for each in client.asked if "ContentType" in each]
+
+    encryption = {"ServerSideEncryption", "BucketKeyEnabled", "SSEKMSKeyId"}
+    assert [{name: each[name] for name in encryption & each.keys()} for each in objects] == [asked]
 
 
 async def test_a_store_that_fails_for_a_while_loses_no_byte(bench: Bench) -> None:
@@ -268,12 +299,12 @@ async def test_a_response_that_is_not_a_buckets_is_not_believed(bench: Bench, ch
 
 
 class _Impostor:
-    """A client of which every other response to a request that stores something is somebody else's."""
+    """A client that keeps the requests that store something; the first response of `every` is somebody else's."""
 
-    def __init__(self, client: S3Client) -> None:
-        self._client = client
+    def __init__(self, client: S3Client, *, every: int = 2) -> None:
+        self._client, self._every = client, every
         self.answered = 0
-        self._asked = 0
+        self.asked: list[dict[str, object]] = []
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the client has
         method = getattr(self._client, name)
@@ -281,10 +312,36 @@ class _Impostor:
             return method
 
         async def ask(**asked: object) -> object:
-            self._asked += 1
-            if self._asked % 2:
+            self.asked.append(asked)
+            if len(self.asked) % self._every == 1:
                 self.answered += 1
                 return {"ResponseMetadata": {"HTTPStatusCode": 200}}
             return await method(**asked)
 
         return ask
+
+
+async def test_the_check_finds_that_parts_may_not_be_sent(bench: Bench) -> None:
+    """A KMS key without `Decrypt` refuses the first part, hours into a run; the check leaves no upload behind."""
+
+    class Forbidding:
+        def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the client has
+            return getattr(bench.client, name)
+
+        async def upload_part(self, **_: object) -> object:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "kms:Decrypt"}}, "UploadPart")
+
+    client = cast("S3Client", Forbidding())
+    with pytest.raises(Denied, match="kms:Decrypt"):
+        await S3Outputs(client, bench.bucket, "logs", sse="aws:kms").check()
+
+    assert await bench.traces() == []
+    assert [line.split()[0] for line in bench.proxy.requests] == ["POST", "DELETE"]
+
+
+async def test_the_check_leaves_nothing_behind(bench: Bench) -> None:
+    """It starts an upload, sends one small part and aborts."""
+    await bench.store().check()
+
+    assert [line.split()[0] for line in bench.proxy.requests] == ["POST", "PUT", "DELETE"]
+    assert await bench.traces() == []

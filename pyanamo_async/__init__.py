@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from pyanamo_async.api import Table as Table, open_table as open_table
     from pyanamo_async.app.bench import BenchReport as BenchReport
     from pyanamo_async.app.running import RunResult as RunResult, run_on_loop as run_on_loop
-    from pyanamo_async.app.settings import OutputSettings as OutputSettings, WorkerSettings as WorkerSettings
+    from pyanamo_async.app.output_settings import OutputSettings as OutputSettings
+    from pyanamo_async.app.settings import WorkerSettings as WorkerSettings
     from pyanamo_async.core.failure_policy import (
         FailurePolicy as FailurePolicy,
         Verdict as Verdict,
@@ -83,7 +84,8 @@ _HOMES = {
     "pyanamo_async.api": ("Table", "open_table"),
     "pyanamo_async.app.bench": ("BenchReport",),
     "pyanamo_async.app.running": ("RunResult", "run_on_loop"),
-    "pyanamo_async.app.settings": ("OutputSettings", "WorkerSettings"),
+    "pyanamo_async.app.output_settings": ("OutputSettings",),
+    "pyanamo_async.app.settings": ("WorkerSettings",),
     "pyanamo_async.core.failure_policy": ("FailurePolicy", "Verdict", "parse_on_exit"),
     "pyanamo_async.core.items": ("Counts", "Item", "Output", "State", "Summary", "Task", "TaskRecord", "TaskState"),
     "pyanamo_async.core.outcomes": ("Failed", "Interrupted", "Outcome", "Succeeded", "TimedOut"),

@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyanamo_async.app.locations import DynamoTable
+from pyanamo_async.app.output_settings import OutputSettings
 from pyanamo_async.app.resources import Resources
 from pyanamo_async.app.settings import (
     DEFAULT_KEY,
     DEFAULT_TABLE,
-    OutputSettings,
     WorkerSettings,
     make_settings,
 )

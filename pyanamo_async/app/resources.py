@@ -162,7 +162,16 @@ class Resources:
 
         client = await (await self._aws()).client("logs")
         spool = self._spool or Spool(self.settings.storing.spool_bytes)
-        return CloudWatchOutputs(client, group, stream, fallback=behind, spool=spool, clock=SystemClock())
+        retention = self.settings.storing.cloudwatch_retention
+        return CloudWatchOutputs(
+            client,
+            group,
+            stream,
+            fallback=behind,
+            spool=spool,
+            clock=SystemClock(),
+            retention_days=retention.days if retention else None,
+        )
 
     async def _aws(self) -> Aws:
         if self._session is None:

@@ -5,7 +5,6 @@ Only `app` reads them; adapters and the worker take plain values. An error names
 
 from __future__ import annotations
 
-import re
 import shutil
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +20,7 @@ from pyanamo_async.app.locations import (
     parse_output,
     parse_table,
 )
+from pyanamo_async.app.output_settings import OutputSettings, check_log_group
 from pyanamo_async.core.arguments import check_type
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.text.durations import show_duration
@@ -34,8 +34,6 @@ DEFAULT_FOLDER = "file:pyanamo-logs"
 DEFAULT_KEY = "PyAnamo"
 HEARTBEATS_PER_LEASE = 3
 MAX_AT_ONCE = 100_000
-_LOG_GROUP = re.compile(r"[A-Za-z0-9_./#-]{1,512}")
-_ENCRYPTION = re.compile(r"AES256|aws:kms(:dsse)?(:(?!dsse:?$)[^:].*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,35 +121,6 @@ class WorkerSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class OutputSettings:
-    """How a worker stores output.
-
-    `spool_bytes` is the memory for output under way. `sse` encrypts objects in a bucket: `AES256`, `aws:kms`,
-    `aws:kms:KEY`, `aws:kms:dsse`, `aws:kms:dsse:KEY`, or empty for the bucket's own rule. With `cloudwatch`, output of 2 KB to 10 MB goes to that group of
-    CloudWatch Logs; empty means the table's own group, None means no CloudWatch Logs.
-
-    Raises:
-        UsageError: `sse` is no encryption of S3, or `cloudwatch` no name of a log group.
-    """
-
-    spool_bytes: int = 64 << 20
-    sse: str = ""
-    cloudwatch: str | None = None
-
-    def __post_init__(self) -> None:
-        """Check types and names."""
-        check_type("spool_bytes", self.spool_bytes, int)
-        if self.spool_bytes < 0:
-            raise UsageError("`spool_bytes` is negative", hint="give at least 0")
-        check_type("sse", self.sse, str)
-        check_type("cloudwatch", self.cloudwatch, str, optional=True)
-        if self.sse and not _ENCRYPTION.fullmatch(self.sse):
-            raise UsageError(f"`sse` '{self.sse}' is no encryption of S3", hint="aws:kms, aws:kms:dsse or AES256")
-        if self.cloudwatch:
-            _check_log_group(self.cloudwatch)
-
-
-@dataclass(frozen=True, slots=True)
 class Settings:
     """Where the table is, where output goes, and how a worker runs.
 
@@ -171,7 +140,7 @@ class Settings:
                 f"`sse` encrypts objects in a bucket, but output goes to {self.output}", hint="leave `sse` out"
             )
         if self.storing.cloudwatch == "":
-            _check_log_group(self.own_log_group)
+            check_log_group(self.own_log_group)
 
     @property
     def table_name(self) -> str:
@@ -230,11 +199,3 @@ def make_settings(
     return Settings(
         table=address, output=parse_output(bucket, key=bucket_key) if bucket else None, region=region or None
     )
-
-
-def _check_log_group(name: str) -> None:
-    if not _LOG_GROUP.fullmatch(name):
-        raise UsageError(
-            f"`cloudwatch` '{name}' is no name of a log group",
-            hint="give up to 512 letters, digits, '_', '-', '/', '.', '#'",
-        )

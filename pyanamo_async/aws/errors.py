@@ -92,7 +92,7 @@ NO_CREDENTIALS = (
 )
 CREDENTIALS_HINT = (
     "set AWS_PROFILE, or log in (aws sso login, aws configure), or give the job a role;"
-    ' hand on a session of `aws login` by: eval "$(aws configure export-credentials --format env)"'
+    " a session of `aws login` is handed on by what `aws configure export-credentials` prints"
 )
 CLOCK_HINT = "is this machine's clock right? set it by NTP: `timedatectl` or `chronyc tracking` shows it"
 ITEM_LIMIT_HINT = "DynamoDB stores at most 400 KB an item: shorten its scripts, or split it into several items"

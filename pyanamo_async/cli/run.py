@@ -52,6 +52,7 @@ def run(
     spool_memory: option.SpoolMemory = "64MiB",  # type: ignore[assignment]
     sse: option.Sse = "",
     cloudwatch: option.CloudWatch = None,
+    cloudwatch_retention: option.CloudWatchRetention = None,
     no_task_credentials: option.NoTaskCredentials = False,
     quiet: option.QuietOption = False,
 ) -> None:
@@ -85,7 +86,9 @@ def run(
         linger=linger,
         task_credentials=not no_task_credentials,
     )
-    output = OutputSettings(spool_bytes=spool_memory, sse=sse, cloudwatch=cloudwatch)
+    output = OutputSettings(
+        spool_bytes=spool_memory, sse=sse, cloudwatch=cloudwatch, cloudwatch_retention=cloudwatch_retention
+    )
     with background_stderr() as stderr:
         try:
             result = run_on_loop(_run(table, worker, output, stderr=stderr, quiet=quiet))

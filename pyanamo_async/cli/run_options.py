@@ -142,6 +142,10 @@ CloudWatch = Annotated[
 ]
 
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")]
+CloudWatchRetention = Annotated[
+    timedelta | None,
+    _duration("--cloudwatch-retention", help="How long a new log group keeps events, as 30d. [default: for ever]"),
+]
 
 
 class RunCommand(TyperCommand):

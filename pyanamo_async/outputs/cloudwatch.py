@@ -3,7 +3,7 @@
 1. An output is gathered until it ends, because only its size decides where it goes; the spool bounds the memory.
 2. It is sent as a whole at its end, so an aborted output leaves no event.
 3. What the service does not take (no permission, events rejected for a wrong clock) goes to the fallback store.
-4. All outputs of a worker share one stream: an account can create only 50 streams a second.
+4. All outputs of a worker share one stream, created at its first use: an account can create only 50 a second.
 5. Where no record says which stream holds an output, reading searches the log group.
 """
 
@@ -22,7 +22,7 @@ from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.events import EventJoiner, batches, event_prefix, events
 from pyanamo_async.outputs.keys import safe_name
 from pyanamo_async.outputs.log_stream import LogStream
-from pyanamo_async.outputs.retrying import ONCE, READ_SCHEDULE, WRITE_SCHEDULE
+from pyanamo_async.outputs.retrying import READ_SCHEDULE, WRITE_SCHEDULE
 from pyanamo_async.outputs.spool import Part, Spool
 from pyanamo_async.ports import Clock, OutputKey, OutputStore, Sink, UnfinishedOutput
 
@@ -52,7 +52,8 @@ def search_location(group: str, key: OutputKey) -> str:
 class CloudWatchOutputs:
     """An `OutputStore`: stream `stream` of log group `group`, and the store `fallback` for larger output.
 
-    The caller owns the client. `read` takes the locations of both.
+    The group, if it has to be created, keeps events for `retention_days`. The caller owns the client. `read` takes the
+    locations of both.
     """
 
     def __init__(
@@ -64,16 +65,17 @@ class CloudWatchOutputs:
         fallback: OutputStore,
         spool: Spool,
         clock: Clock,
+        retention_days: int | None = None,
         schedule: RetrySchedule = WRITE_SCHEDULE,
     ) -> None:
-        self._stream = LogStream(client, group, stream, schedule)
+        self._stream = LogStream(client, group, stream, schedule, retention_days)
         self._fallback = fallback
         self._spool = spool
         self._clock = clock
 
     async def check(self) -> None:
-        """Create the stream, without retrying, and check the fallback store."""
-        await replace(self._stream, schedule=ONCE).create()
+        """Check that events may be sent, create the group if it is missing, and check the fallback store."""
+        await self._stream.check()
         await self._fallback.check()
 
     def open(self, key: OutputKey) -> Sink:

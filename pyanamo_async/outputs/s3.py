@@ -36,8 +36,8 @@ READ_BYTES = 256 * 1024
 class S3Outputs:
     """An `OutputStore` in `bucket`, below the path `prefix`.
 
-    `sse` is `AES256`, `aws:kms` or `aws:kms:dsse`, the latter two alone or with `:KEY`, the id or ARN of a key. All sinks share `spool_bytes`
-    of memory for the parts they gather, in `spool`.
+    `sse` is `AES256`, `aws:kms` or `aws:kms:dsse`, the latter two alone or with `:KEY`, the id or ARN of a
+    key. All sinks share `spool_bytes` of memory for the parts they gather, in `spool`.
     """
 
     def __init__(

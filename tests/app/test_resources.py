@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from pyanamo_async.app.output_settings import OutputSettings
 from pyanamo_async.app.resources import Resources
-from pyanamo_async.app.settings import OutputSettings, Settings, make_settings
+from pyanamo_async.app.settings import Settings, make_settings
 from pyanamo_async.outputs.cloudwatch import CloudWatchOutputs
 from pyanamo_async.outputs.s3 import S3Outputs
 from pyanamo_async.ports import OutputKey, OutputStore

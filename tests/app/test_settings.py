@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pyanamo_async.app.locations import Bucket, DynamoTable, Folder, SqliteTable, beside, parse_output, parse_table
+from pyanamo_async.app.output_settings import OutputSettings
 from pyanamo_async.app.settings import (
-    OutputSettings,
     WorkerSettings,
     make_settings,
 )
@@ -131,6 +131,12 @@ def test_encryption(sse: str) -> None:
     [
         ({"sse": "kms"}, "`sse` 'kms'"),
         ({"sse": "aws:kms:"}, "`sse` 'aws:kms:'"),
+        ({"cloudwatch_retention": timedelta(days=30)}, "`cloudwatch_retention` has no effect without `cloudwatch`"),
+        ({"cloudwatch": "g", "cloudwatch_retention": timedelta(days=31)}, "`cloudwatch_retention` is 31d"),
+        (
+            {"cloudwatch": "g", "cloudwatch_retention": timedelta(days=1, seconds=1)},
+            "give one of these numbers",
+        ),
         ({"sse": "aws:kms:dsse:"}, "`sse` 'aws:kms:dsse:'"),
         ({"cloudwatch": "a group"}, "`cloudwatch` 'a group'"),
         ({"cloudwatch": "x" * 513}, "`cloudwatch`"),

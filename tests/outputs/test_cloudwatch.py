@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ClientError
 
 from pyanamo_async.core.values import replace
-from pyanamo_async.errors import OutputError, OutputMissing
+from pyanamo_async.errors import Denied, OutputMissing, Unavailable
 from pyanamo_async.host.clock import SystemClock
+from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.cloudwatch import LARGE_BYTES, CloudWatchOutputs, search_location, stream_name
 from pyanamo_async.outputs.events import event_prefix, events
 from pyanamo_async.outputs.log_stream import LogStream
@@ -101,13 +105,115 @@ async def test_rejected_events_go_to_the_fallback(bench: Bench) -> None:
 
 
 async def test_a_check_without_a_network_fails(bench: Bench) -> None:
-    """At once: somebody waits for the worker to start."""
+    """It is for whoever starts the worker to try again."""
     async with logs_client("http://127.0.0.1:1") as client:
         nowhere = CloudWatchOutputs(
             client, bench.group, "worker", fallback=bench.fallback, spool=bench.spool, clock=SystemClock()
         )
-        with pytest.raises(OutputError, match=f"log group '{bench.group}'"):
+        with pytest.raises(Unavailable, match=f"log group '{bench.group}'"):
             await nowhere.check()
+
+
+async def test_a_stream_is_created_at_its_first_use(bench: Bench) -> None:
+    """Thousands of workers start at once, and an account creates 50 streams a second; many will write nothing here."""
+    store = bench.store()
+    for _ in range(2):
+        await store.check()
+        assert await bench.streams() == []
+    await write_all(store, KEY, [b"text"])
+
+    assert await bench.streams() == ["worker"]
+
+
+async def test_outputs_that_end_together_create_one_stream(bench: Bench) -> None:
+    """The first to find it missing creates it, and the others wait."""
+    client: Any = _Counting(bench.client)
+    store = CloudWatchOutputs(
+        client, bench.group, "worker", fallback=bench.fallback, spool=bench.spool, clock=SystemClock()
+    )
+    await store.check()
+    keys = [replace(KEY, item_id=f"item {number}") for number in range(8)]
+    locations = await asyncio.gather(*(write_all(store, key, [b"text"]) for key in keys))
+
+    assert all(location.startswith("logs://") for location in locations)
+    assert (client.calls["create_log_stream"], client.calls["create_log_group"]) == (1, 1)
+
+
+@pytest.mark.parametrize("operation", ["create_log_stream", "create_log_group", "put_log_events"])
+async def test_throttling_is_waited_for(bench: Bench, operation: str) -> None:
+    """A fleet that starts is throttled for a while: its output goes to Logs all the same."""
+    client: Any = _Counting(bench.client, throttles={operation: 5})
+    store = CloudWatchOutputs(
+        client,
+        bench.group,
+        "worker",
+        fallback=bench.fallback,
+        spool=bench.spool,
+        clock=SystemClock(),
+        schedule=RetrySchedule(limit_s=60.0, first_pause_s=0.01, longest_pause_s=0.05),
+    )
+    location = await write_all(store, KEY, [b"text"])
+
+    assert client.throttles[operation] == 0
+    assert location.startswith("logs://")
+
+
+@pytest.mark.parametrize(("days", "kept", "said"), [(None, None, "for ever. hint: "), (30, 30, "for 30 days")])
+async def test_a_new_group_says_how_long_it_keeps_events(
+    bench: Bench, days: int | None, kept: int | None, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """For ever costs for ever; a group that exists is left as it is, and nothing is said."""
+    for retention in (days, 7):
+        store = CloudWatchOutputs(
+            bench.client,
+            bench.group,
+            "worker",
+            fallback=bench.fallback,
+            spool=bench.spool,
+            clock=SystemClock(),
+            retention_days=retention,
+        )
+        await store.check()
+    [group] = (await bench.client.describe_log_groups(logGroupNamePrefix=bench.group))["logGroups"]
+
+    assert group.get("retentionInDays") == kept
+    assert len(caplog.messages) == 1
+    assert said in caplog.messages[0]
+
+
+async def test_a_check_finds_that_events_may_not_be_sent(bench: Bench) -> None:
+    """Before the first item runs."""
+    client: Any = _Counting(bench.client, denies="put_log_events")
+    store = CloudWatchOutputs(
+        client, bench.group, "worker", fallback=bench.fallback, spool=bench.spool, clock=SystemClock()
+    )
+    with pytest.raises(Denied, match="PutLogEvents"):
+        await store.check()
+
+
+class _Counting:
+    """A client that counts its calls, throttles the first of an operation, and may deny one."""
+
+    def __init__(self, client: CloudWatchLogsClient, throttles: dict[str, int] | None = None, denies: str = "") -> None:
+        self.calls: Counter[str] = Counter()
+        self.throttles = throttles or {}
+        self._client, self._denies = client, denies
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the client has
+        method = getattr(self._client, name)
+        if not name.startswith(("create", "put")):
+            return method
+
+        async def ask(**asked: object) -> object:
+            self.calls[name] += 1
+            code = "AccessDeniedException" if name == self._denies else "ThrottlingException"
+            if name == self._denies or self.throttles.get(name):
+                self.throttles[name] = self.throttles.get(name, 1) - 1
+                operation = name.title().replace("_", "")
+                raise ClientError({"Error": {"Code": code, "Message": "Rate exceeded"}}, operation)
+            return await method(**asked)
+
+        return ask
 
 
 async def test_memory_is_given_back(bench: Bench) -> None:

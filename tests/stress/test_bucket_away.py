@@ -27,6 +27,7 @@ AWAY_S = 30 if FULL else 3
 UPLOAD_PATIENCE_S = 300
 PLATFORM_S = 30  # between SIGTERM and SIGKILL
 ALL = ("PUT", "POST", "DELETE", "GET")
+PARTS_OF_THE_CHECK = 1  # which a worker makes at its start
 HALF_BYTES = 40_000_000  # the second half is more than the worker takes while nothing goes out
 in_full = pytest.mark.skipif(not FULL, reason="another way of failing, or five minutes of patience: `make big`")
 LAST_WORDS = "that was the last of it"
@@ -140,7 +141,7 @@ def test_a_worker_is_stopped_while_the_bucket_fails(
 
 
 def _fail_between_the_halves(on_aws: Program, proxy: Proxy, fault: Fault | None, *operations: str) -> None:
-    until(lambda: proxy.count(Fault.NONE, "PUT") > 0)
+    until(lambda: proxy.count(Fault.NONE, "PUT") > PARTS_OF_THE_CHECK)
     if fault is None:
         proxy.away()
     else:

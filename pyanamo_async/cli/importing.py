@@ -11,7 +11,7 @@ import typer
 
 from pyanamo_async import CheckedItems, ImportResult, OnExists, Table, check_task_file
 from pyanamo_async.cli import import_options as option
-from pyanamo_async.cli.console import note, say, say_json, visible
+from pyanamo_async.cli.console import note, say, say_json
 from pyanamo_async.cli.options import JsonOption, on_table
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.taskfile.parser import Kind
@@ -84,7 +84,7 @@ def _show(result: ImportResult, *, json: bool, dry_run: bool) -> None:
     words = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name != "locked")
     say(f"{'would be ' if dry_run else ''}{words}")
     if result.differing:
-        names = ", ".join(map(visible, result.examples)) + (", ..." if result.differing > len(result.examples) else "")
+        names = ", ".join(result.examples) + (", ..." if result.differing > len(result.examples) else "")
         note(
             f"{result.differing} {'differs' if result.differing == 1 else 'differ'}: {names}. hint: the table keeps "
             "what it has; --on-exists replace overwrites items whole, also those that are done: give it a file with "

@@ -15,9 +15,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pyanamo_async import State
-from pyanamo_async.cli.console import visible
 from pyanamo_async.cli.event_log import line
 from pyanamo_async.core.text.plural import plural
+from pyanamo_async.core.text.visible import one_line, visible
 
 SHOWN_BY_THE_BAR = frozenset({"item claimed", "worker started"})
 AGAIN = {"SIGINT": "; Ctrl-C again stops now", "SIGTERM": "; a second SIGTERM stops now"}
@@ -43,7 +43,7 @@ class Remark:
                 text += AGAIN.get(fields["reason"], "")
             case event:
                 text = line(event, fields)
-        return visible(text.replace("\n", " "))
+        return one_line(text)
 
     @property
     def style(self) -> str:
@@ -99,7 +99,7 @@ class Bar:
             return
         *lines, self._partial = f"{self._partial}{value}".split("\n")
         for each in lines:
-            self._console.print(each, soft_wrap=True)
+            self._console.print(visible(each), soft_wrap=True)
 
     def _bar(self) -> str:
         ended = self._settled[State.DONE] + self._settled[State.FAILED]

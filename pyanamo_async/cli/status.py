@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pyanamo_async import Table
 from pyanamo_async.cli import views
-from pyanamo_async.cli.console import say_json, say_json_list, say_table
+from pyanamo_async.cli.console import say_json, say_json_list
 from pyanamo_async.cli.item_view import show_item
+from pyanamo_async.cli.listing import say_table
 from pyanamo_async.cli.options import ItemArgument, JsonOption, SampleOption, StateOption, on_table
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.stored.record import encode, encode_summary

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from pyanamo_async import Description, Status
-from pyanamo_async.cli.console import Row, draw, on_terminal, say
+from pyanamo_async.cli.console import draw, on_terminal, say
+from pyanamo_async.cli.listing import Column, Row
 from pyanamo_async.core.items import Counts, State, Summary, TaskState
 from pyanamo_async.core.stored.queue_key import format_time
+from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration
-from pyanamo_async.core.text.plural import plural
 
 COLOURS = {
     State.TODO: "cyan",
@@ -20,8 +21,15 @@ COLOURS = {
     State.WALL_TIME_EXCEEDED: "magenta",
 }
 BAR_WIDTH = 24
-LIST_COLUMNS = ("itemID", "taskID", "state", "tasks", "attempt", "since", "remark")
-KILOBYTE = 1024
+LIST_COLUMNS = (
+    Column("itemID"),
+    Column("taskID", rank=4),
+    Column("state", rank=1),
+    Column("tasks", rank=5, right=True),
+    Column("attempt", rank=6, right=True),
+    Column("since", rank=3),
+    Column("remark", rank=2, cut=True),
+)
 
 
 def status_row(seen: Status) -> dict[str, object]:
@@ -94,18 +102,6 @@ def show_description(seen: Description, counts: Counts, *, table: str) -> None:
         say(f"{name}{between}{value}" if between else f"{name:<9}{value}")
 
 
-def size(count: int) -> str:
-    """Format a number of bytes for people."""
-    amount = float(count)
-    if count < KILOBYTE:
-        return plural(count, "byte")
-    for unit in ("KB", "MB", "GB"):
-        amount /= KILOBYTE
-        if amount < KILOBYTE:
-            return f"{amount:.1f} {unit}"
-    return f"{amount / KILOBYTE:.1f} TB"
-
-
 def _description_lines(seen: Description, counts: Counts, table: str) -> Iterator[tuple[str, str]]:
     yield "table", table
     yield "output", f"stored under {seen.output_namespace}"
@@ -118,7 +114,7 @@ def _description_lines(seen: Description, counts: Counts, table: str) -> Iterato
     if seen.status:
         yield "status", seen.status
     if seen.size_bytes is not None:
-        yield "size", size(seen.size_bytes)
+        yield "size", show_size(seen.size_bytes)
     if seen.created:
         yield "created", format_time(seen.created)
     yield "items", ", ".join(f"{counts.items.get(state, 0)} {state}" for state in State)

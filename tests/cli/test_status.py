@@ -73,7 +73,7 @@ def test_show_tells_all_of_an_item(ran: Cli) -> None:
         "state     failed",
         "exit status 3",
         "$ exit 3",
-        "ledgers   1 failure\n",
+        "so far    1 failure\n",
     ):
         assert words in text
 

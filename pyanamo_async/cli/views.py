@@ -21,6 +21,7 @@ COLOURS = {
     State.WALL_TIME_EXCEEDED: "magenta",
 }
 BAR_WIDTH = 24
+BESIDE_THE_BAR = 38  # cells of the other columns, with items in the billions
 LIST_COLUMNS = (
     Column("itemID"),
     Column("taskID", rank=4),
@@ -37,6 +38,7 @@ def status_row(seen: Status) -> dict[str, object]:
     return {
         "table": seen.table,
         "items": {str(state): seen.counts.items.get(state, 0) for state in State},
+        "retrying": seen.counts.retrying,
         "total": seen.counts.total,
         "tasks": _tasks(seen.counts),
     }
@@ -50,6 +52,7 @@ def show_status(seen: Status) -> None:
     say(f"table\t{seen.table}")
     for name, count in (*((state, seen.counts.items.get(state, 0)) for state in State), ("total", seen.counts.total)):
         say(f"{name}\t{count}")
+    say(f"retrying\t{seen.counts.retrying}")
     for name, count in _tasks(seen.counts).items():
         say(f"tasks {name}\t{count}")
 
@@ -126,26 +129,35 @@ def _tasks(counts: Counts) -> dict[str, int]:
 
 
 def _draw_status(seen: Status) -> None:
-    from rich.box import SIMPLE
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     total = seen.counts.total
-    table = Table(box=SIMPLE, title=seen.table, title_justify="left", title_style="bold", show_footer=True)
-    table.add_column("state", footer="total")
-    table.add_column("items", footer=f"{total:,}", justify="right")
-    table.add_column("", justify="right")
-    table.add_column("", min_width=BAR_WIDTH)
-    for state in State:
-        count = seen.counts.items.get(state, 0)
+    bar_width = max(0, min(BAR_WIDTH, Console().width - BESIDE_THE_BAR))
+    say(seen.table)
+    table = Table(box=SIMPLE_HEAD, show_footer=True, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("state", footer="total", no_wrap=True)
+    table.add_column("items", footer=f"{total:,}", justify="right", no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("", width=bar_width, no_wrap=True)
+    for name, count, colour in _shares(seen.counts):
         share = count / total if total else 0.0
-        style = COLOURS[state] if count else "dim"
-        bar = "\N{FULL BLOCK}" * (round(share * BAR_WIDTH) or (1 if count else 0))
-        percent = f"{share:.1%}" if count else ""
-        table.add_row(*(Text(cell, style=style) for cell in (str(state), f"{count:,}", percent, bar)))
+        bar = "\N{FULL BLOCK}" * (round(share * bar_width) or (1 if count else 0))
+        cells = (name, f"{count:,}", f"{share:.1%}" if count else "", bar)
+        table.add_row(*(Text(cell, style=colour if count else "dim") for cell in cells))
     draw(table)
     for line in _status_lines(seen):
         say(f"  {line}")
+
+
+def _shares(counts: Counts) -> Iterator[tuple[str, int, str]]:
+    """Yield what a state is called, how many items are in it, and its colour; of `todo` also those that retry."""
+    for state in State:
+        yield str(state), counts.items.get(state, 0), COLOURS[state]
+        if state is State.TODO and counts.retrying:
+            yield "- retrying", counts.retrying, "yellow"
 
 
 def _status_lines(seen: Status) -> Iterator[str]:

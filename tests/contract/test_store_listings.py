@@ -32,6 +32,7 @@ async def test_items_and_tasks_are_counted(store: Store) -> None:
     assert counts.items == dict.fromkeys(State, 1)
     assert counts.tasks == {TaskState.DONE: 2, TaskState.TODO: 5, TaskState.FAILED: 2}
     assert counts.total == 5
+    assert counts.retrying == 1
 
 
 async def test_workers_and_the_table_itself_are_not_counted(store: Store) -> None:

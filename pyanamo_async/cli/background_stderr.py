@@ -151,11 +151,13 @@ class BackgroundStderr:
 
 
 @contextmanager
-def background_stderr() -> Iterator[BackgroundStderr]:
+def background_stderr(display: Display | None = None) -> Iterator[BackgroundStderr]:
     """Write to stderr in the background until the block ends, or to the exit if stderr takes nothing by then."""
     before = sys.stderr
     ours = BackgroundStderr(before.fileno(), encoding=before.encoding)
     sys.stderr = cast("TextIO", ours)
+    if display is not None:
+        ours.show(display)
     try:
         yield ours
     finally:

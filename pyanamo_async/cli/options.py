@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import shlex
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -11,9 +13,10 @@ import typer
 from pyanamo_async import State, Table, open_table
 from pyanamo_async.app.settings import DEFAULT_KEY, DEFAULT_TABLE
 
+TABLE_VARIABLE = "PYANAMO_TABLE"
 TableOption = Annotated[
     str,
-    typer.Option("-t", "--table", envvar="PYANAMO_TABLE", metavar="TABLE", help="A DynamoDB table, or sqlite:PATH."),
+    typer.Option("-t", "--table", envvar=TABLE_VARIABLE, metavar="TABLE", help="A DynamoDB table, or sqlite:PATH."),
 ]
 BucketOption = Annotated[
     str | None,
@@ -49,6 +52,11 @@ def _open(
     region: RegionOption = None,
 ) -> Table:
     return open_table(table, bucket=bucket, bucket_key=bucket_key, region=region)
+
+
+def flag_of(address: str) -> str:
+    """Return the flag that names a table, behind a blank; nothing for the table that is meant without it."""
+    return "" if address == os.environ.get(TABLE_VARIABLE, DEFAULT_TABLE) else f" -t {shlex.quote(address)}"
 
 
 def on_table(command: Callable[..., None]) -> Callable[..., None]:

@@ -31,8 +31,8 @@ COLUMNS = (
 )
 CONDITIONS = {
     WorkerCondition.ALIVE: "alive",
-    WorkerCondition.STALE: "silent for its lease",
-    WorkerCondition.DIED: "process died",
+    WorkerCondition.STALE: "vanished: silent for its lease",
+    WorkerCondition.DIED: "vanished: process died",
     WorkerCondition.ENDED: "ended",
 }
 
@@ -137,7 +137,7 @@ def _row(status: WorkerStatus) -> Row:
     worker = status.worker
     fields = (
         worker.worker_id,
-        CONDITIONS[status.condition],
+        _condition(status),
         clock_time(worker.heartbeat),
         f"{worker.running}/{worker.slots}",
         str(worker.done),
@@ -148,11 +148,23 @@ def _row(status: WorkerStatus) -> Row:
     return Row(fields)
 
 
+def _condition(status: WorkerStatus) -> str:
+    by = status.worker.stopped_by
+    match status.condition:
+        case WorkerCondition.ENDED if by:
+            return f"stopped: {by}"
+        case WorkerCondition.ALIVE if by:
+            return f"stopping: {by}"
+        case condition:
+            return CONDITIONS[condition]
+
+
 def _json(status: WorkerStatus) -> dict[str, object]:
     worker = status.worker
     return {
         "worker": worker.worker_id,
         "condition": str(status.condition),
+        "stopped_by": status.worker.stopped_by,
         "host": worker.host,
         "job": worker.job,
         "started": format_time(worker.started),

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from pyanamo_async.cli.background_stderr import BackgroundStderr, PlainText
 from pyanamo_async.cli.event_log import LogLines
 from pyanamo_async.cli.main import run
-from pyanamo_async.cli.progress import Bar
-from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
+from pyanamo_async.cli.run_bar import RunBar
+from pyanamo_async.core.items import Counts, Item, Output, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Worker
@@ -124,8 +124,8 @@ def test_no_event_controls_a_terminal(monkeypatch: pytest.MonkeyPatch, text: str
     for is_bar in (False, True):
         with terminal() as sent:
             stderr = BackgroundStderr(sys.stderr.fileno())
-            log = Bar(stderr.put, 3) if is_bar else LogLines(stderr.put)
-            stderr.show(log if isinstance(log, Bar) else PlainText())
+            log = RunBar(stderr.put, Counts({State.TODO: 3}, {})) if is_bar else LogLines(stderr.put)
+            stderr.show(log if isinstance(log, RunBar) else PlainText())
             log.note("item settled", item=text, state=State.FAILED, reason=text)
             log.note("output left behind", item=text, trouble=text)
             stderr.write(f"warned: {text.replace(FORGED, '')}\n")

@@ -95,4 +95,21 @@ class Bar:
         if done > 0 and left > 0:
             yield f"about {show_duration(timedelta(seconds=max(1, round(passed_s * left / done))))} left"
         elif passed_s >= 1:
-            yield f"{show_duration(timedelta(seconds=int(passed_s)))} so far"
+            passed = show_duration(timedelta(seconds=int(passed_s)))
+            yield f"{passed} so far" if left else f"in {passed}"
+
+
+class ReadCount:
+    """A display of how many rows were read; `count` holds the number. It is gone at the end."""
+
+    redraw_s = REDRAW_S
+
+    def __init__(self, count: Sequence[int], *, after_s: float = 1.0) -> None:
+        self._count, self._after_s = count, after_s
+        self._began_s = time.monotonic()
+
+    def render(self, values: Sequence[object], *, last: bool) -> str:
+        """Return the values, and behind them the count, after a second."""
+        is_shown = time.monotonic() - self._began_s >= self._after_s and not last
+        words = f"{self._count[0]:,} read" if is_shown else ""
+        return f"{CLEAR_LINE}{visible(''.join(map(str, values)))}{words}"

@@ -11,6 +11,7 @@ from pyanamo_async import Succeeded, Table, UsageError
 from pyanamo_async.cli.console import on_terminal, say_exactly, say_json
 from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import SampleOption, StateOption, on_table
+from pyanamo_async.cli.reading import LimitOption, limited
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.cli.views import clock_time
 from pyanamo_async.core.stored.queue_key import parse_time
@@ -39,6 +40,7 @@ def trace(
     *,
     state: StateOption = None,
     sample: SampleOption = None,
+    limit: LimitOption = None,
     tsv: Annotated[bool, typer.Option("--tsv", help="Tab-separated, on a terminal too.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="JSON Lines: an object for each row.")] = False,
     joblog: Annotated[bool, typer.Option("--joblog", help="Like the joblog of GNU parallel.")] = False,
@@ -52,15 +54,22 @@ def trace(
 
     async def work(table: Table) -> None:
         if joblog:
-            async for line in table.joblog(state=state, sample=sample):
+            header = 1
+            async for line in limited(
+                table.joblog(state=state, sample=sample), None if limit is None else header + limit
+            ):
                 say_exactly("\t".join((*map(field, line[:-1]), line[-1])))
         elif jsonl:
-            async for row in table.trace(state=state, sample=sample):
+            async for row in limited(table.trace(state=state, sample=sample), limit):
                 say_json(row, lines=True)
         else:
             short = on_terminal() and not tsv
-            rows = ((_short if short else _whole)(row) async for row in table.trace(state=state, sample=sample))
-            await say_table(ON_TERMINAL if short else IN_A_PIPE, rows, plain=tsv)
+            rows = limited(table.trace(state=state, sample=sample), limit)
+            await say_table(
+                ON_TERMINAL if short else IN_A_PIPE,
+                ((_short if short else _whole)(row) async for row in rows),
+                plain=tsv,
+            )
 
     with_table(table, work)
 

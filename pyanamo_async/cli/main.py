@@ -23,10 +23,17 @@ ITEM_COMMANDS = {"show", "logs"}
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    _use_utf8()
     gc.set_threshold(GARBAGE_AFTER)
     status = run(sys.argv[1:])
     gc.freeze()  # a collection at exit would find nothing to do
     sys.exit(status)
+
+
+def _use_utf8() -> None:
+    """Start anew in Python's UTF-8 mode where the locale has another encoding: ids and names of files are bytes."""
+    if sys.getfilesystemencoding() != "utf-8" and sys.executable:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - this program
 
 
 def run(argv: Sequence[str]) -> int:
@@ -37,7 +44,6 @@ def run(argv: Sequence[str]) -> int:
         return report(error)
     with visible_streams():
         try:
-            _refuse_bytes(argv)
             status = _run(argv)
             flush()
         except PipeClosed:
@@ -97,12 +103,6 @@ def _open_closed_streams() -> None:
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
     if not sys.stdout:
         raise UsageError("stdout is closed", hint="send it to a file, or to /dev/null")
-
-
-def _refuse_bytes(argv: Sequence[str]) -> None:
-    for each in argv:
-        if not each.isascii() and each != each.encode(errors="replace").decode():
-            raise UsageError(f"the argument {each!r} is not UTF-8", hint="names of tables and items are text")
 
 
 def report(error: Exception) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
 
-from pyanamo_async import State, Table, open_table
+from pyanamo_async import State, Table, UsageError, open_table
 from pyanamo_async.app.settings import DEFAULT_KEY, DEFAULT_TABLE
 
 TABLE_VARIABLE = "PYANAMO_TABLE"
@@ -44,6 +44,8 @@ StateOption = Annotated[State | None, typer.Option("-s", "--state", help="Only i
 SampleOption = Annotated[str | None, typer.Option("--sample", metavar="TASKID", help="Only items of this TaskID.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+FILES = {"file", "input_file"}  # options whose value may be any bytes
+
 
 def _open(
     table: TableOption = DEFAULT_TABLE,
@@ -52,6 +54,17 @@ def _open(
     region: RegionOption = None,
 ) -> Table:
     return open_table(table, bucket=bucket, bucket_key=bucket_key, region=region)
+
+
+def _refuse_bytes(options: Mapping[str, object]) -> None:
+    """Refuse what is not UTF-8, except as the name of a file.
+
+    Raises:
+        UsageError: there is such an option.
+    """
+    for name, value in options.items():
+        if isinstance(value, str) and name not in FILES and value != value.encode(errors="replace").decode():
+            raise UsageError(f"the argument {value!r} is not UTF-8", hint="names of tables and items are text")
 
 
 def flag_of(address: str) -> str:
@@ -65,6 +78,7 @@ def on_table(command: Callable[..., None]) -> Callable[..., None]:
     own = [each for name, each in inspect.signature(command, eval_str=True).parameters.items() if name != "table"]
 
     def with_table(**options: Any) -> None:  # noqa: ANN401 - typer passes what the signature says
+        _refuse_bytes(options)
         addresses = {name: options.pop(name) for name in shared}
         command(table=_open(**addresses), **options)
 

@@ -54,22 +54,17 @@ def trace(
 
     async def work(table: Table) -> None:
         if joblog:
-            header = 1
-            async for line in limited(
-                table.joblog(state=state, sample=sample), None if limit is None else header + limit
-            ):
+            most = None if limit is None else limit + 1  # the first is the header
+            async for line in limited(table.joblog(state=state, sample=sample), most):
                 say_exactly("\t".join((*map(field, line[:-1]), line[-1])))
-        elif jsonl:
-            async for row in limited(table.trace(state=state, sample=sample), limit):
+            return
+        rows = limited(table.trace(state=state, sample=sample), limit)
+        if jsonl:
+            async for row in rows:
                 say_json(row, lines=True)
-        else:
-            short = on_terminal() and not tsv
-            rows = limited(table.trace(state=state, sample=sample), limit)
-            await say_table(
-                ON_TERMINAL if short else IN_A_PIPE,
-                ((_short if short else _whole)(row) async for row in rows),
-                plain=tsv,
-            )
+            return
+        show, columns = (_short, ON_TERMINAL) if on_terminal() and not tsv else (_whole, IN_A_PIPE)
+        await say_table(columns, (show(row) async for row in rows), plain=tsv)
 
     with_table(table, work)
 

@@ -127,7 +127,7 @@ def test_a_read_into_a_file_is_whole_whatever_the_terminal_shows(ran: Cli, folde
 
 
 @pytest.mark.parametrize("columns", [140, 80, 40])
-def test_tables_fit_the_terminal(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+def test_tables_fit_the_terminal(cli: Cli, folder: Path, columns: int) -> None:
     """One line for an item: columns are left out, and none is folded; times and sizes are short."""
     scripts = [f"sample-{n:03d}-chr{n}|sample-{n:03d}|echo {'long ' * 30} >&2; exit {n % 2}" for n in range(9)]
     (folder / "many.txt").write_text("\n".join(["itemID|TaskID|TaskScript", *scripts]))

@@ -94,9 +94,10 @@ class Bar:
         done, left = self.ended - self._began_with, self.total - self.ended
         if done > 0 and left > 0:
             yield f"about {show_duration(timedelta(seconds=max(1, round(passed_s * left / done))))} left"
-        elif passed_s >= 1:
-            passed = show_duration(timedelta(seconds=int(passed_s)))
-            yield f"{passed} so far" if left else f"in {passed}"
+        elif left:
+            yield f"{show_duration(timedelta(seconds=int(passed_s)))} so far"
+        else:
+            yield f"in {show_duration(timedelta(seconds=passed_s))}"
 
 
 class ReadCount:

@@ -13,7 +13,7 @@ from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import SampleOption, StateOption, on_table
 from pyanamo_async.cli.reading import LimitOption, limited
 from pyanamo_async.cli.run_async import with_table
-from pyanamo_async.cli.views import clock_time
+from pyanamo_async.cli.views import short_time
 from pyanamo_async.core.stored.queue_key import parse_time
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_seconds
@@ -80,7 +80,7 @@ def _short(row: Mapping[str, Any]) -> Row:
         row["Task"],
         str(row["Attempt"] or ""),
         row["Status"],
-        clock_time(parse_time(row["Started"])),
+        short_time(parse_time(row["Started"])),
         show_seconds(row["Seconds"]),
         "" if cpu is None else show_seconds(cpu),
         "" if memory is None else show_size(memory),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pyanamo_async import Description, Status
 from pyanamo_async.cli.console import draw, on_terminal, say
@@ -21,6 +21,7 @@ COLOURS = {
     State.WALL_TIME_EXCEEDED: "magenta",
 }
 BAR_WIDTH = 24
+RECENT = timedelta(hours=20)
 BESIDE_THE_BAR = 38  # cells of the other columns, with items in the billions
 LIST_COLUMNS = (
     Column("itemID"),
@@ -58,8 +59,9 @@ def show_status(seen: Status) -> None:
 
 
 def list_row(each: Summary) -> Row:
-    """Return one line of a listing."""
-    waits = f"waits until {clock_time(each.not_before)}; " if each.not_before else ""
+    """Return one line of a listing; a terminal, where room is scarce, has short times."""
+    show_time = short_time if on_terminal() else clock_time
+    waits = f"waits until {show_time(each.not_before)}; " if each.not_before else ""
     remark = f"held by {each.worker}" if each.state is State.LOCKED else f"{waits}{each.reason}"
     fields = (
         each.item_id,
@@ -67,7 +69,7 @@ def list_row(each: Summary) -> Row:
         str(each.state),
         f"{each.tasks_done}/{each.tasks}",
         str(each.attempt),
-        clock_time(each.since) if each.since else "",
+        show_time(each.since) if each.since else "",
         remark,
     )
     return Row(fields, COLOURS[each.state])
@@ -76,6 +78,12 @@ def list_row(each: Summary) -> Row:
 def clock_time(time: datetime) -> str:
     """Format a time for people, to the second, in UTC."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def short_time(time: datetime) -> str:
+    """Format a time as short as it is plain: of the last hours without its day, of an earlier day without its hour."""
+    is_recent = abs(datetime.now(UTC) - time) < RECENT
+    return f"{time.astimezone(UTC):%H:%M:%SZ}" if is_recent else f"{time.astimezone(UTC):%Y-%m-%d}"
 
 
 def description_row(seen: Description, counts: Counts, *, table: str) -> dict[str, object]:

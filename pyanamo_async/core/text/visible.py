@@ -5,14 +5,12 @@ Ids, samples, reasons, scripts, output, names of workers and files, what service
 
 from __future__ import annotations
 
-import json
-
 PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
 
 
 def visible(text: str) -> str:
     """Make control and other unprintable characters visible; line ends and tabs stay."""
-    if text.isprintable():
+    if text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(
         each if each.isprintable() or each in "\n\t" else _escaped(each) for each in text.translate(PICTURES)
@@ -34,10 +32,16 @@ def visible_json(data: bytes) -> bytes:
     if data.isascii() and b"\x7f" not in data:
         return data
     return "".join(
-        each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in data.decode()
+        each if each.isprintable() or each == "\n" else _escaped_in_json(each) for each in data.decode()
     ).encode()
 
 
 def _escaped(character: str) -> str:
     """Return an escape for a character without a picture: C1 controls, and those that turn the direction of a line."""
     return character.encode("unicode_escape").decode()
+
+
+def _escaped_in_json(character: str) -> str:
+    """Return the escape of a character, or of the two surrogates that JSON has for it."""
+    units = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))

@@ -124,6 +124,11 @@ class Item(Value):
         return sum(task.failures for task in self.tasks)
 
     @property
+    def is_retrying(self) -> bool:
+        """Return whether it failed, and waits to be tried again."""
+        return self.state is State.TODO and self.not_before is not None
+
+    @property
     def todo(self) -> tuple[Task, ...]:
         """Return the tasks still to run."""
         return tuple(task for task in self.tasks if task.state is TaskState.TODO)

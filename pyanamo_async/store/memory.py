@@ -143,9 +143,7 @@ class MemoryStore(Store):
 
     async def counts(self) -> Counts:
         items = self._table.items.values()
-        return Counts.add_up(
-            (item.state, 1, int(_is_retrying(item)), len(item.tasks), item.tasks_done) for item in items
-        )
+        return Counts.add_up((item.state, 1, int(item.is_retrying), len(item.tasks), item.tasks_done) for item in items)
 
     def service_time(self, *, now: datetime) -> datetime:
         return now
@@ -246,7 +244,3 @@ def _place(item: Item) -> str:
 
 def _fence(item: Item) -> tuple[State, int, str]:
     return item.state, item.attempt, item.token
-
-
-def _is_retrying(item: Item) -> bool:
-    return item.state is State.TODO and item.not_before is not None

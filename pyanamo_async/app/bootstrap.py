@@ -38,7 +38,8 @@ from pyanamo_async.worker.stop import Level, Stop
 from pyanamo_async.worker.store_calls import StoreCalls
 
 START = RetrySchedule(limit_s=15.0)  # thousands may start at once
-ENDINGS = {each: str(each) for each in (State.DONE, State.FAILED, State.WALL_TIME_EXCEEDED)} | {State.TODO: "put_back"}
+SETTLED = (State.DONE, State.FAILED)
+ENDINGS = {each: str(each) for each in (*SETTLED, State.WALL_TIME_EXCEEDED)} | {State.TODO: "put_back"}
 WARNINGS = {  # each may come again, and means no more then: a shell and the kernel both send SIGHUP
     signal.SIGUSR1: Level.DRAIN,  # a limit or a suspension is near: Slurm's --signal, Grid Engine's s_rt and -notify
     signal.SIGUSR2: Level.STOP,  # it kills soon: Grid Engine's -notify, LSF
@@ -103,7 +104,8 @@ async def work_until(
             nests=settings.running.nests,
         )
         summary = await _pilot(settings, me, adapters=adapters, runtime=runtime, stop=stop).run()
-    ended = {called: count for state, called in ENDINGS.items() if (count := summary.settled[state])}
+    told = ENDINGS if summary.work_left else {state: called for state, called in ENDINGS.items() if state in SETTLED}
+    ended = {called: count for state, called in told.items() if (count := summary.settled[state])}
     event_log.note("worker ended", stopped=summary.stopped, **ended)
     return summary
 

@@ -22,6 +22,7 @@ from queue import Empty, SimpleQueue
 from typing import Protocol, TextIO, cast
 
 from pyanamo_async.core.text.plural import plural
+from pyanamo_async.core.text.visible import visible
 
 QUEUED = 4096  # values: half a megabyte of log lines
 CHUNK_BYTES = 4096  # a pipe of which `poll` says that it takes bytes takes as many without blocking (PIPE_BUF)
@@ -50,7 +51,7 @@ class PlainText:
 
     def render(self, values: Sequence[object], *, last: bool) -> str:  # noqa: ARG002 - as the protocol has it
         """Return the values one after the other."""
-        return "".join(map(str, values))
+        return visible("".join(map(str, values)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +151,13 @@ class BackgroundStderr:
 
 
 @contextmanager
-def background_stderr() -> Iterator[BackgroundStderr]:
+def background_stderr(display: Display | None = None) -> Iterator[BackgroundStderr]:
     """Write to stderr in the background until the block ends, or to the exit if stderr takes nothing by then."""
     before = sys.stderr
     ours = BackgroundStderr(before.fileno(), encoding=before.encoding)
     sys.stderr = cast("TextIO", ours)
+    if display is not None:
+        ours.show(display)
     try:
         yield ours
     finally:

@@ -13,7 +13,7 @@ from pyanamo_async.cli.console import say, say_json
 from pyanamo_async.cli.flags import size as size_flag
 from pyanamo_async.cli.options import JsonOption, on_table
 from pyanamo_async.cli.run_async import ended_by
-from pyanamo_async.cli.views import size
+from pyanamo_async.core.text.byte_sizes import show_size
 
 MAX_ITEMS, MAX_AT_ONCE = 100_000, 1_000
 
@@ -55,7 +55,7 @@ def _show(report: BenchReport) -> None:
     say(f"import\t{report.imported_per_second:,.0f} items/s")
     say(f"worker\t{report.run_per_second:,.0f} items/s")
     if report.output_bytes_per_second is not None:
-        say(f"output\t{size(round(report.output_bytes_per_second))}/s")
+        say(f"output\t{show_size(round(report.output_bytes_per_second))}/s")
     if report.units_per_item:
         say(f"item\t{report.units_per_item.write:.2f} write units, {report.units_per_item.read:.2f} read units")
         say(f"million\tUSD {report.usd_per_million_items:.2f} on demand in us-east-1")

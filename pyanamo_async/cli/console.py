@@ -1,39 +1,68 @@
 """Write to stdout and stderr.
 
-1. On a terminal, tables are drawn with rich; in a pipe they are lines of tab-separated fields below a header, for
-   `cut`, `awk` and spreadsheets.
+1. Text from a table, a file, a script or a service reaches neither as it is, but through `core.text.visible`: it
+   controls no terminal and forges no line. JSON holds escapes, so that its values stay exact.
 2. A reader that goes away (`| head`) ends a command quietly, as SIGPIPE ends `cat`.
-3. Text from a table, a file or a script is never printed raw: control characters become visible.
+3. Who reads stderr, or no longer does, never fails a command.
 """
 
 from __future__ import annotations
 
+import codecs
+import locale
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, TextIO
 
+from pyanamo_async.core.text.visible import one_line, visible, visible_json
 from pyanamo_async.errors import PyanamoError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 SIGPIPE_STATUS = 141
-PAGE = 500  # rows laid out together
-CONTROLS = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"} | {0x7F: 0x2421}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One line of a table, and its style on a terminal."""
-
-    fields: Sequence[str]
-    style: str = ""
 
 
 class PipeClosed(Exception):
     """The reader of stdout is gone."""
+
+
+class VisibleStderr(TextIOWrapper):
+    """A `sys.stderr` on which warnings, tracebacks and what typer says of arguments is visible, too."""
+
+    def write(self, text: str, /) -> int:
+        """Write text; a stderr that is closed takes it all, and forgets it."""
+        try:
+            return super().write(visible(text))
+        except OSError:
+            _discard(self)
+            return len(text)
+
+
+@contextmanager
+def visible_streams() -> Iterator[None]:
+    """Make what is written to stderr visible, and write to terminals in their own encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream.isatty() and isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding=_terminal_encoding(), errors="backslashreplace")
+    before = sys.stderr
+    ours = VisibleStderr(before.buffer, encoding=before.encoding, errors="backslashreplace", line_buffering=True)
+    sys.stderr = ours
+    try:
+        yield
+    finally:
+        if sys.stderr is ours:
+            sys.stderr = before
+        ours.detach()  # otherwise it would close the descriptor
+
+
+def _terminal_encoding() -> str:
+    """Return the encoding of the locale; a locale without one (C) says nothing of the terminal."""
+    encoding = codecs.lookup(locale.getencoding()).name
+    return "utf-8" if encoding == "ascii" else encoding
 
 
 def on_terminal() -> bool:
@@ -42,7 +71,7 @@ def on_terminal() -> bool:
 
 
 def write(data: bytes) -> None:
-    """Write to stdout; raises as `flush` does."""
+    """Write bytes to stdout as they are; raises as `flush` does."""
     try:
         sys.stdout.buffer.write(data)
     except OSError as error:
@@ -64,13 +93,21 @@ def flush() -> None:
 
 def say(line: str) -> None:
     """Write a line of data to stdout."""
-    write(f"{line}\n".encode(errors="replace"))
+    _write_text(f"{one_line(line)}\n")
 
 
-def note(line: str) -> None:
+def say_exactly(line: str) -> None:
+    """Write a line of a format that programs read, to a pipe or file as it is."""
+    if on_terminal():
+        say(line)
+    else:
+        _write_text(f"{line}\n")
+
+
+def note(line: str, *, on_new_line: bool = False) -> None:
     """Write a line that is no data to stderr; if stderr is closed, the command goes on as if it were not."""
     try:
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{chr(10) * on_new_line}{one_line(line)}\n")
         sys.stderr.flush()
     except OSError:
         _discard(sys.stderr)
@@ -81,7 +118,7 @@ def say_json(value: object, *, lines: bool = False) -> None:
     import orjson
 
     indent = orjson.OPT_INDENT_2 if on_terminal() and not lines else 0
-    write(orjson.dumps(value, option=indent | orjson.OPT_APPEND_NEWLINE))
+    _write_json(orjson.dumps(value, option=indent | orjson.OPT_APPEND_NEWLINE))
 
 
 async def say_json_list(values: AsyncIterator[object]) -> None:
@@ -90,7 +127,7 @@ async def say_json_list(values: AsyncIterator[object]) -> None:
 
     before = b"["
     async for value in values:
-        write(before + b"\n" + orjson.dumps(value))
+        _write_json(before + b"\n" + orjson.dumps(value))
         before = b","
     write(b"\n]\n" if before == b"," else b"[]\n")
 
@@ -98,66 +135,36 @@ async def say_json_list(values: AsyncIterator[object]) -> None:
 def draw(renderable: RenderableType) -> None:
     """Draw a rich object on the terminal."""
     from rich.console import Console
+    from rich.segment import Segment, Segments
 
     console = Console(highlight=False, markup=False, emoji=False)
     with console.capture() as drawn:
-        console.print(renderable)
-    write(drawn.get().encode(sys.stdout.encoding, errors="replace"))  # it says what is wrong with stdout
+        console.print(Segments(Segment(visible(each.text), each.style) for each in console.render(renderable)), end="")
+    _write_text(drawn.get())
 
 
-async def say_table(columns: Sequence[str], rows: AsyncIterator[Row], *, plain: bool = False) -> None:
-    """Write a table of any length, page by page; nothing is written if reading the first page fails.
+class OutputWriter:
+    """Writes what scripts printed to stdout: byte for byte, but visible on a terminal."""
 
-    With `plain`, a terminal gets what a pipe gets.
-    """
-    show = _draw_page if on_terminal() and not plain else _say_page
-    page: list[Row] = []
-    header = True
-    async for row in rows:
-        page.append(row)
-        if len(page) == PAGE:
-            show(columns, page, header=header)
-            page, header = [], False
-    if page or header:
-        show(columns, page, header=header)
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace") if on_terminal() else None
+
+    def write(self, data: bytes, *, last: bool = False) -> None:
+        """Write a part of it at once; raises as `flush` does."""
+        if self._decoder is None:
+            write(data)
+        else:
+            _write_text(visible(self._decoder.decode(data, final=last)))
+        flush()
 
 
-def _say_page(columns: Sequence[str], rows: Sequence[Row], *, header: bool) -> None:
-    if header:
-        say("\t".join(columns))
-    for row in rows:
-        say("\t".join(_plain(field) for field in row.fields))
+def _write_text(text: str) -> None:
+    encoding = sys.stdout.encoding if on_terminal() else "utf-8"
+    write(text.encode(encoding, errors="backslashreplace"))
 
 
-def _draw_page(columns: Sequence[str], rows: Sequence[Row], *, header: bool) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, show_header=header, pad_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold")  # an id that is cut off cannot be copied
-    for row in rows:
-        table.add_row(*(Text(visible(field)) for field in row.fields), style=row.style)
-    draw(table)
-
-
-def visible(text: str) -> str:
-    """Make control and other unprintable characters visible: what scripts print must not control a terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() or each in "\n\t" else _escaped(each) for each in text.translate(CONTROLS)
-    )
-
-
-def _escaped(character: str) -> str:
-    """Return an escape for a character without a picture: C1 controls, and those that turn the direction of a line."""
-    return character.encode("unicode_escape").decode()
-
-
-def _plain(field: str) -> str:
-    return visible(field.replace("\t", " ").replace("\n", " "))
+def _write_json(data: bytes) -> None:
+    write(visible_json(data))
 
 
 def _unwritable(error: OSError) -> Exception:

@@ -9,15 +9,16 @@ from typing import Annotated
 import typer
 
 from pyanamo_async import Finding, Table
-from pyanamo_async.cli.console import Row, note, say_json_list, say_table
+from pyanamo_async.cli.console import note, say_json_list
 from pyanamo_async.cli.flags import duration, name_flags
+from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import JsonOption, on_table
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.cli.views import clock_time
 from pyanamo_async.core.stored.queue_key import format_time
 
 FOUND_STATUS = 3  # as `run` says it of items: it worked, and not all is well
-COLUMNS = ("finding", "what", "since", "hint")
+COLUMNS = (Column("finding", rank=1), Column("what"), Column("since", rank=3), Column("hint", rank=2, cut=True))
 REMOVED = "removed"
 
 

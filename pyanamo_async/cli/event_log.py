@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from pyanamo_async.cli.flags import name_flags
 from pyanamo_async.core.stored.queue_key import format_time
+from pyanamo_async.core.text.visible import one_line
 
 
 class Event:
@@ -48,4 +49,4 @@ def line(event: str, fields: Mapping[str, object]) -> str:
             text = name_flags(text)
         if text:
             said.append(f"{name}={text if text.isprintable() and ' ' not in text else repr(text)}")
-    return " ".join(said)
+    return one_line(" ".join(said))

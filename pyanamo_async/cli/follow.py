@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from pyanamo_async import Outcome, Succeeded, Table
-from pyanamo_async.cli.console import flush, note, on_terminal, write
+from pyanamo_async.cli.console import OutputWriter, note, on_terminal, say
 from pyanamo_async.cli.run_async import ended_by, with_table
 
 NO_SUCCESS_STATUS = 3  # as of `run`: the task did not succeed, which is no error of ours
@@ -36,16 +36,18 @@ class _Screen:
     def __init__(self, *, headings: bool) -> None:
         self._headings = headings
         self._last = ""
+        self._outputs: dict[str, OutputWriter] = {}
         self._line_is_open = False
 
     def show(self, stream: str, data: bytes) -> None:
         if self._headings and stream != self._last:
-            write(f"{self._last and chr(10)}==> {stream} <==\n".encode())
+            if self._last:
+                say("")
+            say(f"==> {stream} <==")
             self._last = stream
-        write(data)
-        flush()
+        self._outputs.setdefault(stream, OutputWriter()).write(data)
         self._line_is_open = not data.endswith(b"\n")
 
     def note(self, line: str) -> None:
-        note(f"{chr(10) * (self._line_is_open and on_terminal())}pyanamo: {line}")
+        note(f"pyanamo: {line}", on_new_line=self._line_is_open and on_terminal())
         self._line_is_open = False

@@ -11,7 +11,8 @@ import typer
 
 from pyanamo_async import CheckedItems, ImportResult, OnExists, Table, check_task_file
 from pyanamo_async.cli import import_options as option
-from pyanamo_async.cli.console import note, say, say_json, visible
+from pyanamo_async.cli.background_stderr import background_stderr
+from pyanamo_async.cli.console import note, say, say_json
 from pyanamo_async.cli.options import JsonOption, on_table
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.taskfile.parser import Kind
@@ -84,7 +85,7 @@ def _show(result: ImportResult, *, json: bool, dry_run: bool) -> None:
     words = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name != "locked")
     say(f"{'would be ' if dry_run else ''}{words}")
     if result.differing:
-        names = ", ".join(map(visible, result.examples)) + (", ..." if result.differing > len(result.examples) else "")
+        names = ", ".join(result.examples) + (", ..." if result.differing > len(result.examples) else "")
         note(
             f"{result.differing} {'differs' if result.differing == 1 else 'differ'}: {names}. hint: the table keeps "
             "what it has; --on-exists replace overwrites items whole, also those that are done: give it a file with "
@@ -123,10 +124,12 @@ def _bar(items: int) -> Iterator[Callable[[int], None]]:
     if items < PROGRESS_FROM or not sys.stderr.isatty():
         yield lambda _: None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from pyanamo_async.cli.progress import Bar
 
-    columns = (TextColumn("importing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("import", total=items)
-        yield lambda written: progress.update(task, completed=written)
+    bar = Bar(items, label="importing")
+
+    def draw(written: int) -> None:
+        bar.ended = written
+
+    with background_stderr(bar):
+        yield draw

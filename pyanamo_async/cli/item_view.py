@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyanamo_async.cli.console import draw, on_terminal, say, visible
-from pyanamo_async.cli.views import COLOURS, clock_time, size
+from pyanamo_async.cli.console import draw, on_terminal, say
+from pyanamo_async.cli.views import COLOURS, clock_time
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
-from pyanamo_async.core.text.durations import show_duration
+from pyanamo_async.core.text.byte_sizes import show_size
+from pyanamo_async.core.text.durations import show_duration, show_seconds
 from pyanamo_async.core.text.plural import plural
+from pyanamo_async.core.text.visible import one_line
 
 TASK_COLOURS = {TaskState.TODO: "cyan", TaskState.DONE: "green", TaskState.FAILED: "red"}
 
@@ -18,7 +20,7 @@ Line = tuple[str, str]  # a text, and its style on a terminal
 def show_item(item: Item) -> None:
     """Print one item; control characters in scripts and output are made visible."""
     for text, style in (*_head(item), *(line for task in item.tasks for line in _task(task, nested=item.nested))):
-        _print(visible(text), style)
+        _print(text, style)
 
 
 def _print(text: str, style: str) -> None:
@@ -27,7 +29,7 @@ def _print(text: str, style: str) -> None:
         return
     from rich.text import Text
 
-    draw(Text(text, style=style))
+    draw(Text(one_line(text), style=style, overflow="fold"))
 
 
 def _head(item: Item) -> Iterator[Line]:
@@ -39,9 +41,9 @@ def _head(item: Item) -> Iterator[Line]:
         yield f"waits     until {clock_time(item.not_before)}", ""
     if item.attempt:
         yield f"attempt   {item.attempt}{f', by {item.worker}' if item.worker else ''}", ""
-    ledgers = {"failure": item.failures, "crash": item.crashes, "interruption": item.interruptions}
-    if any(ledgers.values()):
-        yield f"ledgers   {', '.join(plural(count, name) for name, count in ledgers.items() if count)}", ""
+    counts = {"failure": item.failures, "crash": item.crashes, "interruption": item.interruptions}
+    if any(counts.values()):
+        yield f"so far    {', '.join(plural(count, name) for name, count in counts.items() if count)}", ""
     limits = _limits(item)
     if limits:
         yield f"limits    {limits}", ""
@@ -73,11 +75,11 @@ def _task(task: Task, *, nested: bool) -> Iterator[Line]:
 
 
 def _ending(record: TaskRecord) -> str:
-    parts = [record.outcome.reason or "exit status 0", f"{record.seconds:.3g} s"]
+    parts = [record.outcome.reason or "exit status 0", f"took {show_seconds(record.seconds)}"]
     if record.cpu_seconds is not None:
-        parts.append(f"CPU {record.cpu_seconds:.3g} s")
+        parts.append(f"CPU {show_seconds(record.cpu_seconds)}")
     if record.max_rss_bytes is not None:
-        parts.append(f"peak {size(record.max_rss_bytes)}")
+        parts.append(f"peak {show_size(record.max_rss_bytes)}")
     return f"{', '.join(parts)} (attempt {record.attempt})"
 
 
@@ -85,9 +87,9 @@ def _output(name: str, output: Output) -> Iterator[Line]:
     if not output.size_bytes and not output.text:
         return
     shown_bytes = len(output.text.encode())
-    kept = f", of which {size(shown_bytes)} here" if shown_bytes < output.size_bytes else ""
+    kept = f", of which {show_size(shown_bytes)} here" if shown_bytes < output.size_bytes else ""
     kept += f", the whole at {output.at}" if output.at else ""
-    yield f"  {name}: {size(output.size_bytes)}, {plural(output.lines, 'line')}{kept}", "bold"
+    yield f"  {name}: {show_size(output.size_bytes)}, {plural(output.lines, 'line')}{kept}", "bold"
     if output.status:
         yield f"    {output.status}", "red"
     for line in output.text.splitlines():

@@ -1,4 +1,4 @@
-"""`pyanamo logs`: what a task printed, byte for byte."""
+"""`pyanamo logs`: what a task printed, byte for byte, but visible on a terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pyanamo_async import OutputError, OutputMissing, Table, TaskLog, UsageError
-from pyanamo_async.cli.console import flush, note, write
+from pyanamo_async.cli.console import OutputWriter, note, say
 from pyanamo_async.cli.follow import follow as follow_task
 from pyanamo_async.cli.options import ItemArgument, on_table
 from pyanamo_async.cli.run_async import with_table
@@ -37,7 +37,8 @@ def logs(
 ) -> None:
     """Print what a task printed.
 
-    All that its last attempt wrote to stdout, or with --stderr to stderr, wherever it is stored.
+    All that its last attempt wrote to stdout, or with --stderr to stderr, wherever it is stored. A terminal shows
+    control characters, and does not obey them; a pipe or file gets every byte as it was written.
     """
     if stderr and both:
         raise UsageError("--stderr and --both exclude each other", hint="--both includes stderr")
@@ -61,8 +62,10 @@ def logs(
 async def _print_both(logs: list[TaskLog]) -> None:
     """Print both below headings like those of `head` and `tail`; one may be missing, or damaged."""
     errors: list[OutputError] = []
-    for heading, log in zip((b"==> stdout <==\n", b"\n==> stderr <==\n"), logs, strict=True):
-        write(heading)
+    for heading, log in zip(("==> stdout <==", "==> stderr <=="), logs, strict=True):
+        if log is not logs[0]:
+            say("")
+        say(heading)
         try:
             await _print(log)
         except OutputError as error:
@@ -77,11 +80,11 @@ async def _print_both(logs: list[TaskLog]) -> None:
 
 async def _print(log: TaskLog) -> bool:
     """Print it as it comes; tell whether there was anything."""
-    printed = False
+    printed, output = False, OutputWriter()
     async for chunk in log:
-        write(chunk)
-        flush()
+        output.write(chunk)
         printed = printed or bool(chunk)
+    output.write(b"", last=True)
     if log.incomplete:
         note(f"pyanamo: this is not all of it: {log.incomplete}")
     return printed

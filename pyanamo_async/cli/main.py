@@ -9,8 +9,10 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from pyanamo_async.cli.console import SIGPIPE_STATUS, PipeClosed, flush, note
+from pyanamo_async.cli.console import SIGPIPE_STATUS, PipeClosed, flush, note, visible_streams
+from pyanamo_async.core.text.visible import one_line
 from pyanamo_async.errors import PyanamoError, TaskFileInvalid, UsageError
 
 DEBUG = "PYANAMO_DEBUG"
@@ -21,38 +23,67 @@ ITEM_COMMANDS = {"show", "logs"}
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    _use_utf8()
     gc.set_threshold(GARBAGE_AFTER)
     status = run(sys.argv[1:])
     gc.freeze()  # a collection at exit would find nothing to do
     sys.exit(status)
 
 
+def _use_utf8() -> None:
+    """Start anew in Python's UTF-8 mode where the locale has another encoding: ids and names of files are bytes."""
+    if sys.getfilesystemencoding() != "utf-8" and sys.executable:
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - this program
+
+
 def run(argv: Sequence[str]) -> int:
     """Run one command and return its exit status."""
     try:
         _open_closed_streams()
-        _refuse_bytes(argv)
-        status = _run(argv)
-        flush()
-    except PipeClosed:
-        return SIGPIPE_STATUS
-    except KeyboardInterrupt:
-        return SIGINT_STATUS
-    except Exception as error:  # noqa: BLE001 - the outermost level: whatever it is, it becomes one line
+    except UsageError as error:
         return report(error)
-    return status
+    with visible_streams():
+        try:
+            status = _run(argv)
+            flush()
+        except PipeClosed:
+            return SIGPIPE_STATUS
+        except KeyboardInterrupt:
+            return SIGINT_STATUS
+        except Exception as error:  # noqa: BLE001 - the outermost level: whatever it is, it becomes one line
+            return report(error)
+        return status
 
 
 def _run(argv: Sequence[str]) -> int:
+    import typer
+
     from pyanamo_async.cli.program import program
 
     try:
-        program(argv[0] if argv else "")(args=argv, prog_name="pyanamo")
-    except SystemExit as ending:
-        if ending.code == UsageError.exit_code:
-            _hint_at_ids(argv)
-        return ending.code if isinstance(ending.code, int) else 0
-    return 0
+        status = program(argv[0] if argv else "")(args=argv, prog_name="pyanamo", standalone_mode=False)
+    except typer.Abort:
+        note("pyanamo: nothing was answered")
+        return 1
+    except _invalid_usage() as error:
+        _show_usage(error)
+        _hint_at_ids(argv)
+        return UsageError.exit_code
+    return status if isinstance(status, int) else 0
+
+
+def _invalid_usage() -> type[Exception]:
+    """Return the base of what typer raises for arguments, which it does not export."""
+    import typer
+
+    return next(each for each in typer.BadParameter.__mro__ if each.__base__ is Exception)
+
+
+def _show_usage(error: Any) -> None:  # noqa: ANN401 - see above
+    """Let typer show its error, in which no argument forges a line."""
+    if not error.message.startswith("Usage: "):  # the help, where there were no arguments
+        error.message = one_line(error.message)
+    error.show()
 
 
 def _hint_at_ids(argv: Sequence[str]) -> None:
@@ -72,12 +103,6 @@ def _open_closed_streams() -> None:
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
     if not sys.stdout:
         raise UsageError("stdout is closed", hint="send it to a file, or to /dev/null")
-
-
-def _refuse_bytes(argv: Sequence[str]) -> None:
-    for each in argv:
-        if not each.isascii() and each != each.encode(errors="replace").decode():
-            raise UsageError(f"the argument {each!r} is not UTF-8", hint="names of tables and items are text")
 
 
 def report(error: Exception) -> int:

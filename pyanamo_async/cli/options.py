@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import os
+import shlex
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
 
-from pyanamo_async import State, Table, open_table
+from pyanamo_async import State, Table, UsageError, open_table
 from pyanamo_async.app.settings import DEFAULT_KEY, DEFAULT_TABLE
 
+TABLE_VARIABLE = "PYANAMO_TABLE"
 TableOption = Annotated[
     str,
-    typer.Option("-t", "--table", envvar="PYANAMO_TABLE", metavar="TABLE", help="A DynamoDB table, or sqlite:PATH."),
+    typer.Option("-t", "--table", envvar=TABLE_VARIABLE, metavar="TABLE", help="A DynamoDB table, or sqlite:PATH."),
 ]
 BucketOption = Annotated[
     str | None,
@@ -41,6 +44,8 @@ StateOption = Annotated[State | None, typer.Option("-s", "--state", help="Only i
 SampleOption = Annotated[str | None, typer.Option("--sample", metavar="TASKID", help="Only items of this TaskID.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+FILES = {"file", "input_file"}  # options whose value may be any bytes
+
 
 def _open(
     table: TableOption = DEFAULT_TABLE,
@@ -51,12 +56,29 @@ def _open(
     return open_table(table, bucket=bucket, bucket_key=bucket_key, region=region)
 
 
+def _refuse_bytes(options: Mapping[str, object]) -> None:
+    """Refuse what is not UTF-8, except as the name of a file.
+
+    Raises:
+        UsageError: there is such an option.
+    """
+    for name, value in options.items():
+        if isinstance(value, str) and name not in FILES and value != value.encode(errors="replace").decode():
+            raise UsageError(f"the argument {value!r} is not UTF-8", hint="names of tables and items are text")
+
+
+def flag_of(address: str) -> str:
+    """Return the flag that names a table, behind a blank; nothing for the table that is meant without it."""
+    return "" if address == os.environ.get(TABLE_VARIABLE, DEFAULT_TABLE) else f" -t {shlex.quote(address)}"
+
+
 def on_table(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say where table and output are, behind its own, and pass it the `table`."""
     shared = inspect.signature(_open, eval_str=True).parameters
     own = [each for name, each in inspect.signature(command, eval_str=True).parameters.items() if name != "table"]
 
     def with_table(**options: Any) -> None:  # noqa: ANN401 - typer passes what the signature says
+        _refuse_bytes(options)
         addresses = {name: options.pop(name) for name in shared}
         command(table=_open(**addresses), **options)
 

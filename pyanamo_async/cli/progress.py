@@ -1,82 +1,51 @@
 """A progress bar on stderr, and above it what is out of the ordinary.
 
-The event loop counts and puts remarks. The thread that writes to stderr draws, five times a second at most; rich only
-lays the text out. On a terminal that moves no cursor (TERM=dumb) the bar is drawn once, at the end.
+The thread that writes to stderr draws, five times a second at most; rich only lays the text out. On a terminal that
+moves no cursor (TERM=dumb) the bar is drawn once, at the end.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress_bar import ProgressBar
+from rich.text import Text
 
-from pyanamo_async import State
-from pyanamo_async.cli.console import visible
-from pyanamo_async.cli.event_log import line
-from pyanamo_async.core.text.plural import plural
+from pyanamo_async.core.text.durations import show_duration
+from pyanamo_async.core.text.visible import one_line, visible
 
-SHOWN_BY_THE_BAR = frozenset({"item claimed", "worker started"})
-AGAIN = {"SIGINT": "; Ctrl-C again stops now", "SIGTERM": "; a second SIGTERM stops now"}
 REDRAW_S = 0.2
 CLEAR_LINE = "\r\x1b[K"
+BAR_CELLS, LEAST_CELLS = 40, 10
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A line above the bar."""
+    """A line above the bar, with its style on a terminal with colours."""
 
-    event: str
-    fields: dict[str, Any]
-
-    def __str__(self) -> str:
-        fields = self.fields
-        match self.event:
-            case "item settled":
-                text = f"{fields['item']}: {fields['state']}, {fields['reason']}"
-            case "stopping":
-                have = "has" if fields["scripts"] == 1 else "have"
-                text = f"stopping: {plural(fields['scripts'], 'script')} {have} {fields['grace']}"
-                text += AGAIN.get(fields["reason"], "")
-            case event:
-                text = line(event, fields)
-        return visible(text.replace("\n", " "))
-
-    @property
-    def style(self) -> str:
-        """The style on a terminal with colours."""
-        return "red" if self.fields.get("state") is State.FAILED else "yellow"
+    text: str
+    style: str = "yellow"
 
 
 class Bar:
-    """The event log and the display of a worker on a terminal; `total` is the number of items to run."""
+    """A display of how many of `total` items are dealt with, and of the lines above."""
 
     redraw_s = REDRAW_S
 
-    def __init__(self, put: Callable[[object], None], total: int) -> None:
-        self._put = put
-        self._held = 0
-        self._settled: Counter[State] = Counter()
+    def __init__(self, total: int, *, label: str = "") -> None:
+        self.total, self.ended = total, 0
+        self._label = label
+        self._began_s, self._began_with = time.monotonic(), 0
         self._partial = self._drawn = ""
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[settled]}"), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=self._console, auto_refresh=False)
-        self._task = self._progress.add_task("", total=total, settled="")
 
-    def note(self, event: str, /, **fields: object) -> None:
-        """Count the event, and put it above the bar if it is unusual."""
-        state = fields.get("state")
-        if event == "item claimed":
-            self._held += 1
-        elif event in {"item settled", "item lost"}:
-            self._held -= 1
-        if isinstance(state, State):
-            self._settled[state] += 1
-        if event not in SHOWN_BY_THE_BAR and state is not State.DONE:
-            self._put(Remark(event, fields))
+    def words(self) -> Iterator[str]:
+        """Yield what else is told, the most important first."""
+        yield from ()
 
     def render(self, values: Sequence[object], *, last: bool) -> str:
         """Return the control characters and text that put lines above the bar, and the bar anew."""
@@ -92,19 +61,56 @@ class Bar:
         self._drawn = bar
         return f"{CLEAR_LINE * moves}{above.get()}{bar}{chr(10) * last}"
 
+    def start_with(self, ended: int) -> None:
+        """Reckon the time left by what ends from now on."""
+        self.ended = self._began_with = ended
+
     def _print(self, value: object) -> None:
         """Lay out a remark, or what was written to stderr up to the last line end."""
         if isinstance(value, Remark):
-            self._console.print(str(value), style=value.style, soft_wrap=True)
+            self._console.print(one_line(value.text), style=value.style, soft_wrap=True)
             return
         *lines, self._partial = f"{self._partial}{value}".split("\n")
         for each in lines:
-            self._console.print(each, soft_wrap=True)
+            self._console.print(visible(each), soft_wrap=True)
 
     def _bar(self) -> str:
-        ended = self._settled[State.DONE] + self._settled[State.FAILED]
-        failed = f", {self._settled[State.FAILED]} failed" if self._settled[State.FAILED] else ""
-        self._progress.update(self._task, completed=ended, settled=f"{self._held} running{failed}")
+        """Return one line: a second one could not be taken back. What does not fit is left out."""
+        width = self._console.width - 1  # some terminals go to the next line behind the last cell
+        text = f"{self.ended:,}/{self.total:,}"
+        for word in (*self.words(), *self._times()):
+            text += f", {word}" if len(text) + len(word) + 2 <= width else ""
+        room = min(BAR_CELLS, width - len(text) - len(self._label) - 2)
         with self._console.capture() as bar:
-            self._console.print(self._progress.get_renderable())
-        return bar.get().partition("\n")[0]  # a second line could not be taken back
+            if room >= LEAST_CELLS:
+                self._console.print(Text(f"{self._label} " * bool(self._label)), end="")
+                self._console.print(ProgressBar(max(self.total, 1), self.ended, width=room), end="")
+                text = f" {text}"
+            self._console.print(Text(text, end=""), no_wrap=True, overflow="crop", width=width, end="")
+        return bar.get().partition("\n")[0]
+
+    def _times(self) -> Iterator[str]:
+        passed_s = time.monotonic() - self._began_s
+        done, left = self.ended - self._began_with, self.total - self.ended
+        if done > 0 and left > 0:
+            yield f"about {show_duration(timedelta(seconds=max(1, round(passed_s * left / done))))} left"
+        elif left:
+            yield f"{show_duration(timedelta(seconds=int(passed_s)))} so far"
+        else:
+            yield f"in {show_duration(timedelta(seconds=passed_s))}"
+
+
+class ReadCount:
+    """A display of how many rows were read; `count` holds the number. It is gone at the end."""
+
+    redraw_s = REDRAW_S
+
+    def __init__(self, count: Sequence[int], *, after_s: float = 1.0) -> None:
+        self._count, self._after_s = count, after_s
+        self._began_s = time.monotonic()
+
+    def render(self, values: Sequence[object], *, last: bool) -> str:
+        """Return the values, and behind them the count, after a second."""
+        is_shown = time.monotonic() - self._began_s >= self._after_s and not last
+        words = f"{self._count[0]:,} read" if is_shown else ""
+        return f"{CLEAR_LINE}{visible(''.join(map(str, values)))}{words}"

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import typer
 
-from pyanamo_async import EventLog, FailurePolicy, OutputSettings, RunResult, State, Table, WorkerSettings, run_on_loop
+from pyanamo_async import FailurePolicy, OutputSettings, RunResult, Table, WorkerSettings, run_on_loop
 from pyanamo_async.cli import run_options as option
-from pyanamo_async.cli.background_stderr import BackgroundStderr, PlainText, background_stderr
+from pyanamo_async.cli.background_stderr import BackgroundStderr, background_stderr
+from pyanamo_async.cli.console import note
 from pyanamo_async.cli.event_log import LogLines, Quiet
 from pyanamo_async.cli.main import report
 from pyanamo_async.cli.options import on_table
+from pyanamo_async.cli.run_ending import Failures, ending
 from pyanamo_async.core.failure_policy import parse_on_exit
 from pyanamo_async.host.pid1 import fork_from_pid1
 
@@ -100,29 +100,19 @@ def run(
 async def _run(
     table: Table, worker: WorkerSettings, output: OutputSettings, *, stderr: BackgroundStderr, quiet: bool
 ) -> RunResult:
-    async with table, _event_log(table, stderr, quiet=quiet) as event_log:
-        return await table.run(worker, output, event_log=event_log, handle_signals=True)
+    async with table:
+        if quiet:
+            return await table.run(worker, output, event_log=Quiet(), handle_signals=True)
+        if not stderr.isatty():
+            failures, counts = Failures(LogLines(stderr.put)), None
+            result = await table.run(worker, output, event_log=failures, handle_signals=True)
+        else:
+            from pyanamo_async.cli.run_bar import counting_bar
 
-
-@asynccontextmanager
-async def _event_log(table: Table, stderr: BackgroundStderr, *, quiet: bool) -> AsyncIterator[EventLog]:
-    """Draw a bar on a terminal; elsewhere write one line for each event."""
-    if quiet:
-        yield Quiet()
-    elif not stderr.isatty():
-        yield LogLines(stderr.put)
-    else:
-        from pyanamo_async.cli.progress import Bar
-
-        bar = Bar(stderr.put, await _claimable(table))
-        stderr.show(bar)
-        try:
-            yield bar
-        finally:
-            stderr.show(PlainText())
-
-
-async def _claimable(table: Table) -> int:
-    """Count the items to run, for the bar."""
-    items = (await table.status()).counts.items
-    return items.get(State.TODO, 0) + items.get(State.WALL_TIME_EXCEEDED, 0)
+            async with counting_bar(table, stderr) as bar:
+                failures = Failures(bar)
+                result = await table.run(worker, output, event_log=failures, handle_signals=True)
+            counts = bar.counts
+    for line in ending(result, failures.first, counts, address=table.address):
+        note(line)
+    return result

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pyanamo_async import Table
 from pyanamo_async.cli import views
-from pyanamo_async.cli.console import say_json, say_json_list, say_table
+from pyanamo_async.cli.console import say_json, say_json_list
 from pyanamo_async.cli.item_view import show_item
+from pyanamo_async.cli.listing import say_table
 from pyanamo_async.cli.options import ItemArgument, JsonOption, SampleOption, StateOption, on_table
+from pyanamo_async.cli.reading import LimitOption, limited
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.stored.record import encode, encode_summary
 
@@ -27,12 +29,13 @@ def list_items(
     *,
     state: StateOption = None,
     sample: SampleOption = None,
+    limit: LimitOption = None,
     json: JsonOption = False,
 ) -> None:
     """List items, in the order of state and then of time."""
 
     async def work(table: Table) -> None:
-        items = table.items(state=state, sample=sample)
+        items = limited(table.items(state=state, sample=sample), limit)
         if json:
             await say_json_list(encode_summary(each) async for each in items)
         else:

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
-from pyanamo_async import Table, UsageError
-from pyanamo_async.cli.console import Row, on_terminal, say, say_json, say_table
+from pyanamo_async import Succeeded, Table, UsageError
+from pyanamo_async.cli.console import on_terminal, say_exactly, say_json
+from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import SampleOption, StateOption, on_table
+from pyanamo_async.cli.reading import LimitOption, limited
 from pyanamo_async.cli.run_async import with_table
+from pyanamo_async.cli.views import short_time
+from pyanamo_async.core.stored.queue_key import parse_time
+from pyanamo_async.core.text.byte_sizes import show_size
+from pyanamo_async.core.text.durations import show_seconds
+from pyanamo_async.core.text.visible import field
 from pyanamo_async.core.trace import COLUMNS
 
-ON_TERMINAL = ("itemID", "Task", "Attempt", "Status", "Exit_Code", "Started", "Seconds", "CPU_Seconds", "Max_RSS")
+IN_A_PIPE = [Column(name) for name in COLUMNS]
+ON_TERMINAL = (
+    Column("itemID"),
+    Column("task", rank=3),
+    Column("attempt", rank=8, right=True),
+    Column("status", rank=1),
+    Column("started", rank=6),
+    Column("took", rank=2, right=True),
+    Column("CPU", rank=5, right=True),
+    Column("memory", rank=4, right=True),
+    Column("reason", rank=7, cut=True),
+)
 
 
 @on_table
@@ -22,6 +40,7 @@ def trace(
     *,
     state: StateOption = None,
     sample: SampleOption = None,
+    limit: LimitOption = None,
     tsv: Annotated[bool, typer.Option("--tsv", help="Tab-separated, on a terminal too.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="JSON Lines: an object for each row.")] = False,
     joblog: Annotated[bool, typer.Option("--joblog", help="Like the joblog of GNU parallel.")] = False,
@@ -35,18 +54,36 @@ def trace(
 
     async def work(table: Table) -> None:
         if joblog:
-            async for line in table.joblog(state=state, sample=sample):
-                say("\t".join(line))
-        elif jsonl:
-            async for row in table.trace(state=state, sample=sample):
+            most = None if limit is None else limit + 1  # the first is the header
+            async for line in limited(table.joblog(state=state, sample=sample), most):
+                say_exactly("\t".join((*map(field, line[:-1]), line[-1])))
+            return
+        rows = limited(table.trace(state=state, sample=sample), limit)
+        if jsonl:
+            async for row in rows:
                 say_json(row, lines=True)
-        else:
-            columns = ON_TERMINAL if on_terminal() and not tsv else COLUMNS
-            await say_table(columns, _rows(table, state, sample, columns), plain=tsv)
+            return
+        show, columns = (_short, ON_TERMINAL) if on_terminal() and not tsv else (_whole, IN_A_PIPE)
+        await say_table(columns, (show(row) async for row in rows), plain=tsv)
 
     with_table(table, work)
 
 
-async def _rows(table: Table, state: StateOption, sample: SampleOption, columns: Iterable[str]) -> AsyncIterator[Row]:
-    async for row in table.trace(state=state, sample=sample):
-        yield Row(["" if row[name] is None else str(row[name]) for name in columns])
+def _whole(row: Mapping[str, Any]) -> Row:
+    return Row(["" if row[name] is None else str(row[name]) for name in COLUMNS])
+
+
+def _short(row: Mapping[str, Any]) -> Row:
+    cpu, memory = row["CPU_Seconds"], row["Max_RSS"]
+    fields = (
+        row["itemID"],
+        row["Task"],
+        str(row["Attempt"] or ""),
+        row["Status"],
+        short_time(parse_time(row["Started"])),
+        show_seconds(row["Seconds"]),
+        "" if cpu is None else show_seconds(cpu),
+        "" if memory is None else show_size(memory),
+        row["Reason"] or "",
+    )
+    return Row(fields, "" if row["Status"] == Succeeded.status else "red")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pyanamo_async import Description, Status
-from pyanamo_async.cli.console import Row, draw, on_terminal, say
+from pyanamo_async.cli.console import draw, on_terminal, say
+from pyanamo_async.cli.listing import Column, Row
 from pyanamo_async.core.items import Counts, State, Summary, TaskState
 from pyanamo_async.core.stored.queue_key import format_time
+from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration
-from pyanamo_async.core.text.plural import plural
 
 COLOURS = {
     State.TODO: "cyan",
@@ -20,8 +21,17 @@ COLOURS = {
     State.WALL_TIME_EXCEEDED: "magenta",
 }
 BAR_WIDTH = 24
-LIST_COLUMNS = ("itemID", "taskID", "state", "tasks", "attempt", "since", "remark")
-KILOBYTE = 1024
+RECENT = timedelta(hours=20)
+BESIDE_THE_BAR = 38  # cells of the other columns, with items in the billions
+LIST_COLUMNS = (
+    Column("itemID"),
+    Column("taskID", rank=4),
+    Column("state", rank=1),
+    Column("tasks", rank=5, right=True),
+    Column("attempt", rank=6, right=True),
+    Column("since", rank=3),
+    Column("remark", rank=2, cut=True),
+)
 
 
 def status_row(seen: Status) -> dict[str, object]:
@@ -29,6 +39,7 @@ def status_row(seen: Status) -> dict[str, object]:
     return {
         "table": seen.table,
         "items": {str(state): seen.counts.items.get(state, 0) for state in State},
+        "retrying": seen.counts.retrying,
         "total": seen.counts.total,
         "tasks": _tasks(seen.counts),
     }
@@ -42,13 +53,15 @@ def show_status(seen: Status) -> None:
     say(f"table\t{seen.table}")
     for name, count in (*((state, seen.counts.items.get(state, 0)) for state in State), ("total", seen.counts.total)):
         say(f"{name}\t{count}")
+    say(f"retrying\t{seen.counts.retrying}")
     for name, count in _tasks(seen.counts).items():
         say(f"tasks {name}\t{count}")
 
 
 def list_row(each: Summary) -> Row:
-    """Return one line of a listing."""
-    waits = f"waits until {clock_time(each.not_before)}; " if each.not_before else ""
+    """Return one line of a listing; a terminal, where room is scarce, has short times."""
+    show_time = short_time if on_terminal() else clock_time
+    waits = f"waits until {show_time(each.not_before)}; " if each.not_before else ""
     remark = f"held by {each.worker}" if each.state is State.LOCKED else f"{waits}{each.reason}"
     fields = (
         each.item_id,
@@ -56,7 +69,7 @@ def list_row(each: Summary) -> Row:
         str(each.state),
         f"{each.tasks_done}/{each.tasks}",
         str(each.attempt),
-        clock_time(each.since) if each.since else "",
+        show_time(each.since) if each.since else "",
         remark,
     )
     return Row(fields, COLOURS[each.state])
@@ -65,6 +78,12 @@ def list_row(each: Summary) -> Row:
 def clock_time(time: datetime) -> str:
     """Format a time for people, to the second, in UTC."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
+
+
+def short_time(time: datetime) -> str:
+    """Format a time as short as it is plain: of the last hours without its day, of an earlier day without its hour."""
+    is_recent = abs(datetime.now(UTC) - time) < RECENT
+    return f"{time.astimezone(UTC):%H:%M:%SZ}" if is_recent else f"{time.astimezone(UTC):%Y-%m-%d}"
 
 
 def description_row(seen: Description, counts: Counts, *, table: str) -> dict[str, object]:
@@ -94,18 +113,6 @@ def show_description(seen: Description, counts: Counts, *, table: str) -> None:
         say(f"{name}{between}{value}" if between else f"{name:<9}{value}")
 
 
-def size(count: int) -> str:
-    """Format a number of bytes for people."""
-    amount = float(count)
-    if count < KILOBYTE:
-        return plural(count, "byte")
-    for unit in ("KB", "MB", "GB"):
-        amount /= KILOBYTE
-        if amount < KILOBYTE:
-            return f"{amount:.1f} {unit}"
-    return f"{amount / KILOBYTE:.1f} TB"
-
-
 def _description_lines(seen: Description, counts: Counts, table: str) -> Iterator[tuple[str, str]]:
     yield "table", table
     yield "output", f"stored under {seen.output_namespace}"
@@ -118,7 +125,7 @@ def _description_lines(seen: Description, counts: Counts, table: str) -> Iterato
     if seen.status:
         yield "status", seen.status
     if seen.size_bytes is not None:
-        yield "size", size(seen.size_bytes)
+        yield "size", show_size(seen.size_bytes)
     if seen.created:
         yield "created", format_time(seen.created)
     yield "items", ", ".join(f"{counts.items.get(state, 0)} {state}" for state in State)
@@ -130,26 +137,35 @@ def _tasks(counts: Counts) -> dict[str, int]:
 
 
 def _draw_status(seen: Status) -> None:
-    from rich.box import SIMPLE
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     total = seen.counts.total
-    table = Table(box=SIMPLE, title=seen.table, title_justify="left", title_style="bold", show_footer=True)
-    table.add_column("state", footer="total")
-    table.add_column("items", footer=f"{total:,}", justify="right")
-    table.add_column("", justify="right")
-    table.add_column("", min_width=BAR_WIDTH)
-    for state in State:
-        count = seen.counts.items.get(state, 0)
+    bar_width = max(0, min(BAR_WIDTH, Console().width - BESIDE_THE_BAR))
+    say(seen.table)
+    table = Table(box=SIMPLE_HEAD, show_footer=True, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("state", footer="total", no_wrap=True)
+    table.add_column("items", footer=f"{total:,}", justify="right", no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("", width=bar_width, no_wrap=True)
+    for name, count, colour in _shares(seen.counts):
         share = count / total if total else 0.0
-        style = COLOURS[state] if count else "dim"
-        bar = "\N{FULL BLOCK}" * (round(share * BAR_WIDTH) or (1 if count else 0))
-        percent = f"{share:.1%}" if count else ""
-        table.add_row(*(Text(cell, style=style) for cell in (str(state), f"{count:,}", percent, bar)))
+        bar = "\N{FULL BLOCK}" * (round(share * bar_width) or (1 if count else 0))
+        cells = (name, f"{count:,}", f"{share:.1%}" if count else "", bar)
+        table.add_row(*(Text(cell, style=colour if count else "dim") for cell in cells))
     draw(table)
     for line in _status_lines(seen):
         say(f"  {line}")
+
+
+def _shares(counts: Counts) -> Iterator[tuple[str, int, str]]:
+    """Yield what a state is called, how many items are in it, and its colour; of `todo` also those that retry."""
+    for state in State:
+        yield str(state), counts.items.get(state, 0), COLOURS[state]
+        if state is State.TODO and counts.retrying:
+            yield "- retrying", counts.retrying, "yellow"
 
 
 def _status_lines(seen: Status) -> Iterator[str]:

@@ -8,20 +8,31 @@ from typing import Annotated, TypeVar
 import typer
 
 from pyanamo_async import Desired, FailurePolicy, ReclaimResult, Table, UsageError, WorkerCondition, WorkerStatus
-from pyanamo_async.cli.console import Row, note, say, say_json, say_json_list, say_table
+from pyanamo_async.cli.console import note, say, say_json, say_json_list
+from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import JsonOption, on_table
 from pyanamo_async.cli.run_async import with_table
-from pyanamo_async.cli.views import clock_time, size
+from pyanamo_async.cli.views import clock_time
 from pyanamo_async.core.stored.queue_key import format_time
+from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.plural import plural
 
 T = TypeVar("T")
 
-COLUMNS = ("worker", "condition", "last heartbeat", "running", "done", "memory", "ordered to", "job")
+COLUMNS = (
+    Column("worker"),
+    Column("condition", rank=1),
+    Column("last heartbeat", rank=4),
+    Column("running", rank=2, right=True),
+    Column("done", rank=3, right=True),
+    Column("memory", rank=6, right=True),
+    Column("ordered to", rank=5),
+    Column("job", rank=7),
+)
 CONDITIONS = {
     WorkerCondition.ALIVE: "alive",
-    WorkerCondition.STALE: "silent for its lease",
-    WorkerCondition.DIED: "process died",
+    WorkerCondition.STALE: "vanished: silent for its lease",
+    WorkerCondition.DIED: "vanished: process died",
     WorkerCondition.ENDED: "ended",
 }
 
@@ -126,15 +137,26 @@ def _row(status: WorkerStatus) -> Row:
     worker = status.worker
     fields = (
         worker.worker_id,
-        CONDITIONS[status.condition],
+        _condition(status),
         clock_time(worker.heartbeat),
         f"{worker.running}/{worker.slots}",
         str(worker.done),
-        size(worker.rss_bytes),
+        show_size(worker.rss_bytes),
         "" if worker.desired is Desired.RUN else str(worker.desired),
         worker.job,
     )
     return Row(fields)
+
+
+def _condition(status: WorkerStatus) -> str:
+    by = status.worker.stopped_by
+    match status.condition:
+        case WorkerCondition.ENDED if by:
+            return f"stopped: {by}"
+        case WorkerCondition.ALIVE if by:
+            return f"stopping: {by}"
+        case condition:
+            return CONDITIONS[condition]
 
 
 def _json(status: WorkerStatus) -> dict[str, object]:
@@ -142,6 +164,7 @@ def _json(status: WorkerStatus) -> dict[str, object]:
     return {
         "worker": worker.worker_id,
         "condition": str(status.condition),
+        "stopped_by": status.worker.stopped_by,
         "host": worker.host,
         "job": worker.job,
         "started": format_time(worker.started),

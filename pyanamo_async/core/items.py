@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
-from pyanamo_async.core.outcomes import Outcome
-from pyanamo_async.core.values import Value
+from pyanamo_async.core.outcomes import Failure, Outcome
+from pyanamo_async.core.values import Value, replace
 
 SINGLE_TASK = "Task_0"
+LAST_LINE_LENGTH = 100  # characters of the last line of stderr in a reason
 
 
 class State(StrEnum):
@@ -67,6 +68,13 @@ class TaskRecord(Value):
     stdout: Output = Output()
     stderr: Output = Output()
 
+    @property
+    def reason(self) -> str:
+        """Return why it did not succeed; what a script says last on stderr mostly tells more than its exit status."""
+        reason = self.outcome.reason
+        said = _last_line(self.stderr.text) if isinstance(self.outcome, Failure) else ""
+        return f"{reason}: {said}" if said else reason
+
 
 class Task(Value):
     """One script of an item.
@@ -116,6 +124,11 @@ class Item(Value):
         return sum(task.failures for task in self.tasks)
 
     @property
+    def is_retrying(self) -> bool:
+        """Return whether it failed, and waits to be tried again."""
+        return self.state is State.TODO and self.not_before is not None
+
+    @property
     def todo(self) -> tuple[Task, ...]:
         """Return the tasks still to run."""
         return tuple(task for task in self.tasks if task.state is TaskState.TODO)
@@ -147,22 +160,33 @@ class Summary(Value):
 
 
 class Counts(Value):
-    """How many items and tasks are in each state."""
+    """How many items and tasks are in each state; `retrying` of those in `todo` failed, and wait to be tried again."""
 
     items: dict[State, int]
     tasks: dict[TaskState, int]
+    retrying: int = 0
 
     @classmethod
-    def add_up(cls, parts: Iterable[tuple[State, int, int, int]]) -> Self:
-        """Return the sum of parts: a state, how many items are in it, how many tasks they have, how many are done."""
-        counts = cls(dict.fromkeys(State, 0), dict.fromkeys(TaskState, 0))
-        for state, items, tasks, done in parts:
-            counts.items[state] += items
-            counts.tasks[TaskState.DONE] += done
-            counts.tasks[TaskState.FAILED if state is State.FAILED else TaskState.TODO] += tasks - done
-        return counts
+    def add_up(cls, parts: Iterable[tuple[State, int, int, int, int]]) -> Self:
+        """Return the sum of parts.
+
+        A part is a state, how many items are in it, how many of them wait for a retry, how many tasks they have, and
+        how many of those are done.
+        """
+        added, retrying = cls(dict.fromkeys(State, 0), dict.fromkeys(TaskState, 0)), 0
+        for state, items, waiting, tasks, done in parts:
+            retrying += waiting
+            added.items[state] += items
+            added.tasks[TaskState.DONE] += done
+            added.tasks[TaskState.FAILED if state is State.FAILED else TaskState.TODO] += tasks - done
+        return replace(added, retrying=retrying)
 
     @property
     def total(self) -> int:
         """Return how many items there are."""
         return sum(self.items.values())
+
+
+def _last_line(text: str) -> str:
+    lines = (line.strip() for line in reversed(text.splitlines()))
+    return next(filter(None, lines), "")[:LAST_LINE_LENGTH]

@@ -45,7 +45,7 @@ def trace(item: Item) -> Iterator[Row]:
                 "stdout_bytes": 0,
                 "stderr_bytes": 0,
             }
-            known = own | encode_record(task.record) | {"Reason": task.record.outcome.reason}
+            known = own | encode_record(task.record) | {"Reason": task.record.reason}
             yield {name: known.get(name) for name in COLUMNS}
 
 

@@ -208,7 +208,7 @@ def _failure_reason(item: Item, results: Results) -> str:
     unfinished = [task for task in item.tasks if task.state is not TaskState.DONE]
     for task in sorted(unfinished, key=lambda task: task.name not in results):  # stable: otherwise in their order
         if task.record and isinstance(task.record.outcome, Failure):
-            reason = task.record.outcome.reason
+            reason = task.record.reason
             return f"{task.name}: {reason}" if item.nested else reason
     return ""
 

@@ -50,6 +50,7 @@ class Worker(Value):
     `worker_id` holds a nonce per start: a Batch job id repeats across attempts. `heartbeat` is in the service's time;
     `lease` is how long after it the worker's claims still stand. `following` lists the tasks whose output somebody
     follows. `process` is a mark by which its own machine finds the process again; empty where there is none.
+    `stopped_by` tells what makes it end although work may be left, as `SIGTERM`.
     """
 
     worker_id: str
@@ -66,6 +67,7 @@ class Worker(Value):
     desired: Desired = Desired.RUN
     following: tuple[TaskRef, ...] = ()
     state: WorkerState = WorkerState.RUNNING
+    stopped_by: str = ""
 
 
 def is_suspect(heartbeat: datetime, *, now: datetime, lease: timedelta) -> bool:

@@ -59,7 +59,7 @@ class ShellLauncher:
             if self._guard:
                 self._guard.start()  # before the script: none runs without a guard
             process = await asyncio.create_subprocess_shell(
-                how.text,
+                how.text.encode(errors="surrogateescape"),  # the bytes of the task file, whatever the locale
                 executable=self._posix_shell if how.needs_posix_shell else self._shell[0],
                 stdin=DEVNULL,
                 stdout=pipes[0].write_end,

@@ -143,7 +143,7 @@ class MemoryStore(Store):
 
     async def counts(self) -> Counts:
         items = self._table.items.values()
-        return Counts.add_up((item.state, 1, len(item.tasks), item.tasks_done) for item in items)
+        return Counts.add_up((item.state, 1, int(item.is_retrying), len(item.tasks), item.tasks_done) for item in items)
 
     def service_time(self, *, now: datetime) -> datetime:
         return now

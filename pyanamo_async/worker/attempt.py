@@ -11,6 +11,7 @@ Single and nested items are run by the same code.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator, Mapping
 
 from pyanamo_async.core import transitions
@@ -175,10 +176,10 @@ class Attempt:
         settings = self._context.tasks
         return {
             **settings.environ,
-            "PYANAMO_ITEM_ID": self.item.item_id,
-            "PYANAMO_SAMPLE": self.item.sample,
-            "PYANAMO_TASK_ID": self.item.sample,  # as the original calls it
-            "PYANAMO_TASK": task.name,
+            "PYANAMO_ITEM_ID": _for_environment(self.item.item_id),
+            "PYANAMO_SAMPLE": _for_environment(self.item.sample),
+            "PYANAMO_TASK_ID": _for_environment(self.item.sample),  # as the original calls it
+            "PYANAMO_TASK": _for_environment(task.name),
             "PYANAMO_ATTEMPT": str(self.item.attempt),
             "PYANAMO_SLOT": str(self.slot * settings.nests + place),
         }
@@ -208,3 +209,8 @@ class Attempt:
         before = self._saved
         await self._context.calls.call(lambda: self._context.adapters.store.save(before, after), give_up=self._fenced)
         self._saved = after
+
+
+def _for_environment(text: str) -> str:
+    """Return what reaches a script as UTF-8, whatever encoding the locale has."""
+    return os.fsdecode(text.encode(errors="surrogateescape"))

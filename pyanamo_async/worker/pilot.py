@@ -77,7 +77,13 @@ class Pilot:
     def _describe(self, row: Worker) -> Worker:
         """Complete the worker's row with what it is doing now."""
         done = self._summary.settled[State.DONE]
-        return values.replace(row, running=len(self._attempts), done=done, rss_bytes=self._plan.rss_bytes())
+        return values.replace(
+            row,
+            running=len(self._attempts),
+            done=done,
+            rss_bytes=self._plan.rss_bytes(),
+            stopped_by=self._stop.reason,
+        )
 
     async def _run(self) -> RunSummary:
         async with self._heartbeats, asyncio.TaskGroup() as watchers:

@@ -34,6 +34,6 @@ async def test_the_notebook_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert [each.item_id for each in names["failed"]] == ["broken"]
     assert len(names["trace"]) == 8
     assert "7 items added, 8 tasks" in said
-    assert "broken attempt 1: exit status 2 no reference" in said
+    assert "broken attempt 1: exit status 2: no reference" in said
     assert "4\n5\n6\n" in said
     assert names["message"].startswith("`lease` 3m is shorter than three times `heartbeat`, which is 2m.")

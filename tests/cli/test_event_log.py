@@ -7,9 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pyanamo_async.cli.event_log import LogLines
 from pyanamo_async.cli.progress import CLEAR_LINE, Bar
-from pyanamo_async.core.items import State
+from pyanamo_async.cli.run_bar import RunBar
+from pyanamo_async.core.items import Counts, State
 from tests.cli.conftest import Cli, process
 
 
@@ -41,7 +44,7 @@ def test_a_stderr_that_is_gone_costs_nothing(cli: Cli) -> None:
 def test_the_bar_counts_and_tells_what_is_out_of_the_ordinary() -> None:
     """Done items move it; failures and retries are lines above it."""
     remarks: list[object] = []
-    bar = Bar(remarks.append, 3)
+    bar = RunBar(remarks.append, Counts({State.TODO: 3, State.DONE: 2, State.LOCKED: 1}, {}, retrying=1))
     for name in "abc":
         bar.note("item claimed", item=name, attempt=1)
     bar.note("item settled", item="a", state=State.DONE, reason="")
@@ -51,12 +54,35 @@ def test_the_bar_counts_and_tells_what_is_out_of_the_ordinary() -> None:
 
     *above, last = shown.removeprefix(CLEAR_LINE).splitlines()
     assert above == ["b: failed, attempt 1: exit␛[2J status 3", "store unavailable trouble=throttled"]
-    assert "2/3 1 running, 1 failed" in last
+    assert "4/6, 2 running, 1 failed, 1 retrying" in last
+
+
+def test_the_bar_takes_a_new_count_of_the_table() -> None:
+    """What this worker did before is in it."""
+    bar = RunBar(lambda _: None, Counts({State.TODO: 3}, {}))
+    bar.note("item claimed", item="a", attempt=1)
+    bar.note("item settled", item="a", state=State.DONE, reason="")
+    bar.counted(Counts({State.TODO: 5, State.LOCKED: 2, State.DONE: 7}, {}))
+
+    assert "7/14, 2 running" in bar.render([], last=True)
+
+
+@pytest.mark.parametrize("columns", [140, 80, 40, 20])
+def test_the_bar_is_one_line(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """On a terminal of any width: words that do not fit are left out."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("LINES", "5")
+    bar = RunBar(lambda _: None, Counts({State.TODO: 10**6, State.LOCKED: 8000, State.FAILED: 9}, {}, retrying=700))
+
+    [line] = bar.render([], last=True).removeprefix(CLEAR_LINE).splitlines()
+
+    assert len(line) < columns
+    assert "9/1,008,009" in line
 
 
 def test_what_else_is_written_goes_above_the_bar_line_by_line() -> None:
     """A line that is not complete waits for its end: the bar would be drawn over it. What is the same stays."""
-    bar = Bar(lambda _: None, 1)
+    bar = Bar(1)
 
     assert "Trace" not in bar.render(["Trace"], last=False)
     assert bar.render(["back\nnext"], last=False).startswith(f"{CLEAR_LINE}Traceback\n")
@@ -74,7 +100,8 @@ def test_a_run_in_a_pipe_says_one_line_for_each_event(cli: Cli) -> None:
     assert said.out == ""
     assert events[0].startswith("worker started ")
     assert "item settled item=b attempt=1 state=failed reason='attempt 1: exit status 3'" in events
-    assert events[-1] == "worker ended done=1 failed=1"
+    assert events[-2] == "worker ended done=1 failed=1"
+    assert said.err.splitlines()[-1] == "1 item is failed (b): pyanamo list --state failed"
 
 
 def test_a_quiet_run_says_nothing_but_errors(cli: Cli) -> None:

@@ -266,4 +266,20 @@ def test_a_long_import_draws_a_bar(folder: Path, rows: int, drawn: bool) -> None
     shown = os.read(ours, 65536).decode()
     os.close(ours)
     assert done.stdout == f"{rows} added, 0 skipped, 0 replaced\n".encode()
-    assert ("importing" in shown and f"/{rows}" in shown) is drawn
+    assert ("importing" in shown and f"{rows:,}/{rows:,}" in shown) is drawn
+
+
+def test_a_terminal_that_closes_fails_no_import(cli: Cli, folder: Path) -> None:
+    """Its bar goes to nobody; every row is in the table."""
+    rows = "".join(f"i{number}|s|true\n" for number in range(30_000))
+    (folder / "many.txt").write_text(f"itemID|TaskID|TaskScript\n{rows}")
+    ours, theirs = pty.openpty()
+    argv, out = [PYANAMO, "import", "many.txt"], subprocess.PIPE
+    with subprocess.Popen(argv, stdout=out, stderr=theirs, text=True) as importing:
+        os.close(theirs)
+        assert os.read(ours, 100)  # it draws
+        os.close(ours)
+        said, _ = importing.communicate(timeout=60)
+
+    assert (importing.returncode, said) == (0, "30000 added, 0 skipped, 0 replaced\n")
+    assert cli("status", "--json").json()[0]["total"] == 30_000

@@ -166,10 +166,10 @@ def test_tables_are_drawn_on_a_terminal(ran: Cli) -> None:
     assert "exit status 3" in shown
 
 
-def on_terminal(*argv: str, stderr: bool = False) -> str:
+def on_terminal(*argv: str, stderr: bool = False, columns: int = 100) -> str:
     """Run a command with a terminal for stdout, and for stderr if so, and return what appears on it."""
     ours, theirs = pty.openpty()
-    env = {**os.environ, "COLUMNS": "100", "TERM": "xterm"}
+    env = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
     said = theirs if stderr else None
     with subprocess.Popen([PYANAMO, *argv], stdin=subprocess.DEVNULL, stdout=theirs, stderr=said, env=env) as shown:
         os.close(theirs)

@@ -18,6 +18,7 @@ def test_status_as_json(ran: Cli) -> None:
         {
             "table": "sqlite:pyanamo.db",
             "items": {"todo": 0, "locked": 0, "done": 2, "failed": 1, "Wall_Time_Exceeded": 0},
+            "retrying": 0,
             "total": 3,
             "tasks": {"total": 4, "todo": 0, "done": 3, "failed": 1},
         }
@@ -73,7 +74,7 @@ def test_show_tells_all_of_an_item(ran: Cli) -> None:
         "state     failed",
         "exit status 3",
         "$ exit 3",
-        "ledgers   1 failure\n",
+        "so far    1 failure\n",
     ):
         assert words in text
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli
+from pyanamo_async.cli.progress import CLEAR_LINE, ReadCount
+from tests.cli.conftest import PYANAMO, Cli, process
 from tests.cli.test_main import on_terminal
 
 
@@ -84,3 +90,55 @@ def test_a_terminal_shows_what_fits(ran: Cli) -> None:
     assert "─────" in drawn
     assert "stdout_bytes" not in drawn
     assert "stdout_bytes\tstderr_bytes\tWorker" in plain
+
+
+@pytest.mark.parametrize("limit", [0, 2, 99])
+def test_a_limit_bounds_what_is_read(ran: Cli, limit: int) -> None:
+    """Of rows, in each format, and of items."""
+    rows = min(limit, 4)
+
+    assert len(ran("trace", "--limit", str(limit)).out.splitlines()) == 1 + rows
+    assert len(ran("trace", "--limit", str(limit), "--joblog").out.splitlines()) == 1 + rows
+    assert len(ran("trace", "--limit", str(limit), "--jsonl").out.splitlines()) == rows
+    assert len(ran("list", "--limit", str(limit), "--json").json()) == min(limit, 3)
+
+
+def test_a_long_read_counts_on_the_terminal() -> None:
+    """On stderr, after a second; it is gone at the end, and other words stand before it."""
+    count = [0]
+    display = ReadCount(count, after_s=0)
+    count[0] = 12_000
+
+    assert display.render([], last=False) == f"{CLEAR_LINE}12,000 read"
+    assert display.render(["warned\n"], last=False) == f"{CLEAR_LINE}warned\n12,000 read"
+    assert display.render([], last=True) == CLEAR_LINE
+
+
+def test_a_read_into_a_file_is_whole_whatever_the_terminal_shows(ran: Cli, folder: Path) -> None:
+    """Stdout is data."""
+    ours, theirs = pty.openpty()
+    with (folder / "out").open("wb") as out:
+        done = subprocess.run([PYANAMO, "list", "--json"], stdout=out, stderr=theirs, check=True)
+    os.close(theirs)
+    os.close(ours)
+
+    assert done.returncode == 0
+    assert len(json.loads((folder / "out").read_bytes())) == len(ran("list", "--json").json()) == 3
+
+
+@pytest.mark.parametrize("columns", [140, 80, 40])
+def test_tables_fit_the_terminal(cli: Cli, folder: Path, columns: int) -> None:
+    """One line for an item: columns are left out, and none is folded; times and sizes are short."""
+    scripts = [f"sample-{n:03d}-chr{n}|sample-{n:03d}|echo {'long ' * 30} >&2; exit {n % 2}" for n in range(9)]
+    (folder / "many.txt").write_text("\n".join(["itemID|TaskID|TaskScript", *scripts]))
+    cli("import", "many.txt")
+    process("run", "--max-failures", "1")
+
+    for command in ("list", "trace", "status"):
+        lines = on_terminal(command, columns=columns).replace("\x1b", "").splitlines()
+        ids = [line for line in lines if "sample-" in line]
+        plain = [re.sub(r"\[[\d;]*m", "", line).rstrip() for line in lines]
+
+        assert max(map(len, plain)) <= columns
+        assert len(ids) == (0 if command == "status" else 9)
+    assert re.search(r"\d ms\b", on_terminal("trace", columns=columns))

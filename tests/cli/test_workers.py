@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pyanamo_async.core.workers import Worker
+from pyanamo_async.core.workers import Worker, WorkerState
 from pyanamo_async.host.liveness import own_mark
 from pyanamo_async.store.sqlite import SqliteStore
 from tests.cli.conftest import Cli
@@ -28,6 +28,37 @@ def heartbeat(path: Path, worker_id: str, *, process: str = "") -> None:
         await store.close()
 
     asyncio.run(put())
+
+
+def test_workers_that_ended_stopped_and_vanished_are_told_apart(cli: Cli, folder: Path) -> None:
+    """By what they said last, or that they did not."""
+    now, lease = datetime.now(UTC), timedelta(hours=1)
+    said = {
+        "w1": Worker("w1", "h", now, now, lease),
+        "w2": Worker("w2", "h", now, now, lease, stopped_by="SIGTERM"),
+        "w3": Worker("w3", "h", now, now, lease, stopped_by="SIGTERM", state=WorkerState.ENDED),
+        "w4": Worker("w4", "h", now, now, lease, state=WorkerState.ENDED),
+        "w5": Worker("w5", "h", now, now - 2 * lease, lease),
+    }
+
+    async def put() -> None:
+        store = SqliteStore(folder / "pyanamo.db")
+        await store.create(shards=1)
+        for worker in said.values():
+            await store.heartbeat(worker)
+        await store.close()
+
+    asyncio.run(put())
+
+    told = dict(line.split("\t")[:2] for line in cli("workers").out.splitlines())
+    assert [told[name] for name in said] == [
+        "alive",
+        "stopping: SIGTERM",
+        "stopped: SIGTERM",
+        "ended",
+        "vanished: silent for its lease",
+    ]
+    assert {each["worker"]: each["stopped_by"] for each in cli("workers", "--json").json()}["w3"] == "SIGTERM"
 
 
 @pytest.mark.parametrize("flag", [["-t", "sqlite:other.db"], ["--json"], ["--region", "eu-west-1"]])

@@ -12,6 +12,7 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.items import State
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.stored.queue_key import EPOCH
+from pyanamo_async.core.values import replace
 from tests.contract.weather import Call, Weather
 from tests.fakes import NOON, an_item
 
@@ -51,3 +52,21 @@ async def test_who_looks_afresh_sees_what_another_put_back(store: DynamoStore) -
     assert await store.next_due() is None
     assert await store.next_due(consistent=True) == EPOCH
     assert [item.item_id for item in await store.claim("w1", limit=1, now=NOON)] == ["x"]
+
+
+async def test_an_item_that_moves_on_while_it_is_counted_is_counted_once(store: DynamoStore) -> None:
+    """However often it moves: no status shows more items than the table has."""
+    another = DynamoStore(store._table.name, store._table.client)
+    await another.add([an_item("x")])
+
+    async def moves_on(real: Call, _: str, arguments: dict[str, Any]) -> Any:  # noqa: ANN401
+        answer = await real(**arguments)
+        if answer["ScannedCount"]:
+            for held in await another.claim("w", limit=1, now=NOON):
+                await another.save(held, replace(held, state=State.DONE, done_at=NOON))
+        return answer
+
+    store._table.client = Weather(store._table.client, moves_on, "query")  # type: ignore[assignment] # stands for one
+
+    assert (await store.counts()).total == 1
+    assert (await store.counts()).items[State.DONE] == 1

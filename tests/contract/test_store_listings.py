@@ -32,6 +32,7 @@ async def test_items_and_tasks_are_counted(store: Store) -> None:
     assert counts.items == dict.fromkeys(State, 1)
     assert counts.tasks == {TaskState.DONE: 2, TaskState.TODO: 5, TaskState.FAILED: 2}
     assert counts.total == 5
+    assert counts.retrying == 1
 
 
 async def test_workers_and_the_table_itself_are_not_counted(store: Store) -> None:
@@ -48,10 +49,10 @@ async def test_a_listing_tells_each_item(store: Store) -> None:
     await _one_of_each(store)
 
     assert await listing(store) == [
-        _summary("todo", "s1", State.TODO, (1, 0), 2, reason="exit status 1", not_before=NOON + 5 * SECOND),
+        _summary("todo", "s1", State.TODO, (1, 0), 2, reason="exit status 1: tail", not_before=NOON + 5 * SECOND),
         _summary("locked", "s2", State.LOCKED, (3, 1), 1, worker="w1"),
         _summary("done", "s1", State.DONE, (1, 1), 2, since=NOON),
-        _summary("failed", "s2", State.FAILED, (2, 0), 0, reason="Task_0: exit status 1", since=NOON),
+        _summary("failed", "s2", State.FAILED, (2, 0), 0, reason="Task_0: exit status 1: tail", since=NOON),
         _summary("ended", "s1", State.WALL_TIME_EXCEEDED, (2, 0), 0, reason="interrupted: wall time", since=NOON),
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyanamo_async.cli.views import size
+from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.plural import plural
 
 
@@ -25,9 +25,11 @@ def test_nouns_agree_with_their_count(count: int, noun: str, text: str) -> None:
         (1023, "1023 bytes"),
         (1024, "1.0 KB"),
         (3 << 29, "1.5 GB"),
-        (1 << 50, "1024.0 TB"),
+        (35 << 20, "35 MB"),
+        ((1 << 20) - 1, "1.0 MB"),
+        (1 << 50, "1024 TB"),
     ],
 )
 def test_sizes_are_shown_in_their_largest_unit(count: int, text: str) -> None:
-    """Sizes under 1 KB are in bytes, larger ones in powers of 1,024 with one decimal."""
-    assert size(count) == text
+    """Sizes under 1 KB are in bytes, larger ones in powers of 1,024 in two figures or more."""
+    assert show_size(count) == text

@@ -51,7 +51,7 @@ _LARGE = 10**15  # a petabyte
 _SECONDS = 123456789.123456
 _NAME = "x" * 128  # longer than any worker's id or token
 _TIME = datetime(2000, 1, 1, tzinfo=UTC)
-_SENTENCE = "\N{EURO SIGN}" * REASON_LENGTH  # three bytes a character
+_SENTENCE = "\N{GRINNING FACE}" * REASON_LENGTH  # four bytes a character: a script's own words
 _OUTPUT = Output(size_bytes=_LARGE, lines=_LARGE)
 _RECORD = TaskRecord(
     outcome=Failed(signal=9, detail="x" * 64),

@@ -24,6 +24,7 @@ def encode_worker(worker: Worker) -> Row:
         "Running": worker.running,
         "Done": worker.done,
         "RSS": worker.rss_bytes,
+        "Stopped_By": worker.stopped_by,
     }
 
 
@@ -46,4 +47,5 @@ def decode_worker(
         desired=Desired(row.get("Desired", Desired.RUN)),
         following=following,
         state=state,
+        stopped_by=row.get("Stopped_By", ""),
     )

@@ -54,3 +54,10 @@ def show_duration(span: timedelta) -> str:
         counts.append((count, unit))
     first = next(index for index, (count, _) in enumerate(counts) if count)
     return "".join(f"{count}{unit}" for count, unit in counts[first : first + 2] if count)
+
+
+def show_seconds(seconds: float) -> str:
+    """Return how long something took, in one short number: `118 ms`, `4.2 s`, `1h30m`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if round(seconds, 1) < UNITS["m"] else show_duration(timedelta(seconds=seconds))

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
-from pyanamo_async.core.stored.queue_key import queue
+from pyanamo_async.core.stored.queue_key import DELAYED, queue
 from pyanamo_async.core.stored.record import decode
 from pyanamo_async.errors import ItemMissing
 from pyanamo_async.ports import ItemReader
@@ -15,6 +15,10 @@ from pyanamo_async.store.dynamodb.opening import OpenedTable
 from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, summary
 from pyanamo_async.store.dynamodb.table import Table, gather_all
 from pyanamo_async.store.dynamodb.writes import KEY
+
+Part = tuple[State, int, int, int, int]  # of `Counts.add_up`
+
+RETRYING = ">="
 
 
 class DynamoReader(OpenedTable, ItemReader):
@@ -58,9 +62,8 @@ class DynamoReader(OpenedTable, ItemReader):
                 yield decode(unmarshal_row(row))
 
     async def counts(self) -> Counts:
-        shards = range(await self._shards())
-        queues = (_count_queue(self._table, state, shard) for state in State for shard in shards)
-        return Counts.add_up(await gather_all(queues))
+        shards = await gather_all(_count_shard(self._table, shard) for shard in range(await self._shards()))
+        return Counts.add_up(part for shard in shards for part in shard)
 
     async def held(self, worker_id: str) -> list[Item]:
         shards = range(await self._shards())  # the index names candidates, the table decides
@@ -69,8 +72,18 @@ class DynamoReader(OpenedTable, ItemReader):
         return [decode(row) for row in rows if row["ItemState"] == State.LOCKED and row["InstanceID"] == worker_id]
 
 
-async def _count_queue(table: Table, state: State, shard: int) -> tuple[State, int, int, int]:
-    """Count the items of one queue, their tasks, and those done.
+async def _count_shard(table: Table, shard: int) -> list[Part]:
+    """Count the items of a shard, against their way: none that moves on meanwhile is counted twice."""
+    settled = [await _count(table, state, shard) for state in State if state not in {State.TODO, State.LOCKED}]
+    locked = await _count(table, State.LOCKED, shard)
+    waiting = await _count(table, State.TODO, shard, which=RETRYING)
+    return [*settled, locked, waiting, await _count(table, State.TODO, shard, which="<")]
+
+
+async def _count(table: Table, state: State, shard: int, *, which: str = "") -> Part:
+    """Count the items of one queue, those that wait for a retry, the tasks, and those done.
+
+    `which` compares the items' keys with the first of those that wait.
 
     Only nested items are returned; single ones are counted as those that were filtered out, which costs the same read
     units and hardly any time.
@@ -79,8 +92,11 @@ async def _count_queue(table: Table, state: State, shard: int) -> tuple[State, i
         "FilterExpression": "attribute_exists(Nested_Tasks)",
         "ProjectionExpression": "Nested_Tasks, Log_Length",
     }
+    query = _query({":queue": queue(state, shard)} | ({":waiting": DELAYED} if which else {}))
+    if which:
+        query["KeyConditionExpression"] += f" AND Queue_Key {which} :waiting"
     items = tasks = done = 0
-    async for page in table.pages(_query({":queue": queue(state, shard)}) | nested):
+    async for page in table.pages(query | nested):
         singles = page["ScannedCount"] - page["Count"]
         items += page["ScannedCount"]
         tasks += singles
@@ -88,7 +104,7 @@ async def _count_queue(table: Table, state: State, shard: int) -> tuple[State, i
         for row in map(unmarshal_row, page["Items"]):
             tasks += row["Nested_Tasks"]
             done += row.get("Log_Length", 0)
-    return state, items, tasks, done
+    return state, items, items if which == RETRYING else 0, tasks, done
 
 
 async def _held_ids(table: Table, shard: int, worker: str) -> list[str]:

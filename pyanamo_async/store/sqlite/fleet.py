@@ -20,7 +20,18 @@ from pyanamo_async.store.sqlite.engine import Engine
 
 COLUMNS = (
     *("InstanceID", "Heartbeat", "State"),
-    *("Host", "Job", "Process", "Started", "Lease", "Slots", "Running", "Done", "RSS"),  # of `encode_worker`
+    *(
+        "Host",
+        "Job",
+        "Process",
+        "Started",
+        "Lease",
+        "Slots",
+        "Running",
+        "Done",
+        "RSS",
+        "Stopped_By",
+    ),  # of `encode_worker`
 )
 HEARTBEAT = f"""INSERT INTO workers ({", ".join(COLUMNS)}) VALUES ({", ".join(f":{name}" for name in COLUMNS)})
     ON CONFLICT (InstanceID) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])}

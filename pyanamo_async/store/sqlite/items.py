@@ -53,8 +53,9 @@ WHOLE = """SELECT Position, Row FROM items WHERE Position > ?1 AND (?2 IS NULL O
     AND (?3 IS NULL OR taskID = ?3) ORDER BY Position LIMIT ?4"""
 READ = "SELECT Row FROM items WHERE itemID = ?"
 NEXT = "SELECT min(Queue_Key) FROM items WHERE ItemState = ?"
-COUNTS = """SELECT ItemState, count(*), sum(max(Nested_Tasks, 1)),
-    sum(iif(Nested_Tasks > 0, Log_Length, ItemState = 'done')) FROM items GROUP BY ItemState"""
+COUNTS = """SELECT ItemState, count(*), sum(ItemState = 'todo' AND Queue_Key >= ?),
+    sum(max(Nested_Tasks, 1)), sum(iif(Nested_Tasks > 0, Log_Length, ItemState = 'done'))
+    FROM items GROUP BY ItemState"""
 
 
 class SqliteItems(ItemQueue, ItemReader, Notifications):
@@ -149,7 +150,7 @@ class SqliteItems(ItemQueue, ItemReader, Notifications):
                 yield _item((row,))
 
     async def counts(self) -> Counts:
-        return Counts.add_up((State(name), *counted) for name, *counted in await self._rows(COUNTS))
+        return Counts.add_up((State(name), *counted) for name, *counted in await self._rows(COUNTS, DELAYED))
 
     async def _rows(self, query: str, *values: str | int | None) -> list[tuple[Any, ...]]:
         return await self._engine.read(lambda connection: connection.execute(query, values).fetchall())

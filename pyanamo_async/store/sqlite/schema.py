@@ -22,7 +22,7 @@ from pyanamo_async.ports import Description, Index
 from pyanamo_async.store.sqlite.failures import PRIMARY
 
 APPLICATION_ID = 0x5059414E  # "PYAN", which `file` shows too
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MARK_BYTES = 4
 SMALLEST_PAGE = 512  # bytes; SQLite takes a smaller file for an empty one and would overwrite it
 WAL_RETRY = timedelta(milliseconds=10)
@@ -58,6 +58,7 @@ TABLES = (
         Running INTEGER NOT NULL,
         Done INTEGER NOT NULL,
         RSS INTEGER NOT NULL,
+        Stopped_By TEXT NOT NULL,
         State TEXT NOT NULL,
         Desired TEXT NOT NULL DEFAULT 'run'
     ) STRICT""",

@@ -1,0 +1,126 @@
+"""Tables of any length on stdout, page by page.
+
+1. In a pipe they are lines of tab-separated fields below a header, for `cut`, `awk` and spreadsheets.
+2. On a terminal they are drawn as wide as it is. Columns that do not fit are left out, the least telling first; no line
+   is folded, unless an id alone is wider than the terminal: an id that is cut off cannot be copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+
+from pyanamo_async.cli.console import draw, on_terminal, say
+from pyanamo_async.core.text.visible import field
+
+PAGE = 500  # rows laid out together
+GAP = 2  # cells between columns
+CUT_TO = 16  # cells of a text that is cut where it does not fit
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: of those that do not fit, the one with the highest `rank` goes first, and rank 0 never.
+
+    A `cut` one takes what the others leave, and ends in an ellipsis.
+    """
+
+    name: str
+    rank: int = 0
+    cut: bool = False
+    right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table, and its style on a terminal."""
+
+    fields: Sequence[str]
+    style: str = ""
+
+
+async def say_table(columns: Sequence[Column], rows: AsyncIterator[Row], *, plain: bool = False) -> None:
+    """Write a table of any length; nothing is written if reading the first page fails.
+
+    With `plain`, a terminal gets what a pipe gets.
+    """
+    show = _Drawing(columns).show if on_terminal() and not plain else _say_page
+    page: list[Row] = []
+    header = True
+    async for row in rows:
+        page.append(row)
+        if len(page) == PAGE:
+            show(columns, page, header=header)
+            page, header = [], False
+    if page or header:
+        show(columns, page, header=header)
+
+
+def _say_page(columns: Sequence[Column], rows: Sequence[Row], *, header: bool) -> None:
+    if header:
+        say("\t".join(each.name for each in columns))
+    for row in rows:
+        say("\t".join(field(each) for each in row.fields))
+
+
+class _Drawing:
+    """A table on a terminal; its first page decides which columns it has."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._shown: Sequence[int] = range(len(columns))
+
+    def show(self, columns: Sequence[Column], rows: Sequence[Row], *, header: bool) -> None:
+        """Draw a page."""
+        from rich.box import SIMPLE_HEAD
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        cells, width = [[field(each) for each in row.fields] for row in rows], Console().width
+        widths = fitting(columns, cells, width=width, among=self._shown, may_drop=header)
+        self._shown = [*widths]
+        table = Table(box=SIMPLE_HEAD, show_header=header, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        for index, cells_wide in widths.items():
+            column = columns[index]
+            table.add_column(
+                column.name,
+                width=cells_wide,
+                no_wrap=column.rank > 0,
+                overflow="ellipsis" if column.rank else "fold",
+                justify="right" if column.right else "left",
+            )
+        for row, fields in zip(rows, cells, strict=True):
+            table.add_row(*(Text(fields[index]) for index in widths), style=row.style)
+        draw(table)
+
+
+def fitting(
+    columns: Sequence[Column],
+    cells: Sequence[Sequence[str]],
+    *,
+    width: int,
+    among: Iterable[int],
+    may_drop: bool = True,
+) -> dict[int, int]:
+    """Return the columns that fit into `width` cells, by index, and how wide each is.
+
+    Empty ones are left out, too, unless nothing may be dropped.
+    """
+    from rich.cells import cell_len
+
+    widest = {
+        index: max(cell_len(columns[index].name), *(cell_len(row[index]) for row in cells), 0)
+        for index in among
+        if not may_drop or columns[index].rank == 0 or not cells or any(row[index] for row in cells)
+    }
+    least = {index: min(each, CUT_TO) if columns[index].cut else each for index, each in widest.items()}
+    while sum(least.values()) + GAP * (len(least) - 1) > width:
+        last = max(least, key=lambda index: columns[index].rank)
+        if columns[last].rank == 0 or not may_drop:
+            break
+        del least[last]
+    left = width - sum(least.values()) - GAP * (len(least) - 1)
+    flexible = next((index for index in least if left < 0 or columns[index].cut), None)
+    if flexible is not None:
+        least[flexible] = max(1, min(widest[flexible], least[flexible] + left))
+    return least

@@ -1,0 +1,45 @@
+"""Long reads: how far they are, and how far they go."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Annotated, TypeVar
+
+import typer
+
+from pyanamo_async.cli.console import on_terminal
+
+LimitOption = Annotated[
+    int | None, typer.Option("--limit", metavar="N", min=0, help="At most so many.", show_default=False)
+]
+
+T = TypeVar("T")
+
+
+async def limited(rows: AsyncIterator[T], limit: int | None) -> AsyncIterator[T]:
+    """Yield the first rows, and count on stderr how many were read: on a terminal, while stdout goes elsewhere."""
+    with _counter() as count:
+        number = 0
+        if limit == 0:
+            return
+        async for row in rows:
+            number += 1
+            count[0] = number
+            yield row
+            if number == limit:
+                return
+
+
+@contextmanager
+def _counter() -> Iterator[list[int]]:
+    count = [0]
+    if on_terminal() or not sys.stderr.isatty():
+        yield count
+        return
+    from pyanamo_async.cli.background_stderr import background_stderr
+    from pyanamo_async.cli.progress import ReadCount
+
+    with background_stderr(ReadCount(count)):
+        yield count

@@ -1,0 +1,44 @@
+"""What `run` says at its end: what failed or is left, and what to type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pyanamo_async import Counts, EventLog, RunResult, State
+from pyanamo_async.cli.options import flag_of
+from pyanamo_async.core.text.plural import plural
+
+SHOWN_IDS = 3
+
+
+class Failures:
+    """An event log that passes events on and keeps the ids of the first items that failed."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self.first: list[str] = []
+
+    def note(self, event: str, /, **fields: object) -> None:
+        """Pass the event on."""
+        if fields.get("state") is State.FAILED and len(self.first) < SHOWN_IDS:
+            self.first.append(str(fields["item"]))
+        self._log.note(event, **fields)
+
+
+def ending(result: RunResult, failed_ids: Sequence[str], counts: Counts | None, *, address: str) -> Iterator[str]:
+    """Yield lines for a person: what the table holds by `counts`, or without a count what this worker saw."""
+    failed = counts.items.get(State.FAILED, 0) if counts else result.failed
+    left = counts.total - counts.items.get(State.DONE, 0) - failed if counts else 0
+    if failed:
+        names = ", ".join(failed_ids) + (", ..." if failed > len(failed_ids) > 0 else "")
+        yield f"{_are(failed)} failed{f' ({names})' if names else ''}: {_command('list --state failed', address)}"
+    if left:
+        yield f"{_are(left)} left: {_command('run', address)}"
+
+
+def _are(count: int) -> str:
+    return f"{plural(count, 'item')} {'is' if count == 1 else 'are'}"
+
+
+def _command(words: str, address: str) -> str:
+    return f"pyanamo {words}{flag_of(address)}"

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from pyanamo_async.core.taskfile.parameters import ItemTemplate as ItemTemplate
     from pyanamo_async.core.workers import Desired as Desired, Worker as Worker
     from pyanamo_async.errors import (
+        BadRow as BadRow,
         BucketMissing as BucketMissing,
         Denied as Denied,
         ItemMissing as ItemMissing,
@@ -92,6 +93,7 @@ _HOMES = {
     "pyanamo_async.core.taskfile.parameters": ("ItemTemplate",),
     "pyanamo_async.core.workers": ("Desired", "Worker"),
     "pyanamo_async.errors": (
+        "BadRow",
         "BucketMissing",
         "Denied",
         "ItemMissing",

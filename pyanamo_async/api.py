@@ -202,6 +202,8 @@ class Table(TableReader):
     ) -> AsyncIterator[Finding]:
         """Find what killed workers left behind: their items, and unfinished output that is older than `older_than`.
 
+        Rows that cannot be read are findings too; the whole table is read for them.
+
         With `remove` that output is deleted.
 
         Raises:

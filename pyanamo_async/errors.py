@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -53,6 +54,23 @@ class SchemaMismatch(StoreError):
 
 class ItemMissing(StoreError):
     """The table has no item or worker of that id."""
+
+
+class BadRow(StoreError):
+    """A stored row cannot be read: `row_id` is its key, `why` what is wrong with it, `row` what it holds."""
+
+    def __init__(self, row: Mapping[str, object], why: str) -> None:
+        key = row.get("itemID") or row.get("InstanceID")  # of a worker's row, where those have a table of their own
+        self.row_id = key if isinstance(key, str) else repr(key)
+        super().__init__(
+            f"the row of {self.row_id!r} cannot be read: {why}",
+            hint="`pyanamo doctor` lists such rows; an item is mended by importing it again with `on_exists` 'replace'",
+        )
+        self.row, self.why = row, why
+
+
+class RowTooLarge(StoreError):
+    """A row would outgrow what the table takes; nothing was written."""
 
 
 class Fenced(StoreError):

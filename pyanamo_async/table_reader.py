@@ -62,12 +62,23 @@ class TableReader:
         """The AWS region that was given."""
         return self._resources.settings.region
 
+    @property
+    def skipped_rows(self) -> int:
+        """How many rows, of items and workers, could not be read so far and were left out; `doctor` finds them all.
+
+        Counting ends at a thousand.
+        """
+        return len(self._store.bad_rows) if self._store else 0
+
     async def describe(self) -> Description:
         """Describe the table: keys, indexes, shards, billing, size in bytes."""
         return await (await self._open()).describe()
 
     async def items(self, *, state: State | str | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
-        """List items in the order of state and then of time, in summary; memory does not grow with their number."""
+        """List items in the order of state and then of time, in summary; memory does not grow with their number.
+
+        Rows that cannot be read are left out, here and in all listings; `skipped_rows` counts them.
+        """
         chosen = _state(state)
         async for summary in (await self._open()).summaries(state=chosen, sample=sample):
             yield summary
@@ -77,6 +88,7 @@ class TableReader:
 
         Raises:
             ItemMissing: the table has no such item.
+            BadRow: its row cannot be read.
         """
         return await (await self._open()).read(item_id)
 

@@ -64,7 +64,7 @@ class Entry:
     @classmethod
     def of(cls, row: Row | None) -> Entry | None:
         """Choose what the index holds of a row; nothing of one without a place in it."""
-        if row is None or "Queue" not in row:
+        if row is None or not {"Queue", "Queue_Key"} <= row.keys():
             return None
         shown = {name: row[name] for name in SHOWN if name in row}
         return cls(row["Queue"]["S"], row["Queue_Key"]["S"], shown, row_bytes(shown))

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.stored.record import decode
 from pyanamo_async.store.dynamodb.codec import unmarshal_row
-from pyanamo_async.store.dynamodb.fleet import WORKER_ROW
+from pyanamo_async.store.dynamodb.rows import WORKER_ROW
 from simulation.index import RUNNING_WORKERS
 from simulation.language import Row
 from simulation.suspension import SuspendableLoop, SuspendableProcess

@@ -22,8 +22,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from pyanamo_async.store.dynamodb.fleet import WORKER_ROW
-from pyanamo_async.store.dynamodb.schema import TABLE_ROW
+from pyanamo_async.store.dynamodb.rows import TABLE_ROW, WORKER_ROW
 from simulation.facts import LATENCY_S
 from simulation.language import KEY
 from simulation.service import THROTTLED, Service

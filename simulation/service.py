@@ -227,6 +227,8 @@ def _bounds(condition: str, values: dict[str, str]) -> tuple[tuple[str, str], tu
             return ("", ""), (values[then], "")
         case ["AND", "Queue_Key", ">", then]:
             return (values[then], MAX_KEY), (MAX_KEY, "")
+        case ["AND", "Queue_Key", ">=", then]:
+            return (values[then], ""), (MAX_KEY, "")
         case ["AND", "Queue_Key", "=", key]:
             return (values[key], ""), (values[key], MAX_KEY)
     raise NotImplementedError(condition)

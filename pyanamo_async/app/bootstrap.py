@@ -92,6 +92,7 @@ async def work_until(
     """Run a worker as `work` does; the caller handles signals."""
     settings = replace(settings, running=_within_limits(settings.running, event_log))
     runtime = Runtime(SystemClock(), random.Random(), event_log)  # noqa: S311 - scatters, keeps no secret
+    store.bad_rows.tell = lambda bad: event_log.note("row cannot be read", row=bad.row_id, why=bad.why)
     with closing(Guard(f"{WORKER_VARIABLE}={me.worker_id}")) as guard:
         output_namespace = await _check_usable(store, outputs, runtime, stop)
         launcher = ShellLauncher(settings.running.shell, guard=guard)

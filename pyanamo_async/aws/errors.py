@@ -24,6 +24,7 @@ from pyanamo_async.errors import (
     Denied,
     OutputMissing,
     PyanamoError,
+    RowTooLarge,
     SchemaMismatch,
     StoreError,
     TableMissing,
@@ -167,8 +168,9 @@ def _lasting(code: str, message: str, what: str, otherwise: type[PyanamoError]) 
             return OutputMissing(f"there is nothing at {what}")
     if any(part in message for part in OTHER_SCHEMA_MESSAGES):
         return SchemaMismatch(f"{what} is not one of ours: {message}", hint="use another table name")
-    hint = ITEM_LIMIT_HINT if "exceeded the maximum allowed size" in message else ""
-    return otherwise(f"{what}: {message} ({code})", hint=hint)
+    if "exceeded the maximum allowed size" in message:
+        return RowTooLarge(f"{what}: {message} ({code})", hint=ITEM_LIMIT_HINT)
+    return otherwise(f"{what}: {message} ({code})")
 
 
 def _refusal(exc: boto.ClientError, what: str, otherwise: type[PyanamoError]) -> PyanamoError:

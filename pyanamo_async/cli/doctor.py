@@ -1,4 +1,4 @@
-"""`pyanamo doctor`: what a killed fleet left behind."""
+"""`pyanamo doctor`: what a killed fleet left behind, and rows that cannot be read."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def doctor(
     ] = "1h",  # type: ignore[assignment]  # parsed as any other text
     json: JsonOption = False,
 ) -> None:
-    """Find what killed workers left behind: items, uploads, files.
+    """Find what killed workers left behind: items, uploads, files; and rows that cannot be read.
 
     Exits with 0 when nothing is left, with 3 when something is.
     """
@@ -62,7 +62,7 @@ def doctor(
 
 
 def _row(finding: Finding) -> Row:
-    return Row((str(finding.kind), finding.what, clock_time(finding.since), _hint(finding)))
+    return Row((str(finding.kind), finding.what, clock_time(finding.since) if finding.since else "", _hint(finding)))
 
 
 def _hint(finding: Finding) -> str:
@@ -73,7 +73,7 @@ def _json(finding: Finding) -> dict[str, object]:
     return {
         "finding": str(finding.kind),
         "which": finding.what,
-        "since": format_time(finding.since),
+        "since": format_time(finding.since) if finding.since else None,
         "removed": finding.removed,
         "hint": _hint(finding),
     }

@@ -10,6 +10,8 @@ from typing import TypeVar
 import typer
 
 from pyanamo_async import Table
+from pyanamo_async.cli.console import note
+from pyanamo_async.core.text.plural import plural
 
 T = TypeVar("T")
 
@@ -20,7 +22,13 @@ def with_table(table: Table, work: Callable[[Table], Awaitable[T]]) -> T:
 
     async def main() -> T:
         async with table:
-            return await work(table)
+            try:
+                return await work(table)
+            finally:
+                if table.skipped_rows:
+                    note(
+                        f"{plural(table.skipped_rows, 'row')} cannot be read and left out; `pyanamo doctor` lists them"
+                    )
 
     return asyncio.run(main())
 

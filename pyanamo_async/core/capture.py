@@ -7,11 +7,14 @@
 
 from __future__ import annotations
 
+import re
+
 from pyanamo_async.core.items import Output
-from pyanamo_async.core.output_tail import TailChunk
-from pyanamo_async.core.stored.budget import STATUS_BYTES
+from pyanamo_async.core.output_tail import TailBuffer, TailChunk
+from pyanamo_async.core.stored.row_size import STATUS_BYTES
 
 MARK = b"\nPyAnamo:\t"  # a tag is a line that begins so
+_TAG = re.compile(MARK + rb"([^\n]*)(?=(\n?))")  # its newline may be the first byte of the next mark
 _SLACK = 3  # bytes of a cut UTF-8 character: kept, so that the cut can move to the edge of the character
 
 
@@ -24,66 +27,43 @@ class Capture:
     def __init__(self, inline_bytes: int, *, tagged: bool = True) -> None:
         self.size_bytes = 0
         self._limit = inline_bytes
-        self._head = b""
-        self._scan: _Scan | None = None
-        self._tagged = tagged
+        self._tail = TailBuffer(room=inline_bytes + _SLACK)  # the whole while it fits inline
+        self._tags = Tags(inline_bytes + _SLACK) if tagged else None
+        self._newlines = 0
+        self._spilled = False
 
     def feed(self, chunk: bytes) -> bytes:
         """Take a chunk and return the bytes for the sink: all so far once they no longer fit, then each chunk."""
+        before = b"" if self._spilled else self.tail().data
         self.size_bytes += len(chunk)
-        if self._scan:
-            self._scan.feed(chunk)
-            return chunk
-        self._head += chunk
-        return self._spill() if self.size_bytes > self._limit else b""
+        self._newlines += chunk.count(b"\n")
+        self._tail.feed(chunk)
+        if self._tags:
+            self._tags.feed(chunk)
+        self._spilled = self._spilled or self.size_bytes > self._limit
+        return before + chunk if self._spilled else b""
 
     def end(self) -> bytes:
         """End the stream; return the bytes for the sink: small output too if it is not UTF-8, for records are text."""
-        return b"" if self._scan or _is_utf8(self._head) else self._spill()
+        whole = self.tail().data
+        if self._spilled or _is_utf8(whole):
+            return b""
+        self._spilled = True
+        return whole
 
     def tail(self) -> TailChunk:
         """Return the last bytes so far, as many as are in memory."""
-        return TailChunk(self._scan.tail if self._scan else self._head, self.size_bytes)
+        return self._tail.chunk()
 
     def output(self, *, at: str = "", status: str = "") -> Output:
         """Return what the record holds. `at` is where the sink stored the whole, `status` why it could not."""
-        if self._scan:
-            text, lines = self._scan.text(self._limit), self._scan.lines
+        tail = self.tail().data
+        lines = self._newlines + (tail != b"" and not tail.endswith(b"\n"))
+        if self._spilled and self._tags and self._tags.found:
+            text = _first(self._tags.found, self._limit)
         else:
-            text, lines = self._head.decode(errors="replace"), _count_lines(self._head)
+            text = _last(tail, self._limit)
         return Output(text=text, at=at, size_bytes=self.size_bytes, lines=lines, status=_shorten(status, STATUS_BYTES))
-
-    def _spill(self) -> bytes:
-        """Stop keeping the whole, and return it."""
-        whole, self._head = self._head, b""
-        self._scan = _Scan(self._limit + _SLACK, tagged=self._tagged)
-        self._scan.feed(whole)
-        return whole
-
-
-class _Scan:
-    """Finds the tags, the tail and the lines of a stream that is too large to keep."""
-
-    def __init__(self, room: int, *, tagged: bool) -> None:
-        self._room = room
-        self._newlines = 0
-        self.tail = b""
-        self._tags = Tags(room) if tagged else None
-
-    def feed(self, chunk: bytes) -> None:
-        self._newlines += chunk.count(b"\n")
-        self.tail = (chunk if len(chunk) >= self._room else self.tail + chunk)[-self._room :]
-        if self._tags:
-            self._tags.feed(chunk)
-
-    @property
-    def lines(self) -> int:
-        return self._newlines + (not self.tail.endswith(b"\n"))
-
-    def text(self, limit: int) -> str:
-        if self._tags and self._tags.found:
-            return _first(self._tags.found, limit)
-        return _last(self.tail, limit)
 
 
 class Tags:
@@ -99,20 +79,11 @@ class Tags:
         """Look for tags in a chunk."""
         if len(self.found) == self._room:
             return
-        text = self._edge + chunk
-        start = 0 if self._open else _after_mark(text, 0)
-        while start >= 0:
-            end = text.find(b"\n", start) + 1
-            self._open = not end
-            self.found += text[start : end or None][: self._room - len(self.found)]
-            start = -1 if self._open else _after_mark(text, end - 1)
+        text = (MARK if self._open else self._edge) + chunk
+        tags = _TAG.findall(text)
+        self.found = b"".join((self.found, *(part for tag in tags for part in tag)))[: self._room]
+        self._open = bool(tags) and not tags[-1][1]
         self._edge = b"" if self._open else _begun_mark(text)
-
-
-def _after_mark(text: bytes, start: int) -> int:
-    """Return the position after the next mark, or -1."""
-    mark = text.find(MARK, start)
-    return mark if mark < 0 else mark + len(MARK)
 
 
 def _begun_mark(text: bytes) -> bytes:
@@ -127,10 +98,6 @@ def _is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _count_lines(data: bytes) -> int:
-    return data.count(b"\n") + (not data.endswith(b"\n") if data else 0)
 
 
 def _shorten(text: str, limit: int) -> str:

@@ -16,6 +16,7 @@ from pyanamo_async.core.values import Value, replace
 
 SINGLE_TASK = "Task_0"
 LAST_LINE_LENGTH = 100  # characters of the last line of stderr in a reason
+DEFAULT_PRIORITY = 5  # of 0, the first, to 9
 
 
 class State(StrEnum):
@@ -103,7 +104,7 @@ class Item(Value):
     tasks: tuple[Task, ...]
     nested: bool = False
     state: State = State.TODO
-    priority: int = 5
+    priority: int = DEFAULT_PRIORITY
     max_failures: int | None = None
     timeout: timedelta | None = None
     attempt: int = 0

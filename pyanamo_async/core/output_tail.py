@@ -46,14 +46,14 @@ class OutputTail(Value):
 
 
 class TailBuffer:
-    """The last `TAIL_BYTES` of a stream, continued from `known`."""
+    """The last bytes of a stream, as many as there is room for, continued from `known`."""
 
-    def __init__(self, known: TailChunk) -> None:
-        self._data, self._end = known.data, known.end
+    def __init__(self, known: TailChunk = TailChunk(), *, room: int = TAIL_BYTES) -> None:  # noqa: B008 - frozen
+        self._data, self._end, self._room = known.data, known.end, room
 
     def feed(self, chunk: bytes) -> None:
         """Append a chunk."""
-        self._data = (chunk if len(chunk) >= TAIL_BYTES else self._data + chunk)[-TAIL_BYTES:]
+        self._data = (chunk if len(chunk) >= self._room else self._data + chunk)[-self._room :]
         self._end += len(chunk)
 
     def chunk(self) -> TailChunk:

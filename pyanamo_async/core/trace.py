@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 from pyanamo_async.core.items import Item, TaskRecord
 from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut
-from pyanamo_async.core.stored.task_record import Row, encode_record
+from pyanamo_async.core.stored.columns import Row
+from pyanamo_async.core.stored.task_record import encode_record
 
 COLUMNS = (
     "itemID",

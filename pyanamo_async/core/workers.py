@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.output_tail import TaskRef
@@ -17,6 +17,7 @@ from pyanamo_async.core.values import Value
 
 SUSPECT_SHARE, FENCED_SHARE = 1 / 3, 2 / 3  # of the lease
 MARGIN = timedelta(seconds=10)  # for scripts to end, and for clocks that run at different speeds
+NEVER = datetime.max.replace(tzinfo=UTC)  # a heartbeat that cannot be read: in the future, thus a suspect's
 CREDIBLE = timedelta(seconds=10), timedelta(days=1)
 
 
@@ -51,6 +52,10 @@ class Worker(Value):
     `lease` is how long after it the worker's claims still stand. `following` lists the tasks whose output somebody
     follows. `process` is a mark by which its own machine finds the process again; empty where there is none.
     `stopped_by` tells what makes it end although work may be left, as `SIGTERM`.
+
+    `problem` says why its row cannot be read. Such a worker may live, and must not lose its items for it, or it may be
+    dead, and must lose them: its id, its state and its heartbeat are kept (`NEVER` if that cannot be read; `stamp` is
+    its text).
     """
 
     worker_id: str
@@ -68,6 +73,8 @@ class Worker(Value):
     following: tuple[TaskRef, ...] = ()
     state: WorkerState = WorkerState.RUNNING
     stopped_by: str = ""
+    problem: str = ""
+    stamp: str = ""
 
 
 def is_suspect(heartbeat: datetime, *, now: datetime, lease: timedelta) -> bool:
@@ -79,6 +86,14 @@ def dead_after(lease: timedelta, *, own_lease: timedelta) -> timedelta:
     """Return how long a worker must show the same heartbeat until it is dead."""
     least, most = CREDIBLE
     return (lease if least <= lease <= most else own_lease) * FENCED_SHARE + MARGIN
+
+
+def is_later(heartbeat: datetime, sent: Worker) -> bool:
+    """Return whether a stored heartbeat is a later one of the worker that sent this one.
+
+    One more than a lease ahead is none of its own: somebody else wrote into its row.
+    """
+    return sent.heartbeat < heartbeat <= sent.heartbeat + sent.lease
 
 
 class Orders(Value):

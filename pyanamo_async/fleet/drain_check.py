@@ -114,7 +114,7 @@ class DrainCheck:
         True when the store does not answer.
         """
         try:
-            holders = {holder async for holder in self.peers.holders()}
+            holders = {holder async for holder in self._store.holders()}
             return bool(holders - await self.peers.living_neighbours(holders)) or await self._is_claimable()
         except PyanamoError:
             return True
@@ -150,7 +150,7 @@ class DrainCheck:
         self.holds_unknown_item = False
         known, heard = self._first_seen, await self._heard_since_seen()
         holders: set[str] = set()
-        async for holder in self.peers.holders():
+        async for holder in self._store.holders():
             holders.add(holder)
             if holder in known and holder not in heard and not self.peers.is_near(holder):
                 now = self.peers.now()

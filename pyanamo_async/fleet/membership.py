@@ -49,11 +49,16 @@ async def list_workers(
 ) -> list[WorkerStatus]:
     """List the workers, by last heartbeat; with `of`, those with these ids.
 
-    Heartbeats are in the service's time, which this machine knows only after a reply: the rows are read first.
+    Those whose rows cannot be read are left out, and noted in `bad_rows`. Heartbeats are in the service's time, which
+    this machine knows only after a reply: the rows are read first.
     """
     workers = await store.workers(of=of)
     now = store.service_time(now=now)
-    return [WorkerStatus(each, condition(each, now=now, process_status=process_status)) for each in workers]
+    return [
+        WorkerStatus(each, condition(each, now=now, process_status=process_status))
+        for each in workers
+        if not each.problem
+    ]
 
 
 def living(workers: Iterable[WorkerStatus]) -> list[Worker]:

@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -77,11 +77,6 @@ class PeerMonitor:
             await self._take_from_dead(await self._neighbours(await self._near_holders()))
         return self.taken - before
 
-    async def holders(self) -> AsyncIterator[str]:
-        """List the workers that hold items, once for each item, as the index shows it."""
-        async for item in self._store.summaries(state=State.LOCKED):
-            yield item.worker
-
     def is_near(self, worker_id: str) -> bool:
         """Return whether a worker may be a process of this machine, by its id."""
         return worker_id.rpartition("-")[0] == self.me.rpartition("-")[0]
@@ -113,7 +108,7 @@ class PeerMonitor:
     async def _near_holders(self) -> set[str]:
         """Return the workers that hold items, up to the first that cannot be a neighbour."""
         near = set()
-        async for holder in self.holders():
+        async for holder in self._store.holders():
             if not self.is_near(holder):
                 return set()
             near.add(holder)

@@ -6,6 +6,8 @@
 3. A reclaim never undoes a settle that came first: it passes the same fence.
 4. A holder without a row, or whose row says that it ended, is gone for good: the row is written before the first claim
    and ends after the last settle. Rows are read as last written, so its items are taken at once.
+5. An item whose row cannot be read is buried, and holds up no other. A worker whose row cannot be read is judged by its
+   heartbeat, as any other.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
 from pyanamo_async.core.workers import Worker, WorkerState
-from pyanamo_async.errors import Fenced
+from pyanamo_async.errors import BadRow, Fenced, RowTooLarge
 from pyanamo_async.ports import Store
 
 Taken = Counter[State]  # how many items were put into which state: back to todo, or failed
@@ -41,8 +43,11 @@ async def reclaim_held(store: Store, holders: Iterable[str], *, now: datetime, p
     for holder in holders:
         put_back = taken[State.TODO]
         for item in await store.held(holder):
+            if isinstance(item, BadRow):
+                taken[State.FAILED] += await store.bury(item, now=now)
+                continue
             after = transitions.reclaim(item, now=now, policy=policy)
-            with suppress(Fenced):  # settled, or taken over by another worker, meanwhile
+            with suppress(Fenced, RowTooLarge):  # settled or taken over meanwhile; or it costs itself alone
                 await store.save(item, after)
                 taken[after.state] += 1
         if taken[State.TODO] > put_back:
@@ -52,6 +57,6 @@ async def reclaim_held(store: Store, holders: Iterable[str], *, now: datetime, p
 
 async def gone_holders(store: Store) -> list[str]:
     """List the holders that are gone for good."""
-    holders = {item.worker async for item in store.summaries(state=State.LOCKED)}
+    holders = {holder async for holder in store.holders()}
     known = {each.worker_id for each in await store.workers(of=holders) if each.state is not WorkerState.ENDED}
     return sorted(holders - known)

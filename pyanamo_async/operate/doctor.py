@@ -2,7 +2,8 @@
 
 1. What a living worker has under way is never a finding: its item is locked, under that very attempt.
 2. What began a short while ago is no finding: the index may not yet show who holds its item.
-3. Temporary files of workers have no name, so none can be left.
+3. A row that cannot be read is one, whether a worker has buried it or not, and none of the others.
+4. Temporary files of workers have no name, so none can be left.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pyanamo_async.core.items import SINGLE_TASK, State
+from pyanamo_async.core.items import SINGLE_TASK, Item, State
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.fleet.membership import ProcessProbe, WorkerStatus, list_workers
 from pyanamo_async.fleet.reclaim import gone_holders
@@ -20,6 +21,7 @@ from pyanamo_async.operate.logs import STDOUT
 from pyanamo_async.ports import OutputKey, OutputStore, Store, UnfinishedOutput
 
 RECLAIM_HINT = "`pyanamo reclaim` puts them back; running workers do so by themselves"
+ROW_HINT = "import the item again with `on_exists` 'replace', or delete the row with the tools of the database"
 REMOVE_HINT = "`pyanamo doctor` with `remove` deletes it"
 
 
@@ -28,16 +30,20 @@ class FindingKind(StrEnum):
 
     WORKER = "worker vanished"
     ORPHANS = "worker unknown"
+    ROW = "row unreadable"
     OUTPUT = "output unfinished"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something left behind: what, since when, and what to do about it, which is nothing once it was `removed`."""
+    """Something left behind: what, since when, and what to do about it, which is nothing once it was `removed`.
+
+    `since` is None when it is unknown.
+    """
 
     kind: FindingKind
     what: str
-    since: datetime
+    since: datetime | None
     hint: str
     unfinished: UnfinishedOutput | None = None
     removed: bool = False
@@ -46,7 +52,7 @@ class Finding:
 async def examine(
     store: Store, outputs: OutputStore, *, older_than: timedelta, remove: bool, now: datetime, probe: ProcessProbe
 ) -> AsyncIterator[Finding]:
-    """Find vanished workers, items that nobody holds, and unfinished output that is older than `older_than`.
+    """Find vanished workers, items that nobody holds, bad rows, and unfinished output that is older than `older_than`.
 
     With `remove` that output is deleted.
     """
@@ -55,16 +61,22 @@ async def examine(
     workers = await list_workers(store, now=now, process_status=probe)
     async for finding in _holders(store, workers, now):
         yield finding
+    unknown = set()  # output that nobody can judge
+    async for bad in store.unreadable():
+        unknown.add(_attempt(outputs.location(OutputKey(namespace, bad.row_id, SINGLE_TASK, 0, STDOUT)))[0])
+        yield Finding(FindingKind.ROW, f"{bad.row_id}: {bad.why}", None, ROW_HINT)
     if not unfinished:
         return
-    working = {each.worker.worker_id for each in workers if not each.vanished}
+    vanished = {each.worker.worker_id for each in workers if each.vanished}
+    working = {each.worker_id for each in await store.workers()} - vanished
     running = {
         _attempt(outputs.location(OutputKey(namespace, item.item_id, SINGLE_TASK, item.attempt, STDOUT)))
         async for item in store.summaries(state=State.LOCKED)
         if item.worker in working
     }
     for each in unfinished:
-        if _attempt(each.location) in running:
+        attempt = _attempt(each.location)
+        if attempt in running or attempt[0] in unknown:
             continue
         if remove:
             await outputs.discard(each)
@@ -79,7 +91,7 @@ async def _holders(store: Store, workers: list[WorkerStatus], now: datetime) -> 
         yield Finding(FindingKind.WORKER, what, worker.heartbeat, RECLAIM_HINT)
     for holder in await gone_holders(store):
         if items := await store.held(holder):
-            since = min(item.locked_at or now for item in items)
+            since = min((each.locked_at or now for each in items if isinstance(each, Item)), default=None)
             yield Finding(FindingKind.ORPHANS, f"{holder} with {plural(len(items), 'item')}", since, RECLAIM_HINT)
 
 

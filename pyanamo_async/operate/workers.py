@@ -9,7 +9,7 @@ from datetime import datetime
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
 from pyanamo_async.core.workers import Desired
-from pyanamo_async.errors import UsageError
+from pyanamo_async.errors import BadRow, UsageError
 from pyanamo_async.fleet.membership import ProcessProbe, WorkerCondition, WorkerStatus, list_workers, living
 from pyanamo_async.fleet.reclaim import gone_holders, reclaim_from, reclaim_held
 from pyanamo_async.ports import Store
@@ -63,7 +63,8 @@ async def reclaim(
     vanished = [each.worker for each in workers if each.vanished]
     if dry_run:
         holders = [*(each.worker_id for each in vanished), *await gone_holders(store)]
-        return ReclaimResult(item_ids=[item.item_id for holder in holders for item in await store.held(holder)])
+        held = [item for holder in holders for item in await store.held(holder)]
+        return ReclaimResult(item_ids=[each.row_id if isinstance(each, BadRow) else each.item_id for each in held])
     policy = FailurePolicy(crash_limit=crash_limit)
     taken = await reclaim_from(store, vanished, now=now, policy=policy)
     taken += await reclaim_held(store, await gone_holders(store), now=now, policy=policy)

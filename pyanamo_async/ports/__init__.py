@@ -7,6 +7,7 @@
 
 from pyanamo_async.ports.description import Description, Index, Units
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
+from pyanamo_async.ports.output_tails import OutputTails
 from pyanamo_async.ports.runtime import Clock, EventLog, Runtime
 from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
 from pyanamo_async.ports.table import (
@@ -15,7 +16,6 @@ from pyanamo_async.ports.table import (
     ItemQueue,
     ItemReader,
     Notifications,
-    OutputTails,
     Store,
     TableAdmin,
     WorkerRegistry,

@@ -11,15 +11,16 @@ from enum import StrEnum
 from typing import Protocol
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
-from pyanamo_async.core.output_tail import OutputTail, TaskRef
+from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.workers import Desired, Orders, Worker
+from pyanamo_async.errors import BadRow
 from pyanamo_async.ports.description import Description
+from pyanamo_async.ports.output_tails import OutputTails
 
 INDEX_LAG_AT_MOST = timedelta(seconds=20)
 """How late we reckon an index to show a write.
 
-DynamoDB updates its indexes after the write and names no bound, only "usually a fraction of a second" ("Using Global
-Secondary Indexes" in its developer guide).
+DynamoDB names no bound, only "usually a fraction of a second" ("Using Global Secondary Indexes" in its guide).
 """
 
 
@@ -71,8 +72,10 @@ class ItemQueue(Protocol):
         """Lock up to `limit` items in `state` for `worker`, as `core.transitions.claim` defines it.
 
         Exactly one worker wins an item, however many try. Items whose `not_before` is after `now` are left alone;
-        better priorities (lower numbers) go first. Fewer than `limit`, even none, says nothing about what the table
-        holds: `next_due` does. A claim whose reply was lost is found by its token when the request is repeated.
+        better priorities (lower numbers) go first. A row in `state` that cannot be read is buried instead, and noted in
+        `bad_rows`; a due time that cannot be read is due now. Fewer than `limit`, even none, says nothing about what
+        the table holds: `next_due` does. A claim whose reply was lost is found by its token when the request is
+        repeated.
         """
         ...
 
@@ -98,15 +101,28 @@ class ItemQueue(Protocol):
         """Delete an item if its state, attempt and token are still those of `before`; else raise `Fenced`."""
         ...
 
+    async def bury(self, bad: BadRow, *, now: datetime) -> bool:
+        """Fail an item whose row cannot be read, if its place (and holder) are as they were seen; return whether it is.
+
+        Only its state, its place, when and why are written: a person finds the rest as it was. Idempotent.
+        """
+        ...
+
 
 class ItemReader(Protocol):
-    """Read items, one, in summary, whole or counted."""
+    """Read items, one, in summary, whole or counted.
+
+    Listings leave out rows that cannot be read, also those of workers, and note them in `bad_rows`.
+    """
+
+    bad_rows: BadRows
 
     async def read(self, item_id: str) -> Item:
         """Read one item, as last written.
 
         Raises:
             ItemMissing: there is none of that id.
+            BadRow: its row cannot be read.
         """
         ...
 
@@ -130,7 +146,17 @@ class ItemReader(Protocol):
         ...
 
     async def counts(self) -> Counts:
-        """Count items by state, and tasks; unfinished tasks count as failed when their item is, else as todo."""
+        """Count items by state, and tasks; unfinished tasks count as failed when their item is, else as todo.
+
+        An item whose numbers cannot be read counts as one task.
+        """
+        ...
+
+    def unreadable(self) -> AsyncIterator[BadRow]:
+        """Find all rows that cannot be read, of items and of workers; this reads the whole table.
+
+        So are items in a state, or at a place, that this version does not know; nothing touches those.
+        """
         ...
 
 
@@ -169,7 +195,7 @@ class WorkerRegistry(Protocol):
         """Return the last heartbeats of workers that have not ended, oldest first, by worker id.
 
         Only those from `since` to `until` (inclusive), and with `most` only the latest of them. The answer may be as
-        late as an index.
+        late as an index. A heartbeat that cannot be read is `NEVER`.
         """
         ...
 
@@ -180,7 +206,7 @@ class WorkerRegistry(Protocol):
     async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
         """List workers that have not been forgotten, by last heartbeat; with `of`, those with these ids.
 
-        Rows are read as last written.
+        Rows are read as last written. One that cannot be read has its `problem`.
         """
         ...
 
@@ -188,8 +214,12 @@ class WorkerRegistry(Protocol):
         """Delete a worker's row, with its output tails and subscriptions; harmless when there is none."""
         ...
 
-    async def held(self, worker_id: str) -> list[Item]:
-        """Read the items a worker holds, whole."""
+    def holders(self) -> AsyncIterator[str]:
+        """List the workers that hold items, once for each item, as an index shows it."""
+        ...
+
+    async def held(self, worker_id: str) -> list[Item | BadRow]:
+        """Read the items a worker holds, whole, those that cannot be read among them."""
         ...
 
 
@@ -213,30 +243,6 @@ class Notifications(Protocol):
 
         The answer may be a moment old; `consistent` makes it current.
         """
-        ...
-
-
-class OutputTails(Protocol):
-    """The last output of running tasks, published while somebody subscribes to it."""
-
-    async def follow(self, worker_id: str, task: TaskRef, *, until: datetime | None) -> None:
-        """Subscribe to a task's output until then; None unsubscribes and deletes what was published.
-
-        Raises:
-            ItemMissing: the table has no such worker (not raised when unsubscribing).
-        """
-        ...
-
-    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:
-        """Return between heartbeats which tasks have subscribers; None, unread, where a read costs a heartbeat."""
-        ...
-
-    async def publish(self, task: TaskRef, tail: OutputTail, *, now: datetime) -> bool:
-        """Publish a task's latest output; return False, and write nothing, when nobody subscribes at `now`."""
-        ...
-
-    async def published(self, task: TaskRef) -> OutputTail | None:
-        """Read what was published last, at first nothing; None when nobody subscribes (any more)."""
         ...
 
 

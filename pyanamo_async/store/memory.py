@@ -1,7 +1,7 @@
 """A table in memory, for one event loop: the reference that the other stores are held to.
 
 No method awaits anything, so each is atomic. First in, first out within a priority: a dict keeps the order in which
-items came, also of those that are overwritten.
+items came, also of those that are overwritten. It holds values, so no row is ever bad.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from datetime import datetime
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import CLAIMABLE, Counts, Item, State, Summary
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
+from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.stored.queue_key import due, queue_key
 from pyanamo_async.core.stored.record import encode, summarise
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState
-from pyanamo_async.errors import Fenced, ItemMissing, StoreError, TableMissing
+from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState, is_later
+from pyanamo_async.errors import BadRow, Fenced, ItemMissing, StoreError, TableMissing
 from pyanamo_async.ports import AddResult, Description, Store
 
 SCHEMA_VERSION = 1
@@ -44,6 +45,7 @@ class MemoryStore(Store):
     """A store that forgets when the process ends; `token` makes the tokens of claims."""
 
     def __init__(self, *, token: Callable[[], str] = lambda: secrets.token_hex(8)) -> None:
+        self.bad_rows = BadRows()
         self._token = token
         self._created: _Table | None = None
 
@@ -98,12 +100,7 @@ class MemoryStore(Store):
         self._table.items |= {claim.item_id: claim for claim in claims}
         return claims
 
-    async def next_due(
-        self,
-        *,
-        state: State = State.TODO,
-        consistent: bool = False,  # noqa: ARG002 # it always is
-    ) -> datetime | None:
+    async def next_due(self, *, state: State = State.TODO, consistent: bool = False) -> datetime | None:  # noqa: ARG002
         return min((due(_place(item)) for item in self._in_state(state)), default=None)
 
     async def save(self, before: Item, after: Item) -> None:
@@ -116,6 +113,9 @@ class MemoryStore(Store):
         if not self._passes_fence(before):
             raise Fenced(f"item {before.item_id} is no longer as it was seen")
         del self._table.items[before.item_id]
+
+    async def bury(self, bad: BadRow, *, now: datetime) -> bool:  # noqa: ARG002 # there is none
+        return False
 
     notifications_every_s = 1.0
 
@@ -145,6 +145,10 @@ class MemoryStore(Store):
         items = self._table.items.values()
         return Counts.add_up((item.state, 1, int(item.is_retrying), len(item.tasks), item.tasks_done) for item in items)
 
+    async def unreadable(self) -> AsyncIterator[BadRow]:
+        for bad in list[BadRow]():
+            yield bad
+
     def service_time(self, *, now: datetime) -> datetime:
         return now
 
@@ -153,7 +157,7 @@ class MemoryStore(Store):
         if (known is None and registered) or (known is not None and known.state is WorkerState.DEAD):
             raise Fenced(f"worker {worker.worker_id} was given up for dead")
         desired = known.desired if known else Desired.RUN
-        if known is None or known.heartbeat <= worker.heartbeat:
+        if known is None or not is_later(known.heartbeat, worker):
             self._table.workers[worker.worker_id] = replace(worker, desired=desired, following=())
         return Orders(desired, self._followed(worker.worker_id, worker.heartbeat))
 
@@ -203,22 +207,23 @@ class MemoryStore(Store):
         return subscription.published if subscription else None
 
     async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
-        known = self._table.workers.values()
-        return sorted(
-            (
-                replace(worker, following=self._followed(worker.worker_id, worker.heartbeat))
-                for worker in known
-                if of is None or worker.worker_id in of
-            ),
-            key=lambda worker: (worker.heartbeat, worker.worker_id),
-        )
+        known = [
+            replace(worker, following=self._followed(worker.worker_id, worker.heartbeat))
+            for worker in self._table.workers.values()
+            if of is None or worker.worker_id in of
+        ]
+        return sorted(known, key=lambda worker: (worker.heartbeat, worker.worker_id))
 
     async def forget(self, worker_id: str) -> None:
         table = self._table
         table.workers.pop(worker_id, None)
         table.subscriptions = {task: each for task, each in table.subscriptions.items() if each.worker != worker_id}
 
-    async def held(self, worker_id: str) -> list[Item]:
+    async def holders(self) -> AsyncIterator[str]:
+        for item in self._in_state(State.LOCKED):
+            yield item.worker
+
+    async def held(self, worker_id: str) -> list[Item | BadRow]:
         return [item for item in self._in_state(State.LOCKED) if item.worker == worker_id]
 
     def _in_state(self, state: State) -> list[Item]:
@@ -226,7 +231,8 @@ class MemoryStore(Store):
 
     def _passes_fence(self, item: Item) -> bool:
         known = self._table.items.get(item.item_id)
-        return known is not None and _fence(known) == _fence(item)
+        fence = (item.state, item.attempt, item.token)
+        return known is not None and (known.state, known.attempt, known.token) == fence
 
     def _worker(self, worker_id: str) -> Worker:
         if worker_id not in self._table.workers:
@@ -240,7 +246,3 @@ class MemoryStore(Store):
 
 def _place(item: Item) -> str:
     return queue_key(item, "")
-
-
-def _fence(item: Item) -> tuple[State, int, str]:
-    return item.state, item.attempt, item.token

@@ -19,7 +19,7 @@ from pyanamo_async.core.capture import Capture
 from pyanamo_async.core.items import Item, Task, TaskRecord
 from pyanamo_async.core.outcomes import Interrupted, InterruptReason
 from pyanamo_async.core.output_tail import OutputTail
-from pyanamo_async.core.stored.budget import inline_bytes
+from pyanamo_async.core.stored.row_size import inline_bytes
 from pyanamo_async.errors import Fenced, LaunchRefused, PyanamoError
 from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.ports import Command, OutputKey, Sink

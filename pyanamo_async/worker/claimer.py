@@ -21,7 +21,7 @@ from typing import TypeVar
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import CLAIMABLE, Item, State
-from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
+from pyanamo_async.errors import BadRow, Fenced, PyanamoError, Unavailable
 from pyanamo_async.fleet.drain_check import DrainCheck
 from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.worker.attempt import Attempt
@@ -131,7 +131,7 @@ class Claimer:
 
     async def _claim_in(self, state: State, limit: int) -> list[Item]:
         if self._searches_left:
-            lost = self._unknown(await self._store.held(self._worker))
+            lost = await self._held_unknown()
             self._searches_left -= 1
             if lost:
                 return lost[:limit]
@@ -142,6 +142,15 @@ class Claimer:
             if not trouble.throttled:
                 self._searches_left, self._unanswered_s = SEARCHES, self._clock.monotonic()
             raise
+
+    async def _held_unknown(self) -> list[Item]:
+        """Return what this worker holds and never heard of; bury what of it cannot be read."""
+        held = await self._store.held(self._worker)
+        running = {attempt.item.item_id for attempt in self._attempts}
+        for each in held:
+            if isinstance(each, BadRow) and each.row_id not in running:
+                await self._store.bury(each, now=self._clock.now())
+        return self._unknown([each for each in held if isinstance(each, Item)])
 
     def _unknown(self, items: list[Item]) -> list[Item]:
         """Return the items that were claimed for this worker in an answer that never came."""

@@ -192,7 +192,12 @@ def test_a_table_says_where_it_is() -> None:
 
 def test_findings_have_kinds() -> None:
     """Which a program can tell apart."""
-    assert {str(kind) for kind in FindingKind} == {"worker vanished", "worker unknown", "output unfinished"}
+    assert {str(kind) for kind in FindingKind} == {
+        "worker vanished",
+        "worker unknown",
+        "row unreadable",
+        "output unfinished",
+    }
 
 
 def test_all_public_names_exist() -> None:

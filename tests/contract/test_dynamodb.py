@@ -209,12 +209,13 @@ class TestClaims:
         assert await store.claim("w1", limit=1, now=NOON) == []
         assert await store.read("a") == held
 
-    async def test_a_place_that_was_taken_again_is_no_longer_the_one_seen(self, store: DynamoStore) -> None:
-        """An item that came back at the very same place has another attempt, and the old sight loses."""
+    async def test_an_item_that_came_back_has_another_place(self, store: DynamoStore) -> None:
+        """Though it is due at the very same time: who saw it before its last attempt loses."""
         later = NOON + timedelta(seconds=5)
         await store.add([an_item("a", attempt=7, not_before=later)])
         shards = (await store.describe()).shards
-        seen = Candidate("a", f"todo#{shard_of('a', shards)}", queue_key(await store.read("a"), ""), 6, "token")
+        place = queue_key(await store.read("a"), "0badcafe")
+        seen = Candidate("a", f"todo#{shard_of('a', shards)}", place, 6, "token")
 
         [reply] = await store._table.send([claiming(seen, worker="w1", now=later)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from pyanamo_async.core.items import Item, State, Task, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
 from pyanamo_async.core.values import replace
-from pyanamo_async.errors import ItemMissing
+from pyanamo_async.errors import BadRow, ItemMissing
 from pyanamo_async.ports import AddResult, Store
 from tests.contract.steps import TEXT, a_record, claim_one, settled
 from tests.fakes import NOON, an_item
@@ -202,5 +203,5 @@ async def test_held_items_are_told_whole(store: Store) -> None:
     assert await store.held("w") == []
 
 
-def _by_id(items: list[Item]) -> list[Item]:
-    return sorted(items, key=lambda item: item.item_id)
+def _by_id(items: Sequence[Item | BadRow]) -> list[Item]:
+    return sorted((item for item in items if isinstance(item, Item)), key=lambda item: item.item_id)

@@ -19,7 +19,7 @@ from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
 from pyanamo_async.core.workers import Desired, WorkerState
-from pyanamo_async.errors import PyanamoError
+from pyanamo_async.errors import BadRow, PyanamoError
 from pyanamo_async.ports import Store
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.store.sqlite import SqliteStore
@@ -223,8 +223,8 @@ async def _everything(store: Store) -> list[Item]:
     return [await store.read(summary.item_id) for summary in await listing(store)]
 
 
-async def _by_id(held: Awaitable[list[Item]]) -> list[Item]:
-    return sorted(await held, key=lambda item: item.item_id)
+async def _by_id(held: Awaitable[list[Item | BadRow]]) -> list[Item]:
+    return sorted((item for item in await held if isinstance(item, Item)), key=lambda item: item.item_id)
 
 
 def _tokens() -> Callable[[], str]:

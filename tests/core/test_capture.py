@@ -1,4 +1,4 @@
-"""What a record keeps of a stream: the laws of `core.capture` and `core.stored.budget`."""
+"""What a record keeps of a stream: the laws of `core.capture` and `core.stored.row_size`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pyanamo_async.core.capture import Capture
 from pyanamo_async.core.items import Output
-from pyanamo_async.core.stored.budget import INLINE_BYTES, ITEM_OUTPUT_BYTES, STATUS_BYTES, inline_bytes
+from pyanamo_async.core.stored.row_size import INLINE_BYTES, ITEM_OUTPUT_BYTES, STATUS_BYTES, inline_bytes
 
 TAGGED_LINE = re.compile(rb"(?m)^PyAnamo:\t([^\n]*)")
 

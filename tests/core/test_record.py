@@ -18,7 +18,8 @@ from tests.fakes import an_item
 
 TEXT = st.text(max_size=20)
 WORDS = st.text(min_size=1, max_size=20)
-COUNT = st.integers(0, 2**53)
+COUNT = st.integers(0, 10**9)
+BYTES = st.integers(0, 2**53)
 SECONDS = st.floats(0, 1e9)
 TIMES = st.integers(0, 4_102_444_800_000).map(lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms))
 LIMITS = st.integers(0, 10**9).map(lambda ms: timedelta(milliseconds=ms))
@@ -29,7 +30,7 @@ OUTCOMES = st.one_of(
     st.builds(TimedOut, LIMITS),
     st.builds(Interrupted, st.sampled_from(InterruptReason)),
 )
-OUTPUTS = st.builds(Output, text=TEXT, at=TEXT, size_bytes=COUNT, lines=COUNT, status=TEXT)
+OUTPUTS = st.builds(Output, text=TEXT, at=TEXT, size_bytes=BYTES, lines=BYTES, status=TEXT)
 RECORDS = st.builds(
     TaskRecord,
     outcome=OUTCOMES,
@@ -38,7 +39,7 @@ RECORDS = st.builds(
     seconds=SECONDS,
     attempt=COUNT,
     worker=TEXT,
-    max_rss_bytes=st.none() | COUNT,
+    max_rss_bytes=st.none() | BYTES,
     cpu_seconds=st.none() | SECONDS,
     stdout=OUTPUTS,
     stderr=OUTPUTS,
@@ -66,7 +67,7 @@ def items(draw: st.DrawFn) -> Item:
     if not nested:
         tasks = (replace(tasks[0], state=TASK_STATES.get(state, TaskState.TODO)),)
     return Item(
-        item_id=draw(WORDS),
+        item_id=draw(WORDS.filter(lambda text: not text.startswith("#"))),
         sample=draw(TEXT),
         tasks=tasks,
         nested=nested,

@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed
-from pyanamo_async.core.stored.budget import STATUS_BYTES, inline_bytes
 from pyanamo_async.core.stored.record import encode
-from pyanamo_async.core.stored.row_size import MAX_ROW_BYTES, row_ceiling, stored_bytes
+from pyanamo_async.core.stored.row_size import MAX_ROW_BYTES, STATUS_BYTES, inline_bytes, row_ceiling, stored_bytes
+from pyanamo_async.core.transitions import HISTORY_LENGTH, REASON_LENGTH
 from pyanamo_async.core.values import replace
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PETABYTE = 10**15
+LONG_NAME = "x" * 128  # longer than any worker's id or token
+INDEX_PLACE = {"Queue": "Wall_Time_Exceeded#999", "Queue_Key": LONG_NAME}
 
 
 def test_sizes_are_counted_as_dynamodb_counts_them() -> None:
@@ -35,7 +38,7 @@ def test_no_row_outgrows_its_ceiling(tasks: int, script: int, id_length: int, ne
         nested=nested,
     )
 
-    assert stored_bytes(encode(_grown(item, stored=stored))) <= row_ceiling(item)
+    assert stored_bytes(encode(_grown(item, stored=stored)) | INDEX_PLACE) <= row_ceiling(item)
 
 
 def test_a_single_item_may_have_the_longest_script_linux_takes() -> None:
@@ -56,40 +59,40 @@ def _grown(item: Item, *, stored: bool) -> Item:
     output = Output(
         "t" * inline_bytes(len(item.tasks)),
         at=location if stored else "",
-        size_bytes=10**12,
-        lines=10**10,
+        size_bytes=PETABYTE,
+        lines=PETABYTE,
         status="" if stored else "e" * STATUS_BYTES,
     )
     record = TaskRecord(
-        outcome=Failed(signal=15),
+        outcome=Failed(signal=15, detail="x" * 64),
         started=TIME,
         finished=TIME,
-        seconds=86399.123456,
-        attempt=100,
-        worker="12345678-1234-1234-1234-123456789012:9999-deadbeef",
-        max_rss_bytes=10**12,
-        cpu_seconds=86399.123456,
+        seconds=123456789.123456,
+        attempt=1000,
+        worker="x" * 64,
+        max_rss_bytes=PETABYTE,
+        cpu_seconds=123456789.123456,
         stdout=output,
         stderr=output,
     )
     return replace(
         item,
         tasks=tuple(
-            replace(task, state=TaskState.FAILED, attempts=100, failures=99, record=record) for task in item.tasks
+            replace(task, state=TaskState.FAILED, attempts=1000, failures=1000, record=record) for task in item.tasks
         ),
-        state=State.FAILED,
+        state=State.WALL_TIME_EXCEEDED,
         priority=1,
         max_failures=100,
         timeout=timedelta(hours=1),
-        attempt=100,
-        token="f" * 32,
-        worker=record.worker,
+        attempt=1000,
+        token=LONG_NAME,
+        worker=LONG_NAME,
         locked_at=TIME,
         done_at=TIME,
         not_before=TIME,
         crashes=5,
         interruptions=100,
         wall_time_kills=5,
-        reason="\N{EURO SIGN}" * 160,
-        history=("\N{EURO SIGN}" * 160,) * 5,
+        reason="\N{GRINNING FACE}" * REASON_LENGTH,
+        history=("\N{GRINNING FACE}" * REASON_LENGTH,) * HISTORY_LENGTH,
     )

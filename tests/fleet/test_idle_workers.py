@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from pyanamo_async.core.items import Item, State, Summary
+from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.transitions import release
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Orders, Worker, WorkerState
-from pyanamo_async.errors import Denied, PyanamoError, Unavailable
+from pyanamo_async.errors import BadRow, Denied, PyanamoError, Unavailable
 from pyanamo_async.fleet.drain_check import IdlePolicy
 from pyanamo_async.ports import Store
 from pyanamo_async.store.memory import MemoryStore
@@ -326,13 +326,13 @@ class Absent(MemoryStore):
             raise Unavailable("no answer")
         return await super().heartbeat(worker, registered=registered)
 
-    async def held(self, worker_id: str) -> list[Item]:
+    async def held(self, worker_id: str) -> list[Item | BadRow]:
         return await super().held(worker_id) if self._loop.time() > self._blind_s else []
 
-    async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
-        async for summary in super().summaries(state=state, sample=sample):
+    async def holders(self) -> AsyncIterator[str]:
+        async for holder in super().holders():
             if self._loop.time() > self._blind_s:
-                yield summary
+                yield holder
 
 
 def test_a_worker_whose_claim_got_no_answer_does_not_go_home() -> None:

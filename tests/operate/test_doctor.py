@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
+from pyanamo_async.errors import BadRow
 from pyanamo_async.operate.doctor import Finding, FindingKind, examine
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey, UnfinishedOutput
@@ -113,3 +114,17 @@ async def test_output_that_nobody_finishes_is_found() -> None:
 async def test_what_is_young_is_left_alone() -> None:
     """Who holds its item may not show yet."""
     assert await Ward().find(key("a", 1), older_than=3 * HOUR) == []
+
+
+async def test_output_of_a_row_that_cannot_be_read_is_left_alone() -> None:
+    """Nobody can tell whether a living worker is writing it."""
+
+    class Damaged(MemoryStore):
+        async def unreadable(self) -> AsyncIterator[BadRow]:
+            yield BadRow({"itemID": "a"}, "TaskScript is missing")
+
+    found = await Ward(store=Damaged()).find(key("a", 1))
+
+    assert [(each.kind, each.what, each.since) for each in found] == [
+        (FindingKind.ROW, "a: TaskScript is missing", None)
+    ]

@@ -1,8 +1,10 @@
 """The place of an item in the queue index: `Queue` is its state and shard, `Queue_Key` its order in that state.
 
-1. The key of a claimable item in `todo` is `0<priority><tiebreak>`; of one that has to wait, `1<time>`.
+1. The key of a claimable item in `todo` is `0<priority><tiebreak>`; of one that has to wait, `1<time><tiebreak>`. An
+   item that comes back has another tiebreak, so that a claim of what was seen before fails.
 2. The key of a locked item is its worker; of a settled one, the time when it was settled.
 3. Times have a fixed width, so their order as text is their order in time.
+4. A key may have been written by anybody: a due time that cannot be read is due now.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from pyanamo_async.core.items import Item, State
 DELAYED = "1"
 READY = "0"
 EPOCH = datetime.fromtimestamp(0, UTC)
+TIME_LENGTH = len("1970-01-01T00:00:00.000Z")
+YEARS = range(1970, 9999)  # times that may be shifted to any time zone
 
 
 def shard_of(item_id: str, shards: int) -> int:
@@ -28,10 +32,10 @@ def queue(state: State, shard: int) -> str:
 
 
 def queue_key(item: Item, tiebreak: str) -> str:
-    """Return the key of an item within its queue; `tiebreak` orders, or scatters, claimable items of one priority."""
+    """Return the key of an item within its queue; `tiebreak` orders, or scatters, items of one priority."""
     match item.state:
         case State.TODO if item.not_before is not None:
-            return DELAYED + format_time(item.not_before)
+            return f"{DELAYED}{format_time(item.not_before)}{tiebreak}"
         case State.TODO:
             return f"{READY}{item.priority}{tiebreak}"
         case State.LOCKED:
@@ -46,10 +50,30 @@ def format_time(time: datetime) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """Return the time that `format_time` wrote."""
-    return datetime.fromisoformat(text)
+    """Return the time, in UTC, that `format_time` wrote.
+
+    Raises:
+        TypeError, ValueError: it did not write that, and it is no other ISO 8601 time with an offset.
+    """
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None or time.year not in YEARS:
+        raise ValueError("not a time with an offset from UTC")
+    return time if time.tzinfo is UTC else time.astimezone(UTC)
+
+
+def time_in(text: str) -> datetime | None:
+    """Return the time that a text tells; None when it tells none."""
+    try:
+        return parse_time(text)
+    except (TypeError, ValueError):
+        return None
 
 
 def due(key: str) -> datetime:
     """Return from its queue key when an item may be claimed; `EPOCH` if it may be claimed now."""
-    return parse_time(key[len(DELAYED) :]) if key.startswith(DELAYED) else EPOCH
+    return not_before(key) or EPOCH
+
+
+def not_before(key: str) -> datetime | None:
+    """Return until when an item has to wait, from its queue key; None when it need not."""
+    return time_in(key[1 : 1 + TIME_LENGTH]) if key.startswith(DELAYED) else None

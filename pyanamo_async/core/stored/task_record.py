@@ -7,103 +7,70 @@ from datetime import timedelta
 from typing import Any
 
 from pyanamo_async.core.items import Output, TaskRecord
-from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
-from pyanamo_async.core.stored.queue_key import format_time, parse_time
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded, TimedOut
+from pyanamo_async.core.stored.columns import (
+    Column,
+    Columns,
+    Row,
+    byte_count,
+    count,
+    duration_column,
+    number,
+    read_as,
+    text,
+    time_column,
+)
+from pyanamo_async.core.stored.queue_key import EPOCH
+from pyanamo_async.core.values import replace
 
-Row = dict[str, Any]
-_Names = tuple[str, str, str, str, str]
-
-# attributes of a stream: text, location, size, lines, and why it was not stored
-STDOUT = ("stdout", "stdout_at", "stdout_bytes", "stdout_lines", "Log_Status")
-STDERR = ("stderr", "stderr_at", "stderr_bytes", "stderr_lines", "Log_Status_stderr")
-
-# attributes whose zero is not their default
-MEANINGFUL_ZEROS = frozenset(
-    {"Priority", "MaxFailures", "Exit_Code", "Seconds", "Max_RSS", "CPU_Seconds", "Timeout", "Limit"}
+RECORD = Columns(
+    TaskRecord(Succeeded(), started=EPOCH, finished=EPOCH, seconds=-1.0, attempt=0, worker=""),
+    time_column("Started", "started"),
+    time_column("Finished", "finished"),
+    Column("Seconds", "seconds", number),
+    Column("Max_RSS", "max_rss_bytes", byte_count),
+    Column("CPU_Seconds", "cpu_seconds", number),
+    Column("Attempt", "attempt", count),
+    Column("Worker", "worker", text),
+)
+OUTCOMES: dict[str, Columns[Any]] = {
+    "Succeeded": Columns(Succeeded()),
+    "Failed": Columns(
+        Failed(),
+        Column("Exit_Code", "exit_code", count),
+        Column("Signal", "signal", count),
+        Column("Detail", "detail", text),
+    ),
+    "TimedOut": Columns(TimedOut(timedelta.max), duration_column("Limit", "limit")),
+    "Interrupted": Columns(Interrupted(InterruptReason.FENCED), Column("Why", "why", InterruptReason, str)),
+}  # who is fenced writes nothing
+STDOUT, STDERR = (
+    Columns(
+        Output(),
+        Column(stream, "text", text),
+        Column(f"{stream}_at", "at", text),
+        Column(f"{stream}_bytes", "size_bytes", byte_count),
+        Column(f"{stream}_lines", "lines", byte_count),
+        Column(status, "status", text),
+    )
+    for stream, status in (("stdout", "Log_Status"), ("stderr", "Log_Status_stderr"))
 )
 
 
 def encode_record(record: TaskRecord) -> Row:
     """Return the row of a task record."""
-    return omit_empty(
-        {
-            **_outcome(record.outcome),
-            "Started": format_time(record.started),
-            "Finished": format_time(record.finished),
-            "Seconds": record.seconds,
-            "Max_RSS": record.max_rss_bytes,
-            "CPU_Seconds": record.cpu_seconds,
-            "Attempt": record.attempt,
-            "Worker": record.worker,
-            **_stream(record.stdout, STDOUT),
-            **_stream(record.stderr, STDERR),
-        }
+    outcome = record.outcome
+    status = (
+        {"Status": outcome.status, "Exit_Code": 0} if isinstance(outcome, Succeeded) else {"Status": outcome.status}
     )
+    own = status | OUTCOMES[outcome.status].encode(outcome)
+    return own | RECORD.encode(record) | STDOUT.encode(record.stdout) | STDERR.encode(record.stderr)
 
 
 def decode_record(row: Mapping[str, Any]) -> TaskRecord:
-    """Return the task record of a row."""
-    rss, cpu = row.get("Max_RSS"), row.get("CPU_Seconds")
-    return TaskRecord(
-        outcome=_read_outcome(row),
-        started=parse_time(row["Started"]),
-        finished=parse_time(row["Finished"]),
-        seconds=float(row["Seconds"]),
-        attempt=int(row.get("Attempt", 0)),
-        worker=row.get("Worker", ""),
-        max_rss_bytes=None if rss is None else int(rss),
-        cpu_seconds=None if cpu is None else float(cpu),
-        stdout=_output(row, STDOUT),
-        stderr=_output(row, STDERR),
-    )
-
-
-def _stream(output: Output, names: _Names) -> Row:
-    text, at, size_bytes, lines, status = names
-    return {text: output.text, at: output.at, size_bytes: output.size_bytes, lines: output.lines, status: output.status}
-
-
-def _output(row: Mapping[str, Any], names: _Names) -> Output:
-    text, at, size_bytes, lines, status = names
-    return Output(
-        text=row.get(text, ""),
-        at=row.get(at, ""),
-        size_bytes=int(row.get(size_bytes, 0)),
-        lines=int(row.get(lines, 0)),
-        status=row.get(status, ""),
-    )
-
-
-def _outcome(outcome: Outcome) -> Row:
-    match outcome:
-        case Succeeded():
-            return {"Status": "Succeeded", "Exit_Code": 0}
-        case Failed(exit_code=code, signal=number, detail=detail):
-            return {"Status": "Failed", "Exit_Code": code, "Signal": number, "Detail": detail}
-        case TimedOut(limit=limit):
-            return {"Status": "TimedOut", "Limit": limit.total_seconds()}
-        case Interrupted(why=why):
-            return {"Status": "Interrupted", "Why": str(why)}
-
-
-def _read_outcome(row: Mapping[str, Any]) -> Outcome:
-    match row["Status"]:
-        case "Succeeded":
-            return Succeeded()
-        case "TimedOut":
-            return TimedOut(timedelta(seconds=float(row["Limit"])))
-        case "Interrupted":
-            return Interrupted(InterruptReason(row["Why"]))
-        case "Failed":
-            code, number = row.get("Exit_Code"), row.get("Signal")
-            return Failed(
-                exit_code=None if code is None else int(code),
-                signal=None if number is None else int(number),
-                detail=row.get("Detail", ""),
-            )
-    raise ValueError(f"there is no outcome '{row['Status']}'")
-
-
-def omit_empty(row: Row) -> Row:
-    """Leave out None, empty text, empty collections, and zeros that are defaults."""
-    return {key: value for key, value in row.items() if value or (key in MEANINGFUL_ZEROS and value is not None)}
+    """Return the task record of a row; any error means that it cannot be read."""
+    status = read_as(text, "Status", row["Status"])
+    if status not in OUTCOMES:
+        raise ValueError(f"Status is {status!r}, none that is known")
+    outcome, stdout, stderr = OUTCOMES[status].decode(row), STDOUT.decode(row), STDERR.decode(row)
+    return replace(RECORD.decode(row), outcome=outcome, stdout=stdout, stderr=stderr)

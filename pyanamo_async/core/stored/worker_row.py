@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from pyanamo_async.core.output_tail import TaskRef
-from pyanamo_async.core.stored.queue_key import format_time, parse_time
-from pyanamo_async.core.stored.task_record import Row
-from pyanamo_async.core.workers import Desired, Worker, WorkerState
+from pyanamo_async.core.stored.bad_rows import read_row
+from pyanamo_async.core.stored.columns import Row, byte_count, count, duration, read_as, text
+from pyanamo_async.core.stored.queue_key import EPOCH, format_time, parse_time, time_in
+from pyanamo_async.core.workers import NEVER, Desired, Orders, Worker, WorkerState
+from pyanamo_async.errors import BadRow
 
 
 def encode_worker(worker: Worker) -> Row:
@@ -28,24 +30,68 @@ def encode_worker(worker: Worker) -> Row:
     }
 
 
-def decode_worker(
-    row: Mapping[str, Any], worker_id: str, *, heartbeat: datetime, state: WorkerState, following: tuple[TaskRef, ...]
+def read_worker(
+    row: Mapping[str, Any],
+    worker_id: str,
+    *,
+    stamp: object,
+    state: object,
+    following: Iterable[str],
+    note: Callable[[BadRow], None],
 ) -> Worker:
-    """Return the worker of a row."""
-    return Worker(
-        worker_id=worker_id,
-        host=row["Host"],
-        started=parse_time(row["Started"]),
-        heartbeat=heartbeat,
-        lease=timedelta(seconds=float(row["Lease"])),
-        job=row["Job"],
-        process=row["Process"],
-        slots=int(row["Slots"]),
-        running=int(row["Running"]),
-        done=int(row["Done"]),
-        rss_bytes=int(row["RSS"]),
-        desired=Desired(row.get("Desired", Desired.RUN)),
-        following=following,
-        state=state,
-        stopped_by=row.get("Stopped_By", ""),
-    )
+    """Return the worker of a row; of one that cannot be read, what others need to know whether it lives.
+
+    `stamp` is its heartbeat as stored, `following` the tasks that somebody follows. `note` takes a row that is bad.
+    """
+
+    def decode(row: Mapping[str, Any]) -> Worker:
+        return Worker(
+            worker_id=read_as(text, "InstanceID", worker_id),
+            host=read_as(text, "Host", row["Host"]),
+            started=read_as(parse_time, "Started", row["Started"]),
+            heartbeat=read_as(parse_time, "the heartbeat", stamp),
+            lease=read_as(duration, "Lease", row["Lease"]),
+            job=read_as(text, "Job", row["Job"]),
+            process=read_as(text, "Process", row["Process"]),
+            slots=read_as(count, "Slots", row["Slots"]),
+            running=read_as(count, "Running", row["Running"]),
+            done=read_as(count, "Done", row["Done"]),
+            rss_bytes=read_as(byte_count, "RSS", row["RSS"]),
+            desired=read_as(Desired, "Desired", row.get("Desired", Desired.RUN)),
+            following=tuple(sorted(read_as(TaskRef.read, "Following", each) for each in following)),
+            state=read_as(WorkerState, "State", state),
+            stopped_by=read_as(text, "Stopped_By", row.get("Stopped_By", "")),
+        )
+
+    try:
+        return read_row(row, decode)
+    except BadRow as bad:
+        note(bad)
+        known = state if isinstance(state, WorkerState) else WorkerState.RUNNING
+        return Worker(
+            worker_id,
+            "",
+            EPOCH,
+            heartbeat_at(stamp),
+            timedelta(0),
+            state=known,
+            problem=bad.why,
+            stamp=stamp if isinstance(stamp, str) else "",
+        )
+
+
+def heartbeat_at(stamp: object) -> datetime:
+    """Return the time of a heartbeat as stored; `NEVER` when it cannot be read."""
+    return (time_in(stamp) if isinstance(stamp, str) else None) or NEVER
+
+
+def read_orders(desired: object, following: Iterable[str]) -> Orders:
+    """Return a worker's orders, without those that cannot be read: a worker must not end because of them."""
+    tasks = []
+    for each in following:
+        try:
+            tasks.append(TaskRef.read(each))
+        except ValueError:
+            continue
+    known = desired in set(Desired) if isinstance(desired, str) else False
+    return Orders(Desired(str(desired)) if known else Desired.RUN, tuple(sorted(tasks)))

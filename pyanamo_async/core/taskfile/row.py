@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TypeVar
 
-from pyanamo_async.core.items import SINGLE_TASK, Item, Task
+from pyanamo_async.core.items import DEFAULT_PRIORITY, SINGLE_TASK, Item, Task
 from pyanamo_async.core.shell_command import shell_command
-from pyanamo_async.core.stored.record import DEFAULT_PRIORITY
 from pyanamo_async.core.taskfile import columns as col
 from pyanamo_async.core.taskfile.lines import InvalidLine
 from pyanamo_async.core.text.durations import parse_duration

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.stored.task_record import Row
+from pyanamo_async.core.stored.columns import Row, count, read_as
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.ports import AddResult
@@ -67,11 +67,19 @@ class ItemAdder:
 
     def _write(self, item: Item, seen: Row | None) -> Write:
         """Insert an item, or overwrite the row that was read with all its attributes, but for the attempts so far."""
-        attempt = seen.get("Attempt", 0) if seen else item.attempt
+        attempt = _attempts(seen) if seen else item.attempt
         tiebreak = f"{self._rng.getrandbits(32):08x}"
         row = stored(replace(item, attempt=attempt), shards=self._shards, tiebreak=tiebreak)
         if not seen:
             return Insert(row)
-        expected = {name: seen.get(name) for name in ("ItemState", "Attempt")}
+        expected = {name: seen.get(name) for name in ("Queue", "Queue_Key")}  # what every claim changes
         sets: dict[Path, object] = {(name,): value for name, value in row.items() if name != KEY}
         return Update(item.item_id, expected, sets, removes=[(name,) for name in seen if name not in row])
+
+
+def _attempts(seen: Row) -> int:
+    """Return how many attempts an item had; 0 when that cannot be read."""
+    try:
+        return read_as(count, "Attempt", seen.get("Attempt", 0))
+    except ValueError:
+        return 0

@@ -4,7 +4,8 @@ Laws:
 1. Exactly one worker wins an item, by a write conditional on what was seen: the index is a hint, the write the truth.
 2. A claim that was never answered is repeated with the same token, and found by it.
 3. What was won is returned, whatever fails afterwards.
-4. What this store has just put back is due although the index does not show it yet: nobody goes home over it.
+4. A candidate, or a claimed row, that cannot be read is buried, and costs no other.
+5. What this store has just put back is due although the index does not show it yet: nobody goes home over it.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from datetime import datetime
 from typing import Any
 
 from pyanamo_async.core.items import CLAIMABLE, Item, State
+from pyanamo_async.core.stored.bad_rows import BadRows, read_row
+from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.queue_key import READY, due, queue, shard_of
 from pyanamo_async.core.stored.record import decode
-from pyanamo_async.core.stored.task_record import Row
-from pyanamo_async.errors import PyanamoError, Unavailable
+from pyanamo_async.errors import BadRow, PyanamoError, RowTooLarge, Unavailable
 from pyanamo_async.ports import INDEX_LAG_AT_MOST
 from pyanamo_async.store.dynamodb.candidate_cache import CandidateCache
 from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
-from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, Candidate, claiming
+from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, Candidate, burying, candidate, claiming, is_buried
 from pyanamo_async.store.dynamodb.table import Reply, Table, gather_all
+from pyanamo_async.store.dynamodb.writes import KEY
 
 PAGE = 25
 MAX_RETURNED = 100
@@ -35,8 +38,8 @@ IDLE_TTL_WALL_TIME_S = 240.0  # at least, for what workers leave at their wall t
 class QueueClaimer:
     """The claims of one store."""
 
-    def __init__(self, table: Table, shards: int, *, rng: random.Random) -> None:
-        self._table, self.shards, self._rng = table, shards, rng
+    def __init__(self, table: Table, shards: int, *, rng: random.Random, bad_rows: BadRows) -> None:
+        self._table, self.shards, self._rng, self._bad_rows = table, shards, rng, bad_rows
         idle_s = shards * IDLE_TTL_S
         idle_wall_time_s = max(idle_s, IDLE_TTL_WALL_TIME_S)
         self._caches = {
@@ -54,7 +57,9 @@ class QueueClaimer:
             while len(won) < limit:
                 candidates = cache.take(limit - len(won), now_s=_now_s())
                 if candidates:
-                    won += await self._contend(cache, candidates, worker, now)
+                    claims, buried = await self._contend(cache, candidates, worker, now)
+                    won += claims
+                    shards = None if buried else shards  # there may be more behind what is gone
                     continue
                 if shards is None:
                     shards = cache.shards_to_query(now, now_s=_now_s())
@@ -89,44 +94,90 @@ class QueueClaimer:
         for cache in self._caches.values():
             cache.expire_heads(now_s=_now_s())
 
+    async def bury(self, bad: BadRow, *, now: datetime) -> bool:
+        """Bury a row that cannot be read; see `ports.ItemQueue.bury`."""
+        self._bad_rows.note(bad)
+        try:
+            reply = await self._table.save(burying(bad, now=now))
+        except RowTooLarge:
+            reply = await self._table.save(burying(bad, now=now, has_room=False))
+        return reply.met or is_buried(reply.row or await self._table.get(str(bad.row[KEY])), bad, now=now)
+
     async def _contend(
         self, cache: CandidateCache, candidates: Sequence[Candidate], worker: str, now: datetime
-    ) -> list[Item]:
-        """Try to claim them all, each for itself; raise only when none was won."""
+    ) -> tuple[list[Item], bool]:
+        """Try to claim them all, each for itself; return what was won, and whether some were buried instead."""
         claims = (self._table.save(claiming(each, worker=worker, now=now)) for each in candidates)
         replies = await asyncio.gather(*claims, return_exceptions=True)
         won: list[Item] = []
+        bad_rows: list[tuple[Candidate, BadRow]] = []
         is_lost = False
-        error: PyanamoError | None = None
-        for candidate, reply in zip(candidates, replies, strict=True):
+        errors: list[PyanamoError] = []
+        for seen, reply in zip(candidates, replies, strict=True):
             try:
-                row = await self._row_if_won(candidate, worker, reply)
+                item = await self._item_if_won(seen, worker, reply)
             except Unavailable as unavailable:
-                cache.keep_unanswered(candidate)
-                error = error if isinstance(error, Unavailable) and not error.throttled else unavailable
+                cache.keep_unanswered(seen)
+                errors.append(unavailable)
+            except BadRow as bad:
+                bad_rows.append((seen, bad))
             except PyanamoError as refused:
-                error = refused
+                errors.append(refused)
             else:
-                if row is None:
+                if item is None:
                     is_lost = True
                 else:
-                    cache.forget_head(shard_of(candidate.item_id, self.shards), now_s=_now_s())
-                    won.append(decode(row))
+                    cache.forget_head(_shard(seen), now_s=_now_s())
+                    won.append(item)
         if is_lost:
             cache.drop_hints()
-        if error and not won:
-            raise error
-        return won
+        errors += await self._bury_all(cache, bad_rows, now)
+        if errors and not won:
+            raise min(errors, key=_rank)
+        return won, bool(bad_rows)
 
-    async def _row_if_won(self, candidate: Candidate, worker: str, reply: Reply | BaseException) -> Row | None:
+    async def _bury_all(
+        self, cache: CandidateCache, bad_rows: Sequence[tuple[Candidate, BadRow]], now: datetime
+    ) -> list[PyanamoError]:
+        """Bury claimed rows that cannot be read, together; those that were buried at first sight are done."""
+        errors: list[PyanamoError] = []
+        burials = (self.bury(bad, now=now) for seen, bad in bad_rows if bad is not seen.bad)
+        answers = iter(await asyncio.gather(*burials, return_exceptions=True))
+        for seen, bad in bad_rows:
+            self._bad_rows.note(bad)
+            cache.forget_head(_shard(seen), now_s=_now_s())
+            answer = True if bad is seen.bad else next(answers)
+            if isinstance(answer, Unavailable):
+                cache.keep_unanswered(seen)  # claiming it again finds it
+                errors.append(answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+        return errors
+
+    async def _item_if_won(self, seen: Candidate, worker: str, reply: Reply | BaseException) -> Item | None:
+        """Return the item of a claim; None when it was lost.
+
+        Raises:
+            BadRow: it cannot be read; if that was seen before, it has been buried, by this write or another worker.
+        """
+        if isinstance(reply, RowTooLarge):
+            raise BadRow(
+                {KEY: seen.item_id, "Queue": seen.queue, "Queue_Key": seen.queue_key}, "it is too large to claim"
+            )
         if isinstance(reply, BaseException):
             raise reply
+        if seen.bad:
+            raise seen.bad
+        row = await self._row_if_won(seen, worker, reply)
+        return read_row(row, decode) if row else None
+
+    async def _row_if_won(self, seen: Candidate, worker: str, reply: Reply) -> Row | None:
         if reply.met:
-            return reply.row or await self._table.get(candidate.item_id)
-        if candidate.unanswered or reply.resent:
-            row = reply.row or await self._table.get(candidate.item_id)
-            if row and row.get("lockID") == candidate.token and row["ItemState"] == State.LOCKED:
-                return row if row["InstanceID"] == worker else None
+            return reply.row or await self._table.get(seen.item_id)
+        if seen.unanswered or reply.resent:
+            row = reply.row or await self._table.get(seen.item_id)
+            if row and row.get("lockID") == seen.token and row.get("ItemState") == State.LOCKED:
+                return row if row.get("InstanceID") == worker else None
         return None
 
     async def _query(self, cache: CandidateCache, state: State, shard: int, now: datetime) -> None:
@@ -142,25 +193,29 @@ class QueueClaimer:
         cache.add_hints((self._candidate(row) for row in rows if due(row["Queue_Key"]) <= now), now_s=_now_s())
 
     async def _page_anywhere(self, state: State, shard: int, prefix: str) -> list[dict[str, Any]]:
-        return await self._page(state, shard, start=f"{prefix}{self._rng.getrandbits(32):08x}", end=f"{prefix}~")
+        return await self._page(state, shard, between=(f"{prefix}{self._rng.getrandbits(32):08x}", f"{prefix}~"))
 
     async def _due_of_returned(self, state: State) -> datetime | None:
         """Read the rows themselves of what this store has put back lately."""
         since_s = _now_s() - INDEX_LAG_AT_MOST.total_seconds()
         rows = await self._table.get_many(key for key, at_s in self._returned.items() if at_s > since_s)
-        return min((due(row["Queue_Key"]) for row in rows if row.get("ItemState") == state), default=None)
+        return min((due(str(row.get("Queue_Key"))) for row in rows if row.get("ItemState") == state), default=None)
 
     async def _read_head(self, cache: CandidateCache, state: State, shard: int) -> None:
         rows = await self._page(state, shard, limit=1)
         cache.note_head(shard, rows[0]["Queue_Key"] if rows else None, now_s=_now_s())
 
     async def _page(
-        self, state: State, shard: int, *, start: str = " ", end: str = "~", limit: int = PAGE
+        self, state: State, shard: int, *, between: tuple[str, str] | None = None, limit: int = PAGE
     ) -> list[dict[str, Any]]:
+        condition, values = "Queue = :queue", {":queue": queue(state, shard)}
+        if between:  # otherwise keys that nobody of ours wrote are seen as well
+            condition += " AND Queue_Key BETWEEN :start AND :end"
+            values |= {":start": between[0], ":end": between[1]}
         query = {
             "IndexName": QUEUE_INDEX,
-            "KeyConditionExpression": "Queue = :queue AND Queue_Key BETWEEN :start AND :end",
-            "ExpressionAttributeValues": marshal_row({":queue": queue(state, shard), ":start": start, ":end": end}),
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": marshal_row(values),
             "ProjectionExpression": "itemID, Queue, Queue_Key, Attempt",
             "Limit": limit,
         }
@@ -169,8 +224,7 @@ class QueueClaimer:
         return []
 
     def _candidate(self, row: dict[str, Any]) -> Candidate:
-        token = f"{self._rng.getrandbits(64):016x}"
-        return Candidate(row["itemID"], row["Queue"], row["Queue_Key"], row.get("Attempt", 0), token)
+        return candidate(row, token=f"{self._rng.getrandbits(64):016x}")
 
 
 def _common_priority(rows: Sequence[dict[str, Any]]) -> str:
@@ -179,6 +233,15 @@ def _common_priority(rows: Sequence[dict[str, Any]]) -> str:
         return ""
     first, last = rows[0]["Queue_Key"][:2], rows[-1]["Queue_Key"][:2]
     return first if first == last and first.startswith(READY) else ""
+
+
+def _shard(seen: Candidate) -> int:
+    return int(seen.queue.rpartition("#")[2])
+
+
+def _rank(error: PyanamoError) -> int:
+    """Return which of several errors to raise: first what leaves it open whether something was claimed."""
+    return (2 if error.throttled else 0) if isinstance(error, Unavailable) else 1
 
 
 def _now_s() -> float:

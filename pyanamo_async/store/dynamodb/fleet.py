@@ -6,33 +6,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pyanamo_async.core.output_tail import TaskRef
-from pyanamo_async.core.stored.queue_key import format_time, parse_time
-from pyanamo_async.core.stored.task_record import Row
-from pyanamo_async.core.stored.worker_row import decode_worker, encode_worker
-from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState
-from pyanamo_async.errors import Fenced, ItemMissing
+from pyanamo_async.core.stored.columns import Row
+from pyanamo_async.core.stored.queue_key import format_time
+from pyanamo_async.core.stored.worker_row import encode_worker, heartbeat_at, read_orders, read_worker
+from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState, is_later
+from pyanamo_async.errors import BadRow, Fenced, ItemMissing
 from pyanamo_async.ports import WorkerRegistry
 from pyanamo_async.store.dynamodb.codec import marshal, marshal_row
 from pyanamo_async.store.dynamodb.opening import OpenedTable
-from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX
+from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, WORKER_ROW
 from pyanamo_async.store.dynamodb.table import Table
 from pyanamo_async.store.dynamodb.writes import KEY, Path, Update
 
-WORKER_ROW = "#worker#"
 RUNNING_QUEUE, ENDED_QUEUE = "worker#0", "worker-ended#0"
-FIRST, LAST = " ", "~"  # before and after all times
+FIRST, LAST = "\0", "\U0010ffff"  # before and after all texts
 
-IN_TIME = "#Queue_Key <= :Queue_Key"  # it may have come late
 UNMARKED = "attribute_not_exists(Dead)"
-CONDITIONS = {
-    False: f"attribute_not_exists({KEY}) OR {UNMARKED} AND {IN_TIME}",
-    True: f"attribute_exists({KEY}) AND {UNMARKED} AND {IN_TIME}",
-}
+IN_TIME = f"{UNMARKED} AND #Queue_Key <= :Queue_Key"  # it may have come late
+CONDITIONS = {False: f"attribute_not_exists({KEY}) OR {IN_TIME}", True: f"attribute_exists({KEY}) AND {IN_TIME}"}
 
 
 class DynamoWorkers(OpenedTable, WorkerRegistry):
@@ -45,30 +40,42 @@ class DynamoWorkers(OpenedTable, WorkerRegistry):
 
     async def heartbeat(self, worker: Worker, *, registered: bool = False) -> Orders:
         await self._open()
+        known = await self._send_heartbeat(worker, CONDITIONS[registered])
+        if known and _state(known) is not WorkerState.DEAD:
+            seen = known.get("Queue_Key")
+            if seen != format_time(worker.heartbeat) and not is_later(heartbeat_at(seen), worker):
+                is_there = "#Queue_Key = :seen" if seen else "attribute_not_exists(#Queue_Key)"
+                known = await self._send_heartbeat(worker, f"{UNMARKED} AND {is_there}", seen=seen)
+        if known is None or _state(known) is WorkerState.DEAD:
+            raise Fenced(f"worker '{worker.worker_id}' was given up for dead in {self._table.what}")
+        return read_orders(known.get("Desired", Desired.RUN), following_of(known, format_time(worker.heartbeat)))
+
+    async def _send_heartbeat(self, worker: Worker, condition: str, *, seen: str | None = None) -> Row | None:
+        """Write a heartbeat; return the row as it is then, or as it is because the condition is not met."""
         row = _row(worker)
         sets = ", ".join(f"#{name} = :{name}" for name in row)
-        values = {f":{name}": value for name, value in row.items()} | {":nobody": {}}
+        values = (
+            {f":{name}": value for name, value in row.items()} | {":nobody": {}} | ({":seen": seen} if seen else {})
+        )
         request: dict[str, Any] = {
             "TableName": self._table.name,
             "Key": {KEY: marshal(row_id(worker.worker_id))},
             "UpdateExpression": f"SET {sets}, Following = if_not_exists(Following, :nobody)",
-            "ConditionExpression": CONDITIONS[registered],
+            "ConditionExpression": condition,
             "ExpressionAttributeNames": {f"#{name}": name for name in row},
             "ExpressionAttributeValues": marshal_row(values),
             "ReturnValues": "ALL_NEW",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        reply = await self._table.write_alone(self._table.urgent, "update_item", request)
-        known = None if reply.row is None else _worker(reply.row)
-        if known is None or known.state is WorkerState.DEAD:
-            raise Fenced(f"worker '{worker.worker_id}' was given up for dead in {self._table.what}")
-        return Orders(known.desired, known.following)
+        return (await self._table.write_alone(self._table.urgent, "update_item", request)).row
 
     async def mark_dead(self, worker: Worker) -> bool:
         await self._open()
-        heartbeat = format_time(worker.heartbeat)
-        seen = {"Queue": RUNNING_QUEUE, "Queue_Key": heartbeat}
-        return (await self._table.send_alone(Update(row_id(worker.worker_id), seen, {("Dead",): heartbeat}))).met
+        heartbeat, key = format_time(worker.heartbeat), row_id(worker.worker_id)
+        seen: dict[str, object] = {"Queue": RUNNING_QUEUE, "Queue_Key": heartbeat}
+        if worker.problem:
+            seen = {KEY: key, "Queue_Key": worker.stamp or None}
+        return (await self._table.send_alone(Update(key, seen, {("Dead",): heartbeat}))).met
 
     async def heartbeats(
         self, *, since: datetime | None = None, until: datetime | None = None, most: int | None = None
@@ -83,12 +90,10 @@ class DynamoWorkers(OpenedTable, WorkerRegistry):
         asked |= {"ScanIndexForward": False} | ({} if most is None else {"Limit": most})
         found: list[tuple[str, datetime]] = []
         async for page in self._table.pages(asked):
-            found += [
-                (item[KEY]["S"].removeprefix(WORKER_ROW), parse_time(item["Queue_Key"]["S"])) for item in page["Items"]
-            ]
+            found += [(item[KEY]["S"], heartbeat_at(item["Queue_Key"]["S"])) for item in page["Items"]]
             if most is not None and len(found) >= most:
                 break
-        return dict(reversed(found[:most]))
+        return {key.removeprefix(WORKER_ROW): heartbeat for key, heartbeat in reversed(found[:most]) if _is_ours(key)}
 
     async def order(self, worker_id: str, desired: Desired) -> None:
         await self._open()
@@ -97,7 +102,7 @@ class DynamoWorkers(OpenedTable, WorkerRegistry):
     async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
         await self._open()
         keys = [row_id(worker_id) for worker_id in of] if of is not None else await _all_keys(self._table)
-        known = [_worker(row) for row in await self._table.get_many(keys)]
+        known = [_worker(row, self.bad_rows.note) for row in await self._table.get_many(keys)]
         return sorted(known, key=lambda worker: (worker.heartbeat, worker.worker_id))
 
     async def _change_worker(self, worker_id: str, sets: Mapping[Path, object], removes: Sequence[Path] = ()) -> None:
@@ -115,7 +120,22 @@ async def _all_keys(table: Table) -> list[str]:
         for queue in (RUNNING_QUEUE, ENDED_QUEUE)
         async for page in table.pages(_query("Queue = :queue", {":queue": queue}))
         for item in page["Items"]
+        if _is_ours(item[KEY]["S"])
     ]
+
+
+def _is_ours(key: str) -> bool:
+    """Return whether a row in the queue of workers is one of a worker."""
+    return key.startswith(WORKER_ROW)
+
+
+def bad_workers(rows: Iterable[Row]) -> list[BadRow]:
+    """Return those of workers among rows that cannot be read."""
+    bad: list[BadRow] = []
+    for row in rows:
+        if _is_ours(row[KEY]):
+            _worker(row, bad.append)
+    return bad
 
 
 def _query(condition: str, values: dict[str, str]) -> dict[str, Any]:
@@ -140,15 +160,31 @@ def _row(worker: Worker) -> Row:
     }
 
 
-def _worker(row: Mapping[str, Any]) -> Worker:
-    heartbeat = parse_time(row["Queue_Key"])
-    subscriptions = row.get("Following", {}).items()
-    following = sorted(TaskRef.read(text) for text, until in subscriptions if parse_time(until) > heartbeat)
-    worker_id = row[KEY].removeprefix(WORKER_ROW)
-    return decode_worker(row, worker_id, heartbeat=heartbeat, state=_state(row), following=tuple(following))
+def _worker(row: Row, note: Callable[[BadRow], None]) -> Worker:
+    stamp = row.get("Queue_Key")
+    return read_worker(
+        row,
+        row[KEY].removeprefix(WORKER_ROW),
+        stamp=stamp,
+        state=_state(row),
+        following=following_of(row, str(stamp)),
+        note=note,
+    )
 
 
-def _state(row: Mapping[str, Any]) -> WorkerState:
-    if row["Queue"] == ENDED_QUEUE:
+def following_of(row: Mapping[str, Any], now: str) -> list[str]:
+    """Return the tasks of a worker's row that somebody follows at a time, as they are stored."""
+    subscriptions = row.get("Following", {})
+    if not isinstance(subscriptions, Mapping):
+        return [repr(subscriptions)]  # no task is called so
+    return [task for task, until in subscriptions.items() if not isinstance(until, str) or until > now]
+
+
+def _state(row: Mapping[str, Any]) -> object:
+    """Return a worker's state; of a row at a strange place, that place."""
+    queue = row.get("Queue")
+    if queue == ENDED_QUEUE:
         return WorkerState.ENDED
+    if queue != RUNNING_QUEUE:
+        return queue
     return WorkerState.DEAD if row.get("Dead") else WorkerState.RUNNING

@@ -13,6 +13,7 @@ from pyanamo_async.errors import TableMissing, Unavailable
 from pyanamo_async.ports import Description, TableAdmin
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.opening import OpenedTable
+from pyanamo_async.store.dynamodb.rows import TABLE_ROW
 from pyanamo_async.store.dynamodb.table import Table
 from pyanamo_async.store.dynamodb.writes import Insert
 
@@ -28,9 +29,9 @@ class DynamoAdmin(OpenedTable, TableAdmin):
         table = self._table
         made = await _create(table, indexes)
         schema.check(await _until_active(table))
-        row = await table.get(schema.TABLE_ROW)
+        row = await table.get(TABLE_ROW)
         if row is None and not made and await _has_rows(table):
-            row = await table.get(schema.TABLE_ROW)  # another process may just have written that row
+            row = await table.get(TABLE_ROW)  # another process may just have written that row
             schema.shards_of(row, table.name)
         if row is not None:
             schema.shards_of(row, table.name)

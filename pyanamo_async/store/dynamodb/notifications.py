@@ -10,12 +10,13 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from pyanamo_async.core.stored.queue_key import format_time, parse_time
+from pyanamo_async.core.stored.queue_key import format_time, time_in
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.ports import INDEX_LAG_AT_MOST, Notifications
 from pyanamo_async.store.dynamodb.codec import marshal
 from pyanamo_async.store.dynamodb.opening import OpenedTable
-from pyanamo_async.store.dynamodb.schema import NOTIFICATIONS, SCHEMA_VERSION, TABLE_ROW
+from pyanamo_async.store.dynamodb.rows import TABLE_ROW
+from pyanamo_async.store.dynamodb.schema import NOTIFICATIONS, SCHEMA_VERSION
 from pyanamo_async.store.dynamodb.writes import KEY, Update
 
 
@@ -50,4 +51,5 @@ class DynamoNotifications(OpenedTable, Notifications):
 
 
 def _is_recent(word: str, now: datetime) -> bool:
-    return bool(word) and abs(now - parse_time(word.partition(" ")[0])) < INDEX_LAG_AT_MOST
+    time = time_in(word.partition(" ")[0])
+    return time is not None and abs(now - time) < INDEX_LAG_AT_MOST

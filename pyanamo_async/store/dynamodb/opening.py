@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.claimer import QueueClaimer
+from pyanamo_async.store.dynamodb.rows import TABLE_ROW
 from pyanamo_async.store.dynamodb.table import Table
 
 
@@ -24,13 +26,15 @@ class OpenedTable:
 
     _table: Table
     _rng: random.Random
+    bad_rows: BadRows
     _opened: Opened | None = None
 
     async def _open(self) -> Opened:
         """Read the table row, the first time, and check that the table is one of ours."""
         if self._opened is None or self._table.gone:
-            row = await self._table.get(schema.TABLE_ROW) or {}
-            claimer = QueueClaimer(self._table, schema.shards_of(row, self._table.name), rng=self._rng)
+            row = await self._table.get(TABLE_ROW) or {}
+            shards = schema.shards_of(row, self._table.name)
+            claimer = QueueClaimer(self._table, shards, rng=self._rng, bad_rows=self.bad_rows)
             self._opened = Opened(claimer, word=str(row.get(schema.NOTIFICATIONS, "")))
             self._table.gone = False
         return self._opened

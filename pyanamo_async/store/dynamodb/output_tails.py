@@ -16,14 +16,16 @@ from typing import Any
 
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
 from pyanamo_async.core.stored.queue_key import format_time
+from pyanamo_async.core.stored.worker_row import read_orders
+from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import ItemMissing
 from pyanamo_async.ports import OutputTails
 from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal_row
-from pyanamo_async.store.dynamodb.fleet import DynamoWorkers, row_id
+from pyanamo_async.store.dynamodb.fleet import DynamoWorkers, following_of, row_id
+from pyanamo_async.store.dynamodb.rows import TAIL_ROW
 from pyanamo_async.store.dynamodb.table import gather_all
 from pyanamo_async.store.dynamodb.writes import KEY
 
-TAIL_ROW = "#tail#"
 STREAMS = ("Stdout", "Stderr")
 
 
@@ -82,7 +84,7 @@ class DynamoOutputTails(DynamoWorkers, OutputTails):
         key = {KEY: marshal(row_id(worker_id))}
         request = self._table.client.delete_item(TableName=self._table.name, Key=key, ReturnValues="ALL_OLD")
         row = unmarshal_row((await self._table.call(request)).get("Attributes", {}))
-        await self._delete(TaskRef.read(text) for text in row.get("Following", {}))
+        await self._delete(read_orders(Desired.RUN, following_of(row, "")).following)
 
     async def _delete(self, tasks: Iterable[TaskRef]) -> None:
         """Delete what was published."""

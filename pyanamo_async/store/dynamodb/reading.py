@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from typing import Any
 
 from pyanamo_async.core.items import Counts, Item, State, Summary
+from pyanamo_async.core.stored.bad_rows import read_row, sort_rows
 from pyanamo_async.core.stored.queue_key import DELAYED, queue
-from pyanamo_async.core.stored.record import decode
-from pyanamo_async.errors import ItemMissing
+from pyanamo_async.core.stored.record import decode, decode_held
+from pyanamo_async.errors import BadRow, ItemMissing
 from pyanamo_async.ports import ItemReader
 from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
+from pyanamo_async.store.dynamodb.fleet import bad_workers
 from pyanamo_async.store.dynamodb.opening import OpenedTable
-from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, summary
+from pyanamo_async.store.dynamodb.rows import (
+    QUEUE_INDEX,
+    TABLE_ROW,
+    TAIL_ROW,
+    WORKER_ROW,
+    counted,
+    read_placed,
+    summary,
+)
 from pyanamo_async.store.dynamodb.table import Table, gather_all
 from pyanamo_async.store.dynamodb.writes import KEY
 
@@ -29,7 +40,7 @@ class DynamoReader(OpenedTable, ItemReader):
         row = await self._table.get(item_id)
         if row is None or "ItemState" not in row:
             raise ItemMissing(f"there is no item '{item_id}' in {self._table.what}", hint="`pyanamo list` shows them")
-        return decode(row)
+        return read_row(row, decode)
 
     async def existing(self, item_ids: Sequence[str]) -> set[str]:
         await self._open()
@@ -37,7 +48,7 @@ class DynamoReader(OpenedTable, ItemReader):
 
     async def read_many(self, item_ids: Sequence[str]) -> list[Item]:
         await self._open()
-        return [decode(row) for row in await self._table.get_many(item_ids)]
+        return self.bad_rows.skip(await self._table.get_many(item_ids), decode)
 
     async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
         shards = await self._shards()
@@ -47,8 +58,8 @@ class DynamoReader(OpenedTable, ItemReader):
             for shard in range(shards):
                 query = _query({":queue": queue(each, shard)} | wanted) | filters
                 async for page in self._table.pages(query):
-                    for item in page["Items"]:
-                        yield summary(unmarshal_row(item))
+                    for each_summary in self.bad_rows.skip(map(unmarshal_row, page["Items"]), summary):
+                        yield each_summary
 
     async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
         await self._open()
@@ -58,18 +69,38 @@ class DynamoReader(OpenedTable, ItemReader):
         if wanted:
             query["ExpressionAttributeValues"] = marshal_row({f":{name}": value for name, value in wanted.items()})
         async for page in self._table.pages(query, scan=True):
-            for row in page["Items"]:
-                yield decode(unmarshal_row(row))
+            for item in self.bad_rows.skip(map(unmarshal_row, page["Items"]), decode):
+                yield item
+
+    async def unreadable(self) -> AsyncIterator[BadRow]:
+        read_item = partial(read_placed, shards=await self._shards())
+        async for page in self._table.pages({"ConsistentRead": True}, scan=True):
+            rows = [unmarshal_row(item) for item in page["Items"]]
+            for bad in bad_workers(rows):
+                yield bad
+            items = (row for row in rows if not row[KEY].startswith((WORKER_ROW, TABLE_ROW, TAIL_ROW)))
+            for bad in sort_rows(items, read_item)[1]:
+                yield bad
 
     async def counts(self) -> Counts:
         shards = await gather_all(_count_shard(self._table, shard) for shard in range(await self._shards()))
         return Counts.add_up(part for shard in shards for part in shard)
 
-    async def held(self, worker_id: str) -> list[Item]:
+    async def holders(self) -> AsyncIterator[str]:
+        for shard in range(await self._shards()):
+            query = _query({":queue": queue(State.LOCKED, shard)}) | {"ProjectionExpression": "Queue_Key"}
+            async for page in self._table.pages(query):
+                for item in page["Items"]:
+                    yield item["Queue_Key"]["S"]
+
+    async def held(self, worker_id: str) -> list[Item | BadRow]:
         shards = range(await self._shards())  # the index names candidates, the table decides
         candidates = await gather_all(_held_ids(self._table, shard, worker_id) for shard in shards)
         rows = await self._table.get_many(item_id for ids in candidates for item_id in ids)
-        return [decode(row) for row in rows if row["ItemState"] == State.LOCKED and row["InstanceID"] == worker_id]
+        queues = {queue(State.LOCKED, shard) for shard in shards}
+        held = [row for row in rows if row.get("Queue") in queues and row.get("Queue_Key") == worker_id]
+        good, bad = sort_rows(held, partial(decode_held, worker=worker_id))
+        return [*good, *bad]
 
 
 async def _count_shard(table: Table, shard: int) -> list[Part]:
@@ -102,8 +133,8 @@ async def _count(table: Table, state: State, shard: int, *, which: str = "") -> 
         tasks += singles
         done += singles if state is State.DONE else 0
         for row in map(unmarshal_row, page["Items"]):
-            tasks += row["Nested_Tasks"]
-            done += row.get("Log_Length", 0)
+            its_tasks, its_done = counted(row)
+            tasks, done = tasks + its_tasks, done + its_done
     return state, items, items if which == RETRYING else 0, tasks, done
 
 

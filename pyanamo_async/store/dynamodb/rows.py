@@ -10,13 +10,16 @@ from datetime import datetime
 from typing import Any
 
 from pyanamo_async.core.items import Item, State, Summary
+from pyanamo_async.core.stored.bad_rows import burial, read_row
+from pyanamo_async.core.stored.columns import Row, count, read_as
 from pyanamo_async.core.stored.queue_key import format_time, queue, queue_key, shard_of
-from pyanamo_async.core.stored.record import encode, summarise
-from pyanamo_async.core.stored.task_record import Row
-from pyanamo_async.core.values import Value
-from pyanamo_async.store.dynamodb.writes import Path, Update
+from pyanamo_async.core.stored.record import decode, decode_held, encode, summarise
+from pyanamo_async.core.values import Value, replace
+from pyanamo_async.errors import BadRow
+from pyanamo_async.store.dynamodb.writes import KEY, Path, Update
 
 QUEUE_INDEX = "QueueIndex"
+TABLE_ROW, WORKER_ROW, TAIL_ROW = "#table", "#worker#", "#tail#"  # how the keys of other rows begin
 PROJECTED = ("taskID", "Nested_Tasks", "Log_Length", "Attempt", "Reason")
 """What listings, counts and claims read from the index: small, so that an index row stays within one write unit."""
 
@@ -28,7 +31,8 @@ MOST_MEMBERS = 40  # changed one by one; with more the whole map goes, and the t
 class Candidate(Value):
     """An item seen in the index, and the token with which it will be claimed.
 
-    `unanswered`: a claim was sent and its reply was lost, so it may be claimed already.
+    `unanswered`: a claim was sent and its reply was lost, so it may be claimed already. `bad`: what the index shows
+    cannot be read, so that it is buried instead.
     """
 
     item_id: str
@@ -37,6 +41,16 @@ class Candidate(Value):
     attempt: int
     token: str
     unanswered: bool = False
+    bad: BadRow | None = None
+
+
+def candidate(row: Mapping[str, Any], *, token: str) -> Candidate:
+    """Return a row of the index as a candidate."""
+    seen = Candidate(row[KEY], row["Queue"], row["Queue_Key"], 0, token)
+    try:
+        return replace(seen, attempt=read_row(row, _attempt))
+    except BadRow as bad:
+        return replace(seen, bad=bad)
 
 
 def stored(item: Item, *, shards: int, tiebreak: str) -> Row:
@@ -53,14 +67,18 @@ def place(item: Item, *, shards: int, tiebreak: str) -> Row:
 
 
 def claiming(seen: Candidate, *, worker: str, now: datetime) -> Update:
-    """Return the write that locks exactly what was seen, as `core.transitions.claim` defines it."""
-    shard = seen.queue.rpartition("#")[2]
+    """Return the write that locks exactly what was seen, as `core.transitions.claim` defines it.
+
+    The place alone is its condition: every change of an item but that of its holder gives it another.
+    """
+    if seen.bad:
+        return burying(seen.bad, now=now)
     return Update(
         key=seen.item_id,
-        expected={"Queue": seen.queue, "Queue_Key": seen.queue_key, "Attempt": seen.attempt or None},
+        expected={"Queue": seen.queue, "Queue_Key": seen.queue_key},
         sets={
             ("ItemState",): str(State.LOCKED),
-            ("Queue",): f"{State.LOCKED}#{shard}",
+            ("Queue",): f"{State.LOCKED}#{_shard(seen.queue)}",
             ("Queue_Key",): worker,
             ("InstanceID",): worker,
             ("lockID",): seen.token,
@@ -70,6 +88,37 @@ def claiming(seen: Candidate, *, worker: str, now: datetime) -> Update:
         removes=(("Done_Date",), ("Not_Before",)),
         returning=True,
     )
+
+
+def burying(bad: BadRow, *, now: datetime, has_room: bool = True) -> Update:
+    """Return the write that buries a row which cannot be read, where it was seen, and under its holder.
+
+    Without `has_room` it says neither when nor why, and the row becomes smaller.
+    """
+    place = {name: bad.row.get(name) for name in ("Queue", "Queue_Key")}
+    seen = str(place["Queue"])
+    held = {name: bad.row.get(name) for name in ("lockID", "InstanceID")} if _state(seen) == State.LOCKED else {}
+    expected = place | {name: value for name, value in held.items() if isinstance(value, str)}
+    sets = burial(bad, now=now) if has_room else {"ItemState": str(State.FAILED), "Queue_Key": NO_KEY}
+    sets |= {"Queue": f"{State.FAILED}#{_shard(seen)}"}
+    return Update(str(bad.row[KEY]), expected, {(name,): value for name, value in sets.items()})
+
+
+def is_buried(row: Mapping[str, Any] | None, bad: BadRow, *, now: datetime) -> bool:
+    """Return whether a row was buried for this reason, by an earlier sending or another worker."""
+    reasons = ("ItemState", "Reason")
+    return row is not None and all(row.get(name) == burial(bad, now=now)[name] for name in reasons)
+
+
+def read_placed(row: Mapping[str, Any], shards: int) -> Item:
+    """Return the item of a row in whatever state; any error means that it, or its place, cannot be read."""
+    item = decode(row)
+    queues = {queue(item.state, shard) for shard in range(shards)}
+    if "Queue_Key" not in row:
+        raise ValueError("Queue_Key is missing")
+    if row.get("Queue") not in queues:
+        raise ValueError(f"Queue is {row.get('Queue')!r}, not {queue(item.state, shard_of(item.item_id, shards))}")
+    return decode_held(row, row["Queue_Key"]) if item.state is State.LOCKED else item
 
 
 def fence(item: Item) -> dict[str, object]:
@@ -108,6 +157,27 @@ def _members(name: str, old: Row, new: Row) -> dict[Path, object]:
 
 
 def summary(row: Mapping[str, Any]) -> Summary:
-    """Return one line of a listing from a row of the index."""
+    """Return one line of a listing from a row of the index; any error means that it cannot be read."""
     key = row["Queue_Key"]
-    return summarise(row, state=State(row["Queue"].rpartition("#")[0]), key="" if key == NO_KEY else key)
+    return summarise(row, state=State(_state(row["Queue"])), key="" if key == NO_KEY else key)
+
+
+def counted(row: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many tasks a nested item has, and how many are done; one task when that cannot be read."""
+    try:
+        tasks, done = (read_as(count, name, row.get(name, 0)) for name in ("Nested_Tasks", "Log_Length"))
+    except ValueError:
+        return 1, 0
+    return max(tasks, 1), min(tasks, done)
+
+
+def _attempt(row: Mapping[str, Any]) -> int:
+    return read_as(count, "Attempt", row.get("Attempt", 0))
+
+
+def _state(queue: str) -> str:
+    return queue.rpartition("#")[0]
+
+
+def _shard(queue: str) -> str:
+    return queue.rpartition("#")[2]

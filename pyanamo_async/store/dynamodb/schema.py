@@ -7,11 +7,11 @@ from typing import Any
 
 from pyanamo_async.errors import SchemaMismatch
 from pyanamo_async.ports import Description, Index
-from pyanamo_async.store.dynamodb.rows import PROJECTED, QUEUE_INDEX
+from pyanamo_async.store.dynamodb.rows import PROJECTED, QUEUE_INDEX, TABLE_ROW
 from pyanamo_async.store.dynamodb.writes import KEY
 
 SCHEMA_VERSION = 2
-TABLE_ROW = "#table"
+SHARDS = range(1, 1000)
 NOTIFICATIONS = "Notifications"  # in that row: changes whenever items come that workers may wait for
 NUMBERS = frozenset(
     {
@@ -69,7 +69,10 @@ def shards_of(row: Mapping[str, Any] | None, table: str) -> int:
         raise SchemaMismatch(
             f"table '{table}' has schema version {version}; this pyanamo uses {SCHEMA_VERSION}", hint=hint
         )
-    return int(row["Shards"])
+    shards = row.get("Shards")
+    if not isinstance(shards, int) or shards not in SHARDS:
+        raise SchemaMismatch(f"table '{table}' has {shards!r} shards", hint=_ANOTHER)
+    return shards
 
 
 def check(described: Mapping[str, Any]) -> None:

@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.errors import Fenced
+from pyanamo_async.core.stored.bad_rows import BadRows
+from pyanamo_async.errors import BadRow, Fenced
 from pyanamo_async.ports import AddResult, Store
 from pyanamo_async.store.dynamodb.adder import ItemAdder
 from pyanamo_async.store.dynamodb.claimer import QueueClaimer
@@ -43,6 +44,7 @@ class DynamoStore(DynamoAdmin, DynamoReader, DynamoNotifications, DynamoOutputTa
         service_time: Callable[[datetime], datetime] = lambda now: now,
     ) -> None:
         self._service_time = service_time
+        self.bad_rows = BadRows()
         self._rng = rng or random.Random()  # noqa: S311 - scatters claims; no secret
         self._table = Table(table, client, urgent or client, rng=self._rng)
 
@@ -75,6 +77,9 @@ class DynamoStore(DynamoAdmin, DynamoReader, DynamoNotifications, DynamoOutputTa
             row = reply.row or await self._table.get(before.item_id, urgent=True)
             if row is not None or not reply.resent:
                 raise Fenced(f"item '{before.item_id}' is no longer as it was seen")
+
+    async def bury(self, bad: BadRow, *, now: datetime) -> bool:
+        return await (await self._open()).claimer.bury(bad, now=now)
 
     async def _write(self, write: Write, claimer: QueueClaimer, *forms: Item) -> Reply:
         try:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import ClientError
 
 from pyanamo_async.aws.errors import refusal, translated
-from pyanamo_async.core.stored.task_record import Row
+from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import Denied, TableMissing, Unavailable
 from pyanamo_async.host.retry import RetrySchedule, retry

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
-from pyanamo_async.core.stored.queue_key import format_time, parse_time
-from pyanamo_async.core.stored.worker_row import decode_worker, encode_worker
-from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState
-from pyanamo_async.errors import Fenced, ItemMissing
+from pyanamo_async.core.stored.bad_rows import BadRows
+from pyanamo_async.core.stored.columns import Row
+from pyanamo_async.core.stored.queue_key import format_time
+from pyanamo_async.core.stored.worker_row import encode_worker, heartbeat_at, read_orders, read_worker
+from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState, is_later
+from pyanamo_async.errors import BadRow, Fenced, ItemMissing
 from pyanamo_async.ports import OutputTails, WorkerRegistry
 from pyanamo_async.store.sqlite.engine import Engine
+from pyanamo_async.store.sqlite.rows import is_unicode, raw
 
 COLUMNS = (
     *("InstanceID", "Heartbeat", "State"),
@@ -34,15 +37,17 @@ COLUMNS = (
     ),  # of `encode_worker`
 )
 HEARTBEAT = f"""INSERT INTO workers ({", ".join(COLUMNS)}) VALUES ({", ".join(f":{name}" for name in COLUMNS)})
-    ON CONFLICT (InstanceID) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])}
-    WHERE Heartbeat <= excluded.Heartbeat"""  # noqa: S608 - constants only
-MARK_DEAD = "UPDATE workers SET State = 'dead' WHERE InstanceID = ? AND Heartbeat = ? AND State <> 'ended'"
+    ON CONFLICT (InstanceID) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])}"""  # noqa: S608 - constants only
+MARK_DEAD = (
+    "UPDATE workers SET State = 'dead' WHERE InstanceID = ? AND Heartbeat = CAST(? AS TEXT) AND State <> 'ended'"
+)
 HEARTBEATS = """SELECT InstanceID, Heartbeat FROM workers WHERE State <> 'ended' AND Heartbeat BETWEEN ?1 AND ?2
     ORDER BY Heartbeat DESC, InstanceID DESC LIMIT ?3"""
 WORKERS = f"""SELECT {", ".join(COLUMNS)}, Desired FROM workers
     WHERE ?1 IS NULL OR InstanceID IN (SELECT value FROM json_each(?1)) ORDER BY Heartbeat, InstanceID"""  # noqa: S608
-FIRST, LAST = "", "~"  # before and after all times
-FOLLOWED = "SELECT Task FROM output_tails WHERE InstanceID = ? AND Until > ?"
+FIRST, LAST = "", "\U0010ffff"  # before and after all texts
+FOLLOWING = "Following"  # beside a worker's columns: the tasks that somebody follows
+FOLLOWED = "SELECT Task FROM output_tails WHERE InstanceID = CAST(? AS TEXT) AND Until > CAST(? AS TEXT)"
 FOLLOW = """INSERT INTO output_tails (Task, InstanceID, Until) SELECT ?1, InstanceID, ?3 FROM workers
     WHERE InstanceID = ?2 ON CONFLICT (Task) DO UPDATE SET InstanceID = ?2, Until = ?3"""
 PUBLISH = """UPDATE output_tails SET Stdout = ?3, Stdout_End = ?4, Stderr = ?5, Stderr_End = ?6
@@ -53,6 +58,7 @@ PUBLISHED = "SELECT Stdout, Stdout_End, Stderr, Stderr_End FROM output_tails WHE
 class SqliteWorkers(WorkerRegistry, OutputTails):
     """The workers of a table in a file."""
 
+    bad_rows: BadRows
     _engine: Engine
 
     def service_time(self, *, now: datetime) -> datetime:
@@ -67,17 +73,19 @@ class SqliteWorkers(WorkerRegistry, OutputTails):
         }
 
         def work(connection: sqlite3.Connection) -> Orders:
-            query = "SELECT State, Desired FROM workers WHERE InstanceID = ?"
-            state, desired = connection.execute(query, (worker.worker_id,)).fetchone() or (None, Desired.RUN)
+            query = "SELECT State, Desired, Heartbeat FROM workers WHERE InstanceID = ?"
+            state, desired, stamp = connection.execute(query, (worker.worker_id,)).fetchone() or (None, Desired.RUN, "")
             if state == WorkerState.DEAD or (state is None and registered):
                 raise Fenced(f"worker {worker.worker_id} was given up for dead")
-            connection.execute(HEARTBEAT, values)
-            return Orders(Desired(desired), _followed(connection, worker.worker_id, worker.heartbeat))
+            if state is None or not is_later(heartbeat_at(stamp), worker):
+                connection.execute(HEARTBEAT, values)
+            return read_orders(desired, _followed(connection, worker.worker_id, format_time(worker.heartbeat)))
 
         return await self._engine.write(work)
 
     async def mark_dead(self, worker: Worker) -> bool:
-        return await self._change(MARK_DEAD, worker.worker_id, format_time(worker.heartbeat))
+        stamp = worker.stamp if worker.problem else format_time(worker.heartbeat)
+        return await self._change(MARK_DEAD, worker.worker_id, raw(stamp))
 
     async def heartbeats(
         self, *, since: datetime | None = None, until: datetime | None = None, most: int | None = None
@@ -85,17 +93,26 @@ class SqliteWorkers(WorkerRegistry, OutputTails):
         bounds = format_time(since) if since else FIRST, format_time(until) if until else LAST
         values = (*bounds, -1 if most is None else most)
         rows = await self._engine.read(lambda connection: connection.execute(HEARTBEATS, values).fetchall())
-        return {worker_id: parse_time(text) for worker_id, text in reversed(rows)}
+        return {worker_id: heartbeat_at(stamp) for worker_id, stamp in reversed(rows) if is_unicode(worker_id)}
 
     async def order(self, worker_id: str, desired: Desired) -> None:
         if not await self._change("UPDATE workers SET Desired = ? WHERE InstanceID = ?", desired.value, worker_id):
             raise _missing(worker_id)
 
     async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
-        ids = None if of is None else json.dumps(sorted(of))
-        return await self._engine.read(
-            lambda connection: [_worker(connection, row) for row in connection.execute(WORKERS, (ids,)).fetchall()]
-        )
+        workers = await self._read_workers(None if of is None else json.dumps(sorted(of)), self.bad_rows.note)
+        known = [worker for worker in workers if is_unicode(worker.worker_id)]  # others hold nothing
+        return sorted(known, key=lambda worker: (worker.heartbeat, worker.worker_id))
+
+    async def bad_workers(self) -> list[BadRow]:
+        """Find the workers whose rows cannot be read."""
+        bad: list[BadRow] = []
+        await self._read_workers(None, bad.append)
+        return bad
+
+    async def _read_workers(self, ids: str | None, note: Callable[[BadRow], None]) -> list[Worker]:
+        rows = await self._engine.read(lambda connection: [*_worker_rows(connection, ids)])
+        return [_worker(row, note) for row in rows]
 
     async def forget(self, worker_id: str) -> None:
         def work(connection: sqlite3.Connection) -> None:
@@ -111,7 +128,9 @@ class SqliteWorkers(WorkerRegistry, OutputTails):
             raise _missing(worker_id)
 
     async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:
-        return await self._engine.read(lambda connection: _followed(connection, worker_id, now))
+        time = format_time(now)
+        following = await self._engine.read(lambda connection: _followed(connection, worker_id, time))
+        return read_orders(Desired.RUN, following).following
 
     async def publish(self, task: TaskRef, tail: OutputTail, *, now: datetime) -> bool:
         out, err = tail.stdout, tail.stderr
@@ -126,15 +145,25 @@ class SqliteWorkers(WorkerRegistry, OutputTails):
         return await self._engine.write(lambda connection: connection.execute(statement, values).rowcount > 0)
 
 
-def _followed(connection: sqlite3.Connection, worker_id: str, now: datetime) -> tuple[TaskRef, ...]:
-    return tuple(sorted(TaskRef.read(text) for [text] in connection.execute(FOLLOWED, (worker_id, format_time(now)))))
+def _followed(connection: sqlite3.Connection, worker_id: str, now: str) -> list[str]:
+    """Return the tasks of a worker that somebody follows at a time, as they are stored."""
+    return [task for [task] in connection.execute(FOLLOWED, (raw(worker_id), raw(now)))]
 
 
-def _worker(connection: sqlite3.Connection, values: tuple[str, ...]) -> Worker:
-    row = dict(zip((*COLUMNS, "Desired"), values, strict=True))
-    worker_id, heartbeat = row["InstanceID"], parse_time(row["Heartbeat"])
-    following = _followed(connection, worker_id, heartbeat)
-    return decode_worker(row, worker_id, heartbeat=heartbeat, state=WorkerState(row["State"]), following=following)
+def _worker_rows(connection: sqlite3.Connection, ids: str | None) -> Iterator[Row]:
+    for values in connection.execute(WORKERS, (ids,)).fetchall():
+        row: Row = dict(zip((*COLUMNS, "Desired"), values, strict=True))
+        yield row | {FOLLOWING: _followed(connection, row["InstanceID"], row["Heartbeat"])}
+
+
+def _worker(row: Row, note: Callable[[BadRow], None]) -> Worker:
+    stamp, following = row["Heartbeat"], row[FOLLOWING]
+    return read_worker(row, row["InstanceID"], stamp=stamp, state=_state(row), following=following, note=note)
+
+
+def _state(row: Row) -> object:
+    """Return a worker's state; one that this version does not know comes as it is."""
+    return WorkerState(row["State"]) if row["State"] in set(WorkerState) else row["State"]
 
 
 def _missing(worker_id: str) -> ItemMissing:

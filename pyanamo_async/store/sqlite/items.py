@@ -1,4 +1,4 @@
-"""The SQL of items.
+"""Add, claim, save and remove items.
 
 A page of items is added by one statement. Python releases the GIL for every step of a statement, and gets it back from
 a thread that is busy parsing a task file only after 5 ms: row by row, an import would wait that long for each item.
@@ -6,62 +6,52 @@ a thread that is busy parsing a task file only after 5 ms: row by row, an import
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cache, partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from pyanamo_async.core import transitions
-from pyanamo_async.core.items import CLAIMABLE, Counts, Item, State, Summary
-from pyanamo_async.core.stored.queue_key import DELAYED, due, format_time, queue_key
-from pyanamo_async.core.stored.record import decode, encode, summarise
-from pyanamo_async.errors import Fenced, ItemMissing, StoreError
-from pyanamo_async.ports import AddResult, ItemQueue, ItemReader, Notifications
+from pyanamo_async.core.items import CLAIMABLE, Item, State
+from pyanamo_async.core.stored.bad_rows import BadRows, burial, sort_rows
+from pyanamo_async.core.stored.columns import MOST, Row
+from pyanamo_async.core.stored.queue_key import due, queue_key
+from pyanamo_async.core.stored.record import encode
+from pyanamo_async.errors import BadRow, Fenced, StoreError
+from pyanamo_async.ports import AddResult, ItemQueue, Notifications
 from pyanamo_async.store.sqlite.engine import Engine
+from pyanamo_async.store.sqlite.reading import existing
+from pyanamo_async.store.sqlite.rows import COLUMNS, SELECT, raw, read_item, to_row
 
 Values = tuple[str | int, ...]
 Fence = tuple[str, int, str]
 ADD_PAGE = 1000  # one transaction: large enough to be fast, small enough for claims to run in between
-LIST_PAGE = 500
-FULL_PAGE = 50  # rows of up to 400 KB
-AFTER_ALL_TIMES = "~"
 
-COLUMNS = "itemID, taskID, ItemState, Queue_Key, InstanceID, lockID, Attempt, Nested_Tasks, Log_Length, Reason, Row"
 CHANGES = """taskID = ?2, ItemState = ?3, Queue_Key = ?4, InstanceID = ?5, lockID = ?6, Nested_Tasks = ?8,
     Log_Length = ?9, Reason = ?10"""
 UPDATE = f"UPDATE items SET {CHANGES}, Attempt = ?7, Row = ?11 WHERE itemID = ?1"  # noqa: S608 - constants only
-REPLACE = f"""UPDATE items SET {CHANGES}, Row = iif(Attempt, json_set(?11, '$.Attempt', Attempt), ?11)
+REPLACE = f"""UPDATE items SET {CHANGES}, Attempt = iif(Attempt BETWEEN 0 AND {MOST}, Attempt, 0),
+    Row = iif(Attempt BETWEEN 1 AND {MOST}, json_set(?11, '$.Attempt', Attempt), ?11)
     WHERE itemID = ?1 AND ItemState <> 'locked'"""  # noqa: S608 - constants only
-EXISTING = "SELECT itemID FROM items WHERE itemID IN (SELECT value FROM json_each(?))"
-READ_MANY = "SELECT Row FROM items WHERE itemID IN (SELECT value FROM json_each(?))"
 SAVE = f"{UPDATE} AND ItemState = ?12 AND Attempt = ?13 AND lockID = ?14"
-CANDIDATES = """SELECT Row FROM items WHERE ItemState = ? AND Queue_Key <= ? ORDER BY Queue_Key, Position LIMIT ?"""
-HELD = "SELECT Row FROM items WHERE ItemState = 'locked' AND Queue_Key = ? ORDER BY Position"
-# In two halves: for `(Queue_Key, Position) > (?, ?)` SQLite walks the index from the key through all its positions.
-LISTED = ("itemID", "taskID", "Nested_Tasks", "Log_Length", "Attempt", "Reason")
-LIST = f"""SELECT Queue_Key, Position, {", ".join(LISTED)} FROM items
-    WHERE ItemState = ?1 AND (?4 IS NULL OR taskID = ?4)"""  # noqa: S608 - constants only
-SUMMARIES = f"""{LIST} AND Queue_Key = ?2 AND Position > ?3 UNION ALL {LIST} AND Queue_Key > ?2
-    ORDER BY Queue_Key, Position LIMIT ?5"""
-WHOLE = """SELECT Position, Row FROM items WHERE Position > ?1 AND (?2 IS NULL OR ItemState = ?2)
-    AND (?3 IS NULL OR taskID = ?3) ORDER BY Position LIMIT ?4"""
-READ = "SELECT Row FROM items WHERE itemID = ?"
+BURY = """UPDATE items SET ItemState = ?1, Queue_Key = ?2, Reason = ?3, Row = iif(json_valid(Row),
+    json_set(Row, '$.ItemState', ?1, '$.Done_Date', ?2, '$.Reason', ?3), Row) WHERE Position = ?4
+    AND ItemState = CAST(?5 AS TEXT) AND Queue_Key = CAST(?6 AS TEXT)
+    AND InstanceID = CAST(?7 AS TEXT) AND lockID = CAST(?8 AS TEXT)"""
+SEEN = ("ItemState", "Queue_Key", "InstanceID", "lockID")
+CANDIDATES = f"{SELECT} WHERE ItemState = ? ORDER BY Queue_Key, Position LIMIT ?"
 NEXT = "SELECT min(Queue_Key) FROM items WHERE ItemState = ?"
-COUNTS = """SELECT ItemState, count(*), sum(ItemState = 'todo' AND Queue_Key >= ?),
-    sum(max(Nested_Tasks, 1)), sum(iif(Nested_Tasks > 0, Log_Length, ItemState = 'done'))
-    FROM items GROUP BY ItemState"""
 
 
-class SqliteItems(ItemQueue, ItemReader, Notifications):
+class SqliteItems(ItemQueue, Notifications):
     """The items of a table in a file."""
 
     path: Path
+    bad_rows: BadRows
     _engine: Engine
     _token: Callable[[], str]
 
@@ -73,15 +63,26 @@ class SqliteItems(ItemQueue, ItemReader, Notifications):
         return results
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
-        latest = DELAYED + format_time(now) if state is State.TODO else AFTER_ALL_TIMES
+        def work(connection: sqlite3.Connection) -> tuple[list[Item], list[BadRow]]:
+            claims: list[Item] = []
+            buried: list[BadRow] = []
+            while (most := limit - len(claims)) > 0:
+                rows = _due(connection, state, most, now)
+                good, bad = sort_rows(rows, read_item)
+                won = [transitions.claim(item, worker=worker, token=self._token(), now=now) for item in good]
+                if won and connection.executemany(UPDATE, map(_values, won)).rowcount != len(won):
+                    raise StoreError(f"claims in the table {self.path} had no effect")
+                claims += won
+                gone = [each for each in bad if _bury(connection, each, now)]
+                buried += gone
+                if not gone:
+                    break
+            return claims, buried
 
-        def work(connection: sqlite3.Connection) -> list[Item]:
-            rows = connection.execute(CANDIDATES, (state.value, latest, limit)).fetchall()
-            claims = [transitions.claim(_item(row), worker=worker, token=self._token(), now=now) for row in rows]
-            connection.executemany(UPDATE, map(_values, claims))
-            return claims
-
-        return await self._engine.write(work)
+        claims, buried = await self._engine.write(work)
+        for each in buried:
+            self.bad_rows.note(each)
+        return claims
 
     async def next_due(
         self,
@@ -107,6 +108,10 @@ class SqliteItems(ItemQueue, ItemReader, Notifications):
 
         await self._engine.write(work)
 
+    async def bury(self, bad: BadRow, *, now: datetime) -> bool:
+        self.bad_rows.note(bad)
+        return await self._engine.write(partial(_bury, bad=bad, now=now))
+
     notifications_every_s = 1.0
 
     async def notify(self, *, now: datetime) -> None:
@@ -118,42 +123,6 @@ class SqliteItems(ItemQueue, ItemReader, Notifications):
             return any(time is not None and time <= now for time in times)
 
         return await self._engine.read(work)
-
-    async def read(self, item_id: str) -> Item:
-        row = await self._engine.read(lambda connection: connection.execute(READ, (item_id,)).fetchone())
-        if row is None:
-            raise ItemMissing(f"there is no item {item_id} in {self.path}", hint="`pyanamo list` shows the items")
-        return _item(row)
-
-    async def existing(self, item_ids: Sequence[str]) -> set[str]:
-        return await self._engine.read(partial(_existing, item_ids=item_ids))
-
-    async def read_many(self, item_ids: Sequence[str]) -> list[Item]:
-        return [_item((row,)) for [row] in await self._rows(READ_MANY, json.dumps(item_ids))]
-
-    async def held(self, worker_id: str) -> list[Item]:
-        return await self._engine.read(
-            lambda connection: [_item(row) for row in connection.execute(HELD, (worker_id,))]
-        )
-
-    async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
-        for each in [state] if state else State:
-            key, position = "", 0
-            while page := await self._rows(SUMMARIES, each.value, key, position, sample, LIST_PAGE):
-                for key, position, *listed in page:  # noqa: B007 # the next page starts after the last
-                    yield summarise(dict(zip(LISTED, listed, strict=True)), state=each, key=key)
-
-    async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
-        position = 0
-        while page := await self._rows(WHOLE, position, state and state.value, sample, FULL_PAGE):
-            for position, row in page:  # noqa: B007 # the next page starts after the last
-                yield _item((row,))
-
-    async def counts(self) -> Counts:
-        return Counts.add_up((State(name), *counted) for name, *counted in await self._rows(COUNTS, DELAYED))
-
-    async def _rows(self, query: str, *values: str | int | None) -> list[tuple[Any, ...]]:
-        return await self._engine.read(lambda connection: connection.execute(query, values).fetchall())
 
 
 def _values(item: Item) -> Values:
@@ -190,7 +159,7 @@ def _add(connection: sqlite3.Connection, page: Sequence[Values], *, replace: boo
     item_ids = [values[0] for values in page]
     if len(set(item_ids)) < len(page):
         return [result for values in page for result in _add(connection, [values], replace=replace)]
-    known = _existing(connection, item_ids)
+    known = existing(connection, item_ids)
     if new := [values for values in page if values[0] not in known]:
         connection.execute(_insertion(len(new)), tuple(chain.from_iterable(new)))
     return [_add_existing(connection, values, replace) if values[0] in known else AddResult.ADDED for values in page]
@@ -200,10 +169,6 @@ def _add_existing(connection: sqlite3.Connection, values: Values, replace: bool)
     if not replace:
         return AddResult.SKIPPED
     return AddResult.REPLACED if connection.execute(REPLACE, values).rowcount else AddResult.LOCKED
-
-
-def _existing(connection: sqlite3.Connection, item_ids: Sequence[str | int]) -> set[str]:
-    return {item_id for [item_id] in connection.execute(EXISTING, (json.dumps(item_ids),))}
 
 
 @cache
@@ -224,5 +189,14 @@ def _require(connection: sqlite3.Connection, item: Item) -> None:
         raise Fenced(f"item {item.item_id} is no longer as it was seen")
 
 
-def _item(row: tuple[str]) -> Item:
-    return decode(orjson.loads(row[0]))
+def _due(connection: sqlite3.Connection, state: State, most: int, now: datetime) -> list[Row]:
+    """Return the first rows of a queue, as far as they are due."""
+    rows = map(to_row, connection.execute(CANDIDATES, (state.value, most)).fetchall())
+    return [row for row in rows if due(row["Queue_Key"]) <= now]
+
+
+def _bury(connection: sqlite3.Connection, bad: BadRow, now: datetime) -> bool:
+    burying = burial(bad, now=now)
+    values = burying["ItemState"], burying["Queue_Key"], burying["Reason"], bad.row["Position"]
+    seen = [raw(str(bad.row[name])) for name in SEEN]
+    return connection.execute(BURY, (*values, *seen)).rowcount > 0

@@ -14,6 +14,7 @@ import sqlite3
 import time
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from pyanamo_async.core.stored.queue_key import parse_time
@@ -151,12 +152,14 @@ def drop_table(path: Path, busy_timeout: timedelta) -> None:
 
 
 def _connect(path: Path, busy_timeout: timedelta, *, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"{path.as_uri()}?mode={mode}",
         uri=True,
         timeout=busy_timeout.total_seconds(),
         isolation_level=None,
     )
+    connection.text_factory = partial(str, encoding="utf-8", errors="surrogateescape")  # one bad byte hides no row
+    return connection
 
 
 def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: timedelta) -> None:

@@ -6,22 +6,24 @@ Items are encoded on the event loop, where a failure concerns only its caller; t
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from pyanamo_async.errors import UsageError
+from pyanamo_async.core.stored.bad_rows import BadRows
+from pyanamo_async.errors import BadRow, UsageError
 from pyanamo_async.ports import Description, Store
 from pyanamo_async.store.sqlite import schema
 from pyanamo_async.store.sqlite.engine import Engine
 from pyanamo_async.store.sqlite.fleet import SqliteWorkers
 from pyanamo_async.store.sqlite.items import SqliteItems
+from pyanamo_async.store.sqlite.reading import SqliteReader
 
 BUSY_TIMEOUT = timedelta(seconds=5)
 
 
-class SqliteStore(SqliteItems, SqliteWorkers, Store):
+class SqliteStore(SqliteItems, SqliteReader, SqliteWorkers, Store):
     """A table in the file `path`, which several processes may open.
 
     A call waits up to `busy_timeout` for a lock that another process holds, then raises `Unavailable`. `token` returns
@@ -38,6 +40,7 @@ class SqliteStore(SqliteItems, SqliteWorkers, Store):
         self.path = Path(path).absolute()
         self._busy_timeout = busy_timeout
         self._token = token
+        self.bad_rows = BadRows()
         self._engine = Engine(self.path, partial(schema.open_table, self.path, busy_timeout))
 
     async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
@@ -47,6 +50,12 @@ class SqliteStore(SqliteItems, SqliteWorkers, Store):
 
     async def describe(self) -> Description:
         return await self._engine.read(partial(schema.describe, path=self.path))
+
+    async def unreadable(self) -> AsyncIterator[BadRow]:
+        async for bad in self.bad_items():
+            yield bad
+        for bad in await self.bad_workers():
+            yield bad
 
     async def drop(self) -> None:
         await self._engine.exclusive(partial(schema.drop_table, self.path, self._busy_timeout))

@@ -1,0 +1,111 @@
+"""Read items: one, those that a worker holds, listings and counts."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from pyanamo_async.core.items import Counts, Item, State, Summary
+from pyanamo_async.core.stored.bad_rows import BadRows, read_row, sort_rows
+from pyanamo_async.core.stored.columns import MOST, Row
+from pyanamo_async.core.stored.queue_key import DELAYED
+from pyanamo_async.core.stored.record import summarise
+from pyanamo_async.errors import BadRow, ItemMissing
+from pyanamo_async.ports import ItemReader
+from pyanamo_async.store.sqlite.engine import Engine
+from pyanamo_async.store.sqlite.rows import SELECT, is_unicode, raw, read_held, read_item, read_placed, to_row
+
+LIST_PAGE = 500
+FULL_PAGE = 50  # rows of up to 400 KB
+
+EXISTING = "SELECT itemID FROM items WHERE itemID IN (SELECT value FROM json_each(?))"
+READ_MANY = f"{SELECT} WHERE itemID IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants only
+HOLDERS = "SELECT Queue_Key FROM items WHERE ItemState = 'locked'"
+HELD = f"{SELECT} WHERE ItemState = 'locked' AND Queue_Key = ? ORDER BY Position"
+# In two halves: for `(Queue_Key, Position) > (?, ?)` SQLite walks the index from the key through all its positions.
+LISTED = ("Queue_Key", "Position", "itemID", "taskID", "Nested_Tasks", "Log_Length", "Attempt", "Reason")
+LIST = f"""SELECT {", ".join(LISTED)} FROM items
+    WHERE ItemState = ?1 AND (?4 IS NULL OR taskID = ?4)"""  # noqa: S608 - constants only
+SUMMARIES = f"""{LIST} AND Queue_Key = CAST(?2 AS TEXT) AND Position > ?3
+    UNION ALL {LIST} AND Queue_Key > CAST(?2 AS TEXT) ORDER BY Queue_Key, Position LIMIT ?5"""
+WHOLE = f"""{SELECT} WHERE Position > ?1 AND (?2 IS NULL OR ItemState = ?2)
+    AND (?3 IS NULL OR taskID = ?3) ORDER BY Position LIMIT ?4"""
+READ = f"{SELECT} WHERE itemID = ?"
+NESTED = f"Nested_Tasks BETWEEN 1 AND {MOST}"  # other numbers are nobody's count, and may be too large to add up
+COUNTS = f"""SELECT ItemState, count(*), sum(ItemState = 'todo' AND Queue_Key >= ?),
+    sum(iif({NESTED}, Nested_Tasks, 1)), sum(iif({NESTED}, max(0, min(Log_Length, Nested_Tasks)), ItemState = 'done'))
+    FROM items WHERE ItemState IN ({", ".join(f"'{each}'" for each in State)}) GROUP BY ItemState"""  # noqa: S608 - constants only
+
+
+class SqliteReader(ItemReader):
+    """Reads the items of a table in a file."""
+
+    path: Path
+    bad_rows: BadRows
+    _engine: Engine
+
+    async def read(self, item_id: str) -> Item:
+        row = await self._engine.read(lambda connection: connection.execute(READ, (item_id,)).fetchone())
+        if row is None:
+            raise ItemMissing(f"there is no item {item_id} in {self.path}", hint="`pyanamo list` shows the items")
+        return read_row(to_row(row), read_item)
+
+    async def existing(self, item_ids: Sequence[str]) -> set[str]:
+        return await self._engine.read(partial(existing, item_ids=item_ids))
+
+    async def read_many(self, item_ids: Sequence[str]) -> list[Item]:
+        return self.bad_rows.skip(map(to_row, await self._rows(READ_MANY, json.dumps(item_ids))), read_item)
+
+    async def holders(self) -> AsyncIterator[str]:
+        for [holder] in await self._rows(HOLDERS):
+            if is_unicode(holder):  # otherwise it is no worker's id
+                yield holder
+
+    async def held(self, worker_id: str) -> list[Item | BadRow]:
+        good, bad = sort_rows(map(to_row, await self._rows(HELD, worker_id)), partial(read_held, worker=worker_id))
+        return [*good, *bad]
+
+    async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
+        for each in [state] if state else State:
+            key, position = "", 0
+            while page := await self._rows(SUMMARIES, each.value, raw(key), position, sample, LIST_PAGE):
+                key, position, *_ = page[-1]
+                rows = (dict(zip(LISTED, listed, strict=True)) for listed in page)
+                for summary in self.bad_rows.skip(rows, partial(_summary, state=each)):
+                    yield summary
+
+    async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
+        async for page in self._pages(state and state.value, sample):
+            for item in self.bad_rows.skip(page, read_item):
+                yield item
+
+    async def bad_items(self) -> AsyncIterator[BadRow]:
+        """Find the items whose rows cannot be read."""
+        async for page in self._pages(None, None):
+            for bad in sort_rows(page, read_placed)[1]:
+                yield bad
+
+    async def _pages(self, state: str | None, sample: str | None) -> AsyncIterator[list[Row]]:
+        position = 0
+        while page := await self._rows(WHOLE, position, state, sample, FULL_PAGE):
+            position = page[-1][0]
+            yield [to_row(values) for values in page]
+
+    async def counts(self) -> Counts:
+        return Counts.add_up((State(name), *counted) for name, *counted in await self._rows(COUNTS, DELAYED))
+
+    async def _rows(self, query: str, *values: str | bytes | int | None) -> list[tuple[Any, ...]]:
+        return await self._engine.read(lambda connection: connection.execute(query, values).fetchall())
+
+
+def existing(connection: sqlite3.Connection, item_ids: Sequence[str | int]) -> set[str]:
+    """Return which of these ids are in the table."""
+    return {item_id for [item_id] in connection.execute(EXISTING, (json.dumps(item_ids),))}
+
+
+def _summary(row: Mapping[str, Any], state: State) -> Summary:
+    return summarise(row, state=state, key=row["Queue_Key"])

@@ -1,0 +1,80 @@
+"""Commands over a table with rows that cannot be read."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Cli, process
+
+SKIPPED = "1 row cannot be read and left out; `pyanamo doctor` lists them\n"
+
+
+def _spoil(folder: Path, statement: str) -> None:
+    with closing(sqlite3.connect(folder / "pyanamo.db")) as connection:
+        connection.execute(statement)
+        connection.commit()
+
+
+@pytest.mark.parametrize("command", ["trace", "status", "list"])
+def test_a_bad_item_spoils_no_listing(ran: Cli, folder: Path, command: str) -> None:
+    """What can be read is shown; how many rows were left out is said on stderr, once."""
+    good = ran(command).out
+    _spoil(folder, "UPDATE items SET Row = json_set(Row, '$.Log', 'long ago') WHERE itemID = 'a'")
+
+    said = ran(command)
+
+    assert said.status == 0
+    assert {*said.out.splitlines()} <= {*good.splitlines()}
+    assert said.err == (SKIPPED if command == "trace" else "")  # the others do not read it whole
+
+
+@pytest.mark.parametrize("command", [("workers",), ("status",), ("workers", "drain", "--all"), ("reclaim",)], ids=str)
+def test_a_bad_worker_spoils_no_command(ran: Cli, folder: Path, command: tuple[str, ...]) -> None:
+    """It is left out, and said."""
+    _spoil(folder, "UPDATE workers SET Desired = 'pause', Lease = 9e999")
+
+    said = ran(*command)
+
+    assert said.status == 0
+    assert SKIPPED in said.err
+
+
+def test_doctor_names_what_cannot_be_read_and_why(ran: Cli, folder: Path) -> None:
+    """Items, and workers, with what to do about it; importing the item again mends it."""
+    _spoil(folder, "UPDATE items SET Row = json_set(Row, '$.Crashes', 'many') WHERE itemID = 'a'")
+    _spoil(folder, "UPDATE workers SET Slots = -1")
+
+    said = ran("doctor", "--json")
+
+    assert said.status == 3
+    findings = json.loads(said.out)
+    assert {"row unreadable"} == {finding["finding"] for finding in findings}
+    assert findings[0]["which"] == "a: Crashes is 'many': not a whole number"
+    assert "Slots is -1: not from 0 to 1,000,000,000" in findings[1]["which"]
+    assert "--on-exists" in findings[0]["hint"]
+    shown = ran("show", "a")
+    assert (shown.status, "cannot be read: Crashes is 'many'" in shown.err) == (1, True)
+
+    assert ran("import", "single.txt", "--on-exists", "replace").status == 0
+    assert ran("show", "a").status == 0
+
+
+def test_a_worker_buries_what_it_cannot_read_and_does_the_rest(cli: Cli, folder: Path) -> None:
+    """Whatever kind of text stands in the file, the good items are done."""
+    assert cli("import", "single.txt").status == 0
+    assert cli("import", "-n", "nested.txt").status == 0
+    _spoil(folder, "UPDATE items SET Row = CAST(x'7bff' AS TEXT), Queue_Key = 'zzz' WHERE itemID = 'a'")
+    _spoil(folder, "UPDATE items SET Row = replace(Row, 'todo', 'soon') WHERE itemID = 'n'")
+
+    ran = process("run", "--max-failures", "1")
+
+    assert ran.status == 3
+    assert ran.err.count("row cannot be read") == 2
+    listed = {line["itemID"]: line for line in cli("list", "--json").json()}
+    assert {name: line["ItemState"] for name, line in listed.items()} == {"a": "failed", "b": "failed", "n": "failed"}
+    assert listed["a"]["Reason"].startswith("row cannot be read: ")

@@ -27,6 +27,7 @@ from pyanamo_async.app.resources import Resources
 from pyanamo_async.app.settings import (
     DEFAULT_KEY,
     DEFAULT_TABLE,
+    DEFAULT_UMASK,
     WorkerSettings,
     make_settings,
 )
@@ -47,19 +48,26 @@ if TYPE_CHECKING:
 
 
 def open_table(
-    table: str = DEFAULT_TABLE, *, bucket: str | None = None, bucket_key: str = DEFAULT_KEY, region: str | None = None
+    table: str = DEFAULT_TABLE,
+    *,
+    bucket: str | None = None,
+    bucket_key: str = DEFAULT_KEY,
+    region: str | None = None,
+    umask: int | None = DEFAULT_UMASK,
 ) -> Table:
     """Return a table, to be used in an `async with` block, which closes its connections.
 
     `table` is the name of a DynamoDB table, `sqlite:PATH`, or `memory:`. Output goes below the path `bucket_key` of
     `bucket`: its name, `s3://bucket/prefix`, or `file:DIR`; by default to the folder `pyanamo-logs` for a SQLite table,
-    and to memory for one in memory. `region` is an AWS region; without it boto3 finds one. No environment variables of
-    the command line are read, and nothing is created or contacted yet.
+    and to memory for one in memory. `region` is an AWS region; without it boto3 finds one. New files and folders are
+    their owner's alone: `umask` says what they do not permit, None that this process's umask does. No environment
+    variables of the command line are read, and nothing is created or contacted yet.
 
     Raises:
         UsageError: an address is invalid.
     """
-    return Table(Resources(make_settings(table=table, bucket=bucket, bucket_key=bucket_key, region=region)))
+    settings = make_settings(table=table, bucket=bucket, bucket_key=bucket_key, region=region, umask=umask)
+    return Table(Resources(settings))
 
 
 class Table(TableReader):

@@ -17,6 +17,7 @@ from pyanamo_async.core.text.byte_sizes import parse_size
 from pyanamo_async.core.text.durations import parse_duration
 
 T = TypeVar("T")
+INHERIT = "inherit"
 
 FLAGS = {
     "all_workers": "--all",
@@ -35,6 +36,7 @@ FLAGS = {
     "items": "--items",
     "lease": "--lease",
     "lines": "--lines",
+    "max_output_bytes": "--max-output",
     "min_remaining": "--min-remaining",
     "nested": "--nested",
     "nests": "--nests",
@@ -52,6 +54,7 @@ FLAGS = {
     "stream_bytes": "--output",
     "table": "--table (PYANAMO_TABLE)",
     "timeout": "--timeout",
+    "umask": "--umask (PYANAMO_UMASK)",
     "wall_time": "--wall-time (PYANAMO_WALL_TIME)",
 }
 """What each argument of the API is called on the command line, with its variable where it has one."""
@@ -70,6 +73,14 @@ def duration(text: str) -> timedelta:
 def size(text: str) -> int:
     """Parse the size of a flag, in bytes."""
     return _parse(parse_size, text)
+
+
+def umask(text: str) -> int | None:
+    """Parse the umask of a flag: octal digits, or `inherit` for that of this process, which is None."""
+    try:
+        return None if text == INHERIT else int(text, 8)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no umask like 022, nor {INHERIT}") from None
 
 
 @dataclass(frozen=True, slots=True)

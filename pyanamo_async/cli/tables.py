@@ -11,7 +11,7 @@ import typer
 from pyanamo_async import Counts, Description, Table, UsageError
 from pyanamo_async.cli import views
 from pyanamo_async.cli.console import note, say, say_json
-from pyanamo_async.cli.options import JsonOption, on_table
+from pyanamo_async.cli.options import JsonOption, on_new_files, on_table
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.text.plural import plural
 
@@ -21,7 +21,7 @@ app = typer.Typer(
 
 
 @app.command("create")
-@on_table
+@on_new_files
 def create(
     table: Table,
     *,

@@ -11,9 +11,10 @@ from pathlib import Path
 
 MOUNTS = Path("/proc/self/mountinfo")
 NETWORK = frozenset(
-    "afs beegfs beegfs_nodev ceph cifs coda gfs2 gpfs lustre nfs nfs4 ocfs2 orangefs panfs pvfs2 smb3 smbfs vboxsf"
-    " fuse.ceph fuse.gcsfuse fuse.glusterfs fuse.goofys fuse.mount-s3 fuse.mountpoint-s3 fuse.rclone fuse.s3fs"
-    " fuse.s3ql fuse.sshfs fuse.juicefs fuse.JuiceFS".split()
+    {"afs", "beegfs", "beegfs_nodev", "ceph", "cifs", "coda", "gfs2", "gpfs", "lustre", "nfs", "nfs4", "ocfs2"}
+    | {"orangefs", "panfs", "pvfs2", "smb3", "smbfs", "vboxsf"}
+    | {f"fuse.{name}" for name in ("ceph", "gcsfuse", "glusterfs", "goofys", "juicefs", "JuiceFS", "mount-s3")}
+    | {f"fuse.{name}" for name in ("mountpoint-s3", "rclone", "s3fs", "s3ql", "sshfs")}
 )
 
 

@@ -37,7 +37,9 @@ def folder_name(identifier: str) -> str:
     name = safe_name(identifier)
     if _HASHED in name or _USUAL.fullmatch(name):
         return name
-    capitals = int("0" + "".join(str(int(each.isupper())) for each in identifier if each.isascii() and each.isalpha()), 2)
+    capitals = int(
+        "0" + "".join(str(int(each.isupper())) for each in identifier if each.isascii() and each.isalpha()), 2
+    )
     return f"{name}=u{capitals:x}" if capitals or _USUAL.fullmatch(name.capitalize()) else name
 
 

@@ -119,7 +119,7 @@ class PartialFile:
         self._make_folders()
         with (
             open(os.dup(descriptor), "rb") as source,  # noqa: PTH123 - a descriptor
-            open(self._hidden, "x+b", opener=self._open_new) as copy,  # noqa: PTH123 - an opener
+            open(self._hidden, "x+b", opener=self._open_new) as copy,
         ):
             try:
                 source.seek(0)

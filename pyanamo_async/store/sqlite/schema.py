@@ -1,11 +1,10 @@
-"""The file of a table: its columns, and how it is created, recognised and removed.
+"""The file of a table: its columns, and how it is created, opened and removed.
 
 1. The columns are what queries need; `Row` is the whole item, as `core.stored.record` writes it.
 2. `Position` is the order in which items were added, so the items of a task file run in its order.
 3. `QueueIndex` also holds what counting needs, so neither claiming nor counting reads rows: finished items do not slow
    down the queue, and large rows do not slow down the counts.
-4. A file of another program or another schema version is neither read nor changed, nor one with views or triggers:
-   they would run with every statement of ours.
+4. Only a file of ours is opened (`store.sqlite.recognition`).
 5. A file that can be read but not written is read (`store.sqlite.at_rest`).
 6. On a network file system no table is created or written: SQLite's log is shared memory, which ends at the machine.
 """
@@ -21,18 +20,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from pyanamo_async.core.stored.queue_key import parse_time
-from pyanamo_async.errors import SchemaMismatch, StoreError, TableMissing
+from pyanamo_async.errors import StoreError
 from pyanamo_async.host.file_systems import network_file_system
 from pyanamo_async.host.modes import create_file
 from pyanamo_async.ports import Description, Index
 from pyanamo_async.store.sqlite.at_rest import is_at_rest, on_network, open_at_rest
 from pyanamo_async.store.sqlite.failures import PRIMARY
+from pyanamo_async.store.sqlite.recognition import APPLICATION_ID, SCHEMA_VERSION, is_ours, missing, require_ours
 
-APPLICATION_ID = 0x5059414E  # "PYAN", which `file` shows too
-SCHEMA_VERSION = 3
 MARK_BYTES = 4
-SMALLEST_PAGE = 512  # bytes; SQLite takes a smaller file for an empty one and would overwrite it
-FOREIGN = "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')"
 _NO_INDEX = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}  # of the log: it cannot be made, or not be read
 WAL_RETRY = timedelta(milliseconds=10)
 INDEX = "QueueIndex"
@@ -102,7 +98,7 @@ def open_table(
         TableMissing, SchemaMismatch: there is no table, or it is not one of ours.
     """
     if not path.exists():
-        raise _missing(path)
+        raise missing(path)
     kind = network(path)
     if path.is_file() and (kind or is_at_rest(path)):
         return _checked(open_at_rest(path, network=kind), path)
@@ -129,11 +125,11 @@ def create_table(
         raise on_network(path, kind)
     create_file(path, umask)  # SQLite gives its log the same mode
     with closing(_connect(path, busy_timeout, mode="rw")) as connection:
-        if _is_ours(connection, path):
+        if is_ours(connection, path):
             return False
         _switch_to_wal(connection, busy_timeout)
         connection.execute("BEGIN IMMEDIATE")
-        if _is_ours(connection, path):  # another process was faster
+        if is_ours(connection, path):  # another process was faster
             return False
         for statement in TABLES:
             connection.execute(statement)
@@ -184,8 +180,7 @@ def _connect(path: Path, busy_timeout: timedelta, *, mode: str) -> sqlite3.Conne
 def _checked(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
     """Prepare a connection to a table of ours; close it when the file is another's."""
     try:
-        if not _is_ours(connection, path):
-            raise _missing(path)
+        require_ours(connection, path)
         connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
     except BaseException:
         connection.close()
@@ -205,44 +200,3 @@ def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: timedelta) -> N
             time.sleep(WAL_RETRY.total_seconds())
         else:
             return
-
-
-def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
-    """Return whether the file is a table of ours, or False if it is still empty; refuse any other file.
-
-    Raises:
-        SchemaMismatch: the file belongs to another program or has another schema version.
-    """
-    if connection.in_transaction:
-        return _has_our_schema(connection, path)
-    connection.execute("BEGIN")  # a table that is created between two queries would look like one of another program
-    try:
-        return _has_our_schema(connection, path)
-    finally:
-        connection.rollback()  # no effect when SQLite rolled back itself, because the disk failed
-
-
-def _has_our_schema(connection: sqlite3.Connection, path: Path) -> bool:
-    [application] = connection.execute("PRAGMA application_id").fetchone()
-    [version] = connection.execute("PRAGMA user_version").fetchone()
-    if (application, version) == (APPLICATION_ID, SCHEMA_VERSION):
-        if foreign := connection.execute(FOREIGN).fetchone():
-            raise SchemaMismatch(
-                f"the table {path} has a {foreign[0]} of another program, {foreign[1]}",
-                hint="it would run with every statement of pyanamo: drop it, or keep views in a database of their own",
-            )
-        return True
-    if application == APPLICATION_ID:
-        raise SchemaMismatch(
-            f"the table {path} has schema version {version}, and this pyanamo works with version {SCHEMA_VERSION}",
-            hint="use the version of pyanamo that created it, or import the task file into a new table",
-        )
-    if 0 < path.stat().st_size < SMALLEST_PAGE:
-        raise SchemaMismatch(f"{path} is not a table of pyanamo", hint="choose another name for the table")
-    if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-        return False
-    raise SchemaMismatch(f"{path} is a database of another program", hint="choose another name for the table")
-
-
-def _missing(path: Path) -> TableMissing:
-    return TableMissing(f"there is no table {path}", hint="`pyanamo table create` or `pyanamo import` creates it")

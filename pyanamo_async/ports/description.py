@@ -36,6 +36,21 @@ class Description(Value):
     extra_indexes: tuple[Mapping[str, object], ...] = ()
 
 
+class TableOptions(Value):
+    """What a new DynamoDB table is to have besides items: all of it optional.
+
+    `kms_key` is a key's id, ARN or alias; without one DynamoDB encrypts with a key of its own.
+    """
+
+    tags: tuple[tuple[str, str], ...] = ()
+    kms_key: str = ""
+    point_in_time_recovery: bool = False
+    deletion_protection: bool = False
+
+
+NO_OPTIONS = TableOptions()
+
+
 class Units(Value):
     """Capacity units that a table was charged for, as DynamoDB counts them, indexes included.
 

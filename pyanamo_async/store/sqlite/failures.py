@@ -20,7 +20,7 @@ _KNOWN: dict[int, tuple[type[PyanamoError], str, str]] = {
     sqlite3.SQLITE_BUSY: (
         Unavailable,
         "the table {path} is locked: another program holds a transaction open",
-        "workers hold one for milliseconds only; close what else has the file open, such as a notebook or the program sqlite3",
+        "workers hold one for milliseconds only; close what else has it open, such as a notebook or the sqlite3 shell",
     ),
     sqlite3.SQLITE_FULL: (Unavailable, "no space is left for the table {path}", "make room on its disk"),
     sqlite3.SQLITE_IOERR: (

@@ -18,6 +18,11 @@ FOREIGN = "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view'
 
 
 def require_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that is not, or not yet, a table of ours.
+
+    Raises:
+        TableMissing, SchemaMismatch: as `is_ours`.
+    """
     if not is_ours(connection, path):
         raise missing(path)
 
@@ -60,4 +65,5 @@ def _has_our_schema(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 def missing(path: Path) -> TableMissing:
+    """Return the error for a table that does not exist."""
     return TableMissing(f"there is no table {path}", hint="`pyanamo table create` or `pyanamo import` creates it")

@@ -1,11 +1,12 @@
-"""How a DynamoDB table is found, created and completed, as AWS itself behaves: test servers know no rights and no delay.
+"""How a DynamoDB table is found, created and completed on AWS itself: test servers know no rights and no delay.
 
-`Service` answers like AWS where this matters: `CreateTable` is authorised before anybody looks whether the table exists,
-a table just created may be unknown for a while, and an on-demand table takes no `ProvisionedThroughput`.
+`Service` answers like AWS where this matters: `CreateTable` is authorised before anybody looks whether there is a
+table, one just created may be unknown for a while, and on demand it takes no `ProvisionedThroughput`.
 """
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pyanamo_async.errors import Denied, SchemaMismatch, TableMissing
+from harness.dynamodb import dynamo_client
+from pyanamo_async.errors import Denied, SchemaMismatch, StoreError, TableMissing
 from pyanamo_async.ports import TableOptions
 from pyanamo_async.store.dynamodb import DynamoStore, lifecycle, schema
 
@@ -38,6 +40,7 @@ class Service:
     rows: dict[str, Row] = field(default_factory=dict)
     unknown: int = 0  # so many descriptions of a new table find none
     creating: int = 1  # so many more show it as being created
+    deleted_after: int = 1000  # so many descriptions
     without_backups: int = 0  # so many requests come too early for backups
     requests: list[tuple[str, Row]] = field(default_factory=list)
 
@@ -59,7 +62,7 @@ class Service:
         [found] = [asked for name, asked in self.requests if name == operation]
         return found
 
-    def on_create_table(self, **request: Any) -> Row:
+    def on_create_table(self, **request: Any) -> Row:  # noqa: ANN401 # as above
         if self.table:
             raise refused("ResourceInUseException", "Table already exists")
         if any("ProvisionedThroughput" in index for index in request["GlobalSecondaryIndexes"]):
@@ -69,25 +72,27 @@ class Service:
 
     def on_describe_table(self, TableName: str) -> Row:  # noqa: N803 # as botocore has it
         created = "create_table" in self.operations
+        if self.operations.count("describe_table") > self.deleted_after:
+            self.table = None
         if self.table is None or (created and self.unknown > 0):
             self.unknown -= created
             raise refused("ResourceNotFoundException", f"Requested resource not found: Table: {TableName} not found")
         self.creating -= created
         return {"Table": self.table | ({"TableStatus": "CREATING"} if created and self.creating >= 0 else {})}
 
-    def on_get_item(self, Key: Row, **_: Any) -> Row:  # noqa: N803
+    def on_get_item(self, Key: Row, **_: object) -> Row:  # noqa: N803
         row = self.rows.get(Key["itemID"]["S"])
         return {"Item": row} if row else {}
 
-    def on_scan(self, **_: Any) -> Row:
+    def on_scan(self, **_: object) -> Row:
         return {"Items": list(self.rows.values())[:1]}
 
-    def on_put_item(self, Item: Row, **_: Any) -> Row:  # noqa: N803
+    def on_put_item(self, Item: Row, **_: object) -> Row:  # noqa: N803
         assert self.table, "there is no table to write to"
         self.rows[Item["itemID"]["S"]] = Item
         return {}
 
-    def on_update_continuous_backups(self, **_: Any) -> Row:
+    def on_update_continuous_backups(self, **_: object) -> Row:
         self.without_backups -= 1
         if self.without_backups >= 0:
             raise refused("ContinuousBackupsUnavailableException", "Backups are being enabled for the table")
@@ -95,7 +100,8 @@ class Service:
 
 
 def refused(code: str, message: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": {}}, "SomeOperation")
+    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {}}
+    return ClientError(response, "SomeOperation")
 
 
 def described(request: Row, **status: str) -> Row:
@@ -115,7 +121,7 @@ def store_of(service: Service) -> DynamoStore:
 
 
 async def test_a_table_that_exists_needs_no_right_to_create_one() -> None:
-    """An importer with the rights of the guide uses the table that is there, and gives it its row where it lacks one."""
+    """An importer with the rights of the guide uses the table that is there, and gives it a row where it lacks one."""
     service = Service(rights=IMPORTER, table=described(schema.creation("step")))
 
     assert await store_of(service).create(shards=7) is True
@@ -144,15 +150,7 @@ async def test_a_table_just_created_may_be_unknown() -> None:
 async def test_a_table_that_vanishes_is_not_waited_for() -> None:
     """One that was there and is gone was deleted."""
     service = Service(table=described(schema.creation("step")) | {"TableStatus": "DELETING"})
-    on_describe, seen = service.on_describe_table, list[Row]()
-
-    def gone(**asked: Any) -> Row:  # noqa: ANN401 # as above
-        seen.append(asked)
-        if len(seen) > 3:
-            service.table = None
-        return on_describe(**asked)
-
-    service.on_describe_table = gone  # type: ignore[method-assign]
+    service.deleted_after = 3
     with pytest.raises(TableMissing):
         await store_of(service).create(shards=4)
 
@@ -225,3 +223,28 @@ def test_the_key_of_aws_itself_is_not_named() -> None:
     """DynamoDB refuses its alias in a request."""
     asked = schema.creation("step", options=TableOptions(kms_key="alias/aws/dynamodb"))
     assert asked["SSESpecification"] == {"Enabled": True, "SSEType": "KMS"}
+
+
+async def test_a_service_takes_all_that_can_be_asked_for(moto_endpoint: str) -> None:
+    """The names are those of the API, and the table is one that can be worked with."""
+    name = f"table-{uuid.uuid4().hex}"
+    options = TableOptions((("project", "genomes"),), "alias/ours", True, True)
+    async with dynamo_client(moto_endpoint) as client:
+        store = DynamoStore(name, client)
+        assert await store.create(shards=4, indexes=[THEIR_INDEX], options=options) is True
+        assert await store.create(shards=4) is False
+
+        table = (await client.describe_table(TableName=name))["Table"]
+        tags = await client.list_tags_of_resource(ResourceArn=table["TableArn"])
+        backups = await client.describe_continuous_backups(TableName=name)
+        with pytest.raises(StoreError, match="Deletion"):
+            await store.drop()
+
+        assert tags["Tags"] == [{"Key": "project", "Value": "genomes"}]
+        assert table["DeletionProtectionEnabled"]
+        recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+        assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
+        assert (await store.describe()).shards == 4
+        await client.update_table(TableName=name, DeletionProtectionEnabled=False)
+        await store.drop()
+        await store.close()

@@ -27,14 +27,13 @@ from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import CREDIBLE
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.cpus import usable_cpus
-from pyanamo_async.host.modes import PRIVATE, own_umask
+from pyanamo_async.host.modes import PRIVATE, usable_umask
 from pyanamo_async.host.shell import shell_words
 
 DEFAULT_TABLE = "sqlite:pyanamo.db"
 DEFAULT_FOLDER = "file:pyanamo-logs"
 DEFAULT_KEY = "PyAnamo"
 DEFAULT_UMASK = PRIVATE
-OWNER, ALL = 0o700, 0o777  # permissions
 HEARTBEATS_PER_LEASE = 3
 MAX_AT_ONCE = 100_000
 
@@ -127,8 +126,7 @@ class WorkerSettings:
 class Settings:
     """Where the table is, where output goes, and how a worker runs.
 
-    `output` is None for a DynamoDB table without a bucket: enough for everything that never touches output. `umask` is
-    what new files and folders do not permit.
+    `output` is None for a DynamoDB table without a bucket. `umask` is what new files and folders do not permit.
     """
 
     table: TableAddress
@@ -200,8 +198,6 @@ def make_settings(
     check_type("bucket_key", bucket_key, str)
     check_type("region", region, str, optional=True)
     check_type("umask", umask, int, optional=True)
-    if umask is not None and (umask & OWNER or not 0 <= umask <= ALL):
-        raise UsageError(f"`umask` is {umask:03o}", hint="give 000 to 077: your own permissions are needed")
     address = parse_table(table)
     if not bucket:
         bucket = {SqliteTable: DEFAULT_FOLDER, Memory: MEMORY}.get(type(address))
@@ -209,5 +205,5 @@ def make_settings(
         table=address,
         output=parse_output(bucket, key=bucket_key) if bucket else None,
         region=region or None,
-        umask=own_umask() if umask is None else umask,
+        umask=usable_umask(umask),
     )

@@ -9,13 +9,25 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from pyanamo_async.errors import UsageError
+
 PRIVATE = 0o077  # the umask of files and folders for their owner only
 
 
-def own_umask() -> int:
-    """Return the umask of this process, which can only be read by setting it: call it before threads make files."""
-    umask = os.umask(PRIVATE)
-    os.umask(umask)
+def usable_umask(umask: int | None) -> int:
+    """Return a umask that was asked for, or for None that of this process.
+
+    Reading it takes setting it: call this before threads make files.
+
+    Raises:
+        UsageError: the owner would be shut out.
+    """
+    if umask is None:
+        umask = os.umask(PRIVATE)
+        os.umask(umask)
+        return umask
+    if not 0 <= umask <= PRIVATE:
+        raise UsageError(f"`umask` is {umask:03o}", hint="give 000 to 077: your own permissions are needed")
     return umask
 
 

@@ -5,7 +5,7 @@
 2. They retry for at most a few seconds, and decide nothing about items.
 """
 
-from pyanamo_async.ports.description import NO_OPTIONS, Description, Index, TableOptions, Units
+from pyanamo_async.ports.description import NO_OPTIONS, Description, Index, Indexes, TableOptions, Units
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.runtime import Clock, EventLog, Runtime
 from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
@@ -31,6 +31,7 @@ __all__ = [
     "EventLog",
     "Exit",
     "Index",
+    "Indexes",
     "ItemQueue",
     "ItemReader",
     "Launcher",

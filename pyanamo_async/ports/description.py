@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pyanamo_async.core.values import Value
@@ -34,6 +34,10 @@ class Description(Value):
     size_bytes: int | None = None
     created: datetime | None = None
     extra_indexes: tuple[Mapping[str, object], ...] = ()
+
+
+Indexes = Sequence[Mapping[str, object]]
+"""Extra indexes of a table in DynamoDB's own form (`GlobalSecondaryIndexes`)."""
 
 
 class TableOptions(Value):

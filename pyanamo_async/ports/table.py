@@ -13,7 +13,7 @@ from typing import Protocol
 from pyanamo_async.core.items import Counts, Item, State, Summary
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.workers import Desired, Orders, Worker
-from pyanamo_async.ports.description import NO_OPTIONS, Description, TableOptions
+from pyanamo_async.ports.description import NO_OPTIONS, Description, Indexes, TableOptions
 
 INDEX_LAG_AT_MOST = timedelta(seconds=20)
 """How late we reckon an index to show a write.
@@ -35,13 +35,7 @@ class AddResult(StrEnum):
 class TableAdmin(Protocol):
     """Create, describe and delete the table."""
 
-    async def create(
-        self,
-        *,
-        shards: int,
-        indexes: Sequence[Mapping[str, object]] = (),
-        options: TableOptions = NO_OPTIONS,
-    ) -> bool:
+    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> bool:
         """Create the table and wait until it is usable; return False when one of the right schema existed.
 
         One that exists is left as it is, and needs no right to create it. `indexes` are extra indexes in DynamoDB's own

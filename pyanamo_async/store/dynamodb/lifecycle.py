@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from pyanamo_async.aws.errors import translated
 from pyanamo_async.errors import Denied, TableMissing, Unavailable
-from pyanamo_async.ports import NO_OPTIONS, Description, TableAdmin, TableOptions
+from pyanamo_async.ports import NO_OPTIONS, Description, Indexes, TableAdmin, TableOptions
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.opening import OpenedTable
 from pyanamo_async.store.dynamodb.table import Table
@@ -23,13 +23,7 @@ POLL_S = 0.5
 class DynamoAdmin(OpenedTable, TableAdmin):
     """Creates, describes and deletes a table."""
 
-    async def create(
-        self,
-        *,
-        shards: int,
-        indexes: Sequence[Mapping[str, object]] = (),
-        options: TableOptions = NO_OPTIONS,
-    ) -> bool:
+    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> bool:
         """Complete also an empty table of our schema without its table row, as other tools make it.
 
         `CreateTable` is asked for only when there is no table: a role without that right is refused before anybody

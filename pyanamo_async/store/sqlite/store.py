@@ -6,7 +6,7 @@ Items are encoded on the event loop, where a failure concerns only its caller; t
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.file_systems import network_file_system
 from pyanamo_async.host.modes import PRIVATE
-from pyanamo_async.ports import NO_OPTIONS, Description, Store, TableOptions
+from pyanamo_async.ports import NO_OPTIONS, Description, Indexes, Store, TableOptions
 from pyanamo_async.store.sqlite import schema
 from pyanamo_async.store.sqlite.engine import Engine
 from pyanamo_async.store.sqlite.fleet import SqliteWorkers
@@ -46,13 +46,7 @@ class SqliteStore(SqliteItems, SqliteWorkers, Store):
         self._creation = partial(schema.create_table, self.path, busy_timeout, umask=umask, network=network)
         self._engine = Engine(self.path, partial(schema.open_table, self.path, busy_timeout, network=network))
 
-    async def create(
-        self,
-        *,
-        shards: int,
-        indexes: Sequence[Mapping[str, object]] = (),
-        options: TableOptions = NO_OPTIONS,  # noqa: ARG002 # of DynamoDB
-    ) -> bool:
+    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> bool:  # noqa: ARG002 - of DynamoDB
         if indexes:
             raise UsageError("a table in an SQLite file takes no extra indexes", hint="leave `indexes` out")
         return await self._engine.exclusive(partial(self._creation, shards=shards))

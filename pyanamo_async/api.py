@@ -27,6 +27,7 @@ from pyanamo_async.app.resources import Resources
 from pyanamo_async.app.settings import (
     DEFAULT_KEY,
     DEFAULT_TABLE,
+    DEFAULT_UMASK,
     WorkerSettings,
     make_settings,
 )
@@ -34,7 +35,7 @@ from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.liveness import process_status
-from pyanamo_async.ports import EventLog
+from pyanamo_async.ports import EventLog, TableOptions
 from pyanamo_async.table_reader import TableReader, choice
 
 if TYPE_CHECKING:
@@ -47,41 +48,57 @@ if TYPE_CHECKING:
 
 
 def open_table(
-    table: str = DEFAULT_TABLE, *, bucket: str | None = None, bucket_key: str = DEFAULT_KEY, region: str | None = None
+    table: str = DEFAULT_TABLE,
+    *,
+    bucket: str | None = None,
+    bucket_key: str = DEFAULT_KEY,
+    region: str | None = None,
+    umask: int | None = DEFAULT_UMASK,
 ) -> Table:
     """Return a table, to be used in an `async with` block, which closes its connections.
 
     `table` is the name of a DynamoDB table, `sqlite:PATH`, or `memory:`. Output goes below the path `bucket_key` of
     `bucket`: its name, `s3://bucket/prefix`, or `file:DIR`; by default to the folder `pyanamo-logs` for a SQLite table,
-    and to memory for one in memory. `region` is an AWS region; without it boto3 finds one. No environment variables of
-    the command line are read, and nothing is created or contacted yet.
+    and to memory for one in memory. `region` is an AWS region; without it boto3 finds one. New files and folders are
+    their owner's alone: `umask` says what they do not permit, None that this process's umask does. No environment
+    variables of the command line are read, and nothing is created or contacted yet.
 
     Raises:
         UsageError: an address is invalid.
     """
-    return Table(Resources(make_settings(table=table, bucket=bucket, bucket_key=bucket_key, region=region)))
+    settings = make_settings(table=table, bucket=bucket, bucket_key=bucket_key, region=region, umask=umask)
+    return Table(Resources(settings))
 
 
 class Table(TableReader):
     """One table of items, and the output of their tasks; made by `open_table`."""
 
-    async def create(self, *, shards: int | None = None, indexes: Path | Sequence[Mapping[str, object]] = ()) -> bool:
+    async def create(
+        self,
+        *,
+        shards: int | None = None,
+        indexes: Path | Sequence[Mapping[str, object]] = (),
+        tags: Mapping[str, str] | None = None,
+        kms_key: str | None = None,
+        point_in_time_recovery: bool = False,
+        deletion_protection: bool = False,
+    ) -> bool:
         """Create the table and wait until it is usable; return False when it exists already, and is left as it is.
 
-        Both arguments are for DynamoDB. `shards` is the number of parts of the queue, 1 to 999: 16 by default, 64 for
+        All arguments are for DynamoDB. `shards` is the number of parts of the queue, 1 to 999: 16 by default, 64 for
         thousands of workers. `indexes` are further global secondary indexes, as boto3 takes them, or a JSON file.
+        `kms_key` is the id, ARN or alias of the key that encrypts it. `point_in_time_recovery` keeps its history for 35
+        days, and with `deletion_protection` nobody deletes it before that is turned off.
 
         Raises:
             UsageError: an argument does not apply to this kind of table, or the file holds no indexes.
         """
-        from pyanamo_async.operate.tables import DEFAULT_SHARDS, MAX_SHARDS, read_indexes
+        from pyanamo_async.operate.tables import check_creation, create
 
-        if shards is not None and not isinstance(self._resources.settings.table, DynamoTable):
-            raise UsageError(f"`shards` has no effect on table {self.address}", hint="only DynamoDB tables have shards")
-        if shards is not None and not 1 <= shards <= MAX_SHARDS:
-            raise UsageError(f"`shards` is {shards}", hint=f"give 1 to {MAX_SHARDS}")
-        extra = read_indexes(indexes) if isinstance(indexes, Path) else indexes
-        return await (await self._open()).create(shards=DEFAULT_SHARDS if shards is None else shards, indexes=extra)
+        options = TableOptions(tuple((tags or {}).items()), kms_key or "", point_in_time_recovery, deletion_protection)
+        if not isinstance(self._resources.settings.table, DynamoTable):
+            check_creation(self.address, shards, options)
+        return await create(await self._open(), shards=shards, indexes=indexes, options=options)
 
     async def drop(self, *, force: bool = False) -> int:
         """Delete the table with all its items, and return how many it had; stored output stays where it is.

@@ -77,6 +77,10 @@ class Fenced(StoreError):
     """The item changed since it was read: another holder or state. The claim is lost; write nothing more."""
 
 
+class TableReplaced(Fenced):
+    """The file of the table was replaced by another while it was open: nothing more is read or written."""
+
+
 class OutputError(PyanamoError):
     """Output could not be stored or read."""
 

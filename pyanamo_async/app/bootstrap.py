@@ -152,7 +152,14 @@ def _pilot(settings: Settings, me: Identity, *, adapters: Adapters, runtime: Run
     context = AttemptContext(
         me.worker_id,
         adapters,
-        TaskSettings(_environment(settings, me), how.nests, how.timeout, how.policy, kill_policy),
+        TaskSettings(
+            _environment(settings, me),
+            how.nests,
+            how.timeout,
+            how.policy,
+            kill_policy,
+            max_output_bytes=settings.storing.max_output_bytes,
+        ),
         runtime,
         budget,
         StoreCalls(runtime),

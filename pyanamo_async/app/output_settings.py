@@ -30,6 +30,8 @@ class OutputSettings:
     None means no CloudWatch Logs. A group that a worker has to create keeps events for `cloudwatch_retention`, by
     default for ever.
 
+    Of each stream of a task `max_output_bytes` are stored, None for all; what fits the record is always kept.
+
     Raises:
         UsageError: `sse` is no encryption of S3, `cloudwatch` no name of a log group, or `cloudwatch_retention` no time
             that CloudWatch Logs keeps events for.
@@ -39,12 +41,14 @@ class OutputSettings:
     sse: str = ""
     cloudwatch: str | None = None
     cloudwatch_retention: timedelta | None = None
+    max_output_bytes: int | None = None
 
     def __post_init__(self) -> None:
         """Check types and names."""
-        check_type("spool_bytes", self.spool_bytes, int)
-        if self.spool_bytes < 0:
-            raise UsageError("`spool_bytes` is negative", hint="give at least 0")
+        for name, is_optional in (("spool_bytes", False), ("max_output_bytes", True)):
+            check_type(name, getattr(self, name), int, optional=is_optional)
+            if (getattr(self, name) or 0) < 0:
+                raise UsageError(f"`{name}` is negative", hint="give at least 0")
         check_type("sse", self.sse, str)
         check_type("cloudwatch", self.cloudwatch, str, optional=True)
         check_type("cloudwatch_retention", self.cloudwatch_retention, timedelta, optional=True)

@@ -87,7 +87,7 @@ class Resources:
             case SqliteTable(path=path):
                 from pyanamo_async.store.sqlite import SqliteStore
 
-                store = SqliteStore(path)
+                store = SqliteStore(path, umask=self.settings.umask)
             case DynamoTable(name=name):
                 from pyanamo_async.store.dynamodb import DynamoStore
 
@@ -117,7 +117,7 @@ class Resources:
             case Folder(path=path, key=key):
                 from pyanamo_async.outputs.files import FileOutputs
 
-                outputs = FileOutputs(path, key)
+                outputs = FileOutputs(path, key, umask=self.settings.umask)
             case Bucket(name=name, prefix=prefix):
                 from pyanamo_async.outputs.s3 import S3Outputs
 

@@ -27,11 +27,13 @@ from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import CREDIBLE
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.cpus import usable_cpus
+from pyanamo_async.host.modes import PRIVATE, usable_umask
 from pyanamo_async.host.shell import shell_words
 
 DEFAULT_TABLE = "sqlite:pyanamo.db"
 DEFAULT_FOLDER = "file:pyanamo-logs"
 DEFAULT_KEY = "PyAnamo"
+DEFAULT_UMASK = PRIVATE
 HEARTBEATS_PER_LEASE = 3
 MAX_AT_ONCE = 100_000
 
@@ -124,12 +126,13 @@ class WorkerSettings:
 class Settings:
     """Where the table is, where output goes, and how a worker runs.
 
-    `output` is None for a DynamoDB table without a bucket: enough for everything that never touches output.
+    `output` is None for a DynamoDB table without a bucket. `umask` is what new files and folders do not permit.
     """
 
     table: TableAddress
     output: OutputAddress | None
     region: str | None = None
+    umask: int = DEFAULT_UMASK
     running: WorkerSettings = field(default_factory=lambda: WorkerSettings(items=1))
     storing: OutputSettings = field(default_factory=OutputSettings)
 
@@ -183,6 +186,7 @@ def make_settings(
     bucket: str | None = None,
     bucket_key: str = DEFAULT_KEY,
     region: str | None = None,
+    umask: int | None = DEFAULT_UMASK,
 ) -> Settings:
     """Make settings of addresses as people write them.
 
@@ -193,9 +197,13 @@ def make_settings(
     check_type("bucket", bucket, str, optional=True)
     check_type("bucket_key", bucket_key, str)
     check_type("region", region, str, optional=True)
+    check_type("umask", umask, int, optional=True)
     address = parse_table(table)
     if not bucket:
         bucket = {SqliteTable: DEFAULT_FOLDER, Memory: MEMORY}.get(type(address))
     return Settings(
-        table=address, output=parse_output(bucket, key=bucket_key) if bucket else None, region=region or None
+        table=address,
+        output=parse_output(bucket, key=bucket_key) if bucket else None,
+        region=region or None,
+        umask=usable_umask(umask),
     )

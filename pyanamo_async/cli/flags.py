@@ -6,7 +6,7 @@ Errors of the API name their arguments in backticks, as in "`lease` is zero"; `n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -17,6 +17,7 @@ from pyanamo_async.core.text.byte_sizes import parse_size
 from pyanamo_async.core.text.durations import parse_duration
 
 T = TypeVar("T")
+INHERIT = "inherit"
 
 FLAGS = {
     "all_workers": "--all",
@@ -26,6 +27,7 @@ FLAGS = {
     "bucket": "--bucket (S3_BUCKET)",
     "cloudwatch": "--cloudwatch",
     "concurrency": "--concurrency",
+    "deletion_protection": "--deletion-protection",
     "delimiter": "--delimiter",
     "force": "--force",
     "heartbeat": "--heartbeat",
@@ -33,14 +35,17 @@ FLAGS = {
     "idle_exit": "--idle-exit",
     "indexes": "--indexes",
     "items": "--items",
+    "kms_key": "--kms-key",
     "lease": "--lease",
     "lines": "--lines",
+    "max_output_bytes": "--max-output",
     "min_remaining": "--min-remaining",
     "nested": "--nested",
     "nests": "--nests",
     "no_header": "--no-header",
     "on_exists": "--on-exists",
     "on_exit": "--on-exit",
+    "point_in_time_recovery": "--point-in-time-recovery",
     "region": "--region",
     "remove": "--remove",
     "sample": "--sample",
@@ -48,10 +53,13 @@ FLAGS = {
     "shards": "--shards",
     "shell": "--shell",
     "split": "--split",
+    "spool_bytes": "--spool-memory",
     "sse": "--sse",
     "stream_bytes": "--output",
+    "tags": "--tag",
     "table": "--table (PYANAMO_TABLE)",
     "timeout": "--timeout",
+    "umask": "--umask (PYANAMO_UMASK)",
     "wall_time": "--wall-time (PYANAMO_WALL_TIME)",
 }
 """What each argument of the API is called on the command line, with its variable where it has one."""
@@ -70,6 +78,29 @@ def duration(text: str) -> timedelta:
 def size(text: str) -> int:
     """Parse the size of a flag, in bytes."""
     return _parse(parse_size, text)
+
+
+def umask(text: str) -> int | None:
+    """Parse the umask of a flag: octal digits, or `inherit` for that of this process, which is None."""
+    try:
+        return None if text == INHERIT else int(text, 8)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no umask like 022, nor {INHERIT}") from None
+
+
+def tags(texts: Iterable[str]) -> dict[str, str]:
+    """Parse tags like `project=genomes`.
+
+    Raises:
+        BadParameter: one has no key, or no `=`.
+    """
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not (key and equals):
+            raise typer.BadParameter(f"'{text}' is no tag like project=genomes", param_hint="--tag")
+        found[key] = value
+    return found
 
 
 @dataclass(frozen=True, slots=True)

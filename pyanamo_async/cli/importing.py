@@ -13,7 +13,7 @@ from pyanamo_async import CheckedItems, ImportResult, OnExists, Table, check_tas
 from pyanamo_async.cli import import_options as option
 from pyanamo_async.cli.background_stderr import background_stderr
 from pyanamo_async.cli.console import note, say, say_json
-from pyanamo_async.cli.options import JsonOption, on_table
+from pyanamo_async.cli.options import JsonOption, on_new_files
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.taskfile.parser import Kind
 from pyanamo_async.core.text.plural import plural
@@ -24,7 +24,7 @@ PROGRESS_FROM = 1000  # rows; fewer are imported before a bar is drawn
 COMMAND = option.ImportCommand
 
 
-@on_table
+@on_new_files
 def import_file(
     table: Table,
     *,

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from pyanamo_async import State, Table, UsageError, open_table
-from pyanamo_async.app.settings import DEFAULT_KEY, DEFAULT_TABLE
+from pyanamo_async.app.settings import DEFAULT_KEY, DEFAULT_TABLE, DEFAULT_UMASK
+from pyanamo_async.cli.flags import umask as parse_umask
 
 TABLE_VARIABLE = "PYANAMO_TABLE"
 TableOption = Annotated[
@@ -37,6 +38,17 @@ RegionOption = Annotated[
     str | None,
     typer.Option(
         "-r", "--region", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], metavar="REGION", help="The AWS region."
+    ),
+]
+UmaskOption = Annotated[
+    int | None,
+    typer.Option(
+        "--umask",
+        envvar="PYANAMO_UMASK",
+        metavar="MASK",
+        parser=parse_umask,
+        help="What new files and folders do not permit, as umask takes it: 022 lets others read, 007 a group work, "
+        "inherit is this shell's own.",
     ),
 ]
 ItemArgument = Annotated[str, typer.Argument(metavar="ITEM", help="An itemID.")]
@@ -72,15 +84,34 @@ def flag_of(address: str) -> str:
     return "" if address == os.environ.get(TABLE_VARIABLE, DEFAULT_TABLE) else f" -t {shlex.quote(address)}"
 
 
+def _open_to_create(
+    table: TableOption = DEFAULT_TABLE,
+    bucket: BucketOption = None,
+    bucket_key: KeyOption = DEFAULT_KEY,
+    region: RegionOption = None,
+    umask: UmaskOption = f"{DEFAULT_UMASK:03o}",  # type: ignore[assignment]  # parsed as any other text
+) -> Table:
+    return open_table(table, bucket=bucket, bucket_key=bucket_key, region=region, umask=umask)
+
+
 def on_table(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say where table and output are, behind its own, and pass it the `table`."""
-    shared = inspect.signature(_open, eval_str=True).parameters
+    return _with_options(command, _open)
+
+
+def on_new_files(command: Callable[..., None]) -> Callable[..., None]:
+    """Do as `on_table`, for a command that makes files: with an option for their permissions."""
+    return _with_options(command, _open_to_create)
+
+
+def _with_options(command: Callable[..., None], open_: Callable[..., Table]) -> Callable[..., None]:
+    shared = inspect.signature(open_, eval_str=True).parameters
     own = [each for name, each in inspect.signature(command, eval_str=True).parameters.items() if name != "table"]
 
     def with_table(**options: Any) -> None:  # noqa: ANN401 - typer passes what the signature says
         _refuse_bytes(options)
         addresses = {name: options.pop(name) for name in shared}
-        command(table=_open(**addresses), **options)
+        command(table=open_(**addresses), **options)
 
     with_table.__name__ = command.__name__
     with_table.__doc__ = command.__doc__

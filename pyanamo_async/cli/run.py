@@ -12,7 +12,7 @@ from pyanamo_async.cli.background_stderr import BackgroundStderr, background_std
 from pyanamo_async.cli.console import note
 from pyanamo_async.cli.event_log import LogLines, Quiet
 from pyanamo_async.cli.main import report
-from pyanamo_async.cli.options import on_table
+from pyanamo_async.cli.options import on_new_files
 from pyanamo_async.cli.run_ending import Failures, ending
 from pyanamo_async.core.failure_policy import parse_on_exit
 from pyanamo_async.host.pid1 import fork_from_pid1
@@ -28,7 +28,7 @@ Exit status:
 """
 
 
-@on_table
+@on_new_files
 def run(
     table: Table,
     *,
@@ -50,6 +50,7 @@ def run(
     min_remaining: option.MinRemaining = "0s",  # type: ignore[assignment]
     linger: option.Linger = "2s",  # type: ignore[assignment]
     spool_memory: option.SpoolMemory = "64MiB",  # type: ignore[assignment]
+    max_output: option.MaxOutput = None,
     sse: option.Sse = "",
     cloudwatch: option.CloudWatch = None,
     cloudwatch_retention: option.CloudWatchRetention = None,
@@ -87,7 +88,11 @@ def run(
         task_credentials=not no_task_credentials,
     )
     output = OutputSettings(
-        spool_bytes=spool_memory, sse=sse, cloudwatch=cloudwatch, cloudwatch_retention=cloudwatch_retention
+        spool_bytes=spool_memory,
+        max_output_bytes=max_output,
+        sse=sse,
+        cloudwatch=cloudwatch,
+        cloudwatch_retention=cloudwatch_retention,
     )
     with background_stderr() as stderr:
         try:

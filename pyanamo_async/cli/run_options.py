@@ -126,6 +126,16 @@ SpoolMemory = Annotated[
         help="Memory of this worker for output under way; more goes to TMPDIR.",
     ),
 ]
+MaxOutput = Annotated[
+    int | None,
+    typer.Option(
+        "--max-output",
+        metavar="SIZE",
+        parser=size,
+        help="How much of each stream of a task is stored; more is cut and counted. [default: all]",
+        show_default=False,
+    ),
+]
 Sse = Annotated[
     str,
     typer.Option(

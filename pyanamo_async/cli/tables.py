@@ -11,7 +11,8 @@ import typer
 from pyanamo_async import Counts, Description, Table, UsageError
 from pyanamo_async.cli import views
 from pyanamo_async.cli.console import note, say, say_json
-from pyanamo_async.cli.options import JsonOption, on_table
+from pyanamo_async.cli.flags import tags
+from pyanamo_async.cli.options import JsonOption, on_new_files, on_table
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.text.plural import plural
 
@@ -21,7 +22,7 @@ app = typer.Typer(
 
 
 @app.command("create")
-@on_table
+@on_new_files
 def create(
     table: Table,
     *,
@@ -37,12 +38,34 @@ def create(
         Path | None,
         typer.Option("--indexes", metavar="FILE", help="JSON with further GlobalSecondaryIndexes of DynamoDB."),
     ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="KEY=VALUE", help="A tag of a DynamoDB table; may be repeated."),
+    ] = None,
+    kms_key: Annotated[
+        str | None,
+        typer.Option("--kms-key", metavar="KEY", help="The KMS key of a DynamoDB table: its id, ARN or alias."),
+    ] = None,
+    point_in_time_recovery: Annotated[
+        bool, typer.Option("--point-in-time-recovery", help="Keep the history of a DynamoDB table for 35 days.")
+    ] = False,
+    deletion_protection: Annotated[
+        bool, typer.Option("--deletion-protection", help="Let nobody delete a DynamoDB table by mistake.")
+    ] = False,
 ) -> None:
     """Create the table, and wait until it is usable.
 
     One of ours that exists already is left as it is.
     """
-    created = with_table(table, lambda table: table.create(shards=shards, indexes=indexes or ()))
+    creating = table.create(
+        shards=shards,
+        indexes=indexes or (),
+        tags=tags(tag or ()),
+        kms_key=kms_key,
+        point_in_time_recovery=point_in_time_recovery,
+        deletion_protection=deletion_protection,
+    )
+    created = with_table(table, lambda _: creating)
     say(f"created table {table.address}" if created else f"table {table.address} exists; nothing was changed")
 
 

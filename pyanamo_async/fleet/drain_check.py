@@ -6,9 +6,9 @@ A worker goes home when two looks at the table, `index_lag` apart, find all of t
 2. No holder is without a row, and none has a row that says that it ended: nobody will ever settle what these hold, so
    it has to be taken over. (Without this clause 15 of 50 simulated schedules left an item.)
 3. This worker has no claim that has been unanswered for less than `INDEX_LAG_AT_MOST`, and is no holder after an older
-   one: a claim whose reply was lost may have been won, and only the index tells. (An item that it still holds although
-   every claim was answered is one whose settle was refused. Others take it over once this worker's row says that it
-   ended.)
+   one: a claim whose reply was lost may have been won, and only the index tells; where nothing lags, it tells at once.
+   (An item that it still holds although every claim was answered is one whose settle was refused. Others take it over
+   once this worker's row says that it ended.)
 4. Every holder has sent a heartbeat since the look that first showed it as holder and is no suspect, or is a living
    process of this machine: one that died must not be taken for alive because of what it wrote before. (Without this
    clause 12 of 150 small fleets left an item.)
@@ -96,7 +96,8 @@ class DrainCheck:
         if self._next_look_in_s() > 0:
             return False
         now_s = self._runtime.clock.monotonic()
-        if unanswered_claim_s is not None and now_s - unanswered_claim_s < INDEX_LAG_AT_MOST.total_seconds():
+        late_s = INDEX_LAG_AT_MOST.total_seconds() if self._index_lag_s else 0.0
+        if unanswered_claim_s is not None and now_s - unanswered_claim_s < late_s:
             self._first_look = None
             return False
         return await self._look_again(has_unanswered=unanswered_claim_s is not None)

@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import orjson
+from msgspec import to_builtins
 
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.errors import UsageError
 from pyanamo_async.fleet.membership import WorkerStatus, living
-from pyanamo_async.ports import Store
+from pyanamo_async.ports import Store, TableAdmin, TableOptions
 
 DEFAULT_SHARDS, MAX_SHARDS = 16, 999
+
+
+def check_creation(name: str, shards: int | None, options: TableOptions) -> None:
+    """Check what a table outside DynamoDB is to be created with.
+
+    Raises:
+        UsageError: something that only DynamoDB has.
+    """
+    given = {"shards": shards is not None, **to_builtins(options)}
+    for argument in filter(given.get, given):
+        raise UsageError(f"`{argument}` has no effect on table {name}", hint="it is for DynamoDB tables only")
+
+
+async def create(
+    store: TableAdmin,
+    *,
+    shards: int | None,
+    indexes: Path | Sequence[Mapping[str, object]],
+    options: TableOptions,
+) -> bool:
+    """Create a table; return False when it exists already.
+
+    Raises:
+        UsageError: the number of shards is out of range, or the file holds no indexes.
+    """
+    if shards is not None and not 1 <= shards <= MAX_SHARDS:
+        raise UsageError(f"`shards` is {shards}", hint=f"give 1 to {MAX_SHARDS}")
+    return await store.create(
+        shards=DEFAULT_SHARDS if shards is None else shards,
+        indexes=read_indexes(indexes) if isinstance(indexes, Path) else indexes,
+        options=options,
+    )
 
 
 async def drop(store: Store, name: str, workers: Iterable[WorkerStatus]) -> int:

@@ -1,4 +1,4 @@
-"""Output in a folder, with the layout of the bucket.
+"""Output in a folder, with the layout of the bucket; what is made there is its owner's alone unless asked otherwise.
 
 A file has its own name only when it is complete and synced, so `done` implies that its output exists. Syncing costs
 milliseconds, and only for output that is too large for the record. No call blocks the event loop.
@@ -11,17 +11,17 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import aiofiles
 
 from pyanamo_async.errors import OutputMissing
+from pyanamo_async.host.modes import PRIVATE
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.compression import GzipSink, decompressed
 from pyanamo_async.outputs.disk import translated
-from pyanamo_async.outputs.keys import CHECK, output_path, safe_name
-from pyanamo_async.outputs.partial_file import SCHEME, PartialFile, find_partial_files
+from pyanamo_async.outputs.keys import CHECK, folder_name, folder_path
+from pyanamo_async.outputs.partial_file import SCHEME, PartialFile, discard_partial_file, find_partial_files
 from pyanamo_async.outputs.retrying import WRITE_SCHEDULE
 from pyanamo_async.ports import OutputKey, UnfinishedOutput
 
@@ -32,16 +32,18 @@ _READ_BYTES = 256 * 1024
 
 
 class FileOutputs:
-    """An `OutputStore` in `folder`, below the path `key`."""
+    """An `OutputStore` in `folder`, below the path `key`; new files and folders do not permit what `umask` names."""
 
-    def __init__(self, folder: Path, key: str = "", *, schedule: RetrySchedule = WRITE_SCHEDULE) -> None:
+    def __init__(
+        self, folder: Path, key: str = "", *, schedule: RetrySchedule = WRITE_SCHEDULE, umask: int = PRIVATE
+    ) -> None:
         self._folder = folder.absolute() / key.strip("/")
-        self._schedule = schedule
+        self._schedule, self._umask = schedule, umask
         self._made: list[Path] = []
 
     async def check(self) -> None:
         """Write a file and remove it, with the folders made for it; other workers may do so at the same time."""
-        file = PartialFile(self._folder / f"{CHECK}{uuid.uuid4().hex}", CHECK_SCHEDULE)
+        file = PartialFile(self._folder / f"{CHECK}{uuid.uuid4().hex}", CHECK_SCHEDULE, umask=self._umask)
         try:
             await file.put(b"check")
             self._made = file.made
@@ -50,11 +52,11 @@ class FileOutputs:
 
     def open(self, key: OutputKey) -> GzipSink:
         """Open a sink."""
-        return GzipSink(PartialFile(self._folder / output_path(key), self._schedule))
+        return GzipSink(PartialFile(self._folder / folder_path(key), self._schedule, umask=self._umask))
 
     def location(self, key: OutputKey) -> str:
         """Return the location of a key's output."""
-        return SCHEME + str(self._folder / output_path(key))
+        return SCHEME + str(self._folder / folder_path(key))
 
     async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
         """Stream the output at a location."""
@@ -71,12 +73,12 @@ class FileOutputs:
     async def discard(self, unfinished: UnfinishedOutput) -> None:
         """Remove the partial file."""
         with translated(unfinished.name):
-            await asyncio.to_thread(partial(Path(unfinished.name).unlink, missing_ok=True))
+            await asyncio.to_thread(discard_partial_file, Path(unfinished.name))
 
     async def remove(self, key: OutputKey) -> None:
         """Remove the file, and empty folders: up to the table's, and those that a check had to make."""
         with translated(self.location(key)):
-            await asyncio.to_thread(self._unlink, output_path(key))
+            await asyncio.to_thread(self._unlink, folder_path(key))
 
     def _unlink(self, file: str) -> None:
         (self._folder / file).unlink(missing_ok=True)
@@ -87,7 +89,7 @@ class FileOutputs:
     def _partial_files(self, table: str) -> list[tuple[Path, Path]]:
         loose = find_partial_files(self._folder, recursive=False)
         checks = [(file, target) for file, target in loose if target.name.startswith(CHECK)]
-        return [*find_partial_files(self._folder / safe_name(table), recursive=True), *checks]
+        return [*find_partial_files(self._folder / folder_name(table), recursive=True), *checks]
 
 
 async def _chunks(location: str) -> AsyncIterator[bytes]:

@@ -4,6 +4,7 @@
    hex digits (many tools would decode `%`).
 2. A name that is too long for a file name is cut and ends with a hash of the id.
 3. No two ids share a name, and no name begins with a dot: such names are free for partial files.
+4. Folders may be on a file system that ignores case: names in them say where an id has capitals (`HG002=u3`).
 """
 
 from __future__ import annotations
@@ -17,11 +18,29 @@ CHECK = "check-"  # begins the names of files and uploads that test whether outp
 NAME_LENGTH = 200  # of the 255 a file name may have, and of the 1,024 an S3 key may have
 _UNSAFE = re.compile(rb"^\.|[^A-Za-z0-9._-]")
 _HASH_LENGTH = 32
+_HASHED = "=h"  # quoting never writes it, nor `=u`
+_USUAL = re.compile(r"Task_\d+")  # needs no mark, so that the paths of most outputs are easy to type
 
 
 def output_path(key: OutputKey) -> str:
     """Return the path of an output, relative to its store."""
     return f"{safe_name(key.table)}/{safe_name(key.item_id)}/{safe_name(key.task)}/{key.attempt}.{key.stream}.gz"
+
+
+def folder_path(key: OutputKey) -> str:
+    """Return the path of an output, relative to a folder; no two differ in case alone."""
+    return f"{folder_name(key.table)}/{folder_name(key.item_id)}/{folder_name(key.task)}/{key.attempt}.{key.stream}.gz"
+
+
+def folder_name(identifier: str) -> str:
+    """Make a file name from an id that differs from those of other ids in more than case."""
+    name = safe_name(identifier)
+    if _HASHED in name or _USUAL.fullmatch(name):
+        return name
+    capitals = int(
+        "0" + "".join(str(int(each.isupper())) for each in identifier if each.isascii() and each.isalpha()), 2
+    )
+    return f"{name}=u{capitals:x}" if capitals or _USUAL.fullmatch(name.capitalize()) else name
 
 
 def safe_name(identifier: str) -> str:
@@ -30,5 +49,5 @@ def safe_name(identifier: str) -> str:
     quoted = _UNSAFE.sub(lambda found: b"=%02X" % found[0][0], raw).decode()
     if 0 < len(quoted) <= NAME_LENGTH:
         return quoted
-    suffix = "=h" + sha256(raw).hexdigest()[:_HASH_LENGTH]  # quoting never writes `=h`
+    suffix = _HASHED + sha256(raw).hexdigest()[:_HASH_LENGTH]
     return quoted[: NAME_LENGTH - len(suffix)] + suffix

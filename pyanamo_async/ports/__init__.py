@@ -5,7 +5,7 @@
 2. They retry for at most a few seconds, and decide nothing about items.
 """
 
-from pyanamo_async.ports.description import Description, Index, Units
+from pyanamo_async.ports.description import NO_OPTIONS, Description, Index, Indexes, TableOptions, Units
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.output_tails import OutputTails
 from pyanamo_async.ports.runtime import Clock, EventLog, Runtime
@@ -23,6 +23,7 @@ from pyanamo_async.ports.table import (
 
 __all__ = [
     "INDEX_LAG_AT_MOST",
+    "NO_OPTIONS",
     "AddResult",
     "Clock",
     "Command",
@@ -30,6 +31,7 @@ __all__ = [
     "EventLog",
     "Exit",
     "Index",
+    "Indexes",
     "ItemQueue",
     "ItemReader",
     "Launcher",
@@ -43,6 +45,7 @@ __all__ = [
     "Sink",
     "Store",
     "TableAdmin",
+    "TableOptions",
     "UnfinishedOutput",
     "Units",
     "WorkerRegistry",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pyanamo_async.core.values import Value
@@ -34,6 +34,25 @@ class Description(Value):
     size_bytes: int | None = None
     created: datetime | None = None
     extra_indexes: tuple[Mapping[str, object], ...] = ()
+
+
+Indexes = Sequence[Mapping[str, object]]
+"""Extra indexes of a table in DynamoDB's own form (`GlobalSecondaryIndexes`)."""
+
+
+class TableOptions(Value):
+    """What a new DynamoDB table is to have besides items: all of it optional.
+
+    `kms_key` is a key's id, ARN or alias; without one DynamoDB encrypts with a key of its own.
+    """
+
+    tags: tuple[tuple[str, str], ...] = ()
+    kms_key: str = ""
+    point_in_time_recovery: bool = False
+    deletion_protection: bool = False
+
+
+NO_OPTIONS = TableOptions()
 
 
 class Units(Value):

@@ -14,7 +14,7 @@ from pyanamo_async.core.items import Counts, Item, State, Summary
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import BadRow
-from pyanamo_async.ports.description import Description
+from pyanamo_async.ports.description import NO_OPTIONS, Description, Indexes, TableOptions
 from pyanamo_async.ports.output_tails import OutputTails
 
 INDEX_LAG_AT_MOST = timedelta(seconds=20)
@@ -36,10 +36,11 @@ class AddResult(StrEnum):
 class TableAdmin(Protocol):
     """Create, describe and delete the table."""
 
-    async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
+    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> bool:
         """Create the table and wait until it is usable; return False when one of the right schema existed.
 
-        `indexes` are extra indexes in DynamoDB's own form (`GlobalSecondaryIndexes`); stores without them refuse.
+        One that exists is left as it is, and needs no right to create it. `indexes` are extra indexes in DynamoDB's own
+        form (`GlobalSecondaryIndexes`); stores without them refuse. `options` are DynamoDB's, and ignored elsewhere.
         """
         ...
 

@@ -21,7 +21,7 @@ from pyanamo_async.core.stored.record import encode, summarise
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState, is_later
 from pyanamo_async.errors import BadRow, Fenced, ItemMissing, StoreError, TableMissing
-from pyanamo_async.ports import AddResult, Description, Store
+from pyanamo_async.ports import NO_OPTIONS, AddResult, Description, Indexes, Store, TableOptions
 
 SCHEMA_VERSION = 1
 
@@ -55,7 +55,7 @@ class MemoryStore(Store):
             raise TableMissing("there is no table in memory", hint="`create` makes it")
         return self._created
 
-    async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
+    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> bool:  # noqa: ARG002 - of DynamoDB
         if indexes:
             raise StoreError("a table in memory takes no extra indexes")
         if self._created is not None:

@@ -161,7 +161,8 @@ class Attempt:
                 key = OutputKey(adapters.output_namespace, item.item_id, task.name, item.attempt, stream)
                 return adapters.outputs.open(key)
 
-            return Recorder(Capture(budget, tagged=stream == "stdout"), sink)
+            most = self._context.tasks.max_output_bytes
+            return Recorder(Capture(budget, tagged=stream == "stdout"), sink, most_bytes=most)
 
         return Script(
             Command(task.script, self._environment(task, place)),

@@ -37,13 +37,17 @@ class KillPolicy:
 
 @dataclass(frozen=True, slots=True)
 class TaskSettings:
-    """How tasks run: their environment, how many of one item at a time, how long, how they end, what failures cost."""
+    """How tasks run: their environment, how many of one item at a time, how long, how they end, what failures cost.
+
+    Of each stream, `max_output_bytes` are stored, or all (None).
+    """
 
     environ: Mapping[str, str]
     nests: int = 1
     timeout: timedelta | None = None
     failure_policy: FailurePolicy = field(default_factory=FailurePolicy)
     kill_policy: KillPolicy = field(default_factory=KillPolicy)
+    max_output_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

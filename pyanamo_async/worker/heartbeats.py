@@ -16,7 +16,7 @@ from typing import Self
 
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import FENCED_SHARE, Desired, Orders, Worker, WorkerState
-from pyanamo_async.errors import Fenced, PyanamoError
+from pyanamo_async.errors import Fenced, PyanamoError, TableReplaced
 from pyanamo_async.host.retry import RetrySchedule, retry
 from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.worker.context import AttemptContext, Plan
@@ -57,6 +57,7 @@ class Heartbeats:
         self._sender: asyncio.Task[None] | None = None
         self._is_registered = self._is_failing = False
         self.is_fenced = False
+        self.trouble: PyanamoError | None = None  # why there will be no further heartbeat
 
     async def __aenter__(self) -> Self:
         await retry(  # until two thirds of the lease have passed
@@ -113,6 +114,10 @@ class Heartbeats:
         try:
             async with asyncio.timeout(min(self._every_s, self._left_s())):
                 await self._send()
+        except TableReplaced as trouble:
+            self.trouble = trouble
+            self._fence(trouble.what)
+            return False
         except Fenced:
             self._fence(GIVEN_UP)
             return False

@@ -98,8 +98,8 @@ class Pilot:
                 async with asyncio.TaskGroup() as attempts:
                     async for item, slot in self._claimer.claims():
                         self._start(item, slot, attempts)
-                if self._claimer.trouble is not None:  # after what ran has come to its end
-                    raise self._claimer.trouble
+                if trouble := self._claimer.trouble or self._heartbeats.trouble:  # after what ran has come to its end
+                    raise trouble
                 await self._finish()
             finally:
                 for watcher in watching:

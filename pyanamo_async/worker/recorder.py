@@ -1,7 +1,8 @@
 """Receive one stream of one attempt: what is small stays in memory, more goes to a sink while it is produced.
 
 1. Memory is bounded by `HIGH_WATER_BYTES` and what the sink holds: a slow storage makes the script wait.
-2. Output that cannot be stored never ends a script: the rest of it is read, only its tail is kept, and the record says
+2. With `most_bytes`, the sink gets no more; the rest is read and counted, and the record says how much was cut.
+3. Output that cannot be stored never ends a script: the rest of it is read, only its tail is kept, and the record says
    why.
 """
 
@@ -22,9 +23,10 @@ HIGH_WATER_BYTES = 128 * 1024
 class Recorder:
     """The receiver of one stream. `close` or `abort` ends it, and must be called."""
 
-    def __init__(self, capture: Capture, open_sink: Callable[[], Sink]) -> None:
+    def __init__(self, capture: Capture, open_sink: Callable[[], Sink], *, most_bytes: int | None = None) -> None:
         self._capture = capture
         self._open_sink = open_sink
+        self._most, self._passed, self._cut = most_bytes, 0, 0  # bytes for the sink, and beyond
         self._waiting_bytes = 0
         self._paused = False
         self._lost = ""
@@ -46,7 +48,7 @@ class Recorder:
         """Take a chunk; return False while the sink is behind."""
         if self._tail is not None:
             self._tail.feed(chunk)
-        for_sink = self._capture.feed(chunk)
+        for_sink = self._allowed(self._capture.feed(chunk))
         if not for_sink or self._lost:
             return True
         self._put(for_sink)
@@ -61,13 +63,13 @@ class Recorder:
 
     async def close(self) -> Output:
         """Make the output durable and return what is known of it."""
-        for_sink = self._capture.end()
+        for_sink = self._allowed(self._capture.end())
         if for_sink and not self._lost:
             self._put(for_sink)
         if self._pump is not None:
             self._waiting.put_nowait(b"")
             await asyncio.wait([self._pump])  # when the caller cannot wait that long, the pump goes on
-        self._kept = self._capture.output(at=self._location, status=self._lost)
+        self._kept = self._capture.output(at=self._location, status=self._lost or self._shortened())
         return self._kept
 
     def give_up(self, reason: str) -> Output:
@@ -86,6 +88,16 @@ class Recorder:
         if self._sink is not None:
             await self._sink.abort()
         self._taken(self._waiting_bytes)
+
+    def _allowed(self, data: bytes) -> bytes:
+        """Return as much as the sink may still get."""
+        allowed = data if self._most is None else data[: self._most - self._passed]
+        self._passed += len(allowed)
+        self._cut += len(data) - len(allowed)
+        return allowed
+
+    def _shortened(self) -> str:
+        return f"cut: {self._passed:,} of {self._passed + self._cut:,} bytes are stored" if self._cut else ""
 
     def _put(self, chunk: bytes) -> None:
         if self._pump is None:

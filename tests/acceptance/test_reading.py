@@ -174,3 +174,55 @@ def reading(of: Program, *args: str) -> tuple[int, int]:
     reader.returncode = os.waitstatus_to_exitcode(status)
     assert reader.returncode == 0
     return printed, used.ru_maxrss * 1024 if isinstance(used, resource.struct_rusage) else 0
+
+
+def test_output_beyond_the_limit_is_cut_and_said(pyanamo: Program) -> None:
+    """Each stream is stored up to `--max-output`; the record says how much there was, and keeps its end."""
+    pyanamo.import_rows("a|s|seq 100000; seq 3 >&2", "b|s|echo small")
+
+    pyanamo("run", "--max-output", "10KB")
+
+    row = pyanamo.rows()
+    log = row["a"]["Log"]
+    assert {item["ItemState"] for item in row.values()} == {"done"}
+    assert (log["stdout_bytes"], log["Log_Status"]) == (588_895, "cut: 10,000 of 588,895 bytes are stored")
+    assert log["stdout"].endswith("99999\n100000\n")
+    assert "Log_Status_stderr" not in log
+    assert "Log_Status" not in row["b"]["Log"]
+    shown = pyanamo.run("logs", "a")
+    assert (shown.returncode, len(shown.stdout), shown.stdout[:6]) == (0, 10_000, "1\n2\n3\n")
+    assert "this is not all of it: cut: 10,000 of 588,895" in shown.stderr
+
+
+def test_new_files_are_private_unless_asked_otherwise(on_sqlite: Program) -> None:
+    """The table and the output; with `--umask` they get the permissions that others are to have."""
+    old = os.umask(0o002)
+    try:
+        on_sqlite.import_rows("a|s|seq 1000")
+        on_sqlite("run")
+        made = [on_sqlite.sqlite_file(), *(on_sqlite.folder / "logs").rglob("*")]
+        assert {path.stat().st_mode & 0o077 for path in made} == {0}
+
+        for umask, expected in (("027", 0o750), ("inherit", 0o775)):
+            on_sqlite("table", "create", "-t", f"sqlite:{umask}.db", "--umask", umask)
+            assert (on_sqlite.folder / f"{umask}.db").stat().st_mode & 0o777 == expected & 0o666
+            on_sqlite("import", "items.txt", "-t", f"sqlite:{umask}.db")
+            on_sqlite("run", "-t", f"sqlite:{umask}.db", "-b", f"file:{umask}", "--umask", umask)
+            folders = [path for path in (on_sqlite.folder / umask).rglob("*") if path.is_dir()]
+            assert {path.stat().st_mode & 0o777 for path in folders} == {expected}
+    finally:
+        os.umask(old)
+
+
+def test_a_table_that_cannot_be_written_is_read(on_sqlite: Program) -> None:
+    """Every command that only shows: of a file and a folder without write access, as in an archive."""
+    on_sqlite.import_rows("a|s|seq 1000")
+    on_sqlite("run")
+    on_sqlite.sqlite_file().chmod(0o444)
+    on_sqlite.folder.chmod(0o555)
+    try:
+        for command in (("status",), ("list",), ("show", "a"), ("logs", "a"), ("trace",), ("workers",), ("doctor",)):
+            done = on_sqlite.run(*command, obeys_modes=True)
+            assert done.returncode == 0, (command, done.stderr)
+    finally:
+        on_sqlite.folder.chmod(0o755)

@@ -89,6 +89,26 @@ def test_shards_are_for_dynamodb(cli: Cli, folder: Path) -> None:
     assert not (folder / "pyanamo.db").exists()
 
 
+@pytest.mark.parametrize(
+    "flags", [("--tag", "a=b"), ("--kms-key", "k"), ("--point-in-time-recovery",), ("--deletion-protection",)]
+)
+def test_options_of_dynamodb_have_no_effect_elsewhere(cli: Cli, folder: Path, flags: tuple[str, ...]) -> None:
+    """A SQLite table says so instead of ignoring them."""
+    said = cli("table", "create", *flags)
+
+    assert said.status == 2
+    assert said.err.startswith(f"pyanamo: {flags[0]} has no effect on table sqlite:pyanamo.db. hint: ")
+    assert not (folder / "pyanamo.db").exists()
+
+
+@pytest.mark.parametrize("tag", ["project", "=genomes", ""])
+def test_a_tag_has_a_key_and_a_value(cli: Cli, tag: str) -> None:
+    """Others are refused before anything is asked."""
+    said = cli("table", "create", "-t", "some-table", "--tag", tag)
+
+    assert (said.status, "is no tag like project=genomes" in said.err) == (2, True)
+
+
 def test_indexes_are_for_dynamodb(cli: Cli, folder: Path) -> None:
     """A SQLite table refuses them."""
     (folder / "indexes.json").write_text('[{"IndexName": "ItemStateIndex"}]')

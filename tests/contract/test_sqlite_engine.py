@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from pyanamo_async.core.items import State
-from pyanamo_async.errors import Fenced, StoreError
+from pyanamo_async.errors import Fenced, StoreError, TableReplaced
 from pyanamo_async.store.sqlite import SqliteStore
 from pyanamo_async.store.sqlite.engine import Engine
 from tests.contract.numbers import CREATE, insert, insert_and_break, numbers, refuse
@@ -153,18 +153,42 @@ async def test_the_loop_never_waits_for_a_lock(engine: Engine, path: Path) -> No
     assert await engine.read(numbers) == [1]
 
 
-async def test_a_file_that_was_replaced_is_opened_again(engine: Engine, path: Path) -> None:
-    """SQLite would go on with the old one."""
+async def test_a_file_that_was_replaced_is_left_alone(engine: Engine, path: Path) -> None:
+    """Neither file gets anything more, nor the log of the old one: SQLite would write it over a backup put back."""
+    backup = path.with_name("backup.db")
+    await engine.write(insert(1))
+    with closing(_connect(path)) as connection:
+        connection.execute("VACUUM INTO ?", (str(backup),))
+    await engine.write(insert(2))  # stands in the log
+
+    backup.replace(path)
+
+    for _ in range(2):
+        with pytest.raises(TableReplaced, match=rf"{path} was replaced.*hint: "):
+            await engine.write(insert(3))
+    await engine.close()
+    with closing(sqlite3.connect(path)) as connection:
+        assert numbers(connection) == [1]
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert path.with_name("numbers.db-wal.replaced").exists()
+
+
+async def test_the_log_of_a_new_file_stays_with_it(engine: Engine, path: Path) -> None:
+    """Whoever learns late that the file was replaced finds the log of those who work with the new one."""
     await engine.write(insert(1))
     for suffix in ("", "-wal", "-shm"):
-        path.with_name(f"numbers.db{suffix}").unlink(missing_ok=True)
-    with closing(_connect(path)) as connection:
-        connection.execute(CREATE)
+        path.with_name(f"numbers.db{suffix}").unlink()
+    with closing(_connect(path)) as new:
+        new.execute("PRAGMA journal_mode = WAL")
+        new.execute(CREATE)
+        insert(2)(new)
 
-    await engine.write(insert(2))
+        with pytest.raises(TableReplaced):
+            await engine.write(insert(3))
 
-    with closing(sqlite3.connect(path)) as connection:
-        assert numbers(connection) == [2]
+        assert path.with_name("numbers.db-wal").exists()
+        with closing(sqlite3.connect(path)) as other:
+            assert numbers(other) == [2]
 
 
 async def test_a_file_that_cannot_be_examined_fails_the_call(tmp_path: Path) -> None:

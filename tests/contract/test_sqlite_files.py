@@ -267,3 +267,59 @@ async def test_foreign_columns_and_indexes_are_harmless(store: SqliteStore) -> N
 
     assert len(await registered.workers()) == 1
     await registered.close()
+
+
+@pytest.mark.parametrize("foreign", [
+    "CREATE TRIGGER theirs AFTER UPDATE ON items BEGIN DELETE FROM items; END",
+    "CREATE VIEW theirs AS SELECT * FROM items",
+])  # fmt: skip
+async def test_triggers_and_views_of_others_are_refused(store: SqliteStore, foreign: str) -> None:
+    """They would run with our statements: such a file is neither read, nor changed, nor deleted."""
+    await store.close()
+    with closing(sqlite3.connect(store.path)) as other:
+        other.execute(foreign)
+    opened = SqliteStore(store.path)
+
+    for call in (opened.counts, lambda: opened.create(shards=1), opened.drop):
+        with pytest.raises(SchemaMismatch, match=rf"{store.path} has a (trigger|view) .*theirs.*hint: "):
+            await call()
+    assert store.path.exists()
+    await opened.close()
+
+
+async def test_a_network_file_system_is_refused(tmp_path: Path) -> None:
+    """Workers of two machines would destroy the file; the error says where else a table can be."""
+    for path in (tmp_path / "table.db", tmp_path / "new.db"):
+        store = SqliteStore(path, network=lambda _: "nfs4")
+        with pytest.raises(StoreError, match=r"on a network file system \(nfs4\).*hint: .*DynamoDB"):
+            await store.create(shards=1)
+        await store.close()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_table_on_a_network_file_system_is_read_only(store: SqliteStore) -> None:
+    """An archive may be there. While it has a log it is refused: a worker of another machine may be writing."""
+    await store.add([an_item("a")])
+    there = SqliteStore(store.path, network=lambda _: "nfs4")
+    with pytest.raises(StoreError, match=r"latest changes .*hint: run the command on the machine of its workers"):
+        await there.counts()
+
+    await store.close()
+    assert (await there.counts()).total == 1
+    with pytest.raises(StoreError, match="network file system"):
+        await there.claim("w1", limit=1, now=NOON)
+    await there.drop()
+    assert not store.path.exists()
+    await there.close()
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022, 0o007])
+async def test_a_new_file_has_the_permissions_asked_for(tmp_path: Path, umask: int) -> None:
+    """The log beside it as well; by default they are its owner's alone."""
+    store = SqliteStore(tmp_path / "table.db") if umask == 0o077 else SqliteStore(tmp_path / "table.db", umask=umask)
+    await store.create(shards=1)
+    await store.add([an_item("a")])
+
+    assert {0o666 & ~umask} == {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    await store.close()

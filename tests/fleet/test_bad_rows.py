@@ -18,6 +18,7 @@ from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.worker_row import encode_worker
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Worker
+from pyanamo_async.host.modes import PRIVATE
 from pyanamo_async.ports import Store
 from pyanamo_async.store.dynamodb.codec import unmarshal_row
 from pyanamo_async.store.dynamodb.fleet import _row as worker_row
@@ -81,7 +82,7 @@ class SqliteTable:
 
     def __init__(self, folder: str) -> None:
         self.path = Path(folder) / "table.db"
-        schema.create_table(self.path, timedelta(seconds=1), shards=1)
+        schema.create_table(self.path, timedelta(seconds=1), shards=1, umask=PRIVATE)
         self._engines: list[Inline] = []
 
     def open(self, seed: int) -> Store:  # noqa: ARG002 # as the other

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from pyanamo_async.errors import OutputError, OutputMissing, Unavailable
+from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.files import FileOutputs
 from pyanamo_async.ports import OutputKey
 from tests.outputs.stores import read_all, write_all
@@ -140,3 +143,49 @@ async def test_many_may_check_a_new_folder_at_once(tmp_path: Path) -> None:
     await asyncio.gather(*(FileOutputs(folder, "key").check() for _ in range(50)))
 
     assert not [left for left in folder.rglob("*") if left.is_file()]
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022, 0o007])
+async def test_new_files_and_folders_have_the_permissions_asked_for(tmp_path: Path, umask: int) -> None:
+    """By default they are their owner's alone: output may hold what nobody else is to read."""
+    folder = tmp_path / "logs"
+    outputs = FileOutputs(folder) if umask == 0o077 else FileOutputs(folder, umask=umask)
+    await outputs.check()
+    await write_all(outputs, KEY, [b"text"])
+
+    for path in (folder, *folder.rglob("*")):
+        assert path.stat().st_mode & 0o777 == (0o777 if path.is_dir() else 0o666) & ~umask
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["deleted", "moved"])
+async def test_output_outlives_its_folder(tmp_path: Path, moved: bool, caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody tidies up while a task runs: the folder is made again, with all that was printed, and it is said."""
+    sink, text = FileOutputs(tmp_path / "logs").open(KEY), os.urandom(3_000_000)
+    await sink.write(text[:2_000_000])
+    if moved:
+        (tmp_path / "logs").rename(tmp_path / "old")
+    else:
+        shutil.rmtree(tmp_path / "logs")
+    await sink.write(text[2_000_000:])
+
+    location = await sink.close()
+
+    assert text == await read_all(FileOutputs(tmp_path / "logs"), location)
+    assert "deleted" in caplog.text
+    assert len(files(tmp_path / "logs")) == 1
+
+
+async def test_a_deleted_folder_is_waited_for_like_a_full_disk(tmp_path: Path) -> None:
+    """It cannot be made again at once, because a file has its name, say: the output waits until it can."""
+    folder = tmp_path / "logs"
+    sink = FileOutputs(folder / "deep", schedule=RetrySchedule(limit_s=60.0, first_pause_s=0.01)).open(KEY)
+    await sink.write(os.urandom(1_000_000))
+    shutil.rmtree(folder)
+    folder.symlink_to(tmp_path / "nowhere" / "yet")
+
+    closing = asyncio.create_task(sink.close())
+    await asyncio.sleep(0.1)
+    assert not closing.done()
+    folder.unlink()
+
+    assert len(await read_all(FileOutputs(folder), await closing)) == 1_000_000

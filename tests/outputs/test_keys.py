@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyanamo_async.outputs.keys import NAME_LENGTH, output_path, safe_name
+from pyanamo_async.outputs.keys import NAME_LENGTH, folder_name, folder_path, output_path, safe_name
 from pyanamo_async.ports import OutputKey
 
+LONGEST_FILE_NAME = 255
 ids = st.one_of(st.text(), st.text(alphabet="a=/.%h0F", min_size=150), st.text(min_size=180, max_size=300))
 
 
@@ -47,3 +49,22 @@ def test_a_name_is_safe_everywhere(identifier: str) -> None:
 def test_unsafe_characters_are_quoted(identifier: str, expected: str) -> None:
     """Each byte of it as `=` and two hex digits."""
     assert safe_name(identifier) == expected
+
+
+variants = st.text(alphabet="aAbB_0=T", max_size=12) | st.sampled_from(["Task_0", "task_0", "TASK_0", "tAsk_00"]) | ids
+
+
+@given(variants, variants | st.none(), st.randoms())
+def test_no_two_ids_share_a_folder_where_case_is_ignored(one: str, other: str | None, dice: Random) -> None:
+    """File systems of macOS and Windows, and shares of theirs, take `a` and `A` for one name."""
+    other = "".join(dice.choice((each.lower(), each.upper())) for each in one) if other is None else other
+
+    assert (folder_name(one).lower() == folder_name(other).lower()) == (one == other)
+    assert len(folder_name(one)) <= LONGEST_FILE_NAME
+
+
+def test_most_names_in_a_folder_are_as_in_a_bucket() -> None:
+    """Names without capitals, and those of tasks; others say which of their letters are."""
+    key = OutputKey("step-1f", "HG002.chr1", "Task_12", 3, "stdout")
+
+    assert folder_path(key) == "step-1f/HG002.chr1=u18/Task_12/3.stdout.gz"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pyanamo_async.core.capture import Capture
+from pyanamo_async.core.items import Output
 from pyanamo_async.errors import OutputError
 from pyanamo_async.worker.recorder import HIGH_WATER_BYTES, Recorder
 
@@ -71,3 +74,25 @@ async def test_a_script_that_was_paused_before_anybody_could_resume_it_goes_on()
 
     assert resumed.is_set()
     await recorder.close()
+
+
+@given(st.lists(st.binary(max_size=9)), st.integers(0, 20), st.integers(0, 60))
+def test_the_sink_gets_no_more_than_it_may(chunks: list[bytes], inline: int, most: int) -> None:
+    """However output is cut into chunks: the rest is counted, and the record says how much is missing."""
+
+    async def record(most_bytes: int | None) -> tuple[bytes, Output]:
+        sink = Stuck()
+        sink.way_out.set_result(None)
+        recorder = Recorder(Capture(inline), lambda: sink, most_bytes=most_bytes)
+        for chunk in chunks:
+            recorder.feed(chunk)
+        output = await recorder.close()
+        return b"".join(sink.taken), output
+
+    all_of_it, whole = asyncio.run(record(None))
+    stored, cut = asyncio.run(record(most))
+
+    assert stored == all_of_it[:most]
+    assert (cut.text, cut.lines, cut.size_bytes) == (whole.text, whole.lines, whole.size_bytes)
+    missing = f"cut: {len(stored):,} of {len(all_of_it):,} bytes are stored"
+    assert cut.status == (missing if len(all_of_it) > most else "")

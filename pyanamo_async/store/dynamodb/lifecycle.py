@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from pyanamo_async.aws.errors import translated
-from pyanamo_async.errors import TableMissing, Unavailable
-from pyanamo_async.ports import Description, TableAdmin
+from pyanamo_async.errors import Denied, TableMissing, Unavailable
+from pyanamo_async.ports import NO_OPTIONS, Description, Indexes, TableAdmin, TableOptions
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.opening import OpenedTable
 from pyanamo_async.store.dynamodb.rows import TABLE_ROW
@@ -24,18 +24,26 @@ POLL_S = 0.5
 class DynamoAdmin(OpenedTable, TableAdmin):
     """Creates, describes and deletes a table."""
 
-    async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
-        """Complete also an empty table of our schema without its table row: its creation was interrupted."""
+    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> bool:
+        """Complete also an empty table of our schema without its table row, as other tools make it.
+
+        `CreateTable` is asked for only when there is no table: a role without that right is refused before anybody
+        looks whether there is one.
+        """
         table = self._table
-        made = await _create(table, indexes)
-        schema.check(await _until_active(table))
+        exists = await _exists(table)
+        made = not exists and await _create(table, schema.creation(table.name, indexes, options))
+        described = await _until_usable(table, may_be_unknown=not exists)
+        schema.check(described)
         row = await table.get(TABLE_ROW)
-        if row is None and not made and await _has_rows(table):
+        if row is None and not made and await _has_rows(table, described):
             row = await table.get(TABLE_ROW)  # another process may just have written that row
             schema.shards_of(row, table.name)
         if row is not None:
             schema.shards_of(row, table.name)
             return False
+        if options.point_in_time_recovery:
+            await _keep_history(table)
         [reply] = await table.send([Insert(schema.table_row(shards))])
         if isinstance(reply, Exception):
             raise reply
@@ -60,10 +68,18 @@ class DynamoAdmin(OpenedTable, TableAdmin):
         await self._table.close()
 
 
-async def _create(table: Table, indexes: Sequence[Mapping[str, object]]) -> bool:
+async def _exists(table: Table) -> bool:
+    try:
+        await _described(table)
+    except TableMissing:
+        return False
+    return True
+
+
+async def _create(table: Table, request: dict[str, Any]) -> bool:
     with translated(table.what):
         try:
-            await table.client.create_table(**schema.creation(table.name, indexes))
+            await table.client.create_table(**request)
         except ClientError as exc:
             if exc.response["Error"]["Code"] != "ResourceInUseException":
                 raise
@@ -71,13 +87,35 @@ async def _create(table: Table, indexes: Sequence[Mapping[str, object]]) -> bool
     return True
 
 
-async def _until_active(table: Table) -> dict[str, Any]:
+async def _until_usable(table: Table, *, may_be_unknown: bool) -> dict[str, Any]:
+    """Wait for a table, which `may_be_unknown` for a while after its creation."""
     described: dict[str, Any] = {}
     async for _ in _polls(table, "usable"):
-        described = await _described(table)
-        if schema.is_active(described):
-            break
+        try:
+            described = await _described(table)
+        except TableMissing:
+            if not may_be_unknown:
+                raise
+        else:
+            if schema.is_usable(described):
+                break
     return described
+
+
+async def _keep_history(table: Table) -> None:
+    """Turn on recovery to any point in time, which a new table refuses for a while."""
+    wanted: Any = {"PointInTimeRecoveryEnabled": True}
+    async for _ in _polls(table, "ready for recovery to a point in time"):
+        with translated(table.what):
+            try:
+                await table.client.update_continuous_backups(
+                    TableName=table.name, PointInTimeRecoverySpecification=wanted
+                )
+            except ClientError as exc:
+                if exc.response["Error"]["Code"] != "ContinuousBackupsUnavailableException":
+                    raise
+            else:
+                return
 
 
 async def _polls(table: Table, aim: str) -> AsyncIterator[None]:
@@ -96,5 +134,9 @@ async def _described(table: Table) -> dict[str, Any]:
     return described
 
 
-async def _has_rows(table: Table) -> bool:
-    return bool((await table.call(table.client.scan(TableName=table.name, Limit=1)))["Items"])
+async def _has_rows(table: Table, described: Mapping[str, Any]) -> bool:
+    """Return whether a table has rows; who may not read it all takes the service's word, which is hours old."""
+    try:
+        return bool((await table.call(table.client.scan(TableName=table.name, Limit=1)))["Items"])
+    except Denied:
+        return bool(described.get("ItemCount"))

@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyanamo_async.errors import SchemaMismatch
-from pyanamo_async.ports import Description, Index
+from pyanamo_async.ports import NO_OPTIONS, Description, Index, TableOptions
 from pyanamo_async.store.dynamodb.rows import PROJECTED, QUEUE_INDEX, TABLE_ROW
 from pyanamo_async.store.dynamodb.writes import KEY
 
 SCHEMA_VERSION = 2
 SHARDS = range(1, 1000)
 NOTIFICATIONS = "Notifications"  # in that row: changes whenever items come that workers may wait for
+USABLE = {"ACTIVE", "UPDATING"}
+NOT_ASKED_FOR = {"ProvisionedThroughput", "IndexStatus", "IndexArn", "IndexSizeBytes", "ItemCount", "Backfilling"}
+AWS_MANAGED_KEY = "alias/aws/dynamodb"  # must not be named in a request
 NUMBERS = frozenset(
     {
         "Log_Length",
@@ -30,14 +33,20 @@ NUMBERS = frozenset(
 )
 
 
-def creation(table: str, extra_indexes: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
-    """Return the request that creates a table; `extra_indexes` are in DynamoDB's own form."""
+def creation(
+    table: str, extra_indexes: Sequence[Mapping[str, Any]] = (), options: TableOptions = NO_OPTIONS
+) -> dict[str, Any]:
+    """Return the request that creates a table; `extra_indexes` are in DynamoDB's own form.
+
+    What is not to be asked for is left out of them: the throughput of a provisioned table, and what a description adds.
+    """
     ours = {
         "IndexName": QUEUE_INDEX,
         "KeySchema": _key("Queue", "Queue_Key"),
         "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(PROJECTED)},
     }
-    indexes = [ours, *(dict(index) for index in extra_indexes)]
+    extra = [{name: value for name, value in index.items() if name not in NOT_ASKED_FOR} for index in extra_indexes]
+    indexes = [ours, *extra]
     keys = {KEY} | {key["AttributeName"] for index in indexes for key in index.get("KeySchema", ())}
     return {
         "TableName": table,
@@ -47,7 +56,20 @@ def creation(table: str, extra_indexes: Sequence[Mapping[str, Any]] = ()) -> dic
         ],
         "GlobalSecondaryIndexes": indexes,
         "BillingMode": "PAY_PER_REQUEST",
+        **_asked_for(options),
     }
+
+
+def _asked_for(options: TableOptions) -> dict[str, Any]:
+    asked: dict[str, Any] = {}
+    if options.tags:
+        asked["Tags"] = [{"Key": key, "Value": value} for key, value in options.tags]
+    if options.kms_key:
+        key = {} if options.kms_key == AWS_MANAGED_KEY else {"KMSMasterKeyId": options.kms_key}
+        asked["SSESpecification"] = {"Enabled": True, "SSEType": "KMS", **key}
+    if options.deletion_protection:
+        asked["DeletionProtectionEnabled"] = True
+    return asked
 
 
 def table_row(shards: int) -> dict[str, object]:
@@ -93,10 +115,11 @@ def check(described: Mapping[str, Any]) -> None:
     raise SchemaMismatch(f"table '{table}' has no index {QUEUE_INDEX} like ours", hint=_ANOTHER)
 
 
-def is_active(described: Mapping[str, Any]) -> bool:
-    """Return whether a table and all its indexes are usable."""
+def is_usable(described: Mapping[str, Any]) -> bool:
+    """Return whether a table and our index take requests: also while they are changed, or another index is built."""
     indexes = described.get("GlobalSecondaryIndexes", ())
-    return described["TableStatus"] == "ACTIVE" and all(index["IndexStatus"] == "ACTIVE" for index in indexes)
+    ours = [index["IndexStatus"] for index in indexes if index["IndexName"] == QUEUE_INDEX]
+    return described["TableStatus"] in USABLE and all(status in USABLE for status in ours)
 
 
 def description(described: Mapping[str, Any], shards: int) -> Description:

@@ -5,7 +5,9 @@ So a single job starts at once, and many jobs share one commit.
 1. A caller gets its result only after the commit.
 2. A failed job is rolled back and fails for its own caller alone; a cancelled caller does not affect others.
 3. The thread keeps no process alive, and the unfinished transaction of a process that ends has no effect.
-4. The file may be removed or replaced at any time: what is read and written is the file that is there now.
+4. The file may be removed at any time: what is read and written is the file that is there now.
+5. Of a file that was replaced by another while it was open, such as by a backup, nothing is read or written any more,
+   and its log is moved out of the way: SQLite would write it over the new file.
 """
 
 from __future__ import annotations
@@ -22,10 +24,14 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
-from pyanamo_async.errors import StoreError
+from pyanamo_async.errors import StoreError, TableReplaced
+from pyanamo_async.store.sqlite.at_rest import AtRest, log_of
 from pyanamo_async.store.sqlite.failures import explained
 
 T = TypeVar("T")
+
+
+REPLACED = ".replaced"  # behind the name of a log whose file is gone
 
 
 class Kind(Enum):
@@ -60,6 +66,8 @@ class Engine:
         self._open = open_
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._log: tuple[int, int] | None = None
+        self._replaced: TableReplaced | None = None
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closed = self._ended = False
@@ -87,6 +95,8 @@ class Engine:
     async def _submit(self, kind: Kind, work: Callable[..., T]) -> T:
         if self._closed:
             raise StoreError(f"the table {self._path} was closed")
+        if self._replaced is not None:
+            raise self._replaced
         self._ensure_thread()
         try:
             return await self._put(kind, work)
@@ -149,6 +159,8 @@ class Engine:
         """Run jobs in one transaction; what one of them did before it failed is rolled back alone."""
         connection = self._connect()
         writing = any(job.kind is Kind.WRITE for job in jobs)
+        if writing and isinstance(connection, AtRest):
+            connection.refuse_writing()
         connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
         for job in jobs:
             connection.execute("SAVEPOINT job")
@@ -159,15 +171,38 @@ class Engine:
                 connection.execute("ROLLBACK TO job")  # fails, and with it the group, when the disk or memory is full
             connection.execute("RELEASE job")
         connection.execute("COMMIT")
+        self._log = self._log or _identity(log_of(self._path))  # made by the first transaction
+        if isinstance(connection, AtRest):  # it takes no locks, and so learns of no change
+            self._disconnect()
 
     def _connect(self) -> sqlite3.Connection:
-        """Return a connection to the file that is there now."""
-        if self._connection is not None and self._file != _identity(self._path):
-            self._disconnect()  # SQLite would go on with the old one
+        """Return a connection to the file that is there now.
+
+        Raises:
+            TableReplaced: it is another file than the one that was open.
+        """
+        if self._connection is not None:
+            file = _identity(self._path)
+            if file is None:
+                self._disconnect()  # SQLite would go on with the old one
+            elif file != self._file:
+                self._leave_replaced()
         if self._connection is None:
             self._connection = self._open()
-            self._file = _identity(self._path)
+            self._file, self._log = _identity(self._path), None
         return self._connection
+
+    def _leave_replaced(self) -> None:
+        """Move what SQLite keeps beside the old file away from the new one, and use neither any more."""
+        log = log_of(self._path)
+        if self._log is not None and self._log == _identity(log):  # otherwise somebody was faster
+            log.rename(f"{log}{REPLACED}")
+            Path(f"{self._path}-shm").unlink(missing_ok=True)
+        self._replaced = TableReplaced(
+            f"the file of the table {self._path} was replaced by another while it was open",
+            hint="drain all workers before you put back a backup, then start new ones",
+        )
+        raise self._replaced
 
     def _disconnect(self) -> None:
         """Close the connection and roll back what was not committed; harmless when repeated."""

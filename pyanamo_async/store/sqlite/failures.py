@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from pathlib import Path
 
@@ -18,8 +19,8 @@ _UNWRITABLE = (
 _KNOWN: dict[int, tuple[type[PyanamoError], str, str]] = {
     sqlite3.SQLITE_BUSY: (
         Unavailable,
-        "the table {path} is locked by another process",
-        "find that process with `fuser -v {path}`",
+        "the table {path} is locked: another program holds a transaction open",
+        "workers hold one for milliseconds only; close what else has it open, such as a notebook or the sqlite3 shell",
     ),
     sqlite3.SQLITE_FULL: (Unavailable, "no space is left for the table {path}", "make room on its disk"),
     sqlite3.SQLITE_IOERR: (
@@ -37,10 +38,17 @@ _KNOWN: dict[int, tuple[type[PyanamoError], str, str]] = {
     sqlite3.SQLITE_CANTOPEN: _UNWRITABLE,
     sqlite3.SQLITE_PERM: _UNWRITABLE,
 }
+_OF_SYSTEM = {  # making the file
+    errno.EACCES: sqlite3.SQLITE_CANTOPEN,
+    errno.EPERM: sqlite3.SQLITE_CANTOPEN,
+    errno.EROFS: sqlite3.SQLITE_CANTOPEN,
+    errno.ENOSPC: sqlite3.SQLITE_FULL,
+    errno.EDQUOT: sqlite3.SQLITE_FULL,
+}
 
 
 def explained(error: Failure, path: Path) -> PyanamoError:
     """Return our error for a failure, with the table's path and a hint."""
-    code = getattr(error, "sqlite_errorcode", 0) & PRIMARY
+    code = getattr(error, "sqlite_errorcode", _OF_SYSTEM.get(getattr(error, "errno", 0), 0)) & PRIMARY
     kind, what, hint = _KNOWN.get(code, (StoreError, "the table {path} failed: {error}", ""))
     return kind(what.format(path=path, error=error), hint=hint.format(path=path))

@@ -1,10 +1,12 @@
-"""The file of a table: its columns, and how it is created, recognised and removed.
+"""The file of a table: its columns, and how it is created, opened and removed.
 
 1. The columns are what queries need; `Row` is the whole item, as `core.stored.record` writes it.
 2. `Position` is the order in which items were added, so the items of a task file run in its order.
 3. `QueueIndex` also holds what counting needs, so neither claiming nor counting reads rows: finished items do not slow
    down the queue, and large rows do not slow down the counts.
-4. A file of another program or another schema version is neither read nor changed.
+4. Only a file of ours is opened (`store.sqlite.recognition`).
+5. A file that can be read but not written is read (`store.sqlite.at_rest`).
+6. On a network file system no table is created or written: SQLite's log is shared memory, which ends at the machine.
 """
 
 from __future__ import annotations
@@ -12,20 +14,23 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 from pyanamo_async.core.stored.queue_key import parse_time
-from pyanamo_async.errors import SchemaMismatch, StoreError, TableMissing
+from pyanamo_async.errors import StoreError
+from pyanamo_async.host.file_systems import network_file_system
+from pyanamo_async.host.modes import create_file
 from pyanamo_async.ports import Description, Index
+from pyanamo_async.store.sqlite.at_rest import is_at_rest, on_network, open_at_rest
 from pyanamo_async.store.sqlite.failures import PRIMARY
+from pyanamo_async.store.sqlite.recognition import APPLICATION_ID, SCHEMA_VERSION, is_ours, missing, require_ours
 
-APPLICATION_ID = 0x5059414E  # "PYAN", which `file` shows too
-SCHEMA_VERSION = 3
 MARK_BYTES = 4
-SMALLEST_PAGE = 512  # bytes; SQLite takes a smaller file for an empty one and would overwrite it
+_NO_INDEX = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}  # of the log: it cannot be made, or not be read
 WAL_RETRY = timedelta(milliseconds=10)
 INDEX = "QueueIndex"
 INDEX_KEYS = ("ItemState", "Queue_Key", "Position")
@@ -85,34 +90,47 @@ TABLES = (
 SYNCHRONOUS = "NORMAL"
 
 
-def open_table(path: Path, busy_timeout: timedelta) -> sqlite3.Connection:
+def open_table(
+    path: Path, busy_timeout: timedelta, *, network: Callable[[Path], str] = network_file_system
+) -> sqlite3.Connection:
     """Open a table that exists; its connection waits for a lock for up to `busy_timeout`.
 
     Raises:
         TableMissing, SchemaMismatch: there is no table, or it is not one of ours.
     """
     if not path.exists():
-        raise _missing(path)
-    connection = _connect(path, busy_timeout, mode="rw")
+        raise missing(path)
+    kind = network(path)
+    if path.is_file() and (kind or is_at_rest(path)):
+        return _checked(open_at_rest(path, network=kind), path)
     try:
-        _require_ours(connection, path)
-        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+        return _checked(_connect(path, busy_timeout, mode="rw"), path)  # or read-only, where that is all we may
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & PRIMARY not in _NO_INDEX or not path.is_file():
+            raise
+        return _checked(open_at_rest(path), path)
 
 
-def create_table(path: Path, busy_timeout: timedelta, *, shards: int) -> bool:
+def create_table(
+    path: Path,
+    busy_timeout: timedelta,
+    *,
+    shards: int,
+    umask: int,
+    network: Callable[[Path], str] = network_file_system,
+) -> bool:
     """Create the file and its tables in one transaction; return False if another process did, or they existed."""
     if not path.parent.is_dir():
         raise StoreError(f"there is no folder {path.parent} for the table {path.name}", hint="create the folder first")
-    with closing(_connect(path, busy_timeout, mode="rwc")) as connection:
-        if _is_ours(connection, path):
+    if kind := network(path.parent):
+        raise on_network(path, kind)
+    create_file(path, umask)  # SQLite gives its log the same mode
+    with closing(_connect(path, busy_timeout, mode="rw")) as connection:
+        if is_ours(connection, path):
             return False
         _switch_to_wal(connection, busy_timeout)
         connection.execute("BEGIN IMMEDIATE")
-        if _is_ours(connection, path):  # another process was faster
+        if is_ours(connection, path):  # another process was faster
             return False
         for statement in TABLES:
             connection.execute(statement)
@@ -162,6 +180,17 @@ def _connect(path: Path, busy_timeout: timedelta, *, mode: str) -> sqlite3.Conne
     return connection
 
 
+def _checked(connection: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    """Prepare a connection to a table of ours; close it when the file is another's."""
+    try:
+        require_ours(connection, path)
+        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: timedelta) -> None:
     """Change the journal mode; SQLite refuses that at once, without its busy timeout, while another process does it."""
     deadline = time.monotonic() + busy_timeout.total_seconds()
@@ -174,44 +203,3 @@ def _switch_to_wal(connection: sqlite3.Connection, busy_timeout: timedelta) -> N
             time.sleep(WAL_RETRY.total_seconds())
         else:
             return
-
-
-def _require_ours(connection: sqlite3.Connection, path: Path) -> None:
-    if not _is_ours(connection, path):
-        raise _missing(path)
-
-
-def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
-    """Return whether the file is a table of ours, or False if it is still empty; refuse any other file.
-
-    Raises:
-        SchemaMismatch: the file belongs to another program or has another schema version.
-    """
-    if connection.in_transaction:
-        return _has_our_schema(connection, path)
-    connection.execute("BEGIN")  # a table that is created between two queries would look like one of another program
-    try:
-        return _has_our_schema(connection, path)
-    finally:
-        connection.rollback()  # no effect when SQLite rolled back itself, because the disk failed
-
-
-def _has_our_schema(connection: sqlite3.Connection, path: Path) -> bool:
-    [application] = connection.execute("PRAGMA application_id").fetchone()
-    [version] = connection.execute("PRAGMA user_version").fetchone()
-    if (application, version) == (APPLICATION_ID, SCHEMA_VERSION):
-        return True
-    if application == APPLICATION_ID:
-        raise SchemaMismatch(
-            f"the table {path} has schema version {version}, and this pyanamo works with version {SCHEMA_VERSION}",
-            hint="use the version of pyanamo that created it, or import the task file into a new table",
-        )
-    if 0 < path.stat().st_size < SMALLEST_PAGE:
-        raise SchemaMismatch(f"{path} is not a table of pyanamo", hint="choose another name for the table")
-    if connection.execute("SELECT 1 FROM sqlite_master").fetchone() is None:
-        return False
-    raise SchemaMismatch(f"{path} is a database of another program", hint="choose another name for the table")
-
-
-def _missing(path: Path) -> TableMissing:
-    return TableMissing(f"there is no table {path}", hint="`pyanamo table create` or `pyanamo import` creates it")

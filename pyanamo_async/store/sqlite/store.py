@@ -6,14 +6,16 @@ Items are encoded on the event loop, where a failure concerns only its caller; t
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.errors import BadRow, UsageError
-from pyanamo_async.ports import Description, Store
+from pyanamo_async.host.file_systems import network_file_system
+from pyanamo_async.host.modes import PRIVATE
+from pyanamo_async.ports import NO_OPTIONS, Description, Indexes, Store, TableOptions
 from pyanamo_async.store.sqlite import schema
 from pyanamo_async.store.sqlite.engine import Engine
 from pyanamo_async.store.sqlite.fleet import SqliteWorkers
@@ -27,7 +29,8 @@ class SqliteStore(SqliteItems, SqliteReader, SqliteWorkers, Store):
     """A table in the file `path`, which several processes may open.
 
     A call waits up to `busy_timeout` for a lock that another process holds, then raises `Unavailable`. `token` returns
-    the random tokens of claims.
+    the random tokens of claims. `umask` is what a new file does not permit, and `network` returns the kind of network
+    file system that a path is on.
     """
 
     def __init__(
@@ -36,17 +39,20 @@ class SqliteStore(SqliteItems, SqliteReader, SqliteWorkers, Store):
         *,
         busy_timeout: timedelta = BUSY_TIMEOUT,
         token: Callable[[], str] = lambda: secrets.token_hex(8),
+        umask: int = PRIVATE,
+        network: Callable[[Path], str] = network_file_system,
     ) -> None:
         self.path = Path(path).absolute()
         self._busy_timeout = busy_timeout
         self._token = token
         self.bad_rows = BadRows()
-        self._engine = Engine(self.path, partial(schema.open_table, self.path, busy_timeout))
+        self._creation = partial(schema.create_table, self.path, busy_timeout, umask=umask, network=network)
+        self._engine = Engine(self.path, partial(schema.open_table, self.path, busy_timeout, network=network))
 
-    async def create(self, *, shards: int, indexes: Sequence[Mapping[str, object]] = ()) -> bool:
+    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> bool:  # noqa: ARG002 - of DynamoDB
         if indexes:
             raise UsageError("a table in an SQLite file takes no extra indexes", hint="leave `indexes` out")
-        return await self._engine.exclusive(partial(schema.create_table, self.path, self._busy_timeout, shards=shards))
+        return await self._engine.exclusive(partial(self._creation, shards=shards))
 
     async def describe(self) -> Description:
         return await self._engine.read(partial(schema.describe, path=self.path))

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pyanamo_async.core.arguments import check_type
+from pyanamo_async.core.arguments import check_fields
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.errors import UsageError
 
@@ -45,13 +45,10 @@ class OutputSettings:
 
     def __post_init__(self) -> None:
         """Check types and names."""
-        for name, is_optional in (("spool_bytes", False), ("max_output_bytes", True)):
-            check_type(name, getattr(self, name), int, optional=is_optional)
+        check_fields(self)
+        for name in ("spool_bytes", "max_output_bytes"):
             if (getattr(self, name) or 0) < 0:
                 raise UsageError(f"`{name}` is negative", hint="give at least 0")
-        check_type("sse", self.sse, str)
-        check_type("cloudwatch", self.cloudwatch, str, optional=True)
-        check_type("cloudwatch_retention", self.cloudwatch_retention, timedelta, optional=True)
         if self.sse and not _ENCRYPTION.fullmatch(self.sse):
             raise UsageError(f"`sse` '{self.sse}' is no encryption of S3", hint="aws:kms, aws:kms:dsse or AES256")
         if self.cloudwatch:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import AsyncExitStack
-from functools import cached_property
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pyanamo_async.app.locations import (
     FOLDER,
@@ -31,45 +29,25 @@ from pyanamo_async.ports import OutputKey, OutputStore, Store, Units
 if TYPE_CHECKING:
     from pyanamo_async.aws.meter import Meter
     from pyanamo_async.aws.session import Aws
-    from pyanamo_async.outputs.memory import MemoryOutputs
     from pyanamo_async.outputs.spool import Spool
-    from pyanamo_async.store.memory import MemoryStore
-
-
-class _MemoryParts:
-    """A table and its outputs in memory, made on demand."""
-
-    @cached_property
-    def store(self) -> MemoryStore:
-        from pyanamo_async.store.memory import MemoryStore
-
-        return MemoryStore()
-
-    @cached_property
-    def outputs(self) -> MemoryOutputs:
-        from pyanamo_async.outputs.memory import MemoryOutputs
-
-        return MemoryOutputs()
 
 
 class Resources:
     """A table and its outputs, opened on demand and closed on exit; with `metered`, request units are counted."""
 
-    def __init__(self, settings: Settings, *, metered: bool = False, memory: _MemoryParts | None = None) -> None:
+    def __init__(self, settings: Settings, *, metered: bool = False) -> None:
         self.settings = settings
         self._metered = metered
         self._meter: Meter | None = None
         self._stack = AsyncExitStack()
         self._session: Aws | None = None
         self._spool: Spool | None = None
-        self._memory = memory or _MemoryParts()
+        self._memory: dict[type, Any] = {}  # the table and outputs that live in this process
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -78,7 +56,9 @@ class Resources:
 
     def with_settings(self, settings: Settings) -> Resources:
         """Return further resources of the same table, with connections of their own; memory is shared."""
-        return Resources(settings, metered=self._metered, memory=self._memory)
+        further = Resources(settings, metered=self._metered)
+        further._memory = self._memory
+        return further
 
     async def store(self, *, urgent: bool = False) -> Store:
         """Open the table; `urgent` gives heartbeats and settles connections of their own. Creates nothing."""
@@ -95,7 +75,9 @@ class Resources:
                 client, urgent_client = await aws.dynamodb(), await aws.urgent() if urgent else None
                 store = DynamoStore(name, client, urgent_client, service_time=aws.service_clock.time)
             case Memory():
-                store = self._memory.store
+                from pyanamo_async.store.memory import MemoryStore
+
+                store = self._memory.setdefault(MemoryStore, MemoryStore())
         self._stack.push_async_callback(store.close)
         return store
 
@@ -126,7 +108,9 @@ class Resources:
                 outputs = S3Outputs(client, name, prefix, sse=storing.sse, spool_bytes=storing.spool_bytes)
                 self._spool = outputs.spool
             case Memory():
-                outputs = self._memory.outputs
+                from pyanamo_async.outputs.memory import MemoryOutputs
+
+                outputs = self._memory.setdefault(MemoryOutputs, MemoryOutputs())
         return outputs
 
     async def worker_outputs(self, worker_id: str) -> OutputStore:

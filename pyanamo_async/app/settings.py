@@ -11,7 +11,6 @@ from datetime import timedelta
 
 from pyanamo_async.app.locations import (
     MEMORY,
-    DynamoTable,
     Folder,
     Memory,
     OutputAddress,
@@ -21,7 +20,7 @@ from pyanamo_async.app.locations import (
     parse_table,
 )
 from pyanamo_async.app.output_settings import OutputSettings, check_log_group
-from pyanamo_async.core.arguments import check_type
+from pyanamo_async.core.arguments import check_fields, check_type
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import CREDIBLE
@@ -79,7 +78,7 @@ class WorkerSettings:
 
     def __post_init__(self) -> None:
         """Check that the values are of their types, and make sense together."""
-        self._check_types()
+        check_fields(self)
         for name in ("items", "nests"):
             if not 1 <= getattr(self, name) <= MAX_AT_ONCE:
                 raise UsageError(f"`{name}` is {getattr(self, name)}", hint=f"give 1 to {MAX_AT_ONCE:,}")
@@ -107,20 +106,6 @@ class WorkerSettings:
                 hint="nothing would ever start; lower it, or raise `wall_time`",
             )
 
-    def _check_types(self) -> None:
-        for name in ("items", "nests"):
-            check_type(name, getattr(self, name), int)
-        for name in ("wait", "exit_zero", "task_credentials"):
-            check_type(name, getattr(self, name), bool)
-        for name in ("wall_time", "idle_exit", "timeout"):
-            check_type(name, getattr(self, name), timedelta, optional=True)
-        for name in ("heartbeat", "lease", "grace", "min_remaining", "linger"):
-            check_type(name, getattr(self, name), timedelta)
-            if getattr(self, name) < timedelta():
-                raise UsageError(f"`{name}` is negative", hint="give at least 0")
-        check_type("shell", self.shell, str, optional=True)
-        check_type("policy", self.policy, FailurePolicy)
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -146,20 +131,10 @@ class Settings:
             check_log_group(self.own_log_group)
 
     @property
-    def table_name(self) -> str:
-        """Return the table's name: of a SQLite file without folder and suffix."""
-        match self.table:
-            case SqliteTable(path=path):
-                return path.stem
-            case DynamoTable(name=name):
-                return name
-            case Memory():
-                return "memory"
-
-    @property
     def own_log_group(self) -> str:
-        """Return the table's own group in CloudWatch Logs."""
-        return f"/PyAnamo/{self.table_name}"
+        """Return the table's own group in CloudWatch Logs, named after it: a SQLite file without folder and suffix."""
+        name = self.table.path.stem if isinstance(self.table, SqliteTable) else str(self.table).rstrip(":")
+        return f"/PyAnamo/{name}"
 
     @property
     def log_group(self) -> str:
@@ -194,10 +169,10 @@ def make_settings(
         UsageError: an address is invalid.
     """
     check_type("table", table, str)
-    check_type("bucket", bucket, str, optional=True)
+    check_type("bucket", bucket, str | None)
     check_type("bucket_key", bucket_key, str)
-    check_type("region", region, str, optional=True)
-    check_type("umask", umask, int, optional=True)
+    check_type("region", region, str | None)
+    check_type("umask", umask, int | None)
     address = parse_table(table)
     if not bucket:
         bucket = {SqliteTable: DEFAULT_FOLDER, Memory: MEMORY}.get(type(address))

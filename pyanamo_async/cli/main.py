@@ -116,8 +116,8 @@ def report(error: Exception) -> int:
     match _cause(error):
         case PyanamoError() as known:
             note(f"pyanamo: {_one_line(name_flags(str(known)))}")
-            if isinstance(known, TaskFileInvalid):
-                _list_problems(known)
+            for problem in known.problems if isinstance(known, TaskFileInvalid) else ():
+                note(f"  {_one_line(name_flags(problem))}")
             return known.exit_code
         case FileNotFoundError() if not _has_folder():
             note("pyanamo: the current folder is gone. hint: change to one that exists")
@@ -134,13 +134,6 @@ def _has_folder() -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _list_problems(invalid: TaskFileInvalid) -> None:
-    from pyanamo_async.cli.flags import name_flags
-
-    for problem in invalid.problems:
-        note(f"  {_one_line(name_flags(problem))}")
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import assert_never
 
-from pyanamo_async.core.arguments import check_type
+from pyanamo_async.core.arguments import check_fields
 from pyanamo_async.core.outcomes import Failed, Failure, TimedOut
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import UsageError
@@ -50,15 +50,11 @@ class FailurePolicy(Value):
 
     def __post_init__(self) -> None:
         """Check types and ranges."""
+        check_fields(self)
         for name in ("max_failures", "crash_limit", "wall_time_limit"):
-            check_type(name, getattr(self, name), int)
             if getattr(self, name) < 1:
                 raise UsageError(f"`{name}` is {getattr(self, name)}", hint="give at least 1")
-        for name in ("backoff_min", "backoff_max"):
-            check_type(name, getattr(self, name), timedelta)
-            if getattr(self, name) < timedelta():
-                raise UsageError(f"`{name}` is negative", hint="give at least 0")
-        if not isinstance(self.on_exit, tuple) or not all(map(_is_rule, self.on_exit)):
+        if not all(map(_is_rule, self.on_exit)):
             raise UsageError(
                 f"`on_exit` {self.on_exit!r} is no rule", hint="parse_on_exit('75=retry') makes one of text"
             )

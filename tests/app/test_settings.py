@@ -31,7 +31,7 @@ def test_tables(text: str, table: SqliteTable | DynamoTable, name: str) -> None:
     """A name is a DynamoDB table, `sqlite:` begins a path; output is filed under a name without folders."""
     assert parse_table(text) == table
     assert str(table) == text
-    assert make_settings(table=text).table_name == name
+    assert make_settings(table=text).own_log_group == f"/PyAnamo/{name}"
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ class ShellLauncher:
                 os.close(pipe.write_end)
         if self._guard:
             self._guard.started(process.pid)
-        return ShellProcess(process, pipes, loop, self._guard.ended if self._guard else None)
+        return ShellProcess(process, pipes, loop, self._guard)
 
     def _failure(self, exc: OSError | ValueError) -> LaunchFailed:
         if isinstance(exc, ValueError):

@@ -12,7 +12,7 @@ import re
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -104,7 +104,9 @@ async def work_until(
             items=settings.running.items,
             nests=settings.running.nests,
         )
-        summary = await _pilot(settings, me, adapters=adapters, runtime=runtime, stop=stop).run()
+        pilot = _pilot(settings, me, adapters=adapters, runtime=runtime, stop=stop, lease_until=guard.lease_until)
+        with _job_control(pilot) if handle_signals else nullcontext():
+            summary = await pilot.run()
     told = ENDINGS if summary.work_left else {state: called for state, called in ENDINGS.items() if state in SETTLED}
     ended = {called: count for state, called in told.items() if (count := summary.settled[state])}
     event_log.note("worker ended", stopped=summary.stopped, **ended)
@@ -140,7 +142,15 @@ def exit_status(summary: RunSummary, *, exit_zero: bool) -> int:
     return SOME_FAILED if summary.settled[State.FAILED] and not exit_zero else DRAINED
 
 
-def _pilot(settings: Settings, me: Identity, *, adapters: Adapters, runtime: Runtime, stop: Stop) -> Pilot:
+def _pilot(
+    settings: Settings,
+    me: Identity,
+    *,
+    adapters: Adapters,
+    runtime: Runtime,
+    stop: Stop,
+    lease_until: Callable[[float], None],
+) -> Pilot:
     how, store = settings.running, adapters.store
     now = store.service_time(now=runtime.clock.now())
     row = Worker(me.worker_id, me.host, now, now, how.lease, job=me.job, process=own_mark(), slots=how.items)
@@ -164,7 +174,7 @@ def _pilot(settings: Settings, me: Identity, *, adapters: Adapters, runtime: Run
         budget,
         StoreCalls(runtime),
     )
-    plan = Plan(row, how.heartbeat, how.grace, _rss_bytes, _interruption(runtime.event_log))
+    plan = Plan(row, how.heartbeat, how.grace, _rss_bytes, _interruption(runtime.event_log), lease_until)
     return Pilot(plan, context, _drain_check(settings, row, store, runtime), stop)
 
 
@@ -223,6 +233,27 @@ def _signals(stop: Stop) -> Iterator[None]:
     finally:
         for number in taken:
             loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _job_control(pilot: Pilot) -> Iterator[None]:
+    """Stop and go on with all scripts, as Ctrl-Z and `fg` of a shell, or a batch system that suspends jobs, ask for."""
+
+    def stop() -> None:
+        pilot.suspend()
+        os.kill(os.getpid(), signal.SIGSTOP)  # here it stands until SIGCONT
+
+    loop = asyncio.get_running_loop()
+    stops = signal.getsignal(signal.SIGTSTP) is not signal.SIG_IGN
+    loop.add_signal_handler(signal.SIGCONT, pilot.resume)
+    if stops:
+        loop.add_signal_handler(signal.SIGTSTP, stop)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGCONT)
+        if stops:
+            loop.remove_signal_handler(signal.SIGTSTP)
 
 
 def _rss_bytes() -> int:

@@ -59,7 +59,7 @@ lease_is_over() {
   [ "$lease" ] && [ "${now%.*}" -ge "$((0x$lease))" ]
 }
 watch_lease() {
-  while sleep 2; do
+  while sleep 2 && kill -0 $$; do # as long as the guard lives
     if lease_is_over && lease_is_over; then # twice: it may be written just as it is read
       kill_groups
       if [ "$mark" ]; then kill_marked; fi

@@ -21,6 +21,8 @@ PASSED_ON = {
     signal.SIGUSR1,
     signal.SIGUSR2,
     signal.SIGXCPU,
+    signal.SIGTSTP,
+    signal.SIGCONT,
 }
 BLOCKED = PASSED_ON | {signal.SIGCHLD}
 KILLED = 128  # shells report death by a signal as 128 + its number

@@ -34,7 +34,7 @@ from pyanamo_async.app.settings import (
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import UsageError
-from pyanamo_async.host.liveness import process_status
+from pyanamo_async.host.liveness import LocalProcesses
 from pyanamo_async.ports import EventLog, TableOptions
 from pyanamo_async.table_reader import TableReader, choice
 
@@ -201,7 +201,7 @@ class Table(TableReader):
 
         chosen, now = choice(Desired, desired, "desired"), datetime.now(UTC)
         store = await self._open()
-        return await order(store, worker_id, chosen, everyone=all_workers, now=now, process_status=process_status)
+        return await order(store, worker_id, chosen, everyone=all_workers, now=now, processes=LocalProcesses())
 
     async def reclaim(self, *, crash_limit: int = FailurePolicy().crash_limit, dry_run: bool = False) -> ReclaimResult:
         """Put back the items of workers that vanished; running workers do so by themselves.
@@ -212,7 +212,14 @@ class Table(TableReader):
         from pyanamo_async.operate.workers import reclaim
 
         workers, now = await self.workers(), datetime.now(UTC)
-        return await reclaim(await self._open(), workers, crash_limit=crash_limit, dry_run=dry_run, now=now)
+        return await reclaim(
+            await self._open(),
+            workers,
+            crash_limit=crash_limit,
+            dry_run=dry_run,
+            now=now,
+            processes=LocalProcesses(),
+        )
 
     async def doctor(
         self, *, older_than: timedelta = timedelta(hours=1), remove: bool = False
@@ -229,7 +236,7 @@ class Table(TableReader):
         from pyanamo_async.operate.doctor import examine
 
         store, outputs, now = await self._open(), await self._resources.outputs(), datetime.now(UTC)
-        found = examine(store, outputs, older_than=older_than, remove=remove, now=now, probe=process_status)
+        found = examine(store, outputs, older_than=older_than, remove=remove, now=now, processes=LocalProcesses())
         async for finding in found:
             yield finding
 

@@ -17,7 +17,7 @@ from pyanamo_async.errors import PyanamoError
 from pyanamo_async.fleet.drain_check import IdlePolicy
 from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
-from simulation.crew import Crew
+from simulation.crew import Crew, FakeProcesses
 from simulation.items import an_item
 from simulation.laws import Broken, Laws, Life
 from simulation.member import Member, ObservedLauncher, ObservedNotes
@@ -149,7 +149,7 @@ class Fleet:
             slots=plan.slots,
             nests=plan.nests,
             clock=machine,
-            process_status=self._process_status,
+            processes=FakeProcesses(self._process_status),
             pays_per_read=True,
             wall_s=plan.wall_s,
             index_lag=INDEX_LAG,

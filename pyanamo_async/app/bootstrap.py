@@ -29,7 +29,7 @@ from pyanamo_async.execution import Guard, ShellLauncher, scripts_at_once
 from pyanamo_async.fleet.drain_check import DrainCheck, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.host.clock import SystemClock
-from pyanamo_async.host.liveness import WORKER_VARIABLE, own_mark, process_status
+from pyanamo_async.host.liveness import WORKER_VARIABLE, LocalProcesses, own_mark
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.ports import EventLog, OutputStore, Runtime, Store
 from pyanamo_async.worker.context import Adapters, AttemptContext, KillPolicy, Plan, TaskSettings
@@ -192,7 +192,7 @@ def _interruption(event_log: EventLog) -> Callable[[], Awaitable[str]] | None:
 def _drain_check(settings: Settings, row: Worker, store: Store, runtime: Runtime) -> DrainCheck:
     how, is_remote = settings.running, isinstance(settings.table, DynamoTable)
     peers = PeerMonitor(
-        row, store, runtime=runtime, policy=how.policy, process_status=process_status, pays_per_read=is_remote
+        row, store, runtime=runtime, policy=how.policy, processes=LocalProcesses(), pays_per_read=is_remote
     )
     return DrainCheck(
         store,

@@ -15,10 +15,10 @@ from enum import StrEnum
 
 from pyanamo_async.core.items import SINGLE_TASK, Item, State
 from pyanamo_async.core.text.plural import plural
-from pyanamo_async.fleet.membership import ProcessProbe, WorkerStatus, list_workers
+from pyanamo_async.fleet.membership import WorkerStatus, list_workers
 from pyanamo_async.fleet.reclaim import gone_holders
 from pyanamo_async.operate.logs import STDOUT
-from pyanamo_async.ports import OutputKey, OutputStore, Store, UnfinishedOutput
+from pyanamo_async.ports import OutputKey, OutputStore, Processes, Store, UnfinishedOutput
 
 RECLAIM_HINT = "`pyanamo reclaim` puts them back; running workers do so by themselves"
 ROW_HINT = "import the item again with `on_exists` 'replace', or delete the row with the tools of the database"
@@ -50,7 +50,7 @@ class Finding:
 
 
 async def examine(
-    store: Store, outputs: OutputStore, *, older_than: timedelta, remove: bool, now: datetime, probe: ProcessProbe
+    store: Store, outputs: OutputStore, *, older_than: timedelta, remove: bool, now: datetime, processes: Processes
 ) -> AsyncIterator[Finding]:
     """Find vanished workers, items that nobody holds, bad rows, and unfinished output that is older than `older_than`.
 
@@ -58,7 +58,7 @@ async def examine(
     """
     namespace = (await store.describe()).output_namespace
     unfinished = [each async for each in outputs.unfinished(namespace) if now - each.since >= older_than]
-    workers = await list_workers(store, now=now, process_status=probe)
+    workers = await list_workers(store, now=now, processes=processes)
     async for finding in _holders(store, workers, now):
         yield finding
     unknown = set()  # output that nobody can judge

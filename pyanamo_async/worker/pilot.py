@@ -3,8 +3,8 @@
 1. The first heartbeat comes before the first claim, the last after the last settle.
 2. Drain never ends an attempt. Settling finishes even when cancelled.
 3. An error of ours in one attempt costs that attempt alone.
-4. A worker that stands still by order lets its scripts stand still, too. When it goes on, the lease comes first: they go
-   on once a heartbeat has been answered, or are ended.
+4. A worker that stands still by order lets its scripts stand still, too. When it goes on, the lease comes first: they
+   go on once a heartbeat has been answered, or are ended.
 5. A worker that puts items back on being told to stop notifies the others, and says that it leaves work.
 """
 

@@ -12,6 +12,7 @@ from pyanamo_async.operate.doctor import Finding, FindingKind, examine
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey, UnfinishedOutput
 from pyanamo_async.store.memory import MemoryStore
+from simulation.crew import FakeProcesses
 from tests.contract.steps import a_worker
 from tests.fakes import NOON, an_item
 
@@ -46,7 +47,14 @@ class Ward:
 
     async def find(self, *keys: OutputKey, older_than: timedelta = HOUR) -> list[Finding]:
         await self.store.create(shards=1)
-        found = examine(self.store, Outputs(*keys), older_than=older_than, remove=False, now=NOON, probe=self._fate)
+        found = examine(
+            self.store,
+            Outputs(*keys),
+            older_than=older_than,
+            remove=False,
+            now=NOON,
+            processes=FakeProcesses(self._fate),
+        )
         return [finding async for finding in found]
 
     def _fate(self, worker: Worker) -> ProcessStatus:

@@ -1,4 +1,4 @@
-"""Workers that stand still: no two attempts at an item at once, and what was stopped by order goes on as if nothing was.
+"""Workers that stand still: no two attempts at an item at once, and what was stopped by order goes on.
 
 Scripts tell the witness that they run, again and again: the last time is the end of those that are killed.
 """
@@ -51,7 +51,9 @@ def _hold(site: Site) -> None:
 
 def _other_takes_over(site: Site) -> None:
     """Let a second worker run the items to their end; no two attempts at one ran at the same time."""
-    other = site.start("-i", str(ITEMS), *SHORT_LEASE)
+    other = site.start("-i", str(ITEMS), "--wait", *SHORT_LEASE)
+    until(lambda: set(site.states().values()) == {"done"})
+    other.signal(signal.SIGTERM)
     assert other.exit() == 0, other.said()
     assert {(row["ItemState"], row["Attempt"]) for row in site.rows().values()} == {("done", 2)}
     assert site.witness.begun() == 2 * ITEMS
@@ -59,7 +61,8 @@ def _other_takes_over(site: Site) -> None:
 
 
 def _children(site: Site) -> list[psutil.Process]:
-    return psutil.Process(site.workers[0].process.pid).children()
+    children: list[psutil.Process] = psutil.Process(site.workers[0].process.pid).children()
+    return children
 
 
 def _guard(site: Site) -> psutil.Process:
@@ -89,7 +92,7 @@ def test_scripts_of_a_stopped_worker_end_before_another_runs_its_items(any_site:
 
 
 def test_who_takes_over_on_the_same_machine_ends_the_scripts_first(site: Site) -> None:
-    """The guard was killed, and a worker that stands still starts no other: its mark tells which scripts are its own."""
+    """The guard was killed, and a worker that stands still starts no other: the mark tells which scripts are its."""
     _hold(site)
     worker = site.start("-i", str(ITEMS), *SHORT_LEASE)
     until(lambda: site.witness.begun() == ITEMS)
@@ -104,12 +107,16 @@ def test_who_takes_over_on_the_same_machine_ends_the_scripts_first(site: Site) -
 def test_scripts_of_a_worker_whose_loop_is_blocked_end_before_another_runs_its_items(site: Site) -> None:
     """Whatever holds it up. When it goes on, it finds that its claims are over."""
     _hold(site)
-    with subprocess.Popen([sys.executable, "-c", BLOCKED], cwd=site.folder, env=site.program.env) as blocked:
+    blocked = subprocess.Popen([sys.executable, "-c", BLOCKED], cwd=site.folder, env=site.program.env)
+    try:
         until(lambda: site.witness.begun() == ITEMS)
         (site.folder / "block").touch()
         _other_takes_over(site)
         (site.folder / "unblock").touch()
         assert blocked.wait(PATIENCE_S) == 75
+    finally:
+        blocked.kill()
+        blocked.wait()
 
 
 def test_a_worker_that_is_stopped_by_order_stops_its_scripts(site: Site) -> None:

@@ -168,12 +168,14 @@ class Table(TableReader):
         *,
         event_log: EventLog | None = None,
         handle_signals: bool = False,
+        on_stop: Callable[[timedelta], None] = lambda _: None,
     ) -> RunResult:
         """Run a worker in this process until nothing is left, and return what it did and its exit status.
 
         `event_log` is told what happens. With `handle_signals`, SIGTERM, SIGINT, SIGHUP and the signals by which
-        schedulers warn stop the worker in order; `order` stops it from anywhere. Starting processes is fastest on the
-        loop of `run_on_loop`.
+        schedulers warn stop the worker in order; `order` stops it from anywhere. `on_stop` is then called, perhaps in a
+        signal handler, when it is told to stop, with the time within which it ends unless something is stuck. Starting
+        processes is fastest on the loop of `run_on_loop`.
 
         Raises:
             UsageError: no bucket was given, or settings contradict each other.
@@ -185,7 +187,7 @@ class Table(TableReader):
             self._resources.settings, running=worker or WorkerSettings(), storing=output or OutputSettings()
         )
         async with self._resources.with_settings(settings) as resources:
-            return await run_worker(resources, event_log=event_log, handle_signals=handle_signals)
+            return await run_worker(resources, event_log=event_log, handle_signals=handle_signals, on_stop=on_stop)
 
     async def order(
         self, desired: Desired | str, worker_id: str | None = None, *, all_workers: bool = False

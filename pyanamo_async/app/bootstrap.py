@@ -12,7 +12,7 @@ import re
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -24,13 +24,14 @@ from pyanamo_async.aws.credentials import without_credentials
 from pyanamo_async.aws.spot import interruption, metadata_endpoint
 from pyanamo_async.core.items import State
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
-from pyanamo_async.core.workers import Worker
+from pyanamo_async.core.workers import Worker, ends_within
 from pyanamo_async.execution import Guard, ShellLauncher, scripts_at_once
 from pyanamo_async.fleet.drain_check import DrainCheck, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.host.clock import SystemClock
 from pyanamo_async.host.liveness import WORKER_VARIABLE, LocalProcesses, own_mark
 from pyanamo_async.host.retry import RetrySchedule
+from pyanamo_async.host.threads import LOOKUPS
 from pyanamo_async.ports import EventLog, OutputStore, Runtime, Store
 from pyanamo_async.worker.context import Adapters, AttemptContext, KillPolicy, Plan, TaskSettings
 from pyanamo_async.worker.pilot import Pilot, RunSummary
@@ -78,16 +79,35 @@ def _safe(name: str) -> str:
 
 
 async def work(
-    settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, event_log: EventLog
+    settings: Settings,
+    me: Identity,
+    *,
+    store: Store,
+    outputs: OutputStore,
+    event_log: EventLog,
+    on_stop: Callable[[timedelta], None] = lambda _: None,
 ) -> RunSummary:
-    """Run a worker until it is done or told to stop."""
-    stop = Stop()
-    with _signals(stop):
-        return await work_until(stop, settings, me, store=store, outputs=outputs, event_log=event_log)
+    """Run a worker until it is done or told to stop; `on_stop` then hears how long that takes at most."""
+
+    def stopping(*, now: bool) -> None:
+        on_stop(ends_within(timedelta() if now else settings.running.grace))
+
+    stop = Stop(lambda level: stopping(now=level is Level.NOW))
+    with _signals(stop, stopping):
+        return await work_until(
+            stop, settings, me, store=store, outputs=outputs, event_log=event_log, job_control=_job_control
+        )
 
 
 async def work_until(
-    stop: Stop, settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, event_log: EventLog
+    stop: Stop,
+    settings: Settings,
+    me: Identity,
+    *,
+    store: Store,
+    outputs: OutputStore,
+    event_log: EventLog,
+    job_control: Callable[[Pilot], AbstractContextManager[object]] = nullcontext,
 ) -> RunSummary:
     """Run a worker as `work` does; the caller handles signals."""
     settings = replace(settings, running=_within_limits(settings.running, event_log))
@@ -95,7 +115,8 @@ async def work_until(
     store.bad_rows.tell = lambda bad: event_log.note("row cannot be read", row=bad.row_id, why=bad.why)
     with closing(Guard(f"{WORKER_VARIABLE}={me.worker_id}")) as guard:
         output_namespace = await _check_usable(store, outputs, runtime, stop)
-        launcher = ShellLauncher(settings.running.shell, guard=guard)
+        launcher = await LOOKUPS.run(ShellLauncher, settings.running.shell, guard=guard)
+        environment = await LOOKUPS.run(_environment, settings, me)
         adapters = Adapters(store, outputs, launcher, output_namespace)
         event_log.note(
             "worker started",
@@ -104,8 +125,8 @@ async def work_until(
             items=settings.running.items,
             nests=settings.running.nests,
         )
-        pilot = _pilot(settings, me, adapters=adapters, runtime=runtime, stop=stop, lease_until=guard.lease_until)
-        with _job_control(pilot) if handle_signals else nullcontext():
+        pilot = _pilot(settings, me, environment, adapters, runtime=runtime, stop=stop, lease_until=guard.lease_until)
+        with job_control(pilot):
             summary = await pilot.run()
     told = ENDINGS if summary.work_left else {state: called for state, called in ENDINGS.items() if state in SETTLED}
     ended = {called: count for state, called in told.items() if (count := summary.settled[state])}
@@ -145,8 +166,9 @@ def exit_status(summary: RunSummary, *, exit_zero: bool) -> int:
 def _pilot(
     settings: Settings,
     me: Identity,
-    *,
+    environment: Mapping[str, str],
     adapters: Adapters,
+    *,
     runtime: Runtime,
     stop: Stop,
     lease_until: Callable[[float], None],
@@ -163,7 +185,7 @@ def _pilot(
         me.worker_id,
         adapters,
         TaskSettings(
-            _environment(settings, me),
+            environment,
             how.nests,
             how.timeout,
             how.policy,
@@ -219,8 +241,19 @@ def _is_here(folder: str) -> bool:
 
 
 @contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
-    """Take signals for orders; one that is ignored stays so, as `nohup` promises."""
+def _signals(stop: Stop, stopping: Callable[..., None]) -> Iterator[None]:
+    """Take signals for orders; one that is ignored stays so, as `nohup` promises.
+
+    `stopping` hears of those that stop the worker even while the event loop is blocked.
+    """
+    received: list[int] = []
+
+    def heard(number: int, _: object) -> None:
+        level = WARNINGS.get(signal.Signals(number), Level.NOW if received else Level.STOP)  # as `stop` will see it
+        if level >= Level.STOP:
+            stopping(now=level is Level.NOW)
+            received.append(number)
+
     loop = asyncio.get_running_loop()
     orders = {number: partial(stop.signalled, number.name) for number in (signal.SIGTERM, signal.SIGINT)} | {
         number: partial(stop.request, level, number.name) for number, level in WARNINGS.items()
@@ -228,6 +261,7 @@ def _signals(stop: Stop) -> Iterator[None]:
     taken = [number for number in orders if signal.getsignal(number) is not signal.SIG_IGN]
     for number in taken:
         loop.add_signal_handler(number, orders[number])
+        signal.signal(number, heard)  # the loop hears of signals in another way
     try:
         yield
     finally:

@@ -18,6 +18,7 @@ from pyanamo_async.core.values import Value
 SUSPECT_SHARE, FENCED_SHARE = 1 / 3, 2 / 3  # of the lease
 MARGIN = timedelta(seconds=10)  # for scripts to end, and for clocks that run at different speeds
 NEVER = datetime.max.replace(tzinfo=UTC)  # a heartbeat that cannot be read: in the future, thus a suspect's
+STOPPED_WITHIN, CLEANED_UP_WITHIN = timedelta(seconds=29), timedelta(seconds=9)  # of the order, and of the grace's end
 CREDIBLE = timedelta(seconds=10), timedelta(days=1)
 
 
@@ -94,6 +95,11 @@ def is_later(heartbeat: datetime, sent: Worker) -> bool:
     One more than a lease ahead is none of its own: somebody else wrote into its row.
     """
     return sent.heartbeat < heartbeat <= sent.heartbeat + sent.lease
+
+
+def ends_within(grace: timedelta) -> timedelta:
+    """Return how long after an order to stop a worker has ended, whatever is stuck: AWS Batch kills after 30 s."""
+    return max(STOPPED_WITHIN, grace + CLEANED_UP_WITHIN)
 
 
 class Orders(Value):

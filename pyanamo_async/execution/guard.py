@@ -1,7 +1,9 @@
 """A process that ends the scripts of a worker that cannot do it itself.
 
 That worker died without a word (SIGKILL, a crash), or it stands still for longer than its lease (SIGSTOP, a blocked
-loop, swapping). The guard is a shell of 1.7 MB in a session of its own. It waits for the end of a pipe whose only writer is the worker,
+loop, swapping).
+
+The guard is a shell of 1.7 MB in a session of its own. It waits for the end of a pipe whose only writer is the worker,
 and looks every two seconds whether the lease has passed; then it kills the process groups listed in memory that both
 share. The worker writes there without a system call: a script costs the guard nothing, nothing can block, and what the
 worker wrote survives it.

@@ -70,3 +70,6 @@ def _make(call: Callable[[], T], future: Future[T]) -> None:
         future.set_result(call())
     except BaseException as error:  # noqa: BLE001 - it belongs to the caller
         future.set_exception(error)
+
+
+LOOKUPS = Threads("look-ups", 4)  # of programs and folders, which may be on a mount that is dead

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import re
-import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -20,6 +18,7 @@ from pathlib import Path
 
 from pyanamo_async.app.locations import DynamoTable, SqliteTable, TableAddress
 from pyanamo_async.app.settings import Settings, WorkerSettings
+from pyanamo_async.app.signals import job_control_by_signal, orders_by_signal
 from pyanamo_async.aws.credentials import without_credentials
 from pyanamo_async.aws.spot import interruption, metadata_endpoint
 from pyanamo_async.core.items import State
@@ -41,13 +40,6 @@ from pyanamo_async.worker.store_calls import StoreCalls
 START = RetrySchedule(limit_s=15.0)  # thousands may start at once
 SETTLED = (State.DONE, State.FAILED)
 ENDINGS = {each: str(each) for each in (*SETTLED, State.WALL_TIME_EXCEEDED)} | {State.TODO: "put_back"}
-WARNINGS = {  # each may come again, and means no more then: a shell and the kernel both send SIGHUP
-    signal.SIGUSR1: Level.DRAIN,  # a limit or a suspension is near: Slurm's --signal, Grid Engine's s_rt and -notify
-    signal.SIGUSR2: Level.STOP,  # it kills soon: Grid Engine's -notify, LSF
-    signal.SIGXCPU: Level.STOP,  # the soft limit of CPU time is over
-    signal.SIGHUP: Level.STOP,
-    signal.SIGQUIT: Level.NOW,
-}
 LONGEST_NAME = 255  # of a host; a Batch job has a UUID and an index
 INDEX_LAG = timedelta(seconds=1)  # of DynamoDB, which shows a write within milliseconds
 DRAINED, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
@@ -93,9 +85,9 @@ async def work(
         on_stop(ends_within(timedelta() if now else settings.running.grace))
 
     stop = Stop(lambda level: stopping(now=level is Level.NOW))
-    with _signals(stop, stopping):
+    with orders_by_signal(stop, stopping):
         return await work_until(
-            stop, settings, me, store=store, outputs=outputs, event_log=event_log, job_control=_job_control
+            stop, settings, me, store=store, outputs=outputs, event_log=event_log, job_control=job_control_by_signal
         )
 
 
@@ -238,56 +230,6 @@ def _environment(settings: Settings, me: Identity) -> Mapping[str, str]:
 
 def _is_here(folder: str) -> bool:
     return Path(folder).is_absolute() and Path(folder).is_dir() and Path(folder).samefile(".")
-
-
-@contextmanager
-def _signals(stop: Stop, stopping: Callable[..., None]) -> Iterator[None]:
-    """Take signals for orders; one that is ignored stays so, as `nohup` promises.
-
-    `stopping` hears of those that stop the worker even while the event loop is blocked.
-    """
-    received: list[int] = []
-
-    def heard(number: int, _: object) -> None:
-        level = WARNINGS.get(signal.Signals(number), Level.NOW if received else Level.STOP)  # as `stop` will see it
-        if level >= Level.STOP:
-            stopping(now=level is Level.NOW)
-            received.append(number)
-
-    loop = asyncio.get_running_loop()
-    orders = {number: partial(stop.signalled, number.name) for number in (signal.SIGTERM, signal.SIGINT)} | {
-        number: partial(stop.request, level, number.name) for number, level in WARNINGS.items()
-    }
-    taken = [number for number in orders if signal.getsignal(number) is not signal.SIG_IGN]
-    for number in taken:
-        loop.add_signal_handler(number, orders[number])
-        signal.signal(number, heard)  # the loop hears of signals in another way
-    try:
-        yield
-    finally:
-        for number in taken:
-            loop.remove_signal_handler(number)
-
-
-@contextmanager
-def _job_control(pilot: Pilot) -> Iterator[None]:
-    """Stop and go on with all scripts, as Ctrl-Z and `fg` of a shell, or a batch system that suspends jobs, ask for."""
-
-    def stop() -> None:
-        pilot.suspend()
-        os.kill(os.getpid(), signal.SIGSTOP)  # here it stands until SIGCONT
-
-    loop = asyncio.get_running_loop()
-    stops = signal.getsignal(signal.SIGTSTP) is not signal.SIG_IGN
-    loop.add_signal_handler(signal.SIGCONT, pilot.resume)
-    if stops:
-        loop.add_signal_handler(signal.SIGTSTP, stop)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGCONT)
-        if stops:
-            loop.remove_signal_handler(signal.SIGTSTP)
 
 
 def _rss_bytes() -> int:

@@ -23,7 +23,7 @@ from pyanamo_async.aws.credentials import without_credentials
 from pyanamo_async.aws.spot import interruption, metadata_endpoint
 from pyanamo_async.core.items import State
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
-from pyanamo_async.core.workers import Worker, ends_within
+from pyanamo_async.core.workers import Worker, clock_error, ends_within
 from pyanamo_async.execution import Guard, ShellLauncher, scripts_at_once
 from pyanamo_async.fleet.drain_check import DrainCheck, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
@@ -133,6 +133,9 @@ async def _check_usable(store: Store, outputs: OutputStore, runtime: Runtime, st
     """
     calls = StoreCalls(runtime, schedule=START)
     table = await calls.call(store.describe, give_up=stop.drain)  # first: a missing table is the better message
+    now = runtime.clock.now()
+    if error := clock_error(now, service_time=store.service_time(now=now)):
+        runtime.event_log.note("clock wrong", error=error, hint="times in the table will be as wrong; set it by NTP")
     await calls.call(outputs.check, give_up=stop.drain)
     return table.output_namespace
 

@@ -39,19 +39,16 @@ class Notes:
 
 @dataclass
 class FakeProcesses:
-    """What a machine knows of workers' processes; `ended` are those whose scripts were killed."""
+    """What a machine knows of workers' processes, and how it ends their scripts."""
 
     status_of: Callable[[Worker], ProcessStatus] = lambda _: ProcessStatus.UNKNOWN
-    can_end: bool = True
-    ended: list[str] = field(default_factory=list)
+    end: Callable[[Worker], bool] = lambda _: True
 
     async def status(self, worker: Worker) -> ProcessStatus:
         return self.status_of(worker)
 
     async def end_scripts(self, worker: Worker) -> bool:
-        if self.can_end:
-            self.ended.append(worker.worker_id)
-        return self.can_end
+        return self.end(worker)
 
 
 @dataclass
@@ -80,6 +77,7 @@ class Crew:
     min_remaining_s: float = 0
     pays_per_read: bool = False
     index_lag: timedelta = timedelta()
+    lease_until: Callable[[float], None] = lambda _: None
 
     def pilot(self) -> Pilot:
         runtime = Runtime(self.clock or VirtualClock(self.loop), random.Random(self.seed), self.notes)
@@ -94,7 +92,12 @@ class Crew:
             budget,
             StoreCalls(runtime),
         )
-        plan = Plan(me, timedelta(seconds=self.heartbeat_s), timedelta(seconds=self.grace_s))
+        plan = Plan(
+            me,
+            timedelta(seconds=self.heartbeat_s),
+            timedelta(seconds=self.grace_s),
+            lease_until=self.lease_until,
+        )
         return Pilot(plan, context, self._drain_check(me, runtime), self.stop)
 
     async def register(self) -> None:

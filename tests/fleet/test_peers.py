@@ -46,7 +46,7 @@ class Fleet:
             self.store,
             runtime=runtime,
             policy=FailurePolicy(),
-            processes=FakeProcesses(lambda _: status, can_end=self.can_end),
+            processes=FakeProcesses(lambda _: status, end=lambda _: self.can_end),
             pays_per_read=False,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -100,8 +101,7 @@ def run(
         cloudwatch=cloudwatch,
         cloudwatch_retention=cloudwatch_retention,
     )
-    watchdog = Watchdog()
-    with background_stderr() as stderr:
+    with closing(Watchdog()) as watchdog, background_stderr() as stderr:
         try:
             result = run_on_loop(_run(table, worker, output, watchdog, stderr=stderr, quiet=quiet))
         except Exception as error:  # noqa: BLE001 - as in `main`: whatever it is, it becomes one line

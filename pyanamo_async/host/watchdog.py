@@ -1,7 +1,7 @@
 """End the process when its time is up, whatever holds it up: a blocked event loop, a thread that hangs, a lock.
 
 1. A thread counts, and needs nothing of the event loop; nothing that the process waits for at its end keeps it waiting.
-2. The earliest order stands.
+2. The earliest order stands, until the watchdog is closed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ class Watchdog:
     def __init__(self, exit_now: Callable[[int], object] = os._exit) -> None:
         """Start the thread."""
         self._exit_now = exit_now
-        self._orders: SimpleQueue[tuple[float, int]] = SimpleQueue()
-        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+        self._orders: SimpleQueue[tuple[float, int] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+        self._thread.start()
 
     def exit_within(self, seconds: float, status: int) -> None:
         """Exit with this status in so many seconds, if the process has not ended by then.
@@ -32,14 +33,21 @@ class Watchdog:
         """
         self._orders.put((time.monotonic() + seconds, status))
 
+    def close(self) -> None:
+        """Exit no more: what might be stuck has ended."""
+        self._orders.put(None)
+        self._thread.join()
+
     def _run(self) -> None:
-        deadline, status = self._orders.get()
+        deadline, status = float("inf"), 0
         while (left_s := deadline - time.monotonic()) > 0:
             try:
-                earliest = min((deadline, status), self._orders.get(timeout=left_s))
+                order = self._orders.get(timeout=None if left_s == float("inf") else left_s)
             except Empty:
                 break
-            deadline, status = earliest
+            if order is None:
+                return
+            deadline, status = min((deadline, status), order)
         _say("pyanamo: the worker did not end in time, and is ended now\n")
         self._exit_now(status)
 

@@ -57,9 +57,7 @@ async def examine(
 ) -> AsyncIterator[Finding]:
     """Find vanished workers, items that nobody holds, bad rows, wrong clocks, and unfinished output.
 
-    Output is left over when it is older than `older_than`.
-
-    With `remove` that output is deleted.
+    Output is left over when it is older than `older_than`; with `remove` it is deleted.
     """
     namespace = (await store.describe()).output_namespace
     unfinished = [each async for each in outputs.unfinished(namespace) if now - each.since >= older_than]

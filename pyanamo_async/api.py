@@ -34,7 +34,7 @@ from pyanamo_async.app.settings import (
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import UsageError
-from pyanamo_async.host.liveness import process_status
+from pyanamo_async.host.liveness import LocalProcesses
 from pyanamo_async.ports import EventLog, TableOptions
 from pyanamo_async.table_reader import TableReader, choice
 
@@ -168,12 +168,14 @@ class Table(TableReader):
         *,
         event_log: EventLog | None = None,
         handle_signals: bool = False,
+        on_stop: Callable[[timedelta], None] = lambda _: None,
     ) -> RunResult:
         """Run a worker in this process until nothing is left, and return what it did and its exit status.
 
         `event_log` is told what happens. With `handle_signals`, SIGTERM, SIGINT, SIGHUP and the signals by which
-        schedulers warn stop the worker in order; `order` stops it from anywhere. Starting processes is fastest on the
-        loop of `run_on_loop`.
+        schedulers warn stop the worker in order; `order` stops it from anywhere. `on_stop` is then called, perhaps in a
+        signal handler, when it is told to stop, with the time within which it ends unless something is stuck. Starting
+        processes is fastest on the loop of `run_on_loop`.
 
         Raises:
             UsageError: no bucket was given, or settings contradict each other.
@@ -185,7 +187,7 @@ class Table(TableReader):
             self._resources.settings, running=worker or WorkerSettings(), storing=output or OutputSettings()
         )
         async with self._resources.with_settings(settings) as resources:
-            return await run_worker(resources, event_log=event_log, handle_signals=handle_signals)
+            return await run_worker(resources, event_log=event_log, handle_signals=handle_signals, on_stop=on_stop)
 
     async def order(
         self, desired: Desired | str, worker_id: str | None = None, *, all_workers: bool = False
@@ -201,7 +203,7 @@ class Table(TableReader):
 
         chosen, now = choice(Desired, desired, "desired"), datetime.now(UTC)
         store = await self._open()
-        return await order(store, worker_id, chosen, everyone=all_workers, now=now, process_status=process_status)
+        return await order(store, worker_id, chosen, everyone=all_workers, now=now, processes=LocalProcesses())
 
     async def reclaim(self, *, crash_limit: int = FailurePolicy().crash_limit, dry_run: bool = False) -> ReclaimResult:
         """Put back the items of workers that vanished; running workers do so by themselves.
@@ -212,7 +214,14 @@ class Table(TableReader):
         from pyanamo_async.operate.workers import reclaim
 
         workers, now = await self.workers(), datetime.now(UTC)
-        return await reclaim(await self._open(), workers, crash_limit=crash_limit, dry_run=dry_run, now=now)
+        return await reclaim(
+            await self._open(),
+            workers,
+            crash_limit=crash_limit,
+            dry_run=dry_run,
+            now=now,
+            processes=LocalProcesses(),
+        )
 
     async def doctor(
         self, *, older_than: timedelta = timedelta(hours=1), remove: bool = False
@@ -229,7 +238,7 @@ class Table(TableReader):
         from pyanamo_async.operate.doctor import examine
 
         store, outputs, now = await self._open(), await self._resources.outputs(), datetime.now(UTC)
-        found = examine(store, outputs, older_than=older_than, remove=remove, now=now, probe=process_status)
+        found = examine(store, outputs, older_than=older_than, remove=remove, now=now, processes=LocalProcesses())
         async for finding in found:
             yield finding
 

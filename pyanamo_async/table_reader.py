@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from pyanamo_async.app.resources import Resources
 from pyanamo_async.core.items import Item, State, Summary
 from pyanamo_async.errors import UsageError
-from pyanamo_async.host.liveness import process_status
+from pyanamo_async.host.liveness import LocalProcesses
 from pyanamo_async.ports import Description, Store
 
 if TYPE_CHECKING:
@@ -179,13 +179,15 @@ class TableReader:
         if isinstance(streams, str) or not {*streams} <= {"stdout", "stderr"}:
             raise UsageError(f"`streams` is {streams!r}", hint="give ['stdout'], ['stderr'] or both")
         store, reader = await self._open(), await self._log_reader()
-        return await Follower(item_id, task, streams, show, note, store, reader, SystemClock(), process_status).follow()
+        return await Follower(
+            item_id, task, streams, show, note, store, reader, SystemClock(), LocalProcesses()
+        ).follow()
 
     async def workers(self, *, stale: bool = False) -> list[WorkerStatus]:
         """List workers by last heartbeat; with `stale` only those that died, or were silent for their lease."""
         from pyanamo_async.fleet.membership import list_workers
 
-        listed = await list_workers(await self._open(), now=datetime.now(UTC), process_status=process_status)
+        listed = await list_workers(await self._open(), now=datetime.now(UTC), processes=LocalProcesses())
         return [each for each in listed if each.vanished or not stale]
 
     async def _open(self) -> Store:

@@ -14,7 +14,7 @@ from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.fleet.drain_check import DrainCheck, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.outputs.memory import MemoryOutputs
-from pyanamo_async.ports import Clock, OutputStore, Runtime, Store
+from pyanamo_async.ports import Clock, OutputStore, Processes, Runtime, Store
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.context import Adapters, AttemptContext, Plan, TaskSettings
 from pyanamo_async.worker.pilot import Pilot
@@ -38,6 +38,20 @@ class Notes:
 
 
 @dataclass
+class FakeProcesses:
+    """What a machine knows of workers' processes, and how it ends their scripts."""
+
+    status_of: Callable[[Worker], ProcessStatus] = lambda _: ProcessStatus.UNKNOWN
+    end: Callable[[Worker], bool] = lambda _: True
+
+    async def status(self, worker: Worker) -> ProcessStatus:
+        return self.status_of(worker)
+
+    async def end_scripts(self, worker: Worker) -> bool:
+        return self.end(worker)
+
+
+@dataclass
 class Crew:
     """One worker and its parts, each of which can be replaced before `pilot` is called."""
 
@@ -58,11 +72,12 @@ class Crew:
     lease_s: float = 180
     grace_s: float = 20
     clock: Clock | None = None
-    process_status: Callable[[Worker], ProcessStatus] = lambda _: ProcessStatus.UNKNOWN
+    processes: Processes = field(default_factory=FakeProcesses)
     timeout: timedelta | None = None
     min_remaining_s: float = 0
     pays_per_read: bool = False
     index_lag: timedelta = timedelta()
+    lease_until: Callable[[float], None] = lambda _: None
 
     def pilot(self) -> Pilot:
         runtime = Runtime(self.clock or VirtualClock(self.loop), random.Random(self.seed), self.notes)
@@ -77,7 +92,12 @@ class Crew:
             budget,
             StoreCalls(runtime),
         )
-        plan = Plan(me, timedelta(seconds=self.heartbeat_s), timedelta(seconds=self.grace_s))
+        plan = Plan(
+            me,
+            timedelta(seconds=self.heartbeat_s),
+            timedelta(seconds=self.grace_s),
+            lease_until=self.lease_until,
+        )
         return Pilot(plan, context, self._drain_check(me, runtime), self.stop)
 
     async def register(self) -> None:
@@ -94,7 +114,7 @@ class Crew:
             self.store,
             runtime=runtime,
             policy=self.policy,
-            process_status=self.process_status,
+            processes=self.processes,
             pays_per_read=self.pays_per_read,
         )
         return DrainCheck(

@@ -17,10 +17,10 @@ from pyanamo_async.errors import PyanamoError
 from pyanamo_async.fleet.drain_check import IdlePolicy
 from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
-from simulation.crew import Crew
+from simulation.crew import Crew, FakeProcesses
 from simulation.items import an_item
 from simulation.laws import Broken, Laws, Life
-from simulation.member import Member, ObservedLauncher, ObservedNotes
+from simulation.member import Guard, Member, ObservedLauncher, ObservedNotes
 from simulation.network import NETWORK, Client
 from simulation.schedule import Action, Event, Schedule
 from simulation.service import Service
@@ -131,6 +131,7 @@ class Fleet:
         machine = Machine(loop, plan.clock_offset_s)
         process, scripts = (SuspendableProcess(loop, machine) for _ in range(2))
         launcher = ObservedLauncher(self._laws, process, scripts)
+        guard = Guard(loop, launcher)
         client = Client(
             self._service,
             random.Random(rng.random()),
@@ -149,14 +150,15 @@ class Fleet:
             slots=plan.slots,
             nests=plan.nests,
             clock=machine,
-            process_status=self._process_status,
+            processes=FakeProcesses(self._process_status, self._end_scripts),
             pays_per_read=True,
             wall_s=plan.wall_s,
             index_lag=INDEX_LAG,
             idle_policy=IdlePolicy(wait=plan.waits),
+            lease_until=guard.lease_until,
         )
         self._laws.lives[name] = Life(process, crew.lease_s, loop.time(), loop.time())
-        return Member(crew, client, machine, process, scripts, launcher)
+        return Member(crew, client, machine, process, scripts, launcher, guard)
 
     def _process_status(self, worker: Worker) -> ProcessStatus:
         """Return what a machine knows of its own processes."""
@@ -166,6 +168,13 @@ class Fleet:
         if member.killed.is_set() or (member.life and member.life.done()):
             return ProcessStatus.UNKNOWN if member.launcher.running else ProcessStatus.DIED
         return ProcessStatus.UNKNOWN if member.process.stopped else ProcessStatus.LIVES
+
+    def _end_scripts(self, worker: Worker) -> bool:
+        """Kill what a process of the same machine started."""
+        if self._schedule.one_machine:
+            member = next(each for each in self._members if each.crew.name == worker.worker_id)
+            NETWORK.run(member.launcher.kill)
+        return True
 
     def _happen(self, event: Event) -> None:
         member = self._at.get(event.place)

@@ -2,8 +2,8 @@
 
 1. No attempt is settled twice, and no item is done whose script never ran to its end.
 2. A worker that is told that it settled an item did settle it.
-3. No two attempts at one item run at the same time. A worker that is stopped cannot end its scripts: it does so when it
-   continues, before anything else, or as soon as it can notice that its machine was suspended.
+3. No two attempts at one item run at the same time. Where a worker stands still, its guard ends its scripts; where its
+   scripts and its guard stood still as well, the guard does so a moment after they go on.
 4. A worker that goes home leaves no script behind.
 5. When the last worker exits with 0, every item is done or failed, or was in the hands of a living worker a moment ago:
    that worker has just died, or exits with another code, and is replaced.
@@ -50,12 +50,20 @@ class Life:
     is_taken_for_dead: bool = False
 
 
+@dataclass(frozen=True)
+class RunningScript:
+    """A script's worker, and what stands still when the script does."""
+
+    worker: SuspendableProcess
+    scripts: SuspendableProcess
+
+
 @dataclass
 class Laws:
     """Observes a fleet."""
 
     loop: SuspendableLoop
-    running: defaultdict[str, dict[str, SuspendableProcess]] = field(default_factory=lambda: defaultdict(dict))
+    running: defaultdict[str, dict[str, RunningScript]] = field(default_factory=lambda: defaultdict(dict))
     settled: dict[tuple[str, int], Item] = field(default_factory=dict)
     finished: Counter[str] = field(default_factory=Counter)
     lives: dict[str, Life] = field(default_factory=dict)
@@ -74,11 +82,11 @@ class Laws:
         if not self.is_over:
             self.violations.append(law)
 
-    def started(self, item_id: str, attempt: str, worker: SuspendableProcess) -> None:
+    def started(self, item_id: str, attempt: str, script: RunningScript) -> None:
         """Observe the start of a script; `attempt` is the attempt's number and the task."""
         if attempt in self.running[item_id]:
             self.broken(f"{item_id} runs twice under attempt {attempt}")
-        self.running[item_id][attempt] = worker
+        self.running[item_id][attempt] = script
         self.look(item_id)
 
     def ended(self, item_id: str, attempt: str, *, well: bool) -> None:
@@ -87,12 +95,12 @@ class Laws:
         self.finished[item_id] += well
 
     def look(self, item_id: str) -> None:
-        """Check that the attempts at an item that run now are one, of those whose workers could have ended them."""
+        """Check that the attempts at an item that run now are one, of those that could have been ended."""
         now_s = self.loop.time()
         awake = {
             attempt.partition(" ")[0]
-            for attempt, worker in self.running[item_id].items()
-            if not worker.stopped and now_s >= worker.excused_until_s
+            for attempt, script in self.running[item_id].items()
+            if not script.scripts.stopped and now_s >= script.scripts.excused_until_s
         }
         if len(awake) > 1:
             self.broken(f"{item_id} runs under attempts {' and '.join(sorted(awake))}")
@@ -165,7 +173,11 @@ class Laws:
     def went_home(self, worker: str, items: dict[str, str]) -> None:
         """Observe an exit with 0, while items are in these states."""
         process = self.lives[worker].process
-        if left := [item_id for item_id, attempts in self.running.items() if process in attempts.values()]:
+        if left := [
+            item_id
+            for item_id, attempts in self.running.items()
+            if any(process is each.worker for each in attempts.values())
+        ]:
             self.broken(f"{worker} went home while its scripts of {', '.join(left)} ran")
         if all(life.ended_s is not None for life in self.lives.values()):
             for item_id, state in items.items():

@@ -12,10 +12,11 @@ from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew, Notes
 from simulation.fake_launcher import FakeLauncher, FakeProcess
-from simulation.laws import Broken, Laws
+from simulation.laws import Broken, Laws, RunningScript
 from simulation.network import NETWORK, Client
 from simulation.suspension import Machine, SuspendableLoop, SuspendableProcess
 
+GUARD_LOOKS_S = 3.0  # every two seconds, on a busy machine
 NOTICES_S = 0.5  # that it stood still, once it runs again
 PUT_AWAY_S = 600.0  # for the end of a worker that is cancelled while the table answers
 RESUMES_S = 40.0  # to notice that its machine was suspended: its next heartbeat is answered by then
@@ -37,13 +38,43 @@ class ObservedLauncher(FakeLauncher):
         process._exit.add_done_callback(
             lambda end: self._laws.ended(item_id, attempt, well=end.result().code == 0), context=NETWORK
         )
-        self._laws.started(item_id, attempt, self._worker)
+        self._laws.started(item_id, attempt, RunningScript(self._worker, self._scripts))
         return process
 
     def kill(self) -> None:
         """Do what the guard does when the worker has vanished."""
         for process in self.processes:
             process.signal(9)
+
+
+class Guard:
+    """Ends scripts when the lease has passed; `stand_still` with them, as a frozen container or a suspended machine."""
+
+    def __init__(self, loop: SuspendableLoop, launcher: ObservedLauncher) -> None:
+        self._loop, self._launcher = loop, launcher
+        self._next: asyncio.TimerHandle | None = None
+        self._stands_still = self._is_due = False
+
+    def lease_until(self, boottime_s: float) -> None:
+        """Look a moment after this time, and no more before."""
+        if self._next is not None:
+            self._next.cancel()
+        self._next = self._loop.call_at(boottime_s + GUARD_LOOKS_S, self._look, context=NETWORK)
+
+    def stand_still(self) -> None:
+        """Look no more."""
+        self._stands_still = True
+
+    def resume(self) -> None:
+        """Look again, a moment later."""
+        self._stands_still = False
+        if self._is_due:
+            self._loop.call_later(GUARD_LOOKS_S, self._look, context=NETWORK)
+
+    def _look(self) -> None:
+        self._is_due = self._stands_still
+        if not self._stands_still:
+            self._launcher.kill()
 
 
 @dataclass
@@ -79,6 +110,7 @@ class Member:
     process: SuspendableProcess
     scripts: SuspendableProcess
     launcher: ObservedLauncher
+    guard: Guard
     killed: asyncio.Event = field(default_factory=asyncio.Event)
     life: asyncio.Task[RunSummary] | None = None
 
@@ -106,6 +138,7 @@ class Member:
         self.process.stop()
         if with_scripts:
             self.scripts.stop()
+            self.guard.stand_still()
 
     def resume(self, loop: SuspendableLoop, *, suspended_s: float = 0.0) -> float:
         """Let it run again; return after how many seconds it must have noticed."""
@@ -114,9 +147,12 @@ class Member:
         self.machine.suspended_s += suspended_s
         noticed_s = RESUMES_S if suspended_s else NOTICES_S
         self.process.excused_until_s = loop.time() + noticed_s
-        self.scripts.resume()
+        if self.scripts.stopped:
+            self.scripts.excused_until_s = loop.time() + 2 * GUARD_LOOKS_S
+            self.scripts.resume()
+            self.guard.resume()
         self.process.resume()
-        return noticed_s
+        return max(noticed_s, 2 * GUARD_LOOKS_S)
 
     async def put_away(self) -> bool:
         """Cancel what is left of it when the schedule is over; return whether it ended."""

@@ -20,7 +20,7 @@ from pyanamo_async.app.settings import WorkerSettings
 from pyanamo_async.core.items import SINGLE_TASK, Item, Task
 from pyanamo_async.errors import StoreError, TableMissing, UsageError
 from pyanamo_async.fleet.membership import list_workers, living
-from pyanamo_async.host.liveness import process_status
+from pyanamo_async.host.liveness import LocalProcesses
 from pyanamo_async.operate.importing import add_all
 from pyanamo_async.operate.logs import STDOUT
 from pyanamo_async.operate.tables import DEFAULT_SHARDS
@@ -104,7 +104,7 @@ async def _create(
             f"there is a table {name} already, and no bench created it",
             hint=f"bench needs that name for a while; `pyanamo table delete -t {name}` removes it if nobody needs it",
         )
-    if living(await list_workers(store, now=datetime.now(UTC), process_status=process_status)):
+    if living(await list_workers(store, now=datetime.now(UTC), processes=LocalProcesses())):
         raise UsageError(f"another bench is running on table {name}", hint="wait for it")
     await _remove(store, outputs)
     await store.create(shards=shards, indexes=indexes)

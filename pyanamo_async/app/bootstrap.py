@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 import re
-import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -20,17 +18,19 @@ from pathlib import Path
 
 from pyanamo_async.app.locations import DynamoTable, SqliteTable, TableAddress
 from pyanamo_async.app.settings import Settings, WorkerSettings
+from pyanamo_async.app.signals import job_control_by_signal, orders_by_signal
 from pyanamo_async.aws.credentials import without_credentials
 from pyanamo_async.aws.spot import interruption, metadata_endpoint
 from pyanamo_async.core.items import State
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
-from pyanamo_async.core.workers import Worker
+from pyanamo_async.core.workers import Worker, clock_error, ends_within
 from pyanamo_async.execution import Guard, ShellLauncher, scripts_at_once
 from pyanamo_async.fleet.drain_check import DrainCheck, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.host.clock import SystemClock
-from pyanamo_async.host.liveness import WORKER_VARIABLE, own_mark, process_status
+from pyanamo_async.host.liveness import WORKER_VARIABLE, LocalProcesses, own_mark
 from pyanamo_async.host.retry import RetrySchedule
+from pyanamo_async.host.threads import LOOKUPS
 from pyanamo_async.ports import EventLog, OutputStore, Runtime, Store
 from pyanamo_async.worker.context import Adapters, AttemptContext, KillPolicy, Plan, TaskSettings
 from pyanamo_async.worker.pilot import Pilot, RunSummary
@@ -40,13 +40,6 @@ from pyanamo_async.worker.store_calls import StoreCalls
 START = RetrySchedule(limit_s=15.0)  # thousands may start at once
 SETTLED = (State.DONE, State.FAILED)
 ENDINGS = {each: str(each) for each in (*SETTLED, State.WALL_TIME_EXCEEDED)} | {State.TODO: "put_back"}
-WARNINGS = {  # each may come again, and means no more then: a shell and the kernel both send SIGHUP
-    signal.SIGUSR1: Level.DRAIN,  # a limit or a suspension is near: Slurm's --signal, Grid Engine's s_rt and -notify
-    signal.SIGUSR2: Level.STOP,  # it kills soon: Grid Engine's -notify, LSF
-    signal.SIGXCPU: Level.STOP,  # the soft limit of CPU time is over
-    signal.SIGHUP: Level.STOP,
-    signal.SIGQUIT: Level.NOW,
-}
 LONGEST_NAME = 255  # of a host; a Batch job has a UUID and an index
 INDEX_LAG = timedelta(seconds=1)  # of DynamoDB, which shows a write within milliseconds
 DRAINED, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
@@ -78,16 +71,35 @@ def _safe(name: str) -> str:
 
 
 async def work(
-    settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, event_log: EventLog
+    settings: Settings,
+    me: Identity,
+    *,
+    store: Store,
+    outputs: OutputStore,
+    event_log: EventLog,
+    on_stop: Callable[[timedelta], None] = lambda _: None,
 ) -> RunSummary:
-    """Run a worker until it is done or told to stop."""
-    stop = Stop()
-    with _signals(stop):
-        return await work_until(stop, settings, me, store=store, outputs=outputs, event_log=event_log)
+    """Run a worker until it is done or told to stop; `on_stop` then hears how long that takes at most."""
+
+    def stopping(*, now: bool) -> None:
+        on_stop(ends_within(timedelta() if now else settings.running.grace))
+
+    stop = Stop(lambda level: stopping(now=level is Level.NOW))
+    with orders_by_signal(stop, stopping):
+        return await work_until(
+            stop, settings, me, store=store, outputs=outputs, event_log=event_log, job_control=job_control_by_signal
+        )
 
 
 async def work_until(
-    stop: Stop, settings: Settings, me: Identity, *, store: Store, outputs: OutputStore, event_log: EventLog
+    stop: Stop,
+    settings: Settings,
+    me: Identity,
+    *,
+    store: Store,
+    outputs: OutputStore,
+    event_log: EventLog,
+    job_control: Callable[[Pilot], AbstractContextManager[object]] = nullcontext,
 ) -> RunSummary:
     """Run a worker as `work` does; the caller handles signals."""
     settings = replace(settings, running=_within_limits(settings.running, event_log))
@@ -95,7 +107,8 @@ async def work_until(
     store.bad_rows.tell = lambda bad: event_log.note("row cannot be read", row=bad.row_id, why=bad.why)
     with closing(Guard(f"{WORKER_VARIABLE}={me.worker_id}")) as guard:
         output_namespace = await _check_usable(store, outputs, runtime, stop)
-        launcher = ShellLauncher(settings.running.shell, guard=guard)
+        launcher = await LOOKUPS.run(ShellLauncher, settings.running.shell, guard=guard)
+        environment = await LOOKUPS.run(_environment, settings, me)
         adapters = Adapters(store, outputs, launcher, output_namespace)
         event_log.note(
             "worker started",
@@ -104,7 +117,9 @@ async def work_until(
             items=settings.running.items,
             nests=settings.running.nests,
         )
-        summary = await _pilot(settings, me, adapters=adapters, runtime=runtime, stop=stop).run()
+        pilot = _pilot(settings, me, environment, adapters, runtime=runtime, stop=stop, lease_until=guard.lease_until)
+        with job_control(pilot):
+            summary = await pilot.run()
     told = ENDINGS if summary.work_left else {state: called for state, called in ENDINGS.items() if state in SETTLED}
     ended = {called: count for state, called in told.items() if (count := summary.settled[state])}
     event_log.note("worker ended", stopped=summary.stopped, **ended)
@@ -118,6 +133,9 @@ async def _check_usable(store: Store, outputs: OutputStore, runtime: Runtime, st
     """
     calls = StoreCalls(runtime, schedule=START)
     table = await calls.call(store.describe, give_up=stop.drain)  # first: a missing table is the better message
+    now = runtime.clock.now()
+    if error := clock_error(now, service_time=store.service_time(now=now)):
+        runtime.event_log.note("clock wrong", error=error, hint="times in the table will be as wrong; set it by NTP")
     await calls.call(outputs.check, give_up=stop.drain)
     return table.output_namespace
 
@@ -140,7 +158,16 @@ def exit_status(summary: RunSummary, *, exit_zero: bool) -> int:
     return SOME_FAILED if summary.settled[State.FAILED] and not exit_zero else DRAINED
 
 
-def _pilot(settings: Settings, me: Identity, *, adapters: Adapters, runtime: Runtime, stop: Stop) -> Pilot:
+def _pilot(
+    settings: Settings,
+    me: Identity,
+    environment: Mapping[str, str],
+    adapters: Adapters,
+    *,
+    runtime: Runtime,
+    stop: Stop,
+    lease_until: Callable[[float], None],
+) -> Pilot:
     how, store = settings.running, adapters.store
     now = store.service_time(now=runtime.clock.now())
     row = Worker(me.worker_id, me.host, now, now, how.lease, job=me.job, process=own_mark(), slots=how.items)
@@ -153,7 +180,7 @@ def _pilot(settings: Settings, me: Identity, *, adapters: Adapters, runtime: Run
         me.worker_id,
         adapters,
         TaskSettings(
-            _environment(settings, me),
+            environment,
             how.nests,
             how.timeout,
             how.policy,
@@ -164,7 +191,7 @@ def _pilot(settings: Settings, me: Identity, *, adapters: Adapters, runtime: Run
         budget,
         StoreCalls(runtime),
     )
-    plan = Plan(row, how.heartbeat, how.grace, _rss_bytes, _interruption(runtime.event_log))
+    plan = Plan(row, how.heartbeat, how.grace, _rss_bytes, _interruption(runtime.event_log), lease_until)
     return Pilot(plan, context, _drain_check(settings, row, store, runtime), stop)
 
 
@@ -182,7 +209,7 @@ def _interruption(event_log: EventLog) -> Callable[[], Awaitable[str]] | None:
 def _drain_check(settings: Settings, row: Worker, store: Store, runtime: Runtime) -> DrainCheck:
     how, is_remote = settings.running, isinstance(settings.table, DynamoTable)
     peers = PeerMonitor(
-        row, store, runtime=runtime, policy=how.policy, process_status=process_status, pays_per_read=is_remote
+        row, store, runtime=runtime, policy=how.policy, processes=LocalProcesses(), pays_per_read=is_remote
     )
     return DrainCheck(
         store,
@@ -206,23 +233,6 @@ def _environment(settings: Settings, me: Identity) -> Mapping[str, str]:
 
 def _is_here(folder: str) -> bool:
     return Path(folder).is_absolute() and Path(folder).is_dir() and Path(folder).samefile(".")
-
-
-@contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
-    """Take signals for orders; one that is ignored stays so, as `nohup` promises."""
-    loop = asyncio.get_running_loop()
-    orders = {number: partial(stop.signalled, number.name) for number in (signal.SIGTERM, signal.SIGINT)} | {
-        number: partial(stop.request, level, number.name) for number, level in WARNINGS.items()
-    }
-    taken = [number for number in orders if signal.getsignal(number) is not signal.SIG_IGN]
-    for number in taken:
-        loop.add_signal_handler(number, orders[number])
-    try:
-        yield
-    finally:
-        for number in taken:
-            loop.remove_signal_handler(number)
 
 
 def _rss_bytes() -> int:

@@ -5,8 +5,9 @@ Everything that only a worker needs is imported here, when it runs.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -48,10 +49,12 @@ async def run_worker(
     event_log: EventLog | None = None,
     outputs: OutputStore | None = None,
     handle_signals: bool = False,
+    on_stop: Callable[[timedelta], None] = lambda _: None,
 ) -> RunResult:
     """Run a worker, as the settings of `resources` ask, until nothing is left or it is stopped.
 
-    Its output goes to `outputs`, or where the settings say. With `handle_signals`, signals stop it.
+    Its output goes to `outputs`, or where the settings say. With `handle_signals`, signals stop it, and `on_stop` hears
+    how long that takes at most.
     """
     from pyanamo_async.app.bootstrap import exit_status, who, work, work_until
     from pyanamo_async.worker.stop import Stop
@@ -60,7 +63,7 @@ async def run_worker(
     store = await resources.store(urgent=True)
     if outputs is None:
         outputs = await resources.worker_outputs(me.worker_id)
-    start = work if handle_signals else partial(work_until, Stop())
+    start = partial(work, on_stop=on_stop) if handle_signals else partial(work_until, Stop())
     try:
         log = event_log or _Silence()
         summary = await start(resources.settings, me, store=store, outputs=outputs, event_log=log)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import closing
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import typer
@@ -15,8 +19,11 @@ from pyanamo_async.cli.main import report
 from pyanamo_async.cli.options import on_new_files
 from pyanamo_async.cli.run_ending import Failures, ending
 from pyanamo_async.core.failure_policy import parse_on_exit
+from pyanamo_async.core.workers import ends_within
 from pyanamo_async.host.pid1 import fork_from_pid1
+from pyanamo_async.host.watchdog import Watchdog
 
+CLOSED_WITHIN_S = 10.0
 COMMAND = option.RunCommand
 EPILOG = """\b
 Exit status:
@@ -62,7 +69,7 @@ def run(
     It claims items, runs their scripts and stores their output. Any number of workers may run on one table. SIGTERM or
     Ctrl-C stops one within --grace and puts its items back; a second one stops it at once. SIGUSR1 drains it.
     """
-    fork_from_pid1()  # while there is one thread
+    fork_from_pid1(ends_within_s=ends_within(grace).total_seconds())  # while there is one thread
     at_once: dict[str, Any] = {} if items is None else {"items": items}
     worker = WorkerSettings(
         **at_once,
@@ -94,30 +101,43 @@ def run(
         cloudwatch=cloudwatch,
         cloudwatch_retention=cloudwatch_retention,
     )
-    with background_stderr() as stderr:
+    with closing(Watchdog()) as watchdog, background_stderr() as stderr:
         try:
-            result = run_on_loop(_run(table, worker, output, stderr=stderr, quiet=quiet))
+            result = run_on_loop(_run(table, worker, output, watchdog, stderr=stderr, quiet=quiet))
         except Exception as error:  # noqa: BLE001 - as in `main`: whatever it is, it becomes one line
             raise typer.Exit(report(error)) from None
     raise typer.Exit(result.exit_status)
 
 
 async def _run(
-    table: Table, worker: WorkerSettings, output: OutputSettings, *, stderr: BackgroundStderr, quiet: bool
+    table: Table,
+    worker: WorkerSettings,
+    output: OutputSettings,
+    watchdog: Watchdog,
+    *,
+    stderr: BackgroundStderr,
+    quiet: bool,
 ) -> RunResult:
+    def on_stop(within: timedelta) -> None:
+        watchdog.exit_within(within.total_seconds(), os.EX_TEMPFAIL)
+
+    run_worker = partial(table.run, worker, output, handle_signals=True, on_stop=on_stop)
+    failures, counts = None, None
     async with table:
         if quiet:
-            return await table.run(worker, output, event_log=Quiet(), handle_signals=True)
-        if not stderr.isatty():
-            failures, counts = Failures(LogLines(stderr.put)), None
-            result = await table.run(worker, output, event_log=failures, handle_signals=True)
+            result = await run_worker(event_log=Quiet())
+        elif not stderr.isatty():
+            failures = Failures(LogLines(stderr.put))
+            result = await run_worker(event_log=failures)
         else:
             from pyanamo_async.cli.run_bar import counting_bar
 
             async with counting_bar(table, stderr) as bar:
                 failures = Failures(bar)
-                result = await table.run(worker, output, event_log=failures, handle_signals=True)
+                result = await run_worker(event_log=failures)
             counts = bar.counts
-    for line in ending(result, failures.first, counts, address=table.address):
-        note(line)
+    if failures is not None:
+        for line in ending(result, failures.first, counts, address=table.address):
+            note(line)
+    watchdog.exit_within(CLOSED_WITHIN_S, result.exit_status)  # threads that hang are not waited for
     return result

@@ -13,11 +13,14 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.output_tail import TaskRef
+from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.values import Value
 
 SUSPECT_SHARE, FENCED_SHARE = 1 / 3, 2 / 3  # of the lease
 MARGIN = timedelta(seconds=10)  # for scripts to end, and for clocks that run at different speeds
 NEVER = datetime.max.replace(tzinfo=UTC)  # a heartbeat that cannot be read: in the future, thus a suspect's
+STOPPED_WITHIN, CLEANED_UP_WITHIN = timedelta(seconds=29), timedelta(seconds=9)  # of the order, and of the grace's end
+CLOCK_IS_RIGHT_WITHIN = timedelta(seconds=60)  # requests to AWS are refused when a clock is wrong by five minutes
 CREDIBLE = timedelta(seconds=10), timedelta(days=1)
 
 
@@ -94,6 +97,20 @@ def is_later(heartbeat: datetime, sent: Worker) -> bool:
     One more than a lease ahead is none of its own: somebody else wrote into its row.
     """
     return sent.heartbeat < heartbeat <= sent.heartbeat + sent.lease
+
+
+def clock_error(now: datetime, *, service_time: datetime) -> str:
+    """Return how wrong a machine's clock is, in words; empty when it is right to the minute."""
+    error = now - service_time
+    if abs(error) <= CLOCK_IS_RIGHT_WITHIN:
+        return ""
+    seconds = timedelta(seconds=round(abs(error).total_seconds()))
+    return f"{show_duration(seconds)} {'ahead' if error > timedelta() else 'behind'}"
+
+
+def ends_within(grace: timedelta) -> timedelta:
+    """Return how long after an order to stop a worker has ended, whatever is stuck: AWS Batch kills after 30 s."""
+    return max(STOPPED_WITHIN, grace + CLEANED_UP_WITHIN)
 
 
 class Orders(Value):

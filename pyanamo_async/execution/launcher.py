@@ -18,6 +18,7 @@ from pyanamo_async.execution.guard import Guard
 from pyanamo_async.execution.pipe import OutputPipe
 from pyanamo_async.execution.process import ShellProcess
 from pyanamo_async.host.shell import shell_words
+from pyanamo_async.host.threads import LOOKUPS
 from pyanamo_async.ports import Command, Receiver
 
 HINTS = {
@@ -72,20 +73,20 @@ class ShellLauncher:
             for pipe in pipes:
                 pipe.close()
             if isinstance(exc, OSError | ValueError):
-                raise self._failure(exc) from exc
+                raise await self._failure(exc) from exc
             raise
         finally:
             for pipe in pipes:
                 os.close(pipe.write_end)
         if self._guard:
             self._guard.started(process.pid)
-        return ShellProcess(process, pipes, loop, self._guard.ended if self._guard else None)
+        return ShellProcess(process, pipes, loop, self._guard)
 
-    def _failure(self, exc: OSError | ValueError) -> LaunchFailed:
+    async def _failure(self, exc: OSError | ValueError) -> LaunchFailed:
         if isinstance(exc, ValueError):
             return LaunchFailed(f"the script could not be started: {exc}")
-        if shutil.which(self._shell[0]) is None:
-            return LaunchRefused(f"the shell {self._shell[0]} cannot be run", hint="`shell` names another")
         number = exc.errno or 0
+        if number not in HINTS and await LOOKUPS.run(shutil.which, self._shell[0]) is None:
+            return LaunchRefused(f"the shell {self._shell[0]} cannot be run", hint="`shell` names another")
         kind = LaunchFailed if number == errno.E2BIG else LaunchRefused
         return kind(f"the script could not be started: {os.strerror(number)}", hint=HINTS.get(number, ""))

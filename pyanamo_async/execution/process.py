@@ -8,12 +8,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from resource import struct_rusage
 
 from pyanamo_async.execution.group import kill_leftovers, signal_group, signal_leftovers
+from pyanamo_async.execution.guard import Guard
 from pyanamo_async.execution.pipe import OutputPipe
 from pyanamo_async.ports import Exit
 
@@ -23,26 +24,28 @@ KIB = 1024
 class ShellProcess:
     """One script, started by `ShellLauncher`; keeps the laws of `ports.Process`."""
 
-    __slots__ = ("_exit", "_loop", "_on_finish", "_pipes", "_process", "pid")
+    __slots__ = ("_exit", "_guard", "_loop", "_pipes", "_process", "pid")
 
     def __init__(
         self,
         process: asyncio.subprocess.Process,
         pipes: Sequence[OutputPipe],
         loop: asyncio.AbstractEventLoop,
-        on_finish: Callable[[int], None] | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self.pid = process.pid
         self._process = process
         self._pipes = pipes
         self._loop = loop
-        self._on_finish = on_finish
+        self._guard = guard
         self._exit: Exit | None = None
 
     async def wait(self) -> Exit:
         """Wait for the script's own exit; what it printed before has been fed by then, unless a receiver is paused."""
         returncode = await self._process.wait()
         if self._exit is None:
+            if self._guard:
+                self._guard.reaped(self.pid)
             self._exit = self._ended(returncode)
             for pipe in self._pipes:
                 pipe.drain()
@@ -75,8 +78,8 @@ class ShellProcess:
             for pipe in self._pipes:
                 pipe.close()
             await kill_leftovers(self.pid)
-            if self._on_finish:
-                self._on_finish(self.pid)
+            if self._guard:
+                self._guard.ended(self.pid)
 
     def _ended(self, returncode: int) -> Exit:
         code, signal = (returncode, None) if returncode >= 0 else (None, -returncode)

@@ -10,16 +10,29 @@ import logging
 import os
 import resource
 import signal
+import socket
 from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import Any, TypeVar
+
+from pyanamo_async.host.threads import Threads
 
 WORKER_FILES = 64  # connections, tables, standard streams
 SCRIPT_FILES = 5  # two pipes, a pidfd, and two files where output is large
 MAX_FILES = 65_536  # a script costs three descriptors; more than this slows programs that close all they might have
 
+NAMES = Threads("host names", 4)
+
 T = TypeVar("T")
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+class PlainLoop(asyncio.SelectorEventLoop):
+    """Plain asyncio that looks up host names in threads of their own: nothing else that blocks holds them up."""
+
+    async def getaddrinfo(self, host: Any, port: Any, **options: int) -> Any:  # noqa: ANN401 - as the library has it
+        """Look up a host, as documented for `asyncio.loop.getaddrinfo`."""
+        return await NAMES.run(socket.getaddrinfo, host, port, **options)
 
 
 def run(main: Coroutine[Any, Any, T], *, loop_factory: LoopFactory | None = None) -> T:
@@ -38,7 +51,7 @@ def fastest_loop() -> LoopFactory:
         logging.getLogger(__name__).warning(
             "plain asyncio takes the place of the fast loop: %s; scripts start slower, usage is unknown", missing
         )
-        return asyncio.new_event_loop
+        return PlainLoop
     from pyanamo_async.execution.fast_loop import FastLoop
 
     return FastLoop

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
-from pyanamo_async.ports import Store
-
-ProcessProbe = Callable[[Worker], ProcessStatus]  # what a machine knows of the workers that are its own
+from pyanamo_async.ports import Processes, Store
 
 
 class WorkerCondition(StrEnum):
@@ -35,17 +33,17 @@ class WorkerStatus:
         return self.condition in {WorkerCondition.STALE, WorkerCondition.DIED}
 
 
-def condition(worker: Worker, *, now: datetime, process_status: ProcessProbe) -> WorkerCondition:
+def condition(worker: Worker, *, now: datetime, process_status: ProcessStatus) -> WorkerCondition:
     """Return how a worker is: it ended, or it died, or it has been silent for its lease, or it lives."""
     if worker.state is WorkerState.ENDED:
         return WorkerCondition.ENDED
-    if worker.state is WorkerState.DEAD or process_status(worker) is ProcessStatus.DIED:
+    if worker.state is WorkerState.DEAD or process_status is ProcessStatus.DIED:
         return WorkerCondition.DIED
     return WorkerCondition.STALE if now - worker.heartbeat > worker.lease else WorkerCondition.ALIVE
 
 
 async def list_workers(
-    store: Store, *, now: datetime, process_status: ProcessProbe, of: Collection[str] | None = None
+    store: Store, *, now: datetime, processes: Processes, of: Collection[str] | None = None
 ) -> list[WorkerStatus]:
     """List the workers, by last heartbeat; with `of`, those with these ids.
 
@@ -55,7 +53,7 @@ async def list_workers(
     workers = await store.workers(of=of)
     now = store.service_time(now=now)
     return [
-        WorkerStatus(each, condition(each, now=now, process_status=process_status))
+        WorkerStatus(each, condition(each, now=now, process_status=await processes.status(each)))
         for each in workers
         if not each.problem
     ]

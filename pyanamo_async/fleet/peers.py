@@ -9,7 +9,8 @@
    machine's own clock, which goes on while it is suspended. No two clocks are compared; memory is O(suspects).
 4. A process of this very machine that died, with nothing left of what it started, is dead at once. Workers may be
    neighbours when their ids differ in the nonce alone: in a fleet one locked item shows that there are none.
-5. Where every read of what is held costs, neighbours are looked for when the worker begins and before it goes home.
+5. Before anybody takes over from a process of this very machine, he ends what it started.
+6. Where every read of what is held costs, neighbours are looked for when the worker begins and before it goes home.
 """
 
 from __future__ import annotations
@@ -29,9 +30,8 @@ from pyanamo_async.core.workers import (
     dead_after,
     is_suspect,
 )
-from pyanamo_async.fleet.membership import ProcessProbe
 from pyanamo_async.fleet.reclaim import Taken, gone_holders, reclaim_from, reclaim_held
-from pyanamo_async.ports import Runtime, Store
+from pyanamo_async.ports import Processes, Runtime, Store
 
 ORPHANS_EVERY = 1 / 15  # of the queries for suspects
 
@@ -54,12 +54,12 @@ class PeerMonitor:
         *,
         runtime: Runtime,
         policy: FailurePolicy,
-        process_status: ProcessProbe,
+        processes: Processes,
         pays_per_read: bool,
     ) -> None:
         self.me, self.lease = me.worker_id, me.lease
         self._store, self._runtime, self._policy = store, runtime, policy
-        self._process_status, self._pays_per_read = process_status, pays_per_read
+        self._processes, self._pays_per_read = processes, pays_per_read
         self._suspects: dict[str, Sighting | None] = {}
         self._is_new = True
         self.taken: Taken = Counter()
@@ -86,7 +86,7 @@ class PeerMonitor:
         return {
             worker.worker_id
             for worker in await self._neighbours(holders)
-            if worker.state is WorkerState.RUNNING and self._process_status(worker) is ProcessStatus.LIVES
+            if worker.state is WorkerState.RUNNING and await self._processes.status(worker) is ProcessStatus.LIVES
         }
 
     async def examine(self, holders: Collection[str]) -> bool:
@@ -155,12 +155,17 @@ class PeerMonitor:
     async def _take_from_dead(self, rows: Collection[Worker]) -> None:
         """Take over from workers that are marked dead, or are processes of this machine that died."""
         for worker in rows:
-            ended = worker.state is WorkerState.ENDED
-            if not ended and (worker.state is WorkerState.DEAD or self._process_status(worker) is ProcessStatus.DIED):
+            if worker.state is WorkerState.DEAD or (
+                worker.state is WorkerState.RUNNING and await self._processes.status(worker) is ProcessStatus.DIED
+            ):
                 await self._take_from(worker)
 
     async def _take_from(self, worker: Worker) -> None:
-        self._note(await reclaim_from(self._store, [worker], now=self.now(), policy=self._policy))
+        taken = await reclaim_from(self._store, worker, now=self.now(), policy=self._policy, processes=self._processes)
+        if taken is None:
+            self._runtime.event_log.note("scripts of another worker could not be ended", worker=worker.worker_id)
+            return
+        self._note(taken)
         self._suspects.pop(worker.worker_id, None)  # dead and forgotten, or it has sent a heartbeat since
 
     async def _take_held(self, holders: Collection[str]) -> None:

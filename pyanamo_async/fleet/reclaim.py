@@ -3,10 +3,12 @@
 1. A worker is marked dead before its items are touched, on condition of its last heartbeat: one that is alive after all
    is fenced with its next heartbeat, and one that has just sent a heartbeat keeps its items.
 2. The mark comes first, then the items, then the row: whoever dies in between leaves nothing unnoticed.
-3. A reclaim never undoes a settle that came first: it passes the same fence.
-4. A holder without a row, or whose row says that it ended, is gone for good: the row is written before the first claim
+3. What a dead worker of this machine started is ended before its items are taken: it may stand still, and its scripts
+   run on. Elsewhere its guard has ended them.
+4. A reclaim never undoes a settle that came first: it passes the same fence.
+5. A holder without a row, or whose row says that it ended, is gone for good: the row is written before the first claim
    and ends after the last settle. Rows are read as last written, so its items are taken at once.
-5. An item whose row cannot be read is buried, and holds up no other. A worker whose row cannot be read is judged by its
+6. An item whose row cannot be read is buried, and holds up no other. A worker whose row cannot be read is judged by its
    heartbeat, as any other.
 """
 
@@ -22,18 +24,24 @@ from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
 from pyanamo_async.core.workers import Worker, WorkerState
 from pyanamo_async.errors import BadRow, Fenced, RowTooLarge
-from pyanamo_async.ports import Store
+from pyanamo_async.ports import Processes, Store
 
 Taken = Counter[State]  # how many items were put into which state: back to todo, or failed
 
 
-async def reclaim_from(store: Store, dead: Iterable[Worker], *, now: datetime, policy: FailurePolicy) -> Taken:
-    """Put back, or bury, what these workers hold, and forget them; those that sent a heartbeat since are left alone."""
-    taken: Taken = Counter()
-    for worker in dead:
-        if await store.mark_dead(worker):
-            taken += await reclaim_held(store, [worker.worker_id], now=now, policy=policy)
-            await store.forget(worker.worker_id)
+async def reclaim_from(
+    store: Store, dead: Worker, *, now: datetime, policy: FailurePolicy, processes: Processes
+) -> Taken | None:
+    """Put back, or bury, what a worker holds, and forget it; one that has sent a heartbeat since is left alone.
+
+    Return None when its scripts could not be ended: then it holds its items still.
+    """
+    if not await store.mark_dead(dead):
+        return Counter()
+    if not await processes.end_scripts(dead):
+        return None
+    taken = await reclaim_held(store, [dead.worker_id], now=now, policy=policy)
+    await store.forget(dead.worker_id)
     return taken
 
 

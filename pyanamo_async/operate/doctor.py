@@ -1,4 +1,4 @@
-"""Find what a killed fleet left behind.
+"""Find what a killed fleet left behind, and clocks that are wrong.
 
 1. What a living worker has under way is never a finding: its item is locked, under that very attempt.
 2. What began a short while ago is no finding: the index may not yet show who holds its item.
@@ -8,20 +8,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.items import SINGLE_TASK, Item, State
 from pyanamo_async.core.text.plural import plural
-from pyanamo_async.fleet.membership import ProcessProbe, WorkerStatus, list_workers
+from pyanamo_async.core.workers import clock_error
+from pyanamo_async.fleet.membership import WorkerStatus, list_workers
 from pyanamo_async.fleet.reclaim import gone_holders
 from pyanamo_async.operate.logs import STDOUT
-from pyanamo_async.ports import OutputKey, OutputStore, Store, UnfinishedOutput
+from pyanamo_async.ports import OutputKey, OutputStore, Processes, Store, UnfinishedOutput
 
 RECLAIM_HINT = "`pyanamo reclaim` puts them back; running workers do so by themselves"
 ROW_HINT = "import the item again with `on_exists` 'replace', or delete the row with the tools of the database"
+CLOCK_HINT = "set it by NTP (chrony, systemd-timesyncd); times in the table are as wrong"
 REMOVE_HINT = "`pyanamo doctor` with `remove` deletes it"
 
 
@@ -32,6 +34,7 @@ class FindingKind(StrEnum):
     ORPHANS = "worker unknown"
     ROW = "row unreadable"
     OUTPUT = "output unfinished"
+    CLOCK = "clock wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +53,17 @@ class Finding:
 
 
 async def examine(
-    store: Store, outputs: OutputStore, *, older_than: timedelta, remove: bool, now: datetime, probe: ProcessProbe
+    store: Store, outputs: OutputStore, *, older_than: timedelta, remove: bool, now: datetime, processes: Processes
 ) -> AsyncIterator[Finding]:
-    """Find vanished workers, items that nobody holds, bad rows, and unfinished output that is older than `older_than`.
+    """Find vanished workers, items that nobody holds, bad rows, wrong clocks, and unfinished output.
 
-    With `remove` that output is deleted.
+    Output is left over when it is older than `older_than`; with `remove` it is deleted.
     """
     namespace = (await store.describe()).output_namespace
     unfinished = [each async for each in outputs.unfinished(namespace) if now - each.since >= older_than]
-    workers = await list_workers(store, now=now, process_status=probe)
+    workers = await list_workers(store, now=now, processes=processes)
+    for finding in _clocks(workers, now, service_time=store.service_time(now=now)):
+        yield finding
     async for finding in _holders(store, workers, now):
         yield finding
     unknown = set()  # output that nobody can judge
@@ -82,6 +87,15 @@ async def examine(
             await outputs.discard(each)
         finding = Finding(FindingKind.OUTPUT, each.location, each.since, REMOVE_HINT, each)
         yield replace(finding, removed=True, hint="") if remove else finding
+
+
+def _clocks(workers: list[WorkerStatus], now: datetime, *, service_time: datetime) -> Iterator[Finding]:
+    """Find the clock of this machine wrong, or a heartbeat that says it of another."""
+    if error := clock_error(now, service_time=service_time):
+        yield Finding(FindingKind.CLOCK, f"this machine's is {error}", service_time, CLOCK_HINT)
+    for each in (status.worker for status in workers):
+        if each.heartbeat > service_time and (error := clock_error(each.heartbeat, service_time=service_time)):
+            yield Finding(FindingKind.CLOCK, f"that of {each.worker_id} was {error}", each.heartbeat, CLOCK_HINT)
 
 
 async def _holders(store: Store, workers: list[WorkerStatus], now: datetime) -> AsyncIterator[Finding]:

@@ -21,9 +21,9 @@ from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import ItemMissing, PyanamoError, Unavailable
-from pyanamo_async.fleet.membership import ProcessProbe, WorkerCondition, list_workers
+from pyanamo_async.fleet.membership import WorkerCondition, list_workers
 from pyanamo_async.operate.logs import STDERR, LogReader, find_task
-from pyanamo_async.ports import Clock, Store
+from pyanamo_async.ports import Clock, Processes, Store
 
 LOOK_S = 0.5
 SUBSCRIPTION = timedelta(minutes=2)  # how long one lasts that cannot be ended; longer than clocks differ
@@ -43,7 +43,7 @@ class Follower:
     store: Store
     reader: LogReader
     clock: Clock
-    probe: ProcessProbe
+    processes: Processes
     _shown_to: Counter[str] = field(default_factory=Counter)
     _subscription: tuple[str, TaskRef] | None = None
     _renew_s: float = 0.0
@@ -125,7 +125,7 @@ class Follower:
             return ""
         self._check_s = self.clock.monotonic() + CHECK_S
         now = self.clock.now()
-        for seen in await list_workers(self.store, now=now, process_status=self.probe, of=[worker_id]):
+        for seen in await list_workers(self.store, now=now, processes=self.processes, of=[worker_id]):
             if seen.condition is WorkerCondition.DIED:
                 return f"worker {worker_id} died"
             if seen.condition is WorkerCondition.STALE:

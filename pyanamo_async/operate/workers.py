@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +11,9 @@ from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import BadRow, UsageError
-from pyanamo_async.fleet.membership import ProcessProbe, WorkerCondition, WorkerStatus, list_workers, living
-from pyanamo_async.fleet.reclaim import gone_holders, reclaim_from, reclaim_held
-from pyanamo_async.ports import Store
+from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus, list_workers, living
+from pyanamo_async.fleet.reclaim import Taken, gone_holders, reclaim_from, reclaim_held
+from pyanamo_async.ports import Processes, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ async def order(
     *,
     everyone: bool,
     now: datetime,
-    process_status: ProcessProbe,
+    processes: Processes,
 ) -> list[str]:
     """Leave an order for one worker or for all that live; return the ids it was left for.
 
@@ -43,9 +44,7 @@ async def order(
     """
     if (worker_id is None) != everyone:
         raise UsageError("name one worker, or choose `all_workers`", hint="`pyanamo workers` lists them")
-    known = await list_workers(
-        store, now=now, process_status=process_status, of=None if worker_id is None else [worker_id]
-    )
+    known = await list_workers(store, now=now, processes=processes, of=None if worker_id is None else [worker_id])
     if worker_id and not known:
         raise UsageError(f"there is no worker {worker_id}", hint="`pyanamo workers` lists them")
     if worker_id and known[0].condition is WorkerCondition.ENDED:
@@ -57,7 +56,13 @@ async def order(
 
 
 async def reclaim(
-    store: Store, workers: Sequence[WorkerStatus], *, crash_limit: int, dry_run: bool, now: datetime
+    store: Store,
+    workers: Sequence[WorkerStatus],
+    *,
+    crash_limit: int,
+    dry_run: bool,
+    now: datetime,
+    processes: Processes,
 ) -> ReclaimResult:
     """Put back the items of workers that vanished, and items whose holder is gone for good."""
     vanished = [each.worker for each in workers if each.vanished]
@@ -66,6 +71,8 @@ async def reclaim(
         held = [item for holder in holders for item in await store.held(holder)]
         return ReclaimResult(item_ids=[each.row_id if isinstance(each, BadRow) else each.item_id for each in held])
     policy = FailurePolicy(crash_limit=crash_limit)
-    taken = await reclaim_from(store, vanished, now=now, policy=policy)
+    taken: Taken = Counter()
+    for worker in vanished:
+        taken += await reclaim_from(store, worker, now=now, policy=policy, processes=processes) or Counter()
     taken += await reclaim_held(store, await gone_holders(store), now=now, policy=policy)
     return ReclaimResult(taken[State.TODO], taken[State.FAILED])

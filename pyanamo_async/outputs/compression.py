@@ -8,13 +8,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 from isal import isal_zlib
 
 from pyanamo_async.errors import OutputError
+from pyanamo_async.host.threads import Threads
 from pyanamo_async.host.waiting import shielded
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 128 * 1024  # passing a block to a thread takes 0.1 ms; larger blocks take memory in every open output
 CHUNK_BYTES = 1 << 20  # the most that reading returns at a time: a few KB may decompress to gigabytes
+
+THREADS = Threads("compression", os.cpu_count() or 1)
 
 _HEADER = bytes.fromhex("1f8b 0800 00000000 04ff")  # deflate, no name, no time, fastest, unknown system
 _LAST_BLOCK = bytes.fromhex("0300")
@@ -45,7 +48,7 @@ class Compressor:
         self._held_bytes += len(chunk)
         if self._held_bytes < BLOCK_BYTES:
             return b""
-        return await asyncio.to_thread(self._deflate, self._block())
+        return await THREADS.run(self._deflate, self._block())
 
     async def end(self) -> bytes:
         """Return the remaining compressed bytes."""

@@ -14,8 +14,11 @@ from aiofiles.threadpool.binary import AsyncFileIO
 
 from pyanamo_async.errors import OutputError, Unavailable
 from pyanamo_async.host.retry import RetrySchedule
+from pyanamo_async.host.threads import Threads
 from pyanamo_async.host.waiting import shielded
 from pyanamo_async.outputs.retrying import retry_output
+
+FILES = Threads("output files", 32)  # a dead file server holds them all up, and nothing else
 
 _OTHER_FOLDER = "choose a folder you may write to with `bucket` file:DIR"
 _TRANSIENT = {

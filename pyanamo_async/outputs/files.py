@@ -6,7 +6,6 @@ milliseconds, and only for output that is too large for the record. No call bloc
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -19,7 +18,7 @@ from pyanamo_async.errors import OutputMissing
 from pyanamo_async.host.modes import PRIVATE
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.compression import GzipSink, decompressed
-from pyanamo_async.outputs.disk import translated
+from pyanamo_async.outputs.disk import FILES, translated
 from pyanamo_async.outputs.keys import CHECK, folder_name, folder_path
 from pyanamo_async.outputs.partial_file import SCHEME, PartialFile, discard_partial_file, find_partial_files
 from pyanamo_async.outputs.retrying import WRITE_SCHEDULE
@@ -65,20 +64,20 @@ class FileOutputs:
 
     async def unfinished(self, table: str) -> AsyncIterator[UnfinishedOutput]:
         """List the partial files."""
-        for file, target in await asyncio.to_thread(self._partial_files, table):
+        for file, target in await FILES.run(self._partial_files, table):
             with suppress(FileNotFoundError):  # just finished
-                since = datetime.fromtimestamp((await asyncio.to_thread(file.stat)).st_mtime, UTC)
+                since = datetime.fromtimestamp((await FILES.run(file.stat)).st_mtime, UTC)
                 yield UnfinishedOutput(SCHEME + str(target), since, str(file))
 
     async def discard(self, unfinished: UnfinishedOutput) -> None:
         """Remove the partial file."""
         with translated(unfinished.name):
-            await asyncio.to_thread(discard_partial_file, Path(unfinished.name))
+            await FILES.run(discard_partial_file, Path(unfinished.name))
 
     async def remove(self, key: OutputKey) -> None:
         """Remove the file, and empty folders: up to the table's, and those that a check had to make."""
         with translated(self.location(key)):
-            await asyncio.to_thread(self._unlink, folder_path(key))
+            await FILES.run(self._unlink, folder_path(key))
 
     def _unlink(self, file: str) -> None:
         (self._folder / file).unlink(missing_ok=True)
@@ -94,9 +93,9 @@ class FileOutputs:
 
 async def _chunks(location: str) -> AsyncIterator[bytes]:
     file = Path(location.removeprefix(SCHEME))
-    if not await asyncio.to_thread(file.is_file):
+    if not await FILES.run(file.is_file):
         raise OutputMissing(f"there is no output at {location}")
     with translated(location):
-        async with aiofiles.open(file, "rb", buffering=0) as opened:
+        async with aiofiles.open(file, "rb", buffering=0, executor=FILES) as opened:
             while chunk := await opened.read(_READ_BYTES):
                 yield chunk

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import re
@@ -25,7 +24,7 @@ from aiofiles.threadpool.binary import AsyncFileIO
 from pyanamo_async.host.modes import make_folder, open_new
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.host.waiting import shielded
-from pyanamo_async.outputs.disk import append, translated
+from pyanamo_async.outputs.disk import FILES, append, translated
 from pyanamo_async.outputs.retrying import ONCE, retry_output
 
 SCHEME = "file:"
@@ -83,23 +82,23 @@ class PartialFile:
         """Remove the file and the folders made for it."""
         if self._file is not None:
             await self._file.close()
-        await asyncio.to_thread(self._remove)
+        await FILES.run(self._remove)
 
     async def _create(self) -> AsyncFileIO:
         with translated(f"folder {self._target.parent}"):
-            await asyncio.to_thread(self._make_folders)
-            self._file = await aiofiles.open(self._hidden, "x+b", buffering=0, opener=self._open_new)
-            self._status = os.fstat(self._file.fileno())
+            await FILES.run(self._make_folders)
+            self._file = await aiofiles.open(self._hidden, "x+b", buffering=0, opener=self._open_new, executor=FILES)
+            self._status = await FILES.run(os.fstat, self._file.fileno())
         return self._file
 
     async def _sync(self) -> None:
         if self._file is not None:
             with translated(f"file {self._target}"):
-                await asyncio.to_thread(os.fsync, self._file.fileno())
+                await FILES.run(os.fsync, self._file.fileno())
 
     async def _publish(self) -> None:
         with translated(f"file {self._target}"):
-            await asyncio.to_thread(self._rename)
+            await FILES.run(self._rename)
             if self._file is not None:
                 await self._file.close()
                 self._file = None

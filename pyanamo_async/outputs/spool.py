@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import tempfile
 from dataclasses import dataclass
@@ -15,10 +14,12 @@ from dataclasses import dataclass
 from aiofiles.threadpool import wrap
 
 from pyanamo_async.host.retry import RetrySchedule
+from pyanamo_async.host.threads import Threads
 from pyanamo_async.host.waiting import shielded
 from pyanamo_async.outputs.disk import append, translated
 from pyanamo_async.outputs.retrying import WRITE_SCHEDULE, retry_output
 
+FILES = Threads("temporary files", 8)
 SPOOL_BYTES = 64 * 1024 * 1024
 
 
@@ -80,11 +81,13 @@ class Part:
 
     async def _create(self) -> io.FileIO:
         with translated(_folder()):
-            self._file = await asyncio.to_thread(_open)
+            self._file = await FILES.run(_open)
         return self._file
 
     async def _write(self, file: io.FileIO, data: bytes) -> None:
-        self.size = await append(wrap(file), data, at=self.size, what=_folder(), schedule=self._spool.schedule)
+        self.size = await append(
+            wrap(file, executor=FILES), data, at=self.size, what=_folder(), schedule=self._spool.schedule
+        )
 
 
 def _open() -> io.FileIO:

@@ -8,7 +8,7 @@
 from pyanamo_async.ports.description import NO_OPTIONS, Description, Index, Indexes, TableOptions, Units
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.output_tails import OutputTails
-from pyanamo_async.ports.runtime import Clock, EventLog, Runtime
+from pyanamo_async.ports.runtime import Clock, EventLog, Processes, Runtime
 from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
 from pyanamo_async.ports.table import (
     INDEX_LAG_AT_MOST,
@@ -40,6 +40,7 @@ __all__ = [
     "OutputStore",
     "OutputTails",
     "Process",
+    "Processes",
     "Receiver",
     "Runtime",
     "Sink",

@@ -1,4 +1,4 @@
-"""What code gets as arguments instead of reaching for it: the time, randomness, the log of events."""
+"""What code gets as arguments instead of reaching for it: time, randomness, processes, the log of events."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import random
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from pyanamo_async.core.workers import ProcessStatus, Worker
 
 
 class Clock(Protocol):
@@ -29,6 +31,24 @@ class EventLog(Protocol):
 
     def note(self, event: str, /, **fields: object) -> None:
         """Log a past-tense event with its fields; never fails, never waits."""
+        ...
+
+
+class Processes(Protocol):
+    """What this machine knows of workers' processes, whatever their heartbeats say."""
+
+    async def status(self, worker: Worker) -> ProcessStatus:
+        """Return what became of a worker's process: unknown for one of another machine, or one that is stopped.
+
+        One has died only when nothing that it started is left.
+        """
+        ...
+
+    async def end_scripts(self, worker: Worker) -> bool:
+        """Kill whatever a worker of this machine started; return False when something of it may be left.
+
+        What a worker of another machine started is its guard's business: True.
+        """
         ...
 
 

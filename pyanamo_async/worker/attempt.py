@@ -62,6 +62,11 @@ class Attempt:
         """Return how many scripts run."""
         return len(self._scripts)
 
+    def signal(self, number: int) -> None:
+        """Send a signal to the process groups of the scripts that run."""
+        for script in self._scripts.values():
+            script.signal(number)
+
     def watch(self, task: str) -> OutputTail | None:
         """Return what a task printed last; None when it does not run."""
         script = self._scripts.get(task)

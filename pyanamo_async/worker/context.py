@@ -18,6 +18,7 @@ class Plan:
     """How a worker is to work, as the row `worker`: how often it sends heartbeats, and the grace of a stop.
 
     `rss_bytes` tells its memory, `interruption` when the platform is about to take the machine away (None: never).
+    `lease_until` is told when scripts have to end unless it is told a later time, by `Clock.boottime`.
     """
 
     worker: Worker
@@ -25,6 +26,7 @@ class Plan:
     grace: timedelta = timedelta(seconds=20)
     rss_bytes: Callable[[], int] = lambda: 0
     interruption: Callable[[], Awaitable[str]] | None = None
+    lease_until: Callable[[float], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 1. The first heartbeat comes before the first claim, the last after the last settle.
 2. A worker whose heartbeats fail for two thirds of the lease fences itself before anyone else may start its items: by
-   its own clock, which goes on while the process is stopped or the machine suspended.
+   its own clock, which goes on while the process is stopped or the machine suspended. For a process that stands still
+   then, the guard does it: each heartbeat tells it how long the lease holds.
 3. Every heartbeat but the first needs the worker's row, unmarked; a worker that was given up for dead is fenced.
 4. A heartbeat waits for nothing but the store.
 """
@@ -50,10 +51,11 @@ class Heartbeats:
         self._describe, self._ordered, self._fenced = describe, ordered, fenced
         self._registry, self._runtime = context.adapters.store, context.runtime
         self._clock, self._event_log = context.runtime.clock, context.runtime.event_log
+        self._lease_until = plan.lease_until
         self._every_s = plan.heartbeat.total_seconds()
         self._fence_after_s = plan.worker.lease.total_seconds() * SHARE_OF_LEASE
         self._last_s = self._clock.boottime()
-        self._ending = asyncio.Event()
+        self._due, self._is_ending = asyncio.Event(), False
         self._sender: asyncio.Task[None] | None = None
         self._is_registered = self._is_failing = False
         self.is_fenced = False
@@ -75,7 +77,8 @@ class Heartbeats:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ending.set()
+        self._is_ending = True
+        self._due.set()
         if self._sender is not None:
             await self._sender
         try:
@@ -90,18 +93,30 @@ class Heartbeats:
             self._fence(UNREACHABLE)
         return not self.is_fenced
 
+    def hasten(self) -> None:
+        """Look whether the lease still holds, and send a heartbeat now: the process stood still."""
+        if self.alive():
+            self._due.set()
+
     async def _send(self) -> None:
         """Send one heartbeat and obey the orders in its reply."""
         sent_s = self._clock.boottime()  # the lease runs from before it was sent
         orders = await self._registry.heartbeat(self._row(), registered=self._is_registered)
         self._last_s, self._is_registered = sent_s, True
+        if not self.alive():  # the process stood still while it was answered
+            return
+        self._lease_until(sent_s + self._fence_after_s)
         if orders.desired in ORDERS:
             self._stop.request(ORDERS[orders.desired], f"ordered to {orders.desired}")
         self._ordered(orders)
 
     async def _send_on(self) -> None:
         pause_s = self._every_s
-        while self.alive() and await elapsed(self._ending, min(pause_s, self._left_s())):
+        while self.alive():
+            await elapsed(self._due, min(pause_s, self._left_s()))
+            if self._is_ending:
+                return
+            self._due.clear()
             pause_s = self._every_s if await self._send_in_time() else self._every_s / 4
 
     def _sender_ended(self, sender: asyncio.Task[None]) -> None:

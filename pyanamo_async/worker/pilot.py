@@ -3,12 +3,15 @@
 1. The first heartbeat comes before the first claim, the last after the last settle.
 2. Drain never ends an attempt. Settling finishes even when cancelled.
 3. An error of ours in one attempt costs that attempt alone.
-4. A worker that puts items back on being told to stop notifies the others, and says that it leaves work.
+4. A worker that stands still by order lets its scripts stand still, too. When it goes on, the lease comes first: they
+   go on once a heartbeat has been answered, or are ended.
+5. A worker that puts items back on being told to stop notifies the others, and says that it leaves work.
 """
 
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,7 +21,7 @@ from pyanamo_async.core import values
 from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.text.durations import show_duration
-from pyanamo_async.core.workers import Worker
+from pyanamo_async.core.workers import Orders, Worker
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.fleet.drain_check import DrainCheck
 from pyanamo_async.host.waiting import elapsed, shielded
@@ -52,6 +55,7 @@ class Pilot:
         self._note = context.runtime.event_log.note
         self._summary = RunSummary()
         self._attempts: set[Attempt] = set()
+        self._is_suspended = False
         self._claimer = Claimer(context, stop, slots=plan.worker.slots, attempts=self._attempts, drain=drain)
         self._publisher = Publisher(context, self._attempts)
         self._heartbeats = Heartbeats(
@@ -59,7 +63,7 @@ class Pilot:
             context,
             stop,
             describe=self._describe,
-            ordered=self._publisher.follow_anew,
+            ordered=self._heard,
             fenced=partial(self._end, InterruptReason.FENCED, at_once=True),
         )
 
@@ -73,6 +77,26 @@ class Pilot:
             return await self._run()
         except BaseExceptionGroup as group:
             raise _first_of_ours(group) or group from None
+
+    def suspend(self) -> None:
+        """Stop all scripts, because the process is about to stop."""
+        self._is_suspended = True
+        self._signal_scripts(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Go on after the process was stopped, whether by `suspend` or without a word."""
+        self._heartbeats.hasten()
+
+    def _heard(self, orders: Orders) -> None:
+        """Act on the reply to a heartbeat."""
+        if self._is_suspended:
+            self._is_suspended = False
+            self._signal_scripts(signal.SIGCONT)
+        self._publisher.follow_anew(orders)
+
+    def _signal_scripts(self, number: int) -> None:
+        for attempt in self._attempts:
+            attempt.signal(number)
 
     def _describe(self, row: Worker) -> Worker:
         """Complete the worker's row with what it is doing now."""

@@ -52,6 +52,7 @@ class Script:
         self._allowed_s = 0.0  # for what is under way when the script is to end
         self._deadline: asyncio.Timeout | None = None
         self._hurry: InterruptReason | None = None
+        self._process: Process | None = None
         self.gave_up = False
 
     def end(self, reason: InterruptReason, *, at_once: bool = False) -> None:
@@ -73,6 +74,11 @@ class Script:
         when, until = self._deadline.when(), asyncio.get_running_loop().time() + seconds
         if when is None or until < when:
             self._deadline.reschedule(until)
+
+    def signal(self, number: int) -> None:
+        """Send a signal to its process group, if it runs."""
+        if self._process is not None:
+            self._process.signal(number)
 
     def watch(self) -> OutputTail:
         """Return what it printed last."""
@@ -110,7 +116,7 @@ class Script:
         if self._end_reason is not None:
             return None, Interrupted(self._end_reason), _NOTHING
         try:
-            process = await self._start()
+            process = self._process = await self._start()
         except TimeoutError:
             return None, self._cut_short(), _NOTHING
         except LaunchRefused:

@@ -6,6 +6,7 @@ DRAIN claims nothing more and lets what runs end. STOP does so for `grace`, then
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import IntEnum
 
 
@@ -19,9 +20,10 @@ class Level(IntEnum):
 
 
 class Stop:
-    """One worker's order to stop, with an event for each level."""
+    """One worker's order to stop, with an event for each level; `on_stop` hears of what is stricter than draining."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_stop: Callable[[Level], None] = lambda _: None) -> None:
+        self._on_stop = on_stop
         self.level = Level.RUN
         self.reason = ""
         self.drain, self.stop, self.now = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -31,6 +33,8 @@ class Stop:
         if level <= self.level:
             return
         self.level, self.reason = level, reason
+        if level >= Level.STOP:
+            self._on_stop(level)
         for event, reached in ((self.drain, Level.DRAIN), (self.stop, Level.STOP), (self.now, Level.NOW)):
             if level >= reached:
                 event.set()

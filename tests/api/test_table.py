@@ -197,6 +197,7 @@ def test_findings_have_kinds() -> None:
         "worker unknown",
         "row unreadable",
         "output unfinished",
+        "clock wrong",
     }
 
 

@@ -38,6 +38,18 @@ class RemoteStore(MemoryStore):
         return await super().heartbeat(worker, registered=registered)
 
 
+async def test_a_clock_that_is_wrong_is_told_at_the_start() -> None:
+    """Whoever reads the log of the worker learns why the times in the table are wrong."""
+    store, notes = RemoteStore(), Notes()
+    await store.create(shards=1)
+    await work_until(
+        Stop(), make_settings(table="memory:"), who(), store=store, outputs=MemoryOutputs(), event_log=notes
+    )
+
+    [told] = notes.named("clock wrong")
+    assert str(told["error"]).endswith("ahead")
+
+
 async def test_the_first_heartbeat_carries_the_services_time() -> None:
     """The table is asked before the row is stamped: no other worker ever sees what this machine's clock says."""
     store = RemoteStore()

@@ -17,12 +17,11 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.workers import ProcessStatus
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.ports import Runtime
 from pyanamo_async.worker.claimer import LONGEST_PAUSE_S
 from pyanamo_async.worker.stop import Level
-from simulation.crew import Notes
+from simulation.crew import FakeProcesses, Notes
 from simulation.facts import INDEX_LAG_S
 from simulation.index import IndexLag
 from simulation.items import an_item
@@ -140,7 +139,7 @@ def test_looking_after_others_costs_the_same_in_a_large_fleet() -> None:
             store,
             runtime=runtime,
             policy=FailurePolicy(),
-            process_status=lambda _: ProcessStatus.UNKNOWN,
+            processes=FakeProcesses(),
             pays_per_read=True,
         )
         await each.look_after()

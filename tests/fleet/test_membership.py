@@ -12,6 +12,7 @@ from pyanamo_async.core.workers import Desired, ProcessStatus, Worker, WorkerSta
 from pyanamo_async.fleet.membership import condition, list_workers, living
 from pyanamo_async.operate.workers import order
 from pyanamo_async.store.memory import MemoryStore
+from simulation.crew import FakeProcesses
 from tests.fakes import NOON
 
 ALIVE = Worker("alive", "h", NOON, NOON, timedelta(minutes=3))
@@ -37,7 +38,7 @@ async def store() -> MemoryStore:
 
 def test_a_process_that_died_does_not_live_however_young_its_heartbeat() -> None:
     """What this machine knows of a process outweighs its row, unless that says that the worker ended."""
-    conditions = [str(condition(worker, now=NOON, process_status=process_status)) for worker in ALL]
+    conditions = [str(condition(worker, now=NOON, process_status=process_status(worker))) for worker in ALL]
 
     assert conditions == ["alive", "stale", "died", "ended", "died"]
 
@@ -47,21 +48,23 @@ def test_a_worker_that_ended_is_never_stale() -> None:
     late = {seconds: NOON + ALIVE.lease + timedelta(seconds=seconds) for seconds in (0, 1)}
 
     def at(worker: Worker, seconds: int) -> str:
-        return condition(worker, now=late[seconds], process_status=lambda _: ProcessStatus.UNKNOWN)
+        return condition(worker, now=late[seconds], process_status=ProcessStatus.UNKNOWN)
 
     assert [at(ALIVE, 0), at(ALIVE, 1), at(ENDED, 1), at(MARKED, 1)] == ["alive", "stale", "ended", "died"]
 
 
 async def test_stale_lists_all_that_vanished(store: MemoryStore) -> None:
     """The silent and the dead, as `reclaim` treats them."""
-    found = await list_workers(store, now=NOON, process_status=process_status)
+    found = await list_workers(store, now=NOON, processes=FakeProcesses(process_status))
 
     assert {each.worker.worker_id for each in found if each.vanished} == {"stale", "died", "marked"}
 
 
 async def test_all_are_those_that_live(store: MemoryStore) -> None:
     """The dead take no orders."""
-    assert await order(store, None, Desired.DRAIN, everyone=True, now=NOON, process_status=process_status) == ["alive"]
+    assert await order(
+        store, None, Desired.DRAIN, everyone=True, now=NOON, processes=FakeProcesses(process_status)
+    ) == ["alive"]
 
 
 class _Elsewhere(MemoryStore):
@@ -83,6 +86,6 @@ async def test_heartbeats_are_judged_in_the_time_of_the_service() -> None:
     await store.create(shards=1)
     await store.heartbeat(ALIVE)
     now = NOON + timedelta(hours=1)
-    found = await list_workers(store, now=now, process_status=lambda _: ProcessStatus.UNKNOWN)
+    found = await list_workers(store, now=now, processes=FakeProcesses())
 
     assert [worker.worker_id for worker in living(found)] == ["alive"]

@@ -15,7 +15,7 @@ from pyanamo_async.errors import Fenced
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.ports import Runtime
 from pyanamo_async.store.memory import MemoryStore
-from simulation.crew import Notes
+from simulation.crew import FakeProcesses, Notes
 from tests.contract.steps import a_worker
 from tests.fakes import NOON, FakeClock, an_item
 
@@ -29,6 +29,7 @@ class Fleet:
 
     def __init__(self) -> None:
         self.clock, self.store = FakeClock(), MemoryStore()
+        self.can_end = True
 
     async def begin(self, other: Worker | None = None) -> PeerMonitor:
         await self.store.create(shards=1)
@@ -45,7 +46,7 @@ class Fleet:
             self.store,
             runtime=runtime,
             policy=FailurePolicy(),
-            process_status=lambda _: status,
+            processes=FakeProcesses(lambda _: status, end=lambda _: self.can_end),
             pays_per_read=False,
         )
 
@@ -155,6 +156,22 @@ async def test_whoever_finds_a_mark_finishes_what_it_began() -> None:
 
     assert await fleet.look(me, timedelta(days=1)) == 1
     assert [worker.worker_id for worker in await fleet.store.workers()] == ["me"]
+
+
+async def test_nobody_takes_over_while_scripts_cannot_be_ended() -> None:
+    """A process of this machine stands still, and its scripts run on; when they have been ended, its items go."""
+    fleet = Fleet()
+    fleet.can_end = False
+    me = await fleet.begin()
+    await fleet.look(me, timedelta(days=1))
+    assert not await fleet.look(me, DEAD_AFTER + SECOND)
+    assert (await fleet.store.read("a")).state is State.LOCKED
+    with pytest.raises(Fenced):
+        await fleet.heartbeat("other", registered=True)
+
+    fleet.can_end = True
+    able = fleet.monitor("able")
+    assert await fleet.look(able, SECOND) == 1
 
 
 @pytest.mark.parametrize(

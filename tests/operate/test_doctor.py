@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+import pytest
 
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.errors import BadRow
@@ -12,6 +14,7 @@ from pyanamo_async.operate.doctor import Finding, FindingKind, examine
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey, UnfinishedOutput
 from pyanamo_async.store.memory import MemoryStore
+from simulation.crew import FakeProcesses
 from tests.contract.steps import a_worker
 from tests.fakes import NOON, an_item
 
@@ -46,7 +49,14 @@ class Ward:
 
     async def find(self, *keys: OutputKey, older_than: timedelta = HOUR) -> list[Finding]:
         await self.store.create(shards=1)
-        found = examine(self.store, Outputs(*keys), older_than=older_than, remove=False, now=NOON, probe=self._fate)
+        found = examine(
+            self.store,
+            Outputs(*keys),
+            older_than=older_than,
+            remove=False,
+            now=NOON,
+            processes=FakeProcesses(self._fate),
+        )
         return [finding async for finding in found]
 
     def _fate(self, worker: Worker) -> ProcessStatus:
@@ -55,6 +65,38 @@ class Ward:
 
 def key(item_id: str, attempt: int, task: str = "Task_0", stream: str = "stdout") -> OutputKey:
     return OutputKey("memory", item_id, task, attempt, stream)
+
+
+class RemoteStore(MemoryStore):
+    """A table whose service has another time than this machine."""
+
+    behind = timedelta()
+
+    def service_time(self, *, now: datetime) -> datetime:
+        return now - self.behind
+
+
+@pytest.mark.parametrize(
+    ("behind", "error"),
+    [(timedelta(minutes=15), "15m ahead"), (timedelta(minutes=-2), "2m behind"), (timedelta(seconds=30), "")],
+)
+async def test_a_clock_that_is_wrong_is_found(behind: timedelta, error: str) -> None:
+    """This machine's, against the time of the service."""
+    store = RemoteStore()
+    store.behind = behind
+    ward = Ward(store)
+    found = await ward.find()
+
+    assert [finding.what for finding in found] == ([f"this machine's is {error}"] if error else [])
+    assert {finding.kind for finding in found} <= {FindingKind.CLOCK}
+
+
+async def test_a_heartbeat_in_the_future_tells_of_a_wrong_clock() -> None:
+    """On a table without a service every machine stamps by its own clock."""
+    ward = Ward()
+    await ward.work(a_worker("ahead", heartbeat=NOON + 15 * timedelta(minutes=1)))
+
+    assert [finding.what for finding in await ward.find()] == ["that of ahead was 15m ahead"]
 
 
 async def test_a_healthy_fleet_has_no_findings() -> None:

@@ -22,7 +22,7 @@ from pyanamo_async.operate.logs import STDOUT, LogReader
 from pyanamo_async.ports import OutputStore
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.stop import Level
-from simulation.crew import Crew
+from simulation.crew import Crew, FakeProcesses
 from simulation.virtual_time import NOON, VirtualClock, VirtualLoop, run
 from tests.fakes import an_item
 from tests.worker.test_output import SlowOutputs
@@ -86,7 +86,7 @@ class Desk:
             self.store,
             LogReader("table", self._outputs),
             VirtualClock(self.loop),
-            lambda _: self.process_status,
+            FakeProcesses(lambda _: self.process_status),
         )
 
     def stranger(self) -> Follower:

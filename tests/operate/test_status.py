@@ -12,6 +12,7 @@ from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus, list_workers
 from pyanamo_async.operate.status import status
 from pyanamo_async.store.memory import MemoryStore
+from simulation.crew import FakeProcesses
 from tests.fakes import NOON, an_item
 
 
@@ -31,7 +32,7 @@ async def test_status_counts_items_and_living_workers() -> None:
     def process_status(worker: Worker) -> ProcessStatus:
         return ProcessStatus.DIED if worker.worker_id == "died" else ProcessStatus.UNKNOWN
 
-    workers = await list_workers(store, now=NOON, process_status=process_status)
+    workers = await list_workers(store, now=NOON, processes=FakeProcesses(process_status))
     seen = await status(store, "sqlite:x.db", workers)
 
     assert (seen.table, seen.counts.items[State.TODO], seen.counts.items[State.LOCKED]) == ("sqlite:x.db", 2, 1)

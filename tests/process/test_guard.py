@@ -16,7 +16,7 @@ import pytest
 
 from harness.program import PATIENCE_S
 from pyanamo_async.execution import Guard, ShellLauncher, find_shell
-from tests.process.scripts import LINGER, is_running, living, run_script, start
+from tests.process.scripts import LINGER, is_running, living, run_script, start, until
 
 WORKER = """
 import asyncio, os, sys, uvloop
@@ -174,6 +174,73 @@ async def test_guard_starts_with_the_first_script_and_is_small(guard: Guard) -> 
     await run_script(ShellLauncher(find_shell(), guard=guard), "true")
 
     assert psutil.Process(guard.pid).memory_info().rss < 4_000_000
+
+
+async def test_scripts_end_when_the_lease_passes(guard: Guard) -> None:
+    """Nobody need be there to end them: the worker may stand still. What starts later ends too."""
+    guarded = ShellLauncher(find_shell(), guard=guard)
+    guard.lease_until(time.clock_gettime(time.CLOCK_BOOTTIME) + 3600)
+    process = await start(guarded, "trap '' TERM; sleep 3000 & wait; wait")
+    guard.lease_until(time.clock_gettime(time.CLOCK_BOOTTIME))
+    late = await start(guarded, "sleep 3000")
+
+    assert (await process.wait()).signal == signal.SIGKILL
+    assert (await late.wait()).signal == signal.SIGKILL
+    assert gone([process.pid])
+    for each in (process, late):
+        await each.finish(linger=LINGER)
+
+
+async def killed(guard: Guard) -> None:
+    """Kill a guard."""
+    pid = guard.pid
+    os.kill(pid, signal.SIGKILL)
+    await until(lambda: not is_running(pid))
+
+
+async def test_a_guard_that_was_killed_is_replaced(guard: Guard) -> None:
+    """With the next script, or the next heartbeat; the new one watches over what the old one did."""
+    guarded = ShellLauncher(find_shell(), guard=guard)
+    processes = [await start(guarded, "sleep 3000")]
+    await killed(guard)
+    processes.append(await start(guarded, "sleep 3000"))
+    assert is_running(guard.pid)
+    await killed(guard)
+    guard.lease_until(time.clock_gettime(time.CLOCK_BOOTTIME) + 3600)
+    assert is_running(guard.pid)
+    guard.close()
+
+    for process in processes:
+        assert (await process.wait()).signal == signal.SIGKILL
+        await process.finish(linger=LINGER)
+
+
+async def test_a_number_that_may_be_a_strangers_is_left_alone(guard: Guard, launcher: ShellLauncher) -> None:
+    """When the leader of a group was reaped, a process with its id is another; what is left of the group is ours."""
+    guarded = ShellLauncher(find_shell(), guard=guard)
+    stranger, ours = await start(launcher, "sleep 3000"), await start(guarded, "sleep 3000 & exit 0")
+    await ours.wait()
+    guard.started(stranger.pid)
+    guard.reaped(stranger.pid)
+    assert living(ours.pid)
+    guard.close()
+
+    assert gone([ours.pid])
+    assert is_running(stranger.pid)
+    stranger.signal(signal.SIGKILL)
+    for each in (stranger, ours):
+        await each.finish(linger=LINGER)
+
+
+def test_a_guard_that_stands_still_holds_up_nobody(guard: Guard) -> None:
+    """The worker waits a moment for its end, not for ever."""
+    guard.start()
+    pid = guard.pid
+    os.kill(pid, signal.SIGSTOP)
+    guard.close()
+    assert is_running(pid)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def test_forgetting_what_is_unknown_is_harmless(guard: Guard) -> None:

@@ -18,14 +18,14 @@ STRAY = f"for i in $(seq {STRAYS}); do setsid sleep 0.1 >/dev/null 2>&1 & done"
 ZOMBIES = "grep -l '^State:.Z' /proc/[0-9]*/status | wc -l"
 
 
-def _can_be_alone() -> bool:
+def can_be_alone() -> bool:
     try:
         return subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         return False
 
 
-pytestmark = pytest.mark.skipif(not _can_be_alone(), reason="needs namespaces of processes (unshare)")
+pytestmark = pytest.mark.skipif(not can_be_alone(), reason="needs namespaces of processes (unshare)")
 
 
 def start(site: Site, *flags: str) -> subprocess.Popen[str]:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,7 +15,8 @@ import pytest
 from harness.program import until
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker
-from pyanamo_async.host.liveness import WORKER_VARIABLE, own_mark, process_status
+from pyanamo_async.host import liveness
+from pyanamo_async.host.liveness import WORKER_VARIABLE, LocalProcesses, own_mark, process_status
 from tests.contract.steps import a_worker
 
 pytestmark = pytest.mark.skipif(not own_mark(), reason="needs Linux's /proc")
@@ -92,3 +94,28 @@ def test_nobody_has_died_whose_scripts_still_run() -> None:
         script.kill()
         script.wait()
         assert process_status(worker) is ProcessStatus.DIED
+
+
+async def test_what_a_worker_started_is_ended_wherever_it_went() -> None:
+    """In its group or not; what others started lives on, and so does all of a worker of another machine."""
+    with another() as (_, worker), another(**{WORKER_VARIABLE: worker.worker_id}) as (script, _):
+        processes = LocalProcesses()
+        assert await processes.end_scripts(a_worker("elsewhere"))
+        assert await processes.end_scripts(replace(worker, worker_id="w"))
+        assert script.poll() is None
+        assert await processes.end_scripts(worker)
+        assert script.wait() == -signal.SIGKILL
+        assert await processes.status(worker) is ProcessStatus.LIVES
+
+
+async def test_what_is_not_known_in_time_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of a process may hang whoever reads it: neither the worker, nor does it take over meanwhile."""
+    answer = threading.Event()
+    monkeypatch.setattr(liveness, "KNOWN_WITHIN_S", 0.0)
+    monkeypatch.setattr(liveness, "GONE_WITHIN_S", 0.0)
+    monkeypatch.setattr(liveness, "_scripts", lambda _: answer.wait())
+    me, processes = a_worker("me", process=own_mark().rpartition(" ")[0] + " 1"), LocalProcesses()
+
+    assert await processes.status(me) is ProcessStatus.UNKNOWN
+    assert not await processes.end_scripts(me)
+    answer.set()

@@ -22,6 +22,7 @@ from simulation.__main__ import run_block
 from simulation.fleet import simulate
 from simulation.index import IndexLag
 from simulation.laws import Broken
+from simulation.member import Guard
 from simulation.network import Network
 from simulation.schedule import Action, Disturbance, Event, Place, Schedule, draw
 
@@ -46,6 +47,9 @@ CLAIM_UNANSWERED = Schedule(
     (("sleep 100",),), (Place(slots=2),), (Event(0.5, 0, Action.LOSE_REPLY),), network=Network(latency_s=0.2)
 )
 """The reply to the only claim is lost: its worker finds that it holds the item, and then asks for it again."""
+
+PAUSED = Schedule(LONG, (Place(), Place(waits=True)), (Event(30, 0, Action.PAUSE, 500),))
+"""The first worker is stopped for longer than its lease while its script runs on; the second takes its item over."""
 
 ONE_EACH = {
     Disturbance.INDEX_GAPS: Schedule(HOUR, (Place(), Place(waits=True)), index=IndexLag(at_most_s=10, gaps=True)),
@@ -74,7 +78,7 @@ def test_a_schedule_always_goes_the_same_way() -> None:
     assert simulate(draw(11)) == simulate(draw(11))
 
 
-@pytest.mark.parametrize("schedule", [CUT_OFF, SETTLED_AGAIN, KILLED_BEFORE, CLAIM_UNANSWERED])
+@pytest.mark.parametrize("schedule", [CUT_OFF, SETTLED_AGAIN, KILLED_BEFORE, CLAIM_UNANSWERED, PAUSED])
 def test_every_law_holds(schedule: Schedule) -> None:
     """What the schedules below show broken holds with all rules in place."""
     assert simulate(schedule) == {"done": 1}
@@ -92,6 +96,14 @@ def test_a_worker_that_does_not_fence_itself_is_noticed(monkeypatch: pytest.Monk
 
     with pytest.raises(Broken, match="runs under attempts 1 and 2"):
         simulate(CUT_OFF)
+
+
+def test_a_guard_that_does_not_end_scripts_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it, the script of the worker that is stopped goes on beside the one that took over."""
+    monkeypatch.setattr(Guard, "lease_until", lambda *_: None)
+
+    with pytest.raises(Broken, match="runs under attempts 1 and 2"):
+        simulate(PAUSED)
 
 
 @pytest.mark.parametrize("fence", [lambda _: {}, lambda item: {"ItemState": str(item.state)}])

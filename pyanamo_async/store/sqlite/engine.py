@@ -30,6 +30,8 @@ from pyanamo_async.store.sqlite.failures import explained
 
 T = TypeVar("T")
 
+CLOSED_WITHIN_S = 10.0
+
 
 REPLACED = ".replaced"  # behind the name of a log whose file is gone
 
@@ -89,8 +91,10 @@ class Engine:
         if not self._closed:
             self._closed = True
             if self._thread is not None:
-                await self._put(Kind.EXCLUSIVE, self._end)
-                self._thread.join()
+                with suppress(TimeoutError):  # the disk does not answer; the thread keeps no process alive
+                    async with asyncio.timeout(CLOSED_WITHIN_S):
+                        await self._put(Kind.EXCLUSIVE, self._end)
+                    self._thread.join(CLOSED_WITHIN_S)  # nothing is left for it to do
 
     async def _submit(self, kind: Kind, work: Callable[..., T]) -> T:
         if self._closed:

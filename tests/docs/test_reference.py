@@ -16,6 +16,8 @@ from pyanamo_async.app.settings import DEFAULT_KEY
 from pyanamo_async.aws.credentials import REPLACEMENTS, WITHHELD
 from pyanamo_async.cli.main import DEBUG
 from pyanamo_async.core import trace
+from pyanamo_async.core.expressions.expression import parse_expression
+from pyanamo_async.core.expressions.fields import DERIVED, FIELDS
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
@@ -30,6 +32,7 @@ from tests.docs.pages import DECISIONS, DOCS, blocks, codes, rows, section
 from tests.fakes import NOON, an_item
 
 TABLE = DOCS / "reference" / "table.md"
+EXPRESSIONS = DOCS / "reference" / "expressions.md"
 ENVIRONMENT = DOCS / "reference" / "environment.md"
 EXIT_STATUSES = DOCS / "reference" / "exit-statuses.md"
 CLEANING_UP = DOCS / "guide" / "cleaning-up.md"
@@ -185,6 +188,23 @@ def test_columns_of_a_trace_are_documented() -> None:
     text = section(TABLE, "Rows of `pyanamo trace`")
 
     assert [name for name in (*trace.COLUMNS, *trace.JOBLOG_COLUMNS) if f"`{name}`" not in text] == []
+
+
+def test_fields_of_expressions_are_documented() -> None:
+    """Exactly those that exist, with what they hold and mean."""
+    fields = [(field.name, field.kind, field.about) for field in FIELDS]
+
+    assert [[f"`{name}`", str(kind), about] for name, kind, about in (*fields, *DERIVED)] == rows(
+        section(EXPRESSIONS, "Fields")
+    )[1:]
+
+
+def test_expressions_of_the_page_are_expressions() -> None:
+    """Those in code blocks, and those in the first column of comparisons."""
+    comparisons = rows(section(EXPRESSIONS, "Comparisons"))[1:]
+
+    for text in [*blocks(EXPRESSIONS, "text"), *(code for row in comparisons for code in codes(row[0]))]:
+        assert parse_expression(text).text == text
 
 
 def test_variables_that_commands_read_are_documented() -> None:

@@ -1,0 +1,59 @@
+"""One task of an item, as expressions see it."""
+
+from __future__ import annotations
+
+from pyanamo_async.core.items import Item, State, Task, TaskRecord
+from pyanamo_async.core.outcomes import Failed, Succeeded
+from pyanamo_async.core.tags import tag_lines
+from pyanamo_async.core.values import Value
+
+
+class TaskView(Value):
+    """A task and its item; `argument` and `host` are given by whoever knows them."""
+
+    item: Item
+    task: Task
+    argument: str | None = None
+    host: str | None = None
+
+    @property
+    def record(self) -> TaskRecord | None:
+        """Return the record of the last attempt that ended."""
+        return self.task.record
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return the exit status, if the script came to an exit."""
+        match self.record and self.record.outcome:
+            case Succeeded():
+                return 0
+            case Failed(exit_code=code):
+                return code
+        return None
+
+    @property
+    def signal(self) -> int | None:
+        """Return the number of the signal that ended the script, if one did."""
+        outcome = self.record and self.record.outcome
+        return outcome.signal if isinstance(outcome, Failed) else None
+
+    @property
+    def reason(self) -> str | None:
+        """Return why the task, or else its item, did not succeed."""
+        return (self.record.outcome.reason if self.record else self.item.reason) or None
+
+    @property
+    def worker(self) -> str | None:
+        """Return who holds the item, or who ran the task last."""
+        held = self.item.state is State.LOCKED
+        return (self.item.worker if held or not self.record else self.record.worker) or None
+
+    @property
+    def tags(self) -> tuple[str, ...] | None:
+        """Return the tags of the last attempt, if there was one."""
+        return tag_lines(self.record.stdout) if self.record else None
+
+    @property
+    def tag(self) -> tuple[str, ...] | None:
+        """Return the fields of the first tag, if there is one."""
+        return tuple(self.tags[0].split("\t")) if self.tags else None

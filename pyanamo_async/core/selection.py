@@ -1,0 +1,136 @@
+"""Which items, and which of their tasks, a person means.
+
+1. A selection that names nothing is an error: everything is meant only by `all`, and an empty value never means all.
+2. An item matches if it has everything that is named of items, and one of its tasks what is named of tasks.
+3. A store may find items by what its index knows; what it finds is asked again here, with the item as it is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+
+from pyanamo_async.core.arguments import check_type
+from pyanamo_async.core.expressions.expression import Expression, parse_expression
+from pyanamo_async.core.expressions.view import TaskView
+from pyanamo_async.core.items import Item, State, Task
+from pyanamo_async.errors import UsageError
+
+CRITERIA = ("ids", "states", "sample", "worker", "task", "where", "all")
+_STATES = {state.casefold(): state for state in State}
+_LONGEST_SHOWN = 40
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Items and tasks, by what they have in common; several criteria must all be met.
+
+    `states` are states of items, in any case; `worker` holds the item or ran the task last; `task` is a name like
+    `Task_3` or its number; `where` is an expression, evaluated for each task. `limit` is the most items that are
+    wanted: whoever reads items stops there, `matches` knows nothing of it.
+
+    Raises:
+        UsageError: nothing is named, a value is empty or invalid, or `all` stands beside a criterion.
+    """
+
+    ids: Collection[str] | None = None
+    states: Collection[str] | None = None
+    sample: str | None = None
+    worker: str | None = None
+    task: str | None = None
+    where: str | None = None
+    limit: int | None = None
+    all: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("ids", "states"):
+            object.__setattr__(self, name, _texts(name, getattr(self, name)))
+        for name in ("sample", "worker", "task", "where"):
+            _check_text(name, getattr(self, name))
+        check_type("limit", self.limit, int | None)
+        check_type("all", self.all, bool)
+        if self.limit is not None and self.limit < 0:
+            raise UsageError(f"`limit` is {self.limit}", hint="give 0 or more")
+        named = [name for name in CRITERIA[:-1] if getattr(self, name) is not None]
+        if self.all and named:
+            raise UsageError(f"`all` and `{named[0]}` exclude each other", hint="give one of them")
+        if not self.all and not named:
+            raise UsageError("nothing is selected", hint=f"give {', '.join(f'`{name}`' for name in CRITERIA)}")
+        if self.states is not None:
+            object.__setattr__(self, "states", tuple(dict.fromkeys(map(_state, self.states))))
+        _ = self.expression  # an invalid one is an error now
+
+    @cached_property
+    def expression(self) -> Expression | None:
+        """Return what `where` means."""
+        return None if self.where is None else parse_expression(self.where)
+
+    @property
+    def names_tasks(self) -> bool:
+        """Return whether something is named of tasks: then the items must be read whole."""
+        return any(each is not None for each in (self.worker, self.task, self.where))
+
+    @property
+    def needs_whole_table(self) -> bool:
+        """Return whether every item must be read to find those that are meant."""
+        return self.names_tasks and self.ids is None and self.states is None
+
+    def matches(self, item: Item) -> bool:
+        """Return whether an item is meant: it, and at least one of its tasks."""
+        return self._has_item(item) and any(self._has_task(TaskView(item, task)) for task in item.tasks)
+
+    def matching_tasks(self, item: Item) -> tuple[Task, ...]:
+        """Return the tasks of an item that are meant: none if the item is not."""
+        return (
+            tuple([task for task in item.tasks if self._has_task(TaskView(item, task))]) if self._has_item(item) else ()
+        )
+
+    @cached_property
+    def _ids(self) -> frozenset[str]:
+        return frozenset(self.ids or ())
+
+    def _has_item(self, item: Item) -> bool:
+        return (
+            (self.ids is None or item.item_id in self._ids)
+            and (self.states is None or item.state in self.states)
+            and self.sample in (None, item.sample)
+        )
+
+    def _has_task(self, view: TaskView) -> bool:
+        return (
+            (self.worker is None or view.worker == self.worker)
+            and (self.task is None or view.task.name.casefold() in (self.task.casefold(), f"task_{self.task}"))
+            and (self.expression is None or self.expression.matches(view))
+        )
+
+
+def _texts(name: str, values: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Return several texts, each once."""
+    if values is None:
+        return None
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise UsageError(f"`{name}` is {values!r}", hint="give a list of texts")
+    several = tuple(dict.fromkeys(values))
+    if not several:
+        raise UsageError(f"`{name}` is empty", hint=f"leave `{name}` out, or give `all` for everything")
+    for value in several:
+        _check_text(name, value)
+    return several
+
+
+def _check_text(name: str, value: str | None) -> None:
+    check_type(name, value, str | None)
+    if value is not None and not value.strip():
+        raise UsageError(f"`{name}` is empty", hint=f"leave `{name}` out, or give `all` for everything")
+
+
+def _state(text: str) -> State:
+    try:
+        return _STATES[text.casefold()]
+    except KeyError:
+        close = get_close_matches(text[:_LONGEST_SHOWN].casefold(), _STATES, n=1)
+        likely = f"did you mean {_STATES[close[0]]}? " if close else ""
+        hint = f"{likely}the states are {', '.join(State)}"
+        raise UsageError(f"`states` has {text[:_LONGEST_SHOWN]!r}, which is none", hint=hint) from None

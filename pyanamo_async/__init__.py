@@ -9,7 +9,7 @@ testing.py  stores in memory, for the tests of programs that use pyanamo
 api.py      open_table() -> Table: all that a person can do
 table_reader.py  the half of Table that changes nothing
 app/        wires: settings, where tables and outputs are, opening and closing them, putting a worker together
-operate/    verbs of a person: import, status, logs, follow, workers, reclaim, doctor
+operate/    verbs of a person: import, select, status, logs, follow, workers, reclaim, doctor
 worker/     conducts one worker: the loop, one attempt, heartbeats, stopping
 fleet/      how workers cooperate: membership, reclaim, when one may exit, notifications
 store/      remembers: memory, sqlite, dynamodb
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         Succeeded as Succeeded,
         TimedOut as TimedOut,
     )
+    from pyanamo_async.core.selection import Selection as Selection
     from pyanamo_async.core.taskfile.parameters import ItemTemplate as ItemTemplate
     from pyanamo_async.core.workers import Desired as Desired, Worker as Worker
     from pyanamo_async.errors import (
@@ -90,6 +91,7 @@ _HOMES = {
     "pyanamo_async.core.failure_policy": ("FailurePolicy", "Verdict", "parse_on_exit"),
     "pyanamo_async.core.items": ("Counts", "Item", "Output", "State", "Summary", "Task", "TaskRecord", "TaskState"),
     "pyanamo_async.core.outcomes": ("Failed", "Interrupted", "Outcome", "Succeeded", "TimedOut"),
+    "pyanamo_async.core.selection": ("Selection",),
     "pyanamo_async.core.taskfile.parameters": ("ItemTemplate",),
     "pyanamo_async.core.workers": ("Desired", "Worker"),
     "pyanamo_async.errors": (

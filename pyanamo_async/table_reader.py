@@ -19,6 +19,7 @@ from pyanamo_async.ports import Description, Store
 
 if TYPE_CHECKING:
     from pyanamo_async.core.outcomes import Outcome
+    from pyanamo_async.core.selection import Selection
     from pyanamo_async.fleet.membership import WorkerStatus
     from pyanamo_async.operate.logs import LogReader, TaskLog
     from pyanamo_async.operate.status import Status
@@ -74,13 +75,26 @@ class TableReader:
         """Describe the table: keys, indexes, shards, billing, size in bytes."""
         return await (await self._open()).describe()
 
-    async def items(self, *, state: State | str | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
-        """List items in the order of state and then of time, in summary; memory does not grow with their number.
+    async def items(
+        self, selection: Selection | None = None, *, state: State | str | None = None, sample: str | None = None
+    ) -> AsyncIterator[Summary]:
+        """List items in summary, all or those of a selection; memory does not grow with their number.
 
-        Rows that cannot be read are left out, here and in all listings; `skipped_rows` counts them.
+        They come in the order of state and then of time, except those that are named by id, or found by what their
+        tasks did without a state. Rows that cannot be read are left out, here and in all listings; `skipped_rows`
+        counts them. `state` and `sample` are short for a selection by these.
+
+        Raises:
+            ItemMissing: the selection names ids that the table does not have; the others are listed before.
+            UsageError: a selection stands beside a state or sample, or there is no such state.
         """
+        from pyanamo_async.operate.selecting import select
+
+        if selection and (state, sample) != (None, None):
+            raise UsageError("`selection` excludes `state` and `sample`", hint="put them into the selection")
         chosen = _state(state)
-        async for summary in (await self._open()).summaries(state=chosen, sample=sample):
+        store = await self._open()
+        async for summary in select(store, selection) if selection else store.summaries(state=chosen, sample=sample):
             yield summary
 
     async def item(self, item_id: str) -> Item:

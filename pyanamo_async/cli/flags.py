@@ -20,6 +20,7 @@ T = TypeVar("T")
 INHERIT = "inherit"
 
 FLAGS = {
+    "all": "--all",
     "all_workers": "--all",
     "args_delimiter": "--nested",
     "backoff_max": "its maximum",
@@ -33,10 +34,12 @@ FLAGS = {
     "heartbeat": "--heartbeat",
     "id": "--id",
     "idle_exit": "--idle-exit",
+    "ids": "ITEM",
     "indexes": "--indexes",
     "items": "--items",
     "kms_key": "--kms-key",
     "lease": "--lease",
+    "limit": "--limit",
     "lines": "--lines",
     "max_output_bytes": "--max-output",
     "min_remaining": "--min-remaining",
@@ -55,12 +58,16 @@ FLAGS = {
     "split": "--split",
     "spool_bytes": "--spool-memory",
     "sse": "--sse",
+    "states": "--state",
     "stream_bytes": "--output",
     "tags": "--tag",
     "table": "--table (PYANAMO_TABLE)",
+    "task": "--task",
     "timeout": "--timeout",
     "umask": "--umask (PYANAMO_UMASK)",
     "wall_time": "--wall-time (PYANAMO_WALL_TIME)",
+    "where": "--where",
+    "worker": "--worker",
 }
 """What each argument of the API is called on the command line, with its variable where it has one."""
 

@@ -75,8 +75,9 @@ def _refuse_bytes(options: Mapping[str, object]) -> None:
         UsageError: there is such an option.
     """
     for name, value in options.items():
-        if isinstance(value, str) and name not in FILES and value != value.encode(errors="replace").decode():
-            raise UsageError(f"the argument {value!r} is not UTF-8", hint="names of tables and items are text")
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, str) and name not in FILES and each != each.encode(errors="replace").decode():
+                raise UsageError(f"the argument {each!r} is not UTF-8", hint="names of tables and items are text")
 
 
 def flag_of(address: str) -> str:
@@ -96,25 +97,32 @@ def _open_to_create(
 
 def on_table(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say where table and output are, behind its own, and pass it the `table`."""
-    return _with_options(command, _open)
+    return passing("table", _open, command)
 
 
 def on_new_files(command: Callable[..., None]) -> Callable[..., None]:
     """Do as `on_table`, for a command that makes files: with an option for their permissions."""
-    return _with_options(command, _open_to_create)
+    return passing("table", _open_to_create, command)
 
 
-def _with_options(command: Callable[..., None], open_: Callable[..., Table]) -> Callable[..., None]:
-    shared = inspect.signature(open_, eval_str=True).parameters
-    own = [each for name, each in inspect.signature(command, eval_str=True).parameters.items() if name != "table"]
+def passing(argument: str, make: Callable[..., object], command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `make`, behind its own, and pass it what that makes of them."""
+    shared = inspect.signature(make, eval_str=True).parameters
+    own = [each for name, each in inspect.signature(command, eval_str=True).parameters.items() if name != argument]
 
-    def with_table(**options: Any) -> None:  # noqa: ANN401 - typer passes what the signature says
+    def with_options(**options: Any) -> None:  # noqa: ANN401 - typer passes what the signature says
         _refuse_bytes(options)
-        addresses = {name: options.pop(name) for name in shared}
-        command(table=open_(**addresses), **options)
+        taken = {name: options.pop(name) for name in shared}
+        command(**{argument: make(**taken)}, **options)
 
-    with_table.__name__ = command.__name__
-    with_table.__doc__ = command.__doc__
+    with_options.__name__ = command.__name__
+    with_options.__doc__ = command.__doc__
     keyword_only = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *shared.values())]
-    with_table.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]  # typer reads it
-    return with_table
+    with_options.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]  # typer reads it
+    return with_options
+
+
+def command_line(words: str, address: str, item_id: str = "") -> str:
+    """Return a command of this program as a person may type it here, on the table of this address."""
+    item = f"{' --' if item_id.startswith('-') else ''} {shlex.quote(item_id)}" if item_id else ""
+    return f"pyanamo {words}{flag_of(address)}{item}"

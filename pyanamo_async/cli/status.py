@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from pyanamo_async import Table
+from typing import Annotated
+
+import typer
+
+from pyanamo_async import Selection, Table, UsageError
 from pyanamo_async.cli import views
-from pyanamo_async.cli.console import say_json, say_json_list
+from pyanamo_async.cli.console import say, say_json, say_json_list
 from pyanamo_async.cli.item_view import show_item
 from pyanamo_async.cli.listing import say_table
-from pyanamo_async.cli.options import ItemArgument, JsonOption, SampleOption, StateOption, on_table
-from pyanamo_async.cli.reading import LimitOption, limited
+from pyanamo_async.cli.options import ItemArgument, JsonOption, on_table
+from pyanamo_async.cli.reading import limited
 from pyanamo_async.cli.run_async import with_table
+from pyanamo_async.cli.selecting import note_scan, selects_items
 from pyanamo_async.core.stored.record import encode, encode_summary
 
 
@@ -24,19 +29,27 @@ def status(table: Table, *, json: JsonOption = False) -> None:
 
 
 @on_table
+@selects_items(all=True)
 def list_items(
     table: Table,
     *,
-    state: StateOption = None,
-    sample: SampleOption = None,
-    limit: LimitOption = None,
+    selection: Selection,
+    count: Annotated[bool, typer.Option("--count", help="Print only how many there are.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """List items, in the order of state and then of time."""
+    """List items, all or those of a selection, in the order of state and then of time."""
+    if count and json:
+        raise UsageError("--count and --json exclude each other", hint="--count prints a number")
 
     async def work(table: Table) -> None:
-        items = limited(table.items(state=state, sample=sample), limit)
-        if json:
+        await note_scan(table, selection)
+        items = limited(table.items(selection), None)
+        if count:
+            number = 0
+            async for _ in items:
+                number += 1
+            say(str(number))
+        elif json:
             await say_json_list(encode_summary(each) async for each in items)
         else:
             await say_table(views.LIST_COLUMNS, (views.list_row(each) async for each in items))

@@ -40,7 +40,7 @@ class TaskView(Value):
     @property
     def reason(self) -> str | None:
         """Return why the task, or else its item, did not succeed."""
-        return (self.record.outcome.reason if self.record else self.item.reason) or None
+        return (self.record.reason if self.record else self.item.reason) or None
 
     @property
     def worker(self) -> str | None:

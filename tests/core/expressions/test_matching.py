@@ -42,7 +42,7 @@ def matches(text: str, view: TaskView) -> bool:
         "1 < exit < 200 and 137 == exit",
         'id == "s1-align" and sample == \'s1\' and task == "Task_0"',
         'script == "bwa mem" and script != "bwa"',
-        'reason == "exit status 137"',
+        'reason == "exit status 137: No space left on device"',
         'worker == "w1" and failures == 2 and crashes == 0 and interruptions == 0',
         'stderr ~ "No space left" and stderr ~ "^No .*device$" and not stderr ~ "^space"',
         'id ~ "^s\\d-(align|sort)$"',

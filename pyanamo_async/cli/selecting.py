@@ -1,0 +1,82 @@
+"""The flags by which a person selects items and tasks, for every command that takes a selection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Annotated, Any
+
+import typer
+
+from pyanamo_async import Selection, Table
+from pyanamo_async.cli.console import note
+from pyanamo_async.cli.options import passing
+from pyanamo_async.core.text.byte_sizes import show_size
+
+READ_UNIT_BYTES = 4096  # of a consistent read
+
+Command = Callable[..., None]
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ITEM]...", help="itemIDs.", show_default=False)]
+States = Annotated[
+    list[str] | None,
+    typer.Option("-s", "--state", metavar="STATE", help="Only items in this state; several may be given."),
+]
+Sample = Annotated[str | None, typer.Option("--sample", metavar="TASKID", help="Only items of this TaskID.")]
+Worker = Annotated[
+    str | None, typer.Option("--worker", metavar="WORKER", help="Only what this worker holds, or ran last.")
+]
+TaskName = Annotated[
+    str | None, typer.Option("--task", metavar="TASK", help="Only this task of nested items, as Task_3 or 3.")
+]
+Where = Annotated[
+    str | None,
+    typer.Option("--where", metavar="EXPRESSION", help="Only tasks of which it is true, as 'exit == 137'."),
+]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="At most N items.")]
+All = Annotated[bool, typer.Option("--all", help="All items of the table.")]
+
+
+def selects_items(**by_default: object) -> Callable[[Command], Command]:
+    """Give a command the flags of a selection, and pass it the `selection`.
+
+    `by_default` are criteria for when no flag names any; without them that is an error.
+    """
+
+    @wraps(_criteria)
+    def select(**flags: Any) -> Selection:  # noqa: ANN401 - what the signature of the wrapped says
+        limit = flags.pop("limit")
+        criteria: dict[str, Any] = _criteria(**flags) or by_default
+        return Selection(**criteria, limit=limit)
+
+    return partial(passing, "selection", select)
+
+
+async def note_scan(table: Table, selection: Selection) -> None:
+    """Say before it begins that a whole table will be read, where that costs money, and how much of it."""
+    if not selection.needs_whole_table:
+        return
+    seen = await table.describe()
+    if seen.billing != "free":
+        size_bytes = seen.size_bytes or 0
+        size = (
+            f"{show_size(size_bytes)} when DynamoDB measured it last, some {size_bytes // READ_UNIT_BYTES:,} read units"
+        )
+        note(f"reading the whole table ({size}). hint: with --state only items in that state are read")
+
+
+def _criteria(
+    *,
+    ids: Ids = None,
+    state: States = None,
+    sample: Sample = None,
+    worker: Worker = None,
+    task: TaskName = None,
+    where: Where = None,
+    limit: Limit = None,  # noqa: ARG001 # no criterion
+    everything: All = False,
+) -> dict[str, object]:
+    """Return what is named by flags, under the names of the API."""
+    states = [each.strip() for text in state for each in text.split(",")] if state else None
+    named = {"ids": ids or None, "states": states, "sample": sample, "worker": worker, "task": task, "where": where}
+    return {name: value for name, value in (*named.items(), ("all", everything or None)) if value is not None}

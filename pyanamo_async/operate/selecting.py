@@ -1,0 +1,94 @@
+"""Find the items of a selection.
+
+1. Whatever the queue index knows, state and sample, is asked of it; other criteria are asked of the items themselves.
+2. With states, only items in these states are read whole; otherwise all of the table.
+3. Items appear once or not at all if others change them meanwhile. Memory does not grow with their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import islice
+
+from pyanamo_async.core.items import Item, State, Summary
+from pyanamo_async.core.selection import Selection
+from pyanamo_async.core.stored.queue_key import queue_key
+from pyanamo_async.core.stored.record import encode, summarise
+from pyanamo_async.errors import ItemMissing
+from pyanamo_async.ports import Store
+
+PAGE = 100  # items read together
+NAMED = 5  # ids in a message
+
+
+async def select(store: Store, selection: Selection) -> AsyncIterator[Summary]:
+    """Yield the selected items in summary, up to the selection's limit.
+
+    Raises:
+        ItemMissing: ids are named that the table does not have; items that it has are yielded before.
+    """
+    if selection.limit == 0:
+        return
+    number = 0
+    async for each in _matching(store, selection):
+        yield each
+        number += 1
+        if number == selection.limit:
+            return
+
+
+async def _matching(store: Store, selection: Selection) -> AsyncIterator[Summary]:
+    if selection.ids is not None:
+        async for item in _by_id(store, selection.ids):
+            if selection.matches(item):
+                yield _summary(item)
+    elif not selection.names_tasks:
+        for state in [None] if selection.states is None else map(State, selection.states):
+            async for summary in store.summaries(state=state, sample=selection.sample):
+                yield summary
+    else:
+        async for item in _whole(store, selection):
+            if selection.matches(item):
+                yield _summary(item)
+
+
+async def _by_id(store: Store, ids: Iterable[str]) -> AsyncIterator[Item]:
+    missing: list[str] = []
+    for page in pages(iter(ids)):
+        found = {item.item_id: item for item in await store.read_many(page)}
+        for item_id in page:
+            if item_id in found:
+                yield found[item_id]
+            else:
+                missing.append(item_id)
+    unreadable = await store.existing(missing) if missing else set()
+    missing = [item_id for item_id in missing if item_id not in unreadable]
+    if missing:
+        named = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
+        raise ItemMissing(f"the table has no item {named}", hint="`pyanamo list` shows the items")
+
+
+async def _whole(store: Store, selection: Selection) -> AsyncIterator[Item]:
+    if selection.states is None:
+        async for item in store.items(sample=selection.sample):
+            yield item
+        return
+    for state in map(State, selection.states):
+        page: list[str] = []
+        async for summary in store.summaries(state=state, sample=selection.sample):
+            page.append(summary.item_id)
+            if len(page) == PAGE:
+                for item in await store.read_many(page):
+                    yield item
+                page = []
+        for item in await store.read_many(page) if page else ():
+            yield item
+
+
+def pages(ids: Iterator[str]) -> Iterator[list[str]]:
+    """Cut ids into pages."""
+    return iter(lambda: list(islice(ids, PAGE)), [])
+
+
+def _summary(item: Item) -> Summary:
+    return summarise(encode(item), state=item.state, key=queue_key(item, ""))

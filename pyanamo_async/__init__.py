@@ -7,9 +7,10 @@ The map, each line using only the lines below it:
 cli/        talks: typer commands, parsing of flags, tables, JSON; on the API and values of core/
 testing.py  stores in memory, for the tests of programs that use pyanamo
 api.py      open_table() -> Table: all that a person can do
+table_editor.py  the part of Table by which a person corrects items
 table_reader.py  the half of Table that changes nothing
 app/        wires: settings, where tables and outputs are, opening and closing them, putting a worker together
-operate/    verbs of a person: import, select, status, logs, follow, workers, reclaim, doctor
+operate/    verbs of a person: import, select, change, status, logs, follow, workers, reclaim, doctor
 worker/     conducts one worker: the loop, one attempt, heartbeats, stopping
 fleet/      how workers cooperate: membership, reclaim, when one may exit, notifications
 store/      remembers: memory, sqlite, dynamodb
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
         UsageError as UsageError,
     )
     from pyanamo_async.fleet.membership import WorkerCondition as WorkerCondition, WorkerStatus as WorkerStatus
+    from pyanamo_async.operate.changing import ChangeResult as ChangeResult
     from pyanamo_async.operate.checking import CheckedItems as CheckedItems, check_task_file as check_task_file
     from pyanamo_async.operate.doctor import Finding as Finding, FindingKind as FindingKind
     from pyanamo_async.operate.importing import ImportResult as ImportResult, OnExists as OnExists
@@ -110,6 +112,7 @@ _HOMES = {
         "UsageError",
     ),
     "pyanamo_async.fleet.membership": ("WorkerCondition", "WorkerStatus"),
+    "pyanamo_async.operate.changing": ("ChangeResult",),
     "pyanamo_async.operate.checking": ("CheckedItems", "check_task_file"),
     "pyanamo_async.operate.doctor": ("Finding", "FindingKind"),
     "pyanamo_async.operate.importing": ("ImportResult", "OnExists"),

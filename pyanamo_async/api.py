@@ -10,7 +10,7 @@
    not allow the call. `UsageError` means invalid arguments, and names the argument in backticks.
 2. Arguments are plain values: durations are `timedelta`, sizes are bytes, choices are enums or their text.
 3. Methods are thin: what they do is in `operate/`, which is imported when it is first used. Those that change nothing
-   are in `table_reader`.
+   are in `table_reader`, those that correct items in `table_editor`.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from pyanamo_async.app.settings import (
     WorkerSettings,
     make_settings,
 )
-from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.liveness import LocalProcesses
 from pyanamo_async.ports import EventLog, TableOptions
-from pyanamo_async.table_reader import TableReader, choice
+from pyanamo_async.table_editor import TableEditor
+from pyanamo_async.table_reader import choice
 
 if TYPE_CHECKING:
     from pyanamo_async.app.bench import BenchReport
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from pyanamo_async.operate.checking import CheckedItems
     from pyanamo_async.operate.doctor import Finding
     from pyanamo_async.operate.importing import ImportResult, OnExists
-    from pyanamo_async.operate.workers import ReclaimResult
 
 
 def open_table(
@@ -70,7 +69,7 @@ def open_table(
     return Table(Resources(settings))
 
 
-class Table(TableReader):
+class Table(TableEditor):
     """One table of items, and the output of their tasks; made by `open_table`."""
 
     async def create(
@@ -204,24 +203,6 @@ class Table(TableReader):
         chosen, now = choice(Desired, desired, "desired"), datetime.now(UTC)
         store = await self._open()
         return await order(store, worker_id, chosen, everyone=all_workers, now=now, processes=LocalProcesses())
-
-    async def reclaim(self, *, crash_limit: int = FailurePolicy().crash_limit, dry_run: bool = False) -> ReclaimResult:
-        """Put back the items of workers that vanished; running workers do so by themselves.
-
-        An item with which `crash_limit` workers have vanished fails instead. With `dry_run` nothing changes, and the
-        result names the items.
-        """
-        from pyanamo_async.operate.workers import reclaim
-
-        workers, now = await self.workers(), datetime.now(UTC)
-        return await reclaim(
-            await self._open(),
-            workers,
-            crash_limit=crash_limit,
-            dry_run=dry_run,
-            now=now,
-            processes=LocalProcesses(),
-        )
 
     async def doctor(
         self, *, older_than: timedelta = timedelta(hours=1), remove: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -11,15 +10,12 @@ import typer
 
 from pyanamo_async import CheckedItems, ImportResult, OnExists, Table, check_task_file
 from pyanamo_async.cli import import_options as option
-from pyanamo_async.cli.background_stderr import background_stderr
 from pyanamo_async.cli.console import note, say, say_json
+from pyanamo_async.cli.counting_bar import counting_bar
 from pyanamo_async.cli.options import JsonOption, on_new_files
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.taskfile.parser import Kind
 from pyanamo_async.core.text.plural import plural
-
-PROGRESS_FROM = 1000  # rows; fewer are imported before a bar is drawn
-
 
 COMMAND = option.ImportCommand
 
@@ -102,7 +98,7 @@ def _progress(checked: CheckedItems, address: str) -> Iterator[Callable[[ImportR
     import asyncio
 
     written = 0
-    with _bar(checked.items) as draw:
+    with counting_bar("importing", checked.items) as draw:
 
         def progress(result: ImportResult) -> None:
             nonlocal written
@@ -117,19 +113,3 @@ def _progress(checked: CheckedItems, address: str) -> Iterator[Callable[[ImportR
             total = plural(checked.items, "item")
             note(f"interrupted: {written} of {total} are in the table. hint: import again to continue")
             raise
-
-
-@contextmanager
-def _bar(items: int) -> Iterator[Callable[[int], None]]:
-    if items < PROGRESS_FROM or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from pyanamo_async.cli.progress import Bar
-
-    bar = Bar(items, label="importing")
-
-    def draw(written: int) -> None:
-        bar.ended = written
-
-    with background_stderr(bar):
-        yield draw

@@ -21,6 +21,8 @@ COMMANDS = {
     "list": "status.list_items",
     "show": "status.show",
     "logs": "logs.logs",
+    "retry": "changing.retry",
+    "reset": "changing.reset",
     "trace": "trace.trace",
     "doctor": "doctor.doctor",
     "bench": "bench.bench",

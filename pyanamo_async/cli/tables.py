@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pyanamo_async import Counts, Description, Table, UsageError
+from pyanamo_async import Counts, Description, Table
 from pyanamo_async.cli import views
+from pyanamo_async.cli.asking import ask, need_terminal
 from pyanamo_async.cli.console import note, say, say_json
 from pyanamo_async.cli.flags import tags
 from pyanamo_async.cli.options import JsonOption, on_new_files, on_table
@@ -101,16 +101,15 @@ def delete(
         items = (await table.status()).counts.total
         what = f"table {table.address} with {plural(items, 'item')}"
         if not yes:
-            _ask(f"delete {what}?")
+            _confirm(f"delete {what}?")
         await table.drop(force=force)
         say(f"deleted {what}")
 
     with_table(table, work)
 
 
-def _ask(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise UsageError("deleting a table needs confirmation, and there is no terminal", hint="give --yes")
-    if not typer.confirm(question, err=True):
+def _confirm(question: str) -> None:
+    need_terminal("deleting a table", "give --yes")
+    if not ask(question):
         note("nothing was deleted")
         raise typer.Exit(1)

@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import TypedDict, assert_never
 
@@ -119,30 +119,44 @@ def settle_internal_error(item: Item, problem: str, *, now: datetime, policy: Fa
     return replace(broken, state=State.TODO, **_with_reason(item, problem))
 
 
-def reset(item: Item, *, all_tasks: bool = False) -> Item:
-    """Put an item back as if its tasks had never run: those that are not done, or all of them.
+def reset(
+    item: Item,
+    *,
+    all_tasks: bool = False,
+    tasks: Collection[str] | None = None,
+    token: str = "",
+    why: str = "",
+) -> Item:
+    """Put an item back to run its tasks again, as if they had never run: those that are not done, or all of them.
 
-    A single item always runs again. The attempt number, the records and the history stay.
+    With `tasks` only those of these names, while the others keep their state. The attempt number, the records and the
+    history stay; `why` becomes the latest reason. `token` tells this order from others at the same time. An item in
+    which there is nothing to put back is returned as it is.
     """
-    tasks = tuple(
-        replace(task, state=TaskState.TODO, attempts=0, failures=0)
-        if all_tasks or task.state is not TaskState.DONE or len(item.tasks) == 1
-        else task
+    chosen = {
+        task.name
         for task in item.tasks
-    )
-    return replace(
+        if (tasks is None or task.name in tasks) and (all_tasks or task.state is not TaskState.DONE)
+    }
+    if not chosen:
+        return item
+    fresh = replace(
         item,
-        tasks=tasks,
+        tasks=tuple(
+            replace(task, state=TaskState.TODO, attempts=0, failures=0) if task.name in chosen else task
+            for task in item.tasks
+        ),
         state=State.TODO,
-        token="",
-        worker="",
-        locked_at=None,
         done_at=None,
         not_before=None,
         crashes=0,
         interruptions=0,
         wall_time_kills=0,
     )
+    if fresh == item:
+        return item
+    freed = replace(fresh, token=token, worker="", locked_at=None)
+    return replace(freed, **_with_reason(item, why)) if why else freed
 
 
 def _with_result(task: Task, result: TaskRecord, policy: FailurePolicy, limit: int) -> Task:

@@ -13,12 +13,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pyanamo_async.core.items import CLAIMABLE, Item, State
+from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.row_size import COLLECTION_BYTES, stored_bytes
 from pyanamo_async.core.stored.worker_row import encode_worker
+from pyanamo_async.core.transitions import reset
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import BadRow
+from pyanamo_async.operate.changing import change
+from pyanamo_async.operate.selecting import select
 from pyanamo_async.ports import AddResult, Store
 from pyanamo_async.store.dynamodb.fleet import _row as worker_row
 from pyanamo_async.store.dynamodb.fleet import row_id
@@ -236,6 +240,18 @@ async def test_listings_leave_bad_rows_out_and_note_them(raw: Raw) -> None:
     for _ in range(2):
         assert [item.item_id async for item in raw.store.items()] == ["good"]
     assert len(raw.store.bad_rows) == 1
+
+
+async def test_an_order_tells_of_a_bad_row_and_changes_the_others(raw: Raw) -> None:
+    """It is neither missing nor changed meanwhile: somebody must look at it."""
+    failed = replace(an_item("good"), state=State.FAILED, done_at=NOON)
+    await raw.put([raw.row(replace(failed, item_id="bad"), TaskScript=None), raw.row(failed)])
+
+    result = await change(raw.store, Selection(states=["failed"]), lambda item, _: reset(item, token="order"), now=NOON)
+
+    assert (result.selected, result.changed, result.failed, result.no_longer_matching) == (2, 1, 1, 0)
+    assert result.problem == "item bad cannot be read"
+    assert [each async for each in select(raw.store, Selection(ids=["bad"]))] == []
 
 
 async def test_a_buried_row_is_mended_by_importing_it_again(raw: Raw) -> None:

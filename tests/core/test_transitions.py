@@ -205,6 +205,42 @@ def test_reset_runs_failed_tasks_again_and_keeps_done_ones() -> None:
     assert len(transitions.reset(buried, all_tasks=True).todo) == 2
 
 
+def test_a_reset_of_some_tasks_leaves_the_others() -> None:
+    """What is not named keeps its state; the item can be claimed again."""
+    buried = settled(
+        claimed(an_item("a", nested=["x", "y", "z"])),
+        *(Failed(exit_code=1), Failed(exit_code=2), Succeeded()),
+        policy=FailurePolicy(max_failures=1),
+    )
+    item = transitions.reset(buried, tasks=["Task_1", "Task_2"])
+
+    assert item.state is State.TODO
+    assert [task.state for task in item.tasks] == [TaskState.FAILED, TaskState.TODO, TaskState.DONE]
+
+
+def test_a_reset_with_nothing_to_put_back_changes_nothing() -> None:
+    """Repeated, or of what has never run or is done, it is no change, whatever reason is given."""
+    done = settled(claimed(an_item("a")), Succeeded())
+    again = transitions.reset(done, all_tasks=True, token="order", why="once more")
+    fresh = an_item("b")
+
+    assert transitions.reset(done, why="once more") is done
+    assert transitions.reset(done, tasks=["Task_7"], all_tasks=True) is done
+    assert transitions.reset(again, all_tasks=True, token="other", why="once more") is again
+    assert transitions.reset(fresh, token="order") is fresh
+
+
+def test_a_reset_starts_an_item_that_waits() -> None:
+    """It need not wait after its failure any longer, and no late write of its old holder can pass for the order."""
+    waiting = settled(claimed(an_item("a")), Failed(exit_code=1))
+    item = transitions.reset(waiting, token="order", why="the disk was full")
+
+    assert (waiting.not_before is not None, item.not_before) == (True, None)
+    assert (item.failures, item.worker, item.token) == (0, "", "order")
+    assert item.reason == "attempt 1: the disk was full"
+    assert item.history == ("attempt 1: exit status 1",)
+
+
 def test_history_is_bounded() -> None:
     """An item keeps its last five older reasons."""
     item = an_item("a", max_failures=100)

@@ -10,7 +10,7 @@ api.py      open_table() -> Table: all that a person can do
 table_editor.py  the part of Table by which a person corrects items
 table_reader.py  the half of Table that changes nothing
 app/        wires: settings, where tables and outputs are, opening and closing them, putting a worker together
-operate/    verbs of a person: import, select, change, status, logs, follow, workers, reclaim, doctor
+operate/    verbs of a person: import, select, change, status, failures, logs, follow, workers, reclaim, doctor
 worker/     conducts one worker: the loop, one attempt, heartbeats, stopping
 fleet/      how workers cooperate: membership, reclaim, when one may exit, notifications
 store/      remembers: memory, sqlite, dynamodb
@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from pyanamo_async.operate.changing import ChangeResult as ChangeResult
     from pyanamo_async.operate.checking import CheckedItems as CheckedItems, check_task_file as check_task_file
     from pyanamo_async.operate.doctor import Finding as Finding, FindingKind as FindingKind
+    from pyanamo_async.operate.failures import FailureGroup as FailureGroup
     from pyanamo_async.operate.importing import ImportResult as ImportResult, OnExists as OnExists
     from pyanamo_async.operate.logs import TaskLog as TaskLog
     from pyanamo_async.operate.status import Status as Status
@@ -115,6 +116,7 @@ _HOMES = {
     "pyanamo_async.operate.changing": ("ChangeResult",),
     "pyanamo_async.operate.checking": ("CheckedItems", "check_task_file"),
     "pyanamo_async.operate.doctor": ("Finding", "FindingKind"),
+    "pyanamo_async.operate.failures": ("FailureGroup",),
     "pyanamo_async.operate.importing": ("ImportResult", "OnExists"),
     "pyanamo_async.operate.logs": ("TaskLog",),
     "pyanamo_async.operate.status": ("Status",),

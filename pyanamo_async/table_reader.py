@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyanamo_async.core.outcomes import Outcome
     from pyanamo_async.core.selection import Selection
     from pyanamo_async.fleet.membership import WorkerStatus
+    from pyanamo_async.operate.failures import FailureGroup
     from pyanamo_async.operate.logs import LogReader, TaskLog
     from pyanamo_async.operate.status import Status
 
@@ -111,6 +112,12 @@ class TableReader:
         from pyanamo_async.operate.status import status
 
         return await status(await self._open(), self.address, await self.workers())
+
+    async def failures(self, *, sample: str | None = None) -> list[FailureGroup]:
+        """Group the failed items by why they failed, the largest group first; no item is read whole."""
+        from pyanamo_async.operate.failures import failures
+
+        return await failures((await self._open()).summaries(state=State.FAILED, sample=sample))
 
     async def trace(
         self, *, state: State | str | None = None, sample: str | None = None

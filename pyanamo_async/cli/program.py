@@ -21,6 +21,7 @@ COMMANDS = {
     "list": "status.list_items",
     "show": "status.show",
     "logs": "logs.logs",
+    "failures": "failures.failures",
     "retry": "changing.retry",
     "reset": "changing.reset",
     "trace": "trace.trace",

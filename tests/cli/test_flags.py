@@ -12,7 +12,7 @@ from pyanamo_async.cli import flags
 from pyanamo_async.cli.flags import FLAGS, name_flags
 from tests.cli.conftest import Cli
 
-COMMANDS = ["import", "run", "bench", "doctor", "status", "workers drain", "table create", "table delete"]
+COMMANDS = ["import", "run", "reset", "bench", "doctor", "status", "workers drain", "table create", "table delete"]
 
 
 def test_arguments_of_the_api_become_flags() -> None:

@@ -1,0 +1,249 @@
+"""`pyanamo failures`, `retry` and `reset`, and the flags of selections."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import signal
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from pyanamo_async.core.transitions import claim
+from pyanamo_async.store.sqlite import SqliteStore
+from tests.cli.conftest import PYANAMO, Cli, process
+from tests.fakes import NOON
+
+FAILING = """\
+itemID|TaskID|TaskScript
+ok|s1|true
+x1|s1|echo "no file x1.bam" >&2; exit 7
+x2|s2|echo "no file x2.bam" >&2; exit 7
+-k|s2|kill -9 $$
+"""
+
+
+@pytest.fixture
+def failed(cli: Cli, folder: Path) -> Cli:
+    """A table of which one item is done and three failed."""
+    (folder / "tasks.txt").write_text(FAILING)
+    assert cli("import", "tasks.txt").status == 0
+    assert process("run", "--max-failures", "1", "-q").status == 3
+    return cli
+
+
+def states(cli: Cli) -> dict[str, str]:
+    return {row["itemID"]: row["ItemState"] for row in cli("list", "--json").json()}
+
+
+def test_failures_are_told_by_reason(failed: Cli) -> None:
+    """With what to type to look at one, and to run them again."""
+    said = failed("failures")
+
+    assert said.out.splitlines() == [
+        "items\treason\tlook at one",
+        "2\texit status 7: no file #.bam\tpyanamo logs --stderr x1",
+        "1\tkilled by SIGKILL\tpyanamo logs --stderr -- -k",
+    ]
+    assert said.err == "3 items failed; pyanamo retry runs them again\n"
+
+
+def test_what_is_told_to_type_can_be_typed(failed: Cli) -> None:
+    """Whatever the table and the id are called, and without another word."""
+    address = "sqlite:a b.db"
+    Path("pyanamo.db").rename("a b.db")
+
+    line = failed("failures", "-t", address).out.splitlines()[1].split("\t")[2]
+    done = subprocess.run(["sh", "-c", line.replace("pyanamo", PYANAMO, 1)], capture_output=True, check=True)
+
+    assert done.stdout == b"no file x1.bam\n"
+
+
+def test_failures_as_json(failed: Cli) -> None:
+    """The same for programs, of one sample here."""
+    assert failed("failures", "--sample", "s1", "--json").json() == [
+        {
+            "items": 1,
+            "reason": "exit status 7: no file #.bam",
+            "example": "x1",
+            "example_reason": "attempt 1: exit status 7: no file x1.bam",
+        }
+    ]
+
+
+def test_without_failures_nothing_is_listed(cli: Cli) -> None:
+    """Not even a header."""
+    cli("table", "create")
+
+    assert (cli("failures").out, cli("failures").err) == ("", "0 items failed\n")
+
+
+def test_a_bare_retry_runs_all_failed_items_again(failed: Cli) -> None:
+    """And a worker finds them."""
+    said = failed("retry", "--yes", "--reason", "the disk was full")
+
+    assert (said.status, said.out, said.err) == (0, "3 items will run again\n", "")
+    assert states(failed) == {"ok": "done", "x1": "todo", "x2": "todo", "-k": "todo"}
+    assert failed("show", "x1", "--json").json()["Reason"] == "attempt 1: the disk was full"
+    assert process("run", "--max-failures", "1", "-q").status == 3
+    assert failed("show", "x1", "--json").json()["Attempt"] == 2
+
+
+def test_a_limit_alone_limits_what_is_retried(failed: Cli) -> None:
+    """It names no other items than a bare retry does."""
+    assert failed("retry", "--limit", "2", "--yes").out == "2 items will run again\n"
+    assert sorted(states(failed).values()) == ["done", "failed", "todo", "todo"]
+
+
+def test_a_selection_is_retried(failed: Cli) -> None:
+    """By id, sample, expression and so on."""
+    assert failed("retry", "--where", "exit == 7", "--sample", "s2", "-y").out == "1 item will run again\n"
+    assert failed("retry", "-y", "--", "-k").out == "1 item will run again\n"
+    assert states(failed) == {"ok": "done", "x1": "failed", "x2": "todo", "-k": "todo"}
+
+
+def test_what_is_done_is_not_retried_but_reset(failed: Cli) -> None:
+    """Each verb says what it did."""
+    said = failed("retry", "ok", "--yes")
+
+    assert (said.status, said.out, said.err) == (0, "0 items will run again\n", "1 item had nothing to run again\n")
+    assert failed("reset", "ok", "--yes").out == "1 item will run again\n"
+    assert states(failed)["ok"] == "todo"
+
+
+def test_a_dry_run_lists(failed: Cli) -> None:
+    """Ids to stdout, for `xargs`, and nothing is changed."""
+    said = failed("reset", "--dry-run", "--sample", "s1")
+
+    assert (said.status, sorted(said.out.split()), said.err) == (0, ["ok", "x1"], "2 items would run again\n")
+    assert failed("retry", "--dry-run", "x1", "--json").json() == {
+        "dry_run": True,
+        "selected": 1,
+        "changed": 1,
+        "unchanged": 0,
+        "no_longer_matching": 0,
+        "fenced": 0,
+        "failed": 0,
+        "locked": [],
+        "item_ids": ["x1"],
+    }
+    assert states(failed)["x1"] == "failed"
+
+
+def test_a_locked_item_is_named(failed: Cli) -> None:
+    """The exit status says that not all is as ordered."""
+    lock("x1")
+
+    said = failed("reset", "x1", "x2", "--yes")
+
+    assert (said.status, said.out) == (3, "1 item will run again\n")
+    assert said.err == "1 item left alone, because workers hold them: x1\n"
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["retry"], "running items again needs confirmation, and there is no terminal. hint: give --yes or --dry-run"),
+        (["reset", "--yes"], "nothing is selected. hint: give ITEM, --state, --sample"),
+        (["reset", "--yes", "--limit", "3"], "nothing is selected"),
+        (["retry", "--yes", "nosuch"], "the table has no item nosuch"),
+        (["list", "nosuch"], "the table has no item nosuch"),
+        (["list", ""], "ITEM is empty"),
+        (["list", "--state", ""], "--state is empty"),
+        (["list", "--state", "faild"], "did you mean failed?"),
+        (["list", "--sample", ""], "--sample is empty"),
+        (["list", "--worker", " "], "--worker is empty"),
+        (["list", "--where", ""], "--where is empty"),
+        (["list", "--where", "exot == 1"], "--where: unknown field 'exot' at character 1"),
+        (["list", "--limit=-1"], "--limit is -1"),
+        (["list", "--all", "a"], "--all and ITEM exclude each other"),
+        (["list", "--count", "--json"], "--count and --json exclude each other"),
+    ],
+)
+def test_a_selection_that_says_nothing_is_refused(failed: Cli, argv: list[str], says: str) -> None:
+    """By the names of its flags, before anything is changed."""
+    said = failed(*argv)
+
+    assert (said.status != 0, said.out) == (True, "")
+    assert says in said.err
+    assert sorted(states(failed).values()) == ["done", "failed", "failed", "failed"]
+
+
+def test_list_takes_a_selection(failed: Cli) -> None:
+    """Several states in any case, ids, expressions; `--count` prints a number."""
+
+    def ids(*argv: str) -> list[str]:
+        return sorted(row["itemID"] for row in failed("list", "--json", *argv).json())
+
+    assert ids("-s", "DONE", "-s", "todo") == ids("--state", "done,todo") == ["ok"]
+    assert ids("x2", "ok") == ["ok", "x2"]
+    assert ids("--where", "signal == 9") == ["-k"]
+    assert ids("--task", "0", "--state", "failed") == ["-k", "x1", "x2"]
+    assert len(ids("--limit", "2")) == 2
+    assert failed("list", "--state", "failed", "--count").out == "3\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "said"),
+    [
+        (b"n\n", 1, "nothing was changed"),
+        (b"\x04", 1, "nothing was changed"),
+        (b"\x03", 130, ""),
+        (b"y\n", 0, "3 items"),
+    ],
+)
+def test_who_is_asked_may_say_no(failed: Cli, answer: bytes, status: int, said: str) -> None:
+    """On a terminal; nothing is changed then, and one Ctrl-C is enough."""
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(PYANAMO, [PYANAMO, "retry"])  # noqa: S606 # it is the child of `fork`
+    printed = b""
+    while b"[y/N]" not in printed:
+        printed += os.read(terminal, 4096)
+    os.write(terminal, answer)
+    with suppress(OSError):  # the end of a terminal
+        while more := os.read(terminal, 4096):
+            printed += more
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == status
+    os.close(terminal)
+
+    assert "run 3 items again? [y/N]" in printed.decode()
+    assert said in printed.decode()
+    assert ("todo" in states(failed).values()) == (status == 0)
+
+
+def test_ctrl_c_ends_a_search_without_end(cli: Cli, folder: Path) -> None:
+    """A regular expression that backtracks for ever is interrupted by the second Ctrl-C at the latest."""
+    (folder / "tasks.txt").write_text(f"itemID|TaskID|TaskScript\na|s|: {'a' * 60}!\n")
+    assert cli("import", "tasks.txt").status == 0
+    endless = [PYANAMO, "list", "--where", 'script ~ "(a+)+$"']
+    with subprocess.Popen(endless, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as searching:
+        while not has_open(searching.pid, "pyanamo.db"):
+            assert searching.poll() is None
+        while searching.poll() is None:
+            searching.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                searching.wait(timeout=1)
+        assert (searching.returncode, searching.communicate()) == (130, (b"", b""))
+
+
+def has_open(pid: int, name: str) -> bool:
+    """Return whether a process has a file of this name open."""
+    with suppress(OSError):
+        return any(each.resolve().name == name for each in Path(f"/proc/{pid}/fd").iterdir())
+    return False
+
+
+def lock(item_id: str) -> None:
+    """Let a worker hold an item."""
+
+    async def hold() -> None:
+        store = SqliteStore(Path("pyanamo.db"))
+        item = await store.read(item_id)
+        await store.save(item, claim(item, worker="w", token="t", now=NOON))
+        await store.close()
+
+    asyncio.run(hold())

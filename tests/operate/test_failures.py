@@ -1,0 +1,58 @@
+"""Failed items, grouped by why."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+
+import pytest
+
+from pyanamo_async.core.items import State, Summary
+from pyanamo_async.operate import failures as grouping
+from pyanamo_async.operate.failures import FailureGroup, failures, generalise
+
+
+@pytest.mark.parametrize(
+    ("reason", "general"),
+    [
+        ("", ""),
+        ("attempt 3: exit status 137", "exit status 137"),
+        ("attempt 3: Task_12: exit status 1: cannot read chr17.bam", "exit status 1: cannot read #.bam"),
+        ("attempt 1: exit status 1: line 5: KeyError: 'x7'", "exit status 1: line #: KeyError: '#'"),
+        ("attempt 2: killed by signal 35", "killed by signal 35"),
+        (
+            "attempt 9: its worker vanished 5 times; the last was node-1a2b",
+            "its worker vanished # times; the last was node-#",
+        ),
+        ("attempt 1: exit status 1: attempt 2: failed", "exit status 1: attempt #: failed"),
+    ],
+)
+def test_numbers_of_one_item_are_left_out(reason: str, general: str) -> None:
+    """Exit statuses and signals stay: they are the reason."""
+    assert general == generalise(reason)
+
+
+async def test_failures_are_grouped() -> None:
+    """The largest group first, each with one of its items as an example."""
+    reasons = ["exit status 1: no x1", "exit status 2", "exit status 1: no x2"]
+
+    assert await failures(_failed(reasons)) == [
+        FailureGroup("exit status 1: no #", 2, "0", "attempt 1: exit status 1: no x1"),
+        FailureGroup("exit status 2", 1, "1", "attempt 1: exit status 2"),
+    ]
+
+
+async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A million different reasons make a page of groups, and one for the others."""
+    monkeypatch.setattr(grouping, "MAX_GROUPS", 2)
+    groups = await failures(_failed([f"exit status 1: {word}" for word in ("a", "b", "c", "d", "a")]))
+
+    assert {group.reason: group.count for group in groups} == {
+        "exit status 1: a": 2,
+        "exit status 1: b": 1,
+        "other reasons": 2,
+    }
+
+
+async def _failed(reasons: Iterable[str]) -> AsyncIterator[Summary]:
+    for number, reason in enumerate(reasons):
+        yield Summary(str(number), "s", State.FAILED, 1, 0, reason=f"attempt 1: {reason}")

@@ -31,7 +31,9 @@ def ending(result: RunResult, failed_ids: Sequence[str], counts: Counts | None, 
     left = counts.total - counts.items.get(State.DONE, 0) - failed if counts else 0
     if failed:
         names = ", ".join(failed_ids) + (", ..." if failed > len(failed_ids) > 0 else "")
-        yield f"{_are(failed)} failed{f' ({names})' if names else ''}: {_command('list --state failed', address)}"
+        why, again = _command("failures", address), _command("retry", address)
+        them = "it" if failed == 1 else "them"
+        yield f"{_are(failed)} failed{f' ({names})' if names else ''}: {why} says why, {again} runs {them} again"
     if left:
         yield f"{_are(left)} left: {_command('run', address)}"
 

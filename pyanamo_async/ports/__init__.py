@@ -5,7 +5,7 @@
 2. They retry for at most a few seconds, and decide nothing about items.
 """
 
-from pyanamo_async.ports.description import NO_OPTIONS, Description, Index, Indexes, TableOptions, Units
+from pyanamo_async.ports.description import NO_OPTIONS, Description, Index, Indexes, TableAdmin, TableOptions, Units
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.output_tails import OutputTails
 from pyanamo_async.ports.runtime import Clock, EventLog, Processes, Runtime
@@ -17,7 +17,6 @@ from pyanamo_async.ports.table import (
     ItemReader,
     Notifications,
     Store,
-    TableAdmin,
     WorkerRegistry,
 )
 

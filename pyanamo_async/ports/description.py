@@ -1,9 +1,10 @@
-"""What a table looks like, and what its requests cost."""
+"""What a table looks like, how it is created, and what its requests cost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from pyanamo_async.core.values import Value
 
@@ -72,3 +73,27 @@ class Units(Value):
     def __sub__(self, before: Units) -> Units:
         """Return the units charged since."""
         return Units(self.write - before.write, self.read - before.read, self.untold - before.untold)
+
+
+class TableAdmin(Protocol):
+    """Create, describe and delete the table."""
+
+    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> bool:
+        """Create the table and wait until it is usable; return False when one of the right schema existed.
+
+        One that exists is left as it is, and needs no right to create it. `indexes` are extra indexes in DynamoDB's own
+        form (`GlobalSecondaryIndexes`); stores without them refuse. `options` are DynamoDB's, and ignored elsewhere.
+        """
+        ...
+
+    async def describe(self) -> Description:
+        """Describe the table."""
+        ...
+
+    async def drop(self) -> None:
+        """Delete the table and all its items."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections, threads and files; harmless when repeated."""
+        ...

@@ -14,7 +14,7 @@ from pyanamo_async.core.items import Counts, Item, State, Summary
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import BadRow
-from pyanamo_async.ports.description import NO_OPTIONS, Description, Indexes, TableOptions
+from pyanamo_async.ports.description import TableAdmin
 from pyanamo_async.ports.output_tails import OutputTails
 
 INDEX_LAG_AT_MOST = timedelta(seconds=20)
@@ -31,30 +31,6 @@ class AddResult(StrEnum):
     SKIPPED = "skipped"
     REPLACED = "replaced"
     LOCKED = "locked"  # it exists, and was not replaced because a worker holds it
-
-
-class TableAdmin(Protocol):
-    """Create, describe and delete the table."""
-
-    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> bool:
-        """Create the table and wait until it is usable; return False when one of the right schema existed.
-
-        One that exists is left as it is, and needs no right to create it. `indexes` are extra indexes in DynamoDB's own
-        form (`GlobalSecondaryIndexes`); stores without them refuse. `options` are DynamoDB's, and ignored elsewhere.
-        """
-        ...
-
-    async def describe(self) -> Description:
-        """Describe the table."""
-        ...
-
-    async def drop(self) -> None:
-        """Delete the table and all its items."""
-        ...
-
-    async def close(self) -> None:
-        """Release connections, threads and files; harmless when repeated."""
-        ...
 
 
 class ItemQueue(Protocol):

@@ -101,7 +101,7 @@ def test_a_run_in_a_pipe_says_one_line_for_each_event(cli: Cli) -> None:
     assert events[0].startswith("worker started ")
     assert "item settled item=b attempt=1 state=failed reason='attempt 1: exit status 3'" in events
     assert events[-2] == "worker ended done=1 failed=1"
-    assert said.err.splitlines()[-1] == "1 item is failed (b): pyanamo list --state failed"
+    assert said.err.splitlines()[-1] == "1 item is failed (b): pyanamo failures says why, pyanamo retry runs it again"
 
 
 def test_a_quiet_run_says_nothing_but_errors(cli: Cli) -> None:

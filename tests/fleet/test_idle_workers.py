@@ -339,7 +339,7 @@ def test_a_worker_whose_claim_got_no_answer_does_not_go_home() -> None:
     """A claim whose answer was lost is looked for until the table must show it."""
 
     async def main(loop: VirtualLoop) -> None:
-        crew = Crew(loop, store=Absent(loop, claims=1, blind_s=15))
+        crew = Crew(loop, store=Absent(loop, claims=1, blind_s=15), index_lag=timedelta(seconds=1))
         await crew.store.create(shards=1)
         await crew.store.add([an_item("x")])
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import aiofiles
 from aiofiles.threadpool.binary import AsyncFileIO
 
+from pyanamo_async.errors import OutputError
 from pyanamo_async.host.modes import make_folder, open_new
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.host.waiting import shielded
@@ -107,8 +108,10 @@ class PartialFile:
         try:
             _rename(self._hidden, self._target)
         except FileNotFoundError:
-            if self._file is None or not os.fstat(self._file.fileno()).st_mode & ANY_PERMISSION:
+            if self._file is None:
                 raise
+            if not os.fstat(self._file.fileno()).st_mode & ANY_PERMISSION:
+                raise OutputError(f"file {self._target}: somebody discarded it while it was written") from None
             self._copy(self._file.fileno())
             logger.warning("output folder was deleted, and is made again: %s", self._target.parent)
             _rename(self._hidden, self._target)

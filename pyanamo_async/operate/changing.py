@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 from typing import IO
 
 from pyanamo_async.core.items import Item, State, Summary
@@ -24,6 +25,7 @@ from pyanamo_async.errors import Fenced, SchemaMismatch, StoreError, TableMissin
 from pyanamo_async.operate.selecting import pages, select
 from pyanamo_async.ports import Store
 
+DIGEST_BYTES = 16
 IN_MEMORY_BYTES = 8 << 20  # of ids, beyond which they go to a file
 
 Change = Callable[[Item, Collection[str]], Item]
@@ -142,13 +144,18 @@ def _spool() -> Iterator[IO[str]]:
 
 
 async def _write_ids(file: IO[str], summaries: AsyncIterator[Summary]) -> int:
-    """Write ids as JSON lines, whatever characters they have, and return their number."""
-    number = 0
+    """Write each id once, as a JSON line whatever characters it has, and return their number.
+
+    An item that moves on meanwhile is listed in each queue that it passes. Digests of ids take a third of their memory.
+    """
+    known: set[bytes] = set()
     async for each in summaries:
-        file.write(json.dumps(each.item_id) + "\n")
-        number += 1
+        digest = blake2b(each.item_id.encode(errors="surrogatepass"), digest_size=DIGEST_BYTES).digest()
+        if digest not in known:
+            known.add(digest)
+            file.write(json.dumps(each.item_id) + "\n")
     file.seek(0)
-    return number
+    return len(known)
 
 
 def _read_ids(file: IO[str]) -> Iterator[str]:

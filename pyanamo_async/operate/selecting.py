@@ -2,7 +2,7 @@
 
 1. Whatever the queue index knows, state and sample, is asked of it; other criteria are asked of the items themselves.
 2. With states, only items in these states are read whole; otherwise all of the table.
-3. Items appear once or not at all if others change them meanwhile. Memory does not grow with their number.
+3. An item that others change meanwhile may appear more than once, or not at all. Memory does not grow with the number.
 """
 
 from __future__ import annotations

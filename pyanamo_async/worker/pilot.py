@@ -137,7 +137,8 @@ class Pilot:
             if summary.put_back:
                 await self._drain.notifications.notify()
             summary.work_left = bool(summary.put_back or summary.lost) or await self._drain.work_left()
-        summary.settled += Counter({State.FAILED: self._drain.peers.taken[State.FAILED]})
+        buried = self._context.adapters.store.bad_rows.buried
+        summary.settled += Counter({State.FAILED: self._drain.peers.taken[State.FAILED] + buried})
 
     def _start(self, item: Item, slot: int, attempts: asyncio.TaskGroup) -> None:
         attempt = Attempt(item, self._context, alive=self._heartbeats.alive, slot=slot)

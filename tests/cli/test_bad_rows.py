@@ -78,3 +78,14 @@ def test_a_worker_buries_what_it_cannot_read_and_does_the_rest(cli: Cli, folder:
     listed = {line["itemID"]: line for line in cli("list", "--json").json()}
     assert {name: line["ItemState"] for name, line in listed.items()} == {"a": "failed", "b": "failed", "n": "failed"}
     assert listed["a"]["Reason"].startswith("row cannot be read: ")
+
+
+def test_buried_rows_are_failures_of_the_run(cli: Cli, folder: Path) -> None:
+    """Who chains the next step to a run must not go on over them."""
+    assert cli("import", "single.txt").status == 0
+    _spoil(folder, "UPDATE items SET Row = '[]'")
+
+    ran = process("run")
+
+    assert ran.status == 3
+    assert ran.err.splitlines()[-1].startswith("2 items are failed")

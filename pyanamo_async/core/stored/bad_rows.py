@@ -56,10 +56,11 @@ def burial(bad: BadRow, *, now: datetime) -> Row:
 
 
 class BadRows:
-    """The bad rows that one store has met; `tell` is called once for each."""
+    """The bad rows that one store has met; `tell` is called once for each. `buried` counts those that claims buried."""
 
     def __init__(self) -> None:
         self.tell: Callable[[BadRow], None] = lambda _: None
+        self.buried = 0
         self._known: set[str] = set()
 
     def __len__(self) -> int:

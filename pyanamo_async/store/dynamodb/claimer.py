@@ -152,6 +152,8 @@ class QueueClaimer:
                 errors.append(answer)
             elif isinstance(answer, BaseException):
                 raise answer
+            else:
+                self._bad_rows.buried += answer
         return errors
 
     async def _item_if_won(self, seen: Candidate, worker: str, reply: Reply | BaseException) -> Item | None:

@@ -80,6 +80,7 @@ class SqliteItems(ItemQueue, Notifications):
             return claims, buried
 
         claims, buried = await self._engine.write(work)
+        self.bad_rows.buried += len(buried)
         for each in buried:
             self.bad_rows.note(each)
         return claims

@@ -26,6 +26,7 @@ from pyanamo_async.worker.stop import Level, Stop
 LAST_WITHIN_S = 5.0
 SHARE_OF_LEASE = FENCED_SHARE
 UNREACHABLE = "the table could not be reached for two thirds of the lease"
+STOOD_STILL = "this worker stood still for two thirds of the lease"
 GIVEN_UP = "another worker gave this one up for dead"
 
 ORDERS = {Desired.DRAIN: Level.DRAIN, Desired.STOP: Level.STOP}
@@ -90,7 +91,7 @@ class Heartbeats:
     def alive(self) -> bool:
         """Return whether the lease still holds by our own clock; fence the worker when it does not."""
         if not self.is_fenced and self._left_s() <= 0:
-            self._fence(UNREACHABLE)
+            self._fence(UNREACHABLE if self._is_failing else STOOD_STILL)
         return not self.is_fenced
 
     def hasten(self) -> None:

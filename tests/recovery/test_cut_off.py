@@ -26,7 +26,7 @@ def test_items_of_a_worker_that_stands_still_are_finished_by_another(any_site: S
 
     stopped.signal(signal.SIGCONT)
     assert stopped.exit() == 75
-    assert "fenced" in stopped.said()
+    assert "fenced reason='this worker stood still" in stopped.said()
     assert site.scripts() == []
     assert site.rows() == before
     assert sorted(run.attempt for run in witness.runs() if run.ended) == [1, 1, 2, 2]

@@ -113,14 +113,18 @@ def fitting(
         for index in among
         if not may_drop or columns[index].rank == 0 or not cells or any(row[index] for row in cells)
     }
-    least = {index: min(each, CUT_TO) if columns[index].cut else each for index, each in widest.items()}
+    least = {
+        index: min(each, CUT_TO if columns[index].cut else width // 2 if columns[index].rank == 0 else each)
+        for index, each in widest.items()  # half of it for what is never left out, or one long id would hide all else
+    }
     while sum(least.values()) + GAP * (len(least) - 1) > width:
         last = max(least, key=lambda index: columns[index].rank)
         if columns[last].rank == 0 or not may_drop:
             break
         del least[last]
     left = width - sum(least.values()) - GAP * (len(least) - 1)
-    flexible = next((index for index in least if left < 0 or columns[index].cut), None)
-    if flexible is not None:
-        least[flexible] = max(1, min(widest[flexible], least[flexible] + left))
+    for index in least:
+        more = max(1 - least[index], min(widest[index] - least[index], left))
+        least[index] += more
+        left -= more
     return least

@@ -123,8 +123,8 @@ def fitting(
             break
         del least[last]
     left = width - sum(least.values()) - GAP * (len(least) - 1)
-    for index in least:
-        more = max(1 - least[index], min(widest[index] - least[index], left))
-        least[index] += more
+    for index, cells_wide in least.items():
+        more = max(1 - cells_wide, min(widest[index] - cells_wide, left))
+        least[index] = cells_wide + more
         left -= more
     return least

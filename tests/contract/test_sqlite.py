@@ -17,7 +17,7 @@ import pytest
 from pyanamo_async.core.items import State
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.transitions import release
-from pyanamo_async.errors import Unavailable
+from pyanamo_async.errors import BadRow, Unavailable
 from pyanamo_async.store.sqlite import SqliteStore, items, reading
 from tests.contract.steps import claim, claim_one
 from tests.fakes import NOON, an_item
@@ -154,3 +154,18 @@ def _claimer(path: Path, worker: str) -> subprocess.Popen[str]:
 
 def _process(*arguments: str | Path) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE, text=True)
+
+
+async def test_an_item_whose_holder_is_no_text_is_found_with_its_holder(store: SqliteStore) -> None:
+    """Otherwise nobody would ever take it over."""
+    await store.add([an_item("a")])
+    await claim_one(store)
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("UPDATE items SET Queue_Key = CAST(x'fffe' AS TEXT)")
+
+    [holder] = [holder async for holder in store.holders()]
+    [held] = await store.held(holder)
+
+    assert isinstance(held, BadRow)
+    assert await store.bury(held, now=NOON)
+    assert (await store.counts()).items[State.FAILED] == 1

@@ -17,7 +17,7 @@ from pyanamo_async.core.stored.record import summarise
 from pyanamo_async.errors import BadRow, ItemMissing
 from pyanamo_async.ports import ItemReader
 from pyanamo_async.store.sqlite.engine import Engine
-from pyanamo_async.store.sqlite.rows import SELECT, is_unicode, raw, read_held, read_item, read_placed, to_row
+from pyanamo_async.store.sqlite.rows import SELECT, raw, read_held, read_item, read_placed, to_row
 
 LIST_PAGE = 500
 FULL_PAGE = 50  # rows of up to 400 KB
@@ -25,7 +25,7 @@ FULL_PAGE = 50  # rows of up to 400 KB
 EXISTING = "SELECT itemID FROM items WHERE itemID IN (SELECT value FROM json_each(?))"
 READ_MANY = f"{SELECT} WHERE itemID IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants only
 HOLDERS = "SELECT Queue_Key FROM items WHERE ItemState = 'locked'"
-HELD = f"{SELECT} WHERE ItemState = 'locked' AND Queue_Key = ? ORDER BY Position"
+HELD = f"{SELECT} WHERE ItemState = 'locked' AND Queue_Key = CAST(? AS TEXT) ORDER BY Position"
 # In two halves: for `(Queue_Key, Position) > (?, ?)` SQLite walks the index from the key through all its positions.
 LISTED = ("Queue_Key", "Position", "itemID", "taskID", "Nested_Tasks", "Log_Length", "Attempt", "Reason")
 LIST = f"""SELECT {", ".join(LISTED)} FROM items
@@ -62,11 +62,10 @@ class SqliteReader(ItemReader):
 
     async def holders(self) -> AsyncIterator[str]:
         for [holder] in await self._rows(HOLDERS):
-            if is_unicode(holder):  # otherwise it is no worker's id
-                yield holder
+            yield holder
 
     async def held(self, worker_id: str) -> list[Item | BadRow]:
-        good, bad = sort_rows(map(to_row, await self._rows(HELD, worker_id)), partial(read_held, worker=worker_id))
+        good, bad = sort_rows(map(to_row, await self._rows(HELD, raw(worker_id))), partial(read_held, worker=worker_id))
         return [*good, *bad]
 
     async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:

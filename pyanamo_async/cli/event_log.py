@@ -34,10 +34,10 @@ class LogLines:
 
 
 class Quiet:
-    """Says nothing."""
+    """An event log that writes nothing."""
 
     def note(self, event: str, /, **fields: object) -> None:
-        """Say nothing."""
+        """Ignore the event."""
 
 
 def line(event: str, fields: Mapping[str, object]) -> str:

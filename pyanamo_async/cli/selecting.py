@@ -53,7 +53,7 @@ def selects_items(**by_default: object) -> Callable[[Command], Command]:
 
 
 async def note_scan(table: Table, selection: Selection) -> None:
-    """Say before it begins that a whole table will be read, where that costs money, and how much of it."""
+    """Warn that the whole table will be read, where reading costs money, with an estimate of how much is read."""
     if not selection.needs_whole_table:
         return
     seen = await table.describe()

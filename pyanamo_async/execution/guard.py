@@ -43,7 +43,7 @@ mark=$1 memory=/proc/self/fd/3
 kill_groups() {
   for each in $({ read -r lease; cat; } <"$memory"); do
     group=$((0x${each%+}))
-    case $each in *+) # its leader was reaped: who has the number now is a stranger
+    case $each in *+) # its leader was reaped: a process with this number is not ours
       if [ -e "/proc/$group" ] || kill -0 "$group"; then continue; fi ;;
     esac
     kill -KILL "-$group"

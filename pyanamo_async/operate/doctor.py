@@ -55,7 +55,7 @@ class Finding:
 async def examine(
     store: Store, outputs: OutputStore, *, older_than: timedelta, remove: bool, now: datetime, processes: Processes
 ) -> AsyncIterator[Finding]:
-    """Find vanished workers, items that nobody holds, bad rows, wrong clocks, and unfinished output.
+    """Find vanished workers, items locked by no known worker, bad rows, wrong clocks, and unfinished output.
 
     Output is left over when it is older than `older_than`; with `remove` it is deleted.
     """

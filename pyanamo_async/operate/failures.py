@@ -1,7 +1,7 @@
-"""Say what failed and why, from what the queue index knows: no item is read.
+"""Group failed items by their reason. Only the queue index is read, not the items.
 
-Failed items are grouped by their reason: how the first task that failed ended, and its last line of stderr. Numbers
-that differ from item to item are left out.
+The reason is how the first task that failed ended, and its last line of stderr. Numbers that differ from item to item
+are left out.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class PartialFile:
         self._size = await append(file, data, at=self._size, what=f"file {self._target}", schedule=self._schedule)
 
     async def finish(self) -> str:
-        """Sync and rename the file; the sync is not tried again, for when it fails nobody knows what is on disk."""
+        """Sync and rename the file. A sync that fails is not repeated: the kernel may have dropped the data."""
         await retry_output(lambda: shielded(self._sync()), ONCE)
         await retry_output(lambda: shielded(self._publish()), self._schedule)
         return SCHEME + str(self._target)

@@ -49,7 +49,7 @@ def granting(actions: set[str], endpoint: str) -> Iterator[str]:
             self.wfile.write(content)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name is the base class's
-            """Say nothing."""
+            """Log no requests."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Gate) as server:
         thread = threading.Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""Say by an expression which tasks are meant: `parse_expression('exit == 137 and seconds > 10m').matches(view)`.
+"""Select tasks by an expression: `parse_expression('exit == 137 and seconds > 10m').matches(view)`.
 
 The fields stand in `fields`, the grammar in `parser`, three-valued logic in `evaluation`.
 """

@@ -15,7 +15,7 @@ from pyanamo_async.core.values import Value, replace
 Row = dict[str, Any]
 Kind = TypeVar("Kind", bound=Value)
 T = TypeVar("T")
-MOST = 10**9  # of what is counted; a store may refuse larger numbers, and none of ours comes near
+MOST = 10**9  # the largest count taken for real; a store may refuse to write larger ones back
 MOST_BYTES = 2**63 - 1
 SHOWN = 40  # characters of a wrong value
 

@@ -43,7 +43,7 @@ OUTCOMES: dict[str, Columns[Any]] = {
     ),
     "TimedOut": Columns(TimedOut(timedelta.max), duration_column("Limit", "limit")),
     "Interrupted": Columns(Interrupted(InterruptReason.FENCED), Column("Why", "why", InterruptReason, str)),
-}  # who is fenced writes nothing
+}  # the defaults are values that are never stored: a fenced worker writes no record
 STDOUT, STDERR = (
     Columns(
         Output(),

@@ -211,7 +211,7 @@ class QueueClaimer:
         self, state: State, shard: int, *, between: tuple[str, str] | None = None, limit: int = PAGE
     ) -> list[dict[str, Any]]:
         condition, values = "Queue = :queue", {":queue": queue(state, shard)}
-        if between:  # otherwise keys that nobody of ours wrote are seen as well
+        if between:  # without bounds, keys that other programs wrote are read, too
             condition += " AND Queue_Key BETWEEN :start AND :end"
             values |= {":start": between[0], ":end": between[1]}
         query = {

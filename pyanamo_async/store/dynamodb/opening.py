@@ -1,4 +1,4 @@
-"""A table of ours, opened when it is first used: what all parts of the store build on."""
+"""Open a table when it is first used; the base class of all parts of the store."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def failures(table: Table, *, sample: SampleOption = None, json: JsonOption = Fa
     if groups:
         asyncio.run(say_table(COLUMNS, _rows(groups, table.address)))
     failed = sum(each.count for each in groups)
-    hint = f"; {command_line('retry', table.address)} runs them again" if failed else ""
+    hint = f"; {command_line('retry', table.address)} runs {'it' if failed == 1 else 'them'} again" if failed else ""
     flush()  # the table comes first, also where both go to one terminal
     note(f"{plural(failed, 'item')} failed{hint}")
 

@@ -133,4 +133,4 @@ def _state(text: str) -> State:
         close = get_close_matches(text[:_LONGEST_SHOWN].casefold(), _STATES, n=1)
         likely = f"did you mean {_STATES[close[0]]}? " if close else ""
         hint = f"{likely}the states are {', '.join(State)}"
-        raise UsageError(f"`states` has {text[:_LONGEST_SHOWN]!r}, which is none", hint=hint) from None
+        raise UsageError(f"`states` has {text[:_LONGEST_SHOWN]!r}, which is no state", hint=hint) from None

@@ -167,7 +167,7 @@ class Fleet:
         member = next(each for each in self._members if each.crew.name == worker.worker_id)
         if member.killed.is_set() or (member.life and member.life.done()):
             return ProcessStatus.UNKNOWN if member.launcher.running else ProcessStatus.DIED
-        return ProcessStatus.UNKNOWN if member.process.stopped else ProcessStatus.LIVES
+        return ProcessStatus.STANDS if member.process.stopped else ProcessStatus.LIVES
 
     def _end_scripts(self, worker: Worker) -> bool:
         """Kill what a process of the same machine started."""

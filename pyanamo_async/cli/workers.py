@@ -31,6 +31,7 @@ COLUMNS = (
 )
 CONDITIONS = {
     WorkerCondition.ALIVE: "alive",
+    WorkerCondition.STANDING: "standing still",
     WorkerCondition.STALE: "vanished: silent for its lease",
     WorkerCondition.DIED: "vanished: process died",
     WorkerCondition.ENDED: "ended",

@@ -93,11 +93,15 @@ def release_unused(item: Item) -> Item:
     return replace(item, state=State.TODO)
 
 
-def reclaim(item: Item, *, now: datetime, policy: FailurePolicy) -> Item:
+def reclaim(item: Item, *, now: datetime, policy: FailurePolicy, stood_still: bool = False) -> Item:
     """Take an item from a worker that vanished; bury it at the crash limit.
 
-    The token is cleared, so that no late write of the old holder can pass for the new state's own.
+    Of one that is known to have only stood still, or to have been cut off, it is an interruption. The token is cleared,
+    so that no late write of the old holder can pass for the new state's own.
     """
+    if stood_still:
+        reasons = _with_reason(item, f"interrupted: its worker {item.worker} stood still or was cut off")
+        return replace(item, state=State.TODO, token="", interruptions=item.interruptions + 1, **reasons)
     vanished = replace(item, crashes=item.crashes + 1, token="")
     if vanished.crashes >= policy.crash_limit:
         reason = f"its worker vanished {plural(vanished.crashes, 'time')}; the last was {item.worker}"

@@ -22,6 +22,8 @@ NEVER = datetime.max.replace(tzinfo=UTC)  # a heartbeat that cannot be read: in 
 STOPPED_WITHIN, CLEANED_UP_WITHIN = timedelta(seconds=29), timedelta(seconds=9)  # of the order, and of the grace's end
 CLOCK_IS_RIGHT_WITHIN = timedelta(seconds=60)  # requests to AWS are refused when a clock is wrong by five minutes
 CREDIBLE = timedelta(seconds=10), timedelta(days=1)
+UNREACHABLE = "the table could not be reached for two thirds of the lease"
+STOOD_STILL = "this worker stood still for two thirds of the lease"
 
 
 class Desired(StrEnum):
@@ -43,8 +45,9 @@ class WorkerState(StrEnum):
 class ProcessStatus(StrEnum):
     """What this machine knows of a worker's process, whatever its heartbeats say."""
 
-    UNKNOWN = "unknown"  # it runs elsewhere, or is stopped
+    UNKNOWN = "unknown"  # such as of another machine
     LIVES = "lives"
+    STANDS = "stands"  # somebody stopped it; it may go on at any time
     DIED = "died"  # and nothing that it started is left
 
 
@@ -78,6 +81,11 @@ class Worker(Value):
     stopped_by: str = ""
     problem: str = ""
     stamp: str = ""
+
+    @property
+    def fenced_itself(self) -> bool:
+        """Return whether it ended because it could send no heartbeats: no item is to blame for that."""
+        return self.state is WorkerState.ENDED and self.stopped_by in {UNREACHABLE, STOOD_STILL}
 
 
 def is_suspect(heartbeat: datetime, *, now: datetime, lease: timedelta) -> bool:

@@ -15,6 +15,7 @@ class WorkerCondition(StrEnum):
     """How a worker is, as far as its row and this machine tell."""
 
     ALIVE = "alive"
+    STANDING = "standing"  # its process was stopped on this machine, and may go on
     STALE = "stale"
     DIED = "died"
     ENDED = "ended"
@@ -26,20 +27,28 @@ class WorkerStatus:
 
     worker: Worker
     condition: WorkerCondition
+    is_silent: bool = False  # for longer than its lease
 
     @property
     def vanished(self) -> bool:
-        """Whether the worker stopped without saying so: its process died, or its lease has expired."""
-        return self.condition in {WorkerCondition.STALE, WorkerCondition.DIED}
+        """Whether others may take its items: it died, or its lease has expired, and it did not say that it ended."""
+        return self.condition is WorkerCondition.DIED or (
+            self.is_silent and self.condition is not WorkerCondition.ENDED
+        )
 
 
-def condition(worker: Worker, *, now: datetime, process_status: ProcessStatus) -> WorkerCondition:
-    """Return how a worker is: it ended, or it died, or it has been silent for its lease, or it lives."""
+def describe_worker(worker: Worker, *, now: datetime, process_status: ProcessStatus) -> WorkerStatus:
+    """Return how a worker is: it ended, or died, or stands still, or has been silent for its lease, or it lives."""
+    is_silent = now - worker.heartbeat > worker.lease
     if worker.state is WorkerState.ENDED:
-        return WorkerCondition.ENDED
-    if worker.state is WorkerState.DEAD or process_status is ProcessStatus.DIED:
-        return WorkerCondition.DIED
-    return WorkerCondition.STALE if now - worker.heartbeat > worker.lease else WorkerCondition.ALIVE
+        condition = WorkerCondition.ENDED
+    elif worker.state is WorkerState.DEAD or process_status is ProcessStatus.DIED:
+        condition = WorkerCondition.DIED
+    elif process_status is ProcessStatus.STANDS:
+        condition = WorkerCondition.STANDING
+    else:
+        condition = WorkerCondition.STALE if is_silent else WorkerCondition.ALIVE
+    return WorkerStatus(worker, condition, is_silent)
 
 
 async def list_workers(
@@ -53,12 +62,13 @@ async def list_workers(
     workers = await store.workers(of=of)
     now = store.service_time(now=now)
     return [
-        WorkerStatus(each, condition(each, now=now, process_status=await processes.status(each)))
+        describe_worker(each, now=now, process_status=await processes.status(each))
         for each in workers
         if not each.problem
     ]
 
 
 def living(workers: Iterable[WorkerStatus]) -> list[Worker]:
-    """Return the workers that live, as far as anybody can know."""
-    return [each.worker for each in workers if each.condition is WorkerCondition.ALIVE]
+    """Return the workers that live, as far as anybody can know; one that stands still does until its lease is over."""
+    there = {WorkerCondition.ALIVE, WorkerCondition.STANDING}
+    return [each.worker for each in workers if each.condition in there and not each.vanished]

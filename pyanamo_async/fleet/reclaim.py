@@ -8,21 +8,23 @@
 4. A reclaim never undoes a settle that came first: it passes the same fence.
 5. A holder without a row, or whose row says that it ended, is gone for good: the row is written before the first claim
    and ends after the last settle. Rows are read as last written, so its items are taken at once.
-6. An item whose row cannot be read is buried, and holds up no other. A worker whose row cannot be read is judged by its
+6. What stood still is no crash: items of a process that this machine shows as stopped, and of a worker whose row says
+   that it ended because it could send no heartbeats, were interrupted. Of another machine nobody can tell.
+7. An item whose row cannot be read is buried, and holds up no other. A worker whose row cannot be read is judged by its
    heartbeat, as any other.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
-from pyanamo_async.core.workers import Worker, WorkerState
+from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.errors import BadRow, Fenced, RowTooLarge
 from pyanamo_async.ports import Processes, Store
 
@@ -38,28 +40,36 @@ async def reclaim_from(
     """
     if not await store.mark_dead(dead):
         return Counter()
+    stands = await processes.status(dead) is ProcessStatus.STANDS
     if not await processes.end_scripts(dead):
         return None
-    taken = await reclaim_held(store, [dead.worker_id], now=now, policy=policy)
+    taken = await _take(store, dead.worker_id, now=now, policy=policy, stood_still=stands)
     await store.forget(dead.worker_id)
     return taken
 
 
-async def reclaim_held(store: Store, holders: Iterable[str], *, now: datetime, policy: FailurePolicy) -> Taken:
+async def reclaim_held(store: Store, holders: Collection[str], *, now: datetime, policy: FailurePolicy) -> Taken:
     """Put back, or bury, what these holders hold, which are gone for good."""
     taken: Taken = Counter()
+    rows = await store.workers(of=holders) if holders else []
+    fenced = {each.worker_id for each in rows if each.fenced_itself}
     for holder in holders:
-        put_back = taken[State.TODO]
-        for item in await store.held(holder):
-            if isinstance(item, BadRow):
-                taken[State.FAILED] += await store.bury(item, now=now)
-                continue
-            after = transitions.reclaim(item, now=now, policy=policy)
-            with suppress(Fenced, RowTooLarge):  # settled or taken over meanwhile; or it costs itself alone
-                await store.save(item, after)
-                taken[after.state] += 1
-        if taken[State.TODO] > put_back:
-            await store.notify(now=now)
+        taken += await _take(store, holder, now=now, policy=policy, stood_still=holder in fenced)
+    return taken
+
+
+async def _take(store: Store, holder: str, *, now: datetime, policy: FailurePolicy, stood_still: bool) -> Taken:
+    taken: Taken = Counter()
+    for item in await store.held(holder):
+        if isinstance(item, BadRow):
+            taken[State.FAILED] += await store.bury(item, now=now)
+            continue
+        after = transitions.reclaim(item, now=now, policy=policy, stood_still=stood_still)
+        with suppress(Fenced, RowTooLarge):  # settled or taken over meanwhile; or it costs itself alone
+            await store.save(item, after)
+            taken[after.state] += 1
+    if taken[State.TODO]:
+        await store.notify(now=now)
     return taken
 
 

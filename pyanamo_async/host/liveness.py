@@ -5,7 +5,7 @@ namespace's number may be given again, but only when everything in it has died. 
 known, and heartbeats alone decide.
 
 1. A worker has died only when nothing that it started is left either; a guard ends its scripts, but needs a moment.
-2. A stopped process is neither alive nor dead: it may go on at any time.
+2. A stopped process stands still: it is neither alive nor dead, and may go on at any time.
 3. Threads look through /proc: the environment of a process cannot be read while the kernel holds up its memory. What
    is not known in time is unknown.
 """
@@ -108,7 +108,7 @@ def _status(pid: int, started: str) -> ProcessStatus:
         return ProcessStatus.UNKNOWN
     if since != started or state in DEAD:
         return ProcessStatus.DIED
-    return ProcessStatus.UNKNOWN if state in STOPPED else ProcessStatus.LIVES
+    return ProcessStatus.STANDS if state in STOPPED else ProcessStatus.LIVES
 
 
 def _stat(pid: int) -> tuple[str, str]:

@@ -128,7 +128,7 @@ class Follower:
         for seen in await list_workers(self.store, now=now, processes=self.processes, of=[worker_id]):
             if seen.condition is WorkerCondition.DIED:
                 return f"worker {worker_id} died"
-            if seen.condition is WorkerCondition.STALE:
+            if seen.vanished:
                 return f"worker {worker_id} has sent no heartbeat since {seen.worker.heartbeat:%H:%M:%S} UTC"
         return ""
 

@@ -38,7 +38,7 @@ class Processes(Protocol):
     """What this machine knows of workers' processes, whatever their heartbeats say."""
 
     async def status(self, worker: Worker) -> ProcessStatus:
-        """Return what became of a worker's process: unknown for one of another machine, or one that is stopped.
+        """Return what became of a worker's process: unknown for one of another machine.
 
         One has died only when nothing that it started is left.
         """

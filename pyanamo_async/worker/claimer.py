@@ -165,7 +165,7 @@ class Claimer:
             return None
         except PyanamoError as trouble:  # what runs comes to its end; then the worker says so
             self.trouble = trouble
-            self._stop.request(Level.DRAIN, str(trouble))
+            self._stop.request(Level.DRAIN, trouble.what)
             return None
 
     async def _wait_for_work(self) -> bool:

@@ -16,7 +16,15 @@ from types import TracebackType
 from typing import Self
 
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.workers import FENCED_SHARE, Desired, Orders, Worker, WorkerState
+from pyanamo_async.core.workers import (
+    FENCED_SHARE,
+    STOOD_STILL,
+    UNREACHABLE,
+    Desired,
+    Orders,
+    Worker,
+    WorkerState,
+)
 from pyanamo_async.errors import Fenced, PyanamoError, TableReplaced
 from pyanamo_async.host.retry import RetrySchedule, retry
 from pyanamo_async.host.waiting import elapsed
@@ -25,8 +33,6 @@ from pyanamo_async.worker.stop import Level, Stop
 
 LAST_WITHIN_S = 5.0
 SHARE_OF_LEASE = FENCED_SHARE
-UNREACHABLE = "the table could not be reached for two thirds of the lease"
-STOOD_STILL = "this worker stood still for two thirds of the lease"
 GIVEN_UP = "another worker gave this one up for dead"
 
 ORDERS = {Desired.DRAIN: Level.DRAIN, Desired.STOP: Level.STOP}
@@ -58,7 +64,7 @@ class Heartbeats:
         self._last_s = self._clock.boottime()
         self._due, self._is_ending = asyncio.Event(), False
         self._sender: asyncio.Task[None] | None = None
-        self._is_registered = self._is_failing = False
+        self._is_registered = self._is_failing = self._told_of_work = False
         self.is_fenced = False
         self.trouble: PyanamoError | None = None  # why there will be no further heartbeat
 
@@ -82,6 +88,8 @@ class Heartbeats:
         self._due.set()
         if self._sender is not None:
             await self._sender
+        if self.trouble is not None:
+            return
         try:
             async with asyncio.timeout(LAST_WITHIN_S):
                 await self._registry.heartbeat(replace(self._row(), state=WorkerState.ENDED), registered=True)
@@ -95,9 +103,15 @@ class Heartbeats:
         return not self.is_fenced
 
     def hasten(self) -> None:
-        """Look whether the lease still holds, and send a heartbeat now: the process stood still."""
+        """Look whether the lease still holds, and send a heartbeat now: the process stood still, or its row is old."""
         if self.alive():
             self._due.set()
+
+    def tell_of_work(self) -> None:
+        """Send a heartbeat once the first items run, so that the worker's row shows it."""
+        if not self._told_of_work:
+            self._told_of_work = True
+            self.hasten()
 
     async def _send(self) -> None:
         """Send one heartbeat and obey the orders in its reply."""
@@ -158,6 +172,9 @@ class Heartbeats:
         if self.is_fenced:
             return
         self.is_fenced = True
-        self._event_log.note("fenced", reason=reason, silent_s=round(self._clock.boottime() - self._last_s, 1))
+        said = reason == self._stop.reason  # as why it drains
+        self._event_log.note(
+            "fenced", reason="" if said else reason, silent_s=round(self._clock.boottime() - self._last_s, 1)
+        )
         self._stop.request(Level.NOW, reason)
         self._fenced()

@@ -22,7 +22,7 @@ from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import Orders, Worker
-from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
+from pyanamo_async.errors import Fenced, PyanamoError, TableReplaced, Unavailable
 from pyanamo_async.fleet.drain_check import DrainCheck
 from pyanamo_async.host.waiting import elapsed, shielded
 from pyanamo_async.worker.attempt import Attempt
@@ -141,6 +141,7 @@ class Pilot:
         summary.settled += Counter({State.FAILED: self._drain.peers.taken[State.FAILED] + buried})
 
     def _start(self, item: Item, slot: int, attempts: asyncio.TaskGroup) -> None:
+        self._heartbeats.tell_of_work()
         attempt = Attempt(item, self._context, alive=self._heartbeats.alive, slot=slot)
         if not self._heartbeats.alive() or self._stop.level >= Level.STOP:
             attempt.end(self._end_reason())  # claimed while the order came: back, unstarted
@@ -155,7 +156,10 @@ class Pilot:
         except PyanamoError as lost:  # what ran is not written down; others take the item over when we are gone
             summary.lost += 1
             summary.errors += not isinstance(lost, Fenced | Unavailable)
-            self._note("item lost", item=item.item_id, attempt=item.attempt, reason=str(lost))
+            reason = (
+                "the table was replaced" if isinstance(lost, TableReplaced) else str(lost)
+            )  # more is said at the end
+            self._note("item lost", item=item.item_id, attempt=item.attempt, reason=reason)
         else:
             summary.settled[after.state] += 1
             summary.put_back += self._stop.draining and after.state in CLAIMABLE
@@ -195,16 +199,22 @@ class Pilot:
     async def _watch_stop(self) -> None:
         stop = self._stop
         await stop.drain.wait()
-        self._note("draining", reason=stop.reason)
+        self._note_stop("draining")
+        self._heartbeats.hasten()  # its row says why it is about to end
         self._claimer.look_again()
         await stop.stop.wait()
+        self._heartbeats.hasten()
         scripts = sum(attempt.running for attempt in self._attempts)
-        self._note("stopping", reason=stop.reason, scripts=scripts, grace=show_duration(self._plan.grace))
+        self._note_stop("stopping", scripts=scripts, grace=show_duration(self._plan.grace))
         await elapsed(stop.now, self._plan.grace.total_seconds())
         self._end(self._end_reason(), at_once=stop.now.is_set())
         await stop.now.wait()
-        self._note("stopping now", reason=stop.reason)
+        self._note_stop("stopping now")
         self._end(self._end_reason(), at_once=True)
+
+    def _note_stop(self, event: str, **fields: object) -> None:
+        if not self._heartbeats.is_fenced:  # which was noted, and leaves no time between these
+            self._note(event, reason=self._stop.reason, **fields)
 
     async def _watch_wall_time(self) -> None:
         left_s = self._context.wall_time.left_s(self._context.runtime.clock.monotonic())
@@ -226,6 +236,8 @@ class Pilot:
                 with suppress(Unavailable):  # the heartbeats say that the store is away
                     if await self._drain.peers.look_after():
                         self._claimer.look_again()
+            except TableReplaced:
+                return
             except PyanamoError as trouble:
                 runtime.event_log.note("reclaim failed", trouble=str(trouble))
             await asyncio.sleep(every_s * (0.5 + runtime.rng.random()))  # scattered among workers

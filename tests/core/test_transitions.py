@@ -184,6 +184,16 @@ def test_vanished_workers_bury_at_the_crash_limit() -> None:
     assert item.token == ""
 
 
+def test_a_worker_that_only_stood_still_costs_an_interruption() -> None:
+    """However often: no item is to blame for it, and none is buried."""
+    item = an_item("a")
+    for _ in range(POLICY.crash_limit + 1):
+        item = transitions.reclaim(claimed(item), now=NOON, policy=POLICY, stood_still=True)
+
+    assert (item.state, item.crashes, item.interruptions) == (State.TODO, 0, POLICY.crash_limit + 1)
+    assert item.token == ""
+
+
 def test_a_fault_of_ours_after_the_last_task_loses_nothing() -> None:
     """An item that has no task left to run is finished, and not run again."""
     done = transitions.record(claimed(an_item("a")), {"Task_0": a_record(Succeeded())}, policy=POLICY)

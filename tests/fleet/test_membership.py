@@ -9,7 +9,7 @@ import pytest
 
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, ProcessStatus, Worker, WorkerState
-from pyanamo_async.fleet.membership import condition, list_workers, living
+from pyanamo_async.fleet.membership import describe_worker, list_workers, living
 from pyanamo_async.operate.workers import order
 from pyanamo_async.store.memory import MemoryStore
 from simulation.crew import FakeProcesses
@@ -38,7 +38,8 @@ async def store() -> MemoryStore:
 
 def test_a_process_that_died_does_not_live_however_young_its_heartbeat() -> None:
     """What this machine knows of a process outweighs its row, unless that says that the worker ended."""
-    conditions = [str(condition(worker, now=NOON, process_status=process_status(worker))) for worker in ALL]
+    described = (describe_worker(each, now=NOON, process_status=process_status(each)) for each in ALL)
+    conditions = [str(each.condition) for each in described]
 
     assert conditions == ["alive", "stale", "died", "ended", "died"]
 
@@ -48,9 +49,21 @@ def test_a_worker_that_ended_is_never_stale() -> None:
     late = {seconds: NOON + ALIVE.lease + timedelta(seconds=seconds) for seconds in (0, 1)}
 
     def at(worker: Worker, seconds: int) -> str:
-        return condition(worker, now=late[seconds], process_status=ProcessStatus.UNKNOWN)
+        return describe_worker(worker, now=late[seconds], process_status=ProcessStatus.UNKNOWN).condition
 
     assert [at(ALIVE, 0), at(ALIVE, 1), at(ENDED, 1), at(MARKED, 1)] == ["alive", "stale", "ended", "died"]
+
+
+def test_a_process_that_stands_still_is_called_so() -> None:
+    """It lives until its lease is over; then others may take its items, and it still stands."""
+    seen = {
+        silent_s: describe_worker(ALIVE, now=NOON + timedelta(seconds=silent_s), process_status=ProcessStatus.STANDS)
+        for silent_s in (0, 181)
+    }
+
+    assert {each.condition for each in seen.values()} == {"standing"}
+    assert [each.vanished for each in seen.values()] == [False, True]
+    assert [len(living([each])) for each in seen.values()] == [1, 0]
 
 
 async def test_stale_lists_all_that_vanished(store: MemoryStore) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState, dead_after
+from pyanamo_async.core.workers import STOOD_STILL, UNREACHABLE, ProcessStatus, Worker, WorkerState, dead_after
 from pyanamo_async.errors import Fenced
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.ports import Runtime
@@ -30,6 +30,7 @@ class Fleet:
     def __init__(self) -> None:
         self.clock, self.store = FakeClock(), MemoryStore()
         self.can_end = True
+        self.stands = False
 
     async def begin(self, other: Worker | None = None) -> PeerMonitor:
         await self.store.create(shards=1)
@@ -41,12 +42,16 @@ class Fleet:
     def monitor(self, worker_id: str, *, died: bool = False) -> PeerMonitor:
         runtime = Runtime(self.clock, random.Random(1), Notes())
         status = ProcessStatus.DIED if died else ProcessStatus.UNKNOWN
+
+        def process_status(_: Worker) -> ProcessStatus:
+            return ProcessStatus.STANDS if self.stands else status
+
         return PeerMonitor(
             a_worker(worker_id),
             self.store,
             runtime=runtime,
             policy=FailurePolicy(),
-            processes=FakeProcesses(lambda _: status, end=lambda _: self.can_end),
+            processes=FakeProcesses(process_status, end=lambda _: self.can_end),
             pays_per_read=False,
         )
 
@@ -69,6 +74,35 @@ async def test_a_suspect_is_dead_when_it_shows_the_same_heartbeat_for_long() -> 
     assert not await fleet.look(me, DEAD_AFTER)
     assert await fleet.look(me, SECOND) == 1
     assert [worker.worker_id for worker in await fleet.store.workers()] == ["me"]
+
+
+@pytest.mark.parametrize(("stands", "costs"), [(True, (0, 1)), (False, (1, 0))])
+async def test_what_stands_still_on_this_machine_is_no_crash(stands: bool, costs: tuple[int, int]) -> None:
+    """Its lease is over all the same; of a worker elsewhere nobody can tell."""
+    fleet = Fleet()
+    me = await fleet.begin()
+    fleet.stands = stands
+    await fleet.look(me, timedelta(days=1))
+
+    assert await fleet.look(me, DEAD_AFTER + SECOND) == 1
+    item = await fleet.store.read("a")
+    assert (item.crashes, item.interruptions) == costs
+
+
+@pytest.mark.parametrize(
+    ("stopped_by", "costs"), [(STOOD_STILL, (0, 1)), (UNREACHABLE, (0, 1)), ("SIGTERM", (1, 0)), ("", (1, 0))]
+)
+async def test_who_says_that_it_could_send_no_heartbeats_did_not_crash(stopped_by: str, costs: tuple[int, int]) -> None:
+    """A laptop that slept: its worker fenced itself, and left its items. Who leaves some otherwise is at fault."""
+    fleet = Fleet()
+    me = await fleet.begin()
+    await fleet.store.heartbeat(
+        a_worker("other", heartbeat=NOON + SECOND, state=WorkerState.ENDED, stopped_by=stopped_by), registered=True
+    )
+
+    assert await me.examine(["other"])
+    item = await fleet.store.read("a")
+    assert (item.crashes, item.interruptions) == costs
 
 
 async def test_a_suspect_that_sends_a_heartbeat_lives() -> None:

@@ -169,7 +169,7 @@ def test_what_came_too_fast_is_said_and_begins_again_with_a_line() -> None:
         line = "y" * 99
         burst = ";".join([f"print {line}"] * (3 * TAIL_BYTES // 100))
         async with Desk(loop) as desk:
-            await desk.beside(f"print begin;sleep 4;{burst};sleep 4;{burst}")
+            await desk.beside(f"print begin;sleep 4;{burst};sleep 3.5;{burst}")
 
             skipped = [int(said.split()[1]) for said in desk.said if "skipped" in said]
             size = len("begin\n") + 2 * 100 * (3 * TAIL_BYTES // 100)

@@ -57,11 +57,11 @@ def test_who_was_killed_has_died_reaped_or_not() -> None:
         assert process_status(worker) is ProcessStatus.DIED
 
 
-def test_who_stands_still_is_not_known_to_live() -> None:
-    """A stopped process may never go on; its beats decide."""
+def test_who_stands_still_is_told_apart() -> None:
+    """A stopped process may never go on; its heartbeats decide."""
     with another() as (process, worker):
         process.send_signal(signal.SIGSTOP)
-        until(lambda: process_status(worker) is ProcessStatus.UNKNOWN)
+        until(lambda: process_status(worker) is ProcessStatus.STANDS)
         process.send_signal(signal.SIGCONT)
         until(lambda: process_status(worker) is ProcessStatus.LIVES)
 

@@ -49,13 +49,18 @@ def _hold(site: Site) -> None:
     site.items(*(f"i{number}|s|{site.witness.script(work[number])}" for number in range(ITEMS)))
 
 
-def _other_takes_over(site: Site) -> None:
-    """Let a second worker run the items to their end; no two attempts at one ran at the same time."""
+def _other_takes_over(site: Site, *, costs: str = "Interruptions") -> None:
+    """Let a second worker run the items to their end; no two attempts at one ran at the same time.
+
+    `costs` is the ledger that counts it.
+    """
     other = site.start("-i", str(ITEMS), "--wait", *SHORT_LEASE)
     until(lambda: set(site.states().values()) == {"done"})
     other.signal(signal.SIGTERM)
     assert other.exit() == 0, other.said()
     assert {(row["ItemState"], row["Attempt"]) for row in site.rows().values()} == {("done", 2)}
+    ledgers = {(row.get("Crashes", 0), row.get("Interruptions", 0)) for row in site.rows().values()}
+    assert ledgers == {(0, 1) if costs == "Interruptions" else (1, 0)}
     assert site.witness.begun() == 2 * ITEMS
     assert site.witness.overlaps() == []
 
@@ -111,7 +116,7 @@ def test_scripts_of_a_worker_whose_loop_is_blocked_end_before_another_runs_its_i
     try:
         until(lambda: site.witness.begun() == ITEMS)
         (site.folder / "block").touch()
-        _other_takes_over(site)
+        _other_takes_over(site, costs="Crashes")  # nobody knows what holds it up: it may be the item
         (site.folder / "unblock").touch()
         assert blocked.wait(PATIENCE_S) == 75
     finally:

@@ -9,7 +9,9 @@ import pytest
 
 from pyanamo_async.core.items import State
 from pyanamo_async.core.values import replace
+from pyanamo_async.core.workers import Orders, Worker, WorkerState
 from pyanamo_async.store.memory import MemoryStore
+from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew
 from simulation.virtual_time import NOON, VirtualClock, VirtualLoop, run
 from tests.fakes import an_item
@@ -70,6 +72,43 @@ def test_the_lease_runs_while_the_machine_is_suspended(monkeypatch: pytest.Monke
 
         assert (await working).lost == 1
         assert loop.time() <= 61
+
+    run(main)
+
+
+class _Counting(MemoryStore):
+    """A table that counts heartbeats."""
+
+    heartbeats_sent = 0
+
+    async def heartbeat(self, worker: Worker, *, registered: bool = False) -> Orders:
+        self.heartbeats_sent += 1
+        return await super().heartbeat(worker, registered=registered)
+
+
+def test_what_a_worker_does_shows_at_once() -> None:
+    """That it works, and that it is about to end and why: each costs one heartbeat more, and no other does."""
+
+    async def main(loop: VirtualLoop) -> None:
+        store = _Counting()
+        crew = await _at_work(loop, store)
+        await store.add([an_item(f"more-{number}", script="sleep 1000") for number in range(5)])
+        working = loop.create_task(crew.pilot().run())
+        await asyncio.sleep(1)
+        [row] = await store.workers()
+        assert (row.running, row.stopped_by, store.heartbeats_sent) == (2, "", 2)
+
+        crew.stop.request(Level.DRAIN, "ordered to drain")
+        await asyncio.sleep(1)
+        [row] = await store.workers()
+        assert (row.stopped_by, store.heartbeats_sent) == ("ordered to drain", 3)
+
+        crew.stop.request(Level.STOP, "SIGTERM")
+        crew.stop.request(Level.NOW, "SIGTERM")
+        await working
+        [row] = await store.workers()
+        assert (row.stopped_by, row.state) == ("SIGTERM", WorkerState.ENDED)
+        assert store.heartbeats_sent <= 5
 
     run(main)
 

@@ -202,9 +202,15 @@ class Engine:
         if self._log is not None and self._log == _identity(log):  # otherwise somebody was faster
             log.rename(f"{log}{REPLACED}")
             Path(f"{self._path}-shm").unlink(missing_ok=True)
+        moved = Path(f"{log}{REPLACED}")
+        kept = (
+            f"; {moved.name} has what was last written to the old file: keep it only with that"
+            if moved.exists()
+            else ""
+        )
         self._replaced = TableReplaced(
             f"the file of the table {self._path} was replaced by another while it was open",
-            hint="drain all workers before you put back a backup, then start new ones",
+            hint=f"drain all workers before you put back a backup, then start new ones{kept}",
         )
         raise self._replaced
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -75,21 +75,31 @@ def import_file(
 def _show(result: ImportResult, *, json: bool, dry_run: bool) -> None:
     counts = {name: getattr(result, name) for name in ("added", "skipped", "replaced", "locked")}
     if json:
-        counts |= {"differing": result.differing}
+        counts |= {"differing": result.differing, "unreadable": result.unreadable}
         say_json({"dry_run": dry_run, "items": result.items, "tasks": result.tasks, **counts})
         return
     words = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name != "locked")
     say(f"{'would be ' if dry_run else ''}{words}")
     if result.differing:
-        names = ", ".join(result.examples) + (", ..." if result.differing > len(result.examples) else "")
+        names = _names(result.examples, of=result.differing)
         note(
             f"{result.differing} {'differs' if result.differing == 1 else 'differ'}: {names}. hint: the table keeps "
             "what it has; --on-exists replace overwrites items whole, also those that are done: give it a file with "
             "the changed ones"
         )
+    if result.unreadable:
+        names = _names(result.unreadable_examples, of=result.unreadable)
+        note(
+            f"the rows of {plural(result.unreadable, 'item')} in the table cannot be read: {names}. hint: `pyanamo "
+            "doctor` says why; --on-exists replace overwrites them"
+        )
     if result.locked:
         stayed = "would stay" if dry_run else "stayed"
         note(f"{plural(result.locked, 'item')} {stayed}: workers hold them. hint: import when they are done")
+
+
+def _names(examples: Sequence[str], *, of: int) -> str:
+    return ", ".join(examples) + (", ..." if of > len(examples) else "")
 
 
 @contextmanager
@@ -111,5 +121,6 @@ def _progress(checked: CheckedItems, address: str) -> Iterator[Callable[[ImportR
             yield progress
         except asyncio.CancelledError:
             total = plural(checked.items, "item")
-            note(f"interrupted: {written} of {total} are in the table. hint: import again to continue")
+            known = f"at least {written}" if written else "none or some"  # a batch may be on its way
+            note(f"interrupted: {known} of {total} are in the table. hint: import again to continue")
             raise

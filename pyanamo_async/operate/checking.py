@@ -17,6 +17,7 @@ import orjson
 
 from pyanamo_async.core.items import Item
 from pyanamo_async.core.stored.row_size import MAX_ROW_BYTES, row_ceiling
+from pyanamo_async.core.taskfile.lines import NOT_UTF8
 from pyanamo_async.core.taskfile.parameters import ItemTemplate
 from pyanamo_async.core.taskfile.parser import Format, Kind, Problem, kind_of, parse
 from pyanamo_async.core.text.plural import plural
@@ -24,6 +25,8 @@ from pyanamo_async.errors import TaskFileInvalid, UsageError
 from pyanamo_async.operate.task_files import TaskFile, open_task_file
 
 SHOWN_PROBLEMS = 50
+CORRECT = "correct them and import again"
+CONVERT = "convert a file of a spreadsheet or of Windows: `iconv -f WINDOWS-1252 -t UTF-8 FILE | pyanamo import -`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ def _plain(value: object) -> str:
 
 
 def _check(name: str, rows: Callable[[], Iterator[Item | Problem]], unit: str) -> CheckedItems:
-    items, tasks, bad = 0, 0, 0
+    items, tasks, bad, hint = 0, 0, 0, CORRECT
     problems: list[str] = []
     oversized: list[str] = []
     for row in rows():
@@ -159,13 +162,14 @@ def _check(name: str, rows: Callable[[], Iterator[Item | Problem]], unit: str) -
                     oversized += _oversized(row)
             case Problem():
                 bad += 1
+                hint = CONVERT if row.reason.startswith(NOT_UTF8) else hint
                 if bad <= SHOWN_PROBLEMS:
                     problems.append(f"{unit} {row.line}: {row.reason}")
     if bad > SHOWN_PROBLEMS:
         problems.append(f"... and {bad - SHOWN_PROBLEMS} more")
     if bad:
         what = f"{name} has {plural(bad, f'bad {unit}')}; nothing was imported"
-        raise TaskFileInvalid(what, problems, hint="correct them and import again")
+        raise TaskFileInvalid(what, problems, hint=hint)
     if not items:
         hint = "a task file has a header like itemID|TaskID|TaskScript, then rows"
         raise TaskFileInvalid(f"{name} has no items", [], hint=hint)

@@ -37,7 +37,8 @@ class ImportResult:
     """What an import did, or a dry run would do: how many items and tasks were read, and what became of the items.
 
     `locked` ones were not replaced, because workers hold them. Of the skipped ones, `differing` are not in the table as
-    they are in the file; `examples` names the first. `created` says whether the table was created for the import.
+    they are in the file, and `unreadable` cannot be compared: `examples` and `unreadable_examples` name the first.
+    `created` says whether the table was created for the import.
     """
 
     items: int
@@ -48,6 +49,8 @@ class ImportResult:
     locked: int = 0
     differing: int = 0
     examples: tuple[str, ...] = ()
+    unreadable: int = 0
+    unreadable_examples: tuple[str, ...] = ()
     created: bool = False
 
     @property
@@ -55,12 +58,16 @@ class ImportResult:
         """How many items were dealt with so far."""
         return self.added + self.skipped + self.replaced + self.locked
 
-    def plus(self, counts: Counter[AddResult], differing: Sequence[str] = ()) -> ImportResult:
-        """Return the result with more items dealt with, of which these differ from the table."""
+    def plus(
+        self, counts: Counter[AddResult], differing: Sequence[str] = (), unreadable: Sequence[str] = ()
+    ) -> ImportResult:
+        """Return the result with more items dealt with, of which these differ from the table, or cannot be compared."""
         return replace(
             self,
             differing=self.differing + len(differing),
             examples=(*self.examples, *differing)[:SHOWN_IDS],
+            unreadable=self.unreadable + len(unreadable),
+            unreadable_examples=(*self.unreadable_examples, *unreadable)[:SHOWN_IDS],
             **{str(each): getattr(self, each) + counts[each] for each in AddResult},
         )
 
@@ -91,8 +98,8 @@ async def import_items(
         if not UNCHANGED.issuperset(results):
             await store.notify(now=clock.now())
         skipped = [item for item, each in zip(batch, results, strict=True) if each is AddResult.SKIPPED]
-        differing = await _differing(store, skipped)
-        result = result.plus(Counter(results), differing)
+        differing, unreadable = await _compare(store, skipped)
+        result = result.plus(Counter(results), differing, unreadable)
         progress(result)
         return results
 
@@ -127,26 +134,36 @@ async def add_all(add: Callable[[list[Item]], Awaitable[list[AddResult]]], items
 async def preview_import(store: Store, checked: CheckedItems, *, on_exists: OnExists) -> ImportResult:
     """Count what importing would do, without writing; a missing table would be created."""
     differing: list[str] = []
+    unreadable: list[str] = []
     try:
         known = await _existing(store, checked)
         if known and on_exists is OnExists.SKIP:
-            for batch in _batches(checked.read()):
-                differing += await _differing(store, batch)
+            there = {*known}
+            for batch in _batches(item for item in checked.read() if item.item_id in there):
+                others, bad = await _compare(store, batch)
+                differing += others
+                unreadable += bad
         replacing = known and on_exists is OnExists.REPLACE
         locked = {each.item_id async for each in store.summaries(state=State.LOCKED)} if replacing else set()
     except TableMissing:
         known, locked = [], set()
     held = len(locked.intersection(known))
-    there = AddResult.REPLACED if on_exists is OnExists.REPLACE else AddResult.SKIPPED
-    counts = {AddResult.ADDED: checked.items - len(known), there: len(known) - held, AddResult.LOCKED: held}
-    return ImportResult(checked.items, checked.tasks).plus(Counter(counts), differing)
+    found = AddResult.REPLACED if on_exists is OnExists.REPLACE else AddResult.SKIPPED
+    counts = {AddResult.ADDED: checked.items - len(known), found: len(known) - held, AddResult.LOCKED: held}
+    return ImportResult(checked.items, checked.tasks).plus(Counter(counts), differing, unreadable)
 
 
-async def _differing(store: Store, items: Sequence[Item]) -> list[str]:
-    """Return the ids of those items that the table has with other content; what became of them does not matter."""
+async def _compare(store: Store, items: Sequence[Item]) -> tuple[list[str], list[str]]:
+    """Return the ids of those items that the table has with other content, and of those whose rows cannot be read.
+
+    What became of them does not matter.
+    """
     there = {item.item_id: item for item in await store.read_many([item.item_id for item in items])} if items else {}
     known = ((item, there[item.item_id]) for item in items if item.item_id in there)
-    return [item.item_id for item, stored in known if _content(item) != _content(stored)]
+    differing = [item.item_id for item, stored in known if _content(item) != _content(stored)]
+    unread = [item.item_id for item in items if item.item_id not in there]
+    unreadable = await store.existing(unread) if unread else set()  # others were deleted meanwhile
+    return differing, [item_id for item_id in unread if item_id in unreadable]
 
 
 def _content(item: Item) -> tuple[object, ...]:

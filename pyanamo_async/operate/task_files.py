@@ -20,12 +20,14 @@ from pyanamo_async.errors import UsageError
 
 STDIN = "-"
 SNIFFED_BYTES = 1 << 16
+_CONVERT = "{0}: convert it, as in `iconv -f {0} -t UTF-8 FILE | pyanamo import -`"
 _MAGIC = {
     b"\x1f\x8b": "gzip: unpack it, as in `zcat FILE | pyanamo import -`",
     b"PK\x03\x04": "a zip archive or a spreadsheet: save it as text",
-    b"\xff\xfe": "UTF-16: convert it, as in `iconv -f UTF-16 -t UTF-8 FILE | pyanamo import -`",
-    b"\xfe\xff": "UTF-16: convert it, as in `iconv -f UTF-16 -t UTF-8 FILE | pyanamo import -`",
+    b"\xff\xfe": _CONVERT.format("UTF-16"),
+    b"\xfe\xff": _CONVERT.format("UTF-16"),
 }
+_UNMARKED = {"UTF-16LE": (1, 0), "UTF-16BE": (0, 1)}  # where the zero bytes are that Western text has, and where not
 
 
 class TaskFile:
@@ -104,9 +106,17 @@ def _copy(name: str, file: BinaryIO) -> BinaryIO:
     return copy
 
 
+def _unmarked(start: bytes) -> str:
+    """Return what to do with text in UTF-16 that does not say so; empty for anything else."""
+    for name, (zeros, letters) in _UNMARKED.items():
+        if start[zeros::2].count(0) * 2 > len(start[zeros::2]) and 0 not in start[letters::2]:
+            return _CONVERT.format(name)
+    return ""
+
+
 def _refuse_binary(name: str, file: BinaryIO) -> None:
     file.seek(0)
     start = file.read(4096)
-    kind = next((hint for magic, hint in _MAGIC.items() if start.startswith(magic)), "")
+    kind = next((hint for magic, hint in _MAGIC.items() if start.startswith(magic)), "") or _unmarked(start)
     if kind or b"\0" in start:
         raise UsageError(f"{name} is not a text file", hint=f"it looks like {kind}" if kind else "UTF-8 is expected")

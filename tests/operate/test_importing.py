@@ -195,6 +195,38 @@ async def test_skipped_items_that_the_file_has_otherwise_are_named(store: Memory
         assert (each.skipped, each.differing, each.examples) == (6, 5, ("script", "sample", "priority"))
 
 
+async def test_skipped_items_whose_rows_cannot_be_read_are_named() -> None:
+    """Nobody knows whether they differ; a dry run names the same."""
+
+    class Damaged(MemoryStore):
+        async def read_many(self, item_ids: Sequence[str]) -> list[Item]:
+            return [item for item in await super().read_many(item_ids) if not item.item_id.startswith("bad")]
+
+    store, names = Damaged(), ("good", "bad-1", "bad-2", "bad-3", "bad-4")
+    await store.create(shards=1)
+    await store.add([an_item(name, sample="s") for name in names])
+    rows = [{"itemID": name, "TaskID": "s", "TaskScript": "true"} for name in (*names, "new")]
+    checked = check_rows(rows)
+
+    preview = await preview_import(store, checked, on_exists=OnExists.SKIP)
+    result = await import_items(store, checked, on_exists=OnExists.SKIP, shards=1, clock=SystemClock())
+
+    for each in (preview, result):
+        assert (each.skipped, each.unreadable, each.unreadable_examples) == (5, 4, ("bad-1", "bad-2", "bad-3"))
+
+
+@pytest.mark.parametrize(
+    "content", [f"{HEADER}a|s|echo \xe9\n", f"{HEADER}\xe9|s|true\n", '[{"itemID": "\xe9"}]', "echo \x80\n"]
+)
+def test_text_of_windows_is_refused_with_a_way_to_convert_it(tmp_path: Path, content: str) -> None:
+    """What Excel writes as CSV, in whichever form of a task file."""
+    path = str(task_file(tmp_path, content.encode("latin-1")))
+
+    with pytest.raises(TaskFileInvalid) as raised, open_task_file(path) as file:
+        check_file(file, FORM)
+    assert "iconv -f WINDOWS-1252 -t UTF-8" in raised.value.hint
+
+
 @pytest.mark.parametrize("stored", [("a", "b"), ("b",)])
 async def test_a_nested_item_differs_by_any_of_its_tasks(store: MemoryStore, stored: tuple[str, ...]) -> None:
     """Also by their number."""
@@ -357,7 +389,9 @@ def test_an_endless_line_is_one_problem(tmp_path: Path) -> None:
     [
         (b"\x1f\x8b\x08\x00", "zcat"),
         (b"PK\x03\x04stuff", "spreadsheet"),
-        ("itemID".encode("utf-16"), "iconv"),
+        ("itemID".encode("utf-16"), "iconv -f UTF-16 "),
+        ("itemID".encode("utf-16-le"), "iconv -f UTF-16LE "),
+        ("itemID".encode("utf-16-be"), "iconv -f UTF-16BE "),
         (b"\x7fELF\0\0", "UTF-8"),
     ],
 )

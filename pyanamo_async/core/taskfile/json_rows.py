@@ -14,7 +14,15 @@ from itertools import chain
 import orjson
 
 from pyanamo_async.core.taskfile import columns as col
-from pyanamo_async.core.taskfile.lines import MAX_LINE_BYTES, InvalidLine, Lines, begins_record, to_text, unix_lines
+from pyanamo_async.core.taskfile.lines import (
+    MAX_LINE_BYTES,
+    NOT_UTF8,
+    InvalidLine,
+    Lines,
+    begins_record,
+    to_text,
+    unix_lines,
+)
 
 Fields = Mapping[str, object]
 _JSON = re.compile(r'\{\s*("|\}|$)')
@@ -49,7 +57,7 @@ def json_array(lines: Lines, *, first: bytes) -> Iterator[tuple[int, Fields | In
         try:
             text, at = text[at:] + decode(piece, final=not piece), 0
         except UnicodeDecodeError as error:
-            yield number, InvalidLine(f"not UTF-8: byte {piece[error.start]:#04x}")
+            yield number, InvalidLine(f"{NOT_UTF8}: byte {piece[error.start]:#04x}")
             return
         if not begun:
             text, begun = text.lstrip().removeprefix("["), True

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 MAX_LINE_BYTES = 4 * 1024 * 1024  # ten times the largest row, so that JSON escapes fit
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 COMMENT = b"#"
+NOT_UTF8 = "not UTF-8"
 
 
 class InvalidLine(ValueError):
@@ -61,7 +62,7 @@ def to_text(line: bytes) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as error:
-        raise InvalidLine(f"not UTF-8: byte {line[error.start]:#04x} at column {error.start + 1}") from None
+        raise InvalidLine(f"{NOT_UTF8}: byte {line[error.start]:#04x} at column {error.start + 1}") from None
 
 
 def unix_lines(script: str) -> str:

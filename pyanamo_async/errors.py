@@ -57,11 +57,15 @@ class ItemMissing(StoreError):
 
 
 class BadRow(StoreError):
-    """A stored row cannot be read: `row_id` is its key, `why` what is wrong with it, `row` what it holds."""
+    """A stored row cannot be read: `row_id` is its key, `why` what is wrong with it, `row` what it holds.
+
+    `of_worker` tells whether it is one of a worker, or of an item.
+    """
 
     def __init__(self, row: Mapping[str, object], why: str) -> None:
         key = row.get("itemID") or row.get("InstanceID")  # of a worker's row, where those have a table of their own
         self.row_id = key if isinstance(key, str) else repr(key)
+        self.of_worker = "itemID" not in row or self.row_id.startswith("#")
         super().__init__(
             f"the row of {self.row_id!r} cannot be read: {why}",
             hint="`pyanamo doctor` lists such rows; an item is mended by importing it again with `on_exists` 'replace'",

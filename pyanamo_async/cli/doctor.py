@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pyanamo_async import Finding, Table
-from pyanamo_async.cli.console import note, say_json_list
+from pyanamo_async.cli.console import note, on_terminal, say_json_list
 from pyanamo_async.cli.flags import duration, name_flags
 from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import JsonOption, on_table
@@ -18,7 +18,7 @@ from pyanamo_async.cli.views import clock_time
 from pyanamo_async.core.stored.queue_key import format_time
 
 FOUND_STATUS = 3  # as `run` says it of items: it worked, and not all is well
-COLUMNS = (Column("finding", rank=1), Column("what"), Column("since", rank=3), Column("hint", rank=2, cut=True))
+COLUMNS = (Column("finding", rank=1), Column("what"), Column("since", rank=2), Column("hint", rank=3))
 REMOVED = "removed"
 
 
@@ -41,13 +41,15 @@ def doctor(
 
     Exits with 0 when nothing is left, with 3 when something is.
     """
-    left = 0
+    left, below = 0, dict[str, None]()
 
     async def examine(table: Table) -> None:
         async def findings() -> AsyncIterator[Finding]:
             nonlocal left
             async for finding in table.doctor(older_than=older_than, remove=remove):
                 left += not finding.removed
+                if on_terminal() and not json and not finding.removed:
+                    below[f"{finding.kind}: {_hint(finding)}"] = None
                 yield finding
 
         if json:
@@ -56,13 +58,16 @@ def doctor(
             await say_table(COLUMNS, (_row(each) async for each in findings()))
 
     with_table(table, examine)
+    for hint in below:
+        note(hint)
     if left:
         raise typer.Exit(FOUND_STATUS)
     note("nothing is left behind")
 
 
 def _row(finding: Finding) -> Row:
-    return Row((str(finding.kind), finding.what, clock_time(finding.since) if finding.since else "", _hint(finding)))
+    hint = "" if on_terminal() and not finding.removed else _hint(finding)  # there it stands below, once, and whole
+    return Row((str(finding.kind), finding.what, clock_time(finding.since) if finding.since else "", hint))
 
 
 def _hint(finding: Finding) -> str:

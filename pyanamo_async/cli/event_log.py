@@ -33,13 +33,6 @@ class LogLines:
         self._put(Event(event, fields))
 
 
-class Quiet:
-    """An event log that writes nothing."""
-
-    def note(self, event: str, /, **fields: object) -> None:
-        """Ignore the event."""
-
-
 def line(event: str, fields: Mapping[str, object]) -> str:
     """Format an event as one line, without empty fields."""
     said = [event]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pyanamo_async.cli.console import draw, on_terminal, say
-from pyanamo_async.cli.views import COLOURS, clock_time
+from pyanamo_async.cli.views import COLOURS, RETRYING, clock_time
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration, show_seconds
@@ -36,7 +36,8 @@ def _head(item: Item) -> Iterator[Line]:
     yield f"item      {item.item_id}", "bold"
     yield f"sample    {item.sample}", ""
     since = item.locked_at if item.state is State.LOCKED else item.done_at
-    yield f"state     {item.state}{f' since {clock_time(since)}' if since else ''}", COLOURS[item.state]
+    retrying = f", {RETRYING}" if item.is_retrying else ""
+    yield f"state     {item.state}{retrying}{f' since {clock_time(since)}' if since else ''}", COLOURS[item.state]
     if item.not_before:
         yield f"waits     until {clock_time(item.not_before)}", ""
     if item.attempt:

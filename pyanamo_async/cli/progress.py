@@ -41,6 +41,7 @@ class Bar:
         self._label = label
         self._began_s, self._began_with = time.monotonic(), 0
         self._partial = self._drawn = ""
+        self._is_outdated = False
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
     def words(self) -> Iterator[str]:
@@ -55,11 +56,15 @@ class Bar:
                 self._print(value)
             if last and self._partial:
                 self._print("\n")
-        bar = self._bar() if moves or last else ""
+        bar = self._bar() if (moves or last) and not (last and self._is_outdated) else ""
         if not values and not last and bar == self._drawn:
             return ""
         self._drawn = bar
-        return f"{CLEAR_LINE * moves}{above.get()}{bar}{chr(10) * last}"
+        return f"{CLEAR_LINE * moves}{above.get()}{bar}{chr(10) * (last and bar != '')}"
+
+    def leave_out(self) -> None:
+        """Leave no bar behind at the end: what it counts is not known any more."""
+        self._is_outdated = True
 
     def start_with(self, ended: int) -> None:
         """Reckon the time left by what ends from now on."""

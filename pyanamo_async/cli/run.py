@@ -14,10 +14,10 @@ from pyanamo_async import FailurePolicy, OutputSettings, RunResult, Table, Worke
 from pyanamo_async.cli import run_options as option
 from pyanamo_async.cli.background_stderr import BackgroundStderr, background_stderr
 from pyanamo_async.cli.console import note
-from pyanamo_async.cli.event_log import LogLines, Quiet
+from pyanamo_async.cli.event_log import LogLines
 from pyanamo_async.cli.main import report
 from pyanamo_async.cli.options import on_new_files
-from pyanamo_async.cli.run_ending import Failures, ending
+from pyanamo_async.cli.run_ending import Failures, Quiet, ending
 from pyanamo_async.core.failure_policy import parse_on_exit
 from pyanamo_async.core.workers import ends_within
 from pyanamo_async.host.pid1 import fork_from_pid1
@@ -125,7 +125,10 @@ async def _run(
     failures, counts = None, None
     async with table:
         if quiet:
-            result = await run_worker(event_log=Quiet())
+            log = Quiet()
+            result = await run_worker(event_log=log)
+            for line in log.errors(table.address):
+                note(line)
         elif not stderr.isatty():
             failures = Failures(LogLines(stderr.put))
             result = await run_worker(event_log=failures)

@@ -29,6 +29,8 @@ def remark(event: str, fields: Mapping[str, Any]) -> Remark:
     match event:
         case "item settled":
             text = f"{fields['item']}: {fields['state']}, {fields['reason']}"
+        case "stopping" if not fields["scripts"]:
+            text = "stopping: no script is running"
         case "stopping":
             have = "has" if fields["scripts"] == 1 else "have"
             text = f"stopping: {plural(fields['scripts'], 'script')} {have} {fields['grace']}"
@@ -92,12 +94,13 @@ async def counting_bar(table: Table, stderr: BackgroundStderr) -> AsyncIterator[
     counting = asyncio.create_task(_count(table, bar), name="count")
     try:
         yield bar
-        counting.cancel()
-        with suppress(PyanamoError, TimeoutError):
-            async with asyncio.timeout(LAST_COUNT_S):
-                bar.counted((await table.status()).counts)
     finally:
         counting.cancel()
+        try:
+            async with asyncio.timeout(LAST_COUNT_S):
+                bar.counted((await table.status()).counts)
+        except (PyanamoError, TimeoutError):
+            bar.leave_out()
         await asyncio.wait([counting])
         stderr.show(PlainText())
 

@@ -25,6 +25,28 @@ class Failures:
         self._log.note(event, **fields)
 
 
+class Quiet:
+    """An event log that writes nothing, and keeps which rows cannot be read: those are errors."""
+
+    def __init__(self) -> None:
+        self._unreadable: list[str] = []
+
+    def note(self, event: str, /, **fields: object) -> None:
+        """Take the event."""
+        if event == "row cannot be read":
+            self._unreadable.append(str(fields["row"]))
+
+    def errors(self, address: str) -> Iterator[str]:
+        """Yield the line that tells of such rows, if there are any."""
+        count = len(self._unreadable)
+        if count:
+            names = ", ".join(self._unreadable[:SHOWN_IDS]) + (", ..." if count > SHOWN_IDS else "")
+            yield (
+                f"pyanamo: {plural(count, 'row')} cannot be read ({names}). "
+                f"hint: {_command('doctor', address)} says why"
+            )
+
+
 def ending(result: RunResult, failed_ids: Sequence[str], counts: Counts | None, *, address: str) -> Iterator[str]:
     """Yield lines for a person: what the table holds by `counts`, or without a count what this worker saw."""
     failed = counts.items.get(State.FAILED, 0) if counts else result.failed

@@ -20,6 +20,7 @@ COLOURS = {
     State.FAILED: "red",
     State.WALL_TIME_EXCEEDED: "magenta",
 }
+RETRYING, RETRYING_COLOUR = "retrying", "yellow"  # of those in `todo`
 BAR_WIDTH = 24
 RECENT = timedelta(hours=20)
 BESIDE_THE_BAR = 38  # cells of the other columns, with items in the billions
@@ -59,20 +60,21 @@ def show_status(seen: Status) -> None:
 
 
 def list_row(each: Summary) -> Row:
-    """Return one line of a listing; a terminal, where room is scarce, has short times."""
+    """Return one line of a listing; a terminal, where room is scarce, has short times, and says which retry."""
+    is_retrying = each.is_retrying and on_terminal()
     show_time = short_time if on_terminal() else clock_time
     waits = f"waits until {show_time(each.not_before)}; " if each.not_before else ""
     remark = f"held by {each.worker}" if each.state is State.LOCKED else f"{waits}{each.reason}"
     fields = (
         each.item_id,
         each.sample,
-        str(each.state),
+        RETRYING if is_retrying else str(each.state),
         f"{each.tasks_done}/{each.tasks}",
         str(each.attempt),
         show_time(each.since) if each.since else "",
         remark,
     )
-    return Row(fields, COLOURS[each.state])
+    return Row(fields, RETRYING_COLOUR if is_retrying else COLOURS[each.state])
 
 
 def clock_time(time: datetime) -> str:
@@ -165,7 +167,7 @@ def _shares(counts: Counts) -> Iterator[tuple[str, int, str]]:
     for state in State:
         yield str(state), counts.items.get(state, 0), COLOURS[state]
         if state is State.TODO and counts.retrying:
-            yield "- retrying", counts.retrying, "yellow"
+            yield f"- {RETRYING}", counts.retrying, RETRYING_COLOUR
 
 
 def _status_lines(seen: Status) -> Iterator[str]:

@@ -159,6 +159,11 @@ class Summary(Value):
     since: datetime | None = None
     not_before: datetime | None = None
 
+    @property
+    def is_retrying(self) -> bool:
+        """Return whether it failed, and waits to be tried again."""
+        return self.state is State.TODO and self.not_before is not None
+
 
 class Counts(Value):
     """How many items and tasks are in each state; `retrying` of those in `todo` failed, and wait to be tried again."""

@@ -130,6 +130,10 @@ def _state(text: str) -> State:
     try:
         return _STATES[text.casefold()]
     except KeyError:
+        if text.casefold() == "retrying":
+            raise UsageError(
+                "`states` has 'retrying', which is part of todo", hint="`todo` has those that retry, too"
+            ) from None
         close = get_close_matches(text[:_LONGEST_SHOWN].casefold(), _STATES, n=1)
         likely = f"did you mean {_STATES[close[0]]}? " if close else ""
         hint = f"{likely}the states are {', '.join(State)}"

@@ -16,6 +16,7 @@ from enum import StrEnum
 from pyanamo_async.core.items import SINGLE_TASK, Item, State
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.workers import clock_error
+from pyanamo_async.errors import BadRow
 from pyanamo_async.fleet.membership import WorkerStatus, list_workers
 from pyanamo_async.fleet.reclaim import gone_holders
 from pyanamo_async.operate.logs import STDOUT
@@ -23,6 +24,8 @@ from pyanamo_async.ports import OutputKey, OutputStore, Processes, Store, Unfini
 
 RECLAIM_HINT = "`pyanamo reclaim` puts them back; running workers do so by themselves"
 ROW_HINT = "import the item again with `on_exists` 'replace', or delete the row with the tools of the database"
+STATE_HINT = "leave it to the program, or the later pyanamo, that wrote it; or delete it with the tools of the database"
+WORKER_HINT = "a living worker mends it with its next heartbeat, but for orders; a silent one is taken over from"
 CLOCK_HINT = "set it by NTP (chrony, systemd-timesyncd); times in the table are as wrong"
 REMOVE_HINT = "`pyanamo doctor` with `remove` deletes it"
 
@@ -33,6 +36,8 @@ class FindingKind(StrEnum):
     WORKER = "worker vanished"
     ORPHANS = "worker unknown"
     ROW = "row unreadable"
+    STATE = "state unknown"
+    WORKER_ROW = "worker unreadable"
     OUTPUT = "output unfinished"
     CLOCK = "clock wrong"
 
@@ -69,7 +74,8 @@ async def examine(
     unknown = set()  # output that nobody can judge
     async for bad in store.unreadable():
         unknown.add(_attempt(outputs.location(OutputKey(namespace, bad.row_id, SINGLE_TASK, 0, STDOUT)))[0])
-        yield Finding(FindingKind.ROW, f"{bad.row_id}: {bad.why}", None, ROW_HINT)
+        kind, hint = _kind(bad)
+        yield Finding(kind, f"{bad.row_id}: {bad.why}", None, hint)
     if not unfinished:
         return
     vanished = {each.worker.worker_id for each in workers if each.vanished}
@@ -87,6 +93,15 @@ async def examine(
             await outputs.discard(each)
         finding = Finding(FindingKind.OUTPUT, each.location, each.since, REMOVE_HINT, each)
         yield replace(finding, removed=True, hint="") if remove else finding
+
+
+def _kind(bad: BadRow) -> tuple[FindingKind, str]:
+    """Return what kind of row cannot be read, and what to do about it."""
+    if bad.of_worker:
+        return FindingKind.WORKER_ROW, WORKER_HINT
+    if bad.row.get("ItemState", State.TODO) not in [*State]:
+        return FindingKind.STATE, STATE_HINT
+    return FindingKind.ROW, ROW_HINT
 
 
 def _clocks(workers: list[WorkerStatus], now: datetime, *, service_time: datetime) -> Iterator[Finding]:

@@ -196,6 +196,8 @@ def test_findings_have_kinds() -> None:
         "worker vanished",
         "worker unknown",
         "row unreadable",
+        "state unknown",
+        "worker unreadable",
         "output unfinished",
         "clock wrong",
     }

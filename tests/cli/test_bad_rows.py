@@ -47,16 +47,18 @@ def test_a_bad_worker_spoils_no_command(ran: Cli, folder: Path, command: tuple[s
 def test_doctor_names_what_cannot_be_read_and_why(ran: Cli, folder: Path) -> None:
     """Items, and workers, with what to do about it; importing the item again mends it."""
     _spoil(folder, "UPDATE items SET Row = json_set(Row, '$.Crashes', 'many') WHERE itemID = 'a'")
+    _spoil(folder, "UPDATE items SET ItemState = 'paused' WHERE itemID = 'b'")
     _spoil(folder, "UPDATE workers SET Slots = -1")
 
     said = ran("doctor", "--json")
 
     assert said.status == 3
     findings = json.loads(said.out)
-    assert {"row unreadable"} == {finding["finding"] for finding in findings}
+    assert [each["finding"] for each in findings] == ["row unreadable", "state unknown", "worker unreadable"]
     assert findings[0]["which"] == "a: Crashes is 'many': not a whole number"
-    assert "Slots is -1: not from 0 to 1,000,000,000" in findings[1]["which"]
+    assert "Slots is -1: not from 0 to 1,000,000,000" in findings[2]["which"]
     assert "--on-exists" in findings[0]["hint"]
+    assert ["import" in finding["hint"] for finding in findings] == [True, False, False]
     shown = ran("show", "a")
     assert (shown.status, "cannot be read: Crashes is 'many'" in shown.err) == (1, True)
 
@@ -78,6 +80,28 @@ def test_a_worker_buries_what_it_cannot_read_and_does_the_rest(cli: Cli, folder:
     listed = {line["itemID"]: line for line in cli("list", "--json").json()}
     assert {name: line["ItemState"] for name, line in listed.items()} == {"a": "failed", "b": "failed", "n": "failed"}
     assert listed["a"]["Reason"].startswith("row cannot be read: ")
+
+
+def test_a_quiet_run_tells_of_rows_that_cannot_be_read(cli: Cli, folder: Path) -> None:
+    """In one line: they are errors."""
+    assert cli("import", "single.txt").status == 0
+    _spoil(folder, "UPDATE items SET Row = '[]'")
+
+    ran = process("run", "--quiet")
+
+    assert (ran.status, ran.out) == (3, "")
+    assert ran.err == "pyanamo: 2 rows cannot be read (a, b). hint: pyanamo doctor says why\n"
+
+
+def test_importing_again_tells_of_rows_that_cannot_be_compared(cli: Cli, folder: Path) -> None:
+    """Skipped they are all the same."""
+    assert cli("import", "single.txt").status == 0
+    _spoil(folder, "UPDATE items SET Row = '[]' WHERE itemID = 'a'")
+
+    again = cli("import", "single.txt")
+
+    assert (again.status, again.out) == (0, "0 added, 2 skipped, 0 replaced\n")
+    assert "the rows of 1 item in the table cannot be read: a. hint: `pyanamo doctor` says why" in again.err
 
 
 def test_buried_rows_are_failures_of_the_run(cli: Cli, folder: Path) -> None:

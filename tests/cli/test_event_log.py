@@ -11,7 +11,7 @@ import pytest
 
 from pyanamo_async.cli.event_log import LogLines
 from pyanamo_async.cli.progress import CLEAR_LINE, Bar
-from pyanamo_async.cli.run_bar import RunBar
+from pyanamo_async.cli.run_bar import RunBar, remark
 from pyanamo_async.core.items import Counts, State
 from tests.cli.conftest import Cli, process
 
@@ -55,6 +55,27 @@ def test_the_bar_counts_and_tells_what_is_out_of_the_ordinary() -> None:
     *above, last = shown.removeprefix(CLEAR_LINE).splitlines()
     assert above == ["b: failed, attempt 1: exit␛[2J status 3", "store unavailable trouble=throttled"]
     assert "4/6, 2 running, 1 failed, 1 retrying" in last
+
+
+def test_a_stop_says_how_many_scripts_have_how_long() -> None:
+    """Or that none is running."""
+    stopping = {"reason": "SIGINT", "grace": "20s"}
+
+    assert [remark("stopping", {"scripts": scripts, **stopping}).text for scripts in (0, 1, 2)] == [
+        "stopping: no script is running",
+        "stopping: 1 script has 20s; Ctrl-C again stops now",
+        "stopping: 2 scripts have 20s; Ctrl-C again stops now",
+    ]
+
+
+def test_a_bar_that_counts_what_nobody_knows_is_left_out() -> None:
+    """At its end: the lines above stay."""
+    bar = RunBar(lambda _: None, Counts({State.LOCKED: 2}, {}))
+    assert "2 running" in bar.render([], last=False)
+
+    bar.leave_out()
+
+    assert bar.render(["gone\n"], last=True) == f"{CLEAR_LINE}gone\n"
 
 
 def test_the_bar_takes_a_new_count_of_the_table() -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import pty
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
 import pytest
 
+from pyanamo_async.store.sqlite import SqliteStore
 from tests.cli.conftest import PYANAMO, Cli, process
+from tests.fakes import an_item
 
 
 def test_status_as_json(ran: Cli) -> None:
@@ -43,6 +49,31 @@ def test_list_in_a_pipe_is_a_header_and_tabs(ran: Cli) -> None:
         ("n", "s1", "done", "2/2", ""),
         ("b", "s2", "failed", "0/1", "attempt 1: exit status 3"),
     }
+
+
+def test_an_item_that_waits_for_a_retry_is_called_so(cli: Cli, folder: Path) -> None:
+    """On a terminal, as the bar and `status` call it; programs find it in `todo`, and so does whoever asks for it."""
+
+    async def put() -> None:
+        store = SqliteStore(folder / "pyanamo.db")
+        await store.create(shards=1)
+        later = datetime.now(UTC) + timedelta(hours=1)
+        await store.add([an_item("a", attempt=1, not_before=later, reason="attempt 1: exit status 3")])
+        await store.close()
+
+    asyncio.run(put())
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "COLUMNS": "80", "TERM": "dumb"}
+    subprocess.run([PYANAMO, "list"], stdout=theirs, env=env, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode().splitlines()
+    os.close(ours)
+
+    assert shown[-1].split()[:3] == ["a", "sample", "retrying"]
+    assert cli("list").out.splitlines()[-1].split("\t")[2] == "todo"
+    assert "state     todo, retrying\n" in cli("show", "a").out
+    asked = cli("list", "--state", "retrying")
+    assert (asked.status, "part of todo" in asked.err) == (2, True)
 
 
 def test_list_as_json_has_the_stored_names(ran: Cli) -> None:
@@ -201,4 +232,4 @@ def test_an_item_to_do_shows_no_time_of_its_last_lock(cli: Cli, folder: Path) ->
         run.terminate()
         run.stderr.read()
 
-    assert "state     todo\n" in cli("show", "a").out
+    assert "state     todo, retrying\n" in cli("show", "a").out

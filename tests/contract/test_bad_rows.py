@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pyanamo_async.core.items import CLAIMABLE, Item, State
+from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.row_size import COLLECTION_BYTES, stored_bytes
@@ -26,10 +29,21 @@ from pyanamo_async.operate.selecting import select
 from pyanamo_async.ports import AddResult, Store
 from pyanamo_async.store.dynamodb.fleet import _row as worker_row
 from pyanamo_async.store.dynamodb.fleet import row_id
+from pyanamo_async.store.dynamodb.output_tails import _row_id as tail_row
 from pyanamo_async.store.dynamodb.rows import stored
 from pyanamo_async.store.sqlite import SqliteStore
 from tests.contract.steps import a_worker, claim, listing
-from tests.damage import GONE, columns_of, damage, damaged_columns, insert, samples, typed_row, worker_columns
+from tests.damage import (
+    GONE,
+    ODD_NUMBERS,
+    columns_of,
+    damage,
+    damaged_columns,
+    insert,
+    samples,
+    typed_row,
+    worker_columns,
+)
 from tests.fakes import NOON, an_item
 
 SHARDS = 4
@@ -53,6 +67,7 @@ class Raw:
     rows: Callable[[], st.SearchStrategy[list[Row]]]
     row: Callable[..., Row]
     get: Callable[[str], Awaitable[Row]]
+    damage_tail: Callable[[TaskRef, st.DataObject], Awaitable[None]]
 
 
 @pytest.fixture(params=["sqlite", "dynamodb"])
@@ -92,7 +107,17 @@ def _sqlite(store: SqliteStore) -> Raw:
     def rows() -> st.SearchStrategy[list[Row]]:
         return st.tuples(*(damaged_columns(item) for item in _named())).map(list)
 
-    return Raw(store, put, put_worker, rows, row, get)
+    async def damage_tail(task: TaskRef, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(["Stdout", "Stdout_End", "Stderr", "Stderr_End"]))
+        value = data.draw(st.sampled_from([number for number in ODD_NUMBERS if isinstance(number, int)]))
+        with closing(sqlite3.connect(store.path)) as other:
+            other.execute(
+                f"UPDATE output_tails SET {name} = ? WHERE Task = ?",  # noqa: S608 - a column
+                (value if name.endswith("End") else b"x" * (value % 9), str(task)),
+            )
+            other.commit()
+
+    return Raw(store, put, put_worker, rows, row, get, damage_tail)
 
 
 def _dynamo(store: Any) -> Raw:  # noqa: ANN401 # imported only where it is asked for
@@ -116,7 +141,12 @@ def _dynamo(store: Any) -> Raw:  # noqa: ANN401 # imported only where it is aske
     def rows() -> st.SearchStrategy[list[Row]]:
         return st.tuples(*(damage(row(item)) for item in _named())).map(list)
 
-    return Raw(store, put, put_worker, rows, row, get)
+    async def damage_tail(task: TaskRef, data: st.DataObject) -> None:
+        chunk = {"Text": "out", "End": 3}
+        row = {"Asked_Until": "2027", "Stdout": chunk, "Stderr": chunk}
+        await put([{"itemID": tail_row(task), **data.draw(damage(row, keep=("Asked_Until",)))}])
+
+    return Raw(store, put, put_worker, rows, row, get, damage_tail)
 
 
 def _named() -> list[Item]:
@@ -306,6 +336,21 @@ async def test_a_living_worker_needs_no_good_row(raw: Raw, changes: Row) -> None
     assert orders.desired == Desired.RUN
     [known] = await raw.store.workers()
     assert ("Desired" in changes) == bool(known.problem)
+
+
+@FEW
+@given(data=st.data())
+async def test_what_is_published_may_be_anything(raw: Raw, data: st.DataObject) -> None:
+    """A reader sees nothing of what cannot be read, and the worker's next part repairs it."""
+    store, task = raw.store, TaskRef("a", "Task_0", 1)
+    tail = OutputTail(TailChunk(b"out", 3), TailChunk(b"err", 3))
+    await store.heartbeat(a_worker("follows"))
+    await store.follow("follows", task, until=NOON.replace(year=2027))
+    await raw.damage_tail(task, data)
+
+    assert isinstance(await store.published(task), OutputTail)
+    assert await store.publish(task, tail, now=NOON)
+    assert await store.published(task) == tail
 
 
 async def test_a_bad_worker_row_is_found(raw: Raw) -> None:

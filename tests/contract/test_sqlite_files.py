@@ -87,6 +87,29 @@ async def test_another_schema_version_is_named(store: SqliteStore, version: int)
     await other.close()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM description",
+        "INSERT INTO description SELECT * FROM description",
+        "DROP TABLE description",
+        "UPDATE description SET Shards = 0",
+        "UPDATE description SET Created = 'long ago'",
+        "UPDATE description SET Mark = '../../other'",
+        "UPDATE description SET Mark = CAST(x'ff' AS TEXT)",
+    ],
+)
+async def test_a_description_of_another_hand_is_refused(store: SqliteStore, damage: str) -> None:
+    """Its mark is part of the paths of outputs."""
+    await store.describe()
+    with closing(sqlite3.connect(store.path)) as other:
+        other.execute(damage)
+        other.commit()
+
+    with pytest.raises(SchemaMismatch, match=r"`description` is not as pyanamo wrote it.*hint: "):
+        await store.describe()
+
+
 async def test_an_empty_file_is_not_a_table_yet(tmp_path: Path) -> None:
     """It is missing until it is created in that place."""
     path = tmp_path / "table.db"

@@ -1,4 +1,4 @@
-"""Workers as stored rows: attribute names and plain values, without a worker's place among the rows."""
+"""Workers, and what they publish, as stored rows: names and plain values, without a worker's place among the rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from pyanamo_async.core.output_tail import TaskRef
+from pyanamo_async.core.output_tail import TailChunk, TaskRef
 from pyanamo_async.core.stored.bad_rows import read_row
 from pyanamo_async.core.stored.columns import Row, byte_count, count, duration, read_as, text
 from pyanamo_async.core.stored.queue_key import EPOCH, format_time, parse_time, time_in
@@ -78,6 +78,20 @@ def read_worker(
             problem=bad.why,
             stamp=stamp if isinstance(stamp, str) else "",
         )
+
+
+def read_chunk(data: object, end: object) -> TailChunk:
+    """Return the part of a stream that a worker published.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(data, bytes):
+        raise ValueError(f"its text is {data!r}")  # noqa: TRY004 - as for all that is read
+    known = read_as(byte_count, "its end", end)
+    if known < len(data):
+        raise ValueError(f"its end is {known}, and it has {len(data)} bytes")
+    return TailChunk(data, known)
 
 
 def heartbeat_at(stamp: object) -> datetime:

@@ -15,8 +15,9 @@ from datetime import datetime
 from typing import Any
 
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
+from pyanamo_async.core.stored.columns import mapping, read_as
 from pyanamo_async.core.stored.queue_key import format_time
-from pyanamo_async.core.stored.worker_row import read_orders
+from pyanamo_async.core.stored.worker_row import read_chunk, read_orders
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import ItemMissing
 from pyanamo_async.ports import OutputTails
@@ -77,7 +78,10 @@ class DynamoOutputTails(DynamoWorkers, OutputTails):
     async def published(self, task: TaskRef) -> OutputTail | None:
         await self._open()
         row = await self._table.get(_row_id(task))
-        return None if row is None else OutputTail(*(_chunk(row.get(name)) for name in STREAMS))
+        if row is None:
+            return None
+        found = self.bad_rows.skip([row], _tail)
+        return found[0] if found else OutputTail()
 
     async def forget(self, worker_id: str) -> None:
         await self._open()
@@ -92,8 +96,12 @@ class DynamoOutputTails(DynamoWorkers, OutputTails):
         await gather_all(table.call(table.client.delete_item(TableName=table.name, Key=_key(task))) for task in tasks)
 
 
-def _chunk(stored: Mapping[str, Any] | None) -> TailChunk:
-    return TailChunk(stored["Text"].encode("latin-1"), stored["End"]) if stored else TailChunk()
+def _tail(row: Mapping[str, Any]) -> OutputTail:
+    return OutputTail(*(_chunk(read_as(mapping, name, row[name])) if name in row else TailChunk() for name in STREAMS))
+
+
+def _chunk(stored: Mapping[str, Any]) -> TailChunk:
+    return read_chunk(stored["Text"].encode("latin-1"), stored["End"])
 
 
 def _row_id(task: TaskRef) -> str:

@@ -9,12 +9,19 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
+from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.queue_key import format_time
-from pyanamo_async.core.stored.worker_row import encode_worker, heartbeat_at, read_orders, read_worker
+from pyanamo_async.core.stored.worker_row import (
+    encode_worker,
+    heartbeat_at,
+    read_chunk,
+    read_orders,
+    read_worker,
+)
 from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState, is_later
 from pyanamo_async.errors import BadRow, Fenced, ItemMissing
 from pyanamo_async.ports import OutputTails, WorkerRegistry
@@ -52,7 +59,8 @@ FOLLOW = """INSERT INTO output_tails (Task, InstanceID, Until) SELECT ?1, Instan
     WHERE InstanceID = ?2 ON CONFLICT (Task) DO UPDATE SET InstanceID = ?2, Until = ?3"""
 PUBLISH = """UPDATE output_tails SET Stdout = ?3, Stdout_End = ?4, Stderr = ?5, Stderr_End = ?6
     WHERE Task = ?1 AND Until > ?2"""
-PUBLISHED = "SELECT Stdout, Stdout_End, Stderr, Stderr_End FROM output_tails WHERE Task = ?"
+STREAMS = ("Stdout", "Stdout_End", "Stderr", "Stderr_End")
+PUBLISHED = f"SELECT {', '.join(STREAMS)} FROM output_tails WHERE Task = ?"  # noqa: S608 - constants only
 
 
 class SqliteWorkers(WorkerRegistry, OutputTails):
@@ -138,11 +146,19 @@ class SqliteWorkers(WorkerRegistry, OutputTails):
 
     async def published(self, task: TaskRef) -> OutputTail | None:
         row = await self._engine.read(lambda connection: connection.execute(PUBLISHED, (str(task),)).fetchone())
-        return None if row is None else OutputTail(TailChunk(*row[:2]), TailChunk(*row[2:]))
+        if row is None:
+            return None
+        found = self.bad_rows.skip([dict(zip(("itemID", *STREAMS), (str(task), *row), strict=True))], _tail)
+        return found[0] if found else OutputTail()
 
     async def _change(self, statement: str, *values: str | int | bytes) -> bool:
         """Return whether a statement changed anything."""
         return await self._engine.write(lambda connection: connection.execute(statement, values).rowcount > 0)
+
+
+def _tail(row: Mapping[str, Any]) -> OutputTail:
+    stdout, stdout_end, stderr, stderr_end = (row[name] for name in STREAMS)
+    return OutputTail(read_chunk(stdout, stdout_end), read_chunk(stderr, stderr_end))
 
 
 def _followed(connection: sqlite3.Connection, worker_id: str, now: str) -> list[str]:

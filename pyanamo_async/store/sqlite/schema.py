@@ -11,17 +11,18 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from pyanamo_async.core.stored.queue_key import parse_time
-from pyanamo_async.errors import StoreError
+from pyanamo_async.core.stored.queue_key import time_in
+from pyanamo_async.errors import SchemaMismatch, StoreError
 from pyanamo_async.host.file_systems import network_file_system
 from pyanamo_async.host.modes import create_file
 from pyanamo_async.ports import Description, Index
@@ -30,6 +31,7 @@ from pyanamo_async.store.sqlite.failures import PRIMARY
 from pyanamo_async.store.sqlite.recognition import APPLICATION_ID, SCHEMA_VERSION, is_ours, missing, require_ours
 
 MARK_BYTES = 4
+MARK = re.compile(f"[0-9a-f]{{{2 * MARK_BYTES}}}")
 _NO_INDEX = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}  # of the log: it cannot be made, or not be read
 WAL_RETRY = timedelta(milliseconds=10)
 INDEX = "QueueIndex"
@@ -148,7 +150,7 @@ def describe(connection: sqlite3.Connection, path: Path) -> Description:
     Many tables may keep their output in one folder. A mark tells files of the same name apart, also one that was
     deleted and created again; the name tells copies of one file apart.
     """
-    [shards, created, mark] = connection.execute("SELECT Shards, Created, Mark FROM description").fetchone()
+    shards, created, mark = _description(connection, path)
     return Description(
         table=str(path),
         output_namespace=f"{path.stem}-{mark}",
@@ -158,7 +160,30 @@ def describe(connection: sqlite3.Connection, path: Path) -> Description:
         schema_version=SCHEMA_VERSION,
         billing="free",
         size_bytes=path.stat().st_size,
-        created=parse_time(created),
+        created=created,
+    )
+
+
+def _description(connection: sqlite3.Connection, path: Path) -> tuple[int, datetime, str]:
+    """Return the number of shards, when the table was created, and its mark.
+
+    Raises:
+        SchemaMismatch: another program changed them. The mark is part of the paths of outputs.
+    """
+    rows = []
+    try:
+        rows = connection.execute("SELECT Shards, Created, Mark FROM description").fetchall()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # otherwise there is no such table
+            raise
+    match rows:
+        case [(int(shards), str(text), str(mark))] if (
+            shards > 0 and MARK.fullmatch(mark) and (created := time_in(text))
+        ):
+            return shards, created, mark
+    raise SchemaMismatch(
+        f"the table {path} is damaged: its `description` is not as pyanamo wrote it",
+        hint="take that row from a backup, or import the task file into a new table",
     )
 
 

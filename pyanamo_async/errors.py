@@ -113,7 +113,7 @@ class Unavailable(PyanamoError):
 
 
 class Denied(PyanamoError):
-    """Credentials or region are missing or expired, or lack a permission."""
+    """Credentials or region are missing, or the credentials lack a permission."""
 
 
 class LaunchFailed(PyanamoError):

@@ -11,7 +11,7 @@ from typing import Any
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import ProcessStatus, Worker
-from pyanamo_async.fleet.drain_check import DrainCheck, IdlePolicy
+from pyanamo_async.fleet.going_home import GoingHome, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import Clock, OutputStore, Processes, Runtime, Store
@@ -98,7 +98,7 @@ class Crew:
             timedelta(seconds=self.grace_s),
             lease_until=self.lease_until,
         )
-        return Pilot(plan, context, self._drain_check(me, runtime), self.stop)
+        return Pilot(plan, context, self._going_home(me, runtime), self.stop)
 
     async def register(self) -> None:
         """Send the first heartbeat alone."""
@@ -108,7 +108,7 @@ class Crew:
         now = self.store.service_time(now=clock.now())
         return Worker(self.name, "host", now, now, timedelta(seconds=self.lease_s), slots=self.slots)
 
-    def _drain_check(self, me: Worker, runtime: Runtime) -> DrainCheck:
+    def _going_home(self, me: Worker, runtime: Runtime) -> GoingHome:
         peers = PeerMonitor(
             me,
             self.store,
@@ -117,7 +117,7 @@ class Crew:
             processes=self.processes,
             pays_per_read=self.pays_per_read,
         )
-        return DrainCheck(
+        return GoingHome(
             self.store,
             peers,
             runtime=runtime,

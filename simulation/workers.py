@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from pyanamo_async.aws.service_clock import ServiceClock
-from pyanamo_async.fleet.drain_check import IdlePolicy
+from pyanamo_async.fleet.going_home import IdlePolicy
 from pyanamo_async.ports import Clock
 from pyanamo_async.store.dynamodb import DynamoStore
 from simulation.crew import Crew, Notes

@@ -90,7 +90,7 @@ async def run_bench(resources: Resources, *, items: int, concurrency: int, strea
         finally:
             await creating  # a table that is half created cannot be removed
             await _remove(store, outputs)
-    known = None if units is None or units.untold else Units(units.write / items, units.read / items)
+    known = None if units is None or units.unreported else Units(units.write / items, units.read / items)
     return BenchReport(items / imported_s, items / run_s, known, stream_bytes / stored_s if settings.output else None)
 
 

@@ -25,7 +25,7 @@ from pyanamo_async.core.items import State
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import Worker, clock_error, ends_within
 from pyanamo_async.execution import Guard, ShellLauncher, scripts_at_once
-from pyanamo_async.fleet.drain_check import DrainCheck, IdlePolicy
+from pyanamo_async.fleet.going_home import GoingHome, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.host.clock import SystemClock
 from pyanamo_async.host.liveness import WORKER_VARIABLE, LocalProcesses, own_mark
@@ -42,7 +42,7 @@ SETTLED = (State.DONE, State.FAILED)
 ENDINGS = {each: str(each) for each in (*SETTLED, State.WALL_TIME_EXCEEDED)} | {State.TODO: "put_back"}
 LONGEST_NAME = 255  # of a host; a Batch job has a UUID and an index
 INDEX_LAG = timedelta(seconds=1)  # of DynamoDB, which shows a write within milliseconds
-DRAINED, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
+NOTHING_LEFT, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,8 @@ async def _check_usable(store: Store, outputs: OutputStore, runtime: Runtime, st
     now = runtime.clock.now()
     if error := clock_error(now, service_time=store.service_time(now=now)):
         runtime.event_log.note("clock wrong", error=error, hint="times in the table will be as wrong; set it by NTP")
-    await calls.call(outputs.check, give_up=stop.drain)
+    storage_calls = StoreCalls(runtime, schedule=START, called="output storage")
+    await storage_calls.call(outputs.check, give_up=stop.drain)
     return table.output_namespace
 
 
@@ -155,7 +156,7 @@ def exit_status(summary: RunSummary, *, exit_zero: bool) -> int:
         return OUR_FAILURE
     if summary.work_left:
         return WORK_LEFT
-    return SOME_FAILED if summary.settled[State.FAILED] and not exit_zero else DRAINED
+    return SOME_FAILED if summary.settled[State.FAILED] and not exit_zero else NOTHING_LEFT
 
 
 def _pilot(
@@ -192,7 +193,7 @@ def _pilot(
         StoreCalls(runtime),
     )
     plan = Plan(row, how.heartbeat, how.grace, _rss_bytes, _interruption(runtime.event_log), lease_until)
-    return Pilot(plan, context, _drain_check(settings, row, store, runtime), stop)
+    return Pilot(plan, context, _going_home(settings, row, store, runtime), stop)
 
 
 def _interruption(event_log: EventLog) -> Callable[[], Awaitable[str]] | None:
@@ -206,12 +207,12 @@ def _interruption(event_log: EventLog) -> Callable[[], Awaitable[str]] | None:
     return partial(interruption, endpoint, on_trouble=note) if endpoint else None
 
 
-def _drain_check(settings: Settings, row: Worker, store: Store, runtime: Runtime) -> DrainCheck:
+def _going_home(settings: Settings, row: Worker, store: Store, runtime: Runtime) -> GoingHome:
     how, is_remote = settings.running, isinstance(settings.table, DynamoTable)
     peers = PeerMonitor(
         row, store, runtime=runtime, policy=how.policy, processes=LocalProcesses(), pays_per_read=is_remote
     )
-    return DrainCheck(
+    return GoingHome(
         store,
         peers,
         runtime=runtime,

@@ -30,7 +30,7 @@ class Meter:
         reported = parsed.get("ConsumedCapacity")
         units = sum(each["CapacityUnits"] for each in ([reported] if isinstance(reported, dict) else reported or []))
         self.units += Units(write=units) if model.name in WRITES else Units(read=units)
-        self.units += Units(untold=not reported)
+        self.units += Units(unreported=not reported)
 
 
 def _ask(params: dict[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's

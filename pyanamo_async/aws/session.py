@@ -4,7 +4,7 @@ Laws:
 1. A client is made once, when it is first asked for: making one blocks the loop for 30 to 150 ms.
 2. What the user configured for botocore holds: profile, region, endpoints, checksums, proxies, certificates. We choose
    timeouts, retries and pools.
-3. Heartbeats and settles have a client of their own, so that no throttled claim keeps a connection from them.
+3. Heartbeats, claims and settles have a client of their own, so that no throttled read keeps a connection from them.
 """
 
 from __future__ import annotations
@@ -74,12 +74,12 @@ class Aws:
         await self._stack.aclose()
 
     async def dynamodb(self) -> DynamoDBClient:
-        """Return the client for claims, imports and reads; raise `Denied` without a region."""
+        """Return the client for imports and reads; raise `Denied` without a region."""
         client: DynamoDBClient = await self._client(USUAL)
         return client
 
     async def urgent(self) -> DynamoDBClient:
-        """Return the client for heartbeats and settles: its own connections, shorter timeouts."""
+        """Return the client for heartbeats, claims and settles: its own connections, shorter timeouts."""
         client: DynamoDBClient = await self._client(URGENT)
         return client
 

@@ -102,7 +102,7 @@ def dead_after(lease: timedelta, *, own_lease: timedelta) -> timedelta:
 def is_later(heartbeat: datetime, sent: Worker) -> bool:
     """Return whether a stored heartbeat is a later one of the worker that sent this one.
 
-    One more than a lease ahead is none of its own: somebody else wrote into its row.
+    One that is more than a lease ahead is not the worker's own: somebody else wrote into its row.
     """
     return sent.heartbeat < heartbeat <= sent.heartbeat + sent.lease
 

@@ -7,9 +7,9 @@
    died.
 3. A suspect died when consistent reads show the same heartbeat for two thirds of its lease and a margin, by this
    machine's own clock, which goes on while it is suspended. No two clocks are compared; memory is O(suspects).
-4. A process of this very machine that died, with nothing left of what it started, is dead at once. Workers may be
-   neighbours when their ids differ in the nonce alone: in a fleet one locked item shows that there are none.
-5. Before anybody takes over from a process of this very machine, he ends what it started.
+4. A process of this very machine that died, with nothing left of what it started, is dead at once. Two
+   workers may share a machine only when their ids differ in nothing but the nonce.
+5. Before a worker takes over from a process of its own machine, it ends what that process started.
 6. Where every read of what is held costs, neighbours are looked for when the worker begins and before it goes home.
 """
 

@@ -2,7 +2,8 @@
 
 1. A worker is marked dead before its items are touched, on condition of its last heartbeat: one that is alive after all
    is fenced with its next heartbeat, and one that has just sent a heartbeat keeps its items.
-2. The mark comes first, then the items, then the row: whoever dies in between leaves nothing unnoticed.
+2. The mark comes first, then the items, then the row: if the reclaiming worker dies in between, the
+   marked row shows others what is left to do.
 3. What a dead worker of this machine started is ended before its items are taken: it may stand still, and its scripts
    run on. Elsewhere its guard has ended them.
 4. A reclaim never undoes a settle that came first: it passes the same fence.

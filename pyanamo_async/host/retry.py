@@ -1,4 +1,4 @@
-"""Retry a call while it is `Unavailable`: the only retry loop in the package.
+"""Retry a call while it is `Unavailable`: the loop behind all repeated calls but heartbeats.
 
 1. Only `Unavailable` is retried; every other error passes through at once.
 2. Pauses double up to a longest one, with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015).

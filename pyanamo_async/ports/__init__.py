@@ -2,7 +2,7 @@
 
 1. Implementations raise `errors.Unavailable` for what may succeed later (throttling, resets, 5xx, a locked file), and
    other errors of `errors` for what will not.
-2. They retry for at most a few seconds, and decide nothing about items.
+2. They retry for at most a few seconds, except output, which waits up to five minutes. They decide nothing about items.
 """
 
 from pyanamo_async.ports.description import NO_OPTIONS, Description, Index, Indexes, TableAdmin, TableOptions, Units

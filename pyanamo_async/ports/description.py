@@ -59,20 +59,20 @@ NO_OPTIONS = TableOptions()
 class Units(Value):
     """Capacity units that a table was charged for, as DynamoDB counts them, indexes included.
 
-    `untold` counts the requests whose reply did not name its units.
+    `unreported` counts the requests whose reply did not name its units.
     """
 
     write: float = 0.0
     read: float = 0.0
-    untold: int = 0
+    unreported: int = 0
 
     def __add__(self, more: Units) -> Units:
         """Add the units of later requests."""
-        return Units(self.write + more.write, self.read + more.read, self.untold + more.untold)
+        return Units(self.write + more.write, self.read + more.read, self.unreported + more.unreported)
 
     def __sub__(self, before: Units) -> Units:
         """Return the units charged since."""
-        return Units(self.write - before.write, self.read - before.read, self.untold - before.untold)
+        return Units(self.write - before.write, self.read - before.read, self.unreported - before.unreported)
 
 
 class TableAdmin(Protocol):

@@ -21,7 +21,7 @@ class OutputTails(Protocol):
         ...
 
     async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:
-        """Return between heartbeats which tasks have subscribers; None, unread, where a read costs a heartbeat."""
+        """Return between heartbeats which tasks have subscribers; None where asking costs as much as a heartbeat."""
         ...
 
     async def publish(self, task: TaskRef, tail: OutputTail, *, now: datetime) -> bool:

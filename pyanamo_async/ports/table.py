@@ -18,7 +18,7 @@ from pyanamo_async.ports.description import TableAdmin
 from pyanamo_async.ports.output_tails import OutputTails
 
 INDEX_LAG_AT_MOST = timedelta(seconds=20)
-"""How late we reckon an index to show a write.
+"""The longest that an index is assumed to lag behind a write.
 
 DynamoDB names no bound, only "usually a fraction of a second" ("Using Global Secondary Indexes" in its guide).
 """
@@ -34,7 +34,7 @@ class AddResult(StrEnum):
 
 
 class ItemQueue(Protocol):
-    """Add, claim, save and remove items: every change of an item."""
+    """Add, claim, save and remove items: every change of an item that can be read (`WorkerRegistry` buries others)."""
 
     async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
         """Add any number of items, each on its own, and return in their order what became of each.
@@ -132,7 +132,8 @@ class ItemReader(Protocol):
     def unreadable(self) -> AsyncIterator[BadRow]:
         """Find all rows that cannot be read, of items and of workers; this reads the whole table.
 
-        So are items in a state, or at a place, that this version does not know; nothing touches those.
+        Items in a state, or at a place in the index, that this version does not know are among them; nothing touches
+        those.
         """
         ...
 
@@ -152,10 +153,10 @@ class WorkerRegistry(Protocol):
         """Write a worker's heartbeat, whole, except the orders of people; return those orders.
 
         A heartbeat that arrives after a later one changes nothing: a living worker must not look silent because of it.
-        Every heartbeat but a worker's first says `again`: it needs the row, so that no worker comes back from the dead.
+        Every heartbeat but the first is `registered`: it needs the row, so that no worker comes back from the dead.
 
         Raises:
-            Fenced: the worker was marked dead, or with `again` has no row; nothing was written.
+            Fenced: the worker was marked dead, or is `registered` and has no row; nothing was written.
         """
         ...
 

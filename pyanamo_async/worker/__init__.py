@@ -1,1 +1,1 @@
-"""CONDUCTS ONE WORKER: the loop, one attempt, heartbeats, stopping. Sees ports and `fleet`; creates the tasks."""
+"""CONDUCTS ONE WORKER: the loop, one attempt, heartbeats, stopping. Sees ports, `fleet` and `host`."""

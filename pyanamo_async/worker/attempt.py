@@ -4,7 +4,7 @@ Single and nested items are run by the same code.
 
 1. Finished tasks of a nested item are written down while others still run; those that end close together share a write.
 2. Every write passes the fence; when it is lost, scripts are ended and nothing more is written.
-3. A store that is away is waited for; it never ends a script.
+3. A store that is away is waited for; it ends no script while the worker's lease lasts.
 4. No two scripts that run at the same time in one worker have the same `PYANAMO_SLOT`.
 """
 

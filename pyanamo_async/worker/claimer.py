@@ -2,7 +2,7 @@
 
 1. Slot before claim. Items that others left at their wall time come when nothing is `todo`.
 2. An empty answer is not the end: items in their backoff, and those that our own running attempts may put back, are
-   waited for. When nothing is left that can be waited for, the fleet's rule decides (`fleet.drain_check`).
+   waited for. When nothing is left that can be waited for, the fleet's rule decides (`fleet.going_home`).
 3. A claim whose reply was lost is looked for among what the worker holds, or it would be locked for as long as the
    worker lives.
 4. An item that would be buried for one more crash runs alone, so that none is buried for another's.
@@ -22,7 +22,7 @@ from typing import TypeVar
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.errors import BadRow, Fenced, PyanamoError, Unavailable
-from pyanamo_async.fleet.drain_check import DrainCheck
+from pyanamo_async.fleet.going_home import GoingHome
 from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.worker.attempt import Attempt
 from pyanamo_async.worker.context import AttemptContext
@@ -35,7 +35,7 @@ FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 15.0
 POLLS_FROM_S = 1.5  # pauses that are worth it
 NOTIFIED_PAUSE_S = 1.0  # at first, when items were announced: an index may show them late
-RECENT = 1024  # tokens of claims that came: an answer about what is held may be older than their settle
+RECENT = 1024  # tokens of claims that were answered: a late list of what is held may still show them
 SEARCHES = 3  # for a lost claim, while there is other work
 FIRST_REFUSED_S = 0.5
 MOST_REFUSALS = 10  # pauses without a script started: about two minutes
@@ -45,12 +45,12 @@ class Claimer:
     """Claims items for free slots. Whoever iterates over it puts each slot back into `slots`."""
 
     def __init__(
-        self, context: AttemptContext, stop: Stop, *, slots: int, attempts: Collection[Attempt], drain: DrainCheck
+        self, context: AttemptContext, stop: Stop, *, slots: int, attempts: Collection[Attempt], going_home: GoingHome
     ) -> None:
         self._worker, self._store = context.worker, context.adapters.store
         self._clock, self._rng = context.runtime.clock, context.runtime.rng
         self._policy, self._wall_time, self._calls = context.tasks.failure_policy, context.wall_time, context.calls
-        self._stop, self._drain = stop, drain
+        self._stop, self._going_home = stop, going_home
         self.slots: asyncio.PriorityQueue[int] = asyncio.PriorityQueue()  # the lowest free one is taken first
         for slot in range(slots):
             self.slots.put_nowait(slot)
@@ -93,7 +93,7 @@ class Claimer:
                 yield item, slot
             if items:
                 self._pause_s = FIRST_PAUSE_S
-                self._drain.found_work()
+                self._going_home.found_work()
             elif not await self._wait_for_work():
                 return
 
@@ -174,11 +174,11 @@ class Claimer:
             return False
         due = await self._next_due()
         if due is not None or self._attempts:
-            self._drain.found_work()
+            self._going_home.found_work()
         else:
-            if await self._ask(partial(self._drain.may_go_home, unanswered_claim_s=self._unanswered_s)):
+            if await self._ask(partial(self._going_home.may_go_home, unanswered_claim_s=self._unanswered_s)):
                 return False
-            if self._drain.holds_unknown_item:
+            if self._going_home.holds_unknown_item:
                 self._searches_left = max(1, self._searches_left)
         await self._pause(self._pause_until(due))
         return not self._stop.draining
@@ -195,12 +195,12 @@ class Claimer:
         now = self._clock.now()
         if due is not None and due > now:
             return min((due - now).total_seconds(), pause_s)
-        asked_s = self._drain.pause_s()
+        asked_s = self._going_home.pause_s()
         return pause_s if asked_s is None else asked_s
 
     async def _pause(self, seconds: float) -> None:
         """Wait so long, but no longer than until something changes, or a notification comes."""
-        notifications = self._drain.notifications
+        notifications = self._going_home.notifications
         parts = max(1, round(seconds / notifications.every_s))
         for _ in range(parts):
             if self._stop.draining or not await elapsed(self._changed, seconds / parts):

@@ -2,8 +2,8 @@
 
 1. The first heartbeat comes before the first claim, the last after the last settle.
 2. A worker whose heartbeats fail for two thirds of the lease fences itself before anyone else may start its items: by
-   its own clock, which goes on while the process is stopped or the machine suspended. For a process that stands still
-   then, the guard does it: each heartbeat tells it how long the lease holds.
+   its own clock, which goes on while the process is stopped or the machine suspended. If the process itself
+   stands still, its guard ends the scripts: each heartbeat tells the guard how long the lease holds.
 3. Every heartbeat but the first needs the worker's row, unmarked; a worker that was given up for dead is fenced.
 4. A heartbeat waits for nothing but the store.
 """

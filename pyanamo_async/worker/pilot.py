@@ -23,7 +23,7 @@ from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import Orders, Worker
 from pyanamo_async.errors import Fenced, PyanamoError, TableReplaced, Unavailable
-from pyanamo_async.fleet.drain_check import DrainCheck
+from pyanamo_async.fleet.going_home import GoingHome
 from pyanamo_async.host.waiting import elapsed, shielded
 from pyanamo_async.worker.attempt import Attempt
 from pyanamo_async.worker.claimer import Claimer
@@ -50,13 +50,13 @@ class RunSummary:
 class Pilot:
     """One worker."""
 
-    def __init__(self, plan: Plan, context: AttemptContext, drain: DrainCheck, stop: Stop) -> None:
-        self._plan, self._context, self._drain, self._stop = plan, context, drain, stop
+    def __init__(self, plan: Plan, context: AttemptContext, going_home: GoingHome, stop: Stop) -> None:
+        self._plan, self._context, self._going_home, self._stop = plan, context, going_home, stop
         self._note = context.runtime.event_log.note
         self._summary = RunSummary()
         self._attempts: set[Attempt] = set()
         self._is_suspended = False
-        self._claimer = Claimer(context, stop, slots=plan.worker.slots, attempts=self._attempts, drain=drain)
+        self._claimer = Claimer(context, stop, slots=plan.worker.slots, attempts=self._attempts, going_home=going_home)
         self._publisher = Publisher(context, self._attempts)
         self._heartbeats = Heartbeats(
             plan,
@@ -135,10 +135,10 @@ class Pilot:
         summary.stopped = self._stop.reason
         if self._stop.draining:
             if summary.put_back:
-                await self._drain.notifications.notify()
-            summary.work_left = bool(summary.put_back or summary.lost) or await self._drain.work_left()
+                await self._going_home.notifications.notify()
+            summary.work_left = bool(summary.put_back or summary.lost) or await self._going_home.work_left()
         buried = self._context.adapters.store.bad_rows.buried
-        summary.settled += Counter({State.FAILED: self._drain.peers.taken[State.FAILED] + buried})
+        summary.settled += Counter({State.FAILED: self._going_home.peers.taken[State.FAILED] + buried})
 
     def _start(self, item: Item, slot: int, attempts: asyncio.TaskGroup) -> None:
         self._heartbeats.tell_of_work()
@@ -234,7 +234,7 @@ class Pilot:
         while True:
             try:
                 with suppress(Unavailable):  # the heartbeats say that the store is away
-                    if await self._drain.peers.look_after():
+                    if await self._going_home.peers.look_after():
                         self._claimer.look_again()
             except TableReplaced:
                 return

@@ -31,7 +31,7 @@ class Publisher:
 
     def follow_anew(self, orders: Orders) -> None:
         """Learn from the reply to a heartbeat which tasks are followed."""
-        self._published.clear()  # whoever began to follow just as another ended gets it all once more
+        self._published.clear()  # a new subscriber needs the whole tail
         self._follow(orders.following)
 
     async def run(self) -> None:

@@ -22,7 +22,7 @@ from pyanamo_async.ports import Command, Exit, Process
 from pyanamo_async.worker.context import AttemptContext
 from pyanamo_async.worker.recorder import Recorder
 
-STARTING_S = 1.0  # for a start that is under way when the script is to end: mostly milliseconds are
+STARTING_S = 1.0  # for a start that is under way when the script is to end; most take milliseconds
 CLOSING_S = 2.0  # for output when the worker is to stop: SIGTERM leaves 30 s, grace and KILL take 25
 
 
@@ -188,7 +188,8 @@ class Script:
                 if process is not None:
                     await process.finish(linger=self._kill_policy.linger)
                 if self._end_reason is not InterruptReason.FENCED:
-                    return await self._stdout.close(), await self._stderr.close()
+                    stdout, stderr = await asyncio.gather(self._stdout.close(), self._stderr.close())
+                    return stdout, stderr
         except TimeoutError:
             self.gave_up = True
         finally:

@@ -19,10 +19,10 @@ SCHEDULE = RetrySchedule(first_pause_s=0.2, longest_pause_s=20.0)
 
 
 class StoreCalls:
-    """The calls of one worker."""
+    """The calls of one worker; `called` is the name of what they ask, in the log."""
 
-    def __init__(self, runtime: Runtime, *, schedule: RetrySchedule = SCHEDULE) -> None:
-        self._runtime, self._schedule = runtime, schedule
+    def __init__(self, runtime: Runtime, *, schedule: RetrySchedule = SCHEDULE, called: str = "store") -> None:
+        self._runtime, self._schedule, self._called = runtime, schedule, called
         self._unavailable_since_s: float | None = None
 
     async def call(self, call: Callable[[], Awaitable[T]], *, give_up: asyncio.Event) -> T:
@@ -45,10 +45,10 @@ class StoreCalls:
     def _failed(self, error: Unavailable, _: float) -> None:
         if self._unavailable_since_s is None:
             self._unavailable_since_s = self._runtime.clock.monotonic()
-            self._runtime.event_log.note("store unavailable", trouble=error.what)
+            self._runtime.event_log.note(f"{self._called} unavailable", trouble=error.what)
 
     def _succeeded(self) -> None:
         if self._unavailable_since_s is not None:
             seconds = round(self._runtime.clock.monotonic() - self._unavailable_since_s, 1)
             self._unavailable_since_s = None
-            self._runtime.event_log.note("store available again", seconds=seconds)
+            self._runtime.event_log.note(f"{self._called} available again", seconds=seconds)

@@ -8,12 +8,13 @@ from datetime import timedelta
 import pytest
 
 from pyanamo_async.core.items import Item, State, Task, TaskState
-from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import BadRow, ItemMissing
 from pyanamo_async.ports import AddResult, Store
 from tests.contract.steps import TEXT, a_record, claim_one, settled
 from tests.fakes import NOON, an_item
+from tests.outcomes import OUTCOMES
 
 ADDED, SKIPPED, REPLACED, LOCKED = AddResult.ADDED, AddResult.SKIPPED, AddResult.REPLACED, AddResult.LOCKED
 
@@ -126,7 +127,7 @@ async def test_ids_are_any_text(store: Store, item_id: str) -> None:
 
 @pytest.mark.parametrize(
     "outcome",
-    [Succeeded(), Failed(exit_code=1), Failed(signal=9), Failed(detail=TEXT), TimedOut(timedelta(seconds=1.5))],
+    [*OUTCOMES, Failed(detail=TEXT)],
     ids=lambda outcome: str(outcome.reason) or "succeeded",
 )
 async def test_records_read_back_as_written(store: Store, outcome: Outcome) -> None:

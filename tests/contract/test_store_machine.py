@@ -16,7 +16,7 @@ from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, 
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import InterruptReason, Outcome
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
 from pyanamo_async.core.workers import Desired, WorkerState
 from pyanamo_async.errors import BadRow, PyanamoError
@@ -25,14 +25,13 @@ from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.store.sqlite import SqliteStore
 from tests.contract.steps import POLICY, a_record, a_worker, listing
 from tests.fakes import FakeClock, an_item
+from tests.outcomes import OUTCOMES
 
 IDS = st.sampled_from([f"item {number}" for number in range(8)])
 WORKERS = st.sampled_from(["w1", "w2", "w3"])
 FEEDS = st.builds(TaskRef, IDS, st.just("Task_0"), st.sampled_from([9, 10]))
 SAMPLES = st.sampled_from(["s1", "s2"])
-OUTCOMES = st.sampled_from(
-    [Succeeded(), Failed(exit_code=1), Failed(signal=9), TimedOut(timedelta(1)), Interrupted(InterruptReason.WALL_TIME)]
-)
+ANY_OUTCOME = st.sampled_from(OUTCOMES)
 FRESH = st.builds(
     an_item,
     IDS,
@@ -86,7 +85,7 @@ class Stores(RuleBasedStateMachine):
         item = self.both(lambda store: store.read(item_id))
         return multiple(item) if item else multiple()
 
-    @rule(target=sends, item=claims, outcomes=st.lists(OUTCOMES, min_size=3, max_size=3))
+    @rule(target=sends, item=claims, outcomes=st.lists(ANY_OUTCOME, min_size=3, max_size=3))
     def progress(self, item: Item, outcomes: list[Outcome]) -> Send:
         results = {task.name: a_record(outcome, item) for task, outcome in zip(item.todo, outcomes, strict=False)}
         finished = list(results.items())[: int(item.nested)]  # the task of a single item stands as the item does
@@ -95,7 +94,7 @@ class Stores(RuleBasedStateMachine):
     @rule(
         target=sends,
         item=claims,
-        outcomes=st.lists(OUTCOMES, max_size=3),
+        outcomes=st.lists(ANY_OUTCOME, max_size=3),
         ended=st.sampled_from([None, None, InterruptReason.STOP, InterruptReason.WALL_TIME]),
         jitter=st.sampled_from([0.0, 0.5]),
     )

@@ -14,18 +14,10 @@ from pyanamo_async.core.items import Item, State, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
 from pyanamo_async.core.values import replace
 from tests.fakes import NOON, an_item
+from tests.outcomes import OUTCOMES
 
 POLICY = FailurePolicy()
-OUTCOMES = st.sampled_from(
-    [
-        Succeeded(),
-        Failed(exit_code=1),
-        Failed(signal=9),
-        TimedOut(timedelta(seconds=3)),
-        Interrupted(InterruptReason.STOP),
-        Interrupted(InterruptReason.WALL_TIME),
-    ]
-)
+ANY_OUTCOME = st.sampled_from(OUTCOMES)
 
 
 def a_record(outcome: Outcome) -> TaskRecord:
@@ -264,7 +256,7 @@ def test_history_is_bounded() -> None:
 @given(
     st.integers(1, 4).flatmap(
         lambda tasks: st.lists(
-            st.tuples(st.lists(OUTCOMES, min_size=tasks, max_size=tasks), st.sampled_from([None, *InterruptReason])),
+            st.tuples(st.lists(ANY_OUTCOME, min_size=tasks, max_size=tasks), st.sampled_from([None, *InterruptReason])),
             max_size=12,
         ).map(lambda rounds: (tasks, rounds))
     )

@@ -19,7 +19,7 @@ from pyanamo_async.core import trace
 from pyanamo_async.core.expressions.expression import parse_expression
 from pyanamo_async.core.expressions.fields import DERIVED, FIELDS
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord
-from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import InterruptReason, Outcome
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
 from pyanamo_async.core.stored.record import encode
 from pyanamo_async.core.workers import Desired
@@ -30,6 +30,7 @@ from tests.contract.steps import a_worker
 from tests.docs.cli_reference import leaves, options, root, variables
 from tests.docs.pages import DECISIONS, DOCS, blocks, codes, rows, section
 from tests.fakes import NOON, an_item
+from tests.outcomes import OUTCOMES
 
 TABLE = DOCS / "reference" / "table.md"
 EXPRESSIONS = DOCS / "reference" / "expressions.md"
@@ -68,16 +69,6 @@ def _a_record(outcome: Outcome) -> TaskRecord:
         stdout=stream,
         stderr=stream,
     )
-
-
-OUTCOMES: tuple[Outcome, ...] = (
-    Succeeded(),
-    Failed(exit_code=7),
-    Failed(signal=9),
-    Failed(detail="cannot be started"),
-    TimedOut(timedelta(seconds=9)),
-    *(Interrupted(why) for why in InterruptReason),
-)
 
 
 def _full_items() -> Iterable[Item]:

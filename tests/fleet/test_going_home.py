@@ -4,7 +4,7 @@ One number is a schedule. Items of seconds, a few workers, and one of them stead
 time, are told to stop, or are cut off for good with what they hold, and nobody replaces them. Answers get lost. When
 all have gone home, everything is done: what came back was found by a worker that was still there.
 
-`test_drain_check` shows with an explicit schedule for each clause of the rule what is lost without it; `make chaos`
+`test_going_home_rule` shows with an explicit schedule for each clause of the rule what is lost without it; `make chaos`
 lets two thousand fleets live.
 """
 

@@ -14,7 +14,7 @@ from pyanamo_async.core.transitions import release
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Orders, Worker, WorkerState
 from pyanamo_async.errors import BadRow, Denied, PyanamoError, Unavailable
-from pyanamo_async.fleet.drain_check import IdlePolicy
+from pyanamo_async.fleet.going_home import IdlePolicy
 from pyanamo_async.ports import Store
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.pilot import RunSummary

@@ -13,7 +13,7 @@ from contextlib import suppress
 import pytest
 
 from pyanamo_async.core.items import Item
-from pyanamo_async.fleet.drain_check import IdlePolicy
+from pyanamo_async.fleet.going_home import IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.fleet.reclaim import Taken
 from pyanamo_async.store.dynamodb import rows

@@ -24,7 +24,7 @@ say end
 """
 HEARTBEAT_S, LEASE_S = 1, 6
 FLAGS = ("--heartbeat", f"{HEARTBEAT_S}s", "--lease", f"{LEASE_S}s", "--crash-limit", "1000")
-DRAINED, WORK_LEFT = 0, 75
+NOTHING_LEFT, WORK_LEFT = 0, 75
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _replace(worker: Worker, workers: Fleet) -> bool:
 def _send_home(workers: Fleet) -> None:
     """Let go of those that found nothing more to do; replace those that could not beat in time on a busy machine."""
     for worker in [worker for worker in workers.running if worker.poll() is not None]:
-        assert worker.returncode in {DRAINED, WORK_LEFT}, workers.said()[-3000:]
+        assert worker.returncode in {NOTHING_LEFT, WORK_LEFT}, workers.said()[-3000:]
         workers.running.remove(worker)
         if worker.returncode == WORK_LEFT:
             workers.start()

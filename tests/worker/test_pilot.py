@@ -8,7 +8,7 @@ import pytest
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
-from pyanamo_async.fleet.drain_check import IdlePolicy
+from pyanamo_async.fleet.going_home import IdlePolicy
 from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew

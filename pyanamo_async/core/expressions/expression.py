@@ -28,6 +28,6 @@ def parse_expression(text: str) -> Expression:
     """Return the expression that a text is.
 
     Raises:
-        UsageError: it is none; the error says where in the text, and what to write.
+        UsageError: it is no expression; the error says where in the text, and what to write.
     """
     return Expression(text, parse(text))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from pyanamo_async.core.items import Item, State, Task, TaskRecord
-from pyanamo_async.core.outcomes import Failed, Succeeded
+from pyanamo_async.core.outcomes import Failed, Interrupted, Succeeded, TimedOut
 from pyanamo_async.core.tags import tag_lines
 from pyanamo_async.core.values import Value
 
@@ -29,7 +31,10 @@ class TaskView(Value):
                 return 0
             case Failed(exit_code=code):
                 return code
-        return None
+            case None | TimedOut() | Interrupted():
+                return None
+            case other:
+                assert_never(other)
 
     @property
     def signal(self) -> int | None:

@@ -3,7 +3,7 @@
 1. Whatever a row holds, reading it gives a value or one `BadRow`: another program's row, or a damaged one, costs itself
    alone.
 2. A row that is buried keeps all it had, except its state and place, when that was, and why.
-3. A bad row is told of once.
+3. A bad row is reported once.
 """
 
 from __future__ import annotations

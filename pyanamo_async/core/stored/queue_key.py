@@ -62,7 +62,7 @@ def parse_time(text: str) -> datetime:
 
 
 def time_in(text: str) -> datetime | None:
-    """Return the time that a text tells; None when it tells none."""
+    """Return the time that a text means; None when it is no time."""
     try:
         return parse_time(text)
     except (TypeError, ValueError):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class DynamoStore(DynamoAdmin, DynamoReader, DynamoNotifications, DynamoOutputTails, Store):
-    """A table by name. `urgent` is the client for heartbeats and saves; commands that do neither may leave it out."""
+    """A table by name. `urgent` is the client for heartbeats, claims and saves; commands without may leave it out."""
 
     def __init__(
         self,

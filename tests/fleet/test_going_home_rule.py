@@ -23,7 +23,7 @@ from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.transitions import release
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import WorkerState
-from pyanamo_async.fleet.drain_check import DrainCheck
+from pyanamo_async.fleet.going_home import GoingHome
 from pyanamo_async.fleet.notifications import TableNotifications
 from simulation import workers
 from simulation.index import IndexLag
@@ -138,15 +138,15 @@ async def _no_notification(_: TableNotifications) -> int:
     return 0
 
 
-async def _nothing_claimable(_: DrainCheck) -> bool:
+async def _nothing_claimable(_: GoingHome) -> bool:
     return False
 
 
-async def _all_live(self: DrainCheck) -> set[str]:
+async def _all_live(self: GoingHome) -> set[str]:
     return set(self._first_seen)
 
 
-async def _lately(self: DrainCheck) -> set[str]:
+async def _lately(self: GoingHome) -> set[str]:
     now = self.peers.now()
     return set(await self._store.heartbeats(since=now - timedelta(seconds=60), until=now))
 
@@ -155,9 +155,9 @@ MUTATIONS: dict[str, tuple[object, str, object]] = {
     "nobody reads notifications": (TableNotifications, "count", _no_notification),
     "a notification is over once it is read": (TableNotifications, "last_s", lambda _: float("-inf")),
     "one look is enough": (workers, "INDEX_LAG", timedelta()),
-    "an empty claim says that nothing can be claimed": (DrainCheck, "_is_claimable", _nothing_claimable),
-    "every holder lives": (DrainCheck, "_heard_since_seen", _all_live),
-    "a heartbeat of before shows that its worker lives": (DrainCheck, "_heard_since_seen", _lately),
+    "an empty claim says that nothing can be claimed": (GoingHome, "_is_claimable", _nothing_claimable),
+    "every holder lives": (GoingHome, "_heard_since_seen", _all_live),
+    "a heartbeat of before shows that its worker lives": (GoingHome, "_heard_since_seen", _lately),
 }
 
 CASES = [

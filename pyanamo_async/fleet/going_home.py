@@ -6,24 +6,24 @@ A worker goes home when two looks at the table, `index_lag` apart, find all of t
 2. No holder is without a row, and none has a row that says that it ended: nobody will ever settle what these hold, so
    it has to be taken over. (Without this clause 15 of 50 simulated schedules left an item.)
 3. This worker has no claim that has been unanswered for less than `INDEX_LAG_AT_MOST`, and is no holder after an older
-   one: a claim whose reply was lost may have been won, and only the index tells; where nothing lags, it tells at once.
+   one: a claim whose reply was lost may have been won, and the index shows it late. (On SQLite it shows it at once.)
    (An item that it still holds although every claim was answered is one whose settle was refused. Others take it over
    once this worker's row says that it ended.)
 4. Every holder has sent a heartbeat since the look that first showed it as holder and is no suspect, or is a living
    process of this machine: one that died must not be taken for alive because of what it wrote before. (Without this
    clause 12 of 150 small fleets left an item.)
 5. No notification came between a consistent read before the first look and one after the last, and none was read less
-   than `index_lag` before the first look. What is put back is for a moment neither among what is held nor among what
-   can be claimed, where an index shows both late; it may be put back just as one look is taken and claimed just as the
-   other is, by a worker that is then cut off. No number of looks rules that out, but a worker that puts an item back on
-   being stopped notifies, and that is read consistently. (Without this clause 2 of 1,500 fleets left an item.)
+   than `index_lag` before the first look. While an index lags, an item that is put back may show
+   neither as held nor as claimable. It may be put back during one look and claimed during the other, by a worker that
+   then loses its network. More looks do not rule that out. But a worker that is stopped and puts an item back sends a
+   notification, and notifications are read consistently. (Without this clause 2 of 1,500 fleets left an item.)
 
 Holders are looked at before what can be claimed: an item that is put back in between is seen twice rather than never.
 Heartbeats carry the service's time, so one query of the index shows who has sent one since; however late the index is,
 what it shows was written.
 
-Exit 0 promises nothing about items that living workers hold: when those put something back on being stopped, they exit
-with 75, and whoever starts workers starts another.
+Exit 0 promises nothing about items that living workers hold: a worker that puts something back because it is stopped
+exits with 75, so that AWS Batch, or whoever started it, starts another.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class IdlePolicy:
         return False if self.wait else None
 
 
-class DrainCheck:
+class GoingHome:
     """Applies the rule for one worker, asked again and again while it is idle.
 
     `holds_unknown_item` is set when the table showed that this worker holds an item: a claim got no answer.

@@ -34,7 +34,7 @@ async def test_units_of_all_clients_add_up() -> None:
         removed = meter.units
         await store.drop()
 
-    assert created.untold == 0
+    assert created.unreported == 0
     assert added - created == Units(write=2)
     assert removed - added == Units(write=2, read=1)
 
@@ -52,7 +52,7 @@ async def test_what_an_answer_does_not_tell_is_known_to_be_missing() -> None:
             await client.get_item(TableName="none", Key={"itemID": {"S": "a"}})
         await store.drop()
 
-    assert (meter.units - before).untold == 2
+    assert (meter.units - before).unreported == 2
 
 
 async def test_a_batch_that_tells_is_counted() -> None:

@@ -26,7 +26,7 @@ class TaskView(Value):
     @property
     def exit_code(self) -> int | None:
         """Return the exit status, if the script came to an exit."""
-        match self.record and self.record.outcome:
+        match None if self.record is None else self.record.outcome:
             case Succeeded():
                 return 0
             case Failed(exit_code=code):

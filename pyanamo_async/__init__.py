@@ -8,6 +8,7 @@ cli/        talks: typer commands, parsing of flags, tables, JSON; on the API an
 testing.py  stores in memory, for the tests of programs that use pyanamo
 api.py      open_table() -> Table: all that a person can do
 table_editor.py  the part of Table by which a person corrects items
+table_progress.py  the part of Table that tells how far it is
 table_reader.py  the half of Table that changes nothing
 app/        wires: settings, where tables and outputs are, opening and closing them, putting a worker together
 operate/    verbs of a person: import, select, change, status, failures, logs, follow, workers, reclaim, doctor
@@ -34,13 +35,13 @@ if TYPE_CHECKING:
     from pyanamo_async.app.running import RunResult as RunResult, run_on_loop as run_on_loop
     from pyanamo_async.app.output_settings import OutputSettings as OutputSettings
     from pyanamo_async.app.settings import WorkerSettings as WorkerSettings
+    from pyanamo_async.core.counts import Counts as Counts, Quarter as Quarter
     from pyanamo_async.core.failure_policy import (
         FailurePolicy as FailurePolicy,
         Verdict as Verdict,
         parse_on_exit as parse_on_exit,
     )
     from pyanamo_async.core.items import (
-        Counts as Counts,
         Item as Item,
         Output as Output,
         State as State,
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
         Succeeded as Succeeded,
         TimedOut as TimedOut,
     )
+    from pyanamo_async.core.pace import Pace as Pace, TimeLeft as TimeLeft
+    from pyanamo_async.core.samples import SampleRow as SampleRow, SampleStep as SampleStep
     from pyanamo_async.core.selection import Selection as Selection
     from pyanamo_async.core.taskfile.parameters import ItemTemplate as ItemTemplate
     from pyanamo_async.core.workers import Desired as Desired, Worker as Worker
@@ -78,12 +81,15 @@ if TYPE_CHECKING:
     from pyanamo_async.operate.changing import ChangeResult as ChangeResult
     from pyanamo_async.operate.checking import CheckedItems as CheckedItems, check_task_file as check_task_file
     from pyanamo_async.operate.doctor import Finding as Finding, FindingKind as FindingKind
+    from pyanamo_async.operate.explaining import Explanation as Explanation, NextStep as NextStep
     from pyanamo_async.operate.failures import FailureGroup as FailureGroup
     from pyanamo_async.operate.importing import ImportResult as ImportResult, OnExists as OnExists
     from pyanamo_async.operate.logs import TaskLog as TaskLog
     from pyanamo_async.operate.status import Status as Status
+    from pyanamo_async.operate.waiting import WaitResult as WaitResult
     from pyanamo_async.operate.workers import ReclaimResult as ReclaimResult
     from pyanamo_async.ports import Description as Description, EventLog as EventLog, Index as Index, Units as Units
+    from pyanamo_async.table_progress import sample_matrix as sample_matrix
 
 _HOMES = {
     "pyanamo_async.api": ("Table", "open_table"),
@@ -91,9 +97,12 @@ _HOMES = {
     "pyanamo_async.app.running": ("RunResult", "run_on_loop"),
     "pyanamo_async.app.output_settings": ("OutputSettings",),
     "pyanamo_async.app.settings": ("WorkerSettings",),
+    "pyanamo_async.core.counts": ("Counts", "Quarter"),
     "pyanamo_async.core.failure_policy": ("FailurePolicy", "Verdict", "parse_on_exit"),
-    "pyanamo_async.core.items": ("Counts", "Item", "Output", "State", "Summary", "Task", "TaskRecord", "TaskState"),
+    "pyanamo_async.core.items": ("Item", "Output", "State", "Summary", "Task", "TaskRecord", "TaskState"),
     "pyanamo_async.core.outcomes": ("Failed", "Interrupted", "Outcome", "Succeeded", "TimedOut"),
+    "pyanamo_async.core.pace": ("Pace", "TimeLeft"),
+    "pyanamo_async.core.samples": ("SampleRow", "SampleStep"),
     "pyanamo_async.core.selection": ("Selection",),
     "pyanamo_async.core.taskfile.parameters": ("ItemTemplate",),
     "pyanamo_async.core.workers": ("Desired", "Worker"),
@@ -116,12 +125,15 @@ _HOMES = {
     "pyanamo_async.operate.changing": ("ChangeResult",),
     "pyanamo_async.operate.checking": ("CheckedItems", "check_task_file"),
     "pyanamo_async.operate.doctor": ("Finding", "FindingKind"),
+    "pyanamo_async.operate.explaining": ("Explanation", "NextStep"),
     "pyanamo_async.operate.failures": ("FailureGroup",),
     "pyanamo_async.operate.importing": ("ImportResult", "OnExists"),
     "pyanamo_async.operate.logs": ("TaskLog",),
     "pyanamo_async.operate.status": ("Status",),
+    "pyanamo_async.operate.waiting": ("WaitResult",),
     "pyanamo_async.operate.workers": ("ReclaimResult",),
     "pyanamo_async.ports": ("Description", "EventLog", "Index", "Units"),
+    "pyanamo_async.table_progress": ("sample_matrix",),
 }
 
 __all__ = ["__version__", *(name for names in _HOMES.values() for name in names)]

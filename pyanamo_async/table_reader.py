@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pyanamo_async.fleet.membership import WorkerStatus
     from pyanamo_async.operate.failures import FailureGroup
     from pyanamo_async.operate.logs import LogReader, TaskLog
-    from pyanamo_async.operate.status import Status
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -106,12 +105,6 @@ class TableReader:
             BadRow: its row cannot be read.
         """
         return await (await self._open()).read(item_id)
-
-    async def status(self) -> Status:
-        """Return the table's progress: items and tasks by state, living workers, items per second, time left."""
-        from pyanamo_async.operate.status import status
-
-        return await status(await self._open(), self.address, await self.workers())
 
     async def failures(self, *, sample: str | None = None) -> list[FailureGroup]:
         """Group the failed items by why they failed, the largest group first; no item is read whole."""

@@ -12,7 +12,7 @@ import codecs
 import locale
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, TextIO
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 SIGPIPE_STATUS = 141
+OTHER_SCREEN, OWN_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"  # and without the cursor
+HOME, CLEAR_LINE_END, CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
 class PipeClosed(Exception):
@@ -134,13 +136,38 @@ async def say_json_list(values: AsyncIterator[object]) -> None:
 
 def draw(renderable: RenderableType) -> None:
     """Draw a rich object on the terminal."""
+    _write_text(_drawn(renderable))
+
+
+@contextmanager
+def screen() -> Iterator[Callable[[RenderableType], None]]:
+    """Draw rich objects, each in place of the one before, on a screen of their own; then the terminal is as before.
+
+    What has more lines than the terminal is cut off.
+    """
+    from rich.console import Console
+
+    def show(renderable: RenderableType) -> None:
+        lines = _drawn(renderable).splitlines()[: Console().height - 1]
+        _write_text(HOME + "".join(f"{line}{CLEAR_LINE_END}\n" for line in lines) + CLEAR_BELOW)
+        flush()
+
+    _write_text(OTHER_SCREEN)
+    try:
+        yield show
+    finally:
+        _write_text(OWN_SCREEN)
+        flush()
+
+
+def _drawn(renderable: RenderableType) -> str:
     from rich.console import Console
     from rich.segment import Segment, Segments
 
     console = Console(highlight=False, markup=False, emoji=False)
     with console.capture() as drawn:
         console.print(Segments(Segment(visible(each.text), each.style) for each in console.render(renderable)), end="")
-    _write_text(drawn.get())
+    return drawn.get()
 
 
 class OutputWriter:

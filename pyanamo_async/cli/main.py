@@ -18,7 +18,7 @@ from pyanamo_async.errors import PyanamoError, TaskFileInvalid, UsageError
 DEBUG = "PYANAMO_DEBUG"
 SIGINT_STATUS = 130
 GARBAGE_AFTER = 20_000  # new objects; Python's 700 would collect again and again while modules are imported
-ITEM_COMMANDS = {"list", "show", "logs", "retry", "reset"}
+ITEM_COMMANDS = {"list", "show", "explain", "logs", "retry", "reset"}
 
 
 def main() -> None:

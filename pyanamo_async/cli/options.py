@@ -19,6 +19,20 @@ TableOption = Annotated[
     str,
     typer.Option("-t", "--table", envvar=TABLE_VARIABLE, metavar="TABLE", help="A DynamoDB table, or sqlite:PATH."),
 ]
+TablesArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[TABLE]...", help="DynamoDB tables, or sqlite:PATH.", show_default=False),
+]
+TablesOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-t",
+        "--table",
+        metavar="TABLE",
+        help=f"The same as an argument. Without any it is ${TABLE_VARIABLE}, or {DEFAULT_TABLE}.",
+        show_default=False,
+    ),
+]
 BucketOption = Annotated[
     str | None,
     typer.Option(
@@ -68,6 +82,18 @@ def _open(
     return open_table(table, bucket=bucket, bucket_key=bucket_key, region=region)
 
 
+def _open_several(
+    arguments: TablesArgument = None,
+    options: TablesOption = None,
+    bucket: BucketOption = None,
+    bucket_key: KeyOption = DEFAULT_KEY,
+    region: RegionOption = None,
+) -> list[Table]:
+    names = dict.fromkeys((*(arguments or ()), *(options or ())))
+    chosen = names or [os.environ.get(TABLE_VARIABLE) or DEFAULT_TABLE]
+    return [open_table(each, bucket=bucket, bucket_key=bucket_key, region=region) for each in chosen]
+
+
 def _refuse_bytes(options: Mapping[str, object]) -> None:
     """Refuse what is not UTF-8, except as the name of a file.
 
@@ -98,6 +124,11 @@ def _open_to_create(
 def on_table(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say where table and output are, behind its own, and pass it the `table`."""
     return passing("table", _open, command)
+
+
+def on_tables(command: Callable[..., None]) -> Callable[..., None]:
+    """Do as `on_table`, for a command that takes any number of `tables`."""
+    return passing("tables", _open_several, command)
 
 
 def on_new_files(command: Callable[..., None]) -> Callable[..., None]:

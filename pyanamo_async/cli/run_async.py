@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from signal import SIG_IGN, Signals, getsignal
 from typing import TypeVar
 
@@ -18,17 +18,22 @@ T = TypeVar("T")
 
 def with_table(table: Table, work: Callable[[Table], Awaitable[T]]) -> T:
     """Do the work on an event loop, and close the table."""
+    return with_tables([table], lambda _: work(table))
+
+
+def with_tables(tables: Sequence[Table], work: Callable[[Sequence[Table]], Awaitable[T]]) -> T:
+    """Do the work on an event loop, and close the tables."""
     import asyncio
 
     async def main() -> T:
-        async with table:
+        async with AsyncExitStack() as stack:
+            for table in tables:
+                await stack.enter_async_context(table)
             try:
-                return await work(table)
+                return await work(tables)
             finally:
-                if table.skipped_rows:
-                    note(
-                        f"{plural(table.skipped_rows, 'row')} cannot be read and left out; `pyanamo doctor` lists them"
-                    )
+                if skipped := sum(table.skipped_rows for table in tables):
+                    note(f"{plural(skipped, 'row')} cannot be read and left out; `pyanamo doctor` lists them")
 
     return asyncio.run(main())
 

@@ -89,7 +89,7 @@ class RunBar(Bar):
 @asynccontextmanager
 async def counting_bar(table: Table, stderr: BackgroundStderr) -> AsyncIterator[RunBar]:
     """Show a bar, and count the table now and then."""
-    bar = RunBar(stderr.put, (await table.status()).counts)
+    bar = RunBar(stderr.put, await table.counts())
     stderr.show(bar)
     counting = asyncio.create_task(_count(table, bar), name="count")
     try:
@@ -98,7 +98,7 @@ async def counting_bar(table: Table, stderr: BackgroundStderr) -> AsyncIterator[
         counting.cancel()
         try:
             async with asyncio.timeout(LAST_COUNT_S):
-                bar.counted((await table.status()).counts)
+                bar.counted(await table.counts())
         except (PyanamoError, TimeoutError):
             bar.leave_out()
         await asyncio.wait([counting])
@@ -111,5 +111,5 @@ async def _count(table: Table, bar: RunBar) -> None:
         await asyncio.sleep(pause_s)
         began_s = clock()
         with suppress(PyanamoError):  # the worker says what there is to say of a table that is away
-            bar.counted((await table.status()).counts)
+            bar.counted(await table.counts())
         pause_s = max(LEAST_PAUSE_S, PAUSE_PER_COUNT * (clock() - began_s))

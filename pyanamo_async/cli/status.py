@@ -1,4 +1,4 @@
-"""`pyanamo status`, `list` and `show`: what is in the table."""
+"""`pyanamo list` and `show`: what is in the table."""
 
 from __future__ import annotations
 
@@ -16,16 +16,6 @@ from pyanamo_async.cli.reading import limited
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.cli.selecting import note_scan, selects_items
 from pyanamo_async.core.stored.record import encode, encode_summary
-
-
-@on_table
-def status(table: Table, *, json: JsonOption = False) -> None:
-    """Show the table's progress: items by state, tasks, pace."""
-    seen = with_table(table, Table.status)
-    if json:
-        say_json([views.status_row(seen)])
-    else:
-        views.show_status(seen)
 
 
 @on_table

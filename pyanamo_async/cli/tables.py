@@ -75,7 +75,7 @@ def describe(table: Table, *, json: JsonOption = False) -> None:
     """Show the table's keys, indexes, counts and billing."""
 
     async def work(table: Table) -> tuple[Description, Counts]:
-        return await table.describe(), (await table.status()).counts
+        return await table.describe(), await table.counts()
 
     seen = with_table(table, work)
     if json:
@@ -98,7 +98,7 @@ def delete(
     """
 
     async def work(table: Table) -> None:
-        items = (await table.status()).counts.total
+        items = (await table.counts()).total
         what = f"table {table.address} with {plural(items, 'item')}"
         if not yes:
             _confirm(f"delete {what}?")

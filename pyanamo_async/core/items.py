@@ -6,13 +6,11 @@ names under which they are stored, `core.transitions` how an item moves from sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Self
 
 from pyanamo_async.core.outcomes import Failure, Outcome
-from pyanamo_async.core.values import Value, replace
+from pyanamo_async.core.values import Value
 
 SINGLE_TASK = "Task_0"
 LAST_LINE_LENGTH = 100  # characters of the last line of stderr in a reason
@@ -31,6 +29,12 @@ class State(StrEnum):
 
 CLAIMABLE = (State.TODO, State.WALL_TIME_EXCEEDED)
 """States of items that may be claimed, in this order."""
+
+SETTLED = (State.DONE, State.FAILED)
+"""States in which nothing of an item will run."""
+
+UNFINISHED = (State.TODO, State.LOCKED, State.WALL_TIME_EXCEEDED)
+"""States of items that run, or will run without anybody's doing."""
 
 
 class TaskState(StrEnum):
@@ -152,6 +156,7 @@ class Summary(Value):
     state: State
     tasks: int
     tasks_done: int
+    nested: bool = False
     log_length: int = 0
     attempt: int = 0
     reason: str = ""
@@ -163,34 +168,6 @@ class Summary(Value):
     def is_retrying(self) -> bool:
         """Return whether it failed, and waits to be tried again."""
         return self.state is State.TODO and self.not_before is not None
-
-
-class Counts(Value):
-    """How many items and tasks are in each state; `retrying` of those in `todo` failed, and wait to be tried again."""
-
-    items: dict[State, int]
-    tasks: dict[TaskState, int]
-    retrying: int = 0
-
-    @classmethod
-    def add_up(cls, parts: Iterable[tuple[State, int, int, int, int]]) -> Self:
-        """Return the sum of parts.
-
-        A part is a state, how many items are in it, how many of them wait for a retry, how many tasks they have, and
-        how many of those are done.
-        """
-        added, retrying = cls(dict.fromkeys(State, 0), dict.fromkeys(TaskState, 0)), 0
-        for state, items, waiting, tasks, done in parts:
-            retrying += waiting
-            added.items[state] += items
-            added.tasks[TaskState.DONE] += done
-            added.tasks[TaskState.FAILED if state is State.FAILED else TaskState.TODO] += tasks - done
-        return replace(added, retrying=retrying)
-
-    @property
-    def total(self) -> int:
-        """Return how many items there are."""
-        return sum(self.items.values())
 
 
 def _last_line(text: str) -> str:

@@ -1,40 +1,178 @@
-"""Look at a table's progress: how far a step is, how fast it moves, and how long it will still take."""
+"""Look at a table's progress: how far a step is, how fast it moves, and how long it will still take.
+
+1. Everything is counted by the queue index; no item is read whole.
+2. Who watches counts everything once a minute, and in between only what moves: locked items, and those that were
+   settled since. What that misses, the next count of everything has.
+3. Items settle in the clocks of their workers. What moves is counted twice from the same time on, a little before the
+   count of everything, and the difference added: clocks that differ by less do no harm.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import timedelta
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from pyanamo_async.core.items import Counts, State
+from pyanamo_async.core.counts import Counts, Quarter, moved, quarter
+from pyanamo_async.core.items import State, Summary, TaskState
+from pyanamo_async.core.pace import ENOUGH, LONG, RECENT, Pace, TimeLeft, best_pace, time_left
 from pyanamo_async.core.workers import Worker
+from pyanamo_async.errors import Unavailable
 from pyanamo_async.fleet.membership import WorkerStatus, living
-from pyanamo_async.ports import Store
+from pyanamo_async.operate.failures import FailureGroup, failures
+from pyanamo_async.ports import Clock, Store
+
+RECOUNT = timedelta(minutes=1)
+OVERLAP = timedelta(seconds=20)  # clocks of workers differ, and an index lags
+MOST_IDS = 1000  # of nested items, of each kind
+MOST_EXAMINED = 2000  # failed items whose reasons are grouped
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A table's progress: counts of items and tasks, living workers, and how fast they are.
+    """A table's progress at a time: counts of items and tasks, living workers, how fast they are, and what failed.
 
-    `time_left` is None when the pace is unknown, or nothing is left.
+    `recent` and `last_hour` are how many items were settled of late. `time_left` is None when the pace is unknown, when
+    no worker lives, or nothing is left. `failures` are groups of the `failures_examined` oldest failed items, which are
+    all of them unless there are very many.
     """
 
     table: str
+    at: datetime
     counts: Counts
     workers: int
+    running: int
+    slots: int
+    recent: Pace
+    last_hour: Pace
     items_per_second: float
-    time_left: timedelta | None
+    time_left: TimeLeft | None
+    failures: tuple[FailureGroup, ...] = ()
+    failures_examined: int = 0
 
 
-async def status(store: Store, table: str, workers: Iterable[WorkerStatus]) -> Status:
-    """Count items, tasks and living workers, and estimate the time left."""
-    counts, alive = await store.counts(), living(workers)
-    left = counts.total - counts.items.get(State.DONE, 0) - counts.items.get(State.FAILED, 0)
-    rate = sum(map(_items_per_second, alive))
-    return Status(table, counts, len(alive), rate, timedelta(seconds=left / rate) if rate and left else None)
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A count of everything, and what was known beside it."""
+
+    at: datetime
+    counts: Counts
+    workers: tuple[WorkerStatus, ...]
+    failures: tuple[FailureGroup, ...]
 
 
-def _items_per_second(worker: Worker) -> float:
-    """Return a worker's rate from its start to its last heartbeat."""
-    seconds = (worker.heartbeat - worker.started).total_seconds()
-    return worker.done / seconds if seconds > 0 else 0.0
+async def status(store: Store, table: str, workers: Iterable[WorkerStatus], *, now: datetime) -> Status:
+    """Count items, tasks and living workers, group what failed, and estimate the time left."""
+    return _status(table, await _count(store, workers, now=now), now=now)
+
+
+async def watch(
+    store: Store,
+    table: str,
+    workers: Callable[[], Awaitable[Iterable[WorkerStatus]]],
+    *,
+    every: timedelta,
+    clock: Clock,
+    missed: Callable[[Unavailable], None],
+) -> AsyncGenerator[Status, None]:
+    """Yield the table's progress again and again, at once and then after each pause of `every`.
+
+    A look that fails because the table does not answer is left out, and told to `missed`.
+    """
+    latest: tuple[_Seen, Counts, datetime] | None = None
+    while True:
+        try:
+            now = store.service_time(now=clock.now())
+            if latest is None or now - latest[0].at >= RECOUNT:
+                latest = None
+                seen, since = await _count(store, await workers(), now=now), now - OVERLAP
+                latest = seen, await store.moving_counts(since=since), since
+            else:
+                seen, before, since = latest
+                counts = moved(seen.counts, before=before, after=await store.moving_counts(since=since))
+                seen = replace(seen, counts=counts)
+            yield _status(table, seen, now=now)
+        except Unavailable as error:
+            missed(error)
+        await asyncio.sleep(every.total_seconds())
+
+
+async def nested_items(store: Store, *, most: int = MOST_IDS) -> dict[Quarter, list[str]]:
+    """Return the ids of nested items by how far they are, up to `most` of each kind."""
+    counts = await store.counts()
+    missing = sum(min(most, number) for number in counts.nested.values())
+    found: dict[Quarter, list[str]] = {each: [] for each in Quarter}
+    if missing:
+        async for each in store.summaries():
+            ids = found[quarter(each.tasks_done, each.tasks)]
+            if each.nested and len(ids) < most:
+                ids.append(each.item_id)
+                missing -= 1
+                if not missing:
+                    break
+    return found
+
+
+async def _count(store: Store, workers: Iterable[WorkerStatus], *, now: datetime) -> _Seen:
+    counts = await store.counts(since=[now - LONG, now - RECENT])
+    groups = await failures(_first(store.summaries(state=State.FAILED))) if counts.items[State.FAILED] else []
+    return _Seen(now, counts, tuple(workers), tuple(groups))
+
+
+async def _first(summaries: AsyncIterator[Summary]) -> AsyncIterator[Summary]:
+    number = 0
+    async for each in summaries:
+        yield each
+        number += 1
+        if number == MOST_EXAMINED:
+            return
+
+
+def _status(table: str, seen: _Seen, *, now: datetime) -> Status:
+    alive, counts = living(seen.workers), seen.counts
+    in_hour, of_late = counts.settled_since
+    last_hour = Pace(in_hour, now - _began(seen, seen.at - LONG))
+    recent = Pace(of_late, now - _began(seen, seen.at - RECENT))
+    pace = best_pace([recent, last_hour, _since_start(alive)])
+    left = time_left(counts.left, pace)
+    if counts.total_nested and (pace is None or pace.settled < ENOUGH):  # their tasks tell more
+        by_tasks = _of_tasks(seen, now=now)
+        left = time_left(counts.tasks_left, by_tasks) if by_tasks.settled else left
+    return Status(
+        table,
+        now,
+        counts,
+        workers=len(alive),
+        running=sum(each.running for each in alive),
+        slots=sum(each.slots for each in alive),
+        recent=recent,
+        last_hour=last_hour,
+        items_per_second=pace.per_second if pace else 0.0,
+        time_left=left if alive else None,
+        failures=seen.failures,
+        failures_examined=sum(each.count for each in seen.failures),
+    )
+
+
+def _began(seen: _Seen, mark: datetime) -> datetime:
+    """Return when work began after a time: a worker that started later cannot have settled anything before."""
+    started = [each.worker.started for each in seen.workers if each.worker.heartbeat >= mark]
+    return max(mark, min(started, default=mark))
+
+
+def _since_start(alive: Iterable[Worker]) -> Pace:
+    """Return the pace of workers, each from its start to its last heartbeat."""
+    done, per_second = 0, 0.0
+    for each in alive:
+        seconds = (each.heartbeat - each.started).total_seconds()
+        done += each.done
+        per_second += each.done / seconds if seconds > 0 else 0.0
+    return Pace(done, timedelta(seconds=done / per_second if per_second else 0.0))
+
+
+def _of_tasks(seen: _Seen, *, now: datetime) -> Pace:
+    """Return the pace of tasks, since the first worker started of which the table still knows."""
+    started = [each.worker.started for each in seen.workers]
+    ended = seen.counts.tasks[TaskState.DONE] + seen.counts.tasks[TaskState.FAILED]
+    return Pace(ended, now - min(started, default=now))

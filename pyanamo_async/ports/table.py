@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from pyanamo_async.core.items import Counts, Item, State, Summary
+from pyanamo_async.core.counts import Counts
+from pyanamo_async.core.items import Item, State, Summary
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import BadRow
@@ -122,10 +123,19 @@ class ItemReader(Protocol):
         """
         ...
 
-    async def counts(self) -> Counts:
-        """Count items by state, and tasks; unfinished tasks count as failed when their item is, else as todo.
+    async def counts(self, *, since: Sequence[datetime] = ()) -> Counts:
+        """Count items by state, tasks, and nested items by how far they are.
 
-        An item whose numbers cannot be read counts as one task.
+        Unfinished tasks count as failed when their item is, else as todo. An item whose numbers cannot be read counts
+        as one task. Of items that are done or failed, those that are so since each of the ascending times `since` are
+        counted, too, in the clocks of their workers.
+        """
+        ...
+
+    async def moving_counts(self, *, since: datetime) -> Counts:
+        """Count, as `counts` does, only locked items, and those that left the queue since a time.
+
+        The cost grows with their number, not with that of all items.
         """
         ...
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pyanamo_async.core import transitions
-from pyanamo_async.core.items import CLAIMABLE, Counts, Item, State, Summary
+from pyanamo_async.core.counts import Counts, count, is_moving
+from pyanamo_async.core.items import CLAIMABLE, Item, State, Summary
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.stored.queue_key import due, queue_key
@@ -141,9 +142,11 @@ class MemoryStore(Store):
             if state in (None, item.state) and sample in (None, item.sample):
                 yield item
 
-    async def counts(self) -> Counts:
-        items = self._table.items.values()
-        return Counts.add_up((item.state, 1, int(item.is_retrying), len(item.tasks), item.tasks_done) for item in items)
+    async def counts(self, *, since: Sequence[datetime] = ()) -> Counts:
+        return count(self._table.items.values(), since=since)
+
+    async def moving_counts(self, *, since: datetime) -> Counts:
+        return count(item for item in self._table.items.values() if is_moving(item, since=since))
 
     async def unreadable(self) -> AsyncIterator[BadRow]:
         for bad in list[BadRow]():
@@ -231,8 +234,7 @@ class MemoryStore(Store):
 
     def _passes_fence(self, item: Item) -> bool:
         known = self._table.items.get(item.item_id)
-        fence = (item.state, item.attempt, item.token)
-        return known is not None and (known.state, known.attempt, known.token) == fence
+        return known is not None and (known.state, known.attempt, known.token) == (item.state, item.attempt, item.token)
 
     def _worker(self, worker_id: str) -> Worker:
         if worker_id not in self._table.workers:

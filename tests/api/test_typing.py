@@ -11,20 +11,25 @@ from pyanamo_async import (
     BenchReport,
     Counts,
     Description,
+    Explanation,
     Finding,
     ImportResult,
     Item,
     Outcome,
     ReclaimResult,
     RunResult,
+    SampleRow,
     Status,
     Summary,
     Table,
     TaskLog,
+    TimeLeft,
+    WaitResult,
     WorkerSettings,
     WorkerStatus,
     open_table,
     run_on_loop,
+    sample_matrix,
 )
 
 
@@ -38,7 +43,11 @@ async def every_method(table: Table) -> None:
     assert_type(await table.item("a"), Item)
     assert_type(await table.status(), Status)
     assert_type((await table.status()).counts, Counts)
-    assert_type((await table.status()).time_left, timedelta | None)
+    assert_type((await table.status()).time_left, TimeLeft | None)
+    assert_type(await table.counts(), Counts)
+    assert_type(await table.wait(timeout=timedelta(0)), WaitResult)
+    assert_type(await table.explain("a"), Explanation)
+    assert_type(await sample_matrix([table]), list[SampleRow])
     assert_type(await table.logs("a"), TaskLog)
     assert_type(await (await table.logs("a")).text(), str)
     assert_type(await table.follow("a", show=lambda _, data: print(data)), Outcome | None)

@@ -12,7 +12,8 @@ import pytest
 from pyanamo_async.cli.event_log import LogLines
 from pyanamo_async.cli.progress import CLEAR_LINE, Bar
 from pyanamo_async.cli.run_bar import RunBar, remark
-from pyanamo_async.core.items import Counts, State
+from pyanamo_async.core.counts import Counts
+from pyanamo_async.core.items import State
 from tests.cli.conftest import Cli, process
 
 

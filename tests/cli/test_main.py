@@ -21,7 +21,7 @@ def test_version(cli: Cli) -> None:
 
 
 COMMANDS = """
-import run status list show logs trace doctor reclaim workers
+import run status wait samples explain list show logs trace doctor reclaim workers
 workers-drain workers-stop table-create table-describe table-delete
 """
 

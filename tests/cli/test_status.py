@@ -1,4 +1,4 @@
-"""`pyanamo status`, `list`, `show` and `logs`."""
+"""`pyanamo list`, `show` and `logs`."""
 
 from __future__ import annotations
 
@@ -16,27 +16,6 @@ import pytest
 from pyanamo_async.store.sqlite import SqliteStore
 from tests.cli.conftest import PYANAMO, Cli, process
 from tests.fakes import an_item
-
-
-def test_status_as_json(ran: Cli) -> None:
-    """One object per table: items by state, and tasks."""
-    assert ran("status", "--json").json() == [
-        {
-            "table": "sqlite:pyanamo.db",
-            "items": {"todo": 0, "locked": 0, "done": 2, "failed": 1, "Wall_Time_Exceeded": 0},
-            "retrying": 0,
-            "total": 3,
-            "tasks": {"total": 4, "todo": 0, "done": 3, "failed": 1},
-        }
-    ]
-
-
-def test_status_in_a_pipe_is_names_and_numbers(ran: Cli) -> None:
-    """For `awk`."""
-    lines = dict(line.split("\t") for line in ran("status").out.splitlines())
-
-    assert (lines["table"], lines["done"], lines["failed"], lines["total"]) == ("sqlite:pyanamo.db", "2", "1", "3")
-    assert lines["tasks done"] == "3"
 
 
 def test_list_in_a_pipe_is_a_header_and_tabs(ran: Cli) -> None:

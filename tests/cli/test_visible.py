@@ -24,7 +24,8 @@ from pyanamo_async.cli.background_stderr import BackgroundStderr, PlainText
 from pyanamo_async.cli.event_log import LogLines
 from pyanamo_async.cli.main import run
 from pyanamo_async.cli.run_bar import RunBar
-from pyanamo_async.core.items import Counts, Item, Output, State, Task, TaskRecord, TaskState
+from pyanamo_async.core.counts import Counts
+from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Worker

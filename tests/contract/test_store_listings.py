@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from pyanamo_async.core.items import Counts, State, Summary, TaskState
-from pyanamo_async.core.outcomes import Interrupted, InterruptReason, Succeeded
+from pyanamo_async.core.counts import Counts, Quarter, moved
+from pyanamo_async.core.items import State, Summary, TaskState
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded
 from pyanamo_async.core.transitions import record
+from pyanamo_async.core.values import replace
 from pyanamo_async.ports import Store
 from tests.contract.steps import POLICY, a_record, a_worker, claim, claim_one, failed, listing, one_shard_ids, settled
 from tests.fakes import NOON, an_item
@@ -20,6 +22,8 @@ async def test_an_empty_table_counts_nothing(store: Store) -> None:
     empty = Counts(items=dict.fromkeys(State, 0), tasks=dict.fromkeys(TaskState, 0))
 
     assert empty == await store.counts()
+    assert empty == await store.moving_counts(since=NOON)
+    assert (await store.counts(since=[NOON, NOON + SECOND])).settled_since == (0, 0)
     assert await listing(store) == []
 
 
@@ -33,6 +37,74 @@ async def test_items_and_tasks_are_counted(store: Store) -> None:
     assert counts.tasks == {TaskState.DONE: 2, TaskState.TODO: 5, TaskState.FAILED: 2}
     assert counts.total == 5
     assert counts.retrying == 1
+    assert (counts.left, counts.tasks_left) == (3, 5)
+
+
+async def test_nested_items_are_counted_by_how_far_they_are(store: Store) -> None:
+    """By the share of their tasks that are done, whatever their state; single items are none of them."""
+    done_of = {
+        "todo": (0, 5),
+        "first": (1, 100),
+        "second": (26, 100),
+        "third": (3, 5),
+        "last": (99, 100),
+        "all": (1, 1),
+    }
+    for item_id, (done, tasks) in done_of.items():
+        item = an_item(item_id, nested=["true"] * tasks)
+        finished = tuple(replace(task, state=TaskState.DONE) for task in item.tasks[:done])
+        await store.add([replace(item, tasks=(*finished, *item.tasks[done:]))])
+    await store.add([an_item("single")])
+
+    counts = await store.counts()
+
+    assert counts.nested == dict.fromkeys(Quarter, 1)
+    assert counts.total_nested == 6
+    assert {each.item_id for each in await listing(store) if each.nested} == {*done_of}
+
+
+async def test_settled_items_are_counted_since_times(store: Store) -> None:
+    """Done and failed ones, from that very millisecond on; those that ended without being settled are not."""
+    await store.add([an_item(f"{number}", max_failures=1) for number in range(12)])
+    for number, item in enumerate(await claim(store, limit=12)):
+        outcome = Failed(exit_code=1) if number % 2 else Succeeded()
+        await store.save(item, settled(item, outcome, now=NOON + number * SECOND))
+    await store.add([an_item("ended", nested=["x", "y"])])
+    ended = await claim_one(store)
+    later = NOON + 20 * SECOND
+    stopped = Interrupted(InterruptReason.WALL_TIME)
+    await store.save(ended, settled(ended, stopped, ended=InterruptReason.WALL_TIME, now=later))
+
+    times = [NOON, NOON + 4 * SECOND, NOON + 4.001 * SECOND, NOON + 11 * SECOND, later]
+
+    assert (await store.counts(since=times)).settled_since == (12, 8, 7, 1, 0)
+    assert (await store.counts(since=times)).items == (await store.counts()).items
+
+
+async def test_what_moves_is_counted_alone(store: Store) -> None:
+    """Locked items, and those that were settled or ended since a time; items in the queue cost nothing."""
+    await _one_of_each(store)
+    everything = await store.counts()
+
+    moving = await store.moving_counts(since=NOON)
+    assert moving.items == {**everything.items, State.TODO: 0}
+    assert moving.nested == everything.nested
+    assert (await store.moving_counts(since=NOON + SECOND)).items == dict.fromkeys(State, 0) | {State.LOCKED: 1}
+
+
+async def test_a_count_is_brought_up_to_date_by_what_moves(store: Store) -> None:
+    """What was claimed and settled meanwhile is known without counting what waits."""
+    await store.add([an_item(f"{number}", nested=["x", "y"][: number % 3]) for number in range(30)])
+    for item in await claim(store, limit=6):
+        await store.save(item, settled(item))
+    counts, before = await store.counts(since=[NOON]), await store.moving_counts(since=NOON)
+    for number, item in enumerate(await claim(store, limit=9)):
+        if number % 3:
+            await store.save(item, settled(item, now=NOON + SECOND))
+
+    after = await store.moving_counts(since=NOON)
+
+    assert moved(counts, before=before, after=after) == await store.counts(since=[NOON])
 
 
 async def test_workers_and_the_table_itself_are_not_counted(store: Store) -> None:
@@ -50,10 +122,14 @@ async def test_a_listing_tells_each_item(store: Store) -> None:
 
     assert await listing(store) == [
         _summary("todo", "s1", State.TODO, (1, 0), 2, reason="exit status 1: tail", not_before=NOON + 5 * SECOND),
-        _summary("locked", "s2", State.LOCKED, (3, 1), 1, worker="w1"),
+        _summary("locked", "s2", State.LOCKED, (3, 1), 1, worker="w1", nested=True),
         _summary("done", "s1", State.DONE, (1, 1), 2, since=NOON),
-        _summary("failed", "s2", State.FAILED, (2, 0), 0, reason="Task_0: exit status 1: tail", since=NOON),
-        _summary("ended", "s1", State.WALL_TIME_EXCEEDED, (2, 0), 0, reason="interrupted: wall time", since=NOON),
+        _summary(
+            "failed", "s2", State.FAILED, (2, 0), 0, nested=True, reason="Task_0: exit status 1: tail", since=NOON
+        ),
+        _summary(
+            "ended", "s1", State.WALL_TIME_EXCEEDED, (2, 0), 0, nested=True, reason="interrupted: wall time", since=NOON
+        ),
     ]
 
 

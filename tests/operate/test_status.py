@@ -1,29 +1,78 @@
-"""Looking at a table."""
+"""Looking at a table, once and again and again."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
 
 import pytest
 
+from pyanamo_async.core.counts import Counts, Quarter
 from pyanamo_async.core.items import State
+from pyanamo_async.core.pace import Pace
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
+from pyanamo_async.errors import Unavailable
 from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus, list_workers
-from pyanamo_async.operate.status import status
+from pyanamo_async.operate.status import OVERLAP, RECOUNT, nested_items, status, watch
 from pyanamo_async.store.memory import MemoryStore
 from simulation.crew import FakeProcesses
-from tests.fakes import NOON, an_item
+from tests.contract.steps import claim, settled
+from tests.fakes import NOON, FakeClock, an_item
+
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+LEASE = timedelta(seconds=60)
 
 
-async def test_status_counts_items_and_living_workers() -> None:
-    """Workers that said goodbye, fell silent or died move nothing any more."""
-    store = MemoryStore()
+class CountedStore(MemoryStore):
+    """A table in memory that knows how often it was counted, and that can be away."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = Counter[str]()
+        self.is_away = False
+
+    async def counts(self, *, since: Sequence[datetime] = ()) -> Counts:
+        self.calls["counts"] += 1
+        if self.is_away:
+            raise Unavailable("away")
+        return await super().counts(since=since)
+
+    async def moving_counts(self, *, since: datetime) -> Counts:
+        self.calls["moving"] += 1
+        if self.is_away:
+            raise Unavailable("away")
+        return await super().moving_counts(since=since)
+
+
+@pytest.fixture
+async def store() -> CountedStore:
+    """A fresh table."""
+    store = CountedStore()
     await store.create(shards=1)
+    return store
+
+
+def a_worker(worker_id: str = "w", *, seconds: int = 10, **fields: object) -> WorkerStatus:
+    """Make a worker that lives, and has for so long."""
+    row = Worker(worker_id, "h", NOON - seconds * SECOND, NOON, LEASE)
+    return WorkerStatus(replace(row, **fields), WorkerCondition.ALIVE)  # type: ignore[arg-type]
+
+
+async def settle(store: MemoryStore, number: int, *, at: datetime) -> None:
+    """Have so many items done at a time."""
+    for item in await claim(store, limit=number):
+        await store.save(item, settled(item, now=at))
+
+
+async def test_status_counts_items_and_living_workers(store: CountedStore) -> None:
+    """Workers that said goodbye, fell silent or died move nothing any more."""
     await store.add([an_item("a"), an_item("b"), an_item("c")])
     await store.claim("w", limit=1, now=NOON)
-    lease = timedelta(seconds=60)
-    living = Worker("living", "h", NOON - timedelta(seconds=10), NOON, lease, done=5)
+    living = Worker("living", "h", NOON - timedelta(seconds=10), NOON, LEASE, done=5, running=1, slots=8)
     silent = replace(living, worker_id="silent", heartbeat=NOON - timedelta(hours=1), started=NOON - timedelta(hours=2))
     others = [replace(living, worker_id="gone", state=WorkerState.ENDED), replace(living, worker_id="died")]
     for worker in (living, silent, *others):
@@ -33,30 +82,156 @@ async def test_status_counts_items_and_living_workers() -> None:
         return ProcessStatus.DIED if worker.worker_id == "died" else ProcessStatus.UNKNOWN
 
     workers = await list_workers(store, now=NOON, processes=FakeProcesses(process_status))
-    seen = await status(store, "sqlite:x.db", workers)
+    seen = await status(store, "sqlite:x.db", workers, now=NOON)
 
     assert (seen.table, seen.counts.items[State.TODO], seen.counts.items[State.LOCKED]) == ("sqlite:x.db", 2, 1)
-    assert (seen.workers, seen.items_per_second, seen.time_left) == (1, 0.5, timedelta(seconds=6))
+    assert (seen.workers, seen.running, seen.slots, seen.items_per_second) == (1, 1, 8, 0.5)
+    assert seen.time_left
+    assert seen.time_left.likely == timedelta(seconds=6)
 
 
-async def test_the_pace_is_that_of_all_living_workers_over_what_is_not_settled() -> None:
+async def test_the_pace_is_counted_in_the_table_from_when_work_began(store: CountedStore) -> None:
+    """In the last minutes and the last hour, whoever settled; not from before the workers started."""
+    await store.add([an_item(f"{number}") for number in range(100)])
+    await settle(store, 30, at=NOON - 30 * MINUTE)
+    await settle(store, 20, at=NOON - MINUTE)
+    await settle(store, 10, at=NOON - 2 * 60 * MINUTE)
+
+    long_ago = await status(store, "t", [a_worker(seconds=86400)], now=NOON)
+    just_now = await status(store, "t", [a_worker(seconds=100)], now=NOON)
+
+    assert (long_ago.recent, long_ago.last_hour) == (Pace(20, 5 * MINUTE), Pace(50, 60 * MINUTE))
+    assert (just_now.recent, just_now.last_hour) == (Pace(20, 100 * SECOND), Pace(50, 100 * SECOND))
+    assert just_now.items_per_second == 0.2
+    assert just_now.time_left
+    assert just_now.time_left.likely == 200 * SECOND
+
+
+async def test_the_pace_is_that_of_all_living_workers_over_what_is_not_settled(store: CountedStore) -> None:
     """Each counts from its start to its last heartbeat, one that has just started nothing; settled items take none."""
-    store = MemoryStore()
-    await store.create(shards=1)
     await store.add([an_item("a"), an_item("b"), replace(an_item("c"), state=State.FAILED)])
-    row = Worker("w1", "h", NOON - timedelta(seconds=10), NOON, timedelta(seconds=60), done=20)
-    workers = [row, replace(row, worker_id="w2", done=5), replace(row, worker_id="new", started=NOON, done=0)]
-    seen = await status(store, "t", [WorkerStatus(each, WorkerCondition.ALIVE) for each in workers])
+    workers = [a_worker("w1", done=20), a_worker("w2", done=5), a_worker("new", started=NOON)]
+    seen = await status(store, "t", workers, now=NOON)
 
-    assert (seen.items_per_second, seen.time_left) == (2.5, timedelta(seconds=0.8))
+    assert seen.items_per_second == 2.5
+    assert seen.time_left
+    assert seen.time_left.likely == timedelta(seconds=0.8)
+
+
+async def test_the_tasks_of_nested_items_tell_before_an_item_is_done(store: CountedStore) -> None:
+    """A step of few items, each of many hours, has an estimate from its first tasks on."""
+    await store.add([an_item("n", nested=["true"] * 10), an_item("m", nested=["true"] * 10)])
+    [item] = await claim(store, limit=1)
+    first = settled(replace(item, tasks=item.tasks[:5]))
+    await store.save(item, replace(item, tasks=(*first.tasks, *item.tasks[5:])))
+
+    seen = await status(store, "t", [a_worker(seconds=600)], now=NOON)
+
+    assert seen.items_per_second == 0
+    assert seen.time_left
+    assert seen.time_left.likely == timedelta(minutes=30)
 
 
 @pytest.mark.parametrize(("state", "done"), [(State.TODO, 0), (State.DONE, 20)])
-async def test_the_time_left_is_unknown_without_a_pace_and_at_the_end(state: State, done: int) -> None:
+async def test_the_time_left_is_unknown_without_a_pace_and_at_the_end(
+    store: CountedStore, state: State, done: int
+) -> None:
     """There is no estimate before anything is known, nor when nothing is left."""
-    store = MemoryStore()
-    await store.create(shards=1)
     await store.add([replace(an_item("a"), state=state)])
-    row = Worker("w1", "h", NOON - timedelta(seconds=10), NOON, timedelta(seconds=60), done=done)
 
-    assert (await status(store, "t", [WorkerStatus(row, WorkerCondition.ALIVE)])).time_left is None
+    assert (await status(store, "t", [a_worker(done=done)], now=NOON)).time_left is None
+
+
+async def test_without_workers_there_is_no_time_left(store: CountedStore) -> None:
+    """However fast it was."""
+    await store.add([an_item(f"{number}") for number in range(30)])
+    await settle(store, 20, at=NOON)
+
+    seen = await status(store, "t", [], now=NOON)
+
+    assert (seen.recent.settled, seen.workers, seen.time_left) == (20, 0, None)
+
+
+async def test_failures_are_grouped(store: CountedStore) -> None:
+    """By reason, the largest group first, so that a person sees them before the end of the run."""
+    for item_id, reason in (("a", "exit status 1"), ("b", "exit status 2"), ("c", "exit status 1")):
+        await store.add([replace(an_item(item_id), state=State.FAILED, reason=f"attempt 3: {reason}")])
+
+    seen = await status(store, "t", [], now=NOON)
+
+    assert [(each.reason, each.count) for each in seen.failures] == [("exit status 1", 2), ("exit status 2", 1)]
+    assert seen.failures_examined == 3
+
+
+async def test_nested_items_are_named_by_how_far_they_are(store: CountedStore) -> None:
+    """Up to so many of each kind; single items are none of them."""
+    await store.add([an_item(f"n{number}", nested=["a", "b"]) for number in range(5)])
+    await store.add([an_item("single")])
+    [item, *_] = await claim(store, limit=1)
+    await store.save(item, settled(item))
+
+    found = await nested_items(store, most=2)
+
+    assert [len(found[each]) for each in Quarter] == [2, 0, 0, 0, 0, 1]
+    assert found[Quarter.DONE] == [item.item_id]
+    assert "single" not in found[Quarter.TODO]
+
+
+async def test_watching_counts_everything_once_a_minute(store: CountedStore) -> None:
+    """In between only what moves, and yet every number is right."""
+    await store.add([an_item(f"{number}") for number in range(50)])
+    clock = FakeClock()
+    seen = []
+
+    async def workers() -> list[WorkerStatus]:
+        store.calls["workers"] += 1
+        return [a_worker()]
+
+    looks = watch(store, "t", workers, every=timedelta(microseconds=1), clock=clock, missed=lambda _: None)
+    async with aclosing(looks):
+        for _ in range(10):
+            seen.append(await anext(looks))
+            assert seen[-1].counts.items == (await MemoryStore.counts(store)).items
+            await settle(store, 2, at=clock.now())
+            clock.advance(RECOUNT / 6)
+
+    assert [each.counts.items[State.DONE] for each in seen] == list(range(0, 20, 2))
+    assert [each.at for each in seen] == [NOON + number * RECOUNT / 6 for number in range(10)]
+    assert store.calls == {"counts": 2, "workers": 2, "moving": 10}
+
+
+async def test_clocks_that_differ_lose_nothing_between_two_counts(store: CountedStore) -> None:
+    """An item that was settled by a clock behind ours counts, too."""
+    await store.add([an_item(f"{number}") for number in range(9)])
+
+    async def workers() -> list[WorkerStatus]:
+        return []
+
+    looks = watch(store, "t", workers, every=timedelta(microseconds=1), clock=FakeClock(), missed=lambda _: None)
+    async with aclosing(looks):
+        await anext(looks)
+        await settle(store, 3, at=NOON - OVERLAP)
+
+        assert (await anext(looks)).counts.items[State.DONE] == 3
+
+
+async def test_watching_goes_on_when_the_table_was_away(store: CountedStore) -> None:
+    """What was missed is told, and the next look is as good as any."""
+    missed: list[Unavailable] = []
+    came_back = asyncio.Event()
+
+    def note(error: Unavailable) -> None:
+        missed.append(error)
+        store.is_away = False
+        came_back.set()
+
+    async def workers() -> list[WorkerStatus]:
+        return []
+
+    looks = watch(store, "t", workers, every=timedelta(microseconds=1), clock=FakeClock(), missed=note)
+    async with aclosing(looks):
+        await anext(looks)
+        store.is_away = True
+
+        assert (await anext(looks)).counts.total == 0
+    assert len(missed) == 1

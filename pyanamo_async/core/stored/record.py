@@ -147,6 +147,7 @@ def summarise(row: Mapping[str, Any], *, state: State, key: str) -> Summary:
         known,
         item_id=_item_id(row["itemID"]),
         state=state,
+        nested=bool(nested),
         tasks=known.tasks or 1,
         tasks_done=known.log_length if nested else int(state is State.DONE),
         since=time_in(key) if is_settled else None,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from datetime import datetime
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
-from pyanamo_async.core.items import Counts, Item, State, Summary
+from pyanamo_async.core.counts import QUARTERS, Counted, Counts, quarter
+from pyanamo_async.core.items import SETTLED, Item, State, Summary
 from pyanamo_async.core.stored.bad_rows import read_row, sort_rows
-from pyanamo_async.core.stored.queue_key import DELAYED, queue
+from pyanamo_async.core.stored.queue_key import DELAYED, format_time, queue
 from pyanamo_async.core.stored.record import decode, decode_held
+from pyanamo_async.core.values import replace
 from pyanamo_async.errors import BadRow, ItemMissing
 from pyanamo_async.ports import ItemReader
 from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
@@ -27,9 +31,9 @@ from pyanamo_async.store.dynamodb.rows import (
 from pyanamo_async.store.dynamodb.table import Table, gather_all
 from pyanamo_async.store.dynamodb.writes import KEY
 
-Part = tuple[State, int, int, int, int]  # of `Counts.add_up`
+Keys = tuple[str | None, str | None]  # from the first on, and before the second
 
-RETRYING = ">="
+NOT_TODO = [state for state in State if state is not State.TODO]
 
 
 class DynamoReader(OpenedTable, ItemReader):
@@ -82,9 +86,18 @@ class DynamoReader(OpenedTable, ItemReader):
             for bad in sort_rows(items, read_item)[1]:
                 yield bad
 
-    async def counts(self) -> Counts:
-        shards = await gather_all(_count_shard(self._table, shard) for shard in range(await self._shards()))
-        return Counts.add_up(part for shard in shards for part in shard)
+    async def counts(self, *, since: Sequence[datetime] = ()) -> Counts:
+        times = [format_time(each) for each in since]
+        counted = await self._count_shards(lambda shard: _count_all(self._table, shard, times))
+        return Counts.add_up(counted, times=len(times))
+
+    async def moving_counts(self, *, since: datetime) -> Counts:
+        start = format_time(since)
+        return Counts.add_up(await self._count_shards(lambda shard: _count_moving(self._table, shard, start)))
+
+    async def _count_shards(self, count: Callable[[int], Coroutine[Any, Any, list[Counted]]]) -> list[Counted]:
+        shards = await gather_all(map(count, range(await self._shards())))
+        return [part for shard in shards for part in shard]
 
     async def holders(self) -> AsyncIterator[str]:
         for shard in range(await self._shards()):
@@ -103,39 +116,65 @@ class DynamoReader(OpenedTable, ItemReader):
         return [*good, *bad]
 
 
-async def _count_shard(table: Table, shard: int) -> list[Part]:
+async def _count_all(table: Table, shard: int, since: Sequence[str]) -> list[Counted]:
     """Count the items of a shard, against their way: none that moves on meanwhile is counted twice."""
-    settled = [await _count(table, state, shard) for state in State if state not in {State.TODO, State.LOCKED}]
-    locked = await _count(table, State.LOCKED, shard)
-    waiting = await _count(table, State.TODO, shard, which=RETRYING)
-    return [*settled, locked, waiting, await _count(table, State.TODO, shard, which="<")]
+    parts = []
+    for state in NOT_TODO[::-1]:
+        marks = since if state in SETTLED else ()
+        for number, keys in enumerate(_ranges(marks)):
+            counted = await _count(table, state, shard, keys)
+            settled = tuple(counted.items if place < number else 0 for place in range(len(marks)))
+            parts.append(replace(counted, settled_since=settled))
+    waiting = await _count(table, State.TODO, shard, (DELAYED, None))
+    parts.append(replace(waiting, retrying=waiting.items))
+    return [*parts, await _count(table, State.TODO, shard, (None, DELAYED))]
 
 
-async def _count(table: Table, state: State, shard: int, *, which: str = "") -> Part:
-    """Count the items of one queue, those that wait for a retry, the tasks, and those done.
+async def _count_moving(table: Table, shard: int, since: str) -> list[Counted]:
+    starts = [(state, None if state is State.LOCKED else since) for state in NOT_TODO]
+    return [await _count(table, state, shard, (start, None)) for state, start in starts[::-1]]
 
-    `which` compares the items' keys with the first of those that wait.
+
+def _ranges(marks: Sequence[str]) -> list[Keys]:
+    """Return the ranges of keys between ascending marks, from the first on."""
+    return list(pairwise([None, *marks, None]))
+
+
+async def _count(table: Table, state: State, shard: int, keys: Keys) -> Counted:
+    """Count the items of one queue with keys from the first on, and before the second; their tasks, and those done.
 
     Only nested items are returned; single ones are counted as those that were filtered out, which costs the same read
     units and hardly any time.
     """
-    nested = {
+    condition, values = _between(*keys)
+    query = _query({":queue": queue(state, shard)} | values) | {
         "FilterExpression": "attribute_exists(Nested_Tasks)",
         "ProjectionExpression": "Nested_Tasks, Log_Length",
     }
-    query = _query({":queue": queue(state, shard)} | ({":waiting": DELAYED} if which else {}))
-    if which:
-        query["KeyConditionExpression"] += f" AND Queue_Key {which} :waiting"
+    query["KeyConditionExpression"] += condition
     items = tasks = done = 0
-    async for page in table.pages(query | nested):
+    nested = dict.fromkeys(QUARTERS, 0)
+    async for page in table.pages(query):
         singles = page["ScannedCount"] - page["Count"]
         items += page["ScannedCount"]
         tasks += singles
         done += singles if state is State.DONE else 0
         for row in map(unmarshal_row, page["Items"]):
-            its_tasks, its_done = counted(row)
+            its_tasks, its_done, is_nested = counted(row)
             tasks, done = tasks + its_tasks, done + its_done
-    return state, items, items if which == RETRYING else 0, tasks, done
+            if is_nested:
+                nested[quarter(its_done, its_tasks)] += 1
+    return Counted(state, items, tasks, done, nested=tuple(nested.values()))
+
+
+def _between(first: str | None, end: str | None) -> tuple[str, dict[str, str]]:
+    """Return the condition for keys from `first` on, and before `end`, and its values."""
+    if first is None:
+        return ("", {}) if end is None else (" AND Queue_Key < :end", {":end": end})
+    if end is None:
+        return " AND Queue_Key >= :first", {":first": first}
+    last = f"{end[:-1]}{chr(ord(end[-1]) - 1)}\U0010ffff"  # BETWEEN includes both, and there is no other way
+    return " AND Queue_Key BETWEEN :first AND :last", {":first": first, ":last": last}
 
 
 async def _held_ids(table: Table, shard: int, worker: str) -> list[str]:

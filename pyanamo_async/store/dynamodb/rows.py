@@ -162,13 +162,13 @@ def summary(row: Mapping[str, Any]) -> Summary:
     return summarise(row, state=State(_state(row["Queue"])), key="" if key == NO_KEY else key)
 
 
-def counted(row: Mapping[str, Any]) -> tuple[int, int]:
-    """Return how many tasks a nested item has, and how many are done; one task when that cannot be read."""
+def counted(row: Mapping[str, Any]) -> tuple[int, int, bool]:
+    """Return how many tasks an item has, how many are done, and whether it is nested; one task if that is not told."""
     try:
         tasks, done = (read_as(count, name, row.get(name, 0)) for name in ("Nested_Tasks", "Log_Length"))
     except ValueError:
-        return 1, 0
-    return max(tasks, 1), min(tasks, done)
+        return 1, 0, False
+    return max(tasks, 1), min(tasks, done), tasks > 0
 
 
 def _attempt(row: Mapping[str, Any]) -> int:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pyanamo_async.core.items import Counts, Item, State, Summary
+from pyanamo_async.core.counts import QUARTERS, Counted, Counts
+from pyanamo_async.core.items import SETTLED, Item, State, Summary
 from pyanamo_async.core.stored.bad_rows import BadRows, read_row, sort_rows
 from pyanamo_async.core.stored.columns import MOST, Row
-from pyanamo_async.core.stored.queue_key import DELAYED
+from pyanamo_async.core.stored.queue_key import DELAYED, format_time
 from pyanamo_async.core.stored.record import summarise
 from pyanamo_async.errors import BadRow, ItemMissing
 from pyanamo_async.ports import ItemReader
@@ -36,9 +38,20 @@ WHOLE = f"""{SELECT} WHERE Position > ?1 AND (?2 IS NULL OR ItemState = ?2)
     AND (?3 IS NULL OR taskID = ?3) ORDER BY Position LIMIT ?4"""
 READ = f"{SELECT} WHERE itemID = ?"
 NESTED = f"Nested_Tasks BETWEEN 1 AND {MOST}"  # other numbers are nobody's count, and may be too large to add up
-COUNTS = f"""SELECT ItemState, count(*), sum(ItemState = 'todo' AND Queue_Key >= ?),
-    sum(iif({NESTED}, Nested_Tasks, 1)), sum(iif({NESTED}, max(0, min(Log_Length, Nested_Tasks)), ItemState = 'done'))
-    FROM items WHERE ItemState IN ({", ".join(f"'{each}'" for each in State)}) GROUP BY ItemState"""  # noqa: S608 - constants only
+STATES = ", ".join(f"'{each}'" for each in State)
+SETTLED_STATES = ", ".join(f"'{each}'" for each in SETTLED)
+OFF_QUEUE = ", ".join(f"'{each}'" for each in State if each not in {State.TODO, State.LOCKED})
+EVERYTHING = f"items WHERE ItemState IN ({STATES})"
+_COUNTED = "SELECT ItemState, Queue_Key, Nested_Tasks, Log_Length FROM items"  # what the index has
+MOVING = f"""({_COUNTED} WHERE ItemState = 'locked'
+    UNION ALL {_COUNTED} WHERE ItemState IN ({OFF_QUEUE}) AND Queue_Key >= ?) WHERE true"""
+COUNTS = f"""SELECT ItemState, count(*), sum(iif({NESTED}, Nested_Tasks, 1)),
+    sum(iif({NESTED}, max(0, min(Log_Length, Nested_Tasks)), ItemState = 'done')),
+    sum(ItemState = 'todo' AND Queue_Key >= '{DELAYED}'), sum({NESTED})"""
+SETTLED_SINCE = f", sum(ItemState IN ({SETTLED_STATES}) AND Queue_Key >= ?)"
+NESTED_COUNTS = f"""SELECT ItemState, CASE WHEN Log_Length <= 0 THEN 0
+    WHEN Log_Length >= Nested_Tasks THEN {len(QUARTERS) - 1}
+    ELSE 1 + (max(1, 100 * Log_Length / Nested_Tasks) - 1) / 25 END, count(*)"""  # as `core.counts.quarter`
 
 
 class SqliteReader(ItemReader):
@@ -94,8 +107,11 @@ class SqliteReader(ItemReader):
             position = page[-1][0]
             yield [to_row(values) for values in page]
 
-    async def counts(self) -> Counts:
-        return Counts.add_up((State(name), *counted) for name, *counted in await self._rows(COUNTS, DELAYED))
+    async def counts(self, *, since: Sequence[datetime] = ()) -> Counts:
+        return await self._engine.read(partial(_count, EVERYTHING, since=[format_time(each) for each in since]))
+
+    async def moving_counts(self, *, since: datetime) -> Counts:
+        return await self._engine.read(partial(_count, MOVING, values=[format_time(since)]))
 
     async def _rows(self, query: str, *values: str | bytes | int | None) -> list[tuple[Any, ...]]:
         return await self._engine.read(lambda connection: connection.execute(query, values).fetchall())
@@ -104,6 +120,23 @@ class SqliteReader(ItemReader):
 def existing(connection: sqlite3.Connection, item_ids: Sequence[str | int]) -> set[str]:
     """Return which of these ids are in the table."""
     return {item_id for [item_id] in connection.execute(EXISTING, (json.dumps(item_ids),))}
+
+
+def _count(
+    source: str, connection: sqlite3.Connection, values: Sequence[str] = (), since: Sequence[str] = ()
+) -> Counts:
+    """Count the items of a source, which takes `values`; nested ones again by how far they are, if there are any."""
+    query = f"{COUNTS}{SETTLED_SINCE * len(since)} FROM {source} GROUP BY ItemState"
+    parts, nested = [], 0
+    for state, items, tasks, done, retrying, are_nested, *settled in connection.execute(query, (*since, *values)):
+        parts.append(Counted(State(state), items, tasks, done, retrying, settled_since=tuple(settled)))
+        nested += are_nested
+    if nested:
+        query = f"{NESTED_COUNTS} FROM {source} AND {NESTED} GROUP BY 1, 2"
+        for state, how_far, items in connection.execute(query, values):
+            counted = tuple(items if number == how_far else 0 for number in range(len(QUARTERS)))
+            parts.append(Counted(State(state), 0, 0, 0, nested=counted))
+    return Counts.add_up(parts, times=len(since))
 
 
 def _summary(row: Mapping[str, Any], state: State) -> Summary:

@@ -1,0 +1,45 @@
+"""`pyanamo explain`: why an item does not run, and what to type next."""
+
+from __future__ import annotations
+
+from pyanamo_async import NextStep, Table
+from pyanamo_async.cli.console import say, say_json
+from pyanamo_async.cli.flags import name_flags
+from pyanamo_async.cli.options import ItemArgument, JsonOption, command_line, on_table
+from pyanamo_async.cli.run_async import with_table
+
+COMMANDS = {
+    NextStep.SEE_OUTPUT: "logs",
+    NextStep.SEE_ERRORS: "logs --stderr",
+    NextStep.FOLLOW: "logs --follow",
+    NextStep.SHOW: "show",
+    NextStep.RETRY: "retry",
+    NextStep.RESET: "reset",
+    NextStep.UNHOLD: "unhold",
+    NextStep.RUN: "run",
+    NextStep.RUN_LONGER: "run --wall-time 48h",
+    NextStep.RECLAIM: "reclaim",
+    NextStep.LIST_WORKERS: "workers",
+}
+OF_THE_TABLE = {NextStep.RUN, NextStep.RUN_LONGER, NextStep.RECLAIM, NextStep.LIST_WORKERS}
+
+
+@on_table
+def explain(table: Table, *, item: ItemArgument, json: JsonOption = False) -> None:
+    """Explain why an item does not run, or what became of it, and what to type next."""
+    told = with_table(table, lambda table: table.explain(item))
+    because = [name_flags(each) for each in told.because]
+    steps = [
+        (command_line(COMMANDS[each], table.address, "" if each in OF_THE_TABLE else told.item_id), str(each))
+        for each in told.next_steps
+    ]
+    if json:
+        following = [{"command": command, "purpose": purpose} for command, purpose in steps]
+        say_json({"itemID": told.item_id, "state": str(told.state), "because": because, "next": following})
+        return
+    say(f"{told.item_id}: {told.state}")
+    for sentence in because:
+        say(f"  {sentence}")
+    say("next:")
+    for command, purpose in steps:
+        say(f"  {command}  # {purpose}")

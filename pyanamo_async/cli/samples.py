@@ -1,0 +1,99 @@
+"""`pyanamo samples`: which samples are through which steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated
+
+import typer
+
+from pyanamo_async import SampleRow, SampleStep, State, Table, UsageError, sample_matrix
+from pyanamo_async.cli.console import say_json_list
+from pyanamo_async.cli.listing import Column, Row, say_table
+from pyanamo_async.cli.options import JsonOption, on_tables
+from pyanamo_async.cli.run_async import with_tables
+from pyanamo_async.cli.views import COLOURS
+
+SAMPLE = "sample"
+STYLES = {"failed": COLOURS[State.FAILED], "running": COLOURS[State.LOCKED], "todo": COLOURS[State.TODO]}
+
+Through = Annotated[
+    list[str] | None,
+    typer.Option("--through", metavar="STEP", help="Only samples all of whose items are done in this table."),
+]
+NotThrough = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--not-through", metavar="STEP", help="Only samples that have no items in this table, or not all done."
+    ),
+]
+FailedIn = Annotated[
+    list[str] | None, typer.Option("--failed-in", metavar="STEP", help="Only samples with failed items in this table.")
+]
+Tsv = Annotated[
+    bool, typer.Option("--tsv", help="Print one word for each step, tab-separated: a table for `import -`.")
+]
+
+
+@on_tables
+def samples(
+    tables: Sequence[Table],
+    *,
+    through: Through = None,
+    not_through: NotThrough = None,
+    failed_in: FailedIn = None,
+    tsv: Tsv = False,
+    json: JsonOption = False,
+) -> None:
+    """Show which samples are through which steps: a table is a step, a TaskID a sample.
+
+    STEP is a table as it was typed, or the name of its file without the ending. Each of these flags may be repeated.
+    """
+    if tsv and json:
+        raise UsageError("--tsv and --json exclude each other", hint="leave out one")
+
+    async def work(tables: Sequence[Table]) -> None:
+        rows = await sample_matrix(
+            tables, through=through or (), not_through=not_through or (), failed_in=failed_in or ()
+        )
+        names = _names(tables)
+        if json:
+            await say_json_list(_json(row, names) async for row in _each(rows))
+        else:
+            columns = [Column(SAMPLE), *(Column(name, rank=number) for number, name in enumerate(names, start=1))]
+            await say_table(columns, (_row(row, words=tsv) async for row in _each(rows)), plain=tsv)
+
+    with_tables(tables, work)
+
+
+def _names(tables: Sequence[Table]) -> list[str]:
+    """Return the names of the steps; where two are alike, or one is called like the samples' column, the addresses."""
+    times = Counter([SAMPLE, *(table.step for table in tables)])
+    return [table.step if times[table.step] == 1 else table.address for table in tables]
+
+
+def _row(row: SampleRow, *, words: bool) -> Row:
+    states = {each.state for each in row.steps}
+    style = next((style for state, style in STYLES.items() if state in states), "")
+    return Row((row.sample, *(each.state if words else _cell(each) for each in row.steps)), style)
+
+
+def _cell(step: SampleStep) -> str:
+    """Return how a sample is in a step: one word if it has one item, else also how many of its items are done."""
+    return step.state if step.items <= 1 or step.is_through else f"{step.state} {step.done}/{step.items}"
+
+
+def _json(row: SampleRow, names: Sequence[str]) -> dict[str, object]:
+    steps = zip(names, row.steps, strict=True)
+    return {SAMPLE: row.sample, "steps": {name: _json_step(step) for name, step in steps}}
+
+
+def _json_step(step: SampleStep) -> dict[str, object]:
+    counts = ("items", "done", "failed", "held", "locked", "waiting")
+    return {"state": step.state, **{name: getattr(step, name) for name in counts}}
+
+
+async def _each(rows: Sequence[SampleRow]) -> AsyncIterator[SampleRow]:
+    for row in rows:
+        yield row

@@ -1,0 +1,237 @@
+"""Explain why an item does not run, or what became of it, in sentences, and what to type next.
+
+`explain` is a pure function of what the table knows: the item and the workers, at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from pyanamo_async.core.failure_policy import FailurePolicy
+from pyanamo_async.core.items import DEFAULT_PRIORITY, Item, State, Task, TaskState
+from pyanamo_async.core.outcomes import Failed, TimedOut
+from pyanamo_async.core.text.byte_sizes import show_size
+from pyanamo_async.core.text.durations import show_duration
+from pyanamo_async.core.text.plural import plural
+from pyanamo_async.core.values import Value
+from pyanamo_async.core.workers import Desired
+from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus, living
+
+DEFAULTS = FailurePolicy()
+SIGKILL = 9
+NAMED = 5  # tasks in a sentence
+
+
+class NextStep(StrEnum):
+    """What a person may do next."""
+
+    SEE_OUTPUT = "see what it printed"
+    SEE_ERRORS = "see what it printed to stderr"
+    FOLLOW = "follow what it prints"
+    SHOW = "see its tasks, and what became of each"
+    RETRY = "run again what did not succeed"
+    RESET = "run all of it again"
+    UNHOLD = "release it"
+    RUN = "start a worker"
+    RUN_LONGER = "start a worker that has more time"
+    RECLAIM = "put back what vanished workers hold"
+    LIST_WORKERS = "see the workers"
+
+
+class Explanation(Value):
+    """Why an item is as it is, in sentences, and what a person may do about it, the likeliest first."""
+
+    item_id: str
+    state: State
+    because: tuple[str, ...]
+    next_steps: tuple[NextStep, ...]
+
+
+def explain(item: Item, *, now: datetime, workers: Sequence[WorkerStatus]) -> Explanation:
+    """Explain an item, given all workers that the table knows."""
+    match item.state:
+        case State.TODO:
+            sentences, steps = _todo(item, now, workers)
+        case State.LOCKED:
+            sentences, steps = _locked(item, now, workers)
+        case State.DONE:
+            sentences = [f"It was done{_at(item.done_at, now)}, with attempt {item.attempt}."]
+            steps = [NextStep.SEE_OUTPUT, NextStep.RESET]
+        case State.FAILED:
+            sentences, steps = _failed(item, now)
+        case State.WALL_TIME_EXCEEDED:
+            sentences, steps = _out_of_time(item, now, workers)
+    return Explanation(item.item_id, item.state, tuple(sentences), tuple(dict.fromkeys(steps)))
+
+
+Told = tuple[list[str], list[NextStep]]
+
+
+def _todo(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
+    if item.not_before and item.not_before > now:
+        wait = f"It waits until {_time(item.not_before)} (for {_span(item.not_before - now)}), because it failed."
+        sentences, steps = [wait], [NextStep.RETRY, NextStep.SEE_ERRORS]
+    else:
+        first = " (0 goes first, 9 last)" if item.priority != DEFAULT_PRIORITY else ""
+        sentences, steps = [f"A worker may claim it now; its priority is {item.priority}{first}."], list[NextStep]()
+    sentences += [*_last_reason(item), *_ledgers(item), *_limits(item)]
+    if _is_last_chance(item):
+        sentences.append("It is its last chance: it runs only while its worker runs nothing else.")
+    told, more = _at_work(now, workers)
+    return sentences + told, more + steps
+
+
+def _out_of_time(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
+    sentences = [
+        f"The time of its worker was over{_at(item.done_at, now)}.",
+        "Workers take it up again when nothing in todo is due.",
+    ]
+    if item.wall_time_kills:
+        sentences.append(
+            f"The wall time has ended it {plural(item.wall_time_kills, 'time')} without progress; after "
+            f"{DEFAULTS.wall_time_limit} it fails. It may need more time than its workers have."
+        )
+    told, steps = _at_work(now, workers)
+    return [*sentences, *_ledgers(item), *_limits(item), *told], [NextStep.RUN_LONGER, *steps]
+
+
+def _at_work(now: datetime, workers: Sequence[WorkerStatus]) -> Told:
+    """Tell whether anybody would take up what can be claimed."""
+    alive = living(workers)
+    if not alive:
+        last = max((each.worker.heartbeat for each in workers), default=None)
+        when = f"; the last heartbeat of any was {_span(now - last)} ago" if last else ""
+        return [f"No worker is alive{when}."], [NextStep.RUN]
+    willing = [each for each in alive if each.desired is Desired.RUN and not each.stopped_by]
+    if not willing:
+        sentence = f"{_workers(len(alive))} alive, but all were told to drain or stop."
+        return [sentence], [NextStep.RUN, NextStep.LIST_WORKERS]
+    running, slots = sum(each.running for each in willing), sum(each.slots for each in willing)
+    if running < slots:
+        sentence = (
+            f"{_workers(len(willing))} alive, with {slots - running} of {slots} places free: it should start soon, "
+            "unless their wall time is nearly over (`wall_time`, `min_remaining`)."
+        )
+    else:
+        sentence = f"{_workers(len(willing))} alive, and all their {slots} places are taken: it waits for its turn."
+    return [sentence], [NextStep.LIST_WORKERS]
+
+
+def _locked(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
+    since = f" since {_time(item.locked_at)} (for {_span(now - item.locked_at)})" if item.locked_at else ""
+    sentences = [f"{item.worker} holds it{since}, with attempt {item.attempt}."]
+    if item.nested:
+        sentences.append(f"{item.tasks_done} of its {plural(len(item.tasks), 'task')} are done.")
+    holder = next((each for each in workers if each.worker.worker_id == item.worker), None)
+    taken = "Other workers take the item over by themselves"
+    if holder is None:
+        sentences.append(f"The table knows nothing of that worker. {taken}.")
+        return sentences, [NextStep.RECLAIM, NextStep.RUN]
+    heartbeat = f"its last heartbeat was {_span(now - holder.worker.heartbeat)} ago, on {holder.worker.host}"
+    match holder.condition:
+        case WorkerCondition.ALIVE:
+            ordered = holder.worker.desired
+            told = f" It was told to {ordered}." if ordered is not Desired.RUN else ""
+            sentences.append(f"That worker is alive: {heartbeat}.{told}")
+            return [*sentences, *_limits(item)], [NextStep.FOLLOW, NextStep.SHOW]
+        case WorkerCondition.STANDING:
+            sentences.append(f"That worker was stopped on this machine, and may go on: {heartbeat}.")
+            if holder.is_silent:
+                sentences.append(f"It has been silent for longer than its lease. {taken}.")
+        case WorkerCondition.STALE:
+            sentences.append(
+                f"That worker is silent: {heartbeat}, and its lease is {show_duration(holder.worker.lease)}. {taken}."
+            )
+        case WorkerCondition.DIED:
+            sentences.append(f"That worker died: {heartbeat}. {taken}.")
+        case WorkerCondition.ENDED:
+            sentences.append(f"That worker ended without giving it back. {taken}.")
+    return sentences, [NextStep.RECLAIM, NextStep.RUN]
+
+
+def _failed(item: Item, now: datetime) -> Told:
+    sentences = [f"It failed{_at(item.done_at, now)}, and no worker takes it up again until somebody puts it back."]
+    sentences += _last_reason(item)
+    broken = [task for task in item.tasks if task.state is not TaskState.DONE]
+    if item.nested:
+        named = ", ".join(task.name for task in broken[:NAMED]) + (", ..." if len(broken) > NAMED else "")
+        sentences.append(f"{item.tasks_done} of its {plural(len(item.tasks), 'task')} are done; not {named}.")
+    by_itself = [task for task in broken if task.failures]
+    if by_itself:
+        most = max(task.failures for task in by_itself)
+        limit = f"; the limit is {item.max_failures}" if item.max_failures is not None else ""
+        sentences.append(f"Its script failed {plural(most, 'time')}{limit}.")
+        sentences += _causes(by_itself)
+    elif item.wall_time_kills:
+        sentences.append(
+            f"The wall time ended it {plural(item.wall_time_kills, 'time')} without progress: it needs more time than "
+            "its workers had."
+        )
+    elif item.crashes:
+        sentences.append(
+            f"{plural(item.crashes, 'worker')} vanished while they ran it: it may take the machine down, as with too "
+            "much memory."
+        )
+    more = [NextStep.RUN_LONGER] if item.wall_time_kills and not by_itself else []
+    return sentences, [NextStep.SEE_ERRORS, NextStep.RETRY, *more]
+
+
+def _causes(tasks: Sequence[Task]) -> Iterator[str]:
+    """Tell what a failure suggests that its status does not say."""
+    records = [task.record for task in tasks if task.record]
+    if limit := next((each.outcome.limit for each in records if isinstance(each.outcome, TimedOut)), None):
+        yield f"Its time limit, {show_duration(limit)}, may be too short."
+    for each in records:
+        if isinstance(each.outcome, Failed) and SIGKILL in (each.outcome.signal, (each.outcome.exit_code or 0) - 128):
+            peak = f"; its peak was {show_size(each.max_rss_bytes)}" if each.max_rss_bytes else ""
+            yield f"SIGKILL often means that the machine was out of memory{peak}."
+            return
+
+
+def _last_reason(item: Item) -> Iterator[str]:
+    if item.reason:
+        yield f"The latest reason: {item.reason}."
+
+
+def _ledgers(item: Item) -> Iterator[str]:
+    """Tell what was counted against the item so far."""
+    counts = (
+        (item.failures, "failure", item.max_failures, ""),
+        (item.crashes, "crash", DEFAULTS.crash_limit, " by default"),
+        (item.interruptions, "interruption", None, ""),
+    )
+    found = [
+        f"{plural(number, noun)}{f' (it fails with {limit}{how})' if limit is not None else ''}"
+        for number, noun, limit, how in counts
+        if number
+    ]
+    if found:
+        yield f"So far it had {', '.join(found)}."
+
+
+def _limits(item: Item) -> Iterator[str]:
+    if item.timeout:
+        yield f"Each of its scripts is ended after {show_duration(item.timeout)}."
+
+
+def _is_last_chance(item: Item) -> bool:
+    return DEFAULTS.is_last_chance(item.crashes)
+
+
+def _workers(count: int) -> str:
+    return f"{plural(count, 'worker')} {'is' if count == 1 else 'are'}"
+
+
+def _at(time: datetime | None, now: datetime) -> str:
+    return f" at {_time(time)} ({_span(now - time)} ago)" if time else ""
+
+
+def _time(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def _span(span: timedelta) -> str:
+    """Return a duration in whole seconds; clocks differ, so one may be negative."""
+    return show_duration(timedelta(seconds=max(0, round(span.total_seconds()))))

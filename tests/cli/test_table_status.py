@@ -1,0 +1,241 @@
+"""`pyanamo status`, `wait`, `samples` and `explain`: how far tables are, and why they are no further."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import PYANAMO, Cli, process
+
+TABLE = "sqlite:pyanamo.db"
+
+
+def test_status_as_json(ran: Cli) -> None:
+    """One object per table: all that a program may want to know, also what a terminal shows."""
+    [seen] = ran("status", "--json").json()
+    example = seen["failures"][0].pop("example")
+
+    assert seen.pop("at").endswith("Z")
+    assert seen.pop("items_per_second") > 0
+    assert {name: pace["items"] for name, pace in seen.pop("settled").items()} == {"recent": 3, "last_hour": 3}
+    assert seen.pop("items") == {"todo": 0, "locked": 0, "done": 2, "failed": 1, "Wall_Time_Exceeded": 0}
+    nested = {name: (each["items"], each["ids"]) for name, each in seen.pop("nested").items()}
+    assert nested.pop("done") == (1, ["n"])
+    assert nested == dict.fromkeys(("todo", "1-25", "26-50", "51-75", "76-99"), (0, []))
+    assert example == "b"
+    assert seen == {
+        "table": TABLE,
+        "retrying": 0,
+        "total": 3,
+        "tasks": {"total": 4, "todo": 0, "done": 3, "failed": 1},
+        "workers": {"alive": 0, "running": 0, "slots": 0},
+        "seconds_left": None,
+        "failures": [{"reason": "exit status 3", "items": 1}],
+        "failures_examined": 1,
+    }
+
+
+def test_status_in_a_pipe_is_names_and_numbers(ran: Cli) -> None:
+    """For `awk`: the same names each time, also for what is unknown."""
+    *lines, failure = ran("status").out.splitlines()
+    values = dict(line.split("\t") for line in lines)
+
+    assert (values["table"], values["done"], values["failed"], values["total"]) == (TABLE, "2", "1", "3")
+    assert (values["tasks done"], values["nested done"], values["workers"]) == ("3", "1", "0")
+    assert float(values["items per second"]) > 0
+    assert values["seconds left"] == values["seconds left at least"] == values["seconds left at most"] == ""
+    assert failure == "failure\t1\texit status 3"
+
+
+def test_status_of_several_tables(ran: Cli) -> None:
+    """By arguments, by flags, by both; each once."""
+    ran("import", "single.txt", "-t", "sqlite:other.db")
+
+    for argv in ([TABLE, "sqlite:other.db"], ["-t", TABLE, "-t", "sqlite:other.db"], [TABLE, "-t", "sqlite:other.db"]):
+        both = ran("status", *argv, TABLE, "--json").json()
+        assert [(each["table"], each["total"]) for each in both] == [(TABLE, 3), ("sqlite:other.db", 2)]
+    lines = ran("status", TABLE, "sqlite:other.db").out.splitlines()
+    assert [line for line in lines if line.startswith("table\t")] == [f"table\t{TABLE}", "table\tsqlite:other.db"]
+
+
+def test_a_file_whose_scheme_was_forgotten_is_refused(ran: Cli) -> None:
+    """As with `-t`: a bare word is a DynamoDB table."""
+    said = ran("status", "pyanamo.db")
+
+    assert said.status == 2
+    assert "did you mean sqlite:pyanamo.db?" in said.err
+
+
+def test_the_variable_names_the_table_without_arguments(ran: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And only then."""
+    monkeypatch.setenv("PYANAMO_TABLE", "sqlite:a b.db")
+    ran("import", "single.txt")
+
+    assert [each["table"] for each in ran("status", "--json").json()] == ["sqlite:a b.db"]
+    assert [each["table"] for each in ran("status", TABLE, "--json").json()] == [TABLE]
+
+
+def test_watching_into_a_pipe_is_a_table_that_grows(ran: Cli) -> None:
+    """A header, and a line for each table each time."""
+    header, *lines = (
+        line.split("\t") for line in ran("status", "--watch", "0.01", "--times", "3", TABLE).out.splitlines()
+    )
+
+    assert len(lines) == 3
+    row = dict(zip(header, lines[-1], strict=True))
+    told = [row[name] for name in ("table", "done", "failed", "tasks done", "seconds left")]
+    assert told == [TABLE, "2", "1", "3", ""]
+
+
+def test_watching_as_json_is_an_object_a_line(ran: Cli) -> None:
+    """With all that `status` has, but for ids."""
+    lines = ran("status", TABLE, "--json", "--times", "2", "--watch=10ms").out.splitlines()
+    first, second = map(json.loads, lines)
+
+    assert first["at"] <= second["at"]
+    assert {each["items"]["done"] for each in (first, second)} == {2}
+    assert first["nested"]["done"] == {"items": 1}
+
+
+def test_watch_stands_alone_or_before_seconds(ran: Cli) -> None:
+    """What follows and is no duration is a table."""
+    assert len(ran("status", "--watch", TABLE, "--times", "1").out.splitlines()) == 2
+    assert len(ran("status", "--times", "1", "--watch").out.splitlines()) == 2
+    assert ran("status", "--watch", "0").status == 2
+    assert ran("status", "--times", "2").status == 2
+
+
+def test_watching_on_a_terminal_ends_as_the_terminal_was(ran: Cli) -> None:
+    """It has a screen of its own, and what it showed last stays when it is interrupted."""
+    assert ran("status").status == 0
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "TERM": "xterm"}
+    with subprocess.Popen([PYANAMO, "status", "--watch", "0.05"], stdout=theirs, stderr=theirs, env=env) as watching:
+        os.close(theirs)
+        shown = b""
+        while shown.count(b"\x1b[H") < 3:
+            shown += os.read(ours, 4096)
+        watching.send_signal(signal.SIGINT)
+        while data := _read(ours):
+            shown += data
+    os.close(ours)
+    before, _, after = shown.decode().partition("\x1b[?25h\x1b[?1049l")
+
+    assert watching.returncode == 130
+    assert before.startswith("\x1b[?1049h\x1b[?25l")
+    assert after.startswith(TABLE)
+    assert "Traceback" not in after
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
+
+
+def test_wait_exits_as_run_does(ran: Cli) -> None:
+    """3 when something failed, 75 when the time is over with work left, 0 when all is done."""
+    assert ran("wait").status == 3
+    ran("import", "single.txt", "-t", "sqlite:other.db")
+    assert ran("wait", "-t", "sqlite:other.db", "--timeout", "0").status == 75
+    ran("import", "nested.txt", "-n", "-t", "sqlite:good.db")
+    assert process("run", "-t", "sqlite:good.db").status == 0
+    said = ran("wait", "-t", "sqlite:good.db")
+    assert (said.status, said.out, said.err) == (0, "", "")
+
+
+def test_explain_tells_why_and_what_to_type(ran: Cli) -> None:
+    """In sentences, and as JSON."""
+    text = ran("explain", "b").out
+    told = ran("explain", "b", "--json").json()
+
+    assert text.startswith("b: failed\n  It failed at ")
+    assert "The latest reason: attempt 1: exit status 3." in text
+    assert "  pyanamo logs --stderr b  # see what it printed to stderr\n" in text
+    assert (told["itemID"], told["state"]) == ("b", "failed")
+    assert told["next"][1] == {"command": "pyanamo retry b", "purpose": "run again what did not succeed"}
+    assert ran("explain", "nope").status == 1
+
+
+@pytest.fixture
+def cohort(cli: Cli, folder: Path) -> Cli:
+    """Three samples: s1 is through align, s2 through align and call, s3 failed in align."""
+    (folder / "align.txt").write_text("itemID|TaskID|TaskScript\na1|s1|true\na2|s2|true\na3|s3|exit 1\n")
+    (folder / "call.txt").write_text("itemID|TaskID|TaskScript\nc2|s2|true\n")
+    for step in ("align", "call"):
+        cli("import", f"{step}.txt", "-t", f"sqlite:{step}.db")
+        process("run", "-t", f"sqlite:{step}.db", "--max-failures", "1")
+    return cli
+
+
+STEPS = ("sqlite:align.db", "sqlite:call.db")
+
+
+def test_samples_are_shown_by_steps(cohort: Cli) -> None:
+    """A line for each, a column for each step, by the name of its file."""
+    assert cohort("samples", *STEPS).out.splitlines() == [
+        "sample\talign\tcall",
+        "s1\tdone\t",
+        "s2\tdone\tdone",
+        "s3\tfailed\t",
+    ]
+    [first, *_] = cohort("samples", *STEPS, "--json").json()
+    assert first["sample"] == "s1"
+    assert first["steps"]["align"]["state"] == "done"
+    assert first["steps"]["call"] == {
+        "state": "", "items": 0, "done": 0, "failed": 0, "held": 0, "locked": 0, "waiting": 0
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flags", "samples"),
+    [
+        (["--through", "align"], ["s1", "s2"]),
+        (["--through", "sqlite:align.db", "--not-through", "call"], ["s1"]),
+        (["--failed-in", "align"], ["s3"]),
+        (["--not-through", "align"], ["s3"]),
+    ],
+)
+def test_samples_are_chosen_by_steps(cohort: Cli, flags: list[str], samples: list[str]) -> None:
+    """A step is a table as it was typed, or its file's stem."""
+    assert [line.split("\t")[0] for line in cohort("samples", *STEPS, *flags).out.splitlines()[1:]] == samples
+
+
+def test_the_next_step_is_one_pipe(cohort: Cli, folder: Path) -> None:
+    """And repeated after a late sample it adds exactly one item."""
+    pipe = (
+        f"{PYANAMO} samples {' '.join(STEPS)} --through align --not-through call --tsv | "
+        f"{PYANAMO} import - -t sqlite:call.db --id '{{sample}}' --script 'echo {{sample}}'"
+    )
+
+    def derive() -> str:
+        return subprocess.run(["bash", "-c", pipe], capture_output=True, text=True, check=True, timeout=60).stdout
+
+    assert "1 added" in derive()
+    assert "0 added, 1 skipped" in derive()
+    (folder / "late.txt").write_text("itemID|TaskID|TaskScript\na4|s4|true\n")
+    cohort("import", "late.txt", "-t", "sqlite:align.db")
+    process("run", "-t", "sqlite:align.db")
+    assert "1 added, 1 skipped" in derive()
+    assert {row["taskID"] for row in cohort("list", "-t", "sqlite:call.db", "--json").json()} == {"s1", "s2", "s4"}
+
+
+def test_a_step_that_is_none_of_the_tables_is_named(cohort: Cli) -> None:
+    """With those there are; two files of one name are told apart by their folders."""
+    said = cohort("samples", *STEPS, "--through", "cohort")
+    assert (said.status, said.out) == (2, "")
+    assert "--through 'cohort' is none of the tables" in said.err
+    Path("sub").mkdir()
+    cohort("import", "align.txt", "-t", "sqlite:sub/align.db")
+    alike = cohort("samples", "sqlite:align.db", "sqlite:sub/align.db", "--through", "align")
+    assert alike.status == 2
+    assert "means several tables" in alike.err
+    shown = cohort("samples", "sqlite:align.db", "sqlite:sub/align.db", "--through", "sqlite:align.db").out
+    assert shown.splitlines()[0] == "sample\tsqlite:align.db\tsqlite:sub/align.db"

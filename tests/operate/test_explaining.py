@@ -1,0 +1,119 @@
+"""Why an item does not run: every state, and what to type next."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pyanamo_async.core.items import Item, Output, State, TaskRecord, TaskState
+from pyanamo_async.core.outcomes import Failed, Outcome, TimedOut
+from pyanamo_async.core.values import replace
+from pyanamo_async.core.workers import Desired, Worker
+from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus
+from pyanamo_async.operate.explaining import NextStep, explain
+from tests.fakes import NOON, an_item
+
+MINUTE = timedelta(minutes=1)
+
+
+def a_worker(condition: WorkerCondition = WorkerCondition.ALIVE, **fields: object) -> WorkerStatus:
+    """Make a worker, and how it is."""
+    row = Worker("w", "node-7", NOON - 60 * MINUTE, NOON - MINUTE, 3 * MINUTE, slots=4, running=4)
+    return WorkerStatus(replace(row, **fields), condition)  # type: ignore[arg-type]
+
+
+def an_attempt(outcome: Outcome) -> TaskRecord:
+    """Make the record of an attempt."""
+    return TaskRecord(outcome, NOON, NOON, 1.0, 1, "w", max_rss_bytes=31 << 30, stderr=Output("", "", 0, 0, ""))
+
+
+def failed(item: Item, outcome: Outcome | None = None, failures: int = 3, **fields: object) -> Item:
+    """Fail an item whose tasks ended like this."""
+    tasks = tuple(
+        replace(task, state=TaskState.FAILED, failures=failures, record=an_attempt(outcome) if outcome else None)
+        for task in item.tasks
+    )
+    values = {"state": State.FAILED, "done_at": NOON - MINUTE, "attempt": 3, "reason": "attempt 3: exit status 1"}
+    return replace(item, tasks=tasks, **(values | fields))  # type: ignore[arg-type]
+
+
+def said(item: Item, *workers: WorkerStatus) -> str:
+    """Explain, in one text."""
+    return " ".join(explain(item, now=NOON, workers=workers).because)
+
+
+WAITING = an_item("a")
+LOCKED = replace(WAITING, state=State.LOCKED, worker="w", token="t", attempt=2, locked_at=NOON - 5 * MINUTE)
+OUT_OF_TIME = replace(WAITING, state=State.WALL_TIME_EXCEEDED, done_at=NOON - MINUTE, wall_time_kills=2)
+CASES = [
+    (WAITING, [], "No worker is alive.", NextStep.RUN),
+    (WAITING, [a_worker(WorkerCondition.ENDED)], "the last heartbeat of any was 1m ago", NextStep.RUN),
+    (WAITING, [a_worker()], "all their 4 places are taken: it waits for its turn", NextStep.LIST_WORKERS),
+    (WAITING, [a_worker(running=1)], "3 of 4 places free", NextStep.LIST_WORKERS),
+    (WAITING, [a_worker(desired=Desired.DRAIN)], "all were told to drain or stop", NextStep.RUN),
+    (replace(WAITING, priority=9), [a_worker()], "its priority is 9 (0 goes first, 9 last)", NextStep.LIST_WORKERS),
+    (replace(WAITING, not_before=NOON + 5 * MINUTE), [a_worker()], "It waits until 2026", NextStep.RETRY),
+    (replace(WAITING, timeout=90 * MINUTE), [a_worker()], "is ended after 1h30m", NextStep.LIST_WORKERS),
+    (replace(WAITING, crashes=4), [a_worker()], "4 crashes (it fails with 5 by default)", NextStep.LIST_WORKERS),
+    (replace(WAITING, crashes=4), [a_worker()], "runs only while its worker runs nothing else", NextStep.LIST_WORKERS),
+    (LOCKED, [a_worker()], "w holds it since", NextStep.FOLLOW),
+    (
+        LOCKED,
+        [a_worker()],
+        "with attempt 2. That worker is alive: its last heartbeat was 1m ago",
+        NextStep.SHOW,
+    ),
+    (LOCKED, [a_worker(desired=Desired.STOP)], "It was told to stop.", NextStep.FOLLOW),
+    (
+        LOCKED,
+        [a_worker(WorkerCondition.STALE)],
+        "is silent: its last heartbeat was 1m ago",
+        NextStep.RECLAIM,
+    ),
+    (LOCKED, [a_worker(WorkerCondition.STANDING)], "was stopped on this machine, and may go on", NextStep.RECLAIM),
+    (LOCKED, [a_worker(WorkerCondition.DIED)], "That worker died", NextStep.RECLAIM),
+    (LOCKED, [a_worker(WorkerCondition.ENDED)], "ended without giving it back", NextStep.RECLAIM),
+    (LOCKED, [], "knows nothing of that worker", NextStep.RECLAIM),
+    (replace(WAITING, state=State.DONE, done_at=NOON - MINUTE), [], "It was done at 2026", NextStep.SEE_OUTPUT),
+    (failed(WAITING, Failed(exit_code=1)), [], "Its script failed 3 times.", NextStep.RETRY),
+    (failed(WAITING, Failed(exit_code=1), max_failures=3), [], "failed 3 times; the limit is 3", NextStep.SEE_ERRORS),
+    (failed(WAITING, Failed(signal=9)), [], "out of memory; its peak was 31 GB", NextStep.RETRY),
+    (failed(WAITING, Failed(exit_code=137)), [], "out of memory; its peak was 31 GB", NextStep.RETRY),
+    (failed(WAITING, TimedOut(90 * MINUTE)), [], "Its time limit, 1h30m, may be too short.", NextStep.RETRY),
+    (failed(WAITING, failures=0, crashes=5), [], "5 workers vanished while they ran it", NextStep.RETRY),
+    (failed(WAITING, failures=0, wall_time_kills=5), [], "needs more time than its workers had", NextStep.RUN_LONGER),
+    (failed(an_item("n", nested=["x", "y"]), Failed(exit_code=1)), [], "not Task_0, Task_1", NextStep.RETRY),
+    (OUT_OF_TIME, [a_worker()], "ended it 2 times without progress; after 5 it fails", NextStep.RUN_LONGER),
+    (OUT_OF_TIME, [], "Workers take it up again when nothing in todo is due. ", NextStep.RUN),
+]
+
+
+@pytest.mark.parametrize(("item", "workers", "sentence", "step"), CASES)
+def test_an_item_is_explained(item: Item, workers: list[WorkerStatus], sentence: str, step: NextStep) -> None:
+    """With what holds it up, and what a person may do about it."""
+    told = explain(item, now=NOON, workers=workers)
+
+    assert sentence in " ".join(told.because) + " "
+    assert step in told.next_steps
+    assert all(each.endswith(".") for each in told.because)
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_an_explanation_and_a_next_step(state: State) -> None:
+    """Whatever a person asks about."""
+    told = explain(replace(WAITING, state=state), now=NOON, workers=[])
+
+    assert (told.item_id, told.state) == ("a", state)
+    assert told.because
+    assert told.next_steps
+
+
+def test_a_row_with_times_in_the_future_is_explained() -> None:
+    """Clocks differ: a moment ago is never a negative time."""
+    assert "-" not in said(replace(LOCKED, locked_at=NOON + MINUTE), a_worker()).partition("(for")[2].partition(")")[0]
+
+
+def test_what_matters_of_a_failure_is_its_own_reason() -> None:
+    """As stored, also when it is no failure of the script."""
+    assert "The latest reason: attempt 3: exit status 1." in said(failed(WAITING))

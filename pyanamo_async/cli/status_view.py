@@ -92,7 +92,10 @@ def drawn_status(seen: Status, *, with_time: bool = False) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    lines = [Text(f"  {one_line(line)}", style=style) for line, style in _words(seen)]
+    lines = [
+        Text(f"  {one_line(line)}", style=style, no_wrap=bool(style), overflow="ellipsis" if style else "fold")
+        for line, style in _words(seen)
+    ]
     heading = f"{one_line(seen.table)}, {clock_time(seen.at)}" if with_time else one_line(seen.table)
     return Group(Text(heading), _states(seen.counts), *lines)
 

@@ -17,7 +17,7 @@ from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import Value
 from pyanamo_async.core.workers import Desired
-from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus, living
+from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus
 
 DEFAULTS = FailurePolicy()
 SIGKILL = 9
@@ -99,7 +99,7 @@ def _out_of_time(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> 
 
 def _at_work(now: datetime, workers: Sequence[WorkerStatus]) -> Told:
     """Tell whether anybody would take up what can be claimed."""
-    alive = living(workers)
+    alive = [each.worker for each in workers if each.condition is WorkerCondition.ALIVE]
     if not alive:
         last = max((each.worker.heartbeat for each in workers), default=None)
         when = f"; the last heartbeat of any was {_span(now - last)} ago" if last else ""
@@ -138,8 +138,9 @@ def _locked(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
             return [*sentences, *_limits(item)], [NextStep.FOLLOW, NextStep.SHOW]
         case WorkerCondition.STANDING:
             sentences.append(f"That worker was stopped on this machine, and may go on: {heartbeat}.")
-            if holder.is_silent:
-                sentences.append(f"It has been silent for longer than its lease. {taken}.")
+            if not holder.is_silent:
+                return sentences, [NextStep.LIST_WORKERS]
+            sentences.append(f"It has been silent for longer than its lease. {taken}.")
         case WorkerCondition.STALE:
             sentences.append(
                 f"That worker is silent: {heartbeat}, and its lease is {show_duration(holder.worker.lease)}. {taken}."

@@ -33,8 +33,8 @@ class Wire:
         await gate.wait()
         return [StoreError("refused") if text == "bad" else text.upper() for text in batch]
 
-    def batcher(self, *, most: int = 25, in_flight: int = 1) -> Batcher[str, str]:
-        return Batcher(self.send, key=lambda text: text[:1], most=most, in_flight=in_flight)
+    def batcher(self, *, most: int = 25) -> Batcher[str, str]:
+        return Batcher(self.send, key=lambda text: text[:1], most=most)
 
     async def until_sent(self) -> None:
         await self.sent.wait()
@@ -84,23 +84,22 @@ async def test_one_row_is_never_twice_in_a_batch() -> None:
     assert wire.batches == [["a1", "b1"], ["a2"], ["a3"]]
 
 
-async def test_no_more_are_under_way_than_may_be() -> None:
-    """What comes beyond that gathers, and goes when any batch is answered, however long another takes."""
+async def test_one_batch_is_under_way_at_a_time() -> None:
+    """What comes meanwhile gathers, and goes when it is answered."""
     wire = Wire()
-    batcher = wire.batcher(in_flight=2)
+    batcher = wire.batcher()
     answers = []
-    for text in "abcd":
+    for text in "abc":
         answers.append(batcher.submit(text))
         await _turns()
-    assert wire.batches == [["a"], ["b"]]
+    assert wire.batches == [["a"]]
+
+    wire.gates[0].set()
+    await _turns()
+    assert wire.batches == [["a"], ["b", "c"]]
 
     wire.gates[1].set()
-    await _turns()
-    assert wire.batches == [["a"], ["b"], ["c", "d"]]
-
-    for gate in wire.gates:
-        gate.set()
-    assert [await answer for answer in answers] == ["A", "B", "C", "D"]
+    assert [await answer for answer in answers] == ["A", "B", "C"]
 
 
 async def _turns() -> None:
@@ -245,7 +244,7 @@ async def test_a_batch_that_fails_fails_for_all_of_it_and_not_for_the_next() -> 
             raise Unavailable("away")
         return list(batch)
 
-    batcher: Batcher[str, str] = Batcher(send, key=str, most=25, in_flight=1)
+    batcher: Batcher[str, str] = Batcher(send, key=str, most=25)
     answers = await asyncio.gather(batcher.submit("a"), batcher.submit("b"), return_exceptions=True)
 
     assert [str(answer) for answer in answers] == ["away", "away"]

@@ -39,7 +39,6 @@ logger = logging.getLogger(__name__)
 MAX_STATEMENTS = 25  # of one batch
 MAX_KEYS = 100  # of one batch
 MAX_CONCURRENT = 8  # requests of imports and reads
-MAX_BATCHES = 2  # of claims and settles under way: with one, a reply that was lost would hold all of them up
 RETRIES = RetrySchedule(limit_s=5.0, first_pause_s=0.1, longest_pause_s=2.0)
 
 UNMET = {"ConditionalCheckFailed", "ConditionalCheckFailedException", "DuplicateItem"}
@@ -67,9 +66,7 @@ class Table:
         self._sent_alone: set[type[Write]] = set()  # kinds of writes that the role may not batch
         self._limit = asyncio.Semaphore(MAX_CONCURRENT)
         self._rng = rng
-        self._batcher: Batcher[Write, Reply] = Batcher(
-            partial(self._send, urgent), key=_key, most=MAX_STATEMENTS, in_flight=MAX_BATCHES
-        )
+        self._batcher: Batcher[Write, Reply] = Batcher(partial(self._send, urgent), key=_key, most=MAX_STATEMENTS)
 
     async def close(self) -> None:
         """Wait for what is under way."""

@@ -1,9 +1,9 @@
 """Natural batching: requests that are ready together travel together, and none waits for company.
 
 A lone request goes at once. While a batch is under way, requests gather until it is answered. So batches fill as the
-table gets busier, and no timer adds latency. Claims and settles of 8 slots with scripts that do nothing share requests:
-three for four items. (Two batches under way at once send four for four, for a fifth more CPU. But with one, a lost reply
-holds up the others until its request times out; scripts run on.)
+table gets busier, and no timer adds latency. Claims and settles of 8 slots with scripts that do nothing share
+requests: three for four items. (Two batches under way at once send four for four, for a fifth more CPU. But with one,
+a lost reply holds up the others until its request times out; scripts run on.)
 """
 
 from __future__ import annotations

@@ -134,7 +134,11 @@ async def test_items_run_in_the_order_of_their_file(store: SqliteStore) -> None:
         (items.CANDIDATES, 2, "SEARCH items USING INDEX QueueIndex (ItemState=?)"),
         (reading.HELD, 1, "SEARCH items USING INDEX QueueIndex (ItemState=? AND Queue_Key=?)"),
         (items.NEXT, 1, "SEARCH items USING COVERING INDEX QueueIndex (ItemState=?)"),
-        (reading.COUNTS, 1, "SEARCH items USING COVERING INDEX QueueIndex (ItemState=?)"),
+        (
+            f"{reading.COUNTS} FROM {reading.EVERYTHING} GROUP BY ItemState",
+            0,
+            "SEARCH items USING COVERING INDEX QueueIndex (ItemState=?)",
+        ),
         (reading.SUMMARIES, 5, "SEARCH items USING INDEX QueueIndex (ItemState=? AND Queue_Key=? AND Position>?)"),
     ],
     ids=["claimable", "held", "next", "counts", "summaries"],

@@ -13,7 +13,6 @@ from pyanamo_async.cli.console import note, on_terminal, say_json_list
 from pyanamo_async.cli.flags import duration, name_flags
 from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import JsonOption, on_table
-from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.cli.views import clock_time
 from pyanamo_async.core.stored.queue_key import format_time
 
@@ -23,7 +22,7 @@ REMOVED = "removed"
 
 
 @on_table
-def doctor(
+async def doctor(
     table: Table,
     *,
     remove: Annotated[
@@ -43,21 +42,18 @@ def doctor(
     """
     left, below = 0, dict[str, None]()
 
-    async def examine(table: Table) -> None:
-        async def findings() -> AsyncIterator[Finding]:
-            nonlocal left
-            async for finding in table.doctor(older_than=older_than, remove=remove):
-                left += not finding.removed
-                if on_terminal() and not json and not finding.removed:
-                    below[f"{finding.kind}: {_hint(finding)}"] = None
-                yield finding
+    async def findings() -> AsyncIterator[Finding]:
+        nonlocal left
+        async for finding in table.doctor(older_than=older_than, remove=remove):
+            left += not finding.removed
+            if on_terminal() and not json and not finding.removed:
+                below[f"{finding.kind}: {_hint(finding)}"] = None
+            yield finding
 
-        if json:
-            await say_json_list(_json(each) async for each in findings())
-        else:
-            await say_table(COLUMNS, (_row(each) async for each in findings()))
-
-    with_table(table, examine)
+    if json:
+        await say_json_list(_json(each) async for each in findings())
+    else:
+        await say_table(COLUMNS, (_row(each) async for each in findings()))
     for hint in below:
         note(hint)
     if left:

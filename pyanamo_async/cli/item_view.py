@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 from pyanamo_async.cli.console import draw, on_terminal, say
 from pyanamo_async.cli.views import COLOURS, RETRYING, clock_time
-from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
+from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration, show_seconds
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.text.visible import one_line
-
-TASK_COLOURS = {TaskState.TODO: "cyan", TaskState.DONE: "green", TaskState.FAILED: "red"}
 
 Line = tuple[str, str]  # a text, and its style on a terminal
 
@@ -45,29 +43,20 @@ def _head(item: Item) -> Iterator[Line]:
     counts = {"failure": item.failures, "crash": item.crashes, "interruption": item.interruptions}
     if any(counts.values()):
         yield f"so far    {', '.join(plural(count, name) for name, count in counts.items() if count)}", ""
-    limits = _limits(item)
-    if limits:
-        yield f"limits    {limits}", ""
+    limits = {"max failures": item.max_failures, "timeout": item.timeout and show_duration(item.timeout)}
+    if told := [f"{name} {limit}" for name, limit in limits.items() if limit is not None]:
+        yield f"limits    {', '.join(told)}", ""
     if item.reason:
         yield f"reason    {item.reason}", "red"
     for line in item.history:
         yield f"before    {line}", "dim"
 
 
-def _limits(item: Item) -> str:
-    limits = []
-    if item.max_failures is not None:
-        limits.append(f"max failures {item.max_failures}")
-    if item.timeout is not None:
-        limits.append(f"timeout {show_duration(item.timeout)}")
-    return ", ".join(limits)
-
-
 def _task(task: Task, *, nested: bool) -> Iterator[Line]:
     yield "", ""
     title = f"{task.name}  {task.state}" if nested else str(task.state)
     record = task.record
-    yield f"{title}{f'  {_ending(record)}' if record else ''}", f"bold {TASK_COLOURS[task.state]}"
+    yield f"{title}{f'  {_ending(record)}' if record else ''}", f"bold {COLOURS[task.state]}"
     for line in task.script.splitlines():
         yield f"  $ {line}", "dim"
     if record:

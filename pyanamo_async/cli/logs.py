@@ -1,22 +1,25 @@
-"""`pyanamo logs`: what a task printed, byte for byte, but visible on a terminal."""
+"""`pyanamo logs`: what a task printed, byte for byte, but visible on a terminal; with `--follow` while it prints it."""
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from pyanamo_async import OutputError, OutputMissing, Table, TaskLog, UsageError
-from pyanamo_async.cli.console import OutputWriter, note, say
-from pyanamo_async.cli.follow import follow as follow_task
+from pyanamo_async import OutputError, OutputMissing, Succeeded, Table, TaskLog, UsageError
+from pyanamo_async.cli.console import OutputWriter, note, on_terminal, say
 from pyanamo_async.cli.options import ItemArgument, on_table
-from pyanamo_async.cli.run_async import with_table
+from pyanamo_async.cli.run_async import ended_by
 
 BOTH = ("stdout", "stderr")
+NO_SUCCESS_STATUS = 3  # as of `run`: the task did not succeed, which is no error of ours
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # would leave the worker publishing for nobody; Ctrl-C does not
 
 
 @on_table
-def logs(
+async def logs(
     table: Table,
     *,
     item: ItemArgument,
@@ -46,17 +49,13 @@ def logs(
     if follow:
         if attempt is not None or tail is not None:
             raise UsageError("--follow shows the running attempt from now on", hint="leave --attempt and --tail out")
-        follow_task(table, item, task, streams)
+        await _follow(table, item, task, streams)
         return
-
-    async def work(table: Table) -> None:
-        found = [await table.logs(item, task, stream=stream, attempt=attempt, tail=tail) for stream in streams]
-        if both:
-            await _print_both(found)
-        elif not await _print(found[0]) and tail != 0:
-            note(f"pyanamo: {streams[0]} is empty. hint: --both shows stdout and stderr")
-
-    with_table(table, work)
+    found = [await table.logs(item, task, stream=stream, attempt=attempt, tail=tail) for stream in streams]
+    if both:
+        await _print_both(found)
+    elif not await _print(found[0]) and tail != 0:
+        note(f"pyanamo: {streams[0]} is empty. hint: --both shows stdout and stderr")
 
 
 async def _print_both(logs: list[TaskLog]) -> None:
@@ -88,3 +87,38 @@ async def _print(log: TaskLog) -> bool:
     if log.incomplete:
         note(f"pyanamo: this is not all of it: {log.incomplete}")
     return printed
+
+
+async def _follow(table: Table, item: str, task: str | None, streams: Sequence[str]) -> None:
+    """Show a task's output until its attempt ends, and exit with 0 if it succeeded, else with 3."""
+    screen = _Screen(headings=len(streams) > 1)
+    with ended_by(*SIGNALS):
+        outcome = await table.follow(item, task, show=screen.show, note=screen.note, streams=streams)
+    if not isinstance(outcome, Succeeded):
+        raise typer.Exit(NO_SUCCESS_STATUS)
+
+
+class _Screen:
+    """Writes to stdout at once, below a heading whenever the stream changes, as `tail -f` does.
+
+    Notes go to stderr; on a terminal each begins a line of its own.
+    """
+
+    def __init__(self, *, headings: bool) -> None:
+        self._headings = headings
+        self._last = ""
+        self._outputs: dict[str, OutputWriter] = {}
+        self._line_is_open = False
+
+    def show(self, stream: str, data: bytes) -> None:
+        if self._headings and stream != self._last:
+            if self._last:
+                say("")
+            say(f"==> {stream} <==")
+            self._last = stream
+        self._outputs.setdefault(stream, OutputWriter()).write(data)
+        self._line_is_open = not data.endswith(b"\n")
+
+    def note(self, line: str) -> None:
+        note(f"pyanamo: {line}", on_new_line=self._line_is_open and on_terminal())
+        self._line_is_open = False

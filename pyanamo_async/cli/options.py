@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ import typer
 from pyanamo_async import State, Table, UsageError, open_table
 from pyanamo_async.app.settings import DEFAULT_KEY, DEFAULT_TABLE, DEFAULT_UMASK
 from pyanamo_async.cli.flags import umask as parse_umask
+from pyanamo_async.cli.run_async import with_table
 
 TABLE_VARIABLE = "PYANAMO_TABLE"
 TableOption = Annotated[
@@ -72,6 +74,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 FILES = {"file", "input_file"}  # options whose value may be any bytes
 
+Command = Callable[..., Awaitable[None] | None]
+
 
 def _open(
     table: TableOption = DEFAULT_TABLE,
@@ -121,9 +125,12 @@ def _open_to_create(
     return open_table(table, bucket=bucket, bucket_key=bucket_key, region=region, umask=umask)
 
 
-def on_table(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options that say where table and output are, behind its own, and pass it the `table`."""
-    return passing("table", _open, command)
+def on_table(command: Command) -> Command:
+    """Give a command the options that say where table and output are, behind its own, and pass it the `table`.
+
+    A coroutine runs to its end, and the table is closed.
+    """
+    return passing("table", _open, _run_to_its_end(command))
 
 
 def on_tables(command: Callable[..., None]) -> Callable[..., None]:
@@ -131,20 +138,30 @@ def on_tables(command: Callable[..., None]) -> Callable[..., None]:
     return passing("tables", _open_several, command)
 
 
-def on_new_files(command: Callable[..., None]) -> Callable[..., None]:
+def on_new_files(command: Command) -> Command:
     """Do as `on_table`, for a command that makes files: with an option for their permissions."""
-    return passing("table", _open_to_create, command)
+    return passing("table", _open_to_create, _run_to_its_end(command))
 
 
-def passing(argument: str, make: Callable[..., object], command: Callable[..., None]) -> Callable[..., None]:
+def _run_to_its_end(command: Command) -> Command:
+    @wraps(command)
+    def run(*, table: Table, **options: Any) -> None:  # noqa: ANN401 - typer passes what the signature says
+        running = command(table=table, **options)
+        if running is not None:
+            with_table(table, lambda _: running)
+
+    return run
+
+
+def passing(argument: str, make: Callable[..., object], command: Command) -> Command:
     """Give a command the options of `make`, behind its own, and pass it what that makes of them."""
     shared = inspect.signature(make, eval_str=True).parameters
     own = [each for name, each in inspect.signature(command, eval_str=True).parameters.items() if name != argument]
 
-    def with_options(**options: Any) -> None:  # noqa: ANN401 - typer passes what the signature says
+    def with_options(**options: Any) -> Awaitable[None] | None:  # noqa: ANN401 - typer passes what the signature says
         _refuse_bytes(options)
         taken = {name: options.pop(name) for name in shared}
-        command(**{argument: make(**taken)}, **options)
+        return command(**{argument: make(**taken)}, **options)
 
     with_options.__name__ = command.__name__
     with_options.__doc__ = command.__doc__

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -13,7 +13,7 @@ from pyanamo_async.cli.console import say_json_list
 from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import JsonOption, on_tables
 from pyanamo_async.cli.run_async import with_tables
-from pyanamo_async.cli.views import COLOURS
+from pyanamo_async.cli.views import COLOURS, one_by_one
 
 SAMPLE = "sample"
 STYLES = {"failed": COLOURS[State.FAILED], "running": COLOURS[State.LOCKED], "todo": COLOURS[State.TODO]}
@@ -59,10 +59,10 @@ def samples(
         )
         names = _names(tables)
         if json:
-            await say_json_list(_json(row, names) async for row in _each(rows))
+            await say_json_list(_json(row, names) async for row in one_by_one(rows))
         else:
             columns = [Column(SAMPLE), *(Column(name, rank=number) for number, name in enumerate(names, start=1))]
-            await say_table(columns, (_row(row, words=tsv) async for row in _each(rows)), plain=tsv)
+            await say_table(columns, (_row(row, words=tsv) async for row in one_by_one(rows)), plain=tsv)
 
     with_tables(tables, work)
 
@@ -92,8 +92,3 @@ def _json(row: SampleRow, names: Sequence[str]) -> dict[str, object]:
 def _json_step(step: SampleStep) -> dict[str, object]:
     counts = ("items", "done", "failed", "held", "locked", "waiting")
     return {"state": step.state, **{name: getattr(step, name) for name in counts}}
-
-
-async def _each(rows: Sequence[SampleRow]) -> AsyncIterator[SampleRow]:
-    for row in rows:
-        yield row

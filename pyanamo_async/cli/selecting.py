@@ -10,12 +10,10 @@ import typer
 
 from pyanamo_async import Selection, Table
 from pyanamo_async.cli.console import note
-from pyanamo_async.cli.options import passing
+from pyanamo_async.cli.options import Command, passing
 from pyanamo_async.core.text.byte_sizes import show_size
 
 READ_UNIT_BYTES = 4096  # of a consistent read
-
-Command = Callable[..., None]
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ITEM]...", help="itemIDs.", show_default=False)]
 States = Annotated[

@@ -13,14 +13,13 @@ from pyanamo_async.cli.item_view import show_item
 from pyanamo_async.cli.listing import say_table
 from pyanamo_async.cli.options import ItemArgument, JsonOption, on_table
 from pyanamo_async.cli.reading import limited
-from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.cli.selecting import note_scan, selects_items
 from pyanamo_async.core.stored.record import encode, encode_summary
 
 
 @on_table
 @selects_items(all=True)
-def list_items(
+async def list_items(
     table: Table,
     *,
     selection: Selection,
@@ -30,30 +29,26 @@ def list_items(
     """List items, all or those of a selection, in the order of state and then of time."""
     if count and json:
         raise UsageError("--count and --json exclude each other", hint="--count prints a number")
-
-    async def work(table: Table) -> None:
-        await note_scan(table, selection)
-        items = limited(table.items(selection), None)
-        if count:
-            number = 0
-            async for _ in items:
-                number += 1
-            say(str(number))
-        elif json:
-            await say_json_list(encode_summary(each) async for each in items)
-        else:
-            await say_table(views.LIST_COLUMNS, (views.list_row(each) async for each in items))
-
-    with_table(table, work)
+    await note_scan(table, selection)
+    items = limited(table.items(selection), None)
+    if count:
+        number = 0
+        async for _ in items:
+            number += 1
+        say(str(number))
+    elif json:
+        await say_json_list(encode_summary(each) async for each in items)
+    else:
+        await say_table(views.LIST_COLUMNS, (views.list_row(each) async for each in items))
 
 
 @on_table
-def show(table: Table, *, item: ItemArgument, json: JsonOption = False) -> None:
+async def show(table: Table, *, item: ItemArgument, json: JsonOption = False) -> None:
     """Show everything known of one item.
 
     Its scripts, how their last attempts ended, what they used and what they printed.
     """
-    found = with_table(table, lambda table: table.item(item))
+    found = await table.item(item)
     if json:
         say_json(encode(found))
     else:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pyanamo_async import Counts, Pace, Quarter, State, Status
-from pyanamo_async.cli.views import COLOURS, RETRYING, RETRYING_COLOUR, clock_time
+from pyanamo_async.cli.views import COLOURS, RETRYING, RETRYING_COLOUR, by_state, clock_time
 from pyanamo_async.core.items import TaskState
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.durations import show_duration
@@ -30,7 +30,7 @@ def status_row(seen: Status, nested: Mapping[Quarter, Sequence[str]] | None = No
     return {
         "table": seen.table,
         "at": format_time(seen.at),
-        "items": {str(state): counts.items.get(state, 0) for state in State},
+        "items": by_state(counts),
         "retrying": counts.retrying,
         "total": counts.total,
         "tasks": _tasks(counts),

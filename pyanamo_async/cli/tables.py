@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async import Counts, Description, Table
+from pyanamo_async import Table
 from pyanamo_async.cli import views
 from pyanamo_async.cli.asking import ask, need_terminal
 from pyanamo_async.cli.console import note, say, say_json
 from pyanamo_async.cli.flags import tags
 from pyanamo_async.cli.options import JsonOption, on_new_files, on_table
-from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.text.plural import plural
 
 app = typer.Typer(
@@ -23,7 +22,7 @@ app = typer.Typer(
 
 @app.command("create")
 @on_new_files
-def create(
+async def create(
     table: Table,
     *,
     shards: Annotated[
@@ -57,7 +56,7 @@ def create(
 
     One of ours that exists already is left as it is.
     """
-    creating = table.create(
+    created = await table.create(
         shards=shards,
         indexes=indexes or (),
         tags=tags(tag or ()),
@@ -65,28 +64,23 @@ def create(
         point_in_time_recovery=point_in_time_recovery,
         deletion_protection=deletion_protection,
     )
-    created = with_table(table, lambda _: creating)
     say(f"created table {table.address}" if created else f"table {table.address} exists; nothing was changed")
 
 
 @app.command("describe")
 @on_table
-def describe(table: Table, *, json: JsonOption = False) -> None:
+async def describe(table: Table, *, json: JsonOption = False) -> None:
     """Show the table's keys, indexes, counts and billing."""
-
-    async def work(table: Table) -> tuple[Description, Counts]:
-        return await table.describe(), await table.counts()
-
-    seen = with_table(table, work)
+    seen, counts = await table.describe(), await table.counts()
     if json:
-        say_json(views.description_row(*seen, table=table.address))
+        say_json(views.description_row(seen, counts, table=table.address))
     else:
-        views.show_description(*seen, table=table.address)
+        views.show_description(seen, counts, table=table.address)
 
 
 @app.command("delete")
 @on_table
-def delete(
+async def delete(
     table: Table,
     *,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Delete without asking.")] = False,
@@ -96,16 +90,12 @@ def delete(
 
     Output that was stored stays where it is.
     """
-
-    async def work(table: Table) -> None:
-        items = (await table.counts()).total
-        what = f"table {table.address} with {plural(items, 'item')}"
-        if not yes:
-            _confirm(f"delete {what}?")
-        await table.drop(force=force)
-        say(f"deleted {what}")
-
-    with_table(table, work)
+    items = (await table.counts()).total
+    what = f"table {table.address} with {plural(items, 'item')}"
+    if not yes:
+        _confirm(f"delete {what}?")
+    await table.drop(force=force)
+    say(f"deleted {what}")
 
 
 def _confirm(question: str) -> None:

@@ -12,7 +12,6 @@ from pyanamo_async.cli.console import on_terminal, say_exactly, say_json
 from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import SampleOption, StateOption, on_table
 from pyanamo_async.cli.reading import LimitOption, limited
-from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.cli.views import short_time
 from pyanamo_async.core.stored.queue_key import parse_time
 from pyanamo_async.core.text.byte_sizes import show_size
@@ -35,7 +34,7 @@ ON_TERMINAL = (
 
 
 @on_table
-def trace(
+async def trace(
     table: Table,
     *,
     state: StateOption = None,
@@ -51,22 +50,18 @@ def trace(
     """
     if tsv + jsonl + joblog > 1:
         raise UsageError("--tsv, --jsonl and --joblog are three formats", hint="choose one")
-
-    async def work(table: Table) -> None:
-        if joblog:
-            most = None if limit is None else limit + 1  # the first is the header
-            async for line in limited(table.joblog(state=state, sample=sample), most):
-                say_exactly("\t".join((*map(field, line[:-1]), line[-1])))
-            return
-        rows = limited(table.trace(state=state, sample=sample), limit)
-        if jsonl:
-            async for row in rows:
-                say_json(row, lines=True)
-            return
-        show, columns = (_short, ON_TERMINAL) if on_terminal() and not tsv else (_whole, IN_A_PIPE)
-        await say_table(columns, (show(row) async for row in rows), plain=tsv)
-
-    with_table(table, work)
+    if joblog:
+        most = None if limit is None else limit + 1  # the first is the header
+        async for line in limited(table.joblog(state=state, sample=sample), most):
+            say_exactly("\t".join((*map(field, line[:-1]), line[-1])))
+        return
+    rows = limited(table.trace(state=state, sample=sample), limit)
+    if jsonl:
+        async for row in rows:
+            say_json(row, lines=True)
+        return
+    show, columns = (_short, ON_TERMINAL) if on_terminal() and not tsv else (_whole, IN_A_PIPE)
+    await say_table(columns, (show(row) async for row in rows), plain=tsv)
 
 
 def _whole(row: Mapping[str, Any]) -> Row:

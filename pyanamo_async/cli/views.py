@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from pyanamo_async import Counts, Description
 from pyanamo_async.cli.console import on_terminal, say
@@ -12,7 +13,9 @@ from pyanamo_async.core.items import State, Summary
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.byte_sizes import show_size
 
-COLOURS = {
+T = TypeVar("T")
+
+COLOURS: dict[str, str] = {  # of states of items, and of tasks, which have the same names
     State.TODO: "cyan",
     State.LOCKED: "yellow",
     State.DONE: "green",
@@ -50,6 +53,17 @@ def list_row(each: Summary) -> Row:
     return Row(fields, RETRYING_COLOUR if is_retrying else COLOURS[each.state])
 
 
+def by_state(counts: Counts) -> dict[str, int]:
+    """Return the number of items in each state, in the order of states."""
+    return {str(state): counts.items.get(state, 0) for state in State}
+
+
+async def one_by_one(values: Iterable[T]) -> AsyncIterator[T]:
+    """Yield what is there already, for what takes things as they come."""
+    for value in values:
+        yield value
+
+
 def clock_time(time: datetime) -> str:
     """Format a time for people, to the second, in UTC."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"
@@ -76,16 +90,15 @@ def description_row(seen: Description, counts: Counts, *, table: str) -> dict[st
         "status": seen.status,
         "size_bytes": seen.size_bytes,
         "created": format_time(seen.created) if seen.created else None,
-        "items": {str(state): counts.items.get(state, 0) for state in State},
+        "items": by_state(counts),
         "total": counts.total,
     }
 
 
 def show_description(seen: Description, counts: Counts, *, table: str) -> None:
     """Show a table's description."""
-    between = ":\t" if not on_terminal() else ""
     for name, value in _description_lines(seen, counts, table):
-        say(f"{name}{between}{value}" if between else f"{name:<9}{value}")
+        say(f"{name:<9}{value}" if on_terminal() else f"{name}:\t{value}")
 
 
 def _description_lines(seen: Description, counts: Counts, table: str) -> Iterator[tuple[str, str]]:
@@ -103,4 +116,4 @@ def _description_lines(seen: Description, counts: Counts, table: str) -> Iterato
         yield "size", show_size(seen.size_bytes)
     if seen.created:
         yield "created", format_time(seen.created)
-    yield "items", ", ".join(f"{counts.items.get(state, 0)} {state}" for state in State)
+    yield "items", ", ".join(f"{count} {state}" for state, count in by_state(counts).items())

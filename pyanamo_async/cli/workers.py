@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
@@ -11,13 +10,10 @@ from pyanamo_async import Desired, FailurePolicy, ReclaimResult, Table, UsageErr
 from pyanamo_async.cli.console import note, say, say_json, say_json_list
 from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import JsonOption, on_table
-from pyanamo_async.cli.run_async import with_table
-from pyanamo_async.cli.views import clock_time
+from pyanamo_async.cli.views import clock_time, one_by_one
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.plural import plural
-
-T = TypeVar("T")
 
 COLUMNS = (
     Column("worker"),
@@ -45,7 +41,7 @@ app = typer.Typer(help="List workers, or order them to drain or stop.", rich_mar
 
 @app.callback(invoke_without_command=True)
 @on_table
-def workers(
+async def workers(
     table: Table,
     *,
     ctx: typer.Context,
@@ -56,15 +52,11 @@ def workers(
     if ctx.invoked_subcommand:
         _refuse_flags_before(ctx, ctx.invoked_subcommand)
         return
-
-    async def work(table: Table) -> None:
-        listed = await table.workers(stale=stale)
-        if json:
-            await say_json_list(_each(map(_json, listed)))
-        else:
-            await say_table(COLUMNS, _each(map(_row, listed)))
-
-    with_table(table, work)
+    listed = one_by_one(await table.workers(stale=stale))
+    if json:
+        await say_json_list(_json(each) async for each in listed)
+    else:
+        await say_table(COLUMNS, (_row(each) async for each in listed))
 
 
 def _refuse_flags_before(ctx: typer.Context, subcommand: str) -> None:
@@ -85,20 +77,20 @@ def _refuse_flags_before(ctx: typer.Context, subcommand: str) -> None:
 
 @app.command("drain")
 @on_table
-def drain(table: Table, *, worker: WorkerArgument = None, everyone: AllOption = False) -> None:
+async def drain(table: Table, *, worker: WorkerArgument = None, everyone: AllOption = False) -> None:
     """Order a worker to claim nothing more, and to end when its running items have ended."""
-    _order(table, Desired.DRAIN, worker, everyone)
+    await _order(table, Desired.DRAIN, worker, everyone)
 
 
 @app.command("stop")
 @on_table
-def stop(table: Table, *, worker: WorkerArgument = None, everyone: AllOption = False) -> None:
+async def stop(table: Table, *, worker: WorkerArgument = None, everyone: AllOption = False) -> None:
     """Order a worker to stop, as SIGTERM does: scripts that outlast its grace are ended, and their items put back."""
-    _order(table, Desired.STOP, worker, everyone)
+    await _order(table, Desired.STOP, worker, everyone)
 
 
 @on_table
-def reclaim(
+async def reclaim(
     table: Table,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the items that would go back.")] = False,
@@ -108,7 +100,7 @@ def reclaim(
     json: JsonOption = False,
 ) -> None:
     """Put back the items of workers that vanished; running workers do so by themselves."""
-    result = with_table(table, lambda table: table.reclaim(crash_limit=crash_limit, dry_run=dry_run))
+    result = await table.reclaim(crash_limit=crash_limit, dry_run=dry_run)
     if dry_run:
         _show_dry_run(result, json=json)
     elif json:
@@ -126,8 +118,8 @@ def _show_dry_run(result: ReclaimResult, *, json: bool) -> None:
     note(f"{plural(len(result.item_ids), 'item')} would go back")
 
 
-def _order(table: Table, desired: Desired, worker: str | None, everyone: bool) -> None:
-    ordered = with_table(table, lambda table: table.order(desired, worker, all_workers=everyone))
+async def _order(table: Table, desired: Desired, worker: str | None, everyone: bool) -> None:
+    ordered = await table.order(desired, worker, all_workers=everyone)
     for each in ordered:
         say(f"{each} will {desired} with its next heartbeat")
     if not ordered:
@@ -177,8 +169,3 @@ def _json(status: WorkerStatus) -> dict[str, object]:
         "rss_bytes": worker.rss_bytes,
         "desired": str(worker.desired),
     }
-
-
-async def _each(values: Iterable[T]) -> AsyncIterator[T]:
-    for value in values:
-        yield value

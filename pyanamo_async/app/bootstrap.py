@@ -10,7 +10,7 @@ import random
 import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -77,6 +77,7 @@ async def work(
     store: Store,
     outputs: OutputStore,
     event_log: EventLog,
+    handle_signals: bool = False,
     on_stop: Callable[[timedelta], None] = lambda _: None,
 ) -> RunSummary:
     """Run a worker until it is done or told to stop; `on_stop` then hears how long that takes at most."""
@@ -85,27 +86,11 @@ async def work(
         on_stop(ends_within(timedelta() if now else settings.running.grace))
 
     stop = Stop(lambda level: stopping(now=level is Level.NOW))
-    with orders_by_signal(stop, stopping):
-        return await work_until(
-            stop, settings, me, store=store, outputs=outputs, event_log=event_log, job_control=job_control_by_signal
-        )
-
-
-async def work_until(
-    stop: Stop,
-    settings: Settings,
-    me: Identity,
-    *,
-    store: Store,
-    outputs: OutputStore,
-    event_log: EventLog,
-    job_control: Callable[[Pilot], AbstractContextManager[object]] = nullcontext,
-) -> RunSummary:
-    """Run a worker as `work` does; the caller handles signals."""
+    orders = orders_by_signal(stop, stopping) if handle_signals else nullcontext()
     settings = replace(settings, running=_within_limits(settings.running, event_log))
     runtime = Runtime(SystemClock(), random.Random(), event_log)  # noqa: S311 - scatters, keeps no secret
     store.bad_rows.tell = lambda bad: event_log.note("row cannot be read", row=bad.row_id, why=bad.why)
-    with closing(Guard(f"{WORKER_VARIABLE}={me.worker_id}")) as guard:
+    with orders, closing(Guard(f"{WORKER_VARIABLE}={me.worker_id}")) as guard:
         output_namespace = await _check_usable(store, outputs, runtime, stop)
         launcher = await LOOKUPS.run(ShellLauncher, settings.running.shell, guard=guard)
         environment = await LOOKUPS.run(_environment, settings, me)
@@ -118,7 +103,7 @@ async def work_until(
             nests=settings.running.nests,
         )
         pilot = _pilot(settings, me, environment, adapters, runtime=runtime, stop=stop, lease_until=guard.lease_until)
-        with job_control(pilot):
+        with job_control_by_signal(pilot) if handle_signals else nullcontext():
             summary = await pilot.run()
     told = ENDINGS if summary.work_left else {state: called for state, called in ENDINGS.items() if state in SETTLED}
     ended = {called: count for state, called in told.items() if (count := summary.settled[state])}

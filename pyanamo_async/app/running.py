@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 from typing import Any, TypeVar
 
 from pyanamo_async.app.resources import Resources
@@ -56,17 +55,22 @@ async def run_worker(
     Its output goes to `outputs`, or where the settings say. With `handle_signals`, signals stop it, and `on_stop` hears
     how long that takes at most.
     """
-    from pyanamo_async.app.bootstrap import exit_status, who, work, work_until
-    from pyanamo_async.worker.stop import Stop
+    from pyanamo_async.app.bootstrap import exit_status, who, work
 
     me = who()
     store = await resources.store(urgent=True)
     if outputs is None:
         outputs = await resources.worker_outputs(me.worker_id)
-    start = partial(work, on_stop=on_stop) if handle_signals else partial(work_until, Stop())
     try:
-        log = event_log or _Silence()
-        summary = await start(resources.settings, me, store=store, outputs=outputs, event_log=log)
+        summary = await work(
+            resources.settings,
+            me,
+            store=store,
+            outputs=outputs,
+            event_log=event_log or _Silence(),
+            handle_signals=handle_signals,
+            on_stop=on_stop,
+        )
     finally:
         await store.close()
     settled = summary.settled

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import TypedDict, assert_never
+from typing import assert_never
 
 from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
 from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
@@ -28,11 +28,6 @@ HISTORY_LENGTH = 5  # older reasons that an item keeps
 REASON_LENGTH = 160  # characters of a reason
 
 Results = Mapping[str, TaskRecord]
-
-
-class _Reasons(TypedDict):
-    reason: str
-    history: tuple[str, ...]
 
 
 def claim(item: Item, *, worker: str, token: str, now: datetime) -> Item:
@@ -84,8 +79,8 @@ def settle(
 
 def release(item: Item, why: InterruptReason) -> Item:
     """Give a claim back that we interrupted; the item may be claimed again at once."""
-    reasons = _with_reason(item, f"interrupted: {why}")
-    return replace(item, state=State.TODO, interruptions=item.interruptions + 1, **reasons)
+    released = replace(item, state=State.TODO, interruptions=item.interruptions + 1)
+    return _with_reason(released, f"interrupted: {why}")
 
 
 def release_unused(item: Item) -> Item:
@@ -100,13 +95,13 @@ def reclaim(item: Item, *, now: datetime, policy: FailurePolicy, stood_still: bo
     so that no late write of the old holder can pass for the new state's own.
     """
     if stood_still:
-        reasons = _with_reason(item, f"interrupted: its worker {item.worker} stood still or was cut off")
-        return replace(item, state=State.TODO, token="", interruptions=item.interruptions + 1, **reasons)
+        freed = replace(item, state=State.TODO, token="", interruptions=item.interruptions + 1)
+        return _with_reason(freed, f"interrupted: its worker {item.worker} stood still or was cut off")
     vanished = replace(item, crashes=item.crashes + 1, token="")
     if vanished.crashes >= policy.crash_limit:
         reason = f"its worker vanished {plural(vanished.crashes, 'time')}; the last was {item.worker}"
         return _bury(vanished, reason, now)
-    return replace(vanished, state=State.TODO, **_with_reason(item, f"its worker {item.worker} vanished"))
+    return _with_reason(replace(vanished, state=State.TODO), f"its worker {item.worker} vanished")
 
 
 def settle_internal_error(item: Item, problem: str, *, now: datetime, policy: FailurePolicy) -> Item:
@@ -120,7 +115,7 @@ def settle_internal_error(item: Item, problem: str, *, now: datetime, policy: Fa
         return _finish(broken, {}, now)
     if broken.crashes >= policy.crash_limit:
         return _bury(broken, problem, now)
-    return replace(broken, state=State.TODO, **_with_reason(item, problem))
+    return _with_reason(replace(broken, state=State.TODO), problem)
 
 
 def reset(
@@ -160,7 +155,7 @@ def reset(
     if fresh == item:
         return item
     freed = replace(fresh, token=token, worker="", locked_at=None)
-    return replace(freed, **_with_reason(item, why)) if why else freed
+    return _with_reason(freed, why) if why else freed
 
 
 def _with_result(task: Task, result: TaskRecord, policy: FailurePolicy, limit: int) -> Task:
@@ -182,8 +177,8 @@ def _with_result(task: Task, result: TaskRecord, policy: FailurePolicy, limit: i
 
 def _finish(item: Item, results: Results, now: datetime) -> Item:
     if all(task.state is TaskState.DONE for task in item.tasks):
-        return replace(item, state=State.DONE, done_at=now, **_with_reason(item, ""))
-    return replace(item, state=State.FAILED, done_at=now, **_with_reason(item, _failure_reason(item, results)))
+        return _with_reason(replace(item, state=State.DONE, done_at=now), "")
+    return _with_reason(replace(item, state=State.FAILED, done_at=now), _failure_reason(item, results))
 
 
 def _exceed_wall_time(item: Item, results: Results, now: datetime, policy: FailurePolicy) -> Item:
@@ -194,7 +189,7 @@ def _exceed_wall_time(item: Item, results: Results, now: datetime, policy: Failu
         reason = f"the wall time ended it {plural(kills, 'time')} without progress"
         return _bury(counted, reason, now)
     reason = Interrupted(InterruptReason.WALL_TIME).reason
-    return replace(counted, state=State.WALL_TIME_EXCEEDED, **_with_reason(item, reason))
+    return _with_reason(replace(counted, state=State.WALL_TIME_EXCEEDED), reason)
 
 
 def _made_progress(results: Results) -> bool:
@@ -212,13 +207,13 @@ def _bury(item: Item, reason: str, now: datetime) -> Item:
     tasks = tuple(
         replace(task, state=TaskState.FAILED) if task.state is TaskState.TODO else task for task in item.tasks
     )
-    return replace(item, tasks=tasks, state=State.FAILED, done_at=now, **_with_reason(item, reason))
+    return _with_reason(replace(item, tasks=tasks, state=State.FAILED, done_at=now), reason)
 
 
 def _retry(item: Item, results: Results, now: datetime, policy: FailurePolicy, jitter: float) -> Item:
     attempts = max((task.attempts for task in item.todo if task.name in results), default=0)
     not_before = now + policy.delay(max(0, attempts - 1), jitter)
-    return replace(item, state=State.TODO, not_before=not_before, **_with_reason(item, _failure_reason(item, results)))
+    return _with_reason(replace(item, state=State.TODO, not_before=not_before), _failure_reason(item, results))
 
 
 def _failure_reason(item: Item, results: Results) -> str:
@@ -231,8 +226,8 @@ def _failure_reason(item: Item, results: Results) -> str:
     return ""
 
 
-def _with_reason(item: Item, reason: str) -> _Reasons:
-    """Return `reason` as the latest, and the one before it as the last line of the bounded history."""
+def _with_reason(item: Item, reason: str) -> Item:
+    """Make `reason` the latest, and the one before it the last line of the bounded history."""
     older = (*item.history, item.reason) if item.reason else item.history
     latest = f"attempt {item.attempt}: {reason}"[:REASON_LENGTH] if reason else ""
-    return {"reason": latest, "history": older[-HISTORY_LENGTH:]}
+    return replace(item, reason=latest, history=older[-HISTORY_LENGTH:])

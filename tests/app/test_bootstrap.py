@@ -7,13 +7,12 @@ from datetime import datetime
 
 import pytest
 
-from pyanamo_async.app.bootstrap import who, work_until
+from pyanamo_async.app.bootstrap import who, work
 from pyanamo_async.app.settings import make_settings
 from pyanamo_async.core.workers import Orders, Worker
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import Description
 from pyanamo_async.store.memory import MemoryStore
-from pyanamo_async.worker.stop import Stop
 from simulation.crew import Notes
 from tests.fakes import NOON
 
@@ -42,9 +41,7 @@ async def test_a_clock_that_is_wrong_is_told_at_the_start() -> None:
     """Whoever reads the log of the worker learns why the times in the table are wrong."""
     store, notes = RemoteStore(), Notes()
     await store.create(shards=1)
-    await work_until(
-        Stop(), make_settings(table="memory:"), who(), store=store, outputs=MemoryOutputs(), event_log=notes
-    )
+    await work(make_settings(table="memory:"), who(), store=store, outputs=MemoryOutputs(), event_log=notes)
 
     [told] = notes.named("clock wrong")
     assert str(told["error"]).endswith("ahead")
@@ -55,7 +52,7 @@ async def test_the_first_heartbeat_carries_the_services_time() -> None:
     store = RemoteStore()
     await store.create(shards=1)
     settings = make_settings(table="memory:")
-    await work_until(Stop(), settings, who(), store=store, outputs=MemoryOutputs(), event_log=Notes())
+    await work(settings, who(), store=store, outputs=MemoryOutputs(), event_log=Notes())
 
     assert set(store.stamps) == {NOON}
 

@@ -6,8 +6,9 @@ import inspect
 import os
 import shlex
 from collections.abc import Awaitable, Callable, Mapping
-from functools import wraps
-from typing import Annotated, Any
+from datetime import timedelta
+from functools import partial, wraps
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
@@ -15,6 +16,7 @@ from pyanamo_async import State, Table, UsageError, open_table
 from pyanamo_async.app.settings import DEFAULT_KEY, DEFAULT_TABLE, DEFAULT_UMASK
 from pyanamo_async.cli.flags import umask as parse_umask
 from pyanamo_async.cli.run_async import with_table
+from pyanamo_async.core.text.durations import show_duration
 
 TABLE_VARIABLE = "PYANAMO_TABLE"
 TableOption = Annotated[
@@ -74,6 +76,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 FILES = {"file", "input_file"}  # options whose value may be any bytes
 
+T = TypeVar("T")
 Command = Callable[..., Awaitable[None] | None]
 
 
@@ -130,7 +133,7 @@ def on_table(command: Command) -> Command:
 
     A coroutine runs to its end, and the table is closed.
     """
-    return passing("table", _open, _run_to_its_end(command))
+    return _passing("table", _open, _run_to_its_end(command))
 
 
 def on_tables(command: Callable[..., None]) -> Callable[..., None]:
@@ -140,7 +143,7 @@ def on_tables(command: Callable[..., None]) -> Callable[..., None]:
 
 def on_new_files(command: Command) -> Command:
     """Do as `on_table`, for a command that makes files: with an option for their permissions."""
-    return passing("table", _open_to_create, _run_to_its_end(command))
+    return _passing("table", _open_to_create, _run_to_its_end(command))
 
 
 def _run_to_its_end(command: Command) -> Command:
@@ -153,8 +156,45 @@ def _run_to_its_end(command: Command) -> Command:
     return run
 
 
-def passing(argument: str, make: Callable[..., object], command: Command) -> Command:
-    """Give a command the options of `make`, behind its own, and pass it what that makes of them."""
+def takes(argument: str, make: Callable[..., object]) -> Callable[[Command], Command]:
+    """Give a command the options of `make`, before its own, and pass it what that makes of them."""
+    return partial(_passing, argument, make, comes_first=True)
+
+
+def settings(kind: Callable[..., T], flags: Mapping[str, Any]) -> Callable[..., T]:
+    """Return `kind` as a function of flags: one for each of these fields, with its type, and its default as text."""
+    types, fields = get_type_hints(kind), inspect.signature(kind).parameters
+
+    def make(**given: object) -> T:
+        return kind(**{name: value for name, value in given.items() if value is not None})
+
+    make.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=_as_typed(fields[name].default, flag),
+                annotation=Annotated[types[name], flag],
+            )
+            for name, flag in flags.items()
+        ]
+    )
+    return make
+
+
+def _as_typed(default: object, flag: Any) -> object:  # noqa: ANN401 - typer's
+    """Return a default as a person would type it; None for one that is made anew for each value."""
+    match default:
+        case timedelta():
+            return show_duration(default)
+        case int() if flag.parser:
+            return str(default)
+        case None | int() | str():
+            return default
+    return None
+
+
+def _passing(argument: str, make: Callable[..., object], command: Command, *, comes_first: bool = False) -> Command:
     shared = inspect.signature(make, eval_str=True).parameters
     own = [each for name, each in inspect.signature(command, eval_str=True).parameters.items() if name != argument]
 
@@ -165,7 +205,8 @@ def passing(argument: str, make: Callable[..., object], command: Command) -> Com
 
     with_options.__name__ = command.__name__
     with_options.__doc__ = command.__doc__
-    keyword_only = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *shared.values())]
+    ordered = (*shared.values(), *own) if comes_first else (*own, *shared.values())
+    keyword_only = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in ordered]
     with_options.__signature__ = inspect.Signature(keyword_only)  # type: ignore[attr-defined]  # typer reads it
     return with_options
 

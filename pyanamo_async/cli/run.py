@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Annotated
 
 import typer
 
 from pyanamo_async import FailurePolicy, OutputSettings, RunResult, Table, WorkerSettings, run_on_loop
-from pyanamo_async.cli import run_options as option
 from pyanamo_async.cli.background_stderr import BackgroundStderr, background_stderr
 from pyanamo_async.cli.console import note
 from pyanamo_async.cli.event_log import LogLines
 from pyanamo_async.cli.main import report
-from pyanamo_async.cli.options import on_new_files
+from pyanamo_async.cli.options import on_new_files, takes
 from pyanamo_async.cli.run_ending import Failures, Quiet, ending
-from pyanamo_async.core.failure_policy import parse_on_exit
+from pyanamo_async.cli.run_options import RunCommand, failure_policy, output_settings, worker_settings
 from pyanamo_async.core.workers import ends_within
 from pyanamo_async.host.pid1 import fork_from_pid1
 from pyanamo_async.host.watchdog import Watchdog
 
 CLOSED_WITHIN_S = 10.0
-COMMAND = option.RunCommand
+COMMAND = RunCommand
 EPILOG = """\b
 Exit status:
   0   nothing is left, and nothing this worker ran failed
@@ -36,71 +36,30 @@ Exit status:
 
 
 @on_new_files
+@takes("worker", worker_settings)
+@takes("policy", failure_policy)
+@takes("output", output_settings)
 def run(
     table: Table,
     *,
-    items: option.Items = None,
-    nests: option.Nests = 1,
-    wall_time: option.WallTime = None,
-    wait: option.Wait = False,
-    idle_exit: option.IdleExit = None,
-    shell: option.Shell = None,
-    exit_zero: option.ExitZero = False,
-    timeout: option.Timeout = None,
-    max_failures: option.MaxFailures = 3,
-    backoff: option.Backoff = "1s..10m",  # type: ignore[assignment]  # parsed as any other text, like those below
-    crash_limit: option.CrashLimit = 5,
-    on_exit: option.OnExit = "",
-    heartbeat: option.Heartbeat = "20s",  # type: ignore[assignment]
-    lease: option.Lease = "180s",  # type: ignore[assignment]
-    grace: option.Grace = "20s",  # type: ignore[assignment]
-    min_remaining: option.MinRemaining = "0s",  # type: ignore[assignment]
-    linger: option.Linger = "2s",  # type: ignore[assignment]
-    spool_memory: option.SpoolMemory = "64MiB",  # type: ignore[assignment]
-    max_output: option.MaxOutput = None,
-    sse: option.Sse = "",
-    cloudwatch: option.CloudWatch = None,
-    cloudwatch_retention: option.CloudWatchRetention = None,
-    no_task_credentials: option.NoTaskCredentials = False,
-    quiet: option.QuietOption = False,
+    worker: WorkerSettings,
+    policy: FailurePolicy,
+    output: OutputSettings,
+    no_task_credentials: Annotated[
+        bool,
+        typer.Option(
+            "--no-task-credentials", help="Nothing in a script's environment leads to this worker's AWS credentials."
+        ),
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Run a worker until nothing is left.
 
     It claims items, runs their scripts and stores their output. Any number of workers may run on one table. SIGTERM or
     Ctrl-C stops one within --grace and puts its items back; a second one stops it at once. SIGUSR1 drains it.
     """
-    fork_from_pid1(ends_within_s=ends_within(grace).total_seconds())  # while there is one thread
-    at_once: dict[str, Any] = {} if items is None else {"items": items}
-    worker = WorkerSettings(
-        **at_once,
-        nests=nests,
-        wall_time=wall_time,
-        wait=wait,
-        idle_exit=idle_exit,
-        shell=shell,
-        exit_zero=exit_zero,
-        timeout=timeout,
-        policy=FailurePolicy(
-            max_failures=max_failures,
-            crash_limit=crash_limit,
-            backoff_min=backoff.min,
-            backoff_max=backoff.max,
-            on_exit=parse_on_exit(on_exit),
-        ),
-        heartbeat=heartbeat,
-        lease=lease,
-        grace=grace,
-        min_remaining=min_remaining,
-        linger=linger,
-        task_credentials=not no_task_credentials,
-    )
-    output = OutputSettings(
-        spool_bytes=spool_memory,
-        max_output_bytes=max_output,
-        sse=sse,
-        cloudwatch=cloudwatch,
-        cloudwatch_retention=cloudwatch_retention,
-    )
+    fork_from_pid1(ends_within_s=ends_within(worker.grace).total_seconds())  # while there is one thread
+    worker = replace(worker, policy=policy, task_credentials=not no_task_credentials)
     with closing(Watchdog()) as watchdog, background_stderr() as stderr:
         try:
             result = run_on_loop(_run(table, worker, output, watchdog, stderr=stderr, quiet=quiet))

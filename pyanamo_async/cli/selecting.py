@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from typing import Annotated, Any
 
 import typer
 
 from pyanamo_async import Selection, Table
 from pyanamo_async.cli.console import note
-from pyanamo_async.cli.options import Command, passing
+from pyanamo_async.cli.options import Command, takes
 from pyanamo_async.core.text.byte_sizes import show_size
 
 READ_UNIT_BYTES = 4096  # of a consistent read
@@ -47,7 +47,7 @@ def selects_items(**by_default: object) -> Callable[[Command], Command]:
         criteria: dict[str, Any] = _criteria(**flags) or by_default
         return Selection(**criteria, limit=limit)
 
-    return partial(passing, "selection", select)
+    return takes("selection", select)
 
 
 async def note_scan(table: Table, selection: Selection) -> None:

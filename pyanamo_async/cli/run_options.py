@@ -9,11 +9,11 @@ import typer
 from typer.core import TyperCommand
 
 from pyanamo_async import FailurePolicy, OutputSettings, WorkerSettings, parse_on_exit
-from pyanamo_async.app.settings import MAX_AT_ONCE
 from pyanamo_async.cli.flags import Range, duration, duration_range, size
 from pyanamo_async.cli.options import settings
 
 CLOUDWATCH = "--cloudwatch"
+MAX_AT_ONCE = 100_000
 
 
 def _duration(*flags: str, help: str, envvar: str | None = None) -> Any:  # noqa: A002, ANN401 - as typer has them

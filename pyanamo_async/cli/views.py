@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from msgspec import to_builtins
+
 from pyanamo_async import Counts, Description
 from pyanamo_async.cli.console import on_terminal, say
 from pyanamo_async.cli.listing import Column, Row
@@ -77,22 +79,10 @@ def short_time(time: datetime) -> str:
 
 def description_row(seen: Description, counts: Counts, *, table: str) -> dict[str, object]:
     """Return a description for JSON."""
-    return {
-        "table": table,
-        "output_namespace": seen.output_namespace,
-        "keys": list(seen.keys),
-        "indexes": [
-            {"name": each.name, "keys": list(each.keys), "projection": each.projection} for each in seen.indexes
-        ],
-        "shards": seen.shards,
-        "schema_version": seen.schema_version,
-        "billing": seen.billing,
-        "status": seen.status,
-        "size_bytes": seen.size_bytes,
-        "created": format_time(seen.created) if seen.created else None,
-        "items": by_state(counts),
-        "total": counts.total,
-    }
+    row: dict[str, object] = to_builtins(seen)
+    del row["extra_indexes"]
+    created = format_time(seen.created) if seen.created else None
+    return row | {"table": table, "created": created, "items": by_state(counts), "total": counts.total}
 
 
 def show_description(seen: Description, counts: Counts, *, table: str) -> None:

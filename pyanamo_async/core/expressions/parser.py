@@ -31,8 +31,7 @@ from pyanamo_async.core.expressions.fields import (
     tag_field,
 )
 from pyanamo_async.core.expressions.literals import LiteralInvalid, meaning
-from pyanamo_async.core.expressions.stream import OTHER_SPELLINGS, WORDS, TokenStream
-from pyanamo_async.core.expressions.tokens import Token, TokenKind
+from pyanamo_async.core.expressions.tokens import OTHER_SPELLINGS, WORDS, Token, TokenKind, Tokens
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import UsageError
 
@@ -60,7 +59,7 @@ def parse(text: str) -> Test:
 
 class _Parser:
     def __init__(self, text: str) -> None:
-        self._tokens = TokenStream(text)
+        self._tokens = Tokens(text)
         self._depth = 0
 
     def whole(self) -> Test:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import chain
 
 from pyanamo_async.core.taskfile.lines import InvalidLine, Lines, to_text, unix_lines
 from pyanamo_async.core.values import Value
@@ -73,9 +72,9 @@ class Layout(Value):
     empty_columns: int = 0
     quotes_scripts: bool = False
 
-    def rows(self, lines: Lines, *, first: bytes | None = None) -> Iterator[tuple[int, dict[str, str] | InvalidLine]]:
-        """Yield the number and the fields of each row, or why it has none; `first` is a row already read."""
-        for line in chain([] if first is None else [first], lines.records()):
+    def rows(self, lines: Lines) -> Iterator[tuple[int, dict[str, str] | InvalidLine]]:
+        """Yield the number and the fields of each row, or why it has none."""
+        for line in lines.records():
             number = lines.number
             row = self._row(lines, line)
             if row:

@@ -11,20 +11,20 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from pyanamo_async.core.taskfile import columns as col
-from pyanamo_async.core.taskfile.lines import InvalidLine, Lines, begins_record, to_text
+from pyanamo_async.core.taskfile.lines import InvalidLine, Lines, to_text
 
 SAMPLE = "commands"  # the TaskID of them all
 HASH_DIGITS = 16  # of a million commands two have the same with a chance of 1 in 37 million
 _ROW_OF_FIELDS = re.compile(r' *"?[\w.-]+"? *([|,;\t]) *"?[\w.-]+"? *(\1|$)')
 
 
-def command_rows(lines: Lines, *, first: bytes) -> Iterator[tuple[int, dict[str, str] | InvalidLine]]:
-    """Yield the number and the fields of each command, or why it cannot run; `first` is a line already read."""
+def command_rows(lines: Lines) -> Iterator[tuple[int, dict[str, str] | InvalidLine]]:
+    """Yield the number and the fields of each command, or why it cannot run."""
     occurrences: Counter[str] = Counter()
-    for line in _with_first(first, lines):
+    for line in lines.records():
         try:
             command = _command(line)
         except InvalidLine as error:
@@ -50,9 +50,3 @@ def refuse_rows(first: str) -> None:
             f"'{first.strip()[:80]}' looks like a row of fields, and no header names itemID, TaskID, TaskScript; "
             "set `no_header` if it is an item, `script` to make items from any table, `lines` if it is a command"
         )
-
-
-def _with_first(first: bytes, lines: Lines) -> Iterable[bytes]:
-    if begins_record(first):
-        yield first
-    yield from lines.records()

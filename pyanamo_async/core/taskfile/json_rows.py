@@ -14,15 +14,7 @@ from itertools import chain
 import orjson
 
 from pyanamo_async.core.taskfile import columns as col
-from pyanamo_async.core.taskfile.lines import (
-    MAX_LINE_BYTES,
-    NOT_UTF8,
-    InvalidLine,
-    Lines,
-    begins_record,
-    to_text,
-    unix_lines,
-)
+from pyanamo_async.core.taskfile.lines import MAX_LINE_BYTES, NOT_UTF8, InvalidLine, Lines, to_text, unix_lines
 
 Fields = Mapping[str, object]
 _JSON = re.compile(r'\{\s*("|\}|$)')
@@ -40,11 +32,10 @@ def is_json_array(first: bytes) -> bool:
     return _JSON_ARRAY.match(first.strip()) is not None
 
 
-def json_lines(lines: Lines, *, first: bytes) -> Iterator[tuple[int, Fields | InvalidLine]]:
-    """Yield the number and the fields of each line, or why it has none; `first` is a line already read."""
-    for line in chain([first], lines):
-        if line is first or begins_record(line):
-            yield lines.number, _fields(line)
+def json_lines(lines: Lines) -> Iterator[tuple[int, Fields | InvalidLine]]:
+    """Yield the number and the fields of each line, or why it has none."""
+    for line in lines.records():
+        yield lines.number, _fields(line)
 
 
 def json_array(lines: Lines, *, first: bytes) -> Iterator[tuple[int, Fields | InvalidLine]]:

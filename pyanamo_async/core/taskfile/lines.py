@@ -27,11 +27,14 @@ class Lines:
         self.pieces = iter(pieces)
         self.number = 0
         self._is_cut = False
+        self._again: list[bytes] = []
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
+        if self._again:
+            return self._again.pop()
         line = next(self.pieces)
         while self._is_cut:
             self._is_cut = not line.endswith(b"\n")
@@ -39,6 +42,10 @@ class Lines:
         self._is_cut = len(line) > MAX_LINE_BYTES and not line.endswith(b"\n")
         self.number += 1
         return line.removeprefix(BYTE_ORDER_MARK) if self.number == 1 else line
+
+    def take_back(self, line: bytes) -> None:
+        """Give the latest line once more."""
+        self._again.append(line)
 
     def records(self) -> Iterator[bytes]:
         """Yield the lines at which records begin."""

@@ -118,17 +118,18 @@ def _open(lines: Lines, form: Format) -> tuple[Kind, Rows]:
         first = _first(lines)
     text = to_text(first)
     kind = _kind(text, form)
+    if kind is Kind.COLUMNS and text and form.header:
+        return kind, _layout(text, form.delimiter).rows(lines)
+    lines.take_back(first)
     match kind:
         case Kind.JSON_LINES:
-            rows: Rows = json_lines(lines, first=first)
+            rows: Rows = json_lines(lines)
         case Kind.COMMANDS:
-            rows = command_rows(lines, first=first)
+            rows = command_rows(lines)
         case _ if not text:
             rows = iter(())
-        case _ if form.header:
-            rows = _layout(text, form.delimiter).rows(lines)
         case _:
-            rows = col.without_header(text, form.delimiter, nested=form.nested).rows(lines, first=first)
+            rows = col.without_header(text, form.delimiter, nested=form.nested).rows(lines)
     return kind, rows
 
 

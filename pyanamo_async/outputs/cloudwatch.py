@@ -79,7 +79,6 @@ class CloudWatchOutputs:
         await self._fallback.check()
 
     def open(self, key: OutputKey) -> Sink:
-        """Open a sink."""
         return _LogsSink(self._stream, key, Part(self._spool), self._clock, self._fallback)
 
     def location(self, key: OutputKey) -> str:

@@ -85,14 +85,12 @@ class GzipSink:
             await self._target.put(ready)
 
     async def close(self) -> str:
-        """Make the output durable and return its location."""
         await self._target.put(await self._compressor.end())
         location = await self._target.finish()
         self._ended = True
         return location
 
     async def abort(self) -> None:
-        """Discard the output."""
         if not self._ended:
             self._ended = True
             await shielded(self._target.discard())

@@ -50,27 +50,22 @@ class FileOutputs:
             await file.discard()
 
     def open(self, key: OutputKey) -> GzipSink:
-        """Open a sink."""
         return GzipSink(PartialFile(self._folder / folder_path(key), self._schedule, umask=self._umask))
 
     def location(self, key: OutputKey) -> str:
-        """Return the location of a key's output."""
         return SCHEME + str(self._folder / folder_path(key))
 
     async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
-        """Stream the output at a location."""
         async for chunk in decompressed(_chunks(location), start=start):
             yield chunk
 
     async def unfinished(self, table: str) -> AsyncIterator[UnfinishedOutput]:
-        """List the partial files."""
         for file, target in await FILES.run(self._partial_files, table):
             with suppress(FileNotFoundError):  # just finished
                 since = datetime.fromtimestamp((await FILES.run(file.stat)).st_mtime, UTC)
                 yield UnfinishedOutput(SCHEME + str(target), since, str(file))
 
     async def discard(self, unfinished: UnfinishedOutput) -> None:
-        """Remove the partial file."""
         with translated(unfinished.name):
             await FILES.run(discard_partial_file, Path(unfinished.name))
 

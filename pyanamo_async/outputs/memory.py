@@ -21,15 +21,12 @@ class MemoryOutputs:
         """Succeed."""
 
     def open(self, key: OutputKey) -> Sink:
-        """Open a sink."""
         return _MemorySink(self.kept, self.location(key))
 
     def location(self, key: OutputKey) -> str:
-        """Return the location of a key's output."""
         return SCHEME + output_path(key)
 
     async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
-        """Yield the output at a location."""
         if location not in self.kept:
             raise OutputMissing(f"there is no output at {location}")
         yield self.kept[location][start:]
@@ -44,7 +41,6 @@ class MemoryOutputs:
         """Do nothing: there is never any unfinished output."""
 
     async def remove(self, key: OutputKey) -> None:
-        """Remove the output of a key."""
         self.kept.pop(self.location(key), None)
 
 

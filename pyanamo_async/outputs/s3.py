@@ -71,11 +71,9 @@ class S3Outputs:
                 await self._client.abort_multipart_upload(**where)
 
     def open(self, key: OutputKey) -> GzipSink:
-        """Open a sink."""
         return GzipSink(Upload(self._bucket, self._key(output_path(key)), self.spool))
 
     def location(self, key: OutputKey) -> str:
-        """Return the location of a key's output."""
         return self._bucket.location(self._key(output_path(key)))
 
     async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
@@ -87,17 +85,14 @@ class S3Outputs:
             yield chunk
 
     async def unfinished(self, table: str) -> AsyncIterator[UnfinishedOutput]:
-        """List the unfinished multipart uploads."""
         for folder in (f"{safe_name(table)}/", CHECK):
             async for upload in self._bucket.unfinished_uploads(self._key(folder)):
                 yield UnfinishedOutput(self._bucket.location(upload["Key"]), upload["Initiated"], upload["UploadId"])
 
     async def discard(self, unfinished: UnfinishedOutput) -> None:
-        """Abort the upload."""
         await self._bucket.abort_upload(unfinished.location.removeprefix(self._bucket.location("")), unfinished.name)
 
     async def remove(self, key: OutputKey) -> None:
-        """Delete the object."""
         await self._bucket.delete(self._key(output_path(key)))
 
     def _key(self, path: str) -> str:

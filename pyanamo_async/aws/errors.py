@@ -95,7 +95,7 @@ CREDENTIALS_HINT = (
     "set AWS_PROFILE, or log in (aws sso login, aws configure), or give the job a role;"
     " a session of `aws login` is handed on by what `aws configure export-credentials` prints"
 )
-CLOCK_HINT = "is this machine's clock right? set it by NTP: `timedatectl` or `chronyc tracking` shows it"
+CLOCK_HINT = "is this machine's clock right? set it by NTP: `timedatectl status` or `chronyc tracking` shows it"
 ITEM_LIMIT_HINT = "DynamoDB stores at most 400 KB an item: shorten its scripts, or split it into several items"
 OTHER_SCHEMA_MESSAGES = (
     "does not have the specified index",

@@ -20,66 +20,28 @@ T = TypeVar("T")
 INHERIT = "inherit"
 
 FLAGS = {
-    "all": "--all",
     "all_workers": "--all",
     "args_delimiter": "--nested",
     "backoff_max": "its maximum",
     "backoff_min": "--backoff",
     "bucket": "--bucket (S3_BUCKET)",
-    "cloudwatch": "--cloudwatch",
-    "concurrency": "--concurrency",
-    "deletion_protection": "--deletion-protection",
-    "delimiter": "--delimiter",
     "every": "--watch",
-    "failed_in": "--failed-in",
-    "force": "--force",
-    "heartbeat": "--heartbeat",
-    "id": "--id",
-    "idle_exit": "--idle-exit",
     "ids": "ITEM",
-    "indexes": "--indexes",
-    "items": "--items",
-    "kms_key": "--kms-key",
-    "lease": "--lease",
-    "limit": "--limit",
-    "lines": "--lines",
     "max_output_bytes": "--max-output",
-    "min_remaining": "--min-remaining",
-    "nested": "--nested",
-    "nests": "--nests",
-    "no_header": "--no-header",
-    "not_through": "--not-through",
-    "on_exists": "--on-exists",
-    "on_exit": "--on-exit",
-    "point_in_time_recovery": "--point-in-time-recovery",
-    "region": "--region",
-    "remove": "--remove",
-    "sample": "--sample",
-    "script": "--script",
-    "shards": "--shards",
-    "shell": "--shell",
-    "split": "--split",
     "spool_bytes": "--spool-memory",
-    "sse": "--sse",
     "states": "--state",
     "stream_bytes": "--output",
-    "tags": "--tag",
     "table": "--table (PYANAMO_TABLE)",
-    "task": "--task",
-    "through": "--through",
-    "timeout": "--timeout",
-    "times": "--times",
+    "tags": "--tag",
     "umask": "--umask (PYANAMO_UMASK)",
     "wall_time": "--wall-time (PYANAMO_WALL_TIME)",
-    "where": "--where",
-    "worker": "--worker",
 }
-"""What each argument of the API is called on the command line, with its variable where it has one."""
+"""The arguments whose flags are called otherwise, or have a variable."""
 
 
 def name_flags(text: str) -> str:
-    """Replace the arguments that an error of the API names by their flags; other words in backticks stay."""
-    return re.sub(r"`(\w+)`", lambda found: FLAGS.get(found[1], found[0]), text)
+    """Replace the arguments that an error of the API names by their flags; commands in backticks stay."""
+    return re.sub(r"`([a-z_]+)`", lambda found: FLAGS.get(found[1]) or f"--{found[1].replace('_', '-')}", text)
 
 
 def duration(text: str) -> timedelta:

@@ -136,9 +136,9 @@ def on_table(command: Command) -> Command:
     return _passing("table", _open, _run_to_its_end(command))
 
 
-def on_tables(command: Callable[..., None]) -> Callable[..., None]:
+def on_tables(command: Command) -> Command:
     """Do as `on_table`, for a command that takes any number of `tables`."""
-    return passing("tables", _open_several, command)
+    return _passing("tables", _open_several, command)
 
 
 def on_new_files(command: Command) -> Command:

@@ -53,7 +53,7 @@ class MemoryStore(Store):
     @property
     def _table(self) -> _Table:
         if self._created is None:
-            raise TableMissing("there is no table in memory", hint="`create` makes it")
+            raise TableMissing("there is no table in memory", hint="create it first")
         return self._created
 
     async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> bool:  # noqa: ARG002 - of DynamoDB

@@ -132,7 +132,7 @@ def _state(text: str) -> State:
     except KeyError:
         if text.casefold() == "retrying":
             raise UsageError(
-                "`states` has 'retrying', which is part of todo", hint="`todo` has those that retry, too"
+                "`states` has 'retrying', which is part of todo", hint="todo has those that retry, too"
             ) from None
         close = get_close_matches(text[:_LONGEST_SHOWN].casefold(), _STATES, n=1)
         likely = f"did you mean {_STATES[close[0]]}? " if close else ""

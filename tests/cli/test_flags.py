@@ -16,7 +16,7 @@ from tests.cli.conftest import Cli
 
 ONLY_IN_NOTEBOOKS = {"rows", "selection", "stream", "streams"}
 COMMANDS = [
-    *("import", "run", "list", "logs", "reset", "bench", "doctor", "status"),
+    *("import", "run", "list", "logs", "reset", "bench", "doctor", "status", "samples", "wait"),
     *("workers drain", "table create", "table delete"),
 ]
 

@@ -106,7 +106,7 @@ async def test_a_description_of_another_hand_is_refused(store: SqliteStore, dama
         other.execute(damage)
         other.commit()
 
-    with pytest.raises(SchemaMismatch, match=r"`description` is not as pyanamo wrote it.*hint: "):
+    with pytest.raises(SchemaMismatch, match=r"description is not as pyanamo wrote it.*hint: "):
         await store.describe()
 
 

@@ -182,7 +182,7 @@ def _description(connection: sqlite3.Connection, path: Path) -> tuple[int, datet
         ):
             return shards, created, mark
     raise SchemaMismatch(
-        f"the table {path} is damaged: its `description` is not as pyanamo wrote it",
+        f"the table {path} is damaged: its description is not as pyanamo wrote it",
         hint="take that row from a backup, or import the task file into a new table",
     )
 

@@ -123,7 +123,7 @@ def typed_row(row: Row) -> dict[str, Any]:
 
 def columns_of(item: Item) -> Row:
     """Return the columns of an item on SQLite."""
-    return dict(zip(COLUMNS.split(", "), _values(item), strict=True))
+    return dict(zip(COLUMNS, _values(item), strict=True))
 
 
 @st.composite

@@ -3,6 +3,7 @@
 1. Output of up to `inline_bytes` is kept in the record; more goes to a sink, all of it.
 2. Memory does not depend on how much a script prints, and the result not on how the output is cut into chunks.
 3. What a record keeps fits its budget, counted in UTF-8, and never ends or begins within a character.
+4. All tags are counted, also those that a record has no room for.
 """
 
 from __future__ import annotations
@@ -59,29 +60,40 @@ class Capture:
         """Return what the record holds. `at` is where the sink stored the whole, `status` why it could not."""
         tail = self.tail().data
         lines = self._newlines + (tail != b"" and not tail.endswith(b"\n"))
-        if self._spilled and self._tags and self._tags.found:
-            text = _first(self._tags.found, self._limit)
+        tags, tags_cut = self._tags.count if self._tags else 0, 0
+        if self._spilled and self._tags and tags:
+            text, whole_lines = _first(self._tags.found, self._limit)
+            tags_cut = tags - whole_lines
         else:
             text = _last(tail, self._limit)
-        return Output(text=text, at=at, size_bytes=self.size_bytes, lines=lines, status=_shorten(status, STATUS_BYTES))
+        return Output(
+            text=text,
+            at=at,
+            size_bytes=self.size_bytes,
+            lines=lines,
+            status=_shorten(status, STATUS_BYTES),
+            tags=tags,
+            tags_cut=tags_cut,
+        )
 
 
 class Tags:
-    """Collects the lines that begin with `PyAnamo:<TAB>`, without it, up to `room` bytes."""
+    """Counts the lines that begin with `PyAnamo:<TAB>`, and collects them, without it, up to `room` bytes."""
 
     def __init__(self, room: int) -> None:
         self.found = b""
+        self.count = 0
         self._room = room
         self._edge = b"\n"  # the end of the text so far, if a mark may have begun in it
         self._open = False  # the text so far ended within a tag
 
     def feed(self, chunk: bytes) -> None:
         """Look for tags in a chunk."""
-        if len(self.found) == self._room:
-            return
         text = (MARK if self._open else self._edge) + chunk
         tags = _TAG.findall(text)
-        self.found = b"".join((self.found, *(part for tag in tags for part in tag)))[: self._room]
+        self.count += len(tags) - self._open
+        if len(self.found) < self._room:
+            self.found = b"".join((self.found, *(part for tag in tags for part in tag)))[: self._room]
         self._open = bool(tags) and not tags[-1][1]
         self._edge = b"" if self._open else _begun_mark(text)
 
@@ -109,9 +121,12 @@ def _shorten(text: str, limit: int) -> str:
     return f"{data[:half].decode(errors='ignore')}...{data[-half:].decode(errors='ignore')}"
 
 
-def _first(data: bytes, limit: int) -> str:
-    """Return the first bytes as text that takes at most `limit` bytes in UTF-8."""
-    return data.decode(errors="replace").encode()[:limit].decode(errors="ignore").removesuffix("\n")
+def _first(data: bytes, limit: int) -> tuple[str, int]:
+    """Return the first bytes as text that takes at most `limit` bytes in UTF-8, and how many lines of it are whole."""
+    text = data.decode(errors="replace").encode()
+    kept, more = text[:limit], text[limit:]
+    is_whole = not kept.endswith(b"\n") and (not more or more.startswith(b"\n"))  # the last line, without its end
+    return kept.decode(errors="ignore").removesuffix("\n"), kept.count(b"\n") + is_whole
 
 
 def _last(data: bytes, limit: int) -> str:

@@ -50,6 +50,7 @@ class Output(Value):
 
     With `at` and `status` empty, `text` is the whole stream. Otherwise `text` holds its tags, or its tail if it has
     none; `at` is the location of the whole, for `OutputStore.read`, and `status` says why the whole was not stored.
+    The whole has `tags` lines that are tags, of which `text` lacks, or cuts, the last `tags_cut`.
     """
 
     text: str = ""
@@ -57,6 +58,8 @@ class Output(Value):
     size_bytes: int = 0
     lines: int = 0
     status: str = ""
+    tags: int = 0
+    tags_cut: int = 0
 
 
 class TaskRecord(Value):
@@ -101,6 +104,9 @@ class Item(Value):
     `attempt` is the fencing number: claims so far, never reused. `token`, `worker` and `locked_at` name the holder,
     or after a settle the last one. An item in `todo` is not claimed before `not_before`. Three ledgers are here, while
     failures are with the tasks: `crashes`, `interruptions`, and `wall_time_kills` since the last progress.
+    `seconds_lost` adds up how long scripts ran in vain because of crashes and interruptions, whatever a person resets.
+    `mark` is random: it tells this item from another of the same id that was deleted. `args_at` is where, in the
+    scripts of a nested item, the argument of the task begins, in characters; 0 if it was imported without arguments.
     """
 
     item_id: str
@@ -120,6 +126,9 @@ class Item(Value):
     crashes: int = 0
     interruptions: int = 0
     wall_time_kills: int = 0
+    seconds_lost: float = 0.0
+    mark: str = ""
+    args_at: int = 0
     reason: str = ""
     history: tuple[str, ...] = ()
 
@@ -127,6 +136,10 @@ class Item(Value):
     def failures(self) -> int:
         """Return the failures of all tasks."""
         return sum(task.failures for task in self.tasks)
+
+    def argument(self, task: Task) -> str | None:
+        """Return the argument with which a task of this item was imported, if there was one."""
+        return task.script[self.args_at :] if self.args_at else None
 
     @property
     def is_retrying(self) -> bool:
@@ -148,7 +161,7 @@ class Summary(Value):
     """One line of a listing: what the queue index knows of an item.
 
     `since` is when a settled item was settled, `worker` the holder of a locked one, `log_length` the stored
-    `Log_Length`.
+    `Log_Length`. The ledgers are those of the item.
     """
 
     item_id: str
@@ -159,6 +172,10 @@ class Summary(Value):
     nested: bool = False
     log_length: int = 0
     attempt: int = 0
+    failures: int = 0
+    crashes: int = 0
+    interruptions: int = 0
+    seconds_lost: float = 0.0
     reason: str = ""
     worker: str = ""
     since: datetime | None = None

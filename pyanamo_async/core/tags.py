@@ -11,10 +11,10 @@ PREFIX = MARK.decode().lstrip("\n")
 def tag_lines(output: Output) -> tuple[str, ...]:
     """Return the tags that a record holds, without their beginning, whether the output was small or large.
 
-    The record of a large output holds its tags, or its tail if it has none, and does not say which: the lines of a tail
-    count as tags.
+    The record of a large output holds its tags, the last `tags_cut` of them cut or missing, or its tail if it has none.
     """
-    lines = output.text.split("\n") if output.text else []
-    if output.at or output.status:
-        return tuple(lines)
-    return tuple(line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX))
+    lines = output.text.split("\n")
+    is_whole = not (output.at or output.status) or len(output.text.encode()) == output.size_bytes
+    if is_whole:
+        return tuple(line.removeprefix(PREFIX) for line in lines if line.startswith(PREFIX))
+    return tuple(lines) if output.tags else ()

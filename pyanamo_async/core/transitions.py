@@ -10,6 +10,7 @@
    interruption is ours. An interruption neither counts as a failure nor lengthens the backoff.
 3. Finished tasks stay finished, whatever becomes of their siblings. A failed item has no task left to run.
 4. Progress clears the count of wall-time kills.
+5. Nothing resets the seconds lost, which are a cost and no limit.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import assert_never
 
 from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
 from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
+from pyanamo_async.core.lost_time import interrupted_seconds, plus, unsaved_seconds
 from pyanamo_async.core.outcomes import Failed, Failure, Interrupted, InterruptReason, Succeeded, TimedOut
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import replace
@@ -50,7 +52,9 @@ def record(item: Item, results: Results, *, policy: FailurePolicy) -> Item:
     tasks = tuple(
         _with_result(task, results[task.name], policy, limit) if task.name in results else task for task in item.tasks
     )
-    return replace(item, tasks=tasks, wall_time_kills=0 if _made_progress(results) else item.wall_time_kills)
+    lost_s = plus(item.seconds_lost, interrupted_seconds(results))
+    kills = 0 if _made_progress(results) else item.wall_time_kills
+    return replace(item, tasks=tasks, wall_time_kills=kills, seconds_lost=lost_s)
 
 
 def settle(
@@ -88,12 +92,17 @@ def release_unused(item: Item) -> Item:
     return replace(item, state=State.TODO)
 
 
-def reclaim(item: Item, *, now: datetime, policy: FailurePolicy, stood_still: bool = False) -> Item:
-    """Take an item from a worker that vanished; bury it at the crash limit.
+def reclaim(
+    item: Item, *, now: datetime, policy: FailurePolicy, seen: datetime | None = None, stood_still: bool = False
+) -> Item:
+    """Take an item from a worker that vanished, and was `seen` last then; bury it at the crash limit.
 
     Of one that is known to have only stood still, or to have been cut off, it is an interruption. The token is cleared,
-    so that no late write of the old holder can pass for the new state's own.
+    so that no late write of the old holder can pass for the new state's own. Of a worker that nobody saw, nobody knows
+    what was lost.
     """
+    lost_s = unsaved_seconds(item, until=seen) if seen else 0.0
+    item = replace(item, seconds_lost=plus(item.seconds_lost, lost_s))
     if stood_still:
         freed = replace(item, state=State.TODO, token="", interruptions=item.interruptions + 1)
         return _with_reason(freed, f"interrupted: its worker {item.worker} stood still or was cut off")
@@ -113,6 +122,7 @@ def settle_internal_error(item: Item, problem: str, *, now: datetime, policy: Fa
     broken = replace(item, crashes=item.crashes + 1)
     if not broken.todo:
         return _finish(broken, {}, now)
+    broken = replace(broken, seconds_lost=plus(item.seconds_lost, unsaved_seconds(item, until=now)))
     if broken.crashes >= policy.crash_limit:
         return _bury(broken, problem, now)
     return _with_reason(replace(broken, state=State.TODO), problem)

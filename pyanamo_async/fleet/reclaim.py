@@ -44,7 +44,7 @@ async def reclaim_from(
     stands = await processes.status(dead) is ProcessStatus.STANDS
     if not await processes.end_scripts(dead):
         return None
-    taken = await _take(store, dead.worker_id, now=now, policy=policy, stood_still=stands)
+    taken = await _take(store, dead.worker_id, now=now, policy=policy, seen=dead.heartbeat, stood_still=stands)
     await store.forget(dead.worker_id)
     return taken
 
@@ -52,20 +52,24 @@ async def reclaim_from(
 async def reclaim_held(store: Store, holders: Collection[str], *, now: datetime, policy: FailurePolicy) -> Taken:
     """Put back, or bury, what these holders hold, which are gone for good."""
     taken: Taken = Counter()
-    rows = await store.workers(of=holders) if holders else []
-    fenced = {each.worker_id for each in rows if each.fenced_itself}
+    rows = {each.worker_id: each for each in await store.workers(of=holders)} if holders else {}
     for holder in holders:
-        taken += await _take(store, holder, now=now, policy=policy, stood_still=holder in fenced)
+        row = rows.get(holder)
+        seen, stood_still = (row.heartbeat, row.fenced_itself) if row else (None, False)
+        taken += await _take(store, holder, now=now, policy=policy, seen=seen, stood_still=stood_still)
     return taken
 
 
-async def _take(store: Store, holder: str, *, now: datetime, policy: FailurePolicy, stood_still: bool) -> Taken:
+async def _take(
+    store: Store, holder: str, *, now: datetime, policy: FailurePolicy, seen: datetime | None, stood_still: bool
+) -> Taken:
+    """Put back, or bury, what a holder holds that was seen last at a time, if that is known."""
     taken: Taken = Counter()
     for item in await store.held(holder):
         if isinstance(item, BadRow):
             taken[State.FAILED] += await store.bury(item, now=now)
             continue
-        after = transitions.reclaim(item, now=now, policy=policy, stood_still=stood_still)
+        after = transitions.reclaim(item, now=now, policy=policy, seen=seen, stood_still=stood_still)
         with suppress(Fenced, RowTooLarge):  # settled or taken over meanwhile; or it costs itself alone
             await store.save(item, after)
             taken[after.state] += 1

@@ -20,6 +20,7 @@ from pyanamo_async.errors import BadRow
 from pyanamo_async.fleet.membership import WorkerStatus, list_workers
 from pyanamo_async.fleet.reclaim import gone_holders
 from pyanamo_async.operate.logs import STDOUT
+from pyanamo_async.operate.selecting import pages
 from pyanamo_async.ports import OutputKey, OutputStore, Processes, Store, UnfinishedOutput
 
 RECLAIM_HINT = "`pyanamo reclaim` puts them back; running workers do so by themselves"
@@ -80,10 +81,11 @@ async def examine(
         return
     vanished = {each.worker.worker_id for each in workers if each.vanished}
     working = {each.worker_id for each in await store.workers()} - vanished
+    held = [each.item_id async for each in store.summaries(state=State.LOCKED) if each.worker in working]
     running = {
-        _attempt(outputs.location(OutputKey(namespace, item.item_id, SINGLE_TASK, item.attempt, STDOUT)))
-        async for item in store.summaries(state=State.LOCKED)
-        if item.worker in working
+        _attempt(outputs.location(OutputKey(namespace, item.item_id, SINGLE_TASK, item.attempt, STDOUT, item.mark)))
+        for page in pages(iter(held))
+        for item in await store.read_many(page)
     }
     for each in unfinished:
         attempt = _attempt(each.location)

@@ -6,14 +6,17 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as with_fields
 from enum import StrEnum
 from itertools import islice
 
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.text.plural import plural
+from pyanamo_async.core.values import replace
 from pyanamo_async.errors import TableMissing, UsageError
 from pyanamo_async.operate.checking import CheckedItems
 from pyanamo_async.ports import AddResult, Clock, Store
@@ -21,6 +24,7 @@ from pyanamo_async.ports import AddResult, Clock, Store
 BATCH = 1000
 BATCHES_AT_ONCE = 4
 SHOWN_IDS = 3
+MARK_BYTES = 4  # enough to tell items apart that had one id after another
 UNCHANGED = frozenset({AddResult.SKIPPED, AddResult.LOCKED})
 
 
@@ -62,7 +66,7 @@ class ImportResult:
         self, counts: Counter[AddResult], differing: Sequence[str] = (), unreadable: Sequence[str] = ()
     ) -> ImportResult:
         """Return the result with more items dealt with, of which these differ from the table, or cannot be compared."""
-        return replace(
+        return with_fields(
             self,
             differing=self.differing + len(differing),
             examples=(*self.examples, *differing)[:SHOWN_IDS],
@@ -94,7 +98,8 @@ async def import_items(
 
     async def add(batch: list[Item]) -> list[AddResult]:
         nonlocal result
-        results = await store.add(batch, replace=on_exists is OnExists.REPLACE)
+        marked = [replace(item, mark=secrets.token_hex(MARK_BYTES)) for item in batch]
+        results = await store.add(marked, replace=on_exists is OnExists.REPLACE)
         if not UNCHANGED.issuperset(results):
             await store.notify(now=clock.now())
         skipped = [item for item, each in zip(batch, results, strict=True) if each is AddResult.SKIPPED]

@@ -53,7 +53,7 @@ class LogReader:
             raise UsageError(f"{title} has had {plural(item.attempt, 'attempt')}, and no attempt {attempt}")
         if attempt == item.attempt and item.state is State.LOCKED:
             raise OutputMissing(f"attempt {attempt} of {title} has not ended", hint="wait for it")
-        key = OutputKey(self.output_namespace, item.item_id, task.name, attempt, stream)
+        key = OutputKey(self.output_namespace, item.item_id, task.name, attempt, stream, item.mark)
         others = [record.stdout.at, record.stderr.at] if record else []
         locations = (await self.open_at("")).location(key), self.in_logs(key, others)
         title = f"{stream} of attempt {attempt} of {title}"

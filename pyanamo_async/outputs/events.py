@@ -1,6 +1,6 @@
 """Write output as events of CloudWatch Logs, and read it back byte for byte.
 
-An event is one line of output: `<item>/<task>/<attempt>.<stream> <number><kind> <text>`.
+An event is one line of output: `<item>/<task>/<attempt>-<mark>.<stream> <number><kind> <text>`.
 
 1. The numbers count from 0 and show which events are missing, doubled or out of order.
 2. The kind is `.` for a line, `+` for a part of a longer line, `=` for bytes that are not text, in base64, and `$` for
@@ -14,7 +14,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 
-from pyanamo_async.outputs.keys import safe_name
+from pyanamo_async.outputs.keys import run_name, safe_name
 from pyanamo_async.ports import OutputKey
 
 BATCH_BYTES = 1_048_576  # PutLogEvents takes so many bytes and events, and counts 26 bytes more for each event
@@ -29,7 +29,7 @@ _EVENT = re.compile(r"(\d+)([.+=$]) (.*)", re.DOTALL)
 
 def event_prefix(key: OutputKey) -> str:
     """Return what every event of an output begins with."""
-    return f"{safe_name(key.item_id)}/{safe_name(key.task)}/{key.attempt}.{key.stream}"
+    return f"{safe_name(key.item_id)}/{safe_name(key.task)}/{run_name(key)}"
 
 
 def events(prefix: str, output: io.BytesIO | io.FileIO) -> Iterator[str]:

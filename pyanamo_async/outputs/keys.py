@@ -1,10 +1,11 @@
-"""Name outputs within a bucket or folder: `<table>/<itemID>/<task>/<attempt>.stdout.gz`.
+"""Name outputs within a bucket or folder: `<table>/<itemID>/<task>/<attempt>-<mark>.stdout.gz`.
 
 1. Ids are the user's and may hold anything. A character that S3 or a file system may not take is written as `=` and two
    hex digits (many tools would decode `%`).
 2. A name that is too long for a file name is cut and ends with a hash of the id.
 3. No two ids share a name, and no name begins with a dot: such names are free for partial files.
-4. Folders may be on a file system that ignores case: names in them say where an id has capitals (`HG002=u3`).
+4. The mark is the item's: output of a deleted item is never written over by that of another with the same id.
+5. Folders may be on a file system that ignores case: names in them say where an id has capitals (`HG002=u3`).
 """
 
 from __future__ import annotations
@@ -24,12 +25,18 @@ _USUAL = re.compile(r"Task_\d+")  # needs no mark, so that the paths of most out
 
 def output_path(key: OutputKey) -> str:
     """Return the path of an output, relative to its store."""
-    return f"{safe_name(key.table)}/{safe_name(key.item_id)}/{safe_name(key.task)}/{key.attempt}.{key.stream}.gz"
+    return f"{safe_name(key.table)}/{safe_name(key.item_id)}/{safe_name(key.task)}/{run_name(key)}.gz"
 
 
 def folder_path(key: OutputKey) -> str:
     """Return the path of an output, relative to a folder; no two differ in case alone."""
-    return f"{folder_name(key.table)}/{folder_name(key.item_id)}/{folder_name(key.task)}/{key.attempt}.{key.stream}.gz"
+    return f"{folder_name(key.table)}/{folder_name(key.item_id)}/{folder_name(key.task)}/{run_name(key)}.gz"
+
+
+def run_name(key: OutputKey) -> str:
+    """Return the name of a stream among those of its task; marks that we make have no capitals."""
+    mark = f"-{folder_name(key.mark)}" if key.mark else ""
+    return f"{key.attempt}{mark}.{key.stream}"
 
 
 def folder_name(identifier: str) -> str:

@@ -1,4 +1,4 @@
-"""Output in a bucket: gzip, under `<prefix>/<table>/<itemID>/<task>/<attempt>.stdout.gz`.
+"""Output in a bucket: gzip, under `<prefix>/<table>/<itemID>/<task>/<attempt>-<mark>.stdout.gz`.
 
 Objects carry `Content-Type` and `Content-Encoding`, so a browser shows them as text. The caller owns the client and
 closes it after the store.

@@ -10,13 +10,17 @@ from pyanamo_async.core.values import Value
 
 
 class OutputKey(Value):
-    """Identifies one stream of one attempt; no two attempts share a key."""
+    """Identifies one stream of one attempt; no two attempts share a key.
+
+    Nor does an attempt at an item that was deleted: its item had another `mark`.
+    """
 
     table: str
     item_id: str
     task: str
     attempt: int
     stream: str
+    mark: str = ""
 
 
 class Sink(Protocol):

@@ -41,8 +41,8 @@ class ItemQueue(Protocol):
         """Add any number of items, each on its own, and return in their order what became of each.
 
         An item that exists is left alone (`SKIPPED`), or with `replace` overwritten whole unless it is locked; its
-        attempt number continues, so that no attempt ever writes over the output of an older one. The call is
-        idempotent: repeated after a lost reply it only skips.
+        attempt number continues and it keeps its mark, if it has one, so that no attempt ever writes over the output of
+        an older one, and that output is still found. The call is idempotent: repeated after a lost reply it only skips.
         """
         ...
 

@@ -78,13 +78,13 @@ class MemoryStore(Store):
         return [self._add(item, replace) for item in items]
 
     def _add(self, item: Item, overwrite: bool) -> AddResult:
-        known = self._table.items.get(item.item_id)
-        if known and not overwrite:
+        items, old = self._table.items, self._table.items.get(item.item_id)
+        if old and not overwrite:
             return AddResult.SKIPPED
-        if known and known.state is State.LOCKED:
+        if old and old.state is State.LOCKED:
             return AddResult.LOCKED
-        self._table.items[item.item_id] = replace(item, attempt=known.attempt) if known else item
-        return AddResult.REPLACED if known else AddResult.ADDED
+        items[item.item_id] = replace(item, attempt=old.attempt, mark=old.mark or item.mark) if old else item
+        return AddResult.REPLACED if old else AddResult.ADDED
 
     async def existing(self, item_ids: Sequence[str]) -> set[str]:
         return self._table.items.keys() & set(item_ids)

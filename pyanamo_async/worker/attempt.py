@@ -163,7 +163,7 @@ class Attempt:
 
         def recorder(stream: str) -> Recorder:
             def sink() -> Sink:  # most outputs never need it
-                key = OutputKey(adapters.output_namespace, item.item_id, task.name, item.attempt, stream)
+                key = OutputKey(adapters.output_namespace, item.item_id, task.name, item.attempt, stream, item.mark)
                 return adapters.outputs.open(key)
 
             most = self._context.tasks.max_output_bytes

@@ -47,7 +47,7 @@ def test_a_bad_worker_spoils_no_command(ran: Cli, folder: Path, command: tuple[s
 
 def test_doctor_names_what_cannot_be_read_and_why(ran: Cli, folder: Path) -> None:
     """Items, and workers, with what to do about it; importing the item again mends it."""
-    _spoil(folder, "UPDATE items SET Row = json_set(Row, '$.Crashes', 'many') WHERE itemID = 'a'")
+    _spoil(folder, "UPDATE items SET Row = json_set(Row, '$.Wall_Time_Kills', 'many') WHERE itemID = 'a'")
     _spoil(folder, "UPDATE items SET ItemState = 'paused' WHERE itemID = 'b'")
     _spoil(folder, "UPDATE workers SET Slots = -1")
 
@@ -56,12 +56,12 @@ def test_doctor_names_what_cannot_be_read_and_why(ran: Cli, folder: Path) -> Non
     assert said.status == 3
     findings = json.loads(said.out)
     assert [each["finding"] for each in findings] == ["row unreadable", "state unknown", "worker unreadable"]
-    assert findings[0]["which"] == "a: Crashes is 'many': not a whole number"
+    assert findings[0]["which"] == "a: Wall_Time_Kills is 'many': not a whole number"
     assert "Slots is -1: not from 0 to 1,000,000,000" in findings[2]["which"]
     assert "--on-exists" in findings[0]["hint"]
     assert ["import" in finding["hint"] for finding in findings] == [True, False, False]
     shown = ran("show", "a")
-    assert (shown.status, "cannot be read: Crashes is 'many'" in shown.err) == (1, True)
+    assert (shown.status, "cannot be read: Wall_Time_Kills is 'many'" in shown.err) == (1, True)
 
     assert ran("import", "single.txt", "--on-exists", "replace").status == 0
     assert ran("show", "a").status == 0

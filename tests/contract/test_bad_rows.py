@@ -286,7 +286,7 @@ async def test_an_order_tells_of_a_bad_row_and_changes_the_others(raw: Raw) -> N
 
 async def test_a_buried_row_is_mended_by_importing_it_again(raw: Raw) -> None:
     """Its attempts go on where that number can be read."""
-    await raw.put([raw.row(an_item("a", attempt=3), TaskScript=None), raw.row(an_item("b"), Crashes="many")])
+    await raw.put([raw.row(an_item("a", attempt=3), TaskScript=None), raw.row(an_item("b"), Wall_Time_Kills="many")])
     await raw.store.claim("w", limit=2, now=NOON)
 
     assert await raw.store.add([an_item("a"), an_item("b")], replace=True) == [AddResult.REPLACED] * 2
@@ -300,7 +300,7 @@ async def test_a_buried_row_is_mended_by_importing_it_again(raw: Raw) -> None:
 async def test_burying_twice_is_burying_once(raw: Raw) -> None:
     """A write that is sent again finds its own reason; one that comes late changes nothing."""
     held = replace(an_item("a"), state=State.LOCKED, worker=GONE, token="t", attempt=1, locked_at=NOON)
-    await raw.put([raw.row(held, Crashes="many")])
+    await raw.put([raw.row(held, Wall_Time_Kills="many")])
     [bad] = await raw.store.held(GONE)
     assert isinstance(bad, BadRow)
 
@@ -315,7 +315,7 @@ async def test_burying_twice_is_burying_once(raw: Raw) -> None:
 async def test_a_row_that_has_moved_on_is_not_buried(raw: Raw) -> None:
     """It may be good again: only what was seen is buried."""
     held = replace(an_item("a"), state=State.LOCKED, worker=GONE, token="t", attempt=1, locked_at=NOON)
-    await raw.put([raw.row(held, Crashes="many")])
+    await raw.put([raw.row(held, Wall_Time_Kills="many")])
     [bad] = await raw.store.held(GONE)
     assert isinstance(bad, BadRow)
     assert await raw.store.bury(bad, now=NOON)

@@ -54,6 +54,15 @@ async def test_attempts_of_a_replaced_item_count_on(store: Store) -> None:
     assert numbers == [1, 2, 3]
 
 
+async def test_a_replaced_item_keeps_its_mark(store: Store) -> None:
+    """Its attempts count on, so the output of older ones is found under the mark that it was stored with."""
+    await store.add([an_item("a", mark="0000aaaa"), an_item("b")])
+
+    await store.add([an_item("a", mark="1111bbbb"), an_item("b", mark="2222cccc")], replace=True)
+
+    assert [(await store.read(item_id)).mark for item_id in ("a", "b")] == ["0000aaaa", "2222cccc"]
+
+
 async def test_replacing_never_touches_what_a_worker_holds(store: Store) -> None:
     """A locked item stays as it is, and its worker can settle it."""
     await store.add([an_item("a")])
@@ -168,6 +177,9 @@ async def test_a_rich_item_reads_back_as_written(store: Store) -> None:
         crashes=1,
         interruptions=2,
         wall_time_kills=3,
+        seconds_lost=0.5,
+        mark="5eed0123",
+        args_at=3,
         reason=TEXT,
         history=(TEXT, "", "older"),
     )

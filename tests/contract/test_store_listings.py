@@ -8,7 +8,7 @@ from typing import Any
 from pyanamo_async.core.counts import Counts, Quarter, moved
 from pyanamo_async.core.items import State, Summary, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded
-from pyanamo_async.core.transitions import record
+from pyanamo_async.core.transitions import reclaim, record
 from pyanamo_async.core.values import replace
 from pyanamo_async.ports import Store
 from tests.contract.steps import POLICY, a_record, a_worker, claim, claim_one, failed, listing, one_shard_ids, settled
@@ -121,16 +121,46 @@ async def test_a_listing_tells_each_item(store: Store) -> None:
     await _one_of_each(store)
 
     assert await listing(store) == [
-        _summary("todo", "s1", State.TODO, (1, 0), 2, reason="exit status 1: tail", not_before=NOON + 5 * SECOND),
-        _summary("locked", "s2", State.LOCKED, (3, 1), 1, worker="w1", nested=True),
+        _summary(
+            "todo", "s1", State.TODO, (1, 0), 2, reason="exit status 1: tail", failures=1, not_before=NOON + 5 * SECOND
+        ),
+        _summary("locked", "s2", State.LOCKED, (3, 1), 1, nested=True, worker="w1"),
         _summary("done", "s1", State.DONE, (1, 1), 2, since=NOON),
         _summary(
-            "failed", "s2", State.FAILED, (2, 0), 0, nested=True, reason="Task_0: exit status 1: tail", since=NOON
+            "failed",
+            "s2",
+            State.FAILED,
+            (2, 0),
+            0,
+            reason="Task_0: exit status 1: tail",
+            failures=2,
+            nested=True,
+            since=NOON,
         ),
         _summary(
-            "ended", "s1", State.WALL_TIME_EXCEEDED, (2, 0), 0, nested=True, reason="interrupted: wall time", since=NOON
+            "ended",
+            "s1",
+            State.WALL_TIME_EXCEEDED,
+            (2, 0),
+            0,
+            nested=True,
+            interruptions=1,
+            seconds_lost=2.469,
+            reason="interrupted: wall time",
+            since=NOON,
         ),
     ]
+
+
+async def test_a_listing_tells_crashes(store: Store) -> None:
+    """How many workers vanished with an item, and what that cost."""
+    await store.add([an_item("a")])
+    claimed = await claim_one(store)
+    await store.save(claimed, reclaim(claimed, now=NOON + 9 * SECOND, policy=POLICY, seen=NOON + 5 * SECOND))
+
+    [listed] = await listing(store)
+
+    assert (listed.crashes, listed.interruptions, listed.seconds_lost) == (1, 0, 5.0)
 
 
 async def test_a_listing_is_filtered(store: Store) -> None:

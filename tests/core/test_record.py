@@ -31,6 +31,7 @@ OUTCOMES = st.one_of(
     st.builds(Interrupted, st.sampled_from(InterruptReason)),
 )
 OUTPUTS = st.builds(Output, text=TEXT, at=TEXT, size_bytes=BYTES, lines=BYTES, status=TEXT)
+TAGGED = st.builds(replace, OUTPUTS, tags=BYTES, tags_cut=BYTES)  # only stdout has tags
 RECORDS = st.builds(
     TaskRecord,
     outcome=OUTCOMES,
@@ -41,7 +42,7 @@ RECORDS = st.builds(
     worker=TEXT,
     max_rss_bytes=st.none() | BYTES,
     cpu_seconds=st.none() | SECONDS,
-    stdout=OUTPUTS,
+    stdout=TAGGED,
     stderr=OUTPUTS,
 )
 TASKS = st.builds(
@@ -84,6 +85,9 @@ def items(draw: st.DrawFn) -> Item:
         crashes=draw(COUNT),
         interruptions=draw(COUNT),
         wall_time_kills=draw(COUNT),
+        seconds_lost=draw(SECONDS),
+        mark=draw(TEXT),
+        args_at=draw(COUNT),
         reason=draw(TEXT),
         history=tuple(draw(st.lists(TEXT, max_size=5))),
     )

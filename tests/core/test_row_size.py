@@ -55,7 +55,7 @@ def test_three_hundred_tasks_fit() -> None:
 
 def _grown(item: Item, *, stored: bool) -> Item:
     """Return the item with the largest records its attempts may leave."""
-    location = "s3://" + "b" * 63 + "/PyAnamo/table/" + item.item_id + "/Task_100/100.stdout.gz"
+    location = "s3://" + "b" * 63 + "/PyAnamo/table/" + item.item_id + "/Task_100/100-01234567.stdout.gz"
     output = Output(
         "t" * inline_bytes(len(item.tasks)),
         at=location if stored else "",
@@ -63,6 +63,7 @@ def _grown(item: Item, *, stored: bool) -> Item:
         lines=PETABYTE,
         status="" if stored else "e" * STATUS_BYTES,
     )
+    tagged = replace(output, tags=PETABYTE, tags_cut=PETABYTE)
     record = TaskRecord(
         outcome=Failed(signal=15, detail="x" * 64),
         started=TIME,
@@ -72,7 +73,7 @@ def _grown(item: Item, *, stored: bool) -> Item:
         worker="x" * 64,
         max_rss_bytes=PETABYTE,
         cpu_seconds=123456789.123456,
-        stdout=output,
+        stdout=tagged,
         stderr=output,
     )
     return replace(
@@ -93,6 +94,9 @@ def _grown(item: Item, *, stored: bool) -> Item:
         crashes=5,
         interruptions=100,
         wall_time_kills=5,
+        seconds_lost=123456789.123,
+        mark="01234567",
+        args_at=100_000,
         reason="\N{GRINNING FACE}" * REASON_LENGTH,
         history=("\N{GRINNING FACE}" * REASON_LENGTH,) * HISTORY_LENGTH,
     )

@@ -229,6 +229,7 @@ def test_an_item_is_split_into_items_of_few_tasks(most: int, tasks: int) -> None
     parts = [row for row in found if isinstance(row, Item)]
 
     assert [task.script for item in parts for task in item.tasks] == [f"x {arg}" for arg in args]
+    assert [item.argument(task) for item in parts for task in item.tasks] == args
     assert all(len(item.tasks) <= most and item.tasks[0].name == "Task_0" for item in parts)
     assert [item.item_id for item in parts] == (["a"] if tasks <= most else [f"a-{k + 1}" for k in range(len(parts))])
 

@@ -18,6 +18,30 @@ def test_tags_are_the_same_whether_the_output_was_small_or_large() -> None:
     assert tag_lines(large.output(at="elsewhere")) == ("S1\t0.5", "S2\t")
 
 
+def test_what_a_record_has_no_room_for_is_counted() -> None:
+    """All tags are counted; those that the record cuts or lacks are known to be cut."""
+    tags = [f"S{number}\t{'x' * 30}" for number in range(10)]
+    printed = "".join(f"PyAnamo:\t{tag}\n" for tag in tags).encode()
+    for room in range(1, 400):
+        capture = Capture(room)
+        for at in range(0, len(printed), 7):
+            capture.feed(printed[at : at + 7])
+        output = capture.output(at="elsewhere")
+        lines = tag_lines(output)
+        whole = [held for held, tag in zip(lines, tags, strict=False) if held == tag]
+
+        assert (output.tags, output.tags_cut) == (10, 10 - len(whole))
+
+
+def test_the_end_of_a_large_output_is_no_tag() -> None:
+    """A record without tags holds the tail; its lines are not taken for tags."""
+    capture = Capture(20)
+    capture.feed(b"line\n" * 100)
+
+    assert capture.output(at="elsewhere").text
+    assert tag_lines(capture.output(at="elsewhere")) == ()
+
+
 def test_no_output_has_no_tags() -> None:
     """A script that prints nothing has no tags, and neither has one that prints other lines."""
     silent, other = Capture(100), Capture(100)

@@ -70,6 +70,8 @@ def test_nested_items_of_the_original(nested: bool) -> None:
     assert first.nested
     assert scripts(first) == {"Task_0": "seq 8", "Task_1": "seq 2", "Task_2": "seq 1"}
     assert scripts(second)["Task_2"] == "bash climb.sh Hard"
+    assert [first.argument(task) for task in first.tasks] == ["8", "2", "1"]
+    assert [second.argument(task) for task in second.tasks] == ["Easy", "Normal", "Hard"]
 
 
 @pytest.mark.parametrize("delimiter", ["\t", ",", ";", "::", " | ", "~", "|", "->"])
@@ -164,6 +166,7 @@ def test_json_lines() -> None:
     assert (True, {"Task_0": "x", "Task_1": "y"}, timedelta(seconds=90)) == (b.nested, scripts(b), b.timeout)
     assert [task.script for task in c.tasks] == ["nine", "ten"]
     assert scripts(d) == {"Task_0": "seq 1", "Task_1": "seq 2,3"}
+    assert [item.argument(item.tasks[-1]) for item in (a, b, c, d)] == [None, None, None, "2,3"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
 from pyanamo_async.core.items import Item, State, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
+from pyanamo_async.core.stored.queue_key import EPOCH
+from pyanamo_async.core.stored.record import decode, encode
 from pyanamo_async.core.values import replace
 from tests.fakes import NOON, an_item
 from tests.outcomes import OUTCOMES
@@ -184,6 +186,47 @@ def test_a_worker_that_only_stood_still_costs_an_interruption() -> None:
 
     assert (item.state, item.crashes, item.interruptions) == (State.TODO, 0, POLICY.crash_limit + 1)
     assert item.token == ""
+
+
+def test_what_a_vanished_worker_cost_is_what_it_had_not_written() -> None:
+    """From the claim, or its last task that ended, until it was seen last; of one that nobody saw it is not known."""
+    seconds = timedelta(seconds=1)
+    item = claimed(an_item("a", nested=["x", "y"]))
+    ended = replace(a_record(Succeeded()), finished=NOON + 40 * seconds)
+    saved = transitions.record(item, {"Task_0": ended}, policy=POLICY)
+    late = NOON + 3600 * seconds
+
+    def lost(held: Item, seen: timedelta | None) -> float:
+        return transitions.reclaim(
+            held, now=late, policy=POLICY, seen=None if seen is None else NOON + seen
+        ).seconds_lost
+
+    assert [lost(item, seen) for seen in (60 * seconds, -60 * seconds, None)] == [60.0, 0.0, 0.0]
+    assert lost(saved, 60 * seconds) == 20.0
+    assert lost(replace(item, seconds_lost=1.5), 60 * seconds) == 61.5
+
+
+def test_interruptions_add_up_what_ran_in_vain() -> None:
+    """The seconds of scripts that were ended, however often progress is written, and whatever a person resets."""
+    item = claimed(an_item("a", nested=["x", "y", "z"]))
+    cut = replace(a_record(Interrupted(InterruptReason.STOP)), seconds=7.25)
+    results = {"Task_0": replace(cut, outcome=Succeeded()), "Task_1": cut, "Task_2": cut}
+    released = transitions.settle(
+        item, results, interrupted_by=InterruptReason.STOP, now=NOON, policy=POLICY, jitter=0.5
+    )
+
+    assert transitions.record(item, results, policy=POLICY).seconds_lost == 14.5
+    assert (released.seconds_lost, released.interruptions) == (14.5, 1)
+    assert transitions.reset(released).seconds_lost == 14.5
+
+
+def test_a_clock_that_is_wrong_by_decades_leaves_a_row_that_can_be_read() -> None:
+    """What was lost is bounded as every number of a row."""
+    item = replace(claimed(an_item("a")), locked_at=EPOCH)
+
+    back = transitions.settle_internal_error(item, "our own fault", now=NOON, policy=POLICY)
+
+    assert decode(encode(back)) == back
 
 
 def test_a_fault_of_ours_after_the_last_task_loses_nothing() -> None:

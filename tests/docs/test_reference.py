@@ -22,6 +22,7 @@ from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord
 from pyanamo_async.core.outcomes import InterruptReason, Outcome
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
 from pyanamo_async.core.stored.record import encode
+from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.rows import place
@@ -66,7 +67,7 @@ def _a_record(outcome: Outcome) -> TaskRecord:
         worker="w1",
         max_rss_bytes=1,
         cpu_seconds=1.0,
-        stdout=stream,
+        stdout=replace(stream, tags=2, tags_cut=1),
         stderr=stream,
     )
 
@@ -87,6 +88,9 @@ def _full_items() -> Iterable[Item]:
         "crashes": 1,
         "interruptions": 1,
         "wall_time_kills": 1,
+        "seconds_lost": 1.5,
+        "mark": "5eed0123",
+        "args_at": 1,
         "reason": "a reason",
         "history": ("older",),
     }

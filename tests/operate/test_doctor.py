@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.errors import BadRow
 from pyanamo_async.operate.doctor import Finding, FindingKind, examine
@@ -106,6 +107,17 @@ async def test_a_healthy_fleet_has_no_findings() -> None:
     await ward.work(a_worker("went home", heartbeat=NOON - HOUR, state=WorkerState.ENDED))
 
     assert await ward.find(key("a", 1), key("a", 1, "Task_7", "stderr"), key("b/c", 1)) == []
+
+
+async def test_output_of_a_deleted_item_is_told_from_that_of_another_with_its_id() -> None:
+    """Both are of attempt 1; the mark tells which of them a living worker writes."""
+    ward = Ward()
+    await ward.store.create(shards=1)
+    await ward.store.add([an_item("a", mark="0000aaaa")])
+    await ward.work(a_worker("living"), "a")
+    theirs, left = replace(key("a", 1), mark="0000aaaa"), replace(key("a", 1), mark="1111bbbb")
+
+    assert [finding.what for finding in await ward.find(theirs, left)] == [Outputs().location(left)]
 
 
 async def test_workers_that_vanished_are_found_with_what_they_hold() -> None:

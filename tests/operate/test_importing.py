@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -100,6 +101,18 @@ async def test_importing_announces_what_came(two: TaskFile) -> None:
     for on_exists, notified in ((OnExists.SKIP, 1), (OnExists.SKIP, 1), (OnExists.REPLACE, 2)):
         await imported(store, two, on_exists)
         assert store.notified == notified
+
+
+async def test_an_item_that_was_deleted_comes_back_with_another_mark(store: MemoryStore, two: TaskFile) -> None:
+    """So output of the deleted one is never written over."""
+    await imported(store, two)
+    before = await store.read("a")
+    await store.remove(before)
+    await imported(store, two)
+    marks = [before.mark, (await store.read("a")).mark, (await store.read("b")).mark]
+
+    assert all(re.fullmatch("[0-9a-f]{8}", mark) for mark in marks)
+    assert len(set(marks)) == 3
 
 
 async def test_replace_never_replaces_what_a_worker_holds(store: MemoryStore, two: TaskFile) -> None:

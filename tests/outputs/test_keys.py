@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyanamo_async.core.values import replace
 from pyanamo_async.outputs.keys import NAME_LENGTH, folder_name, folder_path, output_path, safe_name
 from pyanamo_async.ports import OutputKey
 
@@ -21,6 +22,7 @@ def test_the_path_is_that_of_the_documentation() -> None:
     key = OutputKey("step_1", "NA12878.chr1-2", "Task_0", 3, "stdout")
 
     assert output_path(key) == "step_1/NA12878.chr1-2/Task_0/3.stdout.gz"
+    assert output_path(replace(key, mark="1f0a9b7c")) == "step_1/NA12878.chr1-2/Task_0/3-1f0a9b7c.stdout.gz"
 
 
 @given(ids, ids)
@@ -68,3 +70,4 @@ def test_most_names_in_a_folder_are_as_in_a_bucket() -> None:
     key = OutputKey("step-1f", "HG002.chr1", "Task_12", 3, "stdout")
 
     assert folder_path(key) == "step-1f/HG002.chr1=u18/Task_12/3.stdout.gz"
+    assert folder_path(replace(key, mark="1f0a9b7c")) == "step-1f/HG002.chr1=u18/Task_12/3-1f0a9b7c.stdout.gz"

@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -136,7 +137,7 @@ def test_a_worker_is_stopped_while_the_bucket_fails(
     assert on_aws.rows()["a"]["Interruptions"] == 1
     [_] = _uploads(on_aws)
     [found] = json.loads(on_aws("doctor", "--json", "--older-than", "0s", "--remove"))
-    assert found["which"].endswith("/a/Task_0/1.stdout.gz")
+    assert re.search(r"/a/Task_0/1-[0-9a-f]{8}\.stdout\.gz$", found["which"])
     assert _uploads(on_aws) == []
 
 

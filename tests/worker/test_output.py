@@ -68,6 +68,24 @@ def test_done_implies_that_the_output_exists() -> None:
     run(main)
 
 
+def test_an_item_that_is_imported_again_never_meets_older_output() -> None:
+    """Both ran as attempt 1 of the same id; their marks keep their output apart, and a late upload of the first too."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop)
+        await crew.store.create(shards=1)
+        for mark, text in (("0000aaaa", LONG), ("1111bbbb", LONG.upper())):
+            await crew.store.add([an_item("a", script=f"print {text}", mark=mark)])
+            await crew.pilot().run()
+            await crew.store.remove(await crew.store.read("a"))
+
+        assert sorted(crew.outputs.kept.values()) == [  # type: ignore[attr-defined]
+            f"{text}\n".encode() for text in (LONG.upper(), LONG)
+        ]
+
+    run(main)
+
+
 def test_a_log_that_cannot_be_stored_never_changes_the_outcome() -> None:
     """The item is done, its record says why the whole is missing, and the tail is kept."""
 

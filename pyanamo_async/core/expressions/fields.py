@@ -63,7 +63,7 @@ FIELDS = (
     Field(
         "argument",
         Kind.TEXT_OR_NUMBER,
-        "the task's argument, where it is known",
+        "the argument with which the task was imported",
         lambda view: view.argument,
         ("arg", "args", "TaskArgs"),
     ),
@@ -154,7 +154,7 @@ DERIVED = (
 _BY_NAME = {field.name: field for field in FIELDS}
 _LENGTHS: dict[str, Callable[[TaskView], Scalar | None]] = {
     "tag": lambda view: _number_of(view.tag),
-    "tags": lambda view: _number_of(view.tags),
+    "tags": lambda view: view.number_of_tags,
 }
 
 

@@ -11,12 +11,16 @@ from pyanamo_async.core.values import Value
 
 
 class TaskView(Value):
-    """A task and its item; `argument` and `host` are given by whoever knows them."""
+    """A task and its item; `host` is given by whoever knows it."""
 
     item: Item
     task: Task
-    argument: str | None = None
     host: str | None = None
+
+    @property
+    def argument(self) -> str | None:
+        """Return the argument with which the task was imported."""
+        return self.item.argument(self.task)
 
     @property
     def record(self) -> TaskRecord | None:
@@ -57,6 +61,11 @@ class TaskView(Value):
     def tags(self) -> tuple[str, ...] | None:
         """Return the tags of the last attempt, if there was one."""
         return tag_lines(self.record.stdout) if self.record else None
+
+    @property
+    def number_of_tags(self) -> int | None:
+        """Return how many tags the last attempt printed, also those that its record has no room for."""
+        return max(len(self.tags or ()), self.record.stdout.tags) if self.record else None
 
     @property
     def tag(self) -> tuple[str, ...] | None:

@@ -104,12 +104,17 @@ def number(value: object) -> float:
     return float(value)
 
 
+def seconds(value: object) -> float:
+    """Return a span of time in seconds."""
+    span = number(value)
+    if not 0 <= span <= MOST:
+        raise ValueError("not a duration")
+    return span
+
+
 def duration(value: object) -> timedelta:
     """Return a duration, stored in seconds."""
-    seconds = number(value)
-    if not 0 <= seconds <= MOST:
-        raise ValueError("not a duration")
-    return timedelta(seconds=seconds)
+    return timedelta(seconds=seconds(value))
 
 
 def mapping(value: object) -> Mapping[str, Any]:

@@ -24,6 +24,7 @@ from pyanamo_async.core.stored.columns import (
     duration_column,
     mapping,
     read_as,
+    seconds,
     text,
     texts,
     time_column,
@@ -65,6 +66,9 @@ ITEM = Columns(
     Column("Crashes", "crashes", count),
     Column("Interruptions", "interruptions", count),
     Column("Wall_Time_Kills", "wall_time_kills", count),
+    Column("Seconds_Lost", "seconds_lost", seconds),
+    Column("Mark", "mark", text),
+    Column("Args_At", "args_at", count),
     Column("Priority", "priority", _priority),
     Column("MaxFailures", "max_failures", count),
     duration_column("Timeout", "timeout"),
@@ -78,6 +82,10 @@ SUMMARY = Columns(
     Column("Nested_Tasks", "tasks", count),
     Column("Log_Length", "log_length", byte_count),
     Column("Attempt", "attempt", count),
+    Column("Failures", "failures", count),
+    Column("Crashes", "crashes", count),
+    Column("Interruptions", "interruptions", count),
+    Column("Seconds_Lost", "seconds_lost", seconds),
     Column("InstanceID", "worker", text),
     time_column("Done_Date", "since"),
     time_column("Not_Before", "not_before"),
@@ -133,7 +141,8 @@ def decode_held(row: Mapping[str, Any], worker: str) -> Item:
 
 def encode_summary(summary: Summary) -> Row:
     """Return a line of a listing under the stored names."""
-    return {"ItemState": str(summary.state), **SUMMARY.encode(summary)}
+    nested = {"Nested_Tasks": summary.tasks} if summary.nested else {}  # also where it is 1
+    return {"ItemState": str(summary.state), **SUMMARY.encode(summary), **nested}
 
 
 def summarise(row: Mapping[str, Any], *, state: State, key: str) -> Summary:
@@ -142,12 +151,12 @@ def summarise(row: Mapping[str, Any], *, state: State, key: str) -> Summary:
     Any error means that the row cannot be read; a key without a time that can be read just tells none.
     """
     known = SUMMARY.decode({**row, "InstanceID": key if state is State.LOCKED else ""})
-    nested, is_settled = row.get("Nested_Tasks", 0), state not in (State.TODO, State.LOCKED)
+    nested, is_settled = bool(row.get("Nested_Tasks")), state not in (State.TODO, State.LOCKED)
     return replace(
         known,
         item_id=_item_id(row["itemID"]),
         state=state,
-        nested=bool(nested),
+        nested=nested,
         tasks=known.tasks or 1,
         tasks_done=known.log_length if nested else int(state is State.DONE),
         since=time_in(key) if is_settled else None,

@@ -52,8 +52,12 @@ STDOUT, STDERR = (
         Column(f"{stream}_bytes", "size_bytes", byte_count),
         Column(f"{stream}_lines", "lines", byte_count),
         Column(status, "status", text),
+        *tags,
     )
-    for stream, status in (("stdout", "Log_Status"), ("stderr", "Log_Status_stderr"))
+    for stream, status, tags in (
+        ("stdout", "Log_Status", [Column("Tags", "tags", byte_count), Column("Tags_Cut", "tags_cut", byte_count)]),
+        ("stderr", "Log_Status_stderr", []),
+    )
 )
 
 

@@ -44,11 +44,13 @@ def to_item(fields: Fields, *, nested: bool = False, args_delimiter: str = ",") 
     if item_id.startswith(RESERVED):
         raise InvalidLine(f"itemID '{item_id[:80]}' begins with '#', which is reserved")
     scripts = _scripts(fields, nested=nested, args_delimiter=args_delimiter)
+    args = bool(fields.get(col.ARGS))
     return Item(
         item_id=item_id,
         sample=_key(fields, col.TASK_ID, MAX_SAMPLE_BYTES),
         tasks=tuple([Task(name, _script(script, name)) for name, script in scripts.items()]),
-        nested=nested or not isinstance(fields[col.SCRIPT], str) or bool(fields.get(col.ARGS)),
+        nested=nested or not isinstance(fields[col.SCRIPT], str) or args,
+        args_at=len(f"{fields[col.SCRIPT]} ") if args else 0,
         priority=_number(fields, col.PRIORITY, PRIORITIES, DEFAULT_PRIORITY),
         max_failures=_number(fields, col.MAX_FAILURES, FAILURES, None),
         timeout=_timeout(fields),

@@ -66,10 +66,9 @@ class ItemAdder:
         return {write.key: reply.met for write, reply in zip(writes, replies, strict=True) if isinstance(reply, Reply)}
 
     def _write(self, item: Item, seen: Row | None) -> Write:
-        """Insert an item, or overwrite the row that was read with all its attributes, but for the attempts so far."""
-        attempt = _attempts(seen) if seen else item.attempt
+        """Insert an item, or overwrite the row that was read with all that it has but attempts and mark."""
         tiebreak = f"{self._rng.getrandbits(32):08x}"
-        row = stored(replace(item, attempt=attempt), shards=self._shards, tiebreak=tiebreak)
+        row = stored(_continued(item, seen) if seen else item, shards=self._shards, tiebreak=tiebreak)
         if not seen:
             return Insert(row)
         expected = {name: seen.get(name) for name in ("Queue", "Queue_Key")}  # what every claim changes
@@ -77,9 +76,11 @@ class ItemAdder:
         return Update(item.item_id, expected, sets, removes=[(name,) for name in seen if name not in row])
 
 
-def _attempts(seen: Row) -> int:
-    """Return how many attempts an item had; 0 when that cannot be read."""
+def _continued(item: Item, seen: Row) -> Item:
+    """Return an item that takes the place of a row, with the attempts that it had and its mark, if they can be read."""
+    mark = seen.get("Mark")
     try:
-        return read_as(count, "Attempt", seen.get("Attempt", 0))
+        attempt = read_as(count, "Attempt", seen.get("Attempt", 0))
     except ValueError:
-        return 0
+        attempt = 0
+    return replace(item, attempt=attempt, mark=mark if mark and isinstance(mark, str) else item.mark)

@@ -20,7 +20,18 @@ from pyanamo_async.store.dynamodb.writes import KEY, Path, Update
 
 QUEUE_INDEX = "QueueIndex"
 TABLE_ROW, WORKER_ROW, TAIL_ROW = "#table", "#worker#", "#tail#"  # how the keys of other rows begin
-PROJECTED = ("taskID", "Nested_Tasks", "Log_Length", "Attempt", "Reason")
+PROJECTED = (
+    "taskID",
+    "ItemState",
+    "Nested_Tasks",
+    "Log_Length",
+    "Attempt",
+    "Failures",
+    "Crashes",
+    "Interruptions",
+    "Seconds_Lost",
+    "Reason",
+)
 """What listings, counts and claims read from the index: small, so that an index row stays within one write unit."""
 
 NO_KEY = "-"  # a key of the index cannot be empty; sorts before every time

@@ -7,7 +7,7 @@ a thread that is busy parsing a task file only after 5 ms: row by row, an import
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
 from itertools import chain
@@ -27,17 +27,28 @@ from pyanamo_async.store.sqlite.engine import Engine
 from pyanamo_async.store.sqlite.reading import existing
 from pyanamo_async.store.sqlite.rows import COLUMNS, SELECT, raw, read_item, to_row
 
-Values = tuple[str | int, ...]
+Values = tuple[str | int | float, ...]
 Fence = tuple[str, int, str]
 ADD_PAGE = 1000  # one transaction: large enough to be fast, small enough for claims to run in between
 
-CHANGES = """taskID = ?2, ItemState = ?3, Queue_Key = ?4, InstanceID = ?5, lockID = ?6, Nested_Tasks = ?8,
-    Log_Length = ?9, Reason = ?10"""
-UPDATE = f"UPDATE items SET {CHANGES}, Attempt = ?7, Row = ?11 WHERE itemID = ?1"  # noqa: S608 - constants only
-REPLACE = f"""UPDATE items SET {CHANGES}, Attempt = iif(Attempt BETWEEN 0 AND {MOST}, Attempt, 0),
-    Row = iif(Attempt BETWEEN 1 AND {MOST}, json_set(?11, '$.Attempt', Attempt), ?11)
-    WHERE itemID = ?1 AND ItemState <> 'locked'"""  # noqa: S608 - constants only
-SAVE = f"{UPDATE} AND ItemState = ?12 AND Attempt = ?13 AND lockID = ?14"
+NEW = {name: f"?{number}" for number, name in enumerate(COLUMNS, start=1)}
+KEPT = {
+    "Attempt": f"iif(Attempt BETWEEN 0 AND {MOST}, Attempt, 0)",
+    "Mark": f"iif(Mark = '', {NEW['Mark']}, Mark)",
+    "Row": f"""json_patch({NEW["Row"]}, json_object('Attempt', iif(Attempt BETWEEN 1 AND {MOST}, Attempt, NULL),
+        'Mark', iif(Mark = '', json_extract({NEW["Row"]}, '$.Mark'), Mark)))""",
+}
+"""What an item keeps when it is imported again. A NULL in a patch removes, or leaves out."""
+
+
+def _changing(new: Mapping[str, str]) -> str:
+    changes = ", ".join(f"{name} = {value}" for name, value in new.items() if name != "itemID")
+    return f"UPDATE items SET {changes} WHERE itemID = {NEW['itemID']}"  # noqa: S608 - constants only
+
+
+UPDATE = _changing(NEW)
+REPLACE = f"{_changing(NEW | KEPT)} AND ItemState <> 'locked'"
+SAVE = f"{UPDATE} AND ItemState = ?{len(NEW) + 1} AND Attempt = ?{len(NEW) + 2} AND lockID = ?{len(NEW) + 3}"
 BURY = """UPDATE items SET ItemState = ?1, Queue_Key = ?2, Reason = ?3, Row = iif(json_valid(Row),
     json_set(Row, '$.ItemState', ?1, '$.Done_Date', ?2, '$.Reason', ?3), Row) WHERE Position = ?4
     AND ItemState = CAST(?5 AS TEXT) AND Queue_Key = CAST(?6 AS TEXT)
@@ -145,6 +156,11 @@ def _values(item: Item) -> Values:
         item.attempt,
         row.get("Nested_Tasks", 0),
         row.get("Log_Length", 0),
+        row.get("Failures", 0),
+        item.crashes,
+        item.interruptions,
+        item.seconds_lost,
+        item.mark,
         item.reason,
         text,
     )
@@ -157,7 +173,7 @@ def _fence(item: Item) -> Fence:
 
 def _add(connection: sqlite3.Connection, page: Sequence[Values], *, replace: bool) -> list[AddResult]:
     """Add items; with `replace`, overwrite those that no worker holds, which keep their attempt number."""
-    item_ids = [values[0] for values in page]
+    item_ids = [str(values[0]) for values in page]
     if len(set(item_ids)) < len(page):
         return [result for values in page for result in _add(connection, [values], replace=replace)]
     known = existing(connection, item_ids)
@@ -174,8 +190,8 @@ def _add_existing(connection: sqlite3.Connection, values: Values, replace: bool)
 
 @cache
 def _insertion(rows: int) -> str:
-    one = f"({', '.join('?' * (COLUMNS.count(',') + 1))})"
-    return f"INSERT INTO items ({COLUMNS}) VALUES {', '.join([one] * rows)}"  # noqa: S608 - constants only
+    one = f"({', '.join('?' * len(COLUMNS))})"
+    return f"INSERT INTO items ({', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)}"  # noqa: S608 - constants only
 
 
 def _next_due(connection: sqlite3.Connection, state: State) -> datetime | None:

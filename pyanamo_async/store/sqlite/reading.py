@@ -29,7 +29,20 @@ READ_MANY = f"{SELECT} WHERE itemID IN (SELECT value FROM json_each(?))"  # noqa
 HOLDERS = "SELECT Queue_Key FROM items WHERE ItemState = 'locked'"
 HELD = f"{SELECT} WHERE ItemState = 'locked' AND Queue_Key = CAST(? AS TEXT) ORDER BY Position"
 # In two halves: for `(Queue_Key, Position) > (?, ?)` SQLite walks the index from the key through all its positions.
-LISTED = ("Queue_Key", "Position", "itemID", "taskID", "Nested_Tasks", "Log_Length", "Attempt", "Reason")
+LISTED = (
+    "Queue_Key",
+    "Position",
+    "itemID",
+    "taskID",
+    "Nested_Tasks",
+    "Log_Length",
+    "Attempt",
+    "Failures",
+    "Crashes",
+    "Interruptions",
+    "Seconds_Lost",
+    "Reason",
+)
 LIST = f"""SELECT {", ".join(LISTED)} FROM items
     WHERE ItemState = ?1 AND (?4 IS NULL OR taskID = ?4)"""  # noqa: S608 - constants only
 SUMMARIES = f"""{LIST} AND Queue_Key = CAST(?2 AS TEXT) AND Position > ?3
@@ -117,7 +130,7 @@ class SqliteReader(ItemReader):
         return await self._engine.read(lambda connection: connection.execute(query, values).fetchall())
 
 
-def existing(connection: sqlite3.Connection, item_ids: Sequence[str | int]) -> set[str]:
+def existing(connection: sqlite3.Connection, item_ids: Sequence[str]) -> set[str]:
     """Return which of these ids are in the table."""
     return {item_id for [item_id] in connection.execute(EXISTING, (json.dumps(item_ids),))}
 

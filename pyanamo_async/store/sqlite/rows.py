@@ -15,9 +15,26 @@ from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.stored.columns import Row, mapping, read_as
 from pyanamo_async.core.stored.record import decode, decode_held
 
-COLUMNS = "itemID, taskID, ItemState, Queue_Key, InstanceID, lockID, Attempt, Nested_Tasks, Log_Length, Reason, Row"
-SELECT = f"SELECT Position, {COLUMNS} FROM items"  # noqa: S608 - constants only
-NAMES = ("Position", *COLUMNS.split(", "))
+COLUMNS = (
+    "itemID",
+    "taskID",
+    "ItemState",
+    "Queue_Key",
+    "InstanceID",
+    "lockID",
+    "Attempt",
+    "Nested_Tasks",
+    "Log_Length",
+    "Failures",
+    "Crashes",
+    "Interruptions",
+    "Seconds_Lost",
+    "Mark",
+    "Reason",
+    "Row",
+)
+NAMES = ("Position", *COLUMNS)
+SELECT = f"SELECT {', '.join(NAMES)} FROM items"  # noqa: S608 - constants only
 
 
 def to_row(values: tuple[Any, ...]) -> Row:

@@ -50,6 +50,11 @@ TABLES = (
         Attempt INTEGER NOT NULL,
         Nested_Tasks INTEGER NOT NULL,
         Log_Length INTEGER NOT NULL,
+        Failures INTEGER NOT NULL,
+        Crashes INTEGER NOT NULL,
+        Interruptions INTEGER NOT NULL,
+        Seconds_Lost REAL NOT NULL,
+        Mark TEXT NOT NULL,
         Reason TEXT NOT NULL,
         Row TEXT NOT NULL
     ) STRICT""",

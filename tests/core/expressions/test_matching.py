@@ -11,6 +11,7 @@ from pyanamo_async.core.expressions.view import TaskView
 from pyanamo_async.core.items import State
 from pyanamo_async.core.outcomes import Failed, Succeeded
 from tests.core.expressions.views import DONE, FAILED, KILLED, NEVER_RAN, a_view
+from tests.fakes import an_item
 
 atoms = st.sampled_from(
     ["exit == 137", "exit != 0", "signal == 9", "missing(exit)", "tag[3] < 1", "attempt == 4", 'stderr ~ "space"']
@@ -191,10 +192,17 @@ def test_a_held_item_names_its_holder() -> None:
 
 
 def test_what_the_view_is_told_can_be_asked() -> None:
-    """The argument of a task and the host of its worker come from who makes the view."""
-    view = TaskView(DONE.item, DONE.task, argument="21", host="node-7")
+    """The host of its worker comes from who makes the view."""
+    assert matches('host ~ "^node"', TaskView(DONE.item, DONE.task, host="node-7"))
 
-    assert matches('argument == 21 and argument == "21" and host ~ "^node"', view)
+
+def test_the_argument_of_a_task_can_be_asked() -> None:
+    """It is what follows the script that it shares with the other tasks; a task without one has none."""
+    item = an_item("a", nested=["bwa mem 21"], args_at=len("bwa mem "))
+    view = TaskView(item, item.tasks[0])
+
+    assert matches('argument == 21 and argument == "21"', view)
+    assert matches("missing(argument)", DONE)
 
 
 @pytest.mark.parametrize(

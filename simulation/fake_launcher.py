@@ -1,6 +1,6 @@
 """Scripts that need no process: `sleep 2`, `print hello`, `exit 3`, `ignore TERM`, `die 9`, joined by `;`.
 
-`cannot start` alone does what it says, and so does `starts after 2` in the beginning.
+`tag S1 0.5` prints a tag. `cannot start` alone does what it says, and so does `starts after 2` in the beginning.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ class FakeProcess:
                     await asyncio.sleep(float(seconds))
                 case ["print", text]:
                     self._stdout.feed(text.encode() + b"\n")
+                case ["tag", *fields]:
+                    self._stdout.feed("\t".join(["PyAnamo:", *fields]).encode() + b"\n")
                 case ["exit", code]:
                     return self._over(Exit(int(code), None))
                 case ["die", number]:

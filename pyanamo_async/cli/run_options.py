@@ -114,6 +114,14 @@ def failure_policy(
             "--on-exit", metavar="RULES", help="What exit statuses mean, as 75=retry,2=fail,SIGKILL=retry,timeout=fail."
         ),
     ] = "",
+    fail_on_tag: Annotated[
+        str,
+        typer.Option(
+            "--fail-on-tag",
+            metavar="REGEX",
+            help="A task whose 'PyAnamo:' lines match has failed, although it exits with 0; the line is the reason.",
+        ),
+    ] = "",
 ) -> FailurePolicy:
     """Return what flags say of failures."""
     return FailurePolicy(
@@ -122,6 +130,7 @@ def failure_policy(
         backoff_min=backoff.min,
         backoff_max=backoff.max,
         on_exit=parse_on_exit(on_exit),
+        fail_on_tag=fail_on_tag,
     )
 
 

@@ -3,7 +3,7 @@
 1. Output of up to `inline_bytes` is kept in the record; more goes to a sink, all of it.
 2. Memory does not depend on how much a script prints, and the result not on how the output is cut into chunks.
 3. What a record keeps fits its budget, counted in UTF-8, and never ends or begins within a character.
-4. All tags are counted, also those that a record has no room for.
+4. All tags are counted, also those that a record has no room for, and asked whether they mean a failure.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pyanamo_async.core.items import Output
 from pyanamo_async.core.output_tail import TailBuffer, TailChunk
 from pyanamo_async.core.stored.row_size import STATUS_BYTES
 
+MATCHED_BYTES = 4096  # of a tag, that a pattern sees
 MARK = b"\nPyAnamo:\t"  # a tag is a line that begins so
 _TAG = re.compile(MARK + rb"([^\n]*)(?=(\n?))")  # its newline may be the first byte of the next mark
 _SLACK = 3  # bytes of a cut UTF-8 character: kept, so that the cut can move to the edge of the character
@@ -23,13 +24,14 @@ class Capture:
     """Keeps a whole stream while it fits inline, then its tags and its tail; counts bytes and lines.
 
     The caller passes what `feed` and `end` return to a sink. While they return nothing, the record holds the whole.
+    Tags that match `fail_on` mean a failure.
     """
 
-    def __init__(self, inline_bytes: int, *, tagged: bool = True) -> None:
+    def __init__(self, inline_bytes: int, *, tagged: bool = True, fail_on: re.Pattern[str] | None = None) -> None:
         self.size_bytes = 0
         self._limit = inline_bytes
         self._tail = TailBuffer(room=inline_bytes + _SLACK)  # the whole while it fits inline
-        self._tags = Tags(inline_bytes + _SLACK) if tagged else None
+        self._tags = Tags(inline_bytes + _SLACK, fail_on) if tagged else None
         self._newlines = 0
         self._spilled = False
 
@@ -56,6 +58,11 @@ class Capture:
         """Return the last bytes so far, as many as are in memory."""
         return self._tail.chunk()
 
+    @property
+    def failing_tag(self) -> str | None:
+        """Return the first tag that means a failure, without its beginning, however the script exited."""
+        return self._tags.match() if self._tags else None
+
     def output(self, *, at: str = "", status: str = "") -> Output:
         """Return what the record holds. `at` is where the sink stored the whole, `status` why it could not."""
         tail = self.tail().data
@@ -78,12 +85,17 @@ class Capture:
 
 
 class Tags:
-    """Counts the lines that begin with `PyAnamo:<TAB>`, and collects them, without it, up to `room` bytes."""
+    """Counts the lines that begin with `PyAnamo:<TAB>`, and collects them, without it, up to `room` bytes.
 
-    def __init__(self, room: int) -> None:
+    It also looks for the first that matches `pattern`; of a long one its beginning counts.
+    """
+
+    def __init__(self, room: int, pattern: re.Pattern[str] | None = None) -> None:
         self.found = b""
         self.count = 0
-        self._room = room
+        self._room, self._pattern = room, pattern
+        self._line = b""  # the tag that is not complete, if there is a pattern
+        self._matched: str | None = None
         self._edge = b"\n"  # the end of the text so far, if a mark may have begun in it
         self._open = False  # the text so far ended within a tag
 
@@ -94,8 +106,27 @@ class Tags:
         self.count += len(tags) - self._open
         if len(self.found) < self._room:
             self.found = b"".join((self.found, *(part for tag in tags for part in tag)))[: self._room]
+        if self._pattern and self._matched is None:
+            self._find_match(tags)
         self._open = bool(tags) and not tags[-1][1]
         self._edge = b"" if self._open else _begun_mark(text)
+
+    def match(self) -> str | None:
+        """Return the first tag so far that matches the pattern; one may end where the output ends."""
+        return self._matched if self._matched is not None or not self._open else self._if_matching(self._line)
+
+    def _find_match(self, tags: list[tuple[bytes, bytes]]) -> None:
+        for text, newline in tags:
+            self._line = (self._line + text)[:MATCHED_BYTES]
+            if newline:
+                self._matched = self._if_matching(self._line)
+                self._line = b""
+            if self._matched is not None:
+                return
+
+    def _if_matching(self, line: bytes) -> str | None:
+        text = line.decode(errors="replace")
+        return text if self._pattern and self._pattern.search(text) else None
 
 
 def _begun_mark(text: bytes) -> bytes:

@@ -2,14 +2,16 @@
 
 1. The ledgers never mix: failures are the script's own fault, crashes are workers that vanished while it ran, and
    wall-time kills are the worker's doing.
-2. An ending that a rule in `on_exit` names is retried without being counted, or fails the task at once. Any other
+2. A script that exits with 0 has succeeded, unless it printed a tag that says otherwise.
+3. An ending that a rule in `on_exit` names is retried without being counted, or fails the task at once. Any other
    failure counts as one.
-3. Backoff is exponential with full jitter: uniformly random between zero and a cap that doubles with each attempt. It
+4. Backoff is exponential with full jitter: uniformly random between zero and a cap that doubles with each attempt. It
    spreads retries best (AWS Architecture Blog, "Exponential Backoff And Jitter", 2015).
 """
 
 from __future__ import annotations
 
+import re
 import signal
 from datetime import timedelta
 from enum import StrEnum
@@ -35,7 +37,9 @@ class FailurePolicy(Value):
     """The limits of the ledgers and the pace of retries.
 
     `on_exit` has pairs of an exit status (a signal N is 128 + N) or `"timeout"` and a verdict; `parse_on_exit` reads
-    them from text like `75=retry,timeout=fail`.
+    them from text like `75=retry,timeout=fail`. A task that exits with 0 has failed all the same if one of its tags,
+    the lines of stdout that begin with `PyAnamo:` and a tab, has what the regular expression `fail_on_tag` describes
+    after that beginning.
 
     Raises:
         UsageError: a value is of a wrong type or out of range.
@@ -47,6 +51,7 @@ class FailurePolicy(Value):
     backoff_min: timedelta = timedelta(seconds=1)
     backoff_max: timedelta = timedelta(minutes=10)
     on_exit: tuple[tuple[int | str, Verdict], ...] = ()
+    fail_on_tag: str = ""
 
     def __post_init__(self) -> None:
         """Check types and ranges."""
@@ -58,6 +63,18 @@ class FailurePolicy(Value):
             raise UsageError(
                 f"`on_exit` {self.on_exit!r} is no rule", hint="parse_on_exit('75=retry') makes one of text"
             )
+
+        try:
+            _ = self.failing_tags
+        except (re.error, OverflowError, RecursionError) as error:
+            raise UsageError(
+                f"`fail_on_tag` {self.fail_on_tag!r} is no regular expression: {error}", hint="write it like '^Error'"
+            ) from None
+
+    @property
+    def failing_tags(self) -> re.Pattern[str] | None:
+        """Return the pattern of tags that mean a failure, if there is one."""
+        return re.compile(self.fail_on_tag) if self.fail_on_tag else None
 
     def verdict(self, failure: Failure) -> Verdict | None:
         """Return what the rules say about a failure; None when it is an ordinary one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pyanamo_async.core.outcomes import Failure, Outcome
+from pyanamo_async.core.outcomes import Failed, Failure, Outcome
 from pyanamo_async.core.values import Value
 
 SINGLE_TASK = "Task_0"
@@ -80,7 +80,8 @@ class TaskRecord(Value):
     def reason(self) -> str:
         """Return why it did not succeed; what a script says last on stderr mostly tells more than its exit status."""
         reason = self.outcome.reason
-        said = _last_line(self.stderr.text) if isinstance(self.outcome, Failure) else ""
+        is_told = isinstance(self.outcome, Failed) and self.outcome.detail
+        said = _last_line(self.stderr.text) if isinstance(self.outcome, Failure) and not is_told else ""
         return f"{reason}: {said}" if said else reason
 
 

@@ -28,8 +28,14 @@ class Succeeded(Value):
     reason = ""
 
 
+DETAIL_BYTES = 80  # of a tag, in UTF-8; a test fills a row to this limit
+
+
 class Failed(Value):
-    """The script failed: with an exit status above 0, by a signal, or because it cannot be started (`detail`)."""
+    """The script failed: with an exit status above 0, by a signal, or for what `detail` says.
+
+    That is why it cannot be started or, with exit status 0, the tag by which it told of its failure.
+    """
 
     exit_code: int | None = None
     signal: int | None = None
@@ -45,6 +51,12 @@ class Failed(Value):
         if self.signal is not None:
             return f"killed by {signal_name(self.signal)}"
         return f"exit status {self.exit_code}"
+
+
+def tag_detail(tag: str) -> str:
+    """Return a tag as the detail of a failure: its fields side by side, cut where a row has no room for more."""
+    text = " ".join(tag.split()).encode(errors="replace")
+    return text[:DETAIL_BYTES].decode(errors="ignore") or "an empty tag"
 
 
 class TimedOut(Value):

@@ -160,6 +160,7 @@ class Attempt:
     def _script(self, task: Task, place: int) -> Script:
         item, adapters = self.item, self._context.adapters
         budget = inline_bytes(len(item.tasks))
+        fail_on = self._context.tasks.failure_policy.failing_tags
 
         def recorder(stream: str) -> Recorder:
             def sink() -> Sink:  # most outputs never need it
@@ -167,7 +168,7 @@ class Attempt:
                 return adapters.outputs.open(key)
 
             most = self._context.tasks.max_output_bytes
-            return Recorder(Capture(budget, tagged=stream == "stdout"), sink, most_bytes=most)
+            return Recorder(Capture(budget, tagged=stream == "stdout", fail_on=fail_on), sink, most_bytes=most)
 
         return Script(
             Command(task.script, self._environment(task, place)),

@@ -61,6 +61,11 @@ class Recorder:
             self._tail = TailBuffer(self._capture.tail())
         return self._tail.chunk()
 
+    @property
+    def failing_tag(self) -> str | None:
+        """Return the first tag so far that means a failure."""
+        return self._capture.failing_tag
+
     async def close(self) -> Output:
         """Make the output durable and return what is known of it."""
         for_sink = self._allowed(self._capture.end())

@@ -15,7 +15,7 @@ import signal
 from datetime import timedelta
 
 from pyanamo_async.core.items import Output, TaskRecord
-from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut, tag_detail
 from pyanamo_async.core.output_tail import OutputTail
 from pyanamo_async.errors import LaunchFailed, LaunchRefused
 from pyanamo_async.ports import Command, Exit, Process
@@ -96,6 +96,8 @@ class Script:
             process, outcome, used = await self._outcome()
             finished, seconds = clock.now(), round(clock.monotonic() - began, 3)
             stdout, stderr = await self._outputs(process)
+            if isinstance(outcome, Succeeded) and (tag := self._stdout.failing_tag) is not None:
+                outcome = Failed(exit_code=0, detail=tag_detail(tag))
         except BaseException:
             await asyncio.shield(self.discard())
             raise

@@ -38,6 +38,17 @@ def test_three_when_an_item_ended_failed(on_sqlite: Program) -> None:
     assert rows["bad"]["Log"]["Exit_Code"] == 7
 
 
+def test_three_when_an_item_told_of_its_failure_by_a_tag(pyanamo: Program) -> None:
+    """Scripts of the original end their errors with a tag and exit status 0; the tag becomes the reason."""
+    pyanamo.import_rows("good|s|printf 'PyAnamo:\\tS1\\tfine\\n'", "bad|s|printf 'PyAnamo:\\tError\\tno reads'")
+
+    pyanamo("run", "--max-failures", "1", "--fail-on-tag", "^Error", code=3)
+
+    rows = pyanamo.rows()
+    assert {name: row["ItemState"] for name, row in rows.items()} == {"good": "done", "bad": "failed"}
+    assert (rows["bad"]["Log"]["Exit_Code"], rows["bad"]["Reason"]) == (0, "attempt 1: Error no reads")
+
+
 def test_zero_for_failed_items_when_asked(on_sqlite: Program) -> None:
     """With `--exit-zero` failed items are no failure of the worker."""
     on_sqlite.import_rows("bad|s|false")
@@ -90,7 +101,15 @@ def test_what_was_stopped_is_finished_by_the_next(pyanamo: Program) -> None:
 
 @pytest.mark.parametrize(
     "flags",
-    [["-i", "0"], ["-i", "many"], ["--lease", "1s"], ["--no-such-flag"], ["-w", "soon"], ["--on-exit", "7=dance"]],
+    [
+        ["-i", "0"],
+        ["-i", "many"],
+        ["--lease", "1s"],
+        ["--no-such-flag"],
+        ["-w", "soon"],
+        ["--on-exit", "7=dance"],
+        ["--fail-on-tag", "("],
+    ],
 )
 def test_two_when_it_cannot_be_meant(on_sqlite: Program, flags: list[str]) -> None:
     """Flags that make no sense: 2, before anything is claimed."""

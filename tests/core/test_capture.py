@@ -30,7 +30,7 @@ def test_what_fits_inline_is_kept_whole_and_not_sent() -> None:
     """Output up to the limit is in the record, tags as printed, and the sink gets nothing."""
     capture, sent = fed(b"PyAnamo:\ta=1", b"\nb\n", limit=16)
 
-    assert (b"", Output(text="PyAnamo:\ta=1\nb\n", size_bytes=15, lines=2)) == (sent, capture.output())
+    assert (b"", Output(text="PyAnamo:\ta=1\nb\n", size_bytes=15, lines=2, tags=1)) == (sent, capture.output())
 
 
 @given(st.lists(st.binary(max_size=9)), st.integers(0, 20))
@@ -67,6 +67,35 @@ def test_tags_are_found_however_they_are_cut(text: bytes, data: st.DataObject) -
     expected = b"".join(tag + b"\n" for tag in TAGGED_LINE.findall(text))[:16].decode().removesuffix("\n")
 
     assert expected == capture.output().text or not TAGGED_LINE.search(text)
+
+
+@given(texts, st.data())
+def test_the_first_tag_that_means_a_failure_is_found_however_it_is_cut(text: bytes, data: st.DataObject) -> None:
+    """Also one that the record has no room for, and one without a newline at the end."""
+    text = b"PyAnamo:\tkey=2\n" * 9 + text
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=30)))
+    capture = Capture(16, fail_on=re.compile("key=1|^$"))
+    for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+        capture.feed(text[start:end])
+    tags = [tag.decode() for tag in TAGGED_LINE.findall(text)]
+
+    assert capture.failing_tag == next((tag for tag in tags if tag in {"key=1", ""}), None)
+    assert capture.output().tags == len(tags)
+
+
+def test_a_tag_of_any_length_takes_bounded_memory() -> None:
+    """Of a long one the beginning is asked."""
+    capture = Capture(16, fail_on=re.compile("^Error.*end$"))
+    capture.feed(b"PyAnamo:\tError")
+    tracemalloc.start()
+    for _ in range(100):
+        capture.feed(b"x" * 100_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    capture.feed(b"end\nPyAnamo:\tError end")
+
+    assert peak < 2_000_000
+    assert capture.failing_tag == "Error end"
 
 
 @pytest.mark.parametrize("cut", range(40))

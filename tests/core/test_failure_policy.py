@@ -48,6 +48,13 @@ def test_invalid_rules_are_refused(text: str) -> None:
         parse_on_exit(text)
 
 
+@pytest.mark.parametrize("text", ["(", "*", "a{99999999999999999999}"])
+def test_a_pattern_of_tags_that_is_none_is_refused(text: str) -> None:
+    """Before anything runs."""
+    with pytest.raises(UsageError, match=r"^`fail_on_tag` .* is no regular expression"):
+        FailurePolicy(fail_on_tag=text)
+
+
 def test_the_last_chance_is_the_one_before_the_crash_limit() -> None:
     """With a limit of one there is no last chance: an item that never crashed need not run alone."""
     assert [crashes for crashes in range(6) if FailurePolicy(crash_limit=5).is_last_chance(crashes)] == [4]

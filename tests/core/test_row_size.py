@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
-from pyanamo_async.core.outcomes import Failed
+from pyanamo_async.core.outcomes import DETAIL_BYTES, Failed
 from pyanamo_async.core.stored.record import encode
 from pyanamo_async.core.stored.row_size import MAX_ROW_BYTES, STATUS_BYTES, inline_bytes, row_ceiling, stored_bytes
 from pyanamo_async.core.transitions import HISTORY_LENGTH, REASON_LENGTH
@@ -65,7 +65,7 @@ def _grown(item: Item, *, stored: bool) -> Item:
     )
     tagged = replace(output, tags=PETABYTE, tags_cut=PETABYTE)
     record = TaskRecord(
-        outcome=Failed(signal=15, detail="x" * 64),
+        outcome=Failed(signal=15, detail="x" * DETAIL_BYTES),
         started=TIME,
         finished=TIME,
         seconds=123456789.123456,

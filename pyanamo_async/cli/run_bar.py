@@ -16,6 +16,7 @@ from pyanamo_async import Counts, PyanamoError, State, Table
 from pyanamo_async.cli.background_stderr import BackgroundStderr, PlainText
 from pyanamo_async.cli.event_log import line
 from pyanamo_async.cli.progress import Bar, Remark
+from pyanamo_async.cli.views import RETRYING
 from pyanamo_async.core.text.plural import plural
 
 SHOWN_BY_THE_BAR = frozenset({"item claimed", "worker started"})
@@ -28,7 +29,8 @@ def remark(event: str, fields: Mapping[str, Any]) -> Remark:
     """Return an event as a line above the bar."""
     match event:
         case "item settled":
-            text = f"{fields['item']}: {fields['state']}, {fields['reason']}"
+            state = RETRYING if fields.get("retrying") else fields["state"]
+            text = f"{fields['item']}: {state}, {fields['reason']}"
         case "stopping" if not fields["scripts"]:
             text = "stopping: no script is running"
         case "stopping":

@@ -17,7 +17,7 @@ from pyanamo_async.core.text.plural import plural
 
 COLUMNS = (
     Column("worker"),
-    Column("condition", rank=1),
+    Column("condition", rank=1, cut=True),
     Column("last heartbeat", rank=4),
     Column("running", rank=2, right=True),
     Column("done", rank=3, right=True),

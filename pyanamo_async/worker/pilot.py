@@ -163,9 +163,8 @@ class Pilot:
         else:
             summary.settled[after.state] += 1
             summary.put_back += self._stop.draining and after.state in CLAIMABLE
-            self._note(
-                "item settled", item=after.item_id, attempt=after.attempt, state=after.state, reason=after.reason
-            )
+            said = {"item": after.item_id, "attempt": after.attempt, "state": after.state, "reason": after.reason}
+            self._note("item settled", **said, retrying=after.is_retrying or None)
             if not self._claimer.launched(attempt.refusal):
                 summary.errors += not self._stop.draining
                 self._stop.request(Level.DRAIN, f"this machine cannot start scripts: {attempt.refusal}")

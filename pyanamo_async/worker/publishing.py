@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.workers import Orders
-from pyanamo_async.errors import PyanamoError
+from pyanamo_async.errors import PyanamoError, TableReplaced
 from pyanamo_async.worker.attempt import Attempt
 from pyanamo_async.worker.context import AttemptContext
 
@@ -44,6 +44,8 @@ class Publisher:
                     self._follow(followed)
                 for task in sorted(self._followed):
                     await self._publish(task)
+            except TableReplaced:  # the heartbeats say so
+                return
             except PyanamoError as trouble:
                 self._event_log.note("publishing failed", trouble=str(trouble))
                 self._follow(())  # until the next heartbeat

@@ -58,6 +58,14 @@ def test_the_bar_counts_and_tells_what_is_out_of_the_ordinary() -> None:
     assert "4/6, 2 running, 1 failed, 1 retrying" in last
 
 
+def test_an_item_that_waits_for_a_retry_is_called_so_above_the_bar() -> None:
+    """As in the bar itself; one that was only put back is to do."""
+    settled = {"item": "a", "attempt": 1, "state": State.TODO, "reason": "attempt 1: exit status 3"}
+
+    assert remark("item settled", {**settled, "retrying": True}).text == "a: retrying, attempt 1: exit status 3"
+    assert remark("item settled", {**settled, "retrying": None}).text == "a: todo, attempt 1: exit status 3"
+
+
 def test_a_stop_says_how_many_scripts_have_how_long() -> None:
     """Or that none is running."""
     stopping = {"reason": "SIGINT", "grace": "20s"}

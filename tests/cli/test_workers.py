@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from pyanamo_async.cli.listing import fitting
+from pyanamo_async.cli.workers import COLUMNS
 from pyanamo_async.core.workers import Worker, WorkerState
 from pyanamo_async.host.liveness import own_mark
 from pyanamo_async.store.sqlite import SqliteStore
@@ -59,6 +61,18 @@ def test_workers_that_ended_stopped_and_vanished_are_told_apart(cli: Cli, folder
         "vanished: silent for its lease",
     ]
     assert {each["worker"]: each["stopped_by"] for each in cli("workers", "--json").json()}["w3"] == "SIGTERM"
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_how_a_worker_is_shows_on_a_narrow_terminal(width: int) -> None:
+    """However long its reason: that is cut, not left out."""
+    rows = [["vm-cea99646", "stopped: this worker stood still for two thirds of its lease", "", "0/2", "8", "", "", ""]]
+
+    widths = fitting(COLUMNS, rows, width=width, among=range(len(COLUMNS)))
+
+    shown = {COLUMNS[index].name: cells for index, cells in widths.items()}
+    assert shown["worker"] == len("vm-cea99646")
+    assert shown["condition"] >= len("standing still")
 
 
 @pytest.mark.parametrize("flag", [["-t", "sqlite:other.db"], ["--json"], ["--region", "eu-west-1"]])

@@ -22,7 +22,7 @@ def test_items_of_a_worker_that_stands_still_are_finished_by_another(any_site: S
     assert site.scripts() == []  # those of the stopped worker were ended before its items were taken over
     before = site.rows()
     assert {row["ItemState"] for row in before.values()} == {"done"}
-    assert sorted(row.get("Crashes", 0) for row in before.values()) == [0, 0, 1, 1]
+    assert sorted(row.get("Interruptions", 0) for row in before.values()) == [0, 0, 1, 1]  # it shows as stopped here
 
     stopped.signal(signal.SIGCONT)
     assert stopped.exit() == 75

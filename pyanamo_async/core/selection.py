@@ -7,8 +7,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cached_property
 
@@ -29,7 +29,8 @@ class Selection:
 
     `states` are states of items, in any case; `worker` holds the item or ran the task last; `task` is a name like
     `Task_3` or its number; `where` is an expression, evaluated for each task. `limit` is the most items that are
-    wanted: whoever reads items stops there, `matches` knows nothing of it.
+    wanted: whoever reads items stops there, `matches` knows nothing of it. `hosts` are the machines of workers by their
+    ids; whoever reads a table fills them in.
 
     Raises:
         UsageError: nothing is named, a value is empty or invalid, or `all` stands beside a criterion.
@@ -43,6 +44,7 @@ class Selection:
     where: str | None = None
     limit: int | None = None
     all: bool = False
+    hosts: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("ids", "states"):
@@ -79,13 +81,17 @@ class Selection:
 
     def matches(self, item: Item) -> bool:
         """Return whether an item is meant: it, and at least one of its tasks."""
-        return self._has_item(item) and any(self._has_task(TaskView(item, task)) for task in item.tasks)
+        return bool(self.matching_views(item))
 
     def matching_tasks(self, item: Item) -> tuple[Task, ...]:
         """Return the tasks of an item that are meant: none if the item is not."""
-        return (
-            tuple([task for task in item.tasks if self._has_task(TaskView(item, task))]) if self._has_item(item) else ()
-        )
+        return tuple([view.task for view in self.matching_views(item)])
+
+    def matching_views(self, item: Item) -> tuple[TaskView, ...]:
+        """Return the tasks of an item that are meant, as expressions see them."""
+        if not self._has_item(item):
+            return ()
+        return tuple([view for task in item.tasks if self._has_task(view := TaskView(item, task, self.hosts))])
 
     @cached_property
     def _ids(self) -> frozenset[str]:

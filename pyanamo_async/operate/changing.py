@@ -22,7 +22,7 @@ from typing import IO
 from pyanamo_async.core.items import Item, State, Summary
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.errors import Fenced, SchemaMismatch, StoreError, TableMissing
-from pyanamo_async.operate.selecting import pages, select
+from pyanamo_async.operate.selecting import pages, select, with_hosts
 from pyanamo_async.ports import Store
 
 DIGEST_BYTES = 16
@@ -80,6 +80,7 @@ async def change(
     Raises:
         ItemMissing: ids are named that the table does not have; nothing was changed.
     """
+    selection = await with_hosts(store, selection)
     with _spool() as file:
         result = ChangeResult(selected=await _write_ids(file, select(store, selection)))
         result.confirmed = not result.selected or dry_run or confirm(result.selected)

@@ -7,15 +7,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
+from typing import TypeVar
 
-from pyanamo_async.core.items import Item, State, Summary
+from pyanamo_async.core.items import Item, State, Summary, Task
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.stored.queue_key import queue_key
 from pyanamo_async.core.stored.record import encode, summarise
 from pyanamo_async.errors import ItemMissing
 from pyanamo_async.ports import Store
+
+T = TypeVar("T")
 
 PAGE = 100  # items read together
 NAMED = 5  # ids in a message
@@ -27,29 +31,58 @@ async def select(store: Store, selection: Selection) -> AsyncIterator[Summary]:
     Raises:
         ItemMissing: ids are named that the table does not have; items that it has are yielded before.
     """
-    if selection.limit == 0:
+    if selection.ids is not None or selection.names_tasks:
+        async for item in select_items(store, selection):
+            yield summary_of(item)
+    else:
+        async for summary in first(_listed(store, selection), selection.limit):
+            yield summary
+
+
+async def select_items(store: Store, selection: Selection) -> AsyncIterator[Item]:
+    """Yield the selected items whole; otherwise as `select`."""
+    selection = await with_hosts(store, selection)
+    async for item in first(_matching(store, selection), selection.limit):
+        yield item
+
+
+async def select_tasks(store: Store, selection: Selection) -> AsyncIterator[tuple[Item, Sequence[Task]]]:
+    """Yield the selected items whole, each with its selected tasks; otherwise as `select`."""
+    selection = await with_hosts(store, selection)
+    async for item in select_items(store, selection):
+        yield item, selection.matching_tasks(item)
+
+
+async def with_hosts(store: Store, selection: Selection) -> Selection:
+    """Return a selection that knows on which machines workers run, if it asks for that."""
+    if selection.hosts or selection.expression is None or "host" not in selection.expression.fields:
+        return selection
+    return replace(selection, hosts={worker.worker_id: worker.host for worker in await store.workers() if worker.host})
+
+
+async def first(found: AsyncIterator[T], limit: int | None) -> AsyncIterator[T]:
+    """Yield the first so many; with None, all."""
+    if limit == 0:
         return
     number = 0
-    async for each in _matching(store, selection):
+    async for each in found:
         yield each
         number += 1
-        if number == selection.limit:
+        if number == limit:
             return
 
 
-async def _matching(store: Store, selection: Selection) -> AsyncIterator[Summary]:
-    if selection.ids is not None:
-        async for item in _by_id(store, selection.ids):
-            if selection.matches(item):
-                yield _summary(item)
-    elif not selection.names_tasks:
-        for state in [None] if selection.states is None else map(State, selection.states):
-            async for summary in store.summaries(state=state, sample=selection.sample):
-                yield summary
-    else:
-        async for item in _whole(store, selection):
-            if selection.matches(item):
-                yield _summary(item)
+async def _listed(store: Store, selection: Selection) -> AsyncIterator[Summary]:
+    for state in [None] if selection.states is None else map(State, selection.states):
+        async for summary in store.summaries(state=state, sample=selection.sample):
+            yield summary
+
+
+async def _matching(store: Store, selection: Selection) -> AsyncIterator[Item]:
+    found = _whole(store, selection) if selection.ids is None else _by_id(store, selection.ids)
+    async for item in found:
+        if selection.matches(item):
+            yield item
 
 
 async def _by_id(store: Store, ids: Iterable[str]) -> AsyncIterator[Item]:
@@ -90,5 +123,6 @@ def pages(ids: Iterator[str]) -> Iterator[list[str]]:
     return iter(lambda: list(islice(ids, PAGE)), [])
 
 
-def _summary(item: Item) -> Summary:
+def summary_of(item: Item) -> Summary:
+    """Return an item as listings show it."""
     return summarise(encode(item), state=item.state, key=queue_key(item, ""))

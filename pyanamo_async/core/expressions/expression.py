@@ -14,9 +14,10 @@ from pyanamo_async.core.expressions.view import TaskView
 
 @dataclass(frozen=True)
 class Expression:
-    """A parsed expression; `text` is how it was written."""
+    """A parsed expression; `text` is how it was written, `fields` are those that it names."""
 
     text: str
+    fields: frozenset[str] = field(repr=False, compare=False)
     _test: Test = field(repr=False, compare=False)
 
     def matches(self, task: TaskView) -> bool:
@@ -30,4 +31,4 @@ def parse_expression(text: str) -> Expression:
     Raises:
         UsageError: it is no expression; the error says where in the text, and what to write.
     """
-    return Expression(text, parse(text))
+    return Expression(text, *parse(text))

@@ -48,19 +48,22 @@ class _Field(Value):
 _Operand = _Field | Token
 
 
-def parse(text: str) -> Test:
-    """Return the test that an expression describes.
+def parse(text: str) -> tuple[frozenset[str], Test]:
+    """Return the fields that an expression names, and the test that it describes.
 
     Raises:
         UsageError: the text is no expression; the error says where, and what to write.
     """
-    return _Parser(text).whole()
+    parser = _Parser(text)
+    test = parser.whole()
+    return frozenset(parser.fields), test
 
 
 class _Parser:
     def __init__(self, text: str) -> None:
         self._tokens = Tokens(text)
         self._depth = 0
+        self.fields: set[str] = set()
 
     def whole(self) -> Test:
         test = self._either()
@@ -203,6 +206,7 @@ class _Parser:
             quoted = f'text stands in quotes: "{name.text[:40]}"; ' if self._tokens.follows(*COMPARISONS) else ""
             problem = f"unknown field '{name.text[:40]}'"
             raise self._tokens.invalid(problem, name.start, hint=f"{quoted}{suggest(name.text)}")
+        self.fields.add(field.name)
         return _Field(field, name.start)
 
     def _tag_field(self) -> Field:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import assert_never
 
 from pyanamo_async.core.items import Item, State, Task, TaskRecord
@@ -9,13 +12,17 @@ from pyanamo_async.core.outcomes import Failed, Interrupted, Succeeded, TimedOut
 from pyanamo_async.core.tags import tag_lines
 from pyanamo_async.core.values import Value
 
+NOBODY: Mapping[str, str] = MappingProxyType({})
+_WORKER_ID = re.compile(r"(?P<host>.+)-[0-9a-f]{8}")
+_BATCH_JOB = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}.*")
+
 
 class TaskView(Value):
-    """A task and its item; `host` is given by whoever knows it."""
+    """A task and its item; `hosts` are the machines of workers by their ids, as far as they are known."""
 
     item: Item
     task: Task
-    host: str | None = None
+    hosts: Mapping[str, str] = NOBODY
 
     @property
     def argument(self) -> str | None:
@@ -58,6 +65,11 @@ class TaskView(Value):
         return (self.item.worker if held or not self.record else self.record.worker) or None
 
     @property
+    def host(self) -> str | None:
+        """Return the machine of that worker, if it is known, or the worker's id names it."""
+        return self.worker and (self.hosts.get(self.worker) or host_of(self.worker))
+
+    @property
     def tags(self) -> tuple[str, ...] | None:
         """Return the tags of the last attempt, if there was one."""
         return tag_lines(self.record.stdout) if self.record else None
@@ -71,3 +83,9 @@ class TaskView(Value):
     def tag(self) -> tuple[str, ...] | None:
         """Return the fields of the first tag, if there is one."""
         return tuple(self.tags[0].split("\t")) if self.tags else None
+
+
+def host_of(worker_id: str) -> str | None:
+    """Return the machine that the id of a worker names; inside AWS Batch ids name a job instead."""
+    named = _WORKER_ID.fullmatch(worker_id)
+    return None if not named or _BATCH_JOB.fullmatch(named["host"]) else named["host"]

@@ -10,6 +10,7 @@ from pyanamo_async.core.expressions.expression import parse_expression
 from pyanamo_async.core.expressions.view import TaskView
 from pyanamo_async.core.items import State
 from pyanamo_async.core.outcomes import Failed, Succeeded
+from pyanamo_async.core.values import replace
 from tests.core.expressions.views import DONE, FAILED, KILLED, NEVER_RAN, a_view
 from tests.fakes import an_item
 
@@ -193,7 +194,26 @@ def test_a_held_item_names_its_holder() -> None:
 
 def test_what_the_view_is_told_can_be_asked() -> None:
     """The host of its worker comes from who makes the view."""
-    assert matches('host ~ "^node"', TaskView(DONE.item, DONE.task, host="node-7"))
+    assert matches('host ~ "^node"', TaskView(DONE.item, DONE.task, {"w1": "node-7"}))
+
+
+@pytest.mark.parametrize(
+    ("worker", "host"),
+    [
+        ("node-7-3f2a9c1e", "node-7"),
+        ("ip-10-0-0-1-00000000", "ip-10-0-0-1"),
+        ("f81d4fae-7dec-11d0-a765-00a0c91e6bf6-3f2a9c1e", None),  # a job of AWS Batch
+        ("f81d4fae-7dec-11d0-a765-00a0c91e6bf6:12-3f2a9c1e", None),
+        ("w1", None),
+    ],
+)
+def test_the_host_of_a_worker_that_left_is_in_its_id(worker: str, host: str | None) -> None:
+    """Unless the id names a job; a worker that the table still knows need not be guessed."""
+    record = DONE.record and replace(DONE.record, worker=worker)
+    item = replace(DONE.item, tasks=(replace(DONE.task, record=record),))
+
+    assert TaskView(item, item.tasks[0]).host == host
+    assert TaskView(item, item.tasks[0], {worker: "known"}).host == "known"
 
 
 def test_the_argument_of_a_task_can_be_asked() -> None:

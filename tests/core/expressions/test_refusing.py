@@ -18,6 +18,7 @@ from tests.core.expressions.views import DONE, FAILED, KILLED, NEVER_RAN
 
 FIELDS_AND_WORDS = (
     *("exit", "seconds", "max_rss", "tag", "tags", "tag[2]", "len(tags)", "state", "signal", "started", "stderr", "id"),
+    *("argument", "host", "script", "task_state", "cpu"),
     *("and", "or", "not", "in", "missing", "missing(exit)", "len", "(", ")", "[", "]", ",", "~", "==", "!=", "<", ">="),
 )
 PHRASES = ("exit == 137", "seconds > 10m", "tag[1] == 1", "stderr ~ 'x'", "exit in (1, 2)", "len(tags) == 2")

@@ -8,6 +8,7 @@ cli/        talks: typer commands, parsing of flags, tables, JSON; on the API an
 testing.py  stores in memory, for the tests of programs that use pyanamo
 api.py      open_table() -> Table: all that a person can do
 table_editor.py  the part of Table by which a person corrects items
+table_results.py  the part of Table that has what is in it, as rows and files
 table_progress.py  the part of Table that tells how far it is
 table_reader.py  the half of Table that changes nothing
 app/        wires: settings, where tables and outputs are, opening and closing them, putting a worker together
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from pyanamo_async.core.pace import Pace as Pace, TimeLeft as TimeLeft
     from pyanamo_async.core.samples import SampleRow as SampleRow, SampleStep as SampleStep
     from pyanamo_async.core.selection import Selection as Selection
+    from pyanamo_async.core.tag_columns import Misfit as Misfit
     from pyanamo_async.core.taskfile.parameters import ItemTemplate as ItemTemplate
     from pyanamo_async.core.workers import Desired as Desired, Worker as Worker
     from pyanamo_async.errors import (
@@ -82,9 +84,11 @@ if TYPE_CHECKING:
     from pyanamo_async.operate.checking import CheckedItems as CheckedItems, check_task_file as check_task_file
     from pyanamo_async.operate.doctor import Finding as Finding, FindingKind as FindingKind
     from pyanamo_async.operate.explaining import Explanation as Explanation, NextStep as NextStep
+    from pyanamo_async.operate.exporting.export import ExportResult as ExportResult
     from pyanamo_async.operate.failures import FailureGroup as FailureGroup
     from pyanamo_async.operate.importing import ImportResult as ImportResult, OnExists as OnExists
     from pyanamo_async.operate.logs import TaskLog as TaskLog
+    from pyanamo_async.operate.many_logs import FoundLog as FoundLog
     from pyanamo_async.operate.status import Status as Status
     from pyanamo_async.operate.waiting import WaitResult as WaitResult
     from pyanamo_async.operate.workers import ReclaimResult as ReclaimResult
@@ -104,6 +108,7 @@ _HOMES = {
     "pyanamo_async.core.pace": ("Pace", "TimeLeft"),
     "pyanamo_async.core.samples": ("SampleRow", "SampleStep"),
     "pyanamo_async.core.selection": ("Selection",),
+    "pyanamo_async.core.tag_columns": ("Misfit",),
     "pyanamo_async.core.taskfile.parameters": ("ItemTemplate",),
     "pyanamo_async.core.workers": ("Desired", "Worker"),
     "pyanamo_async.errors": (
@@ -126,9 +131,11 @@ _HOMES = {
     "pyanamo_async.operate.checking": ("CheckedItems", "check_task_file"),
     "pyanamo_async.operate.doctor": ("Finding", "FindingKind"),
     "pyanamo_async.operate.explaining": ("Explanation", "NextStep"),
+    "pyanamo_async.operate.exporting.export": ("ExportResult",),
     "pyanamo_async.operate.failures": ("FailureGroup",),
     "pyanamo_async.operate.importing": ("ImportResult", "OnExists"),
     "pyanamo_async.operate.logs": ("TaskLog",),
+    "pyanamo_async.operate.many_logs": ("FoundLog",),
     "pyanamo_async.operate.status": ("Status",),
     "pyanamo_async.operate.waiting": ("WaitResult",),
     "pyanamo_async.operate.workers": ("ReclaimResult",),

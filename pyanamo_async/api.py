@@ -10,7 +10,7 @@
    not allow the call. `UsageError` means invalid arguments, and names the argument in backticks.
 2. Arguments are plain values: durations are `timedelta`, sizes are bytes, choices are enums or their text.
 3. Methods are thin: what they do is in `operate/`, which is imported when it is first used. Those that change nothing
-   are in `table_reader` and `table_progress`, those that correct items in `table_editor`.
+   are in `table_reader`, `table_progress` and `table_results`, those that correct items in `table_editor`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.host.liveness import LocalProcesses
-from pyanamo_async.table_progress import TableProgress
+from pyanamo_async.table_results import TableResults
 
 if TYPE_CHECKING:
     from pyanamo_async.core.selection import Selection
@@ -24,7 +24,7 @@ Confirm = Callable[[int], bool]
 Progress = Callable[["ChangeResult"], None]
 
 
-class TableEditor(TableProgress):
+class TableEditor(TableResults):
     """One table of items, and how a person corrects them."""
 
     async def retry(

@@ -5,7 +5,7 @@ Every method is thin: what it does is in `operate/`, which is imported when it i
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import TracebackType
@@ -76,7 +76,13 @@ class TableReader:
         return await (await self._open()).describe()
 
     async def items(
-        self, selection: Selection | None = None, *, state: State | str | None = None, sample: str | None = None
+        self,
+        selection: Selection | None = None,
+        *,
+        state: State | str | None = None,
+        sample: str | None = None,
+        sort: str | None = None,
+        reverse: bool = False,
     ) -> AsyncIterator[Summary]:
         """List items in summary, all or those of a selection; memory does not grow with their number.
 
@@ -84,17 +90,17 @@ class TableReader:
         tasks did without a state. Rows that cannot be read are left out, here and in all listings; `skipped_rows`
         counts them. `state` and `sample` are short for a selection by these.
 
+        With `sort`, the name of a stored field, they come by that: numbers with the largest first, texts and times in
+        their order, and what has none last; `reverse` turns that round.
+
         Raises:
             ItemMissing: the selection names ids that the table does not have; the others are listed before.
-            UsageError: a selection stands beside a state or sample, or there is no such state.
+            UsageError: a selection stands beside a state or sample, or there is no such state or field.
         """
-        from pyanamo_async.operate.selecting import select
+        from pyanamo_async.operate import listing
 
-        if selection and (state, sample) != (None, None):
-            raise UsageError("`selection` excludes `state` and `sample`", hint="put them into the selection")
-        chosen = _state(state)
-        store = await self._open()
-        async for summary in select(store, selection) if selection else store.summaries(state=chosen, sample=sample):
+        chosen, by = one_selection(selection, state, sample), None if sort is None else listing.find_field(sort, "sort")
+        async for summary, _ in listing.list_items(await self._open(), chosen, (), sort=by, reverse=reverse):
             yield summary
 
     async def item(self, item_id: str) -> Item:
@@ -106,39 +112,17 @@ class TableReader:
         """
         return await (await self._open()).read(item_id)
 
-    async def failures(self, *, sample: str | None = None) -> list[FailureGroup]:
-        """Group the failed items by why they failed, the largest group first; no item is read whole."""
-        from pyanamo_async.operate.failures import failures
+    async def failures(self, *, sample: str | None = None, tasks: bool = False) -> list[FailureGroup]:
+        """Group the failed items by why they failed, the largest group first; no item is read whole.
 
-        return await failures((await self._open()).summaries(state=State.FAILED, sample=sample))
-
-    async def trace(
-        self, *, state: State | str | None = None, sample: str | None = None
-    ) -> AsyncIterator[Mapping[str, object]]:
-        """Yield a row for each task's last attempt that ended, in no order, with the columns of `pyanamo trace`.
-
-        Seconds, CPU_Seconds and the byte counts are numbers, times are ISO 8601 in UTC, unknown values are None.
+        With `tasks` they are read whole, and their failed tasks are grouped: a nested item may have several.
         """
-        from pyanamo_async.core.trace import trace
+        from pyanamo_async.operate.failures import failures, task_failures
 
-        chosen = _state(state)
-        async for item in (await self._open()).items(state=chosen, sample=sample):
-            for row in trace(item):
-                yield row
-
-    async def joblog(
-        self, *, state: State | str | None = None, sample: str | None = None
-    ) -> AsyncIterator[tuple[str, ...]]:
-        """Yield the fields of a job log as GNU parallel writes it: a header, then a line for each row of `trace`."""
-        from pyanamo_async.core.trace import JOBLOG_COLUMNS, joblog
-
-        chosen, number = _state(state), 0
-        await self.describe()  # no header without a table
-        yield JOBLOG_COLUMNS
-        async for item in (await self._open()).items(state=chosen, sample=sample):
-            for line in joblog(item):
-                number += 1
-                yield (str(number), *line)
+        store = await self._open()
+        return await (
+            task_failures(store, sample) if tasks else failures(store.summaries(state=State.FAILED, sample=sample))
+        )
 
     async def logs(
         self,
@@ -151,20 +135,20 @@ class TableReader:
     ) -> TaskLog:
         """Find what a task printed to `stdout` or `stderr`; iterate over the result, or await its `text()`.
 
-        `task` is the name or number of a nested item's task. By default it is the last attempt that ended; output of
-        older ones is found if it was larger than a record holds (2 KB). `tail` keeps only the last so many lines.
+        `task` is the name, the number or the argument of a nested item's task. By default it is the last attempt that
+        ended; output of older ones is found if it was larger than a record holds (2 KB). `tail` keeps only the last so
+        many lines.
 
         Raises:
             ItemMissing: the table has no such item.
             OutputMissing: no attempt has ended, or the one asked for has not.
-            UsageError: there is no such task, stream or attempt.
+            UsageError: there is no such task, stream or attempt, or `task` may mean several.
         """
         from pyanamo_async.operate.logs import STREAMS, find_task
 
         if stream not in STREAMS:
             raise UsageError(f"`stream` is '{stream}'", hint=f"give {' or '.join(STREAMS)}")
-        if tail is not None and tail < 0:
-            raise UsageError(f"`tail` is {tail}", hint="give 0 or more")
+        check_streams((), tail)
         item, reader = await self.item(item_id), await self._log_reader()
         return await reader.find(item, find_task(item, task), stream, attempt=attempt, tail=tail)
 
@@ -190,8 +174,7 @@ class TableReader:
         from pyanamo_async.host.clock import SystemClock
         from pyanamo_async.operate.follow import Follower
 
-        if isinstance(streams, str) or not {*streams} <= {"stdout", "stderr"}:
-            raise UsageError(f"`streams` is {streams!r}", hint="give ['stdout'], ['stderr'] or both")
+        check_streams(streams)
         store, reader = await self._open(), await self._log_reader()
         return await Follower(
             item_id, task, streams, show, note, store, reader, SystemClock(), LocalProcesses()
@@ -216,8 +199,28 @@ class TableReader:
         return LogReader(namespace, self._resources.outputs, self._resources.in_logs)
 
 
-def _state(state: State | str | None) -> State | None:
-    return None if state is None else choice(State, state, "state")
+def one_selection(
+    selection: Selection | None, state: State | str | None = None, sample: str | None = None
+) -> Selection:
+    """Return a selection, or that by state and sample, or that of everything.
+
+    Raises:
+        UsageError: a selection stands beside a state or sample, or there is no such state.
+    """
+    from pyanamo_async.core.selection import Selection
+
+    if selection and (state, sample) != (None, None):
+        raise UsageError("`selection` excludes `state` and `sample`", hint="put them into the selection")
+    states = None if state is None else [choice(State, state, "state")]
+    return selection or Selection(states=states, sample=sample, all=states is None and sample is None)
+
+
+def check_streams(streams: Sequence[str], tail: int | None = None) -> None:
+    """Raise `UsageError` for a stream that no task has, or a `tail` below 0."""
+    if isinstance(streams, str) or not {*streams} <= {"stdout", "stderr"}:
+        raise UsageError(f"`streams` is {streams!r}", hint="give ['stdout'], ['stderr'] or both")
+    if tail is not None and tail < 0:
+        raise UsageError(f"`tail` is {tail}", hint="give 0 or more")
 
 
 def choice(kind: type[Choice], value: str, argument: str) -> Choice:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+from typing import Annotated
+
+import typer
+
 from pyanamo_async import FailureGroup, Table
 from pyanamo_async.cli.console import flush, note, say_json
 from pyanamo_async.cli.listing import Column, Row, say_table
@@ -9,35 +14,47 @@ from pyanamo_async.cli.options import JsonOption, SampleOption, command_line, on
 from pyanamo_async.cli.views import one_by_one
 from pyanamo_async.core.text.plural import plural
 
-COLUMNS = (Column("items", right=True), Column("reason", rank=1, cut=True), Column("look at one", rank=2))
+OTHER_COLUMNS = (Column("reason", rank=1, cut=True), Column("look at one", rank=2))
 
 
 @on_table
-async def failures(table: Table, *, sample: SampleOption = None, json: JsonOption = False) -> None:
+async def failures(
+    table: Table,
+    *,
+    sample: SampleOption = None,
+    tasks: Annotated[bool, typer.Option("--tasks", help="Group the failed tasks: reads failed items whole.")] = False,
+    json: JsonOption = False,
+) -> None:
     """Show what failed and why: failed items, grouped by reason and the last line of stderr.
 
     Numbers that differ from item to item are left out, as #.
     """
-    groups = await table.failures(sample=sample)
+    what = "task" if tasks else "item"
+    groups = await table.failures(sample=sample, tasks=tasks)
     if json:
-        say_json([_json(each) for each in groups])
+        say_json([_json(each, what) for each in groups])
         return
     if groups:
-        await say_table(COLUMNS, (_row(each, table.address) async for each in one_by_one(groups)))
+        columns = (Column(f"{what}s", right=True), *OTHER_COLUMNS)
+        await say_table(columns, (_row(each, table.address) async for each in one_by_one(groups)))
     failed = sum(each.count for each in groups)
     hint = f"; {command_line('retry', table.address)} runs {'it' if failed == 1 else 'them'} again" if failed else ""
     flush()  # the table comes first, also where both go to one terminal
-    note(f"{plural(failed, 'item')} failed{hint}")
+    note(f"{plural(failed, what)} failed{hint}")
 
 
 def _row(group: FailureGroup, address: str) -> Row:
-    return Row((str(group.count), group.reason, command_line("logs --stderr", address, group.example)), "red")
+    task = f" {shlex.quote(group.example_task)}" if group.example_task else ""
+    look = f"{command_line('logs --stderr', address, group.example)}{task}"
+    return Row((str(group.count), group.reason, look), "red")
 
 
-def _json(group: FailureGroup) -> dict[str, object]:
+def _json(group: FailureGroup, what: str) -> dict[str, object]:
+    task = {"example_task": group.example_task} if group.example_task else {}
     return {
-        "items": group.count,
+        f"{what}s": group.count,
         "reason": group.reason,
         "example": group.example,
+        **task,
         "example_reason": group.example_reason,
     }

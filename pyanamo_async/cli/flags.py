@@ -28,6 +28,7 @@ FLAGS = {
     "every": "--watch",
     "ids": "ITEM",
     "max_output_bytes": "--max-output",
+    "name": "--as",
     "spool_bytes": "--spool-memory",
     "states": "--state",
     "stream_bytes": "--output",

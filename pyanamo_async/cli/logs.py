@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pyanamo_async import OutputError, OutputMissing, Succeeded, Table, TaskLog, UsageError
+from pyanamo_async import OutputError, OutputMissing, Selection, Succeeded, Table, TaskLog, UsageError
 from pyanamo_async.cli.console import OutputWriter, note, on_terminal, say
-from pyanamo_async.cli.options import ItemArgument, on_table
+from pyanamo_async.cli.many_logs import many_logs, print_log
+from pyanamo_async.cli.options import on_table
 from pyanamo_async.cli.run_async import ended_by
+from pyanamo_async.cli.selecting import may_select_items
 
 BOTH = ("stdout", "stderr")
 NO_SUCCESS_STATUS = 3  # as of `run`: the task did not succeed, which is no error of ours
@@ -19,13 +22,17 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # would leave the worker publishing f
 
 
 @on_table
+@may_select_items
 async def logs(
     table: Table,
     *,
-    item: ItemArgument,
-    task: Annotated[
+    selection: Selection | None,
+    item: Annotated[str | None, typer.Argument(metavar="[ITEM]", help="An itemID.", show_default=False)] = None,
+    which: Annotated[
         str | None,
-        typer.Argument(metavar="[TASK]", help="A task of a nested item, as Task_3 or 3.", show_default=False),
+        typer.Argument(
+            metavar="[TASK]", help="A task of a nested item: Task_3, its number, or its argument.", show_default=False
+        ),
     ] = None,
     stderr: Annotated[bool, typer.Option("--stderr", help="Print what went to stderr.")] = False,
     both: Annotated[bool, typer.Option("--both", help="Print stdout, then stderr, each below a heading.")] = False,
@@ -37,24 +44,36 @@ async def logs(
         bool,
         typer.Option("-f", "--follow", help="Follow a running task; exit with 0 if it succeeds, else with 3."),
     ] = False,
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="DIR", help="Write a file for each task into this folder.")
+    ] = None,
 ) -> None:
-    """Print what a task printed.
+    """Print what a task printed, or all tasks of a selection, below headings or into files.
 
-    All that its last attempt wrote to stdout, or with --stderr to stderr, wherever it is stored. A terminal shows
+    All that the last attempt wrote to stdout, or with --stderr to stderr, wherever it is stored. A terminal shows
     control characters, and does not obey them; a pipe or file gets every byte as it was written.
     """
     if stderr and both:
         raise UsageError("--stderr and --both exclude each other", hint="--both includes stderr")
     streams = BOTH if both else ("stderr" if stderr else "stdout",)
+    if item is None:
+        if selection is None:
+            raise UsageError("no item is named", hint="give ITEM, or flags that select several, as --state failed")
+        if follow or attempt is not None:
+            raise UsageError("--follow and --attempt are for one item", hint="name it")
+        await many_logs(table, selection, streams, tail=tail, into=into)
+        return
+    if selection is not None or into is not None:
+        raise UsageError("flags that select, and --into, are for several items", hint="leave ITEM out, or them")
     if follow:
         if attempt is not None or tail is not None:
             raise UsageError("--follow shows the running attempt from now on", hint="leave --attempt and --tail out")
-        await _follow(table, item, task, streams)
+        await _follow(table, item, which, streams)
         return
-    found = [await table.logs(item, task, stream=stream, attempt=attempt, tail=tail) for stream in streams]
+    found = [await table.logs(item, which, stream=stream, attempt=attempt, tail=tail) for stream in streams]
     if both:
         await _print_both(found)
-    elif not await _print(found[0]) and tail != 0:
+    elif not await print_log(found[0]) and tail != 0:
         note(f"pyanamo: {streams[0]} is empty. hint: --both shows stdout and stderr")
 
 
@@ -66,7 +85,7 @@ async def _print_both(logs: list[TaskLog]) -> None:
             say("")
         say(heading)
         try:
-            await _print(log)
+            await print_log(log)
         except OutputError as error:
             errors.append(error)
     worst = [error for error in errors if len(errors) == len(logs) or not isinstance(error, OutputMissing)][:1]
@@ -75,18 +94,6 @@ async def _print_both(logs: list[TaskLog]) -> None:
             note(f"pyanamo: {each}")
     for each in worst:
         raise each
-
-
-async def _print(log: TaskLog) -> bool:
-    """Print it as it comes; tell whether there was anything."""
-    printed, output = False, OutputWriter()
-    async for chunk in log:
-        output.write(chunk)
-        printed = printed or bool(chunk)
-    output.write(b"", last=True)
-    if log.incomplete:
-        note(f"pyanamo: this is not all of it: {log.incomplete}")
-    return printed
 
 
 async def _follow(table: Table, item: str, task: str | None, streams: Sequence[str]) -> None:

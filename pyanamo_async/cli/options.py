@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from pyanamo_async import State, Table, UsageError, open_table
+from pyanamo_async import Table, UsageError, open_table
 from pyanamo_async.app.settings import DEFAULT_KEY, DEFAULT_TABLE, DEFAULT_UMASK
 from pyanamo_async.cli.flags import umask as parse_umask
 from pyanamo_async.cli.run_async import with_table
@@ -70,7 +70,6 @@ UmaskOption = Annotated[
     ),
 ]
 ItemArgument = Annotated[str, typer.Argument(metavar="ITEM", help="An itemID.")]
-StateOption = Annotated[State | None, typer.Option("-s", "--state", help="Only items in this state.")]
 SampleOption = Annotated[str | None, typer.Option("--sample", metavar="TASKID", help="Only items of this TaskID.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -11,9 +11,11 @@ import typer
 
 from pyanamo_async.cli.console import on_terminal
 
-LimitOption = Annotated[
-    int | None, typer.Option("--limit", metavar="N", min=0, help="At most so many.", show_default=False)
+SortOption = Annotated[
+    str | None,
+    typer.Option("--sort", metavar="COLUMN", help="By this: the largest numbers first, texts and times in order."),
 ]
+ReverseOption = Annotated[bool, typer.Option("--reverse", help="Sorted the other way round.")]
 
 T = TypeVar("T")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any
@@ -50,9 +51,26 @@ def selects_items(**by_default: object) -> Callable[[Command], Command]:
     return takes("selection", select)
 
 
-async def note_scan(table: Table, selection: Selection) -> None:
-    """Warn that the whole table will be read, where reading costs money, with an estimate of how much is read."""
-    if not selection.needs_whole_table:
+def may_select_items(command: Command) -> Command:
+    """Give a command the flags of a selection but ids, and pass it the `selection`; None if no flag names any."""
+    signature = inspect.signature(_criteria, eval_str=True)
+
+    def select(**flags: Any) -> Selection | None:  # noqa: ANN401 - as above
+        limit = flags.pop("limit")
+        criteria: dict[str, Any] = _criteria(**flags)
+        return Selection(**criteria, limit=limit) if criteria else None
+
+    own = [each for name, each in signature.parameters.items() if name != "ids"]
+    select.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]  # `takes` reads it
+    return takes("selection", select)(command)
+
+
+async def note_scan(table: Table, selection: Selection, *, whole: bool = False) -> None:
+    """Warn that the whole table will be read, where reading costs money, with an estimate of how much is read.
+
+    `whole` says that items are read whole, whatever the selection asks of them.
+    """
+    if not (whole and selection.ids is None and selection.states is None) and not selection.needs_whole_table:
         return
     seen = await table.describe()
     if seen.billing != "free":

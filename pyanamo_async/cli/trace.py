@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
-from pyanamo_async import Succeeded, Table, UsageError
+from pyanamo_async import Selection, Succeeded, Table, UsageError
 from pyanamo_async.cli.console import on_terminal, say_exactly, say_json
 from pyanamo_async.cli.listing import Column, Row, say_table
-from pyanamo_async.cli.options import SampleOption, StateOption, on_table
-from pyanamo_async.cli.reading import LimitOption, limited
+from pyanamo_async.cli.options import on_table
+from pyanamo_async.cli.reading import ReverseOption, SortOption, limited
+from pyanamo_async.cli.selecting import note_scan, selects_items
 from pyanamo_async.cli.views import short_time
 from pyanamo_async.core.stored.queue_key import parse_time
 from pyanamo_async.core.text.byte_sizes import show_size
@@ -34,28 +36,34 @@ ON_TERMINAL = (
 
 
 @on_table
+@selects_items(all=True)
 async def trace(
     table: Table,
     *,
-    state: StateOption = None,
-    sample: SampleOption = None,
-    limit: LimitOption = None,
+    selection: Selection,
+    sort: SortOption = None,
+    reverse: ReverseOption = False,
     tsv: Annotated[bool, typer.Option("--tsv", help="Tab-separated, on a terminal too.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="JSON Lines: an object for each row.")] = False,
     joblog: Annotated[bool, typer.Option("--joblog", help="Like the joblog of GNU parallel.")] = False,
 ) -> None:
     """Show how attempts ended and what they used.
 
-    One row for each task's last attempt that ended, in no order; `pyanamo show` has the reasons of older ones.
+    One row for each task's last attempt that ended, in no order unless --sort names a column; --limit counts rows.
+    `pyanamo show` has the reasons of older attempts.
     """
     if tsv + jsonl + joblog > 1:
         raise UsageError("--tsv, --jsonl and --joblog are three formats", hint="choose one")
+    if joblog and sort is not None:
+        raise UsageError("--joblog is in no order", hint="leave --sort out, or take --tsv")
+    limit, chosen = selection.limit, replace(selection, limit=None)
+    await note_scan(table, selection, whole=True)
     if joblog:
         most = None if limit is None else limit + 1  # the first is the header
-        async for line in limited(table.joblog(state=state, sample=sample), most):
+        async for line in limited(table.joblog(chosen), most):
             say_exactly("\t".join((*map(field, line[:-1]), line[-1])))
         return
-    rows = limited(table.trace(state=state, sample=sample), limit)
+    rows = limited(table.trace(chosen, sort=sort, reverse=reverse, limit=limit), limit)
     if jsonl:
         async for row in rows:
             say_json(row, lines=True)

@@ -5,9 +5,9 @@ A trace has one row for each task, for the last attempt that ended. The table ke
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from pyanamo_async.core.items import Item, TaskRecord
+from pyanamo_async.core.items import Item, Task, TaskRecord
 from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut
 from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.task_record import encode_record
@@ -35,9 +35,9 @@ ENDED_BY_US = (-1, 15)  # as parallel writes a job that it ended with TERM
 NOT_STARTED = (127, 0)  # as a shell reports it
 
 
-def trace(item: Item) -> Iterator[Row]:
-    """Yield a row for each task that has a record; unknown values are None."""
-    for task in item.tasks:
+def trace(item: Item, tasks: Iterable[Task] | None = None) -> Iterator[Row]:
+    """Yield a row for each task, or each of these, that has a record; unknown values are None."""
+    for task in item.tasks if tasks is None else tasks:
         if task.record:
             own = {
                 "itemID": item.item_id,
@@ -50,12 +50,12 @@ def trace(item: Item) -> Iterator[Row]:
             yield {name: known.get(name) for name in COLUMNS}
 
 
-def joblog(item: Item) -> Iterator[tuple[str, ...]]:
-    """Yield the fields of a joblog line after `Seq`, for each task that has a record.
+def joblog(item: Item, tasks: Iterable[Task] | None = None) -> Iterator[tuple[str, ...]]:
+    """Yield the fields of a joblog line after `Seq`, for each task, or each of these, that has a record.
 
     Source: `--joblog` in parallel(1). Newlines in commands become NUL, as in parallel.
     """
-    for task in item.tasks:
+    for task in item.tasks if tasks is None else tasks:
         if task.record:
             yield (*_measured(task.record), *map(str, _exit(task.record.outcome)), task.script.replace("\n", "\0"))
 

@@ -1,7 +1,7 @@
-"""Group failed items by their reason. Only the queue index is read, not the items.
+"""Group failed items, or failed tasks, by their reason.
 
-The reason is how the first task that failed ended, and its last line of stderr. Numbers that differ from item to item
-are left out.
+The reason is how the first task that failed ended, and its last line of stderr. For items the queue index knows it; for
+tasks the failed items are read whole. Numbers that differ from one to the other are left out.
 """
 
 from __future__ import annotations
@@ -9,23 +9,32 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 
-from pyanamo_async.core.items import Summary
-from pyanamo_async.core.values import Value
+from pyanamo_async.core.items import State, Summary, TaskState
+from pyanamo_async.core.selection import Selection
+from pyanamo_async.core.values import Value, replace
+from pyanamo_async.operate.selecting import select_items
+from pyanamo_async.ports import Store
 
 MAX_GROUPS = 10_000
 OTHERS = "other reasons"
+
+Failure = tuple[str, str, str]  # a reason, the id of the item, and the name of the task if it is one
 
 _ORIGIN = re.compile(r"(attempt \d+: )?(Task_\d+: )?")
 _NUMBER = re.compile(r"(?<!exit status )(?<!killed by signal )\b\w*\d\w*")
 
 
 class FailureGroup(Value):
-    """Failed items that failed alike: their number, and one of them with its own words."""
+    """Items, or tasks, that failed alike: their number, and one of them with its own words.
+
+    `example` is the id of an item, `example_task` the name of its task if tasks were grouped.
+    """
 
     reason: str
     count: int
     example: str
     example_reason: str
+    example_task: str = ""
 
 
 def generalise(reason: str) -> str:
@@ -35,16 +44,31 @@ def generalise(reason: str) -> str:
 
 async def failures(failed: AsyncIterator[Summary]) -> list[FailureGroup]:
     """Group failed items by reason, the largest group first."""
+    return await _grouped((each.reason, each.item_id, "") async for each in failed)
+
+
+async def task_failures(store: Store, sample: str | None) -> list[FailureGroup]:
+    """Group the failed tasks of failed items by reason, the largest group first."""
+    return await _grouped(_failed_tasks(store, Selection(states=[State.FAILED], sample=sample)))
+
+
+async def _failed_tasks(store: Store, selection: Selection) -> AsyncIterator[Failure]:
+    async for item in select_items(store, selection):
+        for task in item.tasks:
+            if task.state is TaskState.FAILED or not item.nested:
+                record = task.record
+                its_own = record.reason if record and (item.nested or record.attempt == item.attempt) else ""
+                yield its_own or item.reason, item.item_id, task.name
+
+
+async def _grouped(failed: AsyncIterator[Failure]) -> list[FailureGroup]:
     groups: dict[str, FailureGroup] = {}
-    async for each in failed:
-        reason = generalise(each.reason)
+    async for own_reason, item_id, task in failed:
+        reason = generalise(own_reason)
         if reason not in groups and len(groups) >= MAX_GROUPS:
             reason = OTHERS
         group = groups.get(reason)
-        groups[reason] = FailureGroup(
-            reason=reason,
-            count=group.count + 1 if group else 1,
-            example=group.example if group else each.item_id,
-            example_reason=group.example_reason if group else each.reason,
+        groups[reason] = (
+            replace(group, count=group.count + 1) if group else FailureGroup(reason, 1, item_id, own_reason, task)
         )
     return sorted(groups.values(), key=lambda group: -group.count)

@@ -14,12 +14,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
+from pyanamo_async.core.expressions.view import TaskView
 from pyanamo_async.core.items import Item, Output, State, Task
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.errors import Denied, OutputError, OutputMissing, UsageError
 from pyanamo_async.ports import OutputKey, OutputStore
 
 STREAMS = STDOUT, STDERR = "stdout", "stderr"
+SHOWN_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,20 +161,33 @@ async def last_lines(
 
 
 def find_task(item: Item, name: str | None) -> Task:
-    """Find a task of an item by its name or number; the only task needs no name.
+    """Find a task of an item by its name, its number or its argument; the only task needs no name.
 
     Raises:
-        UsageError: there are several tasks and none was named, or none has that name.
+        UsageError: there are several tasks and none was named, or the name is none's, or may be that of several.
     """
     if name is None and len(item.tasks) == 1:
         return item.tasks[0]
-    tasks = {task.name: task for task in item.tasks}
-    wanted = f"Task_{name}" if name and name.isdigit() else name
-    if wanted in tasks:
-        return tasks[wanted]
-    names = f"{item.tasks[0].name} to {item.tasks[-1].name}" if len(tasks) > 1 else item.tasks[0].name
-    what = f"has no task {name}" if name else f"has {len(tasks)} tasks"
-    raise UsageError(f"item {item.item_id} {what}", hint=f"name one of {names}, as in `pyanamo logs {item.item_id} 0`")
+    found = [] if name is None else _called(item, name)
+    if len(found) == 1:
+        return found[0]
+    several = ", ".join(task.name for task in found[:SHOWN_NAMES])
+    names = f"{item.tasks[0].name} to {item.tasks[-1].name}" if len(item.tasks) > 1 else item.tasks[0].name
+    if found:
+        what, names = f"has several tasks that {name} may mean, as a number or an argument", several
+    else:
+        what = f"has no task {name}" if name else f"has {len(item.tasks)} tasks"
+    raise UsageError(
+        f"item {item.item_id} {what}",
+        hint=f"name one of {names}, as in `pyanamo logs {item.item_id} {(found or item.tasks)[0].name}`",
+    )
+
+
+def _called(item: Item, name: str) -> list[Task]:
+    """Return the task of a name, or else those of which it is the number or the argument."""
+    exact = [task for task in item.tasks if task.name.casefold() == name.casefold()]
+    by_number = f"Task_{int(name)}" if name.isascii() and name.isdigit() else ""
+    return exact or [task for task in item.tasks if by_number == task.name or TaskView(item, task).argument == name]
 
 
 def _title(item: Item, task: Task) -> str:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pyanamo_async import Table, WorkerSettings, open_table
+from pyanamo_async import Selection, Table, WorkerSettings, open_table
 from tests.docs.pages import DOCS, codes, rows, section
 
 VERBS = {"INSERT": "PartiQLInsert", "UPDATE": "PartiQLUpdate", "DELETE": "PartiQLDelete", "SELECT": "PartiQLSelect"}
@@ -89,6 +89,8 @@ async def read(table: Table) -> None:
 
 async def read_results(table: Table) -> None:
     assert [row async for row in table.trace()]
+    assert not [row async for row in table.results()]
+    assert [found async for found in table.all_logs(Selection(where="exit == 0"))]
 
 
 async def work(table: Table) -> None:

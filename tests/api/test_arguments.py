@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from pyanamo_async import FailurePolicy, OutputSettings, UsageError, Verdict, WorkerSettings, open_table, parse_on_exit
+from pyanamo_async import (
+    FailurePolicy,
+    OutputSettings,
+    Selection,
+    Table,
+    UsageError,
+    Verdict,
+    WorkerSettings,
+    open_table,
+    parse_on_exit,
+)
 
 Make = Callable[..., object]
 
@@ -48,6 +58,43 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_argument(make: Make, argume
 
     with pytest.raises(UsageError, match=f"`{name}`"):
         make(**arguments)
+
+
+EVERYTHING = Selection(all=True)
+Call = Callable[[Table], AsyncIterator[object]]
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("sort", lambda table: table.items(sort="nonsense")),
+        ("sort", lambda table: table.trace(sort=5)),
+        ("limit", lambda table: table.trace(limit=-1)),
+        ("limit", lambda table: table.trace(limit="3")),
+        ("selection", lambda table: table.trace(EVERYTHING, state="done")),
+        ("columns", lambda table: table.rows("itemID")),
+        ("columns", lambda table: table.rows(["itemID", None])),
+        ("tag_names", lambda table: table.results(tag_names="")),
+        ("tag_names", lambda table: table.results(tag_names=[5])),
+        ("streams", lambda table: table.all_logs(EVERYTHING, streams="stdout")),
+        ("tail", lambda table: table.all_logs(EVERYTHING, tail=-1)),
+    ],
+)
+async def test_a_wrong_argument_of_a_listing_is_refused_by_its_name(name: str, call: Call) -> None:
+    """Before the first row."""
+    async with open_table("memory:") as table:
+        await table.create()
+        with pytest.raises(UsageError, match=f"`{name}`"):
+            [row async for row in call(table)]
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("to", {"to": "x.csv"}), ("name", {"to": "x.db", "name": "sqlite_x"})])
+async def test_a_wrong_argument_of_an_export_is_refused_by_its_name(name: str, arguments: dict[str, Any]) -> None:
+    """Before anything is written."""
+    async with open_table("memory:") as table:
+        await table.create()
+        with pytest.raises(UsageError, match=f"`{name}`"):
+            await table.export(**arguments)
 
 
 @pytest.mark.parametrize("rows", ["abc", {"itemID": "a"}, [None], [{"itemID": "a", "TaskID": "s", "TaskScript": b"x"}]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from importlib.resources import files
+from pathlib import Path
 from typing import assert_type
 
 from pyanamo_async import (
@@ -12,13 +13,16 @@ from pyanamo_async import (
     Counts,
     Description,
     Explanation,
+    ExportResult,
     Finding,
+    FoundLog,
     ImportResult,
     Item,
     Outcome,
     ReclaimResult,
     RunResult,
     SampleRow,
+    Selection,
     Status,
     Summary,
     Table,
@@ -56,6 +60,11 @@ async def every_method(table: Table) -> None:
     assert_type(await table.order("drain", all_workers=True), list[str])
     assert_type(await table.reclaim(), ReclaimResult)
     assert_type(table.trace(), AsyncIterator[Mapping[str, object]])
+    assert_type(table.results(), AsyncIterator[dict[str, str | int | float | None]])
+    assert_type(table.rows(["itemID"], sort="Priority"), AsyncIterator[dict[str, object]])
+    assert_type(await table.export("results.db"), ExportResult)
+    assert_type(table.all_logs(Selection(all=True)), AsyncIterator[FoundLog])
+    assert_type(table.save_logs(Selection(all=True), "logs"), AsyncIterator[Path])
     assert_type(table.doctor(), AsyncIterator[Finding])
     assert_type(await table.bench(), BenchReport)
     assert_type(await table.drop(), int)

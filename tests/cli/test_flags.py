@@ -14,9 +14,9 @@ from pyanamo_async.cli.flags import FLAGS, name_flags
 from tests.api.test_imports import PACKAGE, strings
 from tests.cli.conftest import Cli
 
-ONLY_IN_NOTEBOOKS = {"rows", "selection", "stream", "streams"}
+ONLY_IN_NOTEBOOKS = {"on_misfit", "rows", "selection", "stream", "streams"}
 COMMANDS = [
-    *("import", "run", "list", "logs", "reset", "bench", "doctor", "status", "samples", "wait"),
+    *("import", "run", "list", "logs", "results", "export", "reset", "bench", "doctor", "status", "samples", "wait"),
     *("workers drain", "table create", "table delete"),
 ]
 

@@ -234,4 +234,4 @@ def test_an_id_that_looks_like_a_flag_can_be_named(cli: Cli, folder: Path, comma
 
     assert f"`pyanamo {command} -- -x`" in cli(command, "-x").err
     assert cli("show", "--", "-x").status == 0
-    assert "hint" not in cli(command).err
+    assert f"pyanamo {command} -- " not in cli(command).err

@@ -26,7 +26,7 @@ from pyanamo_async.cli.main import run
 from pyanamo_async.cli.run_bar import RunBar
 from pyanamo_async.core.counts import Counts
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
-from pyanamo_async.core.outcomes import Failed
+from pyanamo_async.core.outcomes import Failed, Succeeded
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.store.sqlite import SqliteStore
@@ -38,6 +38,10 @@ HOSTILE = st.text(st.sampled_from(EVERYTHING), min_size=1, max_size=12)
 COMMANDS = """status|list|list --json|show ID|show ID --json|trace|trace --tsv|trace --jsonl|trace --joblog|logs ID
 logs ID --both|workers|workers --json|reclaim --dry-run|reclaim --dry-run --json|doctor|doctor --json|table describe
 workers drain --all|show TEXT|logs ID --attempt 9|list --state TEXT|run --lease TEXT|status --TEXT|workers drain TEXT
+failures|failures --tasks|results --all|results --all --tsv|results --all --jsonl|results --all --tag-names a,b:int
+results --tag-names TEXT|export --to x.db --tag-names a,b:int|export --to TEXT|list --tsv|list --jsonl
+list --columns itemID,taskID,Reason,TaskScript,Log|list --columns TEXT|trace --sort reason|trace --sort TEXT
+logs --all|logs --all --into TEXT|logs ID TEXT
 import TEXT|status -t sqlite:TEXT|import FILE --dry-run|table delete -y""".replace("\n", "|").split("|")
 
 
@@ -86,8 +90,14 @@ async def fill(path: Path, text: str) -> str:
     task = Task(f"Task_{text}", text, TaskState.FAILED, record=record)
     item = Item(f"1{text}", text, (task,), True, State.FAILED, worker=text, reason=text, history=(text,), done_at=now)
     held = replace(item, item_id=f"2{text}", state=State.LOCKED)
+    tagged = replace(
+        record, outcome=Succeeded(), stdout=Output(f"PyAnamo:\tx\t{text}".replace("\n", " ")), stderr=Output()
+    )
+    done = replace(
+        item, item_id=f"3{text}", tasks=(replace(task, state=TaskState.DONE, record=tagged),), state=State.DONE
+    )
     await store.create(shards=1)
-    await store.add([item, held])
+    await store.add([item, held, done])
     await store.heartbeat(Worker(f"w{text}", text, now, now, lease, job=text))
     await store.close()
     return item.item_id

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from pyanamo_async.core.capture import Capture
-from pyanamo_async.core.tags import tag_lines
+from pyanamo_async.core.tags import LONGEST_TAG, TagFinder, tag_lines
 
 PRINTED = b"begin\nPyAnamo:\tS1\t0.5\nPyAnamo: no tag\nPyAnamo:\tS2\t\nend\n"
 
@@ -48,3 +51,27 @@ def test_no_output_has_no_tags() -> None:
     other.feed(b"hello\n")
 
     assert () == tag_lines(silent.output()) == tag_lines(other.output())
+
+
+PIECES = st.sampled_from([b"PyAnamo:\t", b"PyAnamo:", b"\n", b"x", b"\t", b"PyAnamo:\ty\n", "\u00e9".encode(), b"\xff"])
+
+
+@given(st.lists(PIECES, max_size=12).map(b"".join), st.integers(1, 9))
+def test_a_finder_finds_the_tags_of_a_stream_however_it_is_cut(printed: bytes, size: int) -> None:
+    """The same that a small record would hold."""
+    finder, found = TagFinder(), list[str]()
+    for start in range(0, len(printed), size):
+        found += finder.feed(printed[start : start + size])
+    whole = [line for line in printed.split(b"\n") if line.startswith(b"PyAnamo:\t")]
+
+    assert [*found, *finder.end()] == [line.removeprefix(b"PyAnamo:\t").decode(errors="replace") for line in whole]
+
+
+def test_a_finder_keeps_no_more_than_the_longest_tag() -> None:
+    """A line without end is cut there, and other lines are not kept at all."""
+    finder = TagFinder()
+    assert finder.feed(b"no tag") == finder.feed(b"z" * LONGEST_TAG) == []
+    [tag] = [*finder.feed(b"\nPyAnamo:\t" + b"x" * LONGEST_TAG), *finder.feed(b"x" * 1000), *finder.feed(b"\n")]
+
+    assert set(tag) == {"x"}
+    assert len(tag) < LONGEST_TAG

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +15,26 @@ from tests.docs.pages import DOCS, blocks, codes, rows
 PYTHON = DOCS / "guide" / "python.md"
 
 
-@pytest.mark.parametrize("code", blocks(PYTHON, "python"), ids=["a table", "a samplesheet", "a table in memory"])
+RESULTS = DOCS / "guide" / "results.md"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [*blocks(PYTHON, "python"), *blocks(RESULTS, "python")],
+    ids=["a table", "a samplesheet", "a table in memory", "results with pandas", "results with DuckDB"],
+)
 def test_a_program_of_the_guide_runs(code: str, tmp_path: Path) -> None:
-    """In an empty folder, to its end."""
-    subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=tmp_path, check=True, timeout=60)
+    """In an empty folder, to its end; it prints what the comments of the page say."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        check=True,
+        timeout=60,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    assert [said for said in re.findall(r"print\(.*\)  # (.*)", code) if said not in done.stdout] == []
 
 
 def test_the_methods_of_the_guide_exist() -> None:

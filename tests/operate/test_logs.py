@@ -58,6 +58,18 @@ def test_a_task_is_found_by_name_or_number(name: str) -> None:
     assert find_task(an_item("a", nested=("x", "y")), name).script == "y"
 
 
+def test_a_task_is_found_by_its_argument() -> None:
+    """Unless its number, or another's argument, is the same: then the names of both are the hint."""
+    item = an_item("a", nested=("x chr1", "x 0", "x same", "x same", "x 4"), args_at=2)
+
+    assert find_task(item, "chr1").name == "Task_0"
+    assert find_task(item, "1").name == find_task(item, "task_1").name == "Task_1"
+    assert find_task(item, "4").name == "Task_4"
+    for name, both in (("0", "Task_0, Task_1"), ("same", "Task_2, Task_3")):
+        with pytest.raises(UsageError, match=f"several tasks that {name} may mean.*name one of {both}, as in"):
+            find_task(item, name)
+
+
 def test_several_tasks_must_be_told_apart() -> None:
     """The hint says how."""
     item = an_item("a", nested=("x", "y"))

@@ -33,6 +33,7 @@ class Columns(Generic[Kind]):
     """The columns of one kind of value. Fields that are as in `blank` are left out of a row."""
 
     def __init__(self, blank: Kind, *columns: Column) -> None:
+        self.names = tuple([each.name for each in columns])
         self._blank = blank
         self._columns = [(*each, getattr(blank, each.field)) for each in columns]
 

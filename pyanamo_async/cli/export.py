@@ -1,0 +1,43 @@
+"""`pyanamo export`: all tasks with their records and results, in a database or file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pyanamo_async import Selection, Table
+from pyanamo_async.cli import misfits
+from pyanamo_async.cli.console import say
+from pyanamo_async.cli.misfits import Misfits, TagNames
+from pyanamo_async.cli.options import on_new_files
+from pyanamo_async.cli.selecting import note_scan, selects_items
+from pyanamo_async.core.text.plural import plural
+
+EPILOG = misfits.EPILOG
+
+
+@on_new_files
+@selects_items(all=True)
+async def export(
+    table: Table,
+    *,
+    selection: Selection,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="A .db (SQLite), .tsv, .jsonl or .parquet file.")],
+    tag_names: TagNames = None,
+    wide: Annotated[bool, typer.Option("--wide", help="A task may have several lines, which have columns.")] = False,
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="The table in a SQLite database.")] = "tasks",
+) -> None:
+    """Export tasks into a database or file: a row for each, with its record and what its script reported.
+
+    Repeated, a database gets what changed and what is new; a file is written anew. What does not fit is listed apart:
+    in the table NAME_misfits, or in a file beside it.
+    """
+    unfit = Misfits()
+
+    await note_scan(table, selection, whole=True)
+    result = await table.export(to, selection, tag_names=tag_names, wide=wide, name=name, on_misfit=unfit.add)
+    say(f"{plural(result.rows, 'row')} written to {to}")
+    unfit.number = result.misfits
+    unfit.tell(f"{result.misfits_in} lists them" if result.misfits else "")

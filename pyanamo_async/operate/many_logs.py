@@ -1,0 +1,109 @@
+"""The output of many tasks: one after the other, or each in a file.
+
+1. A task whose output cannot be read costs itself alone: it is told, and the others are read.
+2. A file under its own name is complete; one that exists is replaced.
+3. Files are called `<itemID>.stdout`, or of nested items `<itemID>/<task>.stdout`, with the names of an output folder,
+   of which no two differ in case alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pyanamo_async.core.selection import Selection
+from pyanamo_async.core.values import Value
+from pyanamo_async.errors import OutputError
+from pyanamo_async.host.modes import make_folder, open_new
+from pyanamo_async.operate.logs import LogReader, TaskLog
+from pyanamo_async.operate.selecting import select_tasks
+from pyanamo_async.outputs.keys import folder_name
+from pyanamo_async.ports import Store
+
+AT_ONCE = 8  # files that are written together
+
+
+class FoundLog(Value):
+    """One stream of the last attempt at a task; `task` is empty for the only task of a single item."""
+
+    item_id: str
+    task: str
+    stream: str
+    log: TaskLog
+
+
+async def find_logs(
+    store: Store, reader: LogReader, selection: Selection, streams: Sequence[str], *, tail: int | None
+) -> AsyncIterator[FoundLog]:
+    """Find the streams of all selected tasks of which an attempt has ended."""
+    async for item, tasks in select_tasks(store, selection):
+        for task in tasks:
+            if task.record:
+                for stream in streams:
+                    log = await reader.find(item, task, stream, tail=tail)
+                    yield FoundLog(item.item_id, task.name if item.nested else "", stream, log)
+
+
+async def save_logs(
+    found: AsyncIterator[FoundLog], folder: Path, *, umask: int, unreadable: Callable[[FoundLog, OutputError], None]
+) -> AsyncIterator[Path]:
+    """Write each stream into a file of the folder, and yield its path; the folder is made if it is missing.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    batch: list[FoundLog] = []
+    async for each in found:
+        batch.append(each)
+        if len(batch) == AT_ONCE:
+            for path in await _save(batch, folder, umask, unreadable):
+                yield path
+            batch = []
+    for path in await _save(batch, folder, umask, unreadable):
+        yield path
+
+
+async def _save(
+    batch: Sequence[FoundLog], folder: Path, umask: int, unreadable: Callable[[FoundLog, OutputError], None]
+) -> list[Path]:
+    async def save(found: FoundLog) -> Path | None:
+        path = folder / _path(found)
+        try:
+            await _write(found.log, path, umask)
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror}", hint="choose another folder") from error
+        except OutputError as error:
+            unreadable(found, error)
+            return None
+        return path
+
+    return [path for path in await asyncio.gather(*map(save, batch)) if path]
+
+
+async def _write(log: TaskLog, path: Path, umask: int) -> None:
+    _make_folders(path.parent, umask)
+    partial = path.with_name(f".{secrets.token_hex(8)}")
+    descriptor = open_new(partial, umask)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            async for chunk in log:
+                await asyncio.to_thread(file.write, chunk)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _make_folders(folder: Path, umask: int) -> None:
+    if not folder.is_dir():
+        _make_folders(folder.parent, umask)
+        with suppress(FileExistsError):  # made meanwhile, or a file, which the next step tells
+            make_folder(folder, umask)
+
+
+def _path(found: FoundLog) -> Path:
+    name = folder_name(found.item_id)
+    return Path(name, f"{folder_name(found.task)}.{found.stream}") if found.task else Path(f"{name}.{found.stream}")

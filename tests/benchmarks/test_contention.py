@@ -9,8 +9,8 @@ from benchmarks.contention import Contest
 
 @pytest.mark.parametrize(("slots", "most_lost"), [(1, 0.02), (8, 0.025)])
 def test_few_claims_are_lost_where_many_contend(slots: int, most_lost: float) -> None:
-    """A quarter of the workers, items and shards of the benchmark; its bound is 3 %."""
-    result = Contest(workers=50, items=2500 if slots == 1 else 5000, slots=slots, seconds=1.0, shards=4).measure()
+    """An eighth of the workers and items of the benchmark; its bound is 3 %."""
+    result = Contest(workers=25, items=1000 if slots == 1 else 2500, slots=slots, seconds=1.0, shards=4).measure()
 
     assert result.bill.won == result.contest.items  # each is claimed once, none is left
     assert result.lost < most_lost

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pyanamo_async import Counts, Pace, Quarter, State, Status
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 BAR_WIDTH = 24
 BESIDE_THE_BAR = 38  # cells of the other columns, with items in the billions
 SHOWN_FAILURES = 5
+MINUTE = timedelta(minutes=1)
 SERIES = (
     *("at", "table", *map(str, State), "retrying", "total", "tasks done", "tasks total", "workers"),
     *("items per second", "seconds left"),
@@ -90,10 +92,11 @@ def series_line(seen: Status) -> str:
 def drawn_status(seen: Status, *, with_time: bool = False) -> RenderableType:
     """Draw how many items are in which state, what moves, how long the rest will take, and what failed."""
     from rich.console import Group
+    from rich.padding import Padding
     from rich.text import Text
 
     lines = [
-        Text(f"  {one_line(line)}", style=style, no_wrap=bool(style), overflow="ellipsis" if style else "fold")
+        Padding(Text(one_line(line), style=style, no_wrap=bool(style), overflow="ellipsis"), (0, 0, 0, 2))
         for line, style in _words(seen)
     ]
     heading = f"{one_line(seen.table)}, {clock_time(seen.at)}" if with_time else one_line(seen.table)
@@ -151,7 +154,7 @@ def _movement(seen: Status) -> Iterator[str]:
         yield f"workers: {seen.workers:,}, running {seen.running:,} of {seen.slots:,} at a time"
     if not seen.counts.left:
         return
-    paces = [f"{_rate(pace)} in the last {show_duration(pace.span)}" for pace in _paces(seen)]
+    paces = [f"{_rate(pace)} in the last {_roughly(pace.span)}" for pace in _paces(seen)]
     if paces:
         yield f"pace: {', '.join(paces)}"
     elif seen.items_per_second:
@@ -174,6 +177,12 @@ def _paces(seen: Status) -> Iterator[Pace]:
         yield seen.recent
     if seen.last_hour.settled and seen.last_hour.span > seen.recent.span:
         yield seen.last_hour
+
+
+def _roughly(span: timedelta) -> str:
+    """Return a span in whole minutes, or below two in whole seconds."""
+    unit = MINUTE if span >= 2 * MINUTE else timedelta(seconds=1)
+    return show_duration(round(span / unit) * unit)
 
 
 def _rate(pace: Pace) -> str:

@@ -156,4 +156,5 @@ def _say_lines(seen: Sequence[Status]) -> None:
 def _group(seen: Sequence[Status]) -> RenderableType:
     from rich.console import Group
 
-    return Group(*(drawn_status(each, with_time=True) for each in seen))
+    parts = [part for each in seen for part in ("", drawn_status(each, with_time=True))]
+    return Group(*parts[1:])

@@ -11,6 +11,7 @@ from pyanamo_async.cli.views import COLOURS, RETRYING, RETRYING_COLOUR, by_state
 from pyanamo_async.core.items import TaskState
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.durations import show_duration
+from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.text.visible import field, one_line
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ def status_row(seen: Status, nested: Mapping[Quarter, Sequence[str]] | None = No
             str(each): {"items": counts.nested[each]} | ({} if nested is None else {"ids": [*nested.get(each, ())]})
             for each in Quarter
         },
+        "crashes": counts.crashes,
+        "interruptions": counts.interruptions,
+        "seconds_lost": counts.seconds_lost,
         "workers": {"alive": seen.workers, "running": seen.running, "slots": seen.slots},
         "items_per_second": seen.items_per_second,
         "settled": {"recent": _pace(seen.recent), "last_hour": _pace(seen.last_hour)},
@@ -69,6 +73,9 @@ def status_lines(seen: Status) -> Iterator[str]:
         yield f"tasks {name}\t{count}"
     for each in Quarter:
         yield f"nested {each}\t{counts.nested[each]}"
+    yield f"crashes\t{counts.crashes}"
+    yield f"interruptions\t{counts.interruptions}"
+    yield f"seconds lost\t{counts.seconds_lost:.0f}"
     yield f"workers\t{seen.workers}"
     yield f"running\t{seen.running}"
     yield f"slots\t{seen.slots}"
@@ -140,12 +147,20 @@ def _words(seen: Status) -> Iterator[tuple[str, str]]:
     if counts.total_nested:
         yield f"nested: {', '.join(_quarters(counts))}", ""
     yield from ((line, "") for line in _movement(seen))
+    if counts.crashes or counts.interruptions:
+        yield f"trouble: {_trouble(counts)}", ""
     if not seen.workers and counts.left:
         yield "workers: none", "yellow"
     for group in seen.failures[:SHOWN_FAILURES]:
         yield f"failed: {group.count:,}  {group.reason}", "red"
     if (others := len(seen.failures) - SHOWN_FAILURES) > 0:
         yield f"failed: for {others:,} other reasons, too; see `pyanamo failures`", "red"
+
+
+def _trouble(counts: Counts) -> str:
+    told = f"{plural(counts.crashes, 'crash')}, {plural(counts.interruptions, 'interruption')}"
+    lost = timedelta(seconds=round(counts.seconds_lost))
+    return f"{told}, {show_duration(lost)} of scripts lost by them" if lost else told
 
 
 def _movement(seen: Status) -> Iterator[str]:

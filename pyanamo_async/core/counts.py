@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import zip_longest
+from math import fsum
 from types import MappingProxyType
 from typing import Self
 
@@ -38,8 +39,8 @@ def quarter(done: int, tasks: int) -> Quarter:
 class Counted(Value):
     """Items of one state that were counted together.
 
-    `tasks` of them and how many are done, how many wait for a retry, nested ones in the order of `QUARTERS`, and how
-    many were settled since each of the times that were asked for.
+    `tasks` of them and how many are done, how many wait for a retry, nested ones in the order of `QUARTERS`, how many
+    were settled since each of the times that were asked for, and their ledgers.
     """
 
     state: State
@@ -49,6 +50,9 @@ class Counted(Value):
     retrying: int = 0
     nested: tuple[int, ...] = NONE_NESTED
     settled_since: tuple[int, ...] = ()
+    crashes: int = 0
+    interruptions: int = 0
+    seconds_lost: float = 0.0
 
 
 class Counts(Value):
@@ -56,7 +60,8 @@ class Counts(Value):
 
     `retrying` of the items in `todo` failed, and wait to be tried again. `tasks_left` are tasks to do of items that are
     `UNFINISHED`. `nested` counts nested items by how far they are, `settled_since` items that are done or failed since
-    each of the times that were asked for.
+    each of the times that were asked for. The ledgers of all items are added up: `crashes`, `interruptions`, and the
+    `seconds_lost` by them, to the millisecond.
     """
 
     items: dict[State, int]
@@ -65,12 +70,16 @@ class Counts(Value):
     tasks_left: int = 0
     nested: Mapping[Quarter, int] = MappingProxyType(dict.fromkeys(Quarter, 0))
     settled_since: tuple[int, ...] = ()
+    crashes: int = 0
+    interruptions: int = 0
+    seconds_lost: float = 0.0
 
     @classmethod
     def add_up(cls, parts: Iterable[Counted], *, times: int = 0) -> Self:
         """Return the sum of parts, which have so many `times` since which settled items were counted."""
         items, tasks, nested = dict.fromkeys(State, 0), dict.fromkeys(TaskState, 0), dict.fromkeys(Quarter, 0)
-        retrying = left = 0
+        retrying = left = crashes = interruptions = 0
+        lost: list[float] = []
         settled: tuple[int, ...] = (0,) * times
         for part in parts:
             to_do = part.tasks - part.tasks_done
@@ -82,7 +91,10 @@ class Counts(Value):
             for how_far, count in zip(QUARTERS, part.nested, strict=True):
                 nested[how_far] += count
             settled = tuple(map(sum, zip_longest(settled, part.settled_since, fillvalue=0)))
-        return cls(items, tasks, retrying, left, nested, settled)
+            crashes += part.crashes
+            interruptions += part.interruptions
+            lost.append(part.seconds_lost)
+        return cls(items, tasks, retrying, left, nested, settled, crashes, interruptions, round(fsum(lost), 3))
 
     @property
     def total(self) -> int:
@@ -126,6 +138,9 @@ def moved(counts: Counts, *, before: Counts, after: Counts) -> Counts:
         max(0, counts.tasks_left + tasks[TaskState.TODO] - counts.tasks[TaskState.TODO]),
         nested,
         tuple(max(0, each + newly) for each in counts.settled_since),
+        counts.crashes,
+        counts.interruptions,
+        counts.seconds_lost,
     )
 
 
@@ -149,6 +164,9 @@ def _counted(item: Item, since: Sequence[datetime]) -> Counted:
         retrying=int(item.is_retrying),
         nested=tuple(int(each is how_far) for each in QUARTERS),
         settled_since=tuple(int(item.state in SETTLED and _ended_since(item, each)) for each in since),
+        crashes=item.crashes,
+        interruptions=item.interruptions,
+        seconds_lost=item.seconds_lost,
     )
 
 

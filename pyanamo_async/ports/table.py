@@ -128,12 +128,12 @@ class ItemReader(Protocol):
 
         Unfinished tasks count as failed when their item is, else as todo. An item whose numbers cannot be read counts
         as one task. Of items that are done or failed, those that are so since each of the ascending times `since` are
-        counted, too, in the clocks of their workers.
+        counted, too, in the clocks of their workers. Ledgers are added up as far as they can be read.
         """
         ...
 
     async def moving_counts(self, *, since: datetime) -> Counts:
-        """Count, as `counts` does, only locked items, and those that left the queue since a time.
+        """Count, as `counts` does but for ledgers, only locked items, and those that left the queue since a time.
 
         The cost grows with their number, not with that of all items.
         """

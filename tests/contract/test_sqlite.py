@@ -139,9 +139,15 @@ async def test_items_run_in_the_order_of_their_file(store: SqliteStore) -> None:
             0,
             "SEARCH items USING COVERING INDEX QueueIndex (ItemState=?)",
         ),
+        (
+            f"SELECT count(*) FROM {reading.MOVING}",  # noqa: S608 - a constant
+            1,
+            "SEARCH items USING COVERING INDEX QueueIndex (ItemState=? AND Queue_Key>?)",
+        ),
+        (reading.LEDGERS, 0, "SCAN items USING COVERING INDEX LedgerIndex"),
         (reading.SUMMARIES, 5, "SEARCH items USING INDEX QueueIndex (ItemState=? AND Queue_Key=? AND Position>?)"),
     ],
-    ids=["claimable", "held", "next", "counts", "summaries"],
+    ids=["claimable", "held", "next", "counts", "moving", "ledgers", "summaries"],
 )
 async def test_every_query_walks_the_index(store: SqliteStore, statement: str, parameters: int, walk: str) -> None:
     """In its order: done items cost claiming nothing, and the last page of a listing costs what the first does."""

@@ -63,6 +63,20 @@ async def test_nested_items_are_counted_by_how_far_they_are(store: Store) -> Non
     assert {each.item_id for each in await listing(store) if each.nested} == {*done_of}
 
 
+async def test_ledgers_are_added_up(store: Store) -> None:
+    """Of all items, whatever their state, single and nested."""
+    await store.add([an_item(f"{number}", crashes=number, interruptions=1) for number in range(4)])
+    [task] = an_item("done").tasks
+    done = replace(an_item("done", seconds_lost=0.1), tasks=(replace(task, state=TaskState.DONE),))
+    await store.add([replace(done, state=State.DONE, done_at=NOON)])
+    await store.add([an_item("nested", nested=["x", "y"], interruptions=5, seconds_lost=7200.2), an_item("good")])
+
+    counts = await store.counts()
+
+    assert (counts.crashes, counts.interruptions, counts.seconds_lost) == (6, 9, 7200.3)
+    assert (counts.tasks[TaskState.DONE], counts.total_nested) == (1, 1)
+
+
 async def test_settled_items_are_counted_since_times(store: Store) -> None:
     """Done and failed ones, from that very millisecond on; those that ended without being settled are not."""
     await store.add([an_item(f"{number}", max_failures=1) for number in range(12)])

@@ -25,6 +25,7 @@ from pyanamo_async.store.dynamodb.rows import (
     TAIL_ROW,
     WORKER_ROW,
     counted,
+    ledgers,
     read_placed,
     summary,
 )
@@ -33,6 +34,7 @@ from pyanamo_async.store.dynamodb.writes import KEY
 
 Keys = tuple[str | None, str | None]  # from the first on, and before the second
 
+COUNTED = ("Nested_Tasks", "Crashes", "Interruptions", "Seconds_Lost")
 NOT_TODO = [state for state in State if state is not State.TODO]
 
 
@@ -143,16 +145,17 @@ def _ranges(marks: Sequence[str]) -> list[Keys]:
 async def _count(table: Table, state: State, shard: int, keys: Keys) -> Counted:
     """Count the items of one queue with keys from the first on, and before the second; their tasks, and those done.
 
-    Only nested items are returned; single ones are counted as those that were filtered out, which costs the same read
-    units and hardly any time.
+    Only nested items, and those that lost something, are returned; the others are counted as those that were filtered
+    out, which costs the same read units and hardly any time.
     """
     condition, values = _between(*keys)
     query = _query({":queue": queue(state, shard)} | values) | {
-        "FilterExpression": "attribute_exists(Nested_Tasks)",
-        "ProjectionExpression": "Nested_Tasks, Log_Length",
+        "FilterExpression": " OR ".join(f"attribute_exists({name})" for name in COUNTED),
+        "ProjectionExpression": f"{', '.join(COUNTED)}, Log_Length",
     }
     query["KeyConditionExpression"] += condition
-    items = tasks = done = 0
+    items = tasks = done = crashes = interruptions = 0
+    lost_s = 0.0
     nested = dict.fromkeys(QUARTERS, 0)
     async for page in table.pages(query):
         singles = page["ScannedCount"] - page["Count"]
@@ -161,10 +164,21 @@ async def _count(table: Table, state: State, shard: int, keys: Keys) -> Counted:
         done += singles if state is State.DONE else 0
         for row in map(unmarshal_row, page["Items"]):
             its_tasks, its_done, is_nested = counted(row)
-            tasks, done = tasks + its_tasks, done + its_done
+            tasks, done = tasks + its_tasks, done + (its_done if is_nested else state is State.DONE)
             if is_nested:
                 nested[quarter(its_done, its_tasks)] += 1
-    return Counted(state, items, tasks, done, nested=tuple(nested.values()))
+            of_row = ledgers(row)
+            crashes, interruptions, lost_s = crashes + of_row[0], interruptions + of_row[1], lost_s + of_row[2]
+    return Counted(
+        state,
+        items,
+        tasks,
+        done,
+        nested=tuple(nested.values()),
+        crashes=crashes,
+        interruptions=interruptions,
+        seconds_lost=lost_s,
+    )
 
 
 def _between(first: str | None, end: str | None) -> tuple[str, dict[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pyanamo_async.core.items import Item, State, Summary
 from pyanamo_async.core.stored.bad_rows import burial, read_row
-from pyanamo_async.core.stored.columns import Row, count, read_as
+from pyanamo_async.core.stored.columns import Row, count, read_as, seconds
 from pyanamo_async.core.stored.queue_key import format_time, queue, queue_key, shard_of
 from pyanamo_async.core.stored.record import decode, decode_held, encode, summarise
 from pyanamo_async.core.values import Value, replace
@@ -180,6 +180,15 @@ def counted(row: Mapping[str, Any]) -> tuple[int, int, bool]:
     except ValueError:
         return 1, 0, False
     return max(tasks, 1), min(tasks, done), tasks > 0
+
+
+def ledgers(row: Mapping[str, Any]) -> tuple[int, int, float]:
+    """Return the crashes and interruptions of an item, and the seconds lost by them; none if they cannot be read."""
+    try:
+        crashes, interruptions = (read_as(count, name, row.get(name, 0)) for name in ("Crashes", "Interruptions"))
+        return crashes, interruptions, read_as(seconds, "Seconds_Lost", row.get("Seconds_Lost", 0.0))
+    except ValueError:
+        return 0, 0, 0.0
 
 
 def _attempt(row: Mapping[str, Any]) -> int:

@@ -16,10 +16,12 @@ from pyanamo_async.core.stored.bad_rows import BadRows, read_row, sort_rows
 from pyanamo_async.core.stored.columns import MOST, Row
 from pyanamo_async.core.stored.queue_key import DELAYED, format_time
 from pyanamo_async.core.stored.record import summarise
+from pyanamo_async.core.values import replace
 from pyanamo_async.errors import BadRow, ItemMissing
 from pyanamo_async.ports import ItemReader
 from pyanamo_async.store.sqlite.engine import Engine
 from pyanamo_async.store.sqlite.rows import SELECT, raw, read_held, read_item, read_placed, to_row
+from pyanamo_async.store.sqlite.schema import HAS_LEDGERS
 
 LIST_PAGE = 500
 FULL_PAGE = 50  # rows of up to 400 KB
@@ -65,6 +67,8 @@ SETTLED_SINCE = f", sum(ItemState IN ({SETTLED_STATES}) AND Queue_Key >= ?)"
 NESTED_COUNTS = f"""SELECT ItemState, CASE WHEN Log_Length <= 0 THEN 0
     WHEN Log_Length >= Nested_Tasks THEN {len(QUARTERS) - 1}
     ELSE 1 + (max(1, 100 * Log_Length / Nested_Tasks) - 1) / 25 END, count(*)"""  # as `core.counts.quarter`
+LEDGERS = f"""SELECT sum(max(0, min(Crashes, {MOST}))), sum(max(0, min(Interruptions, {MOST}))),
+    sum(max(0, min(Seconds_Lost, {MOST}))) FROM items WHERE {HAS_LEDGERS}"""  # noqa: S608 - constants only
 
 
 class SqliteReader(ItemReader):
@@ -121,7 +125,16 @@ class SqliteReader(ItemReader):
             yield [to_row(values) for values in page]
 
     async def counts(self, *, since: Sequence[datetime] = ()) -> Counts:
-        return await self._engine.read(partial(_count, EVERYTHING, since=[format_time(each) for each in since]))
+        times = [format_time(each) for each in since]
+
+        def work(connection: sqlite3.Connection) -> Counts:
+            crashes, interruptions, lost = connection.execute(LEDGERS).fetchone()
+            counts = _count(EVERYTHING, connection, since=times)
+            return replace(
+                counts, crashes=crashes or 0, interruptions=interruptions or 0, seconds_lost=round(lost or 0.0, 3)
+            )
+
+        return await self._engine.read(work)
 
     async def moving_counts(self, *, since: datetime) -> Counts:
         return await self._engine.read(partial(_count, MOVING, values=[format_time(since)]))

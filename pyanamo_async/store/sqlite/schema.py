@@ -3,7 +3,7 @@
 1. The columns are what queries need; `Row` is the whole item, as `core.stored.record` writes it.
 2. `Position` is the order in which items were added, so the items of a task file run in its order.
 3. `QueueIndex` also holds what counting needs, so neither claiming nor counting reads rows: finished items do not slow
-   down the queue, and large rows do not slow down the counts.
+   down the queue, and large rows do not slow down the counts. `LedgerIndex` holds the few items that lost something.
 4. Only a file of ours is opened (`store.sqlite.recognition`).
 5. A file that can be read but not written is read (`store.sqlite.at_rest`).
 6. On a network file system no table is created or written: SQLite's log is shared memory, which ends at the machine.
@@ -37,6 +37,7 @@ WAL_RETRY = timedelta(milliseconds=10)
 INDEX = "QueueIndex"
 INDEX_KEYS = ("ItemState", "Queue_Key", "Position")
 INDEX_EXTRAS = ("Nested_Tasks", "Log_Length")
+HAS_LEDGERS = "Crashes > 0 OR Interruptions > 0 OR Seconds_Lost > 0"
 
 TABLES = (
     """CREATE TABLE items (
@@ -59,6 +60,7 @@ TABLES = (
         Row TEXT NOT NULL
     ) STRICT""",
     f"CREATE INDEX {INDEX} ON items ({', '.join(INDEX_KEYS + INDEX_EXTRAS)})",
+    f"CREATE INDEX LedgerIndex ON items (Crashes, Interruptions, Seconds_Lost) WHERE {HAS_LEDGERS}",
     """CREATE TABLE workers (
         InstanceID TEXT NOT NULL PRIMARY KEY,
         Heartbeat TEXT NOT NULL,

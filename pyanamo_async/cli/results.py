@@ -15,6 +15,7 @@ from pyanamo_async.cli.misfits import Misfits, TagNames
 from pyanamo_async.cli.options import on_table
 from pyanamo_async.cli.reading import limited
 from pyanamo_async.cli.selecting import note_scan, selects_items
+from pyanamo_async.core.tag_columns import parse_tag_names
 
 FIXED = ("taskID", "itemID", "Task", "Argument")
 RANKS = {"taskID": 2, "itemID": 0, "Task": 4, "Argument": 3}
@@ -45,7 +46,13 @@ async def results(
     await note_scan(table, selection, whole=True)
     found = table.results(selection, tag_names=tag_names, wide=wide, same_columns=not jsonl, on_misfit=unfit.add)
     rows = limited(found, None)
-    number = await (_say_json_lines(rows) if jsonl else _say_table(rows, drawn=on_terminal() and not tsv))
+    if jsonl:
+        number = await _say_json_lines(rows)
+    else:
+        names = (
+            [] if tag_names is None else [each.name for each in parse_tag_names(tag_names, taken=FIXED) if each.name]
+        )
+        number = await _say_table(rows, [*FIXED, *names], drawn=on_terminal() and not tsv)
     if not number and not unfit.number:
         flush()
         note("no results. hint: a script reports one by a line of stdout that begins with PyAnamo: and a tab")
@@ -60,10 +67,10 @@ async def _say_json_lines(rows: AsyncIterator[Mapping[str, Any]]) -> int:
     return number
 
 
-async def _say_table(rows: AsyncIterator[Mapping[str, Any]], *, drawn: bool) -> int:
-    """Write rows that all have the same columns."""
+async def _say_table(rows: AsyncIterator[Mapping[str, Any]], columns: Sequence[str], *, drawn: bool) -> int:
+    """Write rows that all have the same columns: without any, these."""
     first = await anext(rows, None)
-    names = tuple(first or FIXED)
+    names = tuple(first or columns)
     number = 0
 
     async def all_rows() -> AsyncIterator[Sequence[str]]:
@@ -77,8 +84,8 @@ async def _say_table(rows: AsyncIterator[Mapping[str, Any]], *, drawn: bool) -> 
             yield _texts(row)
 
     if drawn:
-        columns = [Column(name, RANKS.get(name, 1), cut=name not in RANKS) for name in names]
-        await say_table(columns, (Row(fields) async for fields in all_rows()))
+        drawn_columns = [Column(name, RANKS.get(name, 1), cut=name not in RANKS) for name in names]
+        await say_table(drawn_columns, (Row(fields) async for fields in all_rows()))
         return number
     say_exactly("\t".join(names))
     async for fields in all_rows():

@@ -8,7 +8,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
+from pyanamo_async.operate.results import FIXED
 from tests.cli.conftest import Cli, process
 from tests.cli.test_main import on_terminal
 
@@ -89,6 +91,18 @@ def test_a_selection_says_what_else_is_shown(reported: Cli) -> None:
     said = reported("results", "fails")
     assert (said.status, said.out.splitlines()[1:]) == (0, [])
     assert said.err.startswith("no results. hint:")
+
+
+def test_without_results_there_is_a_header(cli: Cli, folder: Path) -> None:
+    """For programs, which find the columns that they named, in files, too; without a table there is none."""
+    assert cli("results", "--tag-names", NAMES).out == ""
+    cli("table", "create")
+
+    assert cli("results", "--tag-names", NAMES).out.split() == [*FIXED, "SampleID", "chromosome", "depth"]
+    assert cli("export", "--to", "x.tsv", "--tag-names", "a:int,b").status == 0
+    assert (folder / "x.tsv").read_text().split()[-2:] == ["a", "b"]
+    assert cli("export", "--to", "x.parquet", "--tag-names", "a:int").status == 0
+    assert parquet.read_schema(folder / "x.parquet").field("a").type == "int64"
 
 
 def test_a_terminal_shows_results_that_fit(reported: Cli) -> None:

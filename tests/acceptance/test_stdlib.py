@@ -68,7 +68,7 @@ def _digest(path: Path) -> str:
 
 def _task_file(folder: Path, *options: str) -> Path:
     generator = ROOT / "examples/stdlib/items.py"
-    command = [sys.executable, generator, *options]
+    command = [sys.executable, str(generator), *options]
     header, *lines = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
     wanted = {_package(path) for path in _files()}
     file = folder / "stdlib.txt"

@@ -5,17 +5,17 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
 
 from pyanamo_async import Selection, Table, WorkerSettings, open_table
+from tests.acceptance.wire import Handler, serving
 from tests.docs.pages import DOCS, codes, rows, section
 
+PASSED_ON = {"content-type", "x-amz-crc32", "x-amzn-requestid"}  # headers
 VERBS = {"INSERT": "PartiQLInsert", "UPDATE": "PartiQLUpdate", "DELETE": "PartiQLDelete", "SELECT": "PartiQLSelect"}
 
 
@@ -24,41 +24,22 @@ def granting(actions: set[str], endpoint: str) -> Iterator[str]:
     """Pass on to a service what these actions of DynamoDB allow, refuse the rest, and yield the address."""
     there = urlsplit(endpoint)
 
-    class Gate(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+    class Gate(Handler):
+        def do_POST(self) -> None:  # noqa: N802 # the name is the base class's
+            body = self.body()
             if denied := _actions(self.headers["X-Amz-Target"], body) - actions:
                 error = {"__type": "AccessDeniedException", "Message": f"not authorized to perform {sorted(denied)}"}
-                self._answer(400, {}, json.dumps(error).encode())
+                self.answer(400, {}, json.dumps(error).encode())
                 return
             connection = http.client.HTTPConnection(there.netloc)
             connection.request("POST", "/", body, dict(self.headers.items()))
-            answer = connection.getresponse()
-            self._answer(answer.status, dict(answer.getheaders()), answer.read())
+            reply = connection.getresponse()
+            passed_on = {name: value for name, value in reply.getheaders() if name.lower() in PASSED_ON}
+            self.answer(reply.status, passed_on, reply.read())
             connection.close()
 
-        def _answer(self, status: int, headers: dict[str, str], content: bytes) -> None:
-            self.send_response(status)
-            for name in ("Content-Type", "x-amz-crc32", "x-amzn-RequestId"):
-                if value := {each.lower(): found for each, found in headers.items()}.get(name.lower()):
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name is the base class's
-            """Log no requests."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Gate) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Gate) as address:
+        yield address
 
 
 def _actions(target: str, body: bytes) -> set[str]:

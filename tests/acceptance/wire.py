@@ -1,41 +1,38 @@
-"""A service that answers every request with the same refusal, as AWS words it."""
+"""Services of our own making, and one that answers every request with the same refusal, as AWS words it."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
+class Handler(BaseHTTPRequestHandler):
+    """Answers requests on connections that stay open, and logs none."""
+
+    protocol_version = "HTTP/1.1"
+
+    def body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def answer(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name is the base class's
+        """Say nothing."""
+
+
 @contextmanager
-def refusing(status: int, body: str, content_type: str) -> Iterator[str]:
-    """Serve the refusal on a loopback port and yield its address."""
-
-    class Refusal(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_HEAD(self) -> None:
-            self._refuse(b"")
-
-        def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self._refuse(body.encode())
-
-        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 # the names are the base class's
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name is the base class's
-            """Say nothing."""
-
-        def _refuse(self, content: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", content_type)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
+def serving(handler: type[Handler]) -> Iterator[str]:
+    """Serve on a loopback port and yield its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -43,6 +40,24 @@ def refusing(status: int, body: str, content_type: str) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def refusing(status: int, body: str, content_type: str) -> Iterator[str]:
+    """Serve the refusal and yield the address."""
+
+    class Refusal(Handler):
+        def do_HEAD(self) -> None:
+            self.answer(status, {"Content-Type": content_type}, b"")
+
+        def do_GET(self) -> None:
+            self.body()
+            self.answer(status, {"Content-Type": content_type}, body.encode())
+
+        do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 # the names are the base class's
+
+    with serving(Refusal) as address:
+        yield address
 
 
 def dynamodb_refusal(error: str, message: str) -> tuple[int, str, str]:

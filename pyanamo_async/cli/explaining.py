@@ -6,7 +6,6 @@ from pyanamo_async import NextStep, Table
 from pyanamo_async.cli.console import say, say_json
 from pyanamo_async.cli.flags import name_flags
 from pyanamo_async.cli.options import ItemArgument, JsonOption, command_line, on_table
-from pyanamo_async.cli.run_async import with_table
 
 COMMANDS = {
     NextStep.SEE_OUTPUT: "logs",
@@ -25,9 +24,9 @@ OF_THE_TABLE = {NextStep.RUN, NextStep.RUN_LONGER, NextStep.RECLAIM, NextStep.LI
 
 
 @on_table
-def explain(table: Table, *, item: ItemArgument, json: JsonOption = False) -> None:
+async def explain(table: Table, *, item: ItemArgument, json: JsonOption = False) -> None:
     """Explain why an item does not run, or what became of it, and what to type next."""
-    told = with_table(table, lambda table: table.explain(item))
+    told = await table.explain(item)
     because = [name_flags(each) for each in told.because]
     steps = [
         (command_line(COMMANDS[each], table.address, "" if each in OF_THE_TABLE else told.item_id), str(each))

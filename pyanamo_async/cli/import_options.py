@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from pyanamo_async import ItemTemplate, UsageError
 from pyanamo_async.core.taskfile.lines import InvalidLine, Lines, to_text
@@ -66,23 +65,8 @@ Split = Annotated[
 ]
 
 
-class ImportCommand(TyperCommand):
-    """Lets `--nested` stand alone, as people type it, or before the delimiter of the arguments."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - the type is private to typer
-        """Parse the command line."""
-        given: list[str] = []
-        rest = [*args]
-        while rest and rest[0] != "--":
-            arg = rest.pop(0)
-            if arg in {"-n", "--nested"}:
-                arg = f"--nested={rest.pop(0) if rest and _is_args_delimiter(rest[0]) else ','}"
-            given.append(arg)
-        given += rest
-        return super().parse_args(ctx, given)
-
-
-def _is_args_delimiter(text: str) -> bool:
+def is_args_delimiter(text: str) -> bool:
+    """Return whether a word behind `--nested` is what separates arguments, and not the next argument."""
     return _ARGS_DELIMITER.fullmatch(text) is not None and text not in _NOT_DELIMITERS
 
 

@@ -14,10 +14,11 @@ from pyanamo_async.cli.console import note, say, say_json
 from pyanamo_async.cli.counting_bar import counting_bar
 from pyanamo_async.cli.options import JsonOption, on_new_files
 from pyanamo_async.cli.run_async import with_table
+from pyanamo_async.cli.standing_alone import standing_alone
 from pyanamo_async.core.taskfile.parser import Kind
 from pyanamo_async.core.text.plural import plural
 
-COMMAND = option.ImportCommand
+COMMAND = standing_alone("-n", "--nested", without=",", takes=option.is_args_delimiter)
 
 
 @on_new_files

@@ -15,7 +15,7 @@ import typer
 from pyanamo_async import Table, UsageError, open_table
 from pyanamo_async.app.settings import DEFAULT_KEY, DEFAULT_TABLE, DEFAULT_UMASK
 from pyanamo_async.cli.flags import umask as parse_umask
-from pyanamo_async.cli.run_async import with_table
+from pyanamo_async.cli.run_async import with_tables
 from pyanamo_async.core.text.durations import show_duration
 
 TABLE_VARIABLE = "PYANAMO_TABLE"
@@ -137,7 +137,7 @@ def on_table(command: Command) -> Command:
 
 def on_tables(command: Command) -> Command:
     """Do as `on_table`, for a command that takes any number of `tables`."""
-    return _passing("tables", _open_several, command)
+    return _passing("tables", _open_several, _run_to_its_end(command))
 
 
 def on_new_files(command: Command) -> Command:
@@ -147,10 +147,10 @@ def on_new_files(command: Command) -> Command:
 
 def _run_to_its_end(command: Command) -> Command:
     @wraps(command)
-    def run(*, table: Table, **options: Any) -> None:  # noqa: ANN401 - typer passes what the signature says
-        running = command(table=table, **options)
+    def run(**options: Any) -> None:  # noqa: ANN401 - typer passes what the signature says
+        running = command(**options)
         if running is not None:
-            with_table(table, lambda _: running)
+            with_tables(options["tables"] if "tables" in options else [options["table"]], lambda _: running)
 
     return run
 

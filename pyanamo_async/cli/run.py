@@ -18,13 +18,14 @@ from pyanamo_async.cli.event_log import LogLines
 from pyanamo_async.cli.main import report
 from pyanamo_async.cli.options import on_new_files, takes
 from pyanamo_async.cli.run_ending import Failures, Quiet, ending
-from pyanamo_async.cli.run_options import RunCommand, failure_policy, output_settings, worker_settings
+from pyanamo_async.cli.run_options import failure_policy, output_settings, worker_settings
+from pyanamo_async.cli.standing_alone import standing_alone
 from pyanamo_async.core.workers import ends_within
 from pyanamo_async.host.pid1 import fork_from_pid1
 from pyanamo_async.host.watchdog import Watchdog
 
 CLOSED_WITHIN_S = 10.0
-COMMAND = RunCommand
+COMMAND = standing_alone("--cloudwatch", without="", takes=lambda word: not word.startswith("-"))
 EPILOG = """\b
 Exit status:
   0   nothing is left, and nothing this worker ran failed

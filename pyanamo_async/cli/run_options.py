@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from pyanamo_async import FailurePolicy, OutputSettings, WorkerSettings, parse_on_exit
 from pyanamo_async.cli.flags import Range, duration, duration_range, size
 from pyanamo_async.cli.options import settings
 
-CLOUDWATCH = "--cloudwatch"
 MAX_AT_ONCE = 100_000
 
 
@@ -80,7 +77,7 @@ output_settings = settings(
             "--sse", metavar="HOW", help="Encrypt output in the bucket: aws:kms[:KEY], aws:kms:dsse[:KEY] or AES256."
         ),
         "cloudwatch": typer.Option(
-            CLOUDWATCH,
+            "--cloudwatch",
             metavar="[GROUP]",
             help="Output from 2 KB to 10 MB goes to CloudWatch Logs, to /PyAnamo/TABLE unless a group is named.",
         ),
@@ -132,14 +129,3 @@ def failure_policy(
         on_exit=parse_on_exit(on_exit),
         fail_on_tag=fail_on_tag,
     )
-
-
-class RunCommand(TyperCommand):
-    """Lets `--cloudwatch` stand alone, as people type it: without a value it has an empty one."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - the type is private to typer
-        """Parse the command line."""
-        followed = pairwise([*args, "-"])
-        return super().parse_args(
-            ctx, [f"{CLOUDWATCH}=" if arg == CLOUDWATCH and after.startswith("-") else arg for arg, after in followed]
-        )

@@ -12,7 +12,6 @@ from pyanamo_async import SampleRow, SampleStep, State, Table, UsageError, sampl
 from pyanamo_async.cli.console import say_json_list
 from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import JsonOption, on_tables
-from pyanamo_async.cli.run_async import with_tables
 from pyanamo_async.cli.views import COLOURS, one_by_one
 
 SAMPLE = "sample"
@@ -37,7 +36,7 @@ Tsv = Annotated[
 
 
 @on_tables
-def samples(
+async def samples(
     tables: Sequence[Table],
     *,
     through: Through = None,
@@ -52,19 +51,15 @@ def samples(
     """
     if tsv and json:
         raise UsageError("--tsv and --json exclude each other", hint="leave out one")
-
-    async def work(tables: Sequence[Table]) -> None:
-        rows = await sample_matrix(
-            tables, through=through or (), not_through=not_through or (), failed_in=failed_in or ()
-        )
-        names = _names(tables)
-        if json:
-            await say_json_list(_json(row, names) async for row in one_by_one(rows))
-        else:
-            columns = [Column(SAMPLE), *(Column(name, rank=number) for number, name in enumerate(names, start=1))]
-            await say_table(columns, (_row(row, words=tsv) async for row in one_by_one(rows)), plain=tsv)
-
-    with_tables(tables, work)
+    rows = one_by_one(
+        await sample_matrix(tables, through=through or (), not_through=not_through or (), failed_in=failed_in or ())
+    )
+    names = _names(tables)
+    if json:
+        await say_json_list(_json(row, names) async for row in rows)
+    else:
+        columns = [Column(SAMPLE), *(Column(name, rank=number) for number, name in enumerate(names, start=1))]
+        await say_table(columns, (_row(row, words=tsv) async for row in rows), plain=tsv)
 
 
 def _names(tables: Sequence[Table]) -> list[str]:

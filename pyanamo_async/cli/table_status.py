@@ -8,16 +8,16 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from pyanamo_async import PyanamoError, Status, Table, UsageError
 from pyanamo_async.cli.console import draw, flush, note, on_terminal, say, say_json, screen
 from pyanamo_async.cli.flags import duration
 from pyanamo_async.cli.options import JsonOption, on_tables
-from pyanamo_async.cli.run_async import ended_by, with_tables
+from pyanamo_async.cli.run_async import ended_by
+from pyanamo_async.cli.standing_alone import standing_alone
 from pyanamo_async.cli.status_view import SERIES, drawn_status, series_line, status_lines, status_row
 from pyanamo_async.core.text.durations import parse_duration
 
@@ -40,24 +40,6 @@ Watch = Annotated[
 Times = Annotated[int | None, typer.Option("--times", metavar="N", min=1, help="With --watch: look so often.")]
 
 
-class StatusCommand(TyperCommand):
-    """Lets `--watch` stand alone, as people type it, or before the seconds."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - the type is private to typer
-        """Parse the command line."""
-        given: list[str] = []
-        rest = [*args]
-        while rest and rest[0] != "--":
-            arg = rest.pop(0)
-            if arg == WATCH:
-                arg = f"{WATCH}={rest.pop(0) if rest and _is_duration(rest[0]) else DEFAULT_PAUSE}"
-            given.append(arg)
-        return super().parse_args(ctx, given + rest)
-
-
-COMMAND = StatusCommand
-
-
 def _is_duration(text: str) -> bool:
     try:
         parse_duration(text)
@@ -66,18 +48,25 @@ def _is_duration(text: str) -> bool:
     return True
 
 
+COMMAND = standing_alone(WATCH, without=DEFAULT_PAUSE, takes=_is_duration)
+
+
 @on_tables
-def status(tables: Sequence[Table], *, watch: Watch = None, times: Times = None, json: JsonOption = False) -> None:
+async def status(
+    tables: Sequence[Table], *, watch: Watch = None, times: Times = None, json: JsonOption = False
+) -> None:
     """Show how far tables are.
 
     Items by state, tasks, nested items by how far they are, workers, pace, time left, and what failed.
     """
     if watch is None and times is not None:
         raise UsageError("`times` has no effect without --watch", hint="leave out one, or give both")
-    if watch is None:
-        with_tables(tables, _once_as_json if json else _once)
+    if watch is not None:
+        await _watch(tables, every=watch, times=times, json=json)
+    elif json:
+        await _once_as_json(tables)
     else:
-        with_tables(tables, lambda tables: _watch(tables, every=watch, times=times, json=json))
+        await _once(tables)
 
 
 async def _once(tables: Sequence[Table]) -> None:

@@ -8,11 +8,10 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async import Counts, PyanamoError, State, Table, WaitResult
+from pyanamo_async import Counts, PyanamoError, State, Table
 from pyanamo_async.cli.console import note
 from pyanamo_async.cli.flags import duration
 from pyanamo_async.cli.options import command_line, on_table
-from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.core.text.plural import plural
 
 EPILOG = """\b
@@ -29,7 +28,7 @@ Timeout = Annotated[
 
 
 @on_table
-def wait(table: Table, *, timeout: Timeout = None) -> None:
+async def wait(table: Table, *, timeout: Timeout = None) -> None:
     """Wait until nothing is left to run; on a terminal, stderr tells what for.
 
     Held items are not waited for.
@@ -42,10 +41,8 @@ def wait(table: Table, *, timeout: Timeout = None) -> None:
     def missed(error: PyanamoError) -> None:
         note(f"pyanamo: {error}")
 
-    async def work(table: Table) -> WaitResult:
-        return await table.wait(timeout=timeout, tell=tell if sys.stderr.isatty() else None, missed=missed)
-
-    raise typer.Exit(with_table(table, work).exit_status)
+    result = await table.wait(timeout=timeout, tell=tell if sys.stderr.isatty() else None, missed=missed)
+    raise typer.Exit(result.exit_status)
 
 
 def _left(counts: Counts) -> str:

@@ -24,14 +24,15 @@ from pyanamo_async.core.trace import COLUMNS
 IN_A_PIPE = [Column(name) for name in COLUMNS]
 ON_TERMINAL = (
     Column("itemID"),
-    Column("task", rank=3),
-    Column("attempt", rank=8, right=True),
+    Column("task", rank=4),
+    Column("argument", rank=3),
+    Column("attempt", rank=9, right=True),
     Column("status", rank=1),
-    Column("started", rank=6),
+    Column("started", rank=7),
     Column("took", rank=2, right=True),
-    Column("CPU", rank=5, right=True),
-    Column("memory", rank=4, right=True),
-    Column("reason", rank=7, cut=True),
+    Column("CPU", rank=6, right=True),
+    Column("memory", rank=5, right=True),
+    Column("reason", rank=8, cut=True),
 )
 
 
@@ -81,6 +82,7 @@ def _short(row: Mapping[str, Any]) -> Row:
     fields = (
         row["itemID"],
         row["Task"],
+        row["Argument"] or "",
         str(row["Attempt"] or ""),
         row["Status"],
         short_time(parse_time(row["Started"])),

@@ -16,6 +16,7 @@ COLUMNS = (
     "itemID",
     "taskID",
     "Task",
+    "Argument",
     "Attempt",
     "Status",
     "Exit_Code",
@@ -43,6 +44,7 @@ def trace(item: Item, tasks: Iterable[Task] | None = None) -> Iterator[Row]:
                 "itemID": item.item_id,
                 "taskID": item.sample,
                 "Task": task.name,
+                "Argument": item.argument(task),
                 "stdout_bytes": 0,
                 "stderr_bytes": 0,
             }

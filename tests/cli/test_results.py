@@ -206,6 +206,9 @@ def test_a_trace_is_sorted_and_selected(reported: Cli) -> None:
     ]
 
     assert rows[0]["itemID"] == "large"
+    assert [
+        json.loads(row)["Argument"] for row in reported("trace", "--jsonl", "nest", "--task", "3").out.splitlines()
+    ] == ["X"]
     assert len(rows) == 2
     assert len(reported("trace", "--jsonl", "--where", "exit == 0").out.splitlines()) == 3 + 3
     assert len(reported("trace", "--jsonl", "nest", "--task", "3").out.splitlines()) == 1

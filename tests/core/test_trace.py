@@ -42,6 +42,7 @@ def test_a_row_has_the_stored_names() -> None:
         "itemID": "a",
         "taskID": "sample",
         "Task": "Task_0",
+        "Argument": None,
         "Attempt": 2,
         "Status": "Failed",
         "Exit_Code": 3,

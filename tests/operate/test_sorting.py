@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyanamo_async.operate.row_spool import with_same_columns
 from pyanamo_async.operate.sorting import sort_rows
 
 KEYS = st.none() | st.integers(0, 9) | st.floats(0, 9) | st.sampled_from(["a", "b", "B"])
@@ -41,3 +43,25 @@ async def test_the_first_of_all_are_the_first_of_some(keys: list[object], limit:
 
     assert sorted(map(repr, everything)) == sorted(map(repr, keys))
     assert await _sorted(keys, limit=limit) == everything[:limit]
+
+
+async def test_memory_does_not_grow_with_the_rows() -> None:
+    """Sorted, or until their columns are known: they wait in a file."""
+    text = "x" * 6000
+
+    async def rows() -> AsyncIterator[dict[str, object]]:
+        for number in range(6000):
+            yield {"number": number % 1000, f"text_{number % 2}": text}
+
+    same_columns = with_same_columns(rows(), {"number": None}, str)
+    by_number = sort_rows(rows(), lambda row: row["number"], msgspec.msgpack.decode, limit=None)
+    for found in (same_columns, by_number):
+        tracemalloc.start()
+        try:
+            number = sum([1 async for _ in found])
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+
+        assert number == 6000
+        assert peak < 20 << 20

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         parse_on_exit as parse_on_exit,
     )
     from pyanamo_async.core.items import (
+        Held as Held,
         Item as Item,
         Output as Output,
         State as State,
@@ -80,12 +81,17 @@ if TYPE_CHECKING:
         UsageError as UsageError,
     )
     from pyanamo_async.fleet.membership import WorkerCondition as WorkerCondition, WorkerStatus as WorkerStatus
-    from pyanamo_async.operate.changing import ChangeResult as ChangeResult
+    from pyanamo_async.operate.changing import (
+        ChangeOptions as ChangeOptions,
+        ChangeResult as ChangeResult,
+        OrderOptions as OrderOptions,
+    )
     from pyanamo_async.operate.checking import CheckedItems as CheckedItems, check_task_file as check_task_file
     from pyanamo_async.operate.doctor import Finding as Finding, FindingKind as FindingKind
     from pyanamo_async.operate.explaining import Explanation as Explanation, NextStep as NextStep
     from pyanamo_async.operate.exporting.export import ExportResult as ExportResult
     from pyanamo_async.operate.failures import FailureGroup as FailureGroup
+    from pyanamo_async.operate.id_files import read_ids as read_ids
     from pyanamo_async.operate.importing import ImportResult as ImportResult, OnExists as OnExists
     from pyanamo_async.operate.logs import TaskLog as TaskLog
     from pyanamo_async.operate.many_logs import FoundLog as FoundLog
@@ -103,7 +109,7 @@ _HOMES = {
     "pyanamo_async.app.settings": ("WorkerSettings",),
     "pyanamo_async.core.counts": ("Counts", "Quarter"),
     "pyanamo_async.core.failure_policy": ("FailurePolicy", "Verdict", "parse_on_exit"),
-    "pyanamo_async.core.items": ("Item", "Output", "State", "Summary", "Task", "TaskRecord", "TaskState"),
+    "pyanamo_async.core.items": ("Held", "Item", "Output", "State", "Summary", "Task", "TaskRecord", "TaskState"),
     "pyanamo_async.core.outcomes": ("Failed", "Interrupted", "Outcome", "Succeeded", "TimedOut"),
     "pyanamo_async.core.pace": ("Pace", "TimeLeft"),
     "pyanamo_async.core.samples": ("SampleRow", "SampleStep"),
@@ -127,12 +133,13 @@ _HOMES = {
         "UsageError",
     ),
     "pyanamo_async.fleet.membership": ("WorkerCondition", "WorkerStatus"),
-    "pyanamo_async.operate.changing": ("ChangeResult",),
+    "pyanamo_async.operate.changing": ("ChangeOptions", "ChangeResult", "OrderOptions"),
     "pyanamo_async.operate.checking": ("CheckedItems", "check_task_file"),
     "pyanamo_async.operate.doctor": ("Finding", "FindingKind"),
     "pyanamo_async.operate.explaining": ("Explanation", "NextStep"),
     "pyanamo_async.operate.exporting.export": ("ExportResult",),
     "pyanamo_async.operate.failures": ("FailureGroup",),
+    "pyanamo_async.operate.id_files": ("read_ids",),
     "pyanamo_async.operate.importing": ("ImportResult", "OnExists"),
     "pyanamo_async.operate.logs": ("TaskLog",),
     "pyanamo_async.operate.many_logs": ("FoundLog",),

@@ -115,7 +115,8 @@ class Table(TableEditor):
         The columns are `itemID`, `TaskID` (the sample) and `TaskScript`, and if wanted `TaskArgs`, `MaxFailures`,
         `Timeout` (seconds, a text like `1h30m`, or a timedelta) and `Priority` (0 to 9, 0 first). `TaskScript` may be a
         list of scripts: the tasks of a nested item. Items that exist are skipped, or treated as `on_exists` says:
-        `replace` overwrites those that no worker holds, `fail` raises.
+        `update` changes what differs and keeps what is done of the same scripts, `replace` overwrites them whole, both
+        only those that no worker holds; `fail` raises.
 
         Raises:
             TaskFileInvalid: there are bad rows, of which `problems` lists the first, or none; nothing was added.
@@ -155,7 +156,7 @@ class Table(TableEditor):
         if isinstance(self._resources.settings.table, DynamoTable):
             refuse_oversized(file)
         if dry_run:
-            return await importing.preview_import(store, file, on_exists=existing)
+            return await importing.preview_import(store, file, on_exists=existing, clock=SystemClock())
         return await importing.import_items(
             store, file, on_exists=existing, shards=DEFAULT_SHARDS, clock=SystemClock(), progress=progress
         )

@@ -6,74 +6,150 @@ Every method is thin: what it does is in `operate/`, which is imported when it i
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Unpack
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State
+from pyanamo_async.errors import UsageError
 from pyanamo_async.host.liveness import LocalProcesses
 from pyanamo_async.table_results import TableResults
 
 if TYPE_CHECKING:
     from pyanamo_async.core.selection import Selection
-    from pyanamo_async.operate.changing import ChangeResult
+    from pyanamo_async.operate.changing import Change, ChangeOptions, ChangeResult, OrderOptions, Written
     from pyanamo_async.operate.workers import ReclaimResult
-
-Confirm = Callable[[int], bool]
-Progress = Callable[["ChangeResult"], None]
 
 
 class TableEditor(TableResults):
-    """One table of items, and how a person corrects them."""
+    """One table of items, and how a person corrects them.
 
-    async def retry(
-        self,
-        selection: Selection | None = None,
-        *,
-        reason: str = "",
-        dry_run: bool = False,
-        confirm: Confirm = lambda _: True,
-        progress: Progress = lambda _: None,
-    ) -> ChangeResult:
+    Each order takes `OrderOptions`: a reason, `dry_run`, and what becomes of items that workers hold. All raise
+    `ItemMissing` when the selection names ids that the table does not have; nothing was changed then.
+    """
+
+    async def retry(self, selection: Selection | None = None, **options: Unpack[OrderOptions]) -> ChangeResult:
         """Run again what did not succeed: by default all failed items, or those of a selection.
 
         Finished tasks of nested items stay finished; a selection that names tasks runs these only. Failures, crashes
-        and interruptions count from zero again, and an item that waits after a failure waits no longer. An item that a
-        worker holds is left alone, and named in the result. `reason` goes into the history of the item.
-
-        `confirm` takes the number of items before anything is changed, and may say no; `progress` takes the result so
-        far. With `dry_run` nothing is changed, and the result names the items.
-
-        Raises:
-            ItemMissing: the selection names ids that the table does not have; nothing was changed.
+        and interruptions count from zero again, and an item that waits after a failure waits no longer. Items that are
+        held stay held.
         """
+        from pyanamo_async.core.orders import reset
         from pyanamo_async.core.selection import Selection
 
+        token, why = _token(), options.get("reason", "")
         failed = Selection(states=[State.FAILED])
-        return await self._reset(
-            selection or failed, all_tasks=False, reason=reason, dry_run=dry_run, confirm=confirm, progress=progress
-        )
 
-    async def reset(
+        def put_back(item: Item, tasks: Collection[str]) -> Item:
+            return reset(item, tasks=tasks, token=token, why=why)
+
+        return await self._change(selection or failed, put_back, token, options)
+
+    async def reset(self, selection: Selection, **options: Unpack[OrderOptions]) -> ChangeResult:
+        """Run everything of the selected items again, also what is done, and what is held; otherwise as `retry`.
+
+        The records of earlier attempts stay until new ones replace them, and the attempt number counts on.
+        """
+        from pyanamo_async.core.orders import reset
+
+        token, why = _token(), options.get("reason", "")
+
+        def put_back(item: Item, tasks: Collection[str]) -> Item:
+            return reset(item, tasks=tasks, all_tasks=True, token=token, why=why)
+
+        return await self._change(selection, put_back, token, options)
+
+    async def hold(self, selection: Selection, **options: Unpack[OrderOptions]) -> ChangeResult:
+        """Hold the selected items: nobody claims them until they are let go by `unhold`, or `reset`.
+
+        They are `Pending`. What is done stays done.
+        """
+        from pyanamo_async.core.holding import hold
+
+        token, why, now = _token(), options.get("reason", ""), datetime.now(UTC)
+
+        def park(item: Item, _: Collection[str]) -> Item:
+            return hold(item, now=now, token=token, why=why)
+
+        return await self._change(selection, park, token, options)
+
+    async def unhold(self, selection: Selection, **options: Unpack[OrderOptions]) -> ChangeResult:
+        """Let the selected items go that are held: each is again what it was before."""
+        from pyanamo_async.core.holding import unhold
+
+        token, why = _token(), options.get("reason", "")
+
+        def free(item: Item, _: Collection[str]) -> Item:
+            return unhold(item, token=token, why=why)
+
+        return await self._change(selection, free, token, options)
+
+    async def cancel(
+        self, selection: Selection, reason: str, *, wait: bool = True, **options: Unpack[ChangeOptions]
+    ) -> ChangeResult:
+        """Withdraw the selected items, and end those that run as `force` does: they are held, for this reason.
+
+        A `retry` leaves them alone; `unhold` and `reset` bring them back. What is done stays done.
+
+        Raises:
+            UsageError: the reason is empty.
+        """
+        if not reason.strip():
+            raise UsageError("`reason` is empty", hint="say why, for those who find the items later")
+        return await self.hold(selection, reason=reason, force=True, wait=wait, **options)
+
+    async def delete(
+        self, selection: Selection, *, outputs: bool = False, **options: Unpack[OrderOptions]
+    ) -> ChangeResult:
+        """Delete the selected items; of a selection that names a `task`, that task of nested items only.
+
+        Their stored output stays where it is, unless `outputs` deletes it too, of all attempts.
+
+        Raises:
+            UsageError: `outputs`, and no bucket was given.
+        """
+        from pyanamo_async.core.orders import drop_tasks
+        from pyanamo_async.operate.deleting import OutputRemover
+
+        token, now = _token(), datetime.now(UTC)
+        namespace = (await self.describe()).output_namespace
+        remover = OutputRemover(await self._resources.outputs(), namespace) if outputs else None
+
+        def drop(item: Item, tasks: Collection[str]) -> Item | None:
+            return None if selection.task is None else drop_tasks(item, tasks, now=now, token=token)
+
+        return await self._change(selection, drop, token, options, written=remover)
+
+    async def set(
         self,
         selection: Selection,
         *,
-        reason: str = "",
-        dry_run: bool = False,
-        confirm: Confirm = lambda _: True,
-        progress: Progress = lambda _: None,
+        priority: int | None = None,
+        max_failures: int | None = None,
+        timeout: timedelta | None = None,
+        script: str | None = None,
+        **options: Unpack[ChangeOptions],
     ) -> ChangeResult:
-        """Run everything of the selected items again, also what is done; otherwise as `retry`.
+        """Set limits or the priority of the selected items, or the script of their selected tasks.
 
-        The records of earlier attempts stay until new ones replace them, and the attempt number counts on.
+        Priority is 0 (first) to 9. Each item keeps its state. A task whose script changes is to run again, and its
+        record goes. Items that workers hold are left alone, and named in the result.
 
         Raises:
-            ItemMissing: the selection names ids that the table does not have; nothing was changed.
+            UsageError: nothing is to be set, or a value is invalid.
         """
-        return await self._reset(
-            selection, all_tasks=True, reason=reason, dry_run=dry_run, confirm=confirm, progress=progress
-        )
+        from pyanamo_async.core.editing import Edits, check_edits, edit
+
+        token, now = _token(), datetime.now(UTC)
+        edits = Edits(priority=priority, max_failures=max_failures, timeout=timeout, script=script)
+        check_edits(edits)
+
+        def change(item: Item, tasks: Collection[str]) -> Item:
+            return edit(item, tasks, edits, now=now, token=token)
+
+        return await self._change(selection, change, token, options)
 
     async def reclaim(self, *, crash_limit: int = FailurePolicy().crash_limit, dry_run: bool = False) -> ReclaimResult:
         """Put back the items of workers that vanished; running workers do so by themselves.
@@ -93,30 +169,31 @@ class TableEditor(TableResults):
             processes=LocalProcesses(),
         )
 
-    async def _reset(
+    async def _change(
         self,
         selection: Selection,
+        change_item: Change,
+        token: str,
+        options: ChangeOptions | OrderOptions,
         *,
-        all_tasks: bool,
-        reason: str,
-        dry_run: bool,
-        confirm: Confirm,
-        progress: Progress,
+        written: Written | None = None,
     ) -> ChangeResult:
-        from pyanamo_async.core import transitions
-        from pyanamo_async.operate.changing import change
+        from pyanamo_async.host.clock import SystemClock
+        from pyanamo_async.operate.changing import Writer, change
+        from pyanamo_async.operate.forcing import Forced
 
-        token = secrets.token_hex(8)
-
-        def put_back(item: Item, tasks: Collection[str]) -> Item:
-            return transitions.reset(item, tasks=tasks, all_tasks=all_tasks, token=token, why=reason)
-
+        progress, wait = options.get("progress", lambda _: None), bool(options.get("wait", True))
+        writer = Writer(await self._open(), SystemClock(), written)
         return await change(
-            await self._open(),
+            writer,
             selection,
-            put_back,
-            now=datetime.now(UTC),
-            dry_run=dry_run,
-            confirm=confirm,
+            change_item,
+            force=Forced(writer, LocalProcesses(), token, wait, progress) if options.get("force") else None,
+            dry_run=options.get("dry_run", False),
+            confirm=options.get("confirm", lambda _: True),
             progress=progress,
         )
+
+
+def _token() -> str:
+    return secrets.token_hex(8)

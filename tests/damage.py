@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
-from pyanamo_async.core.items import Item, State, TaskState
+from pyanamo_async.core.items import Held, Item, State, TaskState
 from pyanamo_async.core.outcomes import Failed
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Worker
@@ -49,7 +49,7 @@ GONE = "gone-worker"
 
 
 def samples() -> list[Item]:
-    """An item of each kind: single and nested, to do, due later, held by a worker that is gone, and settled."""
+    """An item of each kind: single and nested, to do, due later, held by a worker that is gone, settled, and held."""
     record = a_record(Failed(exit_code=1), an_item("x", attempt=1))
     nested = an_item("x", nested=["print a", "print b"])
     tasks = (replace(nested.tasks[0], state=TaskState.DONE, record=record), nested.tasks[1])
@@ -64,6 +64,7 @@ def samples() -> list[Item]:
         replace(nested, tasks=tasks, state=State.WALL_TIME_EXCEEDED, attempt=1, done_at=NOON),
         replace(plain, state=State.DONE, done_at=NOON, attempt=1, tasks=(replace(plain.tasks[0], record=record),)),
         replace(plain, state=State.FAILED, done_at=NOON, attempt=1),
+        replace(plain, state=State.PENDING, done_at=NOON, held=Held(State.TODO, NOON)),
     ]
 
 

@@ -39,7 +39,10 @@ from pyanamo_async.worker.store_calls import StoreCalls
 
 START = RetrySchedule(limit_s=15.0)  # thousands may start at once
 SETTLED = (State.DONE, State.FAILED)
-ENDINGS = {each: str(each) for each in (*SETTLED, State.WALL_TIME_EXCEEDED)} | {State.TODO: "put_back"}
+ENDINGS = {each: str(each) for each in (*SETTLED, State.WALL_TIME_EXCEEDED)} | {
+    State.TODO: "put_back",
+    State.PENDING: "held",
+}
 LONGEST_NAME = 255  # of a host; a Batch job has a UUID and an index
 INDEX_LAG = timedelta(seconds=1)  # of DynamoDB, which shows a write within milliseconds
 NOTHING_LEFT, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again

@@ -1,151 +1,145 @@
-"""`pyanamo retry` and `reset`: put items back, so that they run again."""
+"""`pyanamo retry`, `reset`, `hold`, `unhold`, `cancel`, `delete` and `set`: orders to change items."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
-from pyanamo_async import ChangeResult, Selection, State, Table
-from pyanamo_async.cli.asking import ask, need_terminal
-from pyanamo_async.cli.console import flush, note, say, say_json
-from pyanamo_async.cli.counting_bar import counting_bar
-from pyanamo_async.cli.options import JsonOption, on_table
-from pyanamo_async.cli.run_async import with_table
-from pyanamo_async.cli.selecting import note_scan, selects_items
-from pyanamo_async.core.text.plural import plural
+from pyanamo_async import Selection, State, Table
+from pyanamo_async.cli import ordering
+from pyanamo_async.cli.flags import duration
+from pyanamo_async.cli.options import on_table
+from pyanamo_async.cli.ordering import How, Wording, carry_out
+from pyanamo_async.cli.selecting import selects_items
 
-INCOMPLETE = 3  # the exit status when not every selected item is as ordered
-NAMED = 5  # ids of locked items in a line for people
-
-Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list the items that would run again.")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the history of the items.")]
-
-EPILOG = """\b
-Exit status:
-  0   every selected item is as ordered
-  3   some were left as they are: workers hold them, or others changed them
-"""
+EPILOG = ordering.EPILOG
+Outputs = Annotated[
+    bool, typer.Option("--outputs", help="Delete their stored output, too; it stays where it is otherwise.")
+]
+AGAIN = Wording(
+    "run {} again",
+    "running items again",
+    "putting back",
+    "{} will run again",
+    "{} would run again",
+    "{} had nothing to run again",
+)
+HOLD = Wording("hold {}", "holding items", "holding", "{} held", "{} would be held", "{} had nothing to hold")
+UNHOLD = Wording("let {} go", "letting items go", "letting go", "{} let go", "{} would be let go", "{} not held")
+CANCEL = Wording(
+    "cancel {}, and end what runs of them",
+    "cancelling items",
+    "cancelling",
+    "{} cancelled",
+    "{} would be cancelled",
+    "{} had nothing to cancel",
+)
+DELETE = Wording("delete {}", "deleting items", "deleting", "{} deleted", "{} would be deleted", "{} had no such task")
+DELETE_TASKS = Wording(
+    "delete this task of {}",
+    "deleting tasks",
+    "deleting",
+    "the task of {} deleted",
+    "the task of {} would be deleted",
+    "{} had no such task",
+)
+SET = Wording("change {}", "changing items", "changing", "{} changed", "{} would be changed", "{} already so")
 
 
 @on_table
 @selects_items(states=[State.FAILED])
-def retry(
-    table: Table,
-    *,
-    selection: Selection,
-    reason: Reason = "",
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    json: JsonOption = False,
-) -> None:
+@ordering.forces
+def retry(table: Table, *, selection: Selection, how: How) -> None:
     """Run again what did not succeed: all failed items, or those of a selection.
 
-    Finished tasks of nested items stay finished. Failures count from zero again.
+    Finished tasks of nested items stay finished, and items that are held stay so. Failures count from zero again.
     """
-    _change(table, Table.retry, selection, reason=reason, dry_run=dry_run, yes=yes, json=json)
+    carry_out(table, Table.retry, selection, how, AGAIN)
 
 
 @on_table
 @selects_items()
-def reset(
+@ordering.forces
+def reset(table: Table, *, selection: Selection, how: How) -> None:
+    """Run everything of the selected items again, also what is done, and what is held."""
+    carry_out(table, Table.reset, selection, how, AGAIN)
+
+
+@on_table
+@selects_items()
+@ordering.forces
+def hold(table: Table, *, selection: Selection, how: How) -> None:
+    """Hold the selected items: no worker takes them until unhold lets them go.
+
+    They are Pending. What is done stays done.
+    """
+    carry_out(table, Table.hold, selection, how, HOLD)
+
+
+@on_table
+@selects_items()
+@ordering.notes
+def unhold(table: Table, *, selection: Selection, how: How) -> None:
+    """Let the selected items go that are held: each is again what it was before."""
+    carry_out(table, Table.unhold, selection, how, UNHOLD)
+
+
+@on_table
+@selects_items()
+@ordering.withdraws
+def cancel(table: Table, *, selection: Selection, how: How) -> None:
+    """Withdraw the selected items, and end those that run.
+
+    They are held, for the reason that --reason gives, and retry leaves them alone; unhold or reset bring them back.
+    What is done stays done.
+    """
+    carry_out(table, Table.cancel, selection, how, CANCEL)
+
+
+@on_table
+@selects_items()
+@ordering.forces
+def delete(
     table: Table,
     *,
     selection: Selection,
-    reason: Reason = "",
-    dry_run: DryRun = False,
-    yes: Yes = False,
-    json: JsonOption = False,
+    how: How,
+    outputs: Outputs = False,
 ) -> None:
-    """Run everything of the selected items again, also what is done."""
-    _change(table, Table.reset, selection, reason=reason, dry_run=dry_run, yes=yes, json=json)
+    """Delete the selected items, or with --task that task of nested ones."""
+    delete_items(table, selection, how, outputs=outputs)
 
 
-def _change(
+def delete_items(table: Table, selection: Selection, how: How, *, outputs: bool) -> None:
+    """Delete items, or a task of them, and say what becomes of their output."""
+    words = DELETE if selection.task is None else DELETE_TASKS
+    carry_out(table, Table.delete, selection, how, words, outputs=outputs)
+
+
+@on_table
+@selects_items()
+@ordering.changes
+def set_items(
     table: Table,
-    order: Callable[..., Awaitable[ChangeResult]],
-    selection: Selection,
     *,
-    reason: str,
-    dry_run: bool,
-    yes: bool,
-    json: bool,
+    selection: Selection,
+    how: How,
+    priority: Annotated[
+        int | None, typer.Option("--priority", metavar="0-9", help="Items of a lower number run first.")
+    ] = None,
+    max_failures: Annotated[
+        int | None, typer.Option("--max-failures", metavar="N", help="How often a task may fail before it is given up.")
+    ] = None,
+    timeout: Annotated[
+        timedelta | None,
+        typer.Option("--timeout", parser=duration, metavar="DURATION", help="How long a task may run, as 90m."),
+    ] = None,
+    script: Annotated[
+        str | None, typer.Option("--script", metavar="SCRIPT", help="What the selected tasks run; they run again.")
+    ] = None,
 ) -> None:
-    if not (yes or dry_run):
-        need_terminal("running items again", "give --yes or --dry-run")
-
-    async def work(table: Table) -> ChangeResult:
-        await note_scan(table, selection)
-        with ExitStack() as bars, _interruption_noted() as progress:
-
-            def confirm(items: int) -> bool:
-                if not yes and not ask(f"run {plural(items, 'item')} again?"):
-                    return False
-                progress.draw = bars.enter_context(counting_bar("putting back", items))
-                return True
-
-            return await order(
-                table, selection, reason=reason, dry_run=dry_run, confirm=confirm, progress=progress.advance
-            )
-
-    result = with_table(table, work)
-    if not result.confirmed:
-        note("nothing was changed")
-        raise typer.Exit(1)
-    if json:
-        say_json(_json(result, dry_run=dry_run))
-    else:
-        _show(result, dry_run=dry_run)
-    if not result.complete:
-        raise typer.Exit(INCOMPLETE)
-
-
-class _Progress:
-    """How far a change is."""
-
-    def __init__(self) -> None:
-        self.changed = 0
-        self.draw: Callable[[int], None] = lambda _: None
-
-    def advance(self, result: ChangeResult) -> None:
-        """Take the result so far."""
-        self.changed = result.changed
-        self.draw(result.seen)
-
-
-@contextmanager
-def _interruption_noted() -> Iterator[_Progress]:
-    import asyncio
-
-    progress = _Progress()
-    try:
-        yield progress
-    except asyncio.CancelledError:
-        note(f"interrupted: {plural(progress.changed, 'item')} will run again. hint: repeat the command for the others")
-        raise
-
-
-def _json(result: ChangeResult, *, dry_run: bool) -> dict[str, object]:
-    counted = ("selected", "changed", "unchanged", "no_longer_matching", "fenced", "failed")
-    row: dict[str, object] = {"dry_run": dry_run, **{name: getattr(result, name) for name in counted}}
-    return {**row, "locked": result.locked, **({"item_ids": result.item_ids} if dry_run else {})}
-
-
-def _show(result: ChangeResult, *, dry_run: bool) -> None:
-    for item_id in result.item_ids:
-        say(item_id)
-    flush()  # ids come first, also where both go to one terminal
-    summary = f"{plural(result.changed, 'item')} {'would' if dry_run else 'will'} run again"
-    (note if dry_run else say)(summary)
-    if result.unchanged:
-        note(f"{plural(result.unchanged, 'item')} had nothing to run again")
-    if result.locked:
-        names = ", ".join(result.locked[:NAMED]) + (", ..." if len(result.locked) > NAMED else "")
-        note(f"{plural(len(result.locked), 'item')} left alone, because workers hold them: {names}")
-    if left := result.no_longer_matching + result.fenced:
-        note(f"{plural(left, 'item')} left alone, because they changed meanwhile")
-    if result.failed:
-        note(f"{plural(result.failed, 'item')} could not be changed: {result.problem}")
+    """Set limits, the priority or the script of the selected items, which otherwise stay as they are."""
+    values = {"priority": priority, "max_failures": max_failures, "timeout": timeout, "script": script}
+    carry_out(table, Table.set, selection, how, SET, **values)

@@ -13,12 +13,14 @@ from pyanamo_async.cli import import_options as option
 from pyanamo_async.cli.console import note, say, say_json
 from pyanamo_async.cli.counting_bar import counting_bar
 from pyanamo_async.cli.options import JsonOption, on_new_files
+from pyanamo_async.cli.ordering import INCOMPLETE, NAMED
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.cli.standing_alone import standing_alone
 from pyanamo_async.core.taskfile.parser import Kind
 from pyanamo_async.core.text.plural import plural
 
 COMMAND = standing_alone("-n", "--nested", without=",", takes=option.is_args_delimiter)
+UNUSUAL = {"updated", "locked"}
 
 
 @on_new_files
@@ -70,23 +72,25 @@ def import_file(
             with _progress(checked, table.address) as progress:
                 return await table.import_file(checked, on_exists=on_exists, progress=progress)
 
-        _show(with_table(table, work), json=json, dry_run=dry_run)
+        result = with_table(table, work)
+        _show(result, json=json, dry_run=dry_run)
+        if result.locked and on_exists is OnExists.UPDATE:
+            raise typer.Exit(INCOMPLETE)
 
 
 def _show(result: ImportResult, *, json: bool, dry_run: bool) -> None:
-    counts = {name: getattr(result, name) for name in ("added", "skipped", "replaced", "locked")}
+    counts = {name: getattr(result, name) for name in ("added", "skipped", "replaced", "updated", "locked")}
     if json:
-        counts |= {"differing": result.differing, "unreadable": result.unreadable}
+        counts |= {"differing": result.differing, "unreadable": result.unreadable, "locked_ids": result.locked_ids}
         say_json({"dry_run": dry_run, "items": result.items, "tasks": result.tasks, **counts})
         return
-    words = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name != "locked")
+    words = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name not in UNUSUAL)
     say(f"{'would be ' if dry_run else ''}{words}")
     if result.differing:
         names = _names(result.examples, of=result.differing)
         note(
             f"{result.differing} {'differs' if result.differing == 1 else 'differ'}: {names}. hint: the table keeps "
-            "what it has; --on-exists replace overwrites items whole, also those that are done: give it a file with "
-            "the changed ones"
+            "what it has; --on-exists update changes what differs"
         )
     if result.unreadable:
         names = _names(result.unreadable_examples, of=result.unreadable)
@@ -96,7 +100,8 @@ def _show(result: ImportResult, *, json: bool, dry_run: bool) -> None:
         )
     if result.locked:
         stayed = "would stay" if dry_run else "stayed"
-        note(f"{plural(result.locked, 'item')} {stayed}: workers hold them. hint: import when they are done")
+        names = ", ".join(result.locked_ids[:NAMED]) + (", ..." if result.locked > NAMED else "")
+        note(f"{plural(result.locked, 'item')} {stayed}: workers hold them: {names}. hint: import when they are done")
 
 
 def _names(examples: Sequence[str], *, of: int) -> str:

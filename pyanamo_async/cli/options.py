@@ -73,7 +73,7 @@ ItemArgument = Annotated[str, typer.Argument(metavar="ITEM", help="An itemID.")]
 SampleOption = Annotated[str | None, typer.Option("--sample", metavar="TASKID", help="Only items of this TaskID.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-FILES = {"file", "input_file"}  # options whose value may be any bytes
+FILES = {"file", "from_file", "input_file"}  # options whose value may be any bytes
 
 T = TypeVar("T")
 Command = Callable[..., Awaitable[None] | None]

@@ -79,12 +79,14 @@ class RunBar(Bar):
             yield f"{failed:,} failed"
         if self.counts.retrying:
             yield f"{self.counts.retrying:,} retrying"
+        if held := self._now(State.PENDING):
+            yield f"{held:,} held"
 
     def _now(self, state: State) -> int:
         return self.counts.items.get(state, 0) + self._since[state]
 
     def _sum_up(self) -> None:
-        self.total = self.counts.total
+        self.total = self.counts.total - self.counts.items.get(State.PENDING, 0)
         self.ended = min(self.total, self._now(State.DONE) + self._now(State.FAILED))
 
 

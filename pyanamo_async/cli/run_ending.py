@@ -50,12 +50,14 @@ class Quiet:
 def ending(result: RunResult, failed_ids: Sequence[str], counts: Counts | None, *, address: str) -> Iterator[str]:
     """Yield lines for a person: what the table holds by `counts`, or without a count what this worker saw."""
     failed = counts.items.get(State.FAILED, 0) if counts else result.failed
-    left = counts.total - counts.items.get(State.DONE, 0) - failed if counts else 0
+    left = counts.left if counts else 0
     if failed:
         names = ", ".join(failed_ids) + (", ..." if failed > len(failed_ids) > 0 else "")
         why, again = _command("failures", address), _command("retry", address)
         them = "it" if failed == 1 else "them"
         yield f"{_are(failed)} failed{f' ({names})' if names else ''}: {why} says why, {again} runs {them} again"
+    if held := counts.items.get(State.PENDING, 0) if counts else 0:
+        yield f"{_are(held)} held: {_command('list --state Pending', address)}"
     if left:
         yield f"{_are(left)} left: {_command('run', address)}"
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pyanamo_async import Selection, Table
+from pyanamo_async import Selection, Table, UsageError, read_ids
 from pyanamo_async.cli.console import note
 from pyanamo_async.cli.options import Command, takes
 from pyanamo_async.core.text.byte_sizes import show_size
@@ -17,6 +17,12 @@ from pyanamo_async.core.text.byte_sizes import show_size
 READ_UNIT_BYTES = 4096  # of a consistent read
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ITEM]...", help="itemIDs.", show_default=False)]
+FromFile = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="FILE", help="Items whose itemIDs are the lines of this file, or of stdin with '-'."
+    ),
+]
 States = Annotated[
     list[str] | None,
     typer.Option("-s", "--state", metavar="STATE", help="Only items in this state; several may be given."),
@@ -84,6 +90,7 @@ async def note_scan(table: Table, selection: Selection, *, whole: bool = False) 
 def _criteria(
     *,
     ids: Ids = None,
+    from_file: FromFile = None,
     state: States = None,
     sample: Sample = None,
     worker: Worker = None,
@@ -94,5 +101,8 @@ def _criteria(
 ) -> dict[str, object]:
     """Return what is named by flags, under the names of the API."""
     states = [each.strip() for text in state for each in text.split(",")] if state else None
-    named = {"ids": ids or None, "states": states, "sample": sample, "worker": worker, "task": task, "where": where}
+    if ids and from_file is not None:
+        raise UsageError("ITEM and --from exclude each other", hint="give one of them")
+    chosen = ids or (read_ids(from_file) if from_file is not None else None)
+    named = {"ids": chosen or None, "states": states, "sample": sample, "worker": worker, "task": task, "where": where}
     return {name: value for name, value in (*named.items(), ("all", everything or None)) if value is not None}

@@ -1,4 +1,4 @@
-"""`pyanamo table create`, `describe` and `delete`."""
+"""`pyanamo table create`, `describe`, `clear` and `delete`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async import Table
-from pyanamo_async.cli import views
+from pyanamo_async import Selection, Table
+from pyanamo_async.cli import ordering, views
 from pyanamo_async.cli.asking import ask, need_terminal
+from pyanamo_async.cli.changing import Outputs, delete_items
 from pyanamo_async.cli.console import note, say, say_json
 from pyanamo_async.cli.flags import tags
 from pyanamo_async.cli.options import JsonOption, on_new_files, on_table
 from pyanamo_async.core.text.plural import plural
 
 app = typer.Typer(
-    help="Create, describe or delete a table.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    help="Create, describe, clear or delete a table.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
 )
 
 
@@ -76,6 +77,17 @@ async def describe(table: Table, *, json: JsonOption = False) -> None:
         say_json(views.description_row(seen, counts, table=table.address))
     else:
         views.show_description(seen, counts, table=table.address)
+
+
+@app.command("clear", epilog=ordering.EPILOG)
+@on_table
+@ordering.forces
+def clear(table: Table, *, how: ordering.How, outputs: Outputs = False) -> None:
+    """Delete all items, and keep the table.
+
+    What workers hold is left alone, and named, unless --force ends it.
+    """
+    delete_items(table, Selection(all=True), how, outputs=outputs)
 
 
 @app.command("delete")

@@ -23,6 +23,7 @@ COLOURS: dict[str, str] = {  # of states of items, and of tasks, which have the 
     State.DONE: "green",
     State.FAILED: "red",
     State.WALL_TIME_EXCEEDED: "magenta",
+    State.PENDING: "blue",
 }
 RETRYING, RETRYING_COLOUR = "retrying", "yellow"  # of those in `todo`
 RECENT = timedelta(hours=20)

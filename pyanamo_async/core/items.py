@@ -25,6 +25,7 @@ class State(StrEnum):
     DONE = "done"
     FAILED = "failed"
     WALL_TIME_EXCEEDED = "Wall_Time_Exceeded"
+    PENDING = "Pending"  # held by a person: never claimed until it is released
 
 
 CLAIMABLE = (State.TODO, State.WALL_TIME_EXCEEDED)
@@ -99,12 +100,22 @@ class Task(Value):
     record: TaskRecord | None = None
 
 
+class Held(Value):
+    """What an item was before a person held it."""
+
+    state: State = State.TODO
+    not_before: datetime | None = None
+    done_at: datetime | None = None
+    reason: str = ""
+
+
 class Item(Value):
     """One row of the table: the unit of claiming.
 
     `attempt` is the fencing number: claims so far, never reused. `token`, `worker` and `locked_at` name the holder,
-    or after a settle the last one. An item in `todo` is not claimed before `not_before`. Three ledgers are here, while
-    failures are with the tasks: `crashes`, `interruptions`, and `wall_time_kills` since the last progress.
+    or after a settle the last one. An item in `todo` is not claimed before `not_before`. `held` is what a `Pending`
+    item was before. Three ledgers are here, while failures are with the tasks: `crashes`, `interruptions`, and
+    `wall_time_kills` since the last progress.
     `seconds_lost` adds up how long scripts ran in vain because of crashes and interruptions, whatever a person resets.
     `mark` is random: it tells this item from another of the same id that was deleted. `args_at` is where, in the
     scripts of a nested item, the argument of the task begins, in characters; 0 if it was imported without arguments.
@@ -124,6 +135,7 @@ class Item(Value):
     locked_at: datetime | None = None
     done_at: datetime | None = None
     not_before: datetime | None = None
+    held: Held | None = None
     crashes: int = 0
     interruptions: int = 0
     wall_time_kills: int = 0

@@ -23,6 +23,10 @@ _STATES = {state.casefold(): state for state in State}
 _LONGEST_SHOWN = 40
 
 
+class CheckedIds(Collection[str]):
+    """Ids that are no arguments any more: each is text, once, and none is empty. There may be very many."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """Items and tasks, by what they have in common; several criteria must all be met.
@@ -94,8 +98,8 @@ class Selection:
         return tuple([view for task in item.tasks if self._has_task(view := TaskView(item, task, self.hosts))])
 
     @cached_property
-    def _ids(self) -> frozenset[str]:
-        return frozenset(self.ids or ())
+    def _ids(self) -> Collection[str]:
+        return self.ids if isinstance(self.ids, CheckedIds) else frozenset(self.ids or ())
 
     def _has_item(self, item: Item) -> bool:
         return (
@@ -112,10 +116,10 @@ class Selection:
         )
 
 
-def _texts(name: str, values: Iterable[str] | None) -> tuple[str, ...] | None:
+def _texts(name: str, values: Iterable[str] | None) -> Collection[str] | None:
     """Return several texts, each once."""
-    if values is None:
-        return None
+    if values is None or (isinstance(values, CheckedIds) and values):
+        return values
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise UsageError(f"`{name}` is {values!r}", hint="give a list of texts")
     several = tuple(dict.fromkeys(values))

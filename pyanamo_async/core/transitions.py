@@ -2,10 +2,11 @@
 
     todo --claim--> locked --settle--> done | failed | Wall_Time_Exceeded | todo (retry, release)
                     locked --reclaim-> todo | failed
-    Wall_Time_Exceeded --claim--> locked          anything --reset--> todo
+                    locked --order--> Pending
+    Wall_Time_Exceeded --claim--> locked
 
-1. Every change of an item's state is decided here, as a new `Item`. A store writes it only if the item is still as it
-   was seen.
+1. Every change of an item's state by a worker is decided here, as a new `Item`, and every change by a person in
+   `core.orders`. A store writes it only if the item is still as it was seen.
 2. The ledgers never mix: a failure is the script's own, a crash is a worker that vanished or an internal error, an
    interruption is ours. An interruption neither counts as a failure nor lengthens the backoff.
 3. Finished tasks stay finished, whatever becomes of their siblings. A failed item has no task left to run.
@@ -15,19 +16,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import assert_never
 
 from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
+from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.lost_time import interrupted_seconds, plus, unsaved_seconds
 from pyanamo_async.core.outcomes import Failed, Failure, Interrupted, InterruptReason, Succeeded, TimedOut
+from pyanamo_async.core.reasons import with_reason
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import replace
-
-HISTORY_LENGTH = 5  # older reasons that an item keeps
-REASON_LENGTH = 160  # characters of a reason
 
 Results = Mapping[str, TaskRecord]
 
@@ -70,10 +70,14 @@ def settle(
 
     `before` is the item as claimed, `results` everything that ended under this claim, by task name. `interrupted_by` is
     why the attempt stopped with tasks left to run; None when it ran all it could. `jitter` is uniform in [0, 1).
+
+    What the order of a person ended is held, so that nobody claims it before that person has changed it.
     """
     item = record(before, results, policy=policy)
     if not item.todo:
-        return _finish(item, results, now)
+        return finish(item, results, now)
+    if interrupted_by is InterruptReason.ORDER:
+        return hold(release(item, interrupted_by), now=now)
     if interrupted_by is None or _ran_all(item, results):
         return _retry(item, results, now, policy, jitter)
     if interrupted_by is InterruptReason.WALL_TIME and results:
@@ -84,7 +88,7 @@ def settle(
 def release(item: Item, why: InterruptReason) -> Item:
     """Give a claim back that we interrupted; the item may be claimed again at once."""
     released = replace(item, state=State.TODO, interruptions=item.interruptions + 1)
-    return _with_reason(released, f"interrupted: {why}")
+    return with_reason(released, f"interrupted: {why}")
 
 
 def release_unused(item: Item) -> Item:
@@ -105,12 +109,12 @@ def reclaim(
     item = replace(item, seconds_lost=plus(item.seconds_lost, lost_s))
     if stood_still:
         freed = replace(item, state=State.TODO, token="", interruptions=item.interruptions + 1)
-        return _with_reason(freed, f"interrupted: its worker {item.worker} stood still or was cut off")
+        return with_reason(freed, f"interrupted: its worker {item.worker} stood still or was cut off")
     vanished = replace(item, crashes=item.crashes + 1, token="")
     if vanished.crashes >= policy.crash_limit:
         reason = f"its worker vanished {plural(vanished.crashes, 'time')}; the last was {item.worker}"
         return _bury(vanished, reason, now)
-    return _with_reason(replace(vanished, state=State.TODO), f"its worker {item.worker} vanished")
+    return with_reason(replace(vanished, state=State.TODO), f"its worker {item.worker} vanished")
 
 
 def settle_internal_error(item: Item, problem: str, *, now: datetime, policy: FailurePolicy) -> Item:
@@ -121,51 +125,11 @@ def settle_internal_error(item: Item, problem: str, *, now: datetime, policy: Fa
     """
     broken = replace(item, crashes=item.crashes + 1)
     if not broken.todo:
-        return _finish(broken, {}, now)
+        return finish(broken, {}, now)
     broken = replace(broken, seconds_lost=plus(item.seconds_lost, unsaved_seconds(item, until=now)))
     if broken.crashes >= policy.crash_limit:
         return _bury(broken, problem, now)
-    return _with_reason(replace(broken, state=State.TODO), problem)
-
-
-def reset(
-    item: Item,
-    *,
-    all_tasks: bool = False,
-    tasks: Collection[str] | None = None,
-    token: str = "",
-    why: str = "",
-) -> Item:
-    """Put an item back to run its tasks again, as if they had never run: those that are not done, or all of them.
-
-    With `tasks` only those of these names, while the others keep their state. The attempt number, the records and the
-    history stay; `why` becomes the latest reason. `token` tells this order from others at the same time. An item in
-    which there is nothing to put back is returned as it is.
-    """
-    chosen = {
-        task.name
-        for task in item.tasks
-        if (tasks is None or task.name in tasks) and (all_tasks or task.state is not TaskState.DONE)
-    }
-    if not chosen:
-        return item
-    fresh = replace(
-        item,
-        tasks=tuple(
-            replace(task, state=TaskState.TODO, attempts=0, failures=0) if task.name in chosen else task
-            for task in item.tasks
-        ),
-        state=State.TODO,
-        done_at=None,
-        not_before=None,
-        crashes=0,
-        interruptions=0,
-        wall_time_kills=0,
-    )
-    if fresh == item:
-        return item
-    freed = replace(fresh, token=token, worker="", locked_at=None)
-    return _with_reason(freed, why) if why else freed
+    return with_reason(replace(broken, state=State.TODO), problem)
 
 
 def _with_result(task: Task, result: TaskRecord, policy: FailurePolicy, limit: int) -> Task:
@@ -185,10 +149,11 @@ def _with_result(task: Task, result: TaskRecord, policy: FailurePolicy, limit: i
     return replace(task, state=state, attempts=attempts, failures=failures, record=result)
 
 
-def _finish(item: Item, results: Results, now: datetime) -> Item:
+def finish(item: Item, results: Results, now: datetime) -> Item:
+    """Settle an item that has no task left to run."""
     if all(task.state is TaskState.DONE for task in item.tasks):
-        return _with_reason(replace(item, state=State.DONE, done_at=now), "")
-    return _with_reason(replace(item, state=State.FAILED, done_at=now), _failure_reason(item, results))
+        return with_reason(replace(item, state=State.DONE, done_at=now), "")
+    return with_reason(replace(item, state=State.FAILED, done_at=now), _failure_reason(item, results))
 
 
 def _exceed_wall_time(item: Item, results: Results, now: datetime, policy: FailurePolicy) -> Item:
@@ -199,7 +164,7 @@ def _exceed_wall_time(item: Item, results: Results, now: datetime, policy: Failu
         reason = f"the wall time ended it {plural(kills, 'time')} without progress"
         return _bury(counted, reason, now)
     reason = Interrupted(InterruptReason.WALL_TIME).reason
-    return _with_reason(replace(counted, state=State.WALL_TIME_EXCEEDED), reason)
+    return with_reason(replace(counted, state=State.WALL_TIME_EXCEEDED), reason)
 
 
 def _made_progress(results: Results) -> bool:
@@ -217,13 +182,13 @@ def _bury(item: Item, reason: str, now: datetime) -> Item:
     tasks = tuple(
         replace(task, state=TaskState.FAILED) if task.state is TaskState.TODO else task for task in item.tasks
     )
-    return _with_reason(replace(item, tasks=tasks, state=State.FAILED, done_at=now), reason)
+    return with_reason(replace(item, tasks=tasks, state=State.FAILED, done_at=now), reason)
 
 
 def _retry(item: Item, results: Results, now: datetime, policy: FailurePolicy, jitter: float) -> Item:
     attempts = max((task.attempts for task in item.todo if task.name in results), default=0)
     not_before = now + policy.delay(max(0, attempts - 1), jitter)
-    return _with_reason(replace(item, state=State.TODO, not_before=not_before), _failure_reason(item, results))
+    return with_reason(replace(item, state=State.TODO, not_before=not_before), _failure_reason(item, results))
 
 
 def _failure_reason(item: Item, results: Results) -> str:
@@ -234,10 +199,3 @@ def _failure_reason(item: Item, results: Results) -> str:
             reason = task.record.reason
             return f"{task.name}: {reason}" if item.nested else reason
     return ""
-
-
-def _with_reason(item: Item, reason: str) -> Item:
-    """Make `reason` the latest, and the one before it the last line of the bounded history."""
-    older = (*item.history, item.reason) if item.reason else item.history
-    latest = f"attempt {item.attempt}: {reason}"[:REASON_LENGTH] if reason else ""
-    return replace(item, reason=latest, history=older[-HISTORY_LENGTH:])

@@ -122,7 +122,8 @@ def ends_within(grace: timedelta) -> timedelta:
 
 
 class Orders(Value):
-    """What the reply to a heartbeat carries back."""
+    """What the reply to a heartbeat carries back; `release` are the tokens of claims to let go."""
 
     desired: Desired = Desired.RUN
     following: tuple[TaskRef, ...] = ()
+    release: frozenset[str] = frozenset()

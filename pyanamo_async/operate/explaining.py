@@ -63,6 +63,8 @@ def explain(item: Item, *, now: datetime, workers: Sequence[WorkerStatus]) -> Ex
             sentences, steps = _failed(item, now)
         case State.WALL_TIME_EXCEEDED:
             sentences, steps = _out_of_time(item, now, workers)
+        case State.PENDING:
+            sentences, steps = _held(item, now)
     return Explanation(item.item_id, item.state, tuple(sentences), tuple(dict.fromkeys(steps)))
 
 
@@ -95,6 +97,12 @@ def _out_of_time(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> 
         )
     told, steps = _at_work(now, workers)
     return [*sentences, *_ledgers(item), *_limits(item), *told], [NextStep.RUN_LONGER, *steps]
+
+
+def _held(item: Item, now: datetime) -> Told:
+    was = f"; it was {item.held.state} before" if item.held else ""
+    sentences = [f"Somebody held it{_at(item.done_at, now)}{was}. No worker takes it up until it is let go."]
+    return [*sentences, *_last_reason(item)], [NextStep.UNHOLD, NextStep.RESET]
 
 
 def _at_work(now: datetime, workers: Sequence[WorkerStatus]) -> Told:

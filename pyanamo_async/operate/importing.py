@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
 from enum import StrEnum
@@ -18,7 +18,9 @@ from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import TableMissing, UsageError
+from pyanamo_async.operate.changing import Writer
 from pyanamo_async.operate.checking import CheckedItems
+from pyanamo_async.operate.updating import SKIPPED, UPDATED, update_existing
 from pyanamo_async.ports import AddResult, Clock, Store
 
 BATCH = 1000
@@ -26,6 +28,7 @@ BATCHES_AT_ONCE = 4
 SHOWN_IDS = 3
 MARK_BYTES = 4  # enough to tell items apart that had one id after another
 UNCHANGED = frozenset({AddResult.SKIPPED, AddResult.LOCKED})
+RESULTS = (*map(str, AddResult), UPDATED)
 
 
 class OnExists(StrEnum):
@@ -34,15 +37,16 @@ class OnExists(StrEnum):
     SKIP = "skip"
     FAIL = "fail"
     REPLACE = "replace"
+    UPDATE = "update"
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
     """What an import did, or a dry run would do: how many items and tasks were read, and what became of the items.
 
-    `locked` ones were not replaced, because workers hold them. Of the skipped ones, `differing` are not in the table as
-    they are in the file, and `unreadable` cannot be compared: `examples` and `unreadable_examples` name the first.
-    `created` says whether the table was created for the import.
+    `locked` ones were not replaced or updated, because workers hold them. Of the skipped ones, `differing` are not in
+    the table as they are in the file, and `unreadable` cannot be compared: `examples` and `unreadable_examples` name
+    the first. `created` says whether the table was created for the import.
     """
 
     items: int
@@ -50,7 +54,9 @@ class ImportResult:
     added: int = 0
     skipped: int = 0
     replaced: int = 0
+    updated: int = 0
     locked: int = 0
+    locked_ids: tuple[str, ...] = ()
     differing: int = 0
     examples: tuple[str, ...] = ()
     unreadable: int = 0
@@ -60,19 +66,24 @@ class ImportResult:
     @property
     def written(self) -> int:
         """How many items were dealt with so far."""
-        return self.added + self.skipped + self.replaced + self.locked
+        return sum(getattr(self, each) for each in RESULTS)
 
     def plus(
-        self, counts: Counter[AddResult], differing: Sequence[str] = (), unreadable: Sequence[str] = ()
+        self,
+        counts: Mapping[str, int],
+        differing: Sequence[str] = (),
+        unreadable: Sequence[str] = (),
+        locked_ids: Sequence[str] = (),
     ) -> ImportResult:
-        """Return the result with more items dealt with, of which these differ from the table, or cannot be compared."""
+        """Return the result with more items dealt with, of which these differ, cannot be compared, or are locked."""
         return with_fields(
             self,
+            locked_ids=(*self.locked_ids, *locked_ids),
             differing=self.differing + len(differing),
             examples=(*self.examples, *differing)[:SHOWN_IDS],
             unreadable=self.unreadable + len(unreadable),
             unreadable_examples=(*self.unreadable_examples, *unreadable)[:SHOWN_IDS],
-            **{str(each): getattr(self, each) + counts[each] for each in AddResult},
+            **{each: getattr(self, each) + counts.get(each, 0) for each in RESULTS},
         )
 
 
@@ -96,15 +107,20 @@ async def import_items(
     if on_exists is OnExists.FAIL:
         _refuse(await _existing(store, checked), "nothing was imported")
 
+    writer = Writer(store, clock)
+
     async def add(batch: list[Item]) -> list[AddResult]:
         nonlocal result
         marked = [replace(item, mark=secrets.token_hex(MARK_BYTES)) for item in batch]
         results = await store.add(marked, replace=on_exists is OnExists.REPLACE)
         if not UNCHANGED.issuperset(results):
             await store.notify(now=clock.now())
-        skipped = [item for item, each in zip(batch, results, strict=True) if each is AddResult.SKIPPED]
-        differing, unreadable = await _compare(store, skipped)
-        result = result.plus(Counter(results), differing, unreadable)
+        became = {item.item_id: str(each) for item, each in zip(batch, results, strict=True)}
+        if on_exists is OnExists.UPDATE:
+            became |= await update_existing(writer, [item for item in batch if became[item.item_id] == SKIPPED])
+        skipped = [item for item in batch if became[item.item_id] == SKIPPED]
+        locked = [item_id for item_id, each in became.items() if each == AddResult.LOCKED]
+        result = result.plus(Counter(became.values()), *await _compare(store, skipped), locked)
         progress(result)
         return results
 
@@ -136,12 +152,16 @@ async def add_all(add: Callable[[list[Item]], Awaitable[list[AddResult]]], items
         raise errors.exceptions[0] from errors  # one is enough to report: the others concern the same table
 
 
-async def preview_import(store: Store, checked: CheckedItems, *, on_exists: OnExists) -> ImportResult:
+async def preview_import(store: Store, checked: CheckedItems, *, on_exists: OnExists, clock: Clock) -> ImportResult:
     """Count what importing would do, without writing; a missing table would be created."""
     differing: list[str] = []
     unreadable: list[str] = []
+    became: dict[str, str] = {}
     try:
         known = await _existing(store, checked)
+        if known and on_exists is OnExists.UPDATE:
+            for batch in _batches(checked.read()):
+                became |= await update_existing(Writer(store, clock), batch, dry_run=True)
         if known and on_exists is OnExists.SKIP:
             there = {*known}
             for batch in _batches(item for item in checked.read() if item.item_id in there):
@@ -152,10 +172,13 @@ async def preview_import(store: Store, checked: CheckedItems, *, on_exists: OnEx
         locked = {each.item_id async for each in store.summaries(state=State.LOCKED)} if replacing else set()
     except TableMissing:
         known, locked = [], set()
-    held = len(locked.intersection(known))
     found = AddResult.REPLACED if on_exists is OnExists.REPLACE else AddResult.SKIPPED
-    counts = {AddResult.ADDED: checked.items - len(known), found: len(known) - held, AddResult.LOCKED: held}
-    return ImportResult(checked.items, checked.tasks).plus(Counter(counts), differing, unreadable)
+    became = {item_id: became.get(item_id, str(found)) for item_id in known} | dict.fromkeys(
+        locked.intersection(known), str(AddResult.LOCKED)
+    )
+    counts = Counter({str(AddResult.ADDED): checked.items - len(known)}) + Counter(became.values())
+    held = [item_id for item_id, each in became.items() if each == AddResult.LOCKED]
+    return ImportResult(checked.items, checked.tasks).plus(counts, differing, unreadable, held)
 
 
 async def _compare(store: Store, items: Sequence[Item]) -> tuple[list[str], list[str]]:
@@ -191,7 +214,7 @@ def _refuse(known: list[str], what: str) -> None:
     more = ", ..." if len(known) > SHOWN_IDS else ""
     raise UsageError(
         f"the table already has {plural(len(known), 'item')} of these{f' ({names}{more})' if names else ''}; {what}",
-        hint="`on_exists` skip leaves them alone, replace overwrites those that no worker holds",
+        hint="`on_exists` skip leaves them alone, update changes what differs, replace overwrites them whole",
     )
 
 

@@ -118,8 +118,8 @@ async def _whole(store: Store, selection: Selection) -> AsyncIterator[Item]:
             yield item
 
 
-def pages(ids: Iterator[str]) -> Iterator[list[str]]:
-    """Cut ids into pages."""
+def pages(ids: Iterator[T]) -> Iterator[list[T]]:
+    """Cut ids, or items, into pages."""
     return iter(lambda: list(islice(ids, PAGE)), [])
 
 

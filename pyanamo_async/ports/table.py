@@ -191,6 +191,14 @@ class WorkerRegistry(Protocol):
         """Leave an order for a worker; raises `ItemMissing` when the table has no such worker."""
         ...
 
+    async def order_release(self, worker_id: str, tokens: Collection[str], *, withdrawn: bool = False) -> None:
+        """Order a worker to let go of the claims with these tokens, or withdraw that; what is ordered twice is once.
+
+        Every reply to a heartbeat carries what is ordered until it is withdrawn. The row of a worker is small: order
+        few at a time. Raises `ItemMissing` when the table has no such worker; to withdraw is harmless then.
+        """
+        ...
+
     async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
         """List workers that have not been forgotten, by last heartbeat; with `of`, those with these ids.
 

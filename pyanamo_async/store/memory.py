@@ -8,50 +8,33 @@ from __future__ import annotations
 
 import heapq
 import secrets
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.counts import Counts, count, is_moving
 from pyanamo_async.core.items import CLAIMABLE, Item, State, Summary
-from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.stored.queue_key import due, queue_key
 from pyanamo_async.core.stored.record import encode, summarise
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState, is_later
 from pyanamo_async.errors import BadRow, Fenced, ItemMissing, StoreError, TableMissing
 from pyanamo_async.ports import NO_OPTIONS, AddResult, Description, Indexes, Store, TableOptions
+from pyanamo_async.store.memory_workers import MemoryTable, MemoryWorkers
 
 SCHEMA_VERSION = 1
 
 
-@dataclass(slots=True)
-class _Subscription:
-    worker: str
-    until: datetime
-    published: OutputTail = field(default_factory=OutputTail)
-
-
-@dataclass(slots=True)
-class _Table:
-    shards: int
-    items: dict[str, Item] = field(default_factory=dict)
-    workers: dict[str, Worker] = field(default_factory=dict)
-    subscriptions: dict[TaskRef, _Subscription] = field(default_factory=dict)
-
-
-class MemoryStore(Store):
+class MemoryStore(MemoryWorkers, Store):
     """A store that forgets when the process ends; `token` makes the tokens of claims."""
 
     def __init__(self, *, token: Callable[[], str] = lambda: secrets.token_hex(8)) -> None:
         self.bad_rows = BadRows()
         self._token = token
-        self._created: _Table | None = None
+        self._created: MemoryTable | None = None
 
     @property
-    def _table(self) -> _Table:
+    def _table(self) -> MemoryTable:
         if self._created is None:
             raise TableMissing("there is no table in memory", hint="create it first")
         return self._created
@@ -61,7 +44,7 @@ class MemoryStore(Store):
             raise StoreError("a table in memory takes no extra indexes")
         if self._created is not None:
             return False
-        self._created = _Table(shards)
+        self._created = MemoryTable(shards)
         return True
 
     async def describe(self) -> Description:
@@ -152,76 +135,6 @@ class MemoryStore(Store):
         for bad in list[BadRow]():
             yield bad
 
-    def service_time(self, *, now: datetime) -> datetime:
-        return now
-
-    async def heartbeat(self, worker: Worker, *, registered: bool = False) -> Orders:
-        known = self._table.workers.get(worker.worker_id)
-        if (known is None and registered) or (known is not None and known.state is WorkerState.DEAD):
-            raise Fenced(f"worker {worker.worker_id} was given up for dead")
-        desired = known.desired if known else Desired.RUN
-        if known is None or not is_later(known.heartbeat, worker):
-            self._table.workers[worker.worker_id] = replace(worker, desired=desired, following=())
-        return Orders(desired, self._followed(worker.worker_id, worker.heartbeat))
-
-    async def mark_dead(self, worker: Worker) -> bool:
-        known = self._table.workers.get(worker.worker_id)
-        if known is None or known.state is WorkerState.ENDED or known.heartbeat != worker.heartbeat:
-            return False
-        self._table.workers[worker.worker_id] = replace(known, state=WorkerState.DEAD)
-        return True
-
-    async def heartbeats(
-        self, *, since: datetime | None = None, until: datetime | None = None, most: int | None = None
-    ) -> Mapping[str, datetime]:
-        wanted = [
-            (worker.heartbeat, worker.worker_id)
-            for worker in self._table.workers.values()
-            if worker.state is not WorkerState.ENDED
-            and (since is None or worker.heartbeat >= since)
-            and (until is None or worker.heartbeat <= until)
-        ]
-        latest = sorted(wanted)[0 if most is None else -most :]
-        return {worker_id: heartbeat for heartbeat, worker_id in latest}
-
-    async def order(self, worker_id: str, desired: Desired) -> None:
-        self._table.workers[worker_id] = replace(self._worker(worker_id), desired=desired)
-
-    async def follow(self, worker_id: str, task: TaskRef, *, until: datetime | None) -> None:
-        if until is None:
-            self._table.subscriptions.pop(task, None)
-        else:
-            self._table.subscriptions[task] = _Subscription(
-                self._worker(worker_id).worker_id, until, await self.published(task) or OutputTail()
-            )
-
-    async def followed(self, worker_id: str, *, now: datetime) -> Sequence[TaskRef] | None:
-        return self._followed(worker_id, now)
-
-    async def publish(self, task: TaskRef, tail: OutputTail, *, now: datetime) -> bool:
-        subscription = self._table.subscriptions.get(task)
-        if subscription is None or subscription.until <= now:
-            return False
-        subscription.published = tail
-        return True
-
-    async def published(self, task: TaskRef) -> OutputTail | None:
-        subscription = self._table.subscriptions.get(task)
-        return subscription.published if subscription else None
-
-    async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
-        known = [
-            replace(worker, following=self._followed(worker.worker_id, worker.heartbeat))
-            for worker in self._table.workers.values()
-            if of is None or worker.worker_id in of
-        ]
-        return sorted(known, key=lambda worker: (worker.heartbeat, worker.worker_id))
-
-    async def forget(self, worker_id: str) -> None:
-        table = self._table
-        table.workers.pop(worker_id, None)
-        table.subscriptions = {task: each for task, each in table.subscriptions.items() if each.worker != worker_id}
-
     async def holders(self) -> AsyncIterator[str]:
         for item in self._in_state(State.LOCKED):
             yield item.worker
@@ -235,15 +148,6 @@ class MemoryStore(Store):
     def _passes_fence(self, item: Item) -> bool:
         known = self._table.items.get(item.item_id)
         return known is not None and (known.state, known.attempt, known.token) == (item.state, item.attempt, item.token)
-
-    def _worker(self, worker_id: str) -> Worker:
-        if worker_id not in self._table.workers:
-            raise ItemMissing(f"there is no worker {worker_id} in memory")
-        return self._table.workers[worker_id]
-
-    def _followed(self, worker_id: str, now: datetime) -> tuple[TaskRef, ...]:
-        subscribed = self._table.subscriptions.items()
-        return tuple(sorted(task for task, each in subscribed if each.worker == worker_id and each.until > now))
 
 
 def _place(item: Item) -> str:

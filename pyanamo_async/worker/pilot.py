@@ -30,6 +30,7 @@ from pyanamo_async.worker.claimer import Claimer
 from pyanamo_async.worker.context import AttemptContext, Plan
 from pyanamo_async.worker.heartbeats import Heartbeats
 from pyanamo_async.worker.publishing import Publisher
+from pyanamo_async.worker.releases import ReleaseOrders
 from pyanamo_async.worker.stop import Level, Stop
 
 SETTLED_WITHIN_S = 10.0  # when the worker is cancelled
@@ -56,16 +57,11 @@ class Pilot:
         self._summary = RunSummary()
         self._attempts: set[Attempt] = set()
         self._is_suspended = False
+        self._releases = ReleaseOrders(context, self._attempts)
         self._claimer = Claimer(context, stop, slots=plan.worker.slots, attempts=self._attempts, going_home=going_home)
         self._publisher = Publisher(context, self._attempts)
-        self._heartbeats = Heartbeats(
-            plan,
-            context,
-            stop,
-            describe=self._describe,
-            ordered=self._heard,
-            fenced=partial(self._end, InterruptReason.FENCED, at_once=True),
-        )
+        fenced = partial(self._end, InterruptReason.FENCED, at_once=True)
+        self._heartbeats = Heartbeats(plan, context, stop, describe=self._describe, ordered=self._heard, fenced=fenced)
 
     async def run(self) -> RunSummary:
         """Work until nothing is left, or told to stop, or fenced.
@@ -93,6 +89,7 @@ class Pilot:
             self._is_suspended = False
             self._signal_scripts(signal.SIGCONT)
         self._publisher.follow_anew(orders)
+        self._releases.obey(orders)
 
     def _signal_scripts(self, number: int) -> None:
         for attempt in self._attempts:
@@ -235,6 +232,7 @@ class Pilot:
                 with suppress(Unavailable):  # the heartbeats say that the store is away
                     if await self._going_home.peers.look_after():
                         self._claimer.look_again()
+                    await self._releases.withdraw_obsolete()
             except TableReplaced:
                 return
             except PyanamoError as trouble:

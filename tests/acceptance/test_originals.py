@@ -46,7 +46,7 @@ def test_status_counts_items_and_tasks(on_sqlite: Program) -> None:
     on_sqlite("run", "-i", "4", "-n", "2")
     after = on_sqlite.status()
 
-    nothing = {"todo": 0, "locked": 0, "done": 0, "failed": 0, "Wall_Time_Exceeded": 0}
+    nothing = {"todo": 0, "locked": 0, "done": 0, "failed": 0, "Wall_Time_Exceeded": 0, "Pending": 0}
     assert nothing | {"todo": 9} == before["items"]
     assert nothing | {"done": 9} == after["items"]
     assert (9, len(SCRIPTS), 0) == (before["total"], before["tasks"]["total"], before["tasks"]["done"])

@@ -160,7 +160,7 @@ def test_a_locked_item_is_named(failed: Cli) -> None:
         (["list", "--where", "exot == 1"], "--where: unknown field 'exot' at character 1"),
         (["list", "--limit=-1"], "--limit is -1"),
         (["list", "--all", "a"], "--all and ITEM exclude each other"),
-        (["list", "--count", "--json"], "--count and --json exclude each other"),
+        (["list", "--count", "--json"], "--count, --tsv, --json and --jsonl are four formats"),
     ],
 )
 def test_a_selection_that_says_nothing_is_refused(failed: Cli, argv: list[str], says: str) -> None:

@@ -16,7 +16,8 @@ from tests.cli.conftest import Cli
 
 ONLY_IN_NOTEBOOKS = {"on_misfit", "rows", "selection", "stream", "streams"}
 COMMANDS = [
-    *("import", "run", "list", "logs", "results", "export", "reset", "bench", "doctor", "status", "samples", "wait"),
+    *("import", "run", "list", "logs", "results", "export", "reset", "set", "cancel", "bench", "doctor", "status"),
+    *("samples", "wait"),
     *("workers drain", "table create", "table delete"),
 ]
 

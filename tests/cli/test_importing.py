@@ -41,9 +41,11 @@ def test_counts_as_json(cli: Cli) -> None:
         "added": 1,
         "skipped": 0,
         "replaced": 0,
+        "updated": 0,
         "locked": 0,
         "differing": 0,
         "unreadable": 0,
+        "locked_ids": [],
     }
 
 
@@ -153,7 +155,7 @@ def test_items_that_differ_are_named_with_what_to_type(cli: Cli, folder: Path) -
 
     assert skipped.out == "0 added, 2 skipped, 0 replaced\n"
     assert skipped.err.startswith("1 differs: b. hint: ")
-    assert "--on-exists replace" in skipped.err
+    assert "--on-exists update" in skipped.err
     assert cli("import", "single.txt", "--json").json()["differing"] == 0
     assert (replaced.out, replaced.err) == ("0 added, 0 skipped, 2 replaced\n", "")
 

@@ -24,7 +24,7 @@ def test_status_as_json(ran: Cli) -> None:
     assert seen.pop("at").endswith("Z")
     assert seen.pop("items_per_second") > 0
     assert {name: pace["items"] for name, pace in seen.pop("settled").items()} == {"recent": 3, "last_hour": 3}
-    assert seen.pop("items") == {"todo": 0, "locked": 0, "done": 2, "failed": 1, "Wall_Time_Exceeded": 0}
+    assert seen.pop("items") == {"todo": 0, "locked": 0, "done": 2, "failed": 1, "Wall_Time_Exceeded": 0, "Pending": 0}
     nested = {name: (each["items"], each["ids"]) for name, each in seen.pop("nested").items()}
     assert nested.pop("done") == (1, ["n"])
     assert nested == dict.fromkeys(("todo", "1-25", "26-50", "51-75", "76-99"), (0, []))

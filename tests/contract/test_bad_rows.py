@@ -15,16 +15,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pyanamo_async.core.items import CLAIMABLE, Item, State
+from pyanamo_async.core.orders import reset
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.row_size import COLLECTION_BYTES, stored_bytes
 from pyanamo_async.core.stored.worker_row import encode_worker
-from pyanamo_async.core.transitions import reset
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import BadRow
-from pyanamo_async.operate.changing import change
+from pyanamo_async.operate.changing import Writer, change
 from pyanamo_async.operate.selecting import select
 from pyanamo_async.ports import AddResult, Store
 from pyanamo_async.store.dynamodb.fleet import _row as worker_row
@@ -44,7 +44,7 @@ from tests.damage import (
     typed_row,
     worker_columns,
 )
-from tests.fakes import NOON, an_item
+from tests.fakes import NOON, FakeClock, an_item
 
 SHARDS = 4
 FEW = settings(
@@ -277,7 +277,8 @@ async def test_an_order_tells_of_a_bad_row_and_changes_the_others(raw: Raw) -> N
     failed = replace(an_item("good"), state=State.FAILED, done_at=NOON)
     await raw.put([raw.row(replace(failed, item_id="bad"), TaskScript=None), raw.row(failed)])
 
-    result = await change(raw.store, Selection(states=["failed"]), lambda item, _: reset(item, token="order"), now=NOON)
+    writer = Writer(raw.store, FakeClock())
+    result = await change(writer, Selection(states=["failed"]), lambda item, _: reset(item, token="order"))
 
     assert (result.selected, result.changed, result.failed, result.no_longer_matching) == (2, 1, 1, 0)
     assert result.problem == "item bad cannot be read"

@@ -8,16 +8,17 @@ from typing import Any, cast
 import pytest
 
 from pyanamo_async.core.items import Item, State, TaskState
+from pyanamo_async.core.orders import reset
 from pyanamo_async.core.outcomes import Failed, Outcome, Succeeded
 from pyanamo_async.core.selection import Selection
-from pyanamo_async.core.transitions import reset, settle
+from pyanamo_async.core.transitions import settle
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import ItemMissing, StoreError
-from pyanamo_async.operate.changing import ChangeResult, change
+from pyanamo_async.operate.changing import Change, ChangeResult, Writer, change
 from pyanamo_async.operate.selecting import PAGE, select
 from pyanamo_async.ports import Store
 from tests.contract.steps import POLICY, a_record, claim, claim_one, failed, settled
-from tests.fakes import NOON, an_item
+from tests.fakes import NOON, FakeClock, an_item
 
 FAILED = Selection(states=["failed"])
 EVERYTHING = Selection(all=True)
@@ -31,8 +32,8 @@ def rerun(item: Item, tasks: Collection[str]) -> Item:
     return reset(item, tasks=tasks, all_tasks=True, token="order")
 
 
-async def order(store: Store, selection: Selection, how: Callable[..., Item] = retried, **more: Any) -> ChangeResult:  # noqa: ANN401 # any argument of change
-    return await change(store, selection, how, now=NOON, **more)
+async def order(store: Store, selection: Selection, how: Change = retried, **more: Any) -> ChangeResult:  # noqa: ANN401 # any argument of change
+    return await change(Writer(store, FakeClock()), selection, how, **more)
 
 
 class Meddled:
@@ -193,7 +194,7 @@ async def test_of_two_orders_at_once_one_is_written(store: Store) -> None:
     await _partly_failed(store)
 
     async def somebody_resets() -> None:
-        await change(store, FAILED, lambda item, _: reset(item, all_tasks=True, token="theirs"), now=NOON)
+        await order(store, FAILED, lambda item, _: reset(item, all_tasks=True, token="theirs"))
 
     result = await order(_meddled(store, "save", somebody_resets), FAILED)
 

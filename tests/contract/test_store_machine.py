@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
-from pyanamo_async.core import transitions
+from pyanamo_async.core import holding, orders, transitions
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.outcomes import InterruptReason, Outcome
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
@@ -115,7 +115,20 @@ class Stores(RuleBasedStateMachine):
 
     @rule(target=sends, item=seen, all_tasks=st.booleans())
     def reset(self, item: Item, all_tasks: bool) -> Send:
-        return self.save(item, transitions.reset(item, all_tasks=all_tasks))
+        return self.save(item, orders.reset(item, all_tasks=all_tasks))
+
+    @rule(target=sends, item=seen)
+    def hold(self, item: Item) -> Send:
+        freed = item if item.state is not State.LOCKED else transitions.release(item, InterruptReason.ORDER)
+        return self.save(item, holding.hold(freed, now=self.clock.now(), token="order"))
+
+    @rule(target=sends, item=seen)
+    def unhold(self, item: Item) -> Send:
+        return self.save(item, holding.unhold(item, token="order"))
+
+    @rule(worker=WORKERS, token=st.sampled_from(["token 1", "token 2"]), withdrawn=st.booleans())
+    def order_release(self, worker: str, token: str, withdrawn: bool) -> None:
+        self.both(lambda store: store.order_release(worker, [token], withdrawn=withdrawn))
 
     @rule(item=consumes(seen))
     def remove(self, item: Item) -> None:

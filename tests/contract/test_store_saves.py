@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from pyanamo_async.core.items import Item, State, TaskState
+from pyanamo_async.core.orders import reset
 from pyanamo_async.core.outcomes import Interrupted, InterruptReason, Succeeded
-from pyanamo_async.core.transitions import record, release, reset
+from pyanamo_async.core.transitions import record, release
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import Fenced, ItemMissing
 from pyanamo_async.ports import Store

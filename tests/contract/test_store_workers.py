@@ -71,6 +71,34 @@ async def test_a_worker_cannot_order_itself(store: Store) -> None:
     assert await store.workers() == [a_worker("w1")]
 
 
+async def test_orders_to_let_claims_go_come_with_every_reply_until_they_are_withdrawn(store: Store) -> None:
+    """Each once; heartbeats are written around them, and they go with the row."""
+    for name in ("w1", "w2"):
+        await store.heartbeat(a_worker(name))
+    await store.order_release("w1", ["one", "two"])
+    await store.order_release("w1", ["two", "three"])
+
+    for heartbeat in (1, 2):
+        orders = await store.heartbeat(a_worker("w1", heartbeat=NOON + heartbeat * SECOND))
+        assert orders == Orders(release=frozenset({"one", "two", "three"}))
+    assert (await store.heartbeat(a_worker("w2"))).release == frozenset()
+    await store.order_release("w1", ["one", "two"], withdrawn=True)
+    assert (await store.heartbeat(a_worker("w1", heartbeat=NOON + 3 * SECOND))).release == {"three"}
+    await store.order_release("w1", ["three", "four"], withdrawn=True)
+    assert (await store.heartbeat(a_worker("w1", heartbeat=NOON + 4 * SECOND))).release == frozenset()
+    await store.order_release("w1", ["five"])
+    await store.forget("w1")
+    assert (await store.heartbeat(a_worker("w1"))).release == frozenset()
+
+
+async def test_an_order_to_let_a_claim_go_needs_its_worker(store: Store) -> None:
+    """To withdraw one does not."""
+    with pytest.raises(ItemMissing, match="nobody"):
+        await store.order_release("nobody", ["one"])
+    await store.order_release("nobody", ["one"], withdrawn=True)
+    assert await store.workers() == []
+
+
 async def test_an_order_needs_its_worker(store: Store) -> None:
     """Nobody is told that an order was left for a worker the table does not know."""
     with pytest.raises(ItemMissing, match="nobody"):

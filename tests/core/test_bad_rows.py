@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.reasons import REASON_LENGTH
 from pyanamo_async.core.stored.bad_rows import BadRows, burial, read_row, sort_rows
 from pyanamo_async.core.stored.record import decode, decode_held, encode, encode_summary, summarise
 from pyanamo_async.core.stored.worker_row import encode_worker, heartbeat_at, read_orders, read_worker
@@ -33,7 +34,7 @@ def test_any_row_is_an_item_or_a_bad_row(row: dict[str, Any]) -> None:
     items, bad_rows = sort_rows([row], decode)
     for bad in bad_rows:
         assert bad.why.isprintable()
-        assert len(burial(bad, now=NOON)["Reason"]) <= transitions.REASON_LENGTH
+        assert len(burial(bad, now=NOON)["Reason"]) <= REASON_LENGTH
     for item in items:
         _use(item)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
+from pyanamo_async.core.items import Held, Item, Output, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded, TimedOut
 from pyanamo_async.core.stored.record import decode, encode
 from pyanamo_async.core.values import replace
@@ -54,6 +54,13 @@ TASKS = st.builds(
     failures=COUNT,
     record=st.none() | RECORDS,
 )
+HELD = st.builds(
+    Held,
+    state=st.sampled_from([State.TODO, State.FAILED, State.WALL_TIME_EXCEEDED]),
+    not_before=st.none() | TIMES,
+    done_at=st.none() | TIMES,
+    reason=TEXT,
+)
 SLOW = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 TASK_STATES = {State.DONE: TaskState.DONE, State.FAILED: TaskState.FAILED}
 
@@ -65,8 +72,9 @@ def items(draw: st.DrawFn) -> Item:
     state = draw(st.sampled_from(State))
     drawn = draw(st.lists(TASKS, min_size=1, max_size=13 if nested else 1))
     tasks = tuple(replace(task, name=f"Task_{number}") for number, task in enumerate(drawn))
+    held = draw(st.none() | HELD) if state is State.PENDING else None
     if not nested:
-        tasks = (replace(tasks[0], state=TASK_STATES.get(state, TaskState.TODO)),)
+        tasks = (replace(tasks[0], state=TASK_STATES.get(held.state if held else state, TaskState.TODO)),)
     return Item(
         item_id=draw(WORDS.filter(lambda text: not text.startswith("#"))),
         sample=draw(TEXT),
@@ -82,6 +90,7 @@ def items(draw: st.DrawFn) -> Item:
         locked_at=draw(st.none() | TIMES),
         done_at=draw(st.none() | TIMES),
         not_before=draw(st.none() | TIMES),
+        held=held,
         crashes=draw(COUNT),
         interruptions=draw(COUNT),
         wall_time_kills=draw(COUNT),

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord, TaskState
+from pyanamo_async.core.items import Held, Item, Output, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import DETAIL_BYTES, Failed
+from pyanamo_async.core.reasons import HISTORY_LENGTH, REASON_LENGTH
 from pyanamo_async.core.stored.record import encode
 from pyanamo_async.core.stored.row_size import MAX_ROW_BYTES, STATUS_BYTES, inline_bytes, row_ceiling, stored_bytes
-from pyanamo_async.core.transitions import HISTORY_LENGTH, REASON_LENGTH
 from pyanamo_async.core.values import replace
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -81,7 +81,7 @@ def _grown(item: Item, *, stored: bool) -> Item:
         tasks=tuple(
             replace(task, state=TaskState.FAILED, attempts=1000, failures=1000, record=record) for task in item.tasks
         ),
-        state=State.WALL_TIME_EXCEEDED,
+        state=State.PENDING,
         priority=1,
         max_failures=100,
         timeout=timedelta(hours=1),
@@ -91,6 +91,7 @@ def _grown(item: Item, *, stored: bool) -> Item:
         locked_at=TIME,
         done_at=TIME,
         not_before=TIME,
+        held=Held(State.WALL_TIME_EXCEEDED, TIME, TIME, "\N{GRINNING FACE}" * REASON_LENGTH),
         crashes=5,
         interruptions=100,
         wall_time_kills=5,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyanamo_async.core import transitions
+from pyanamo_async.core import orders, transitions
 from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
 from pyanamo_async.core.items import Item, State, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
@@ -217,7 +217,7 @@ def test_interruptions_add_up_what_ran_in_vain() -> None:
 
     assert transitions.record(item, results, policy=POLICY).seconds_lost == 14.5
     assert (released.seconds_lost, released.interruptions) == (14.5, 1)
-    assert transitions.reset(released).seconds_lost == 14.5
+    assert orders.reset(released).seconds_lost == 14.5
 
 
 def test_a_clock_that_is_wrong_by_decades_leaves_a_row_that_can_be_read() -> None:
@@ -242,12 +242,12 @@ def test_reset_runs_failed_tasks_again_and_keeps_done_ones() -> None:
     buried = settled(
         claimed(an_item("a", nested=["x", "y"])), Failed(exit_code=1), Succeeded(), policy=FailurePolicy(max_failures=1)
     )
-    item = transitions.reset(buried)
+    item = orders.reset(buried)
 
     assert [task.state for task in item.tasks] == [TaskState.TODO, TaskState.DONE]
     assert [task.attempts for task in item.tasks] == [0, 1]
     assert (item.failures, item.attempt, item.state) == (0, 1, State.TODO)
-    assert len(transitions.reset(buried, all_tasks=True).todo) == 2
+    assert len(orders.reset(buried, all_tasks=True).todo) == 2
 
 
 def test_a_reset_of_some_tasks_leaves_the_others() -> None:
@@ -257,7 +257,7 @@ def test_a_reset_of_some_tasks_leaves_the_others() -> None:
         *(Failed(exit_code=1), Failed(exit_code=2), Succeeded()),
         policy=FailurePolicy(max_failures=1),
     )
-    item = transitions.reset(buried, tasks=["Task_1", "Task_2"])
+    item = orders.reset(buried, tasks=["Task_1", "Task_2"])
 
     assert item.state is State.TODO
     assert [task.state for task in item.tasks] == [TaskState.FAILED, TaskState.TODO, TaskState.DONE]
@@ -266,19 +266,19 @@ def test_a_reset_of_some_tasks_leaves_the_others() -> None:
 def test_a_reset_with_nothing_to_put_back_changes_nothing() -> None:
     """Repeated, or of what has never run or is done, it is no change, whatever reason is given."""
     done = settled(claimed(an_item("a")), Succeeded())
-    again = transitions.reset(done, all_tasks=True, token="order", why="once more")
+    again = orders.reset(done, all_tasks=True, token="order", why="once more")
     fresh = an_item("b")
 
-    assert transitions.reset(done, why="once more") is done
-    assert transitions.reset(done, tasks=["Task_7"], all_tasks=True) is done
-    assert transitions.reset(again, all_tasks=True, token="other", why="once more") is again
-    assert transitions.reset(fresh, token="order") is fresh
+    assert orders.reset(done, why="once more") is done
+    assert orders.reset(done, tasks=["Task_7"], all_tasks=True) is done
+    assert orders.reset(again, all_tasks=True, token="other", why="once more") is again
+    assert orders.reset(fresh, token="order") is fresh
 
 
 def test_a_reset_starts_an_item_that_waits() -> None:
     """It need not wait after its failure any longer, and no late write of its old holder can pass for the order."""
     waiting = settled(claimed(an_item("a")), Failed(exit_code=1))
-    item = transitions.reset(waiting, token="order", why="the disk was full")
+    item = orders.reset(waiting, token="order", why="the disk was full")
 
     assert (waiting.not_before is not None, item.not_before) == (True, None)
     assert (item.failures, item.worker, item.token) == (0, "", "order")

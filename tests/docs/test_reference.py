@@ -18,7 +18,7 @@ from pyanamo_async.cli.main import DEBUG
 from pyanamo_async.core import trace
 from pyanamo_async.core.expressions.expression import parse_expression
 from pyanamo_async.core.expressions.fields import DERIVED, FIELDS
-from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord
+from pyanamo_async.core.items import Held, Item, Output, State, Task, TaskRecord
 from pyanamo_async.core.outcomes import InterruptReason, Outcome
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
 from pyanamo_async.core.stored.record import encode
@@ -85,6 +85,7 @@ def _full_items() -> Iterable[Item]:
         "locked_at": NOON,
         "done_at": NOON,
         "not_before": NOON,
+        "held": Held(),
         "crashes": 1,
         "interruptions": 1,
         "wall_time_kills": 1,
@@ -140,6 +141,7 @@ async def test_rows_of_workers_and_of_the_table_are_documented(dynamodb_endpoint
         worker = a_worker("w1", job="job", process="boot ns 7 99")
         await store.heartbeat(worker)
         await store.order("w1", Desired.DRAIN)
+        await store.order_release("w1", ["token"])
         await store.follow("w1", task, until=NOON + timedelta(seconds=9))
         await store.publish(task, OutputTail(TailChunk(b"x", 1), TailChunk()), now=NOON)
         await store.mark_dead(worker)

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import Item, Output, State, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed, Outcome, TimedOut
 from pyanamo_async.core.values import replace
@@ -46,7 +47,11 @@ def said(item: Item, *workers: WorkerStatus) -> str:
 WAITING = an_item("a")
 LOCKED = replace(WAITING, state=State.LOCKED, worker="w", token="t", attempt=2, locked_at=NOON - 5 * MINUTE)
 OUT_OF_TIME = replace(WAITING, state=State.WALL_TIME_EXCEEDED, done_at=NOON - MINUTE, wall_time_kills=2)
+HELD = hold(WAITING, now=NOON - MINUTE, why="withdrawn")
 CASES = [
+    (HELD, [], "Somebody held it", NextStep.UNHOLD),
+    (HELD, [], "it was todo before. No worker takes it up until it is let go", NextStep.UNHOLD),
+    (HELD, [], "withdrawn", NextStep.UNHOLD),
     (WAITING, [], "No worker is alive.", NextStep.RUN),
     (WAITING, [a_worker(WorkerCondition.ENDED)], "the last heartbeat of any was 1m ago", NextStep.RUN),
     (WAITING, [a_worker()], "all their 4 places are taken: it waits for its turn", NextStep.LIST_WORKERS),

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.orders import reset
 from pyanamo_async.core.taskfile.lines import MAX_LINE_BYTES
 from pyanamo_async.core.taskfile.parser import Format
 from pyanamo_async.errors import TaskFileInvalid, Unavailable, UsageError
@@ -71,7 +71,7 @@ async def imported(
 
 
 async def previewed(store: MemoryStore, file: TaskFile, on_exists: OnExists) -> dict[AddResult, int]:
-    return counts(await preview_import(store, check_file(file, FORM), on_exists=on_exists))
+    return counts(await preview_import(store, check_file(file, FORM), on_exists=on_exists, clock=SystemClock()))
 
 
 async def ids(store: MemoryStore) -> list[str]:
@@ -201,7 +201,7 @@ async def test_skipped_items_that_the_file_has_otherwise_are_named(store: Memory
 
     with open_task_file(str(path)) as file:
         checked = check_file(file, FORM)
-        preview = await preview_import(store, checked, on_exists=OnExists.SKIP)
+        preview = await preview_import(store, checked, on_exists=OnExists.SKIP, clock=SystemClock())
         result = await import_items(store, checked, on_exists=OnExists.SKIP, shards=1, clock=SystemClock())
 
     for each in (preview, result):
@@ -221,7 +221,7 @@ async def test_skipped_items_whose_rows_cannot_be_read_are_named() -> None:
     rows = [{"itemID": name, "TaskID": "s", "TaskScript": "true"} for name in (*names, "new")]
     checked = check_rows(rows)
 
-    preview = await preview_import(store, checked, on_exists=OnExists.SKIP)
+    preview = await preview_import(store, checked, on_exists=OnExists.SKIP, clock=SystemClock())
     result = await import_items(store, checked, on_exists=OnExists.SKIP, shards=1, clock=SystemClock())
 
     for each in (preview, result):
@@ -433,7 +433,7 @@ async def test_an_item_put_back_keeps_its_overrides(store: MemoryStore, tmp_path
     with open_task_file(str(path)) as file:
         await imported(store, file)
     [item] = await store.claim("w", limit=1, now=NOON)
-    await store.save(item, transitions.reset(item))
+    await store.save(item, reset(item))
 
     back = await store.read("a")
     assert (back.max_failures, back.timeout) == (7, item.timeout)

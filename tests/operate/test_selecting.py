@@ -8,9 +8,9 @@ from pyanamo_async.core.items import Item
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Worker
-from pyanamo_async.operate.changing import change
+from pyanamo_async.operate.changing import Writer, change
 from pyanamo_async.operate.selecting import select, select_items
-from tests.fakes import NOON, an_item
+from tests.fakes import NOON, FakeClock, an_item
 from tests.operate.test_results import a_store, done, small
 
 JOB = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6-3f2a9c1e"
@@ -28,7 +28,7 @@ async def test_tasks_are_found_by_the_machine_of_their_worker() -> None:
         changed.append(item.item_id)
         return item
 
-    await change(store, selection, note, now=NOON)
+    await change(Writer(store, FakeClock()), selection, note)
     assert [each.item_id async for each in select(store, selection)] == ["a"]
     assert [each.item_id async for each in select_items(store, selection)] == ["a"]
     assert changed == ["a"]

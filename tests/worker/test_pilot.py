@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -234,5 +235,31 @@ def test_items_of_a_vanished_worker_are_reclaimed_and_run() -> None:
 
         assert (item.state, item.crashes, item.attempt) == (State.DONE, 1, 2)
         assert item.history == ("attempt 1: its worker ghost vanished",)
+
+    run(main)
+
+
+def test_an_order_ends_one_claim_and_holds_its_item() -> None:
+    """With the next heartbeat; its neighbours run on, and what is ordered of claims it does not have is withdrawn."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, slots=2, idle_policy=IdlePolicy(wait=True))
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("a", script="sleep 600"), an_item("b", script="sleep 60")])
+        working = asyncio.create_task(crew.pilot().run())
+        await asyncio.sleep(5)
+        held = await crew.store.read("a")
+        await crew.store.order_release("w1", [held.token, "unknown"])
+        await asyncio.sleep(30)
+
+        item = await crew.store.read("a")
+        assert (item.state, item.reason, item.interruptions) == (State.PENDING, "attempt 1: interrupted: order", 1)
+        assert (await crew.store.read("b")).state is State.LOCKED
+        await asyncio.sleep(90)
+        assert (await crew.store.read("b")).state is State.DONE
+        me = (await crew.store.workers())[0]
+        assert (await crew.store.heartbeat(me)).release == frozenset()
+        crew.stop.request(Level.DRAIN, "")
+        assert (await working).settled == {State.PENDING: 1, State.DONE: 1}
 
     run(main)

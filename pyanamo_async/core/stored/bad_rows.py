@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from pyanamo_async.core.items import State
+from pyanamo_async.core.reasons import REASON_LENGTH
 from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.queue_key import format_time
-from pyanamo_async.core.transitions import REASON_LENGTH
 from pyanamo_async.errors import BadRow
 
 T = TypeVar("T")

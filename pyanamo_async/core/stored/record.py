@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pyanamo_async.core.items import SINGLE_TASK, Item, State, Summary, Task, TaskState
+from pyanamo_async.core.items import CLAIMABLE, SINGLE_TASK, Held, Item, State, Summary, Task, TaskState
 from pyanamo_async.core.stored.columns import (
     Column,
     Columns,
@@ -53,6 +53,20 @@ def _priority(value: object) -> int:
     return priority
 
 
+def _held(value: object) -> Held:
+    held = HELD.decode(mapping(value))
+    if held.state not in (*CLAIMABLE, State.FAILED):
+        raise ValueError(f"{held.state} is no state to return to")
+    return held
+
+
+HELD = Columns(
+    Held(State.PENDING),  # no state to return to: so it is always written
+    Column("ItemState", "state", State, str),
+    time_column("Not_Before", "not_before"),
+    time_column("Done_Date", "done_at"),
+    Column("Reason", "reason", text),
+)
 ITEM = Columns(
     Item("", "", ()),
     Column("itemID", "item_id", _item_id),
@@ -62,6 +76,7 @@ ITEM = Columns(
     time_column("Lock_Date", "locked_at"),
     time_column("Done_Date", "done_at"),
     time_column("Not_Before", "not_before"),
+    Column("Held", "held", _held, HELD.encode),
     Column("Attempt", "attempt", count),
     Column("Crashes", "crashes", count),
     Column("Interruptions", "interruptions", count),
@@ -116,13 +131,15 @@ def decode(row: Mapping[str, Any]) -> Item:
     state, scripts = read_as(State, "ItemState", row["ItemState"]), row["TaskScript"]
     logs = read_as(mapping, "Log", row.get("Log", {}))
     nested = isinstance(scripts, Mapping)
+    known = ITEM.decode(row)
     if nested:
         tasks = [_nested_task(name, scripts[name], logs.get(name)) for name in sorted(scripts, key=_ordinal)]
         if not tasks:
             raise ValueError("TaskScript is empty")
     else:
-        tasks = [_task(SINGLE_TASK, scripts, SINGLE_STATES[state], row, logs)]
-    item = replace(ITEM.decode(row), tasks=tuple(tasks), nested=nested, state=state)
+        was = known.held.state if known.held and state is State.PENDING else state
+        tasks = [_task(SINGLE_TASK, scripts, SINGLE_STATES[was], row, logs)]
+    item = replace(known, tasks=tuple(tasks), nested=nested, state=state)
     if not item.item_id:
         raise ValueError("itemID is missing")
     return item

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,7 +99,7 @@ def heartbeat_at(stamp: object) -> datetime:
     return (time_in(stamp) if isinstance(stamp, str) else None) or NEVER
 
 
-def read_orders(desired: object, following: Iterable[str]) -> Orders:
+def read_orders(desired: object, following: Iterable[str], release: object = ()) -> Orders:
     """Return a worker's orders, without those that cannot be read: a worker must not end because of them."""
     tasks = []
     for each in following:
@@ -108,4 +108,9 @@ def read_orders(desired: object, following: Iterable[str]) -> Orders:
         except ValueError:
             continue
     known = desired in set(Desired) if isinstance(desired, str) else False
-    return Orders(Desired(str(desired)) if known else Desired.RUN, tuple(sorted(tasks)))
+    tokens = release if isinstance(release, Collection) and not isinstance(release, str) else ()
+    return Orders(
+        Desired(str(desired)) if known else Desired.RUN,
+        tuple(sorted(tasks)),
+        frozenset(token for token in tokens if isinstance(token, str)),
+    )

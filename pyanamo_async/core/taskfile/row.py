@@ -48,7 +48,7 @@ def to_item(fields: Fields, *, nested: bool = False, args_delimiter: str = ",") 
     return Item(
         item_id=item_id,
         sample=_key(fields, col.TASK_ID, MAX_SAMPLE_BYTES),
-        tasks=tuple([Task(name, _script(script, name)) for name, script in scripts.items()]),
+        tasks=tuple([Task(name, check_script(script, name)) for name, script in scripts.items()]),
         nested=nested or not isinstance(fields[col.SCRIPT], str) or args,
         args_at=len(f"{fields[col.SCRIPT]} ") if args else 0,
         priority=_number(fields, col.PRIORITY, PRIORITIES, DEFAULT_PRIORITY),
@@ -131,7 +131,12 @@ def _arguments(args: object, delimiter: str) -> list[str]:
     return stripped
 
 
-def _script(script: object, name: str) -> str:
+def check_script(script: object, name: str) -> str:
+    """Return the script of a task.
+
+    Raises:
+        InvalidLine: no shell could run it.
+    """
     if not isinstance(script, str):
         raise InvalidLine(f"the script of {name} is not text")
     if not script.strip():

@@ -23,6 +23,7 @@ from pyanamo_async.store.dynamodb.table import Table
 from pyanamo_async.store.dynamodb.writes import KEY, Path, Update
 
 RUNNING_QUEUE, ENDED_QUEUE = "worker#0", "worker-ended#0"
+RELEASE = "To_Release"  # a set of the tokens of claims to let go
 FIRST, LAST = "\0", "\U0010ffff"  # before and after all texts
 
 UNMARKED = "attribute_not_exists(Dead)"
@@ -48,7 +49,8 @@ class DynamoWorkers(OpenedTable, WorkerRegistry):
                 known = await self._send_heartbeat(worker, f"{UNMARKED} AND {is_there}", seen=seen)
         if known is None or _state(known) is WorkerState.DEAD:
             raise Fenced(f"worker '{worker.worker_id}' was given up for dead in {self._table.what}")
-        return read_orders(known.get("Desired", Desired.RUN), following_of(known, format_time(worker.heartbeat)))
+        following = following_of(known, format_time(worker.heartbeat))
+        return read_orders(known.get("Desired", Desired.RUN), following, known.get(RELEASE, ()))
 
     async def _send_heartbeat(self, worker: Worker, condition: str, *, seen: str | None = None) -> Row | None:
         """Write a heartbeat; return the row as it is then, or as it is because the condition is not met."""
@@ -99,6 +101,23 @@ class DynamoWorkers(OpenedTable, WorkerRegistry):
         await self._open()
         await self._change_worker(worker_id, {("Desired",): str(desired)})
 
+    async def order_release(self, worker_id: str, tokens: Collection[str], *, withdrawn: bool = False) -> None:
+        await self._open()
+        key = row_id(worker_id)
+        request: dict[str, Any] = {
+            "TableName": self._table.name,
+            "Key": {KEY: marshal(key)},
+            "UpdateExpression": f"{'DELETE' if withdrawn else 'ADD'} {RELEASE} :tokens",
+            "ConditionExpression": f"attribute_exists({KEY})",
+            "ExpressionAttributeValues": {":tokens": {"SS": sorted(tokens)}},
+        }
+        if (
+            tokens
+            and not (await self._table.write_alone(self._table.client, "update_item", request)).met
+            and not withdrawn
+        ):
+            raise _missing(worker_id, self._table)
+
     async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
         await self._open()
         keys = [row_id(worker_id) for worker_id in of] if of is not None else await _all_keys(self._table)
@@ -109,9 +128,11 @@ class DynamoWorkers(OpenedTable, WorkerRegistry):
         """Change a worker's row; raise `ItemMissing` when there is none."""
         key = row_id(worker_id)
         if not (await self._table.send_alone(Update(key, {KEY: key}, sets, removes))).met:
-            raise ItemMissing(
-                f"there is no worker '{worker_id}' in {self._table.what}", hint="`pyanamo workers` lists them"
-            )
+            raise _missing(worker_id, self._table)
+
+
+def _missing(worker_id: str, table: Table) -> ItemMissing:
+    return ItemMissing(f"there is no worker '{worker_id}' in {table.what}", hint="`pyanamo workers` lists them")
 
 
 async def _all_keys(table: Table) -> list[str]:

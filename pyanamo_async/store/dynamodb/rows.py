@@ -151,7 +151,7 @@ def change(before: Item, after: Item, *, shards: int, tiebreak: str) -> Update:
         known = old.get(name)
         if value == known:
             continue
-        if before.nested and name in BY_TASK and isinstance(known, dict):
+        if before.nested and after.nested and name in BY_TASK and isinstance(known, dict):
             sets |= _members(name, known, value)
         else:
             sets[(name,)] = value

@@ -55,6 +55,10 @@ WORKERS = f"""SELECT {", ".join(COLUMNS)}, Desired FROM workers
 FIRST, LAST = "", "\U0010ffff"  # before and after all texts
 FOLLOWING = "Following"  # beside a worker's columns: the tasks that somebody follows
 FOLLOWED = "SELECT Task FROM output_tails WHERE InstanceID = CAST(? AS TEXT) AND Until > CAST(? AS TEXT)"
+KNOWN = "SELECT 1 FROM workers WHERE InstanceID = ?"
+RELEASED = "SELECT lockID FROM releases WHERE InstanceID = ?"
+RELEASE = "INSERT OR IGNORE INTO releases (InstanceID, lockID) VALUES (?, ?)"
+WITHDRAW = "DELETE FROM releases WHERE InstanceID = ? AND lockID = ?"
 FOLLOW = """INSERT INTO output_tails (Task, InstanceID, Until) SELECT ?1, InstanceID, ?3 FROM workers
     WHERE InstanceID = ?2 ON CONFLICT (Task) DO UPDATE SET InstanceID = ?2, Until = ?3"""
 PUBLISH = """UPDATE output_tails SET Stdout = ?3, Stdout_End = ?4, Stderr = ?5, Stderr_End = ?6
@@ -87,7 +91,9 @@ class SqliteWorkers(WorkerRegistry, OutputTails):
                 raise Fenced(f"worker {worker.worker_id} was given up for dead")
             if state is None or not is_later(heartbeat_at(stamp), worker):
                 connection.execute(HEARTBEAT, values)
-            return read_orders(desired, _followed(connection, worker.worker_id, format_time(worker.heartbeat)))
+            released = [token for [token] in connection.execute(RELEASED, (worker.worker_id,))]
+            followed = _followed(connection, worker.worker_id, format_time(worker.heartbeat))
+            return read_orders(desired, followed, released)
 
         return await self._engine.write(work)
 
@@ -107,6 +113,14 @@ class SqliteWorkers(WorkerRegistry, OutputTails):
         if not await self._change("UPDATE workers SET Desired = ? WHERE InstanceID = ?", desired.value, worker_id):
             raise _missing(worker_id)
 
+    async def order_release(self, worker_id: str, tokens: Collection[str], *, withdrawn: bool = False) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            if not withdrawn and not connection.execute(KNOWN, (worker_id,)).fetchone():
+                raise _missing(worker_id)
+            connection.executemany(WITHDRAW if withdrawn else RELEASE, [(worker_id, token) for token in tokens])
+
+        await self._engine.write(work)
+
     async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
         workers = await self._read_workers(None if of is None else json.dumps(sorted(of)), self.bad_rows.note)
         known = [worker for worker in workers if is_unicode(worker.worker_id)]  # others hold nothing
@@ -125,6 +139,7 @@ class SqliteWorkers(WorkerRegistry, OutputTails):
     async def forget(self, worker_id: str) -> None:
         def work(connection: sqlite3.Connection) -> None:
             connection.execute("DELETE FROM output_tails WHERE InstanceID = ?", (worker_id,))
+            connection.execute("DELETE FROM releases WHERE InstanceID = ?", (worker_id,))
             connection.execute("DELETE FROM workers WHERE InstanceID = ?", (worker_id,))
 
         await self._engine.write(work)

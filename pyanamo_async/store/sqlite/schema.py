@@ -77,6 +77,11 @@ TABLES = (
         State TEXT NOT NULL,
         Desired TEXT NOT NULL DEFAULT 'run'
     ) STRICT""",
+    """CREATE TABLE releases (
+        InstanceID TEXT NOT NULL,
+        lockID TEXT NOT NULL,
+        PRIMARY KEY (InstanceID, lockID)
+    ) STRICT""",
     """CREATE TABLE output_tails (
         Task TEXT NOT NULL PRIMARY KEY,
         InstanceID TEXT NOT NULL,

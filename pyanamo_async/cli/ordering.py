@@ -1,0 +1,186 @@
+"""Orders to change items: their flags, the question, the bar, and what is said of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+
+from pyanamo_async import ChangeOptions, ChangeResult, Selection, Table, UsageError
+from pyanamo_async.cli.asking import ask, need_terminal
+from pyanamo_async.cli.console import flush, note, say, say_json
+from pyanamo_async.cli.counting_bar import counting_bar
+from pyanamo_async.cli.options import JsonOption, takes
+from pyanamo_async.cli.run_async import with_table
+from pyanamo_async.cli.selecting import note_scan
+from pyanamo_async.core.text.plural import plural
+
+INCOMPLETE = 3  # the exit status when not every selected item is as ordered
+NAMED = 5  # ids of locked items in a line for people
+
+EPILOG = """\b
+Exit status:
+  0   every selected item is as ordered
+  3   some were left as they are: workers hold them, or others changed them
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What an order is called; `{}` is where the number of items stands."""
+
+    question: str  # without a question mark
+    asking: str  # what needs confirmation
+    doing: str  # beside the bar
+    done: str
+    would: str
+    unchanged: str
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How an order is to be carried out, by its flags."""
+
+    dry_run: bool
+    yes: bool
+    json: bool
+    options: dict[str, Any]
+
+
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list the items that would be changed.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the history of the items.")]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for those who find them later.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="End what runs of the items, too, and wait until their workers let them go.")
+]
+Now = Annotated[
+    bool,
+    typer.Option("--now", help="Do not wait for workers. What runs may run on until they hear of it, 20 s by default."),
+]
+
+
+def _changing(*, dry_run: DryRun = False, yes: Yes = False, json: JsonOption = False) -> How:
+    return How(dry_run, yes, json, {})
+
+
+def _noted(*, reason: Reason = "", dry_run: DryRun = False, yes: Yes = False, json: JsonOption = False) -> How:
+    return How(dry_run, yes, json, {"reason": reason})
+
+
+def _forcing(
+    *,
+    reason: Reason = "",
+    force: Force = False,
+    now: Now = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    json: JsonOption = False,
+) -> How:
+    return How(dry_run, yes, json, {"reason": reason, "force": force or now, "wait": not now})
+
+
+def _withdrawing(
+    *, reason: Why = "", now: Now = False, dry_run: DryRun = False, yes: Yes = False, json: JsonOption = False
+) -> How:
+    if not reason.strip():
+        raise UsageError("--reason is missing", hint="say why, for those who find the items later")
+    return How(dry_run, yes, json, {"reason": reason, "wait": not now})
+
+
+changes, notes, forces, withdraws = (takes("how", make) for make in (_changing, _noted, _forcing, _withdrawing))
+"""Give a command the flags of an order, of four kinds, and pass it `how` they say it is carried out."""
+
+
+def carry_out(
+    table: Table,
+    order: Callable[..., Awaitable[ChangeResult]],
+    selection: Selection,
+    how: How,
+    words: Wording,
+    **more: object,
+) -> None:
+    """Ask, change the items, and say what became of them."""
+    if not (how.yes or how.dry_run):
+        need_terminal(words.asking, "give --yes or --dry-run")
+
+    async def work(table: Table) -> ChangeResult:
+        await note_scan(table, selection)
+        with ExitStack() as bars, _interruption_noted(words) as progress:
+
+            def confirm(items: int) -> bool:
+                if not how.yes and not ask(f"{words.question.format(plural(items, 'item'))}?"):
+                    return False
+                progress.draw = bars.enter_context(counting_bar(words.doing, items))
+                return True
+
+            asking = ChangeOptions(dry_run=how.dry_run, confirm=confirm, progress=progress.advance)
+            return await order(table, selection, **asking, **how.options, **more)
+
+    result = with_table(table, work)
+    if not result.confirmed:
+        note("nothing was changed")
+        raise typer.Exit(1)
+    if how.json:
+        say_json(_json(result, dry_run=how.dry_run))
+    else:
+        _show(result, words, dry_run=how.dry_run)
+    if how.options.get("wait") is False and how.options.get("force", True) and not how.dry_run:
+        note("what ran of the items may run on until its worker hears of it, with its next heartbeat")
+    if not result.complete:
+        raise typer.Exit(INCOMPLETE)
+
+
+class _Progress:
+    """How far a change is."""
+
+    def __init__(self) -> None:
+        self.changed = 0
+        self.draw: Callable[[int], None] = lambda _: None
+        self._has_waited = False
+
+    def advance(self, result: ChangeResult) -> None:
+        """Take the result so far."""
+        self.changed = result.changed
+        self.draw(result.seen)
+        if result.waiting and not self._has_waited:
+            self._has_waited = True
+            note(f"waiting until workers let {plural(result.waiting, 'item')} go, mostly within 20 s")
+
+
+@contextmanager
+def _interruption_noted(words: Wording) -> Iterator[_Progress]:
+    import asyncio
+
+    progress = _Progress()
+    try:
+        yield progress
+    except asyncio.CancelledError:
+        done = words.done.format(plural(progress.changed, "item"))
+        note(f"interrupted: {done}. hint: repeat the command for the others")
+        raise
+
+
+def _json(result: ChangeResult, *, dry_run: bool) -> dict[str, object]:
+    counted = ("selected", "changed", "unchanged", "no_longer_matching", "fenced", "failed")
+    row: dict[str, object] = {"dry_run": dry_run, **{name: getattr(result, name) for name in counted}}
+    return {**row, "locked": result.locked, **({"item_ids": result.item_ids} if dry_run else {})}
+
+
+def _show(result: ChangeResult, words: Wording, *, dry_run: bool) -> None:
+    for item_id in result.item_ids:
+        say(item_id)
+    flush()  # ids come first, also where both go to one terminal
+    (note if dry_run else say)((words.would if dry_run else words.done).format(plural(result.changed, "item")))
+    if result.unchanged:
+        note(words.unchanged.format(plural(result.unchanged, "item")))
+    if result.locked:
+        names = ", ".join(result.locked[:NAMED]) + (", ..." if len(result.locked) > NAMED else "")
+        note(f"{plural(len(result.locked), 'item')} left alone, because workers hold them: {names}")
+    if left := result.no_longer_matching + result.fenced:
+        note(f"{plural(left, 'item')} left alone, because they changed meanwhile")
+    if result.failed:
+        note(f"{plural(result.failed, 'item')} could not be changed: {result.problem}")

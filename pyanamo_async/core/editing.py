@@ -1,0 +1,105 @@
+"""Change what items are: their limits, their priority, their scripts.
+
+1. Each item keeps its state, as far as its tasks allow.
+2. A task whose script changes is to run again, and its record goes: it was another script's.
+3. Tasks of a file are told apart by their scripts: one that is there already keeps its state and its record.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from pyanamo_async.core.arguments import check_fields
+from pyanamo_async.core.items import Item, Task
+from pyanamo_async.core.orders import restate
+from pyanamo_async.core.taskfile.lines import InvalidLine
+from pyanamo_async.core.taskfile.row import FAILURES, PRIORITIES, check_script
+from pyanamo_async.core.values import Value, replace
+from pyanamo_async.errors import UsageError
+
+
+class Edits(Value):
+    """What is to be changed of items; None leaves it as it is."""
+
+    priority: int | None = None
+    max_failures: int | None = None
+    timeout: timedelta | None = None
+    script: str | None = None
+
+
+def check_edits(edits: Edits) -> None:
+    """Check what people ask for.
+
+    Raises:
+        UsageError: nothing is to be changed, or a value is invalid.
+    """
+    if edits == Edits():
+        raise UsageError("nothing is to be set", hint="give `priority`, `max_failures`, `timeout` or `script`")
+    check_fields(edits)
+    for name, value, allowed in (
+        ("priority", edits.priority, PRIORITIES),
+        ("max_failures", edits.max_failures, FAILURES),
+    ):
+        if value is not None and value not in allowed:
+            raise UsageError(f"`{name}` is {value}", hint=f"give {allowed[0]} to {allowed[-1]}")
+    if edits.timeout == timedelta():
+        raise UsageError("`timeout` is zero", hint="give a duration such as 90m")
+    if edits.script is not None:
+        try:
+            check_script(edits.script, "")
+        except InvalidLine as error:
+            raise UsageError(f"`script`: {error}") from None
+
+
+def edit(item: Item, tasks: Collection[str], edits: Edits, *, now: datetime, token: str) -> Item:
+    """Change the limits, the priority, or the script of the tasks of these names."""
+    script = edits.script
+    after = replace(
+        item,
+        priority=item.priority if edits.priority is None else edits.priority,
+        max_failures=item.max_failures if edits.max_failures is None else edits.max_failures,
+        timeout=item.timeout if edits.timeout is None else edits.timeout,
+        tasks=tuple(
+            task if script in (None, task.script) or task.name not in tasks else Task(task.name, script or "")
+            for task in item.tasks
+        ),
+    )
+    if len({task.script[: item.args_at] for task in after.tasks}) > 1:
+        after = replace(after, args_at=0)  # the new script does not begin as the others do
+    return item if after == item else restate(replace(after, token=token), now=now)
+
+
+def update(stored: Item, wanted: Item, *, now: datetime, token: str) -> Item:
+    """Return a stored item as a file has it now; what nothing has changed of is returned as it is.
+
+    Tasks keep state and record when their script is the same, also under another name; new ones are to run, others go.
+    """
+    known: defaultdict[str, deque[Task]] = defaultdict(deque)
+    for task in stored.tasks:
+        known[task.script].append(task)
+    after = replace(
+        stored,
+        sample=wanted.sample,
+        nested=wanted.nested,
+        args_at=wanted.args_at,
+        tasks=tuple(_like(known[task.script], task) for task in wanted.tasks),
+        priority=wanted.priority,
+        max_failures=wanted.max_failures,
+        timeout=wanted.timeout,
+    )
+    if after == stored:
+        return stored
+    is_new = any(task.record is None and not task.attempts for task in after.todo)
+    not_before = None if is_new else stored.not_before
+    return restate(replace(after, token=token, not_before=not_before), now=now)
+
+
+def _like(known: deque[Task], wanted: Task) -> Task:
+    """Return a task that has the same script, under the wanted name, and use it up; else the wanted one."""
+    if not known:
+        return wanted
+    same_name = next((task for task in known if task.name == wanted.name), known[0])
+    known.remove(same_name)
+    return replace(same_name, name=wanted.name)

@@ -138,6 +138,7 @@ class TableResults(TableProgress):
         wide: bool = False,
         name: str = "tasks",
         on_misfit: Callable[[Misfit], None] = lambda _: None,
+        progress: Callable[[int], None] = lambda _: None,
     ) -> ExportResult:
         """Export tasks, all or those of a selection, with a row for each: what its record holds, and its results.
 
@@ -147,7 +148,8 @@ class TableResults(TableProgress):
 
         Results are those of tasks that are done; `tag_names` and `wide` are as for `results`. With names and without
         `wide`, a task that is done has one line. What does not fit goes to `on_misfit`, and is listed apart: in the
-        table `<name>_misfits`, or beside the file in `<stem>.misfits.jsonl`.
+        table `<name>_misfits`, or beside the file in `<stem>.misfits.jsonl`. `progress` takes the number of rows so
+        far.
 
         Raises:
             ItemMissing: the selection names ids that the table does not have.
@@ -160,7 +162,14 @@ class TableResults(TableProgress):
         columns = None if tag_names is None else parse_tag_names(tag_names, taken=FIXED)
         store, reader = await self._open(), await self._log_reader()
         what = Export(
-            store, reader, one_selection(selection), columns, wide, source=reader.output_namespace, on_misfit=on_misfit
+            store,
+            reader,
+            one_selection(selection),
+            columns,
+            wide,
+            source=reader.output_namespace,
+            on_misfit=on_misfit,
+            progress=progress,
         )
         return await export(what, Path(to), name, umask=self._resources.settings.umask)
 

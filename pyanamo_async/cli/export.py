@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from pyanamo_async.cli import misfits
 from pyanamo_async.cli.console import say
 from pyanamo_async.cli.misfits import Misfits, TagNames
 from pyanamo_async.cli.options import on_new_files
+from pyanamo_async.cli.reading import counter
 from pyanamo_async.cli.selecting import note_scan, selects_items
 from pyanamo_async.core.text.plural import plural
 
@@ -37,7 +39,16 @@ async def export(
     unfit = Misfits()
 
     await note_scan(table, selection, whole=True)
-    result = await table.export(to, selection, tag_names=tag_names, wide=wide, name=name, on_misfit=unfit.add)
+    with counter(prints=False) as count:
+        result = await table.export(
+            to,
+            selection,
+            tag_names=tag_names,
+            wide=wide,
+            name=name,
+            on_misfit=unfit.add,
+            progress=partial(count.__setitem__, 0),
+        )
     say(f"{plural(result.rows, 'row')} written to {to}")
     unfit.number = result.misfits
     unfit.tell(f"{result.misfits_in} lists them" if result.misfits else "")

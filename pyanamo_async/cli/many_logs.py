@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pyanamo_async import FoundLog, OutputError, Selection, Table, TaskLog
 from pyanamo_async.cli.console import OutputWriter, flush, note, say
-from pyanamo_async.cli.reading import limited
+from pyanamo_async.cli.reading import counter
 from pyanamo_async.cli.selecting import note_scan
 from pyanamo_async.core.text.plural import plural
 
@@ -29,8 +29,10 @@ async def many_logs(
     number = 0
     if into is not None:
         paths = table.save_logs(selection, into, streams=streams, tail=tail, unreadable=unreadable)
-        async for _ in limited(paths, None):
-            number += 1
+        with counter(prints=False) as count:
+            async for _ in paths:
+                number += 1
+                count[0] = number
         note(f"{plural(number, 'file')} written to {into}")
     else:
         async for found in table.all_logs(selection, streams=streams, tail=tail):

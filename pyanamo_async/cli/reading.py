@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 async def limited(rows: AsyncIterator[T], limit: int | None) -> AsyncIterator[T]:
     """Yield the first rows, and count on stderr how many were read: on a terminal, while stdout goes elsewhere."""
-    with _counter() as count:
+    with counter() as count:
         number = 0
         if limit == 0:
             return
@@ -35,9 +35,10 @@ async def limited(rows: AsyncIterator[T], limit: int | None) -> AsyncIterator[T]
 
 
 @contextmanager
-def _counter() -> Iterator[list[int]]:
+def counter(*, prints: bool = True) -> Iterator[list[int]]:
+    """Show on stderr the number in the list; not where a command `prints` its data on the same terminal."""
     count = [0]
-    if on_terminal() or not sys.stderr.isatty():
+    if (prints and on_terminal()) or not sys.stderr.isatty():
         yield count
         return
     from pyanamo_async.cli.background_stderr import background_stderr

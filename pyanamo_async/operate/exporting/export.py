@@ -48,6 +48,7 @@ class Export:
     wide: bool
     source: str
     on_misfit: Callable[[Misfit], None]
+    progress: Callable[[int], None]
 
     async def into_database(self, path: Path, name: str, *, umask: int) -> ExportResult:
         """Replace the rows of a database that changed, and add those that are new."""
@@ -88,11 +89,13 @@ class Export:
         for misfit in database.write(batch):
             self.on_misfit(misfit)
         result.rows += len(batch)
+        self.progress(result.rows)
         batch.clear()
 
     async def _counted(self, misfits: IO[bytes], result: ExportResult) -> AsyncIterator[Row]:
         async for exported in self._rows():
             result.rows += 1
+            self.progress(result.rows)
             for misfit in exported.misfits:
                 result.misfits += 1
                 self.on_misfit(misfit)

@@ -33,6 +33,8 @@ async def test_the_notebook_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert (names["result"].done, names["result"].failed, names["result"].exit_status) == (6, 1, 3)
     assert [each.item_id for each in names["failed"]] == ["broken"]
     assert len(names["trace"]) == 8
+    assert sorted(row["reads"] for row in names["results"]) == [1000, 2000, 3000, 4000, 5000]
+    assert "merge Task_0: no tag" in said
     assert "7 items added, 8 tasks" in said
     assert "broken attempt 1: exit status 2: no reference" in said
     assert "4\n5\n6\n" in said

@@ -81,6 +81,7 @@ if TYPE_CHECKING:
         UsageError as UsageError,
     )
     from pyanamo_async.fleet.membership import WorkerCondition as WorkerCondition, WorkerStatus as WorkerStatus
+    from pyanamo_async.operate.adopting import AdoptResult as AdoptResult
     from pyanamo_async.operate.changing import (
         ChangeOptions as ChangeOptions,
         ChangeResult as ChangeResult,
@@ -133,6 +134,7 @@ _HOMES = {
         "UsageError",
     ),
     "pyanamo_async.fleet.membership": ("WorkerCondition", "WorkerStatus"),
+    "pyanamo_async.operate.adopting": ("AdoptResult",),
     "pyanamo_async.operate.changing": ("ChangeOptions", "ChangeResult", "OrderOptions"),
     "pyanamo_async.operate.checking": ("CheckedItems", "check_task_file"),
     "pyanamo_async.operate.doctor": ("Finding", "FindingKind"),

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Unpack
 
+from pyanamo_async.core.arguments import check_type
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.errors import UsageError
@@ -18,6 +19,7 @@ from pyanamo_async.table_results import TableResults
 
 if TYPE_CHECKING:
     from pyanamo_async.core.selection import Selection
+    from pyanamo_async.operate.adopting import AdoptResult
     from pyanamo_async.operate.changing import Change, ChangeOptions, ChangeResult, OrderOptions, Written
     from pyanamo_async.operate.workers import ReclaimResult
 
@@ -150,6 +152,19 @@ class TableEditor(TableResults):
             return edit(item, tasks, edits, now=now, token=token)
 
         return await self._change(selection, change, token, options)
+
+    async def adopt(self, *, locked: bool = False, dry_run: bool = False) -> AdoptResult:
+        """Give items that another program imported, or moved by their state alone, their place in the queue.
+
+        That is what the original PyAnamo and its manager write. What somebody may be running is left alone, and named
+        in the result: what the original locked, unless `locked` says that none of its workers runs any more, and what
+        a living worker held when its state was changed. With `dry_run` nothing changes, and the result names the items.
+        This reads the whole table.
+        """
+        from pyanamo_async.operate.adopting import adopt
+
+        check_type("locked", locked, bool)
+        return await adopt(await self._open(), locked=locked, dry_run=dry_run, now=datetime.now(UTC))
 
     async def reclaim(self, *, crash_limit: int = FailurePolicy().crash_limit, dry_run: bool = False) -> ReclaimResult:
         """Put back the items of workers that vanished; running workers do so by themselves.

@@ -1,4 +1,4 @@
-"""`pyanamo table create`, `describe`, `clear` and `delete`."""
+"""`pyanamo table create`, `describe`, `adopt`, `clear` and `delete`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async import Selection, Table
+from pyanamo_async import AdoptResult, Selection, Table
 from pyanamo_async.cli import ordering, views
 from pyanamo_async.cli.asking import ask, need_terminal
 from pyanamo_async.cli.changing import Outputs, delete_items
-from pyanamo_async.cli.console import note, say, say_json
+from pyanamo_async.cli.console import flush, note, say, say_json
 from pyanamo_async.cli.flags import tags
 from pyanamo_async.cli.options import JsonOption, on_new_files, on_table
 from pyanamo_async.core.text.plural import plural
 
+INCOMPLETE = 3
+NAMED = 5
+
 app = typer.Typer(
-    help="Create, describe, clear or delete a table.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
+    help="Create, describe, adopt, clear or delete a table.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
 )
 
 
@@ -77,6 +83,48 @@ async def describe(table: Table, *, json: JsonOption = False) -> None:
         say_json(views.description_row(seen, counts, table=table.address))
     else:
         views.show_description(seen, counts, table=table.address)
+
+
+@app.command("adopt")
+@on_table
+async def adopt(
+    table: Table,
+    *,
+    locked: Annotated[
+        bool, typer.Option("--locked", help="Also what the original locked: none of its workers may run any more.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the items.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Give items that another program imported or moved their place in the queue.
+
+    That is what the original PyAnamo and its manager write. Nothing runs, and nothing is listed, without a place. Exits
+    with 3 if items were left alone.
+    """
+    result = await table.adopt(locked=locked, dry_run=dry_run)
+    if json:
+        counts = {name: getattr(result, name) for name in ("adopted", "fenced", "failed", "locked")}
+        say_json({"dry_run": dry_run, **counts, **({"item_ids": result.item_ids} if dry_run else {})})
+    else:
+        _show_adopted(result, dry_run=dry_run)
+    if not result.complete:
+        raise typer.Exit(INCOMPLETE)
+
+
+def _show_adopted(result: AdoptResult, *, dry_run: bool) -> None:
+    for item_id in result.item_ids:
+        say(item_id)
+    flush()  # ids come first, also where both go to one terminal
+    verb = "would be" if dry_run else "was" if result.adopted == 1 else "were"
+    (note if dry_run else say)(f"{plural(result.adopted, 'item')} {verb} adopted")
+    if result.locked:
+        names = ", ".join(result.locked[:NAMED]) + (", ..." if len(result.locked) > NAMED else "")
+        note(f"{plural(len(result.locked), 'item')} left alone, because somebody may be running them: {names}")
+    if result.fenced:
+        note(f"{plural(result.fenced, 'item')} left alone, because they changed meanwhile")
+    if result.failed:
+        row = "its row has" if result.failed == 1 else "their rows have"
+        note(f"{plural(result.failed, 'item')} left alone, because {row} no room")
 
 
 @app.command("clear", epilog=ordering.EPILOG)

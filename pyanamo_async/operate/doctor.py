@@ -2,7 +2,8 @@
 
 1. What a living worker has under way is never a finding: its item is locked, under that very attempt.
 2. What began a short while ago is no finding: the index may not yet show who holds its item.
-3. A row that cannot be read is one, whether a worker has buried it or not, and none of the others.
+3. A row that cannot be read is one, whether a worker has buried it or not, and none of the others. Rows that another
+   program wrote or moved, which `adopt` puts in their place, are counted.
 4. Temporary files of workers have no name, so none can be left.
 """
 
@@ -14,6 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.items import SINGLE_TASK, Item, State
+from pyanamo_async.core.stored.adoption import adopted
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.workers import clock_error
 from pyanamo_async.errors import BadRow
@@ -28,6 +30,7 @@ ROW_HINT = "import the item again with `on_exists` 'replace', or delete the row 
 STATE_HINT = "leave it to the program, or the later pyanamo, that wrote it; or delete it with the tools of the database"
 WORKER_HINT = "a living worker mends it with its next heartbeat, but for orders; a silent one is taken over from"
 CLOCK_HINT = "set it by NTP (chrony, systemd-timesyncd); times in the table are as wrong"
+ADOPT_HINT = "`pyanamo table adopt` gives them their place in the queue"
 REMOVE_HINT = "`pyanamo doctor` with `remove` deletes it"
 
 
@@ -39,6 +42,7 @@ class FindingKind(StrEnum):
     ROW = "row unreadable"
     STATE = "state unknown"
     WORKER_ROW = "worker unreadable"
+    FOREIGN = "rows to adopt"
     OUTPUT = "output unfinished"
     CLOCK = "clock wrong"
 
@@ -73,10 +77,16 @@ async def examine(
     async for finding in _holders(store, workers, now):
         yield finding
     unknown = set()  # output that nobody can judge
+    foreign = 0
     async for bad in store.unreadable():
         unknown.add(_attempt(outputs.location(OutputKey(namespace, bad.row_id, SINGLE_TASK, 0, STDOUT)))[0])
+        if adopted(bad.row, now=now):
+            foreign += 1
+            continue
         kind, hint = _kind(bad)
         yield Finding(kind, f"{bad.row_id}: {bad.why}", None, hint)
+    if foreign:
+        yield Finding(FindingKind.FOREIGN, f"{plural(foreign, 'item')} of another program", None, ADOPT_HINT)
     if not unfinished:
         return
     vanished = {each.worker.worker_id for each in workers if each.vanished}

@@ -79,6 +79,10 @@ class ItemQueue(Protocol):
         """Delete an item if its state, attempt and token are still those of `before`; else raise `Fenced`."""
         ...
 
+    async def adopt(self, bad: BadRow, item: Item) -> bool:  # noqa: ARG002 # of stores that other programs write to
+        """Place a row of another program as `item`, if it is as it was seen; return whether it was. Idempotent."""
+        return False
+
     async def bury(self, bad: BadRow, *, now: datetime) -> bool:
         """Fail an item whose row cannot be read, if its place (and holder) are as they were seen; return whether it is.
 

@@ -81,6 +81,7 @@ async def work(table: Table) -> None:
 async def operate(table: Table) -> None:
     await table.order("drain", all_workers=True)
     await table.reclaim()
+    await table.adopt()
     assert not [each async for each in table.doctor()]
 
 

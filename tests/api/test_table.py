@@ -198,6 +198,7 @@ def test_findings_have_kinds() -> None:
         "row unreadable",
         "state unknown",
         "worker unreadable",
+        "rows to adopt",
         "output unfinished",
         "clock wrong",
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import assert_type
 
 from pyanamo_async import (
+    AdoptResult,
     BenchReport,
     Counts,
     Description,
@@ -59,6 +60,7 @@ async def every_method(table: Table) -> None:
     assert_type(await table.workers(), list[WorkerStatus])
     assert_type(await table.order("drain", all_workers=True), list[str])
     assert_type(await table.reclaim(), ReclaimResult)
+    assert_type(await table.adopt(), AdoptResult)
     assert_type(table.trace(), AsyncIterator[Mapping[str, object]])
     assert_type(table.results(), AsyncIterator[dict[str, str | int | float | None]])
     assert_type(table.rows(["itemID"], sort="Priority"), AsyncIterator[dict[str, object]])

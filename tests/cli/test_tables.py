@@ -1,4 +1,4 @@
-"""`pyanamo table create`, `describe` and `delete`."""
+"""`pyanamo table create`, `describe`, `adopt` and `delete`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pyanamo_async import AdoptResult
+from pyanamo_async.cli.tables import _show_adopted
 from tests.cli.conftest import PYANAMO, Cli
 
 
@@ -37,6 +39,31 @@ def test_describe(cli: Cli) -> None:
     assert said["output_namespace"].startswith("pyanamo-")
     for words in ("keys", "index", "billing", "2 todo", f"stored under {said['output_namespace']}"):
         assert words in text
+
+
+def test_adopt_finds_nothing_where_no_other_program_writes(cli: Cli) -> None:
+    """And may be repeated."""
+    cli("import", "single.txt")
+
+    for flags in ([], ["--locked"]):
+        said = cli("table", "adopt", *flags)
+        assert (said.status, said.out) == (0, "0 items were adopted\n")
+    said = cli("table", "adopt", "--dry-run", "--json")
+    nothing = {"adopted": 0, "fenced": 0, "failed": 0, "locked": [], "item_ids": []}
+    assert {"dry_run": True, **nothing} == said.json()
+
+
+def test_adopt_names_what_it_left_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """With its reason, each kind in a line."""
+    _show_adopted(AdoptResult(1, fenced=2, failed=1, locked=[f"i{number}" for number in range(7)]), dry_run=False)
+    said = capsys.readouterr()
+
+    assert said.out == "1 item was adopted\n"
+    assert said.err.splitlines() == [
+        "7 items left alone, because somebody may be running them: i0, i1, i2, i3, i4, ...",
+        "2 items left alone, because they changed meanwhile",
+        "1 item left alone, because its row has no room",
+    ]
 
 
 def test_delete_without_a_terminal_wants_yes(cli: Cli, folder: Path) -> None:

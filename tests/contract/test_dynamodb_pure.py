@@ -145,12 +145,12 @@ class TestChanges:
         assert change(held, held, shards=16, tiebreak="00").sets == {("ItemState",): "locked"}
 
     def test_a_claim_is_conditional_on_exactly_what_was_seen(self) -> None:
-        """Its place in the queue: whoever was there meanwhile has changed it."""
+        """Its place in the queue, which whoever was there meanwhile has changed, and the state that belongs to it."""
         seen = Candidate("a", "todo#3", "05abcd", 0, "token")
 
         update = claiming(seen, worker="w", now=NOON)
 
-        assert update.expected == {"Queue": "todo#3", "Queue_Key": "05abcd"}
+        assert update.expected == {"Queue": "todo#3", "Queue_Key": "05abcd", "ItemState": "todo"}
         assert update.sets[("Queue",)] == "locked#3"
         assert update.returning
 

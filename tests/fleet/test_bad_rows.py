@@ -122,8 +122,9 @@ class DynamoTable:
     async def left(self) -> list[tuple[str, str]]:
         states = tuple(f"{state}#{shard}" for state in (*CLAIMABLE, State.LOCKED) for shard in range(SHARDS))
         shown = {key: row for key, row in self.service.rows.items() if "Queue_Key" in row}  # the others are in no index
-        placed = ((key, row.get("Queue", {}).get("S", "")) for key, row in shown.items())
-        return [(key, queue) for key, queue in placed if queue in states]
+        placed = ((key, row.get("Queue", {}).get("S", ""), row.get("ItemState")) for key, row in shown.items())
+        # a state that disagrees with the queue is another program's doing, and left for a person
+        return [(key, queue) for key, queue, state in placed if queue in states and state == {"S": queue[:-2]}]
 
 
 async def work(table: SqliteTable | DynamoTable, loop: VirtualLoop) -> list[RunSummary]:

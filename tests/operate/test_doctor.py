@@ -170,6 +170,21 @@ async def test_what_is_young_is_left_alone() -> None:
     assert await Ward().find(key("a", 1), older_than=3 * HOUR) == []
 
 
+async def test_rows_of_the_original_are_counted_and_not_listed() -> None:
+    """There may be thousands, and one order gives all of them their place."""
+
+    class Shared(MemoryStore):
+        async def unreadable(self) -> AsyncIterator[BadRow]:
+            for number in range(3):
+                row = {"itemID": f"i{number}", "TaskScript": "true", "ItemState": "todo", "Lock_Date": "NULL"}
+                yield BadRow(row, "Queue_Key is missing")
+
+    [found] = await Ward(store=Shared()).find()
+
+    assert (found.kind, found.what) == (FindingKind.FOREIGN, "3 items of another program")
+    assert "`pyanamo table adopt`" in found.hint
+
+
 async def test_output_of_a_row_that_cannot_be_read_is_left_alone() -> None:
     """Nobody can tell whether a living worker is writing it."""
 

@@ -31,6 +31,11 @@ def queue(state: State, shard: int) -> str:
     return f"{state}#{shard}"
 
 
+def state_in(queue: str) -> str:
+    """Return the state that the name of a queue tells, which may be one that we do not know."""
+    return queue.rpartition("#")[0]
+
+
 def queue_key(item: Item, tiebreak: str) -> str:
     """Return the key of an item within its queue; `tiebreak` orders, or scatters, items of one priority."""
     match item.state:

@@ -90,6 +90,9 @@ ITEM = Columns(
     Column("Reason", "reason", text),
     Column("History", "history", texts, list),
 )
+KNOWN = frozenset({*ITEM.names, "Log", "Log_Length", "Nested_Tasks", "Attempts", "Failures"})
+"""Attributes that an item may lack, and its key."""
+
 SUMMARY = Columns(
     Summary("", "", State.TODO, tasks=1, tasks_done=0),
     Column("itemID", "item_id", _item_id),

@@ -71,7 +71,7 @@ class ItemAdder:
         row = stored(_continued(item, seen) if seen else item, shards=self._shards, tiebreak=tiebreak)
         if not seen:
             return Insert(row)
-        expected = {name: seen.get(name) for name in ("Queue", "Queue_Key")}  # what every claim changes
+        expected = {name: seen.get(name) for name in ("Queue", "Queue_Key", "ItemState")}  # what every claim changes
         sets: dict[Path, object] = {(name,): value for name, value in row.items() if name != KEY}
         return Update(item.item_id, expected, sets, removes=[(name,) for name in seen if name not in row])
 

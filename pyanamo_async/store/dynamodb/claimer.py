@@ -14,18 +14,17 @@ import asyncio
 import random
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.stored.bad_rows import BadRows, read_row
 from pyanamo_async.core.stored.columns import Row
-from pyanamo_async.core.stored.queue_key import READY, due, queue, shard_of
+from pyanamo_async.core.stored.queue_key import READY, due, shard_of
 from pyanamo_async.core.stored.record import decode
 from pyanamo_async.errors import BadRow, PyanamoError, RowTooLarge, Unavailable
 from pyanamo_async.ports import INDEX_LAG_AT_MOST
 from pyanamo_async.store.dynamodb.candidate_cache import CandidateCache
-from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
-from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, Candidate, burying, candidate, claiming, is_buried
+from pyanamo_async.store.dynamodb.candidate_pages import candidate_page
+from pyanamo_async.store.dynamodb.rows import Candidate, burying, candidate, claiming, is_buried
 from pyanamo_async.store.dynamodb.table import Reply, Table, gather_all
 from pyanamo_async.store.dynamodb.writes import KEY
 
@@ -187,15 +186,16 @@ class QueueClaimer:
         prefix = cache.random_start(shard, now_s=_now_s())
         rows = await self._page_anywhere(state, shard, prefix) if prefix else []
         if not rows:
-            rows = await self._page(state, shard)
+            rows = await self._page(state, shard, limit=PAGE)
             cache.note_head(shard, rows[0]["Queue_Key"] if rows else None, now_s=_now_s())
             if prefix := _common_priority(rows):  # everybody sees this head: read elsewhere
                 cache.note_random_start(shard, prefix, now_s=_now_s())
                 rows = await self._page_anywhere(state, shard, prefix) or rows
         cache.add_hints((self._candidate(row) for row in rows if due(row["Queue_Key"]) <= now), now_s=_now_s())
 
-    async def _page_anywhere(self, state: State, shard: int, prefix: str) -> list[dict[str, Any]]:
-        return await self._page(state, shard, between=(f"{prefix}{self._rng.getrandbits(32):08x}", f"{prefix}~"))
+    async def _page_anywhere(self, state: State, shard: int, prefix: str) -> list[Row]:
+        between = f"{prefix}{self._rng.getrandbits(32):08x}", f"{prefix}~"
+        return await self._page(state, shard, limit=PAGE, between=between)
 
     async def _due_of_returned(self, state: State) -> datetime | None:
         """Read the rows themselves of what this store has put back lately."""
@@ -207,29 +207,14 @@ class QueueClaimer:
         rows = await self._page(state, shard, limit=1)
         cache.note_head(shard, rows[0]["Queue_Key"] if rows else None, now_s=_now_s())
 
-    async def _page(
-        self, state: State, shard: int, *, between: tuple[str, str] | None = None, limit: int = PAGE
-    ) -> list[dict[str, Any]]:
-        condition, values = "Queue = :queue", {":queue": queue(state, shard)}
-        if between:  # without bounds, keys that other programs wrote are read, too
-            condition += " AND Queue_Key BETWEEN :start AND :end"
-            values |= {":start": between[0], ":end": between[1]}
-        query = {
-            "IndexName": QUEUE_INDEX,
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeValues": marshal_row(values),
-            "ProjectionExpression": "itemID, Queue, Queue_Key, Attempt",
-            "Limit": limit,
-        }
-        async for page in self._table.pages(query):
-            return [unmarshal_row(item) for item in page["Items"]]
-        return []
+    async def _page(self, state: State, shard: int, *, limit: int, between: tuple[str, str] | None = None) -> list[Row]:
+        return await candidate_page(self._table, state, shard, bad_rows=self._bad_rows, limit=limit, between=between)
 
-    def _candidate(self, row: dict[str, Any]) -> Candidate:
+    def _candidate(self, row: Row) -> Candidate:
         return candidate(row, token=f"{self._rng.getrandbits(64):016x}")
 
 
-def _common_priority(rows: Sequence[dict[str, Any]]) -> str:
+def _common_priority(rows: Sequence[Row]) -> str:
     """Return how all keys of a full page of claimable items begin; empty when they differ or the page is not full."""
     if len(rows) < PAGE:
         return ""

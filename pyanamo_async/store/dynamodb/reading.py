@@ -26,6 +26,7 @@ from pyanamo_async.store.dynamodb.rows import (
     WORKER_ROW,
     counted,
     ledgers,
+    moved_by_another,
     read_placed,
     summary,
 )
@@ -103,17 +104,21 @@ class DynamoReader(OpenedTable, ItemReader):
 
     async def holders(self) -> AsyncIterator[str]:
         for shard in range(await self._shards()):
-            query = _query({":queue": queue(State.LOCKED, shard)}) | {"ProjectionExpression": "Queue_Key"}
+            query = _query({":queue": queue(State.LOCKED, shard)}) | {
+                "ProjectionExpression": "Queue, Queue_Key, ItemState"
+            }
             async for page in self._table.pages(query):
-                for item in page["Items"]:
-                    yield item["Queue_Key"]["S"]
+                for row in map(unmarshal_row, page["Items"]):
+                    if not moved_by_another(row):
+                        yield row["Queue_Key"]
 
     async def held(self, worker_id: str) -> list[Item | BadRow]:
         shards = range(await self._shards())  # the index names candidates, the table decides
         candidates = await gather_all(_held_ids(self._table, shard, worker_id) for shard in shards)
         rows = await self._table.get_many(item_id for ids in candidates for item_id in ids)
         queues = {queue(State.LOCKED, shard) for shard in shards}
-        held = [row for row in rows if row.get("Queue") in queues and row.get("Queue_Key") == worker_id]
+        placed = [row for row in rows if row.get("Queue") in queues and row.get("Queue_Key") == worker_id]
+        held = [row for row in placed if not moved_by_another(row)]
         good, bad = sort_rows(held, partial(decode_held, worker=worker_id))
         return [*good, *bad]
 

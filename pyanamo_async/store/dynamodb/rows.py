@@ -12,8 +12,8 @@ from typing import Any
 from pyanamo_async.core.items import Item, State, Summary
 from pyanamo_async.core.stored.bad_rows import burial, read_row
 from pyanamo_async.core.stored.columns import Row, count, read_as, seconds
-from pyanamo_async.core.stored.queue_key import format_time, queue, queue_key, shard_of
-from pyanamo_async.core.stored.record import decode, decode_held, encode, summarise
+from pyanamo_async.core.stored.queue_key import format_time, queue, queue_key, shard_of, state_in
+from pyanamo_async.core.stored.record import KNOWN, decode, decode_held, encode, summarise
 from pyanamo_async.core.values import Value, replace
 from pyanamo_async.errors import BadRow
 from pyanamo_async.store.dynamodb.writes import KEY, Path, Update
@@ -80,13 +80,14 @@ def place(item: Item, *, shards: int, tiebreak: str) -> Row:
 def claiming(seen: Candidate, *, worker: str, now: datetime) -> Update:
     """Return the write that locks exactly what was seen, as `core.transitions.claim` defines it.
 
-    The place alone is its condition: every change of an item but that of its holder gives it another.
+    The place is its condition, for every change of an item but that of its holder gives it another; and the state, for
+    another program may change that alone. A row that cannot be read is buried where it was seen, whatever it says.
     """
     if seen.bad:
         return burying(seen.bad, now=now)
     return Update(
         key=seen.item_id,
-        expected={"Queue": seen.queue, "Queue_Key": seen.queue_key},
+        expected={"Queue": seen.queue, "Queue_Key": seen.queue_key, "ItemState": state_in(seen.queue)},
         sets={
             ("ItemState",): str(State.LOCKED),
             ("Queue",): f"{State.LOCKED}#{_shard(seen.queue)}",
@@ -101,6 +102,26 @@ def claiming(seen: Candidate, *, worker: str, now: datetime) -> Update:
     )
 
 
+def moved_by_another(row: Mapping[str, Any]) -> str:
+    """Return why a row of the index is not what its queue says: another program changed its state alone."""
+    state, place = row.get("ItemState"), str(row["Queue"])
+    return "" if state == state_in(place) else f"ItemState is {state!r}, and Queue {place!r}: `pyanamo table adopt`"
+
+
+def adopting(row: Mapping[str, Any], item: Item, *, shards: int, tiebreak: str) -> Update:
+    """Return the write that gives a row of another program its place as an item of ours, if it is as it was seen.
+
+    Attributes that we do not know stay.
+    """
+    new = stored(item, shards=shards, tiebreak=tiebreak)
+    return Update(
+        item.item_id,
+        {name: row.get(name) for name in ("ItemState", "Queue", "Queue_Key", "lockID", "Attempt")},
+        {(name,): value for name, value in new.items() if name != KEY and row.get(name) != value},
+        [(name,) for name in row if name in KNOWN and name not in new],
+    )
+
+
 def burying(bad: BadRow, *, now: datetime, has_room: bool = True) -> Update:
     """Return the write that buries a row which cannot be read, where it was seen, and under its holder.
 
@@ -108,7 +129,7 @@ def burying(bad: BadRow, *, now: datetime, has_room: bool = True) -> Update:
     """
     place = {name: bad.row.get(name) for name in ("Queue", "Queue_Key")}
     seen = str(place["Queue"])
-    held = {name: bad.row.get(name) for name in ("lockID", "InstanceID")} if _state(seen) == State.LOCKED else {}
+    held = {name: bad.row.get(name) for name in ("lockID", "InstanceID")} if state_in(seen) == State.LOCKED else {}
     expected = place | {name: value for name, value in held.items() if isinstance(value, str)}
     sets = burial(bad, now=now) if has_room else {"ItemState": str(State.FAILED), "Queue_Key": NO_KEY}
     sets |= {"Queue": f"{State.FAILED}#{_shard(seen)}"}
@@ -169,8 +190,10 @@ def _members(name: str, old: Row, new: Row) -> dict[Path, object]:
 
 def summary(row: Mapping[str, Any]) -> Summary:
     """Return one line of a listing from a row of the index; any error means that it cannot be read."""
-    key = row["Queue_Key"]
-    return summarise(row, state=State(_state(row["Queue"])), key="" if key == NO_KEY else key)
+    key, state = row["Queue_Key"], State(state_in(row["Queue"]))
+    if why := moved_by_another(row):
+        raise ValueError(why)
+    return summarise(row, state=state, key="" if key == NO_KEY else key)
 
 
 def counted(row: Mapping[str, Any]) -> tuple[int, int, bool]:
@@ -193,10 +216,6 @@ def ledgers(row: Mapping[str, Any]) -> tuple[int, int, float]:
 
 def _attempt(row: Mapping[str, Any]) -> int:
     return read_as(count, "Attempt", row.get("Attempt", 0))
-
-
-def _state(queue: str) -> str:
-    return queue.rpartition("#")[0]
 
 
 def _shard(queue: str) -> str:

@@ -23,7 +23,7 @@ from pyanamo_async.store.dynamodb.lifecycle import DynamoAdmin
 from pyanamo_async.store.dynamodb.notifications import DynamoNotifications
 from pyanamo_async.store.dynamodb.output_tails import DynamoOutputTails
 from pyanamo_async.store.dynamodb.reading import DynamoReader
-from pyanamo_async.store.dynamodb.rows import change, fence, passes_fence
+from pyanamo_async.store.dynamodb.rows import adopting, change, fence, passes_fence
 from pyanamo_async.store.dynamodb.table import Reply, Table
 from pyanamo_async.store.dynamodb.writes import Delete, Write
 
@@ -77,6 +77,13 @@ class DynamoStore(DynamoAdmin, DynamoReader, DynamoNotifications, DynamoOutputTa
             row = reply.row or await self._table.get(before.item_id, urgent=True)
             if row is not None or not reply.resent:
                 raise Fenced(f"item '{before.item_id}' is no longer as it was seen")
+
+    async def adopt(self, bad: BadRow, item: Item) -> bool:
+        claimer = (await self._open()).claimer
+        write = adopting(bad.row, item, shards=claimer.shards, tiebreak=self._tiebreak())
+        reply = await self._write(write, claimer, item)
+        row = reply.row or (await self._table.get(item.item_id) if reply.resent else None)
+        return reply.met or (row is not None and row.get("Mark") == item.mark and passes_fence(row, item))
 
     async def bury(self, bad: BadRow, *, now: datetime) -> bool:
         return await (await self._open()).claimer.bury(bad, now=now)

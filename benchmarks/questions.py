@@ -108,7 +108,7 @@ async def _measure(course: Course) -> Section:
             Goal.at_most("status on DynamoDB, MB", MOST_MB, _mb(status), "{:.0f}"),
             Goal.at_most("list --where on DynamoDB, s", LIST_S, _seconds(first)),
         ]
-    return Section(Table("Asking a large table", ("", "median", "most", "peak"), tuple(rows)), tuple(goals))
+    return Section(Table("Asking a large table", ("", "median", "most", "CPU", "peak"), tuple(rows)), tuple(goals))
 
 
 async def _fill(store: Store, count: int) -> None:
@@ -128,7 +128,8 @@ def _bare(program: Program, table: str) -> Usage:
 
 def _row(name: str, used: list[Usage]) -> tuple[str, ...]:
     most = max(each.seconds for each in used)
-    return name, f"{_seconds(used):.2f} s", f"{most:.2f} s", f"{_mb(used):.0f} MB"
+    cpu = statistics.median(each.cpu_seconds for each in used)
+    return name, f"{_seconds(used):.2f} s", f"{most:.2f} s", f"{cpu:.2f} s", f"{_mb(used):.0f} MB"
 
 
 def _seconds(used: list[Usage]) -> float:

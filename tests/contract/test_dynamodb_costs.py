@@ -17,18 +17,18 @@ from pyanamo_async.operate.waiting import wait
 from tests.contract.steps import claim, settled
 from tests.fakes import NOON, FakeClock, an_item
 
-ITEMS = 1500
+ITEMS, LONG_NAME = 200, "s" * 1000  # few, but as many bytes as thousands have
 SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
 async def metered(dynamodb_endpoint: str) -> AsyncIterator[tuple[DynamoStore, Meter]]:
-    """A table of many items in one shard, and a meter of its requests."""
+    """A table in one shard that is large in the index, and a meter of its requests."""
     meter = Meter()
     async with dynamo_client(dynamodb_endpoint) as client:
         store = DynamoStore(f"table-{uuid.uuid4().hex}", client)
         await store.create(shards=1)
-        await store.add([an_item(f"sample-{number:05}") for number in range(ITEMS)])
+        await store.add([an_item(f"sample-{number:05}", sample=LONG_NAME) for number in range(ITEMS)])
         meter.attach(client)
         yield store, meter
         await store.drop()
@@ -61,7 +61,7 @@ async def test_watching_reads_everything_once_and_then_what_moves(metered: tuple
 async def test_how_fast_it_goes_costs_no_second_count(metered: tuple[DynamoStore, Meter]) -> None:
     """The items of the last minutes are counted with all others."""
     store, meter = metered
-    for item in await claim(store, limit=300):
+    for item in await claim(store, limit=50):
         await store.save(item, settled(item, now=NOON))
     before = meter.units.read
     await store.counts()

@@ -71,7 +71,14 @@ def _names(tables: Sequence[Table]) -> list[str]:
 def _row(row: SampleRow, *, words: bool) -> Row:
     states = {each.state for each in row.steps}
     style = next((style for state, style in STYLES.items() if state in states), "")
-    return Row((row.sample, *(each.state if words else _cell(each) for each in row.steps)), style)
+    if words:
+        return Row((_quoted(row.sample), *(each.state for each in row.steps)), style)
+    return Row((row.sample, *map(_cell, row.steps)), style)
+
+
+def _quoted(sample: str) -> str:
+    """Return a cell that a reader of CSV takes for this text, and `import` not for a comment."""
+    return f'"{sample.replace(chr(34), chr(34) * 2)}"' if '"' in sample or sample.startswith("#") else sample
 
 
 def _cell(step: SampleStep) -> str:

@@ -230,6 +230,19 @@ def test_the_next_step_is_one_pipe(cohort: Cli, folder: Path) -> None:
     assert {row["taskID"] for row in cohort("list", "-t", "sqlite:call.db", "--json").json()} == {"s1", "s2", "s4"}
 
 
+def test_samples_of_any_name_reach_the_next_step(cli: Cli, folder: Path) -> None:
+    """Also those that look like a comment or a quotation."""
+    names = {"#1", 'say "aah"', '"', "s 3", "a,b"}
+    rows = [{"itemID": f"i{number}", "TaskID": name, "TaskScript": "true"} for number, name in enumerate(names)]
+    (folder / "odd.json").write_text(json.dumps(rows))
+    cli("import", "odd.json")
+    (folder / "next.tsv").write_text(cli("samples", "--not-through", "pyanamo", "--tsv").out)
+
+    cli("import", "next.tsv", "-t", "sqlite:next.db", "--id", "x-{sample}", "--sample", "{sample}", "--script", "true")
+
+    assert {row["taskID"] for row in cli("list", "-t", "sqlite:next.db", "--json").json()} == names
+
+
 def test_a_step_that_is_none_of_the_tables_is_named(cohort: Cli) -> None:
     """With those there are; two files of one name are told apart by their folders."""
     said = cohort("samples", *STEPS, "--through", "cohort")

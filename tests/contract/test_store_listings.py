@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from pyanamo_async.core.counts import Counts, Quarter, moved
+from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import State, Summary, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded
 from pyanamo_async.core.transitions import reclaim, record
@@ -15,6 +16,7 @@ from tests.contract.steps import POLICY, a_record, a_worker, claim, claim_one, f
 from tests.fakes import NOON, an_item
 
 SECOND = timedelta(seconds=1)
+ONE_OF_EACH = ("todo", "locked", "done", "failed", "ended", "held")
 
 
 async def test_an_empty_table_counts_nothing(store: Store) -> None:
@@ -34,8 +36,8 @@ async def test_items_and_tasks_are_counted(store: Store) -> None:
     counts = await store.counts()
 
     assert counts.items == dict.fromkeys(State, 1)
-    assert counts.tasks == {TaskState.DONE: 2, TaskState.TODO: 5, TaskState.FAILED: 2}
-    assert counts.total == 5
+    assert counts.tasks == {TaskState.DONE: 2, TaskState.TODO: 6, TaskState.FAILED: 2}
+    assert counts.total == 6
     assert counts.retrying == 1
     assert (counts.left, counts.tasks_left) == (3, 5)
 
@@ -106,6 +108,17 @@ async def test_what_moves_is_counted_alone(store: Store) -> None:
     assert (await store.moving_counts(since=NOON + SECOND)).items == dict.fromkeys(State, 0) | {State.LOCKED: 1}
 
 
+async def test_what_is_held_moved(store: Store) -> None:
+    """A person who holds items sees them leave the queue."""
+    await store.add([an_item("a"), an_item("b")])
+    item = await store.read("a")
+    await store.save(item, hold(item, now=NOON, token="t"))
+
+    assert (await store.moving_counts(since=NOON)).items == dict.fromkeys(State, 0) | {State.PENDING: 1}
+    assert (await store.counts(since=[NOON])).settled_since == (0,)
+    assert (await store.counts()).left == 1
+
+
 async def test_a_count_is_brought_up_to_date_by_what_moves(store: Store) -> None:
     """What was claimed and settled meanwhile is known without counting what waits."""
     await store.add([an_item(f"{number}", nested=["x", "y"][: number % 3]) for number in range(30)])
@@ -163,6 +176,7 @@ async def test_a_listing_tells_each_item(store: Store) -> None:
             reason="interrupted: wall time",
             since=NOON,
         ),
+        Summary("held", "s2", State.PENDING, 1, 0, since=NOON),
     ]
 
 
@@ -219,7 +233,7 @@ async def test_items_are_read_whole(store: Store) -> None:
     await store.heartbeat(a_worker("w1"))
 
     items = {item.item_id: item async for item in store.items()}
-    assert items == {item_id: await store.read(item_id) for item_id in ("todo", "locked", "done", "failed", "ended")}
+    assert items == {item_id: await store.read(item_id) for item_id in ONE_OF_EACH}
     for state in State:
         assert [item.state async for item in store.items(state=state)] == [state]
     assert {item.item_id async for item in store.items(sample="s1")} == {"todo", "done", "ended"}
@@ -282,6 +296,10 @@ async def _one_of_each(store: Store) -> None:
     await store.add([an_item("locked", sample="s2", nested=["x", "y", "z"])])
     item = await claim_one(store)
     await store.save(item, record(item, {"Task_1": a_record(Succeeded(), item)}, policy=POLICY))
+
+    await store.add([an_item("held", sample="s2")])
+    item = await store.read("held")
+    await store.save(item, hold(item, now=NOON, token="t"))
 
 
 def _summary(

@@ -26,6 +26,7 @@ def a_step(*states: State) -> SampleStep:
         ((DONE, State.WALL_TIME_EXCEEDED), "todo", False),
         ((TODO, State.LOCKED), "running", False),
         ((State.LOCKED, FAILED, DONE), "failed", False),
+        ((DONE, State.PENDING, State.LOCKED), "held", False),
     ],
 )
 def test_a_step_is_told_by_what_matters_most(states: tuple[State, ...], word: str, is_through: bool) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from pyanamo_async.core.counts import Counts, Quarter
+from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import State
 from pyanamo_async.core.pace import Pace
 from pyanamo_async.core.values import replace
@@ -140,6 +141,17 @@ async def test_the_time_left_is_unknown_without_a_pace_and_at_the_end(
     await store.add([replace(an_item("a"), state=state)])
 
     assert (await status(store, "t", [a_worker(done=done)], now=NOON)).time_left is None
+
+
+async def test_held_items_take_no_time(store: CountedStore) -> None:
+    """Neither single ones nor the tasks of nested ones."""
+    await store.add([an_item("a"), hold(an_item("b"), now=NOON), hold(an_item("n", nested=["x", "y"]), now=NOON)])
+
+    seen = await status(store, "t", [a_worker(done=20)], now=NOON)
+
+    assert (seen.counts.left, seen.counts.tasks_left, seen.counts.items[State.PENDING]) == (1, 1, 2)
+    assert seen.time_left
+    assert seen.time_left.likely == timedelta(seconds=0.5)
 
 
 async def test_without_workers_there_is_no_time_left(store: CountedStore) -> None:

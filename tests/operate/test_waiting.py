@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from pyanamo_async.core.counts import Counts
+from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import State
 from pyanamo_async.core.outcomes import Failed
 from pyanamo_async.core.values import replace
@@ -61,6 +62,13 @@ async def test_what_is_settled_is_not_waited_for(store: QuickStore, state: State
     await store.add([replace(an_item("a"), state=state)])
 
     assert (await _wait(store)).exit_status == exit_status
+
+
+async def test_held_items_are_not_waited_for(store: QuickStore) -> None:
+    """They wait for a person."""
+    await store.add([replace(an_item("a"), state=State.DONE), hold(an_item("b"), now=NOON)])
+
+    assert await _wait(store) == WaitResult(0, 0)
 
 
 @pytest.mark.parametrize("state", [State.TODO, State.WALL_TIME_EXCEEDED, State.LOCKED])

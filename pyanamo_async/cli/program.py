@@ -1,7 +1,7 @@
 """The program: its commands, and the text above them in `--help`.
 
 Only the command that is asked for is imported. Without one, or with an unknown one, all are: then they are listed, or
-the nearest is suggested.
+the nearest is suggested, or what `other_words` has for it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import typer
 
 from pyanamo_async import __version__
 from pyanamo_async.cli.console import say
+from pyanamo_async.cli.other_words import Group
 
 COMMANDS = {
     "import": "importing.import_file",
@@ -47,6 +48,7 @@ COMMANDS = {
 def program(name: str) -> typer.Typer:
     """Make the program with the command of this name, or with all of them."""
     app = typer.Typer(
+        cls=Group,
         rich_markup_mode=None,
         add_completion=False,
         pretty_exceptions_enable=False,

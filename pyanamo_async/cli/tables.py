@@ -14,12 +14,14 @@ from pyanamo_async.cli.changing import Outputs, delete_items
 from pyanamo_async.cli.console import flush, note, say, say_json
 from pyanamo_async.cli.flags import tags
 from pyanamo_async.cli.options import JsonOption, on_new_files, on_table
+from pyanamo_async.cli.other_words import Group
 from pyanamo_async.core.text.plural import plural
 
 INCOMPLETE = 3
 NAMED = 5
 
 app = typer.Typer(
+    cls=Group,
     help="Create, describe, adopt, clear or delete a table.",
     no_args_is_help=True,
     rich_markup_mode=None,

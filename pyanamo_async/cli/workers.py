@@ -10,6 +10,7 @@ from pyanamo_async import Desired, FailurePolicy, ReclaimResult, Table, UsageErr
 from pyanamo_async.cli.console import note, say, say_json, say_json_list
 from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import JsonOption, on_table
+from pyanamo_async.cli.other_words import Group
 from pyanamo_async.cli.views import clock_time, one_by_one
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.byte_sizes import show_size
@@ -36,7 +37,9 @@ CONDITIONS = {
 WorkerArgument = Annotated[str | None, typer.Argument(metavar="[WORKER]", help="A worker's id.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Every worker that is alive.")]
 
-app = typer.Typer(help="List workers, or order them to drain or stop.", rich_markup_mode=None, add_completion=False)
+app = typer.Typer(
+    cls=Group, help="List workers, or order them to drain or stop.", rich_markup_mode=None, add_completion=False
+)
 
 
 @app.callback(invoke_without_command=True)

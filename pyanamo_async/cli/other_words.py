@@ -1,0 +1,76 @@
+"""What other programs call our commands: whoever types such a word is told ours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperGroup
+
+OTHER_WORDS = {
+    "add": "import",
+    "cat": "logs",
+    "check": "doctor",
+    "create": "table create",
+    "del": "delete",
+    "describe": "show",
+    "drain": "workers drain",
+    "dump": "export",
+    "errors": "failures",
+    "help": "--help",
+    "info": "show",
+    "init": "table create",
+    "kill": "cancel",
+    "load": "import",
+    "log": "logs",
+    "ls": "list",
+    "monitor": "status --watch",
+    "pause": "hold",
+    "progress": "status",
+    "ps": "workers",
+    "qsub": "import",
+    "queue": "status",
+    "release": "unhold",
+    "remove": "delete",
+    "requeue": "retry",
+    "rerun": "retry",
+    "restart": "retry",
+    "resubmit": "retry",
+    "resume": "unhold",
+    "rm": "delete",
+    "sbatch": "import",
+    "scancel": "cancel",
+    "start": "run",
+    "stop": "workers stop",
+    "submit": "import",
+    "tail": "logs --follow",
+    "top": "status --watch",
+    "unlock": "reclaim",
+    "update": "set",
+    "watch": "status --watch",
+    "why": "explain",
+    "work": "run",
+    "table drop": "table delete",
+    "table empty": "table clear",
+    "table info": "table describe",
+    "table init": "table create",
+    "table purge": "table clear",
+    "table remove": "table delete",
+    "table rm": "table delete",
+    "table show": "table describe",
+    "table truncate": "table clear",
+    "workers kill": "workers stop",
+    "workers list": "workers",
+    "workers ls": "workers",
+}
+"""The words below a group stand behind its name."""
+
+
+class Group(TyperGroup):
+    """A group of commands that knows them by other words, too."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - the types are private to typer
+        """Find the command; name ours where a word of another program stands."""
+        words = " ".join([*ctx.command_path.split()[1:], *args[:1]])
+        if words in OTHER_WORDS and args[0] not in self.commands:
+            ctx.fail(f"No such command '{args[0]}'. hint: pyanamo {OTHER_WORDS[words]}")
+        return super().resolve_command(ctx, args)

@@ -52,9 +52,10 @@ SET = Wording("change {}", "changing items", "changing", "{} changed", "{} would
 @selects_items(states=[State.FAILED])
 @ordering.forces
 def retry(table: Table, *, selection: Selection, how: How) -> None:
-    """Run again what did not succeed: all failed items, or those of a selection.
+    """Run again what did not succeed.
 
-    Finished tasks of nested items stay finished, and items that are held stay so. Failures count from zero again.
+    That is all failed items, or those of a selection. Finished tasks of nested items stay finished, and items that are
+    held stay so. Failures count from zero again.
     """
     carry_out(table, Table.retry, selection, how, AGAIN)
 
@@ -63,7 +64,10 @@ def retry(table: Table, *, selection: Selection, how: How) -> None:
 @selects_items()
 @ordering.forces
 def reset(table: Table, *, selection: Selection, how: How) -> None:
-    """Run everything of the selected items again, also what is done, and what is held."""
+    """Run everything of the selected items again.
+
+    Also what is done, and what is held.
+    """
     carry_out(table, Table.reset, selection, how, AGAIN)
 
 
@@ -71,9 +75,9 @@ def reset(table: Table, *, selection: Selection, how: How) -> None:
 @selects_items()
 @ordering.forces
 def hold(table: Table, *, selection: Selection, how: How) -> None:
-    """Hold the selected items: no worker takes them until unhold lets them go.
+    """Hold the selected items: no worker takes them.
 
-    They are Pending. What is done stays done.
+    They are Pending, until unhold lets them go. What is done stays done.
     """
     carry_out(table, Table.hold, selection, how, HOLD)
 
@@ -82,7 +86,10 @@ def hold(table: Table, *, selection: Selection, how: How) -> None:
 @selects_items()
 @ordering.notes
 def unhold(table: Table, *, selection: Selection, how: How) -> None:
-    """Let the selected items go that are held: each is again what it was before."""
+    """Let selected items go that are held.
+
+    Each is again what it was before.
+    """
     carry_out(table, Table.unhold, selection, how, UNHOLD)
 
 
@@ -108,7 +115,7 @@ def delete(
     how: How,
     outputs: Outputs = False,
 ) -> None:
-    """Delete the selected items, or with --task that task of nested ones."""
+    """Delete the selected items, or a task of nested ones."""
     delete_items(table, selection, how, outputs=outputs)
 
 
@@ -140,6 +147,9 @@ def set_items(
         str | None, typer.Option("--script", metavar="SCRIPT", help="What the selected tasks run; they run again.")
     ] = None,
 ) -> None:
-    """Set limits, the priority or the script of the selected items, which otherwise stay as they are."""
+    """Set limits, priority or script of the selected items.
+
+    Otherwise they stay as they are.
+    """
     values = {"priority": priority, "max_failures": max_failures, "timeout": timeout, "script": script}
     carry_out(table, Table.set, selection, how, SET, **values)

@@ -36,9 +36,10 @@ async def doctor(
     ] = "1h",  # type: ignore[assignment]  # parsed as any other text
     json: JsonOption = False,
 ) -> None:
-    """Find what killed workers left behind: items, uploads, files; and rows that cannot be read.
+    """Find what killed workers left behind, and damaged rows.
 
-    Exits with 0 when nothing is left, with 3 when something is.
+    That is items, uploads, files, and rows that cannot be read or that another program moved. Exits with 0 when nothing
+    is left, with 3 when something is.
     """
     left, below = 0, dict[str, None]()
 

@@ -25,7 +25,10 @@ OF_THE_TABLE = {NextStep.RUN, NextStep.RUN_LONGER, NextStep.RECLAIM, NextStep.LI
 
 @on_table
 async def explain(table: Table, *, item: ItemArgument, json: JsonOption = False) -> None:
-    """Explain why an item does not run, or what became of it, and what to type next."""
+    """Explain why an item does not run, and what to type next.
+
+    Of one that has ended, it explains what became of it.
+    """
     told = await table.explain(item)
     because = [name_flags(each) for each in told.because]
     steps = [

@@ -31,10 +31,11 @@ async def export(
     wide: Annotated[bool, typer.Option("--wide", help="A task may have several lines, which have columns.")] = False,
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="The table in a SQLite database.")] = "tasks",
 ) -> None:
-    """Export tasks into a database or file: a row for each, with its record and what its script reported.
+    """Export tasks into a database or file.
 
-    Repeated, a database gets what changed and what is new; a file is written anew. What does not fit is listed apart:
-    in the table NAME_misfits, or in a file beside it.
+    It has a row for each task, with its record and what its script reported. Repeated, a database gets what changed and
+    what is new; a file is written anew. What does not fit is listed apart: in the table NAME_misfits, or in a file
+    beside it.
     """
     unfit = Misfits()
 

@@ -25,9 +25,9 @@ async def failures(
     tasks: Annotated[bool, typer.Option("--tasks", help="Group the failed tasks: reads failed items whole.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show what failed and why: failed items, grouped by reason and the last line of stderr.
+    """Show what failed, grouped by why.
 
-    Numbers that differ from item to item are left out, as #.
+    That is the reason and the last line of stderr. Numbers that differ from item to item are left out, as #.
     """
     what = "task" if tasks else "item"
     groups = await table.failures(sample=sample, tasks=tasks)

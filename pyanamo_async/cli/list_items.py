@@ -37,7 +37,10 @@ async def list_items(
     json: JsonOption = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="JSON Lines: an object for each item.")] = False,
 ) -> None:
-    """List items, all or those of a selection, in the order of state and then of time, or by --sort."""
+    """List items: all, or those of a selection.
+
+    They are in the order of their states, and then of time, or as --sort says.
+    """
     if count + tsv + json + jsonl > 1:
         raise UsageError("--count, --tsv, --json and --jsonl are four formats", hint="choose one")
     names = None if columns is None else [name.strip() for name in columns.split(",")]

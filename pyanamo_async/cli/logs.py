@@ -48,10 +48,11 @@ async def logs(
         Path | None, typer.Option("--into", metavar="DIR", help="Write a file for each task into this folder.")
     ] = None,
 ) -> None:
-    """Print what a task printed, or all tasks of a selection, below headings or into files.
+    """Print what a task printed, or all tasks of a selection.
 
-    All that the last attempt wrote to stdout, or with --stderr to stderr, wherever it is stored. A terminal shows
-    control characters, and does not obey them; a pipe or file gets every byte as it was written.
+    Several tasks stand below headings, or go into files. All that the last attempt wrote to stdout, or with --stderr to
+    stderr, wherever it is stored. A terminal shows control characters, and does not obey them; a pipe or file gets
+    every byte as it was written.
     """
     if stderr and both:
         raise UsageError("--stderr and --both exclude each other", hint="--both includes stderr")

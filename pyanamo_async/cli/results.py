@@ -35,9 +35,10 @@ async def results(
     tsv: Annotated[bool, typer.Option("--tsv", help="Tab-separated, on a terminal too.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="JSON Lines: an object for each row.")] = False,
 ) -> None:
-    """Show what scripts reported: their lines that begin with PyAnamo: and a tab, as one table.
+    """Show what scripts reported, as one table.
 
-    A row for each line, of all tasks that are done. Give --state, --where or --all for what others printed.
+    It has a row for each of their lines that begin with PyAnamo: and a tab, of all tasks that are done.
+    Give --state, --where or --all for what others printed.
     """
     if tsv and jsonl:
         raise UsageError("--tsv and --jsonl are two formats", hint="choose one")

@@ -45,9 +45,10 @@ async def samples(
     tsv: Tsv = False,
     json: JsonOption = False,
 ) -> None:
-    """Show which samples are through which steps: a table is a step, a TaskID a sample.
+    """Show which samples are through which steps.
 
-    STEP is a table as it was typed, or the name of its file without the ending. Each of these flags may be repeated.
+    A table is a step, a TaskID a sample. STEP is a table as it was typed, or the name of its file without the ending.
+    Each of these flags may be repeated.
     """
     if tsv and json:
         raise UsageError("--tsv and --json exclude each other", hint="leave out one")

@@ -29,9 +29,9 @@ Timeout = Annotated[
 
 @on_table
 async def wait(table: Table, *, timeout: Timeout = None) -> None:
-    """Wait until nothing is left to run; on a terminal, stderr tells what for.
+    """Wait until nothing is left to run.
 
-    Held items are not waited for.
+    On a terminal, stderr says what it waits for. Held items are not waited for.
     """
 
     def tell(counts: Counts, workers: int) -> None:

@@ -102,7 +102,10 @@ async def reclaim(
     ] = FailurePolicy().crash_limit,
     json: JsonOption = False,
 ) -> None:
-    """Put back the items of workers that vanished; running workers do so by themselves."""
+    """Put back the items of workers that vanished.
+
+    Running workers do so by themselves.
+    """
     result = await table.reclaim(crash_limit=crash_limit, dry_run=dry_run)
     if dry_run:
         _show_dry_run(result, json=json)

@@ -7,6 +7,7 @@ The map, each line using only the lines below it:
 cli/        talks: typer commands, parsing of flags, tables, JSON; on the API and values of core/
 testing.py  stores in memory, for the tests of programs that use pyanamo
 api.py      open_table() -> Table: all that a person can do
+table_capacity.py  the part of Table that has to do with what DynamoDB takes
 table_editor.py  the part of Table by which a person corrects items
 table_results.py  the part of Table that has what is in it, as rows and files
 table_progress.py  the part of Table that tells how far it is
@@ -99,7 +100,17 @@ if TYPE_CHECKING:
     from pyanamo_async.operate.status import Status as Status
     from pyanamo_async.operate.waiting import WaitResult as WaitResult
     from pyanamo_async.operate.workers import ReclaimResult as ReclaimResult
-    from pyanamo_async.ports import Description as Description, EventLog as EventLog, Index as Index, Units as Units
+    from pyanamo_async.ports import (
+        Capacity as Capacity,
+        Description as Description,
+        EventLog as EventLog,
+        Index as Index,
+        Operation as Operation,
+        PartCapacity as PartCapacity,
+        ScalingPolicy as ScalingPolicy,
+        Throughput as Throughput,
+        Units as Units,
+    )
     from pyanamo_async.table_progress import sample_matrix as sample_matrix
 
 _HOMES = {
@@ -148,7 +159,17 @@ _HOMES = {
     "pyanamo_async.operate.status": ("Status",),
     "pyanamo_async.operate.waiting": ("WaitResult",),
     "pyanamo_async.operate.workers": ("ReclaimResult",),
-    "pyanamo_async.ports": ("Description", "EventLog", "Index", "Units"),
+    "pyanamo_async.ports": (
+        "Capacity",
+        "Description",
+        "EventLog",
+        "Index",
+        "Operation",
+        "PartCapacity",
+        "ScalingPolicy",
+        "Throughput",
+        "Units",
+    ),
     "pyanamo_async.table_progress": ("sample_matrix",),
 }
 

@@ -10,7 +10,8 @@
    not allow the call. `UsageError` means invalid arguments, and names the argument in backticks.
 2. Arguments are plain values: durations are `timedelta`, sizes are bytes, choices are enums or their text.
 3. Methods are thin: what they do is in `operate/`, which is imported when it is first used. Those that change nothing
-   are in `table_reader`, `table_progress` and `table_results`, those that correct items in `table_editor`.
+   are in `table_reader`, `table_progress` and `table_results`, those that correct items in `table_editor`, and those on
+   what DynamoDB takes in `table_capacity`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.liveness import LocalProcesses
 from pyanamo_async.ports import EventLog, TableOptions
-from pyanamo_async.table_editor import TableEditor
+from pyanamo_async.table_capacity import TableCapacity
 from pyanamo_async.table_reader import choice
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def open_table(
     return Table(Resources(settings))
 
 
-class Table(TableEditor):
+class Table(TableCapacity):
     """One table of items, and the output of their tasks; made by `open_table`."""
 
     async def create(

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from functools import partial
 
 from pyanamo_async.core.workers import ProcessStatus, Worker
@@ -23,11 +22,10 @@ from simulation.items import an_item
 from simulation.laws import Broken, Laws, Life
 from simulation.member import Guard, Member, ObservedLauncher, ObservedNotes
 from simulation.network import NETWORK, Client
-from simulation.person import Person
 from simulation.schedule import Action, Event, Schedule
 from simulation.service import Service
 from simulation.suspension import Machine, SuspendableLoop, SuspendableProcess
-from simulation.virtual_time import VirtualClock, run_on
+from simulation.virtual_time import run_on
 from simulation.workers import INDEX_LAG, store_of
 
 LONGEST_S = 4 * 3600.0
@@ -56,17 +54,12 @@ class Fleet:
             an_item(f"i{number}", script=scripts[0], nested=scripts if len(scripts) > 1 else ())
             for number, scripts in enumerate(self._schedule.items)
         )
-        places = self._start_places()
+        places = [asyncio.create_task(self._place(number)) for number in range(len(self._schedule.places))]
         for event in self._schedule.events:
             self._loop.call_at(event.at_s, self._happen, event)
         try:
-            async with asyncio.timeout(LONGEST_S), self._person():
+            async with asyncio.timeout(LONGEST_S):
                 await self._until_all_went_home(places)
-                while self._schedule.orders and not self._is_settled():  # put back when the last had gone
-                    places += (more := self._start_places())
-                    await self._until_all_went_home(more)
-            if not self._is_settled():
-                raise Broken(f"all workers went home, and items are left: {dict(self._service.states())}")
         except TimeoutError:
             raise Broken(f"not drained after {LONGEST_S:g} s") from None
         finally:
@@ -89,29 +82,8 @@ class Fleet:
                 place.result()
             if self._is_settled():
                 self._stop_waiting()
-
-    def _start_places(self) -> list[asyncio.Task[None]]:
-        return [asyncio.create_task(self._place(number)) for number in range(len(self._schedule.places))]
-
-    @asynccontextmanager
-    async def _person(self) -> AsyncIterator[None]:
-        """Give the orders of the schedule at their time; in the end let go of what is held."""
-        if not self._schedule.orders:
-            yield
-            return
-        rng, clock = self._rng, VirtualClock(self._loop)
-        client = Client(self._service, random.Random(rng.random()), self._schedule.network, sender="person")
-        store = store_of(client, seed=rng.getrandbits(32))
-        person = Person(store, clock, FakeProcesses(self._process_status, self._end_scripts), rng)
-
-        task = asyncio.create_task(person.correct(self._schedule.orders, self._is_settled))
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-            if not task.cancelled() and (error := task.exception()):
-                raise error
+        if not self._is_settled():
+            raise Broken(f"all workers went home, and items are left: {dict(self._service.states())}")
 
     def _is_settled(self) -> bool:
         return self._service.states().keys() <= {"done", "failed"}

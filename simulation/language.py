@@ -54,11 +54,9 @@ def delete_item(asked: dict[str, Any]) -> Change:
 
 
 def update_item(asked: dict[str, Any]) -> Change:
-    """Read an `update_item`: `SET #0 = :0, #1.#2 = :1 REMOVE #3`, or `ADD name :0` and `DELETE name :0` of a set."""
+    """Read an `update_item`: `SET #0 = :0, #1.#2 = :1 REMOVE #3`."""
     names, values = asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues", {})
     key = asked["Key"][KEY]
-    if asked["UpdateExpression"].startswith(("ADD ", "DELETE ")):
-        return _change_of_set(asked)
     sets, _, removes = asked["UpdateExpression"].removeprefix("SET ").partition(" REMOVE ")
     pairs = [pair.split(" = ") for pair in re.split(r", (?=[#\w.]+ = )", sets)]
     gone = [_path(word, names) for word in removes.split(", ") if word]
@@ -71,19 +69,6 @@ def update_item(asked: dict[str, Any]) -> Change:
 
     returning = asked.get("ReturnValues") == "ALL_NEW"
     return Change(key["S"], _condition(asked), apply, returning, "lockID" in names.values() and returning)
-
-
-def _change_of_set(asked: dict[str, Any]) -> Change:
-    verb, name, word = asked["UpdateExpression"].split(" ")
-    members = set(asked["ExpressionAttributeValues"][word]["SS"])
-
-    def apply(known: Row | None) -> Row:
-        row = known or {}
-        had = set(row.get(name, {"SS": ()})["SS"])
-        has = had | members if verb == "ADD" else had - members
-        return row | {name: {"SS": sorted(has)}} if has else _without(row, [(name,)])
-
-    return Change(asked["Key"][KEY]["S"], _condition(asked), apply)
 
 
 def statement(asked: dict[str, Any]) -> Change:

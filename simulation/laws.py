@@ -18,17 +18,16 @@ from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from pyanamo_async.core.items import UNFINISHED, Item, State
+from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.stored.record import decode
 from pyanamo_async.store.dynamodb.codec import unmarshal_row
-from pyanamo_async.store.dynamodb.fleet import RELEASE
 from pyanamo_async.store.dynamodb.rows import WORKER_ROW
 from simulation.index import RUNNING_WORKERS
 from simulation.language import Row
 from simulation.suspension import SuspendableLoop, SuspendableProcess
 
 IN_TIME = 2 / 3  # of a lease: a worker whose heartbeats arrive at least so often is healthy
-UNSETTLED = frozenset(map(str, UNFINISHED))  # what a person holds is no work
+UNSETTLED = frozenset({str(state) for state in State} - {State.DONE, State.FAILED})
 SENDING_S = 20.0  # from the beginning of a heartbeat until its request leaves: its repeats may take the whole interval
 LAST_LOOK_S = 15.0  # from the last look of a worker that goes home to its exit: a farewell may be slow
 LAST_SIGN_S = 60.0  # from the last heartbeat of a holder to the exit of a worker that saw it
@@ -115,16 +114,12 @@ class Laws:
     def wrote(self, sender: str, key: str, old: Row | None, new: Row | None) -> None:
         """Observe a write that took effect. Called by the table, where nothing may be raised."""
         if key.startswith(WORKER_ROW):
-            if _without_orders(old) == _without_orders(new):
-                return  # a person's orders change nothing else
             if sender != (worker := key.removeprefix(WORKER_ROW)):
                 self._taken_for_dead(worker, by=sender, how="row written or deleted")
             elif new and _says_goodbye(new):
                 self.lives[worker].said_goodbye = True
         elif old and new and "ItemState" in new:
             self._moved(sender, old, new)
-        elif old and old.get("ItemState", {}).get("S") == State.LOCKED:
-            self._taken_for_dead(old["InstanceID"]["S"], by=sender, how=f"{key} deleted")
 
     def _moved(self, sender: str, old: Row, new: Row) -> None:
         was, state, holder = old["ItemState"]["S"], new["ItemState"]["S"], old.get("InstanceID", {}).get("S", "")
@@ -141,8 +136,6 @@ class Laws:
             self.settled[attempt] = after
             if sender != holder:
                 self._taken_for_dead(holder, by=sender, how=f"{item_id} taken")
-        elif state != was:
-            self.moved[item_id] = sender, self.loop.time()  # by a person
         if state == State.DONE and not self.finished[item_id]:
             self.note(f"{item_id} is done and never ran to its end")
 
@@ -205,10 +198,6 @@ class Laws:
         truth = self.settled.get((item_id, attempt))
         if truth is None or (truth.state, truth.reason) != (state, reason):
             self.broken(f"a worker believes that its attempt {attempt} at {item_id} ended {state}; it did not")
-
-
-def _without_orders(row: Row | None) -> Row | None:
-    return row and {name: value for name, value in row.items() if name != RELEASE}
 
 
 def _says_goodbye(row: Row) -> bool:

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from simulation.index import IndexLag
 from simulation.network import Network
-from simulation.person import Order, draw_orders
 
 HORIZON_S = 1200.0  # nothing is disturbed later
-CALM = 0.6  # of the schedules have no orders
 MEAN_PAUSE_S = 200.0  # between two events of a place, and of what lasts
 
 
@@ -34,7 +32,6 @@ class Disturbance(StrEnum):
     VERY_WRONG_CLOCKS = "clocks that are wrong by minutes"
     CLOCK_JUMPS = "clocks that jump"
     SUSPENSIONS = "machines that are suspended"
-    ORDERS = "a person who corrects items"
 
 
 EXCLUDED = frozenset({Disturbance.SLOW_GAPS})
@@ -99,7 +96,6 @@ class Schedule:
     index: IndexLag = field(default_factory=IndexLag)
     one_machine: bool = False  # workers can see each other's processes
     seed: int = 0
-    orders: tuple[Order, ...] = ()
 
 
 def draw(seed: int, disturbances: Collection[Disturbance] = USUAL) -> Schedule:
@@ -120,7 +116,7 @@ def draw(seed: int, disturbances: Collection[Disturbance] = USUAL) -> Schedule:
         )
         for _ in range(rng.randint(1, 4))
     )
-    schedule = Schedule(
+    return Schedule(
         items=tuple(_scripts(rng) for _ in range(rng.randint(1, 12))),
         places=places,
         events=_events(rng, len(places), disturbances),
@@ -129,9 +125,6 @@ def draw(seed: int, disturbances: Collection[Disturbance] = USUAL) -> Schedule:
         one_machine=rng.random() < 0.3,
         seed=seed,
     )
-    if Disturbance.ORDERS not in disturbances or rng.random() < CALM:
-        return schedule
-    return replace(schedule, orders=draw_orders(rng, len(schedule.items), until_s=HORIZON_S / 2))
 
 
 def _scripts(rng: random.Random) -> tuple[str, ...]:

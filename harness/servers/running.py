@@ -85,6 +85,8 @@ def environment(dynamodb_endpoint: str, moto_endpoint: str) -> dict[str, str]:
         "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_endpoint,
         "AWS_ENDPOINT_URL_S3": moto_endpoint,
         "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS": moto_endpoint,
+        "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": moto_endpoint,
+        "AWS_ENDPOINT_URL_BATCH": moto_endpoint,
         **NO_ACCOUNT,
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": KEY,

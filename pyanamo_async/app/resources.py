@@ -24,7 +24,8 @@ from pyanamo_async.app.locations import (
     parse_output,
 )
 from pyanamo_async.app.settings import Settings
-from pyanamo_async.ports import OutputKey, OutputStore, Store, Units
+from pyanamo_async.errors import UsageError
+from pyanamo_async.ports import CapacityAdmin, OutputKey, OutputStore, Store, Units
 
 if TYPE_CHECKING:
     from pyanamo_async.aws.meter import Meter
@@ -80,6 +81,19 @@ class Resources:
                 store = self._memory.setdefault(MemoryStore, MemoryStore())
         self._stack.push_async_callback(store.close)
         return store
+
+    async def capacity(self) -> CapacityAdmin:
+        """Open what a DynamoDB table takes.
+
+        Raises:
+            UsageError: the table is not on DynamoDB.
+        """
+        match self.settings.table:
+            case DynamoTable(name=name):
+                from pyanamo_async.aws.capacity import DynamoCapacity
+
+                return DynamoCapacity(name, await self._aws())
+        raise UsageError(f"table {self.settings.table} has no capacity", hint="that is for DynamoDB tables only")
 
     def units(self) -> Units | None:
         """Return the request units charged for tables so far; None where there is no charge, or no meter."""

@@ -28,6 +28,8 @@ FLAGS = {
     "every": "--watch",
     "ids": "ITEM",
     "max_output_bytes": "--max-output",
+    "max_capacity": "--max",
+    "min_capacity": "--min",
     "name": "--as",
     "spool_bytes": "--spool-memory",
     "states": "--state",

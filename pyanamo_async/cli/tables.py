@@ -1,4 +1,4 @@
-"""`pyanamo table create`, `describe`, `adopt`, `clear` and `delete`."""
+"""`pyanamo table create`, `describe`, `adopt`, `clear`, `delete`, and the commands of `capacity`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pyanamo_async import AdoptResult, Selection, Table
-from pyanamo_async.cli import ordering, views
+from pyanamo_async.cli import capacity, ordering, views
 from pyanamo_async.cli.asking import ask, need_terminal
 from pyanamo_async.cli.changing import Outputs, delete_items
 from pyanamo_async.cli.console import flush, note, say, say_json
@@ -22,7 +22,7 @@ NAMED = 5
 
 app = typer.Typer(
     cls=Group,
-    help="Create, describe, adopt, clear or delete a table.",
+    help="Create, describe, adopt, clear or delete a table, or give it capacity.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -158,6 +158,13 @@ async def delete(
         _confirm(f"delete {what}?")
     await table.drop(force=force)
     say(f"deleted {what}")
+
+
+app.command("provision")(capacity.provision)
+app.command("on-demand")(capacity.on_demand)
+app.command("warm")(capacity.warm)
+app.command("autoscale")(capacity.autoscale)
+app.command("export-template")(capacity.export_template)
 
 
 def _confirm(question: str) -> None:

@@ -5,6 +5,7 @@
 2. They retry for at most a few seconds, except output, which waits up to five minutes. They decide nothing about items.
 """
 
+from pyanamo_async.ports.capacity import Capacity, CapacityAdmin, Operation, PartCapacity, ScalingPolicy, Throughput
 from pyanamo_async.ports.description import NO_OPTIONS, Description, Index, Indexes, TableAdmin, TableOptions, Units
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.output_tails import OutputTails
@@ -24,6 +25,8 @@ __all__ = [
     "INDEX_LAG_AT_MOST",
     "NO_OPTIONS",
     "AddResult",
+    "Capacity",
+    "CapacityAdmin",
     "Clock",
     "Command",
     "Description",
@@ -35,17 +38,21 @@ __all__ = [
     "ItemReader",
     "Launcher",
     "Notifications",
+    "Operation",
     "OutputKey",
     "OutputStore",
     "OutputTails",
+    "PartCapacity",
     "Process",
     "Processes",
     "Receiver",
     "Runtime",
+    "ScalingPolicy",
     "Sink",
     "Store",
     "TableAdmin",
     "TableOptions",
+    "Throughput",
     "UnfinishedOutput",
     "Units",
     "WorkerRegistry",

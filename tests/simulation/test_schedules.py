@@ -9,7 +9,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import pytest
 
@@ -17,17 +16,14 @@ from pyanamo_async.core.items import Item
 from pyanamo_async.fleet.going_home import IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.fleet.reclaim import Taken
-from pyanamo_async.operate.forcing import Forced
 from pyanamo_async.store.dynamodb import rows
 from pyanamo_async.worker import heartbeats
-from simulation import person
 from simulation.__main__ import run_block
 from simulation.fleet import simulate
 from simulation.index import IndexLag
 from simulation.laws import Broken
 from simulation.member import Guard
 from simulation.network import Network
-from simulation.person import Order, Verb
 from simulation.schedule import Action, Disturbance, Event, Place, Schedule, draw
 
 SCHEDULES, BLOCK = 30, 2
@@ -54,13 +50,6 @@ CLAIM_UNANSWERED = Schedule(
 
 PAUSED = Schedule(LONG, (Place(), Place(waits=True)), (Event(30, 0, Action.PAUSE, 500),))
 """The first worker is stopped for longer than its lease while its script runs on; the second takes its item over."""
-
-ENDED_BY_ORDER = Schedule(
-    LONG,
-    (Place(), Place(waits=True)),
-    orders=(Order(30, Verb.RESET, "i0", force=True), Order(200, Verb.HOLD, None, True)),
-)
-"""A person runs an item again that a worker runs, and holds it a while later."""
 
 ONE_EACH = {
     Disturbance.INDEX_GAPS: Schedule(HOUR, (Place(), Place(waits=True)), index=IndexLag(at_most_s=10, gaps=True)),
@@ -89,7 +78,7 @@ def test_a_schedule_always_goes_the_same_way() -> None:
     assert simulate(draw(11)) == simulate(draw(11))
 
 
-@pytest.mark.parametrize("schedule", [CUT_OFF, SETTLED_AGAIN, KILLED_BEFORE, CLAIM_UNANSWERED, PAUSED, ENDED_BY_ORDER])
+@pytest.mark.parametrize("schedule", [CUT_OFF, SETTLED_AGAIN, KILLED_BEFORE, CLAIM_UNANSWERED, PAUSED])
 def test_every_law_holds(schedule: Schedule) -> None:
     """What the schedules below show broken holds with all rules in place."""
     assert simulate(schedule) == {"done": 1}
@@ -126,20 +115,6 @@ def test_a_save_without_attempt_and_token_is_noticed(
 
     with pytest.raises(Broken, match="healthy"):
         simulate(SETTLED_AGAIN)
-
-
-def test_an_order_that_does_not_wait_for_the_worker_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its script would run on beside the next attempt."""
-
-    def force_at_once(*args: Any) -> Forced:  # noqa: ANN401 # those of Forced
-        forced = Forced(*args)
-        forced.wait = False
-        return forced
-
-    monkeypatch.setattr(person, "Forced", force_at_once)
-
-    with pytest.raises(Broken, match="healthy"):
-        simulate(ENDED_BY_ORDER)
 
 
 def test_a_worker_that_does_not_end_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

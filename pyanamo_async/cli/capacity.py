@@ -1,0 +1,159 @@
+"""`pyanamo table provision`, `on-demand`, `warm`, `autoscale` and `export-template`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from pyanamo_async import PartCapacity, ScalingPolicy, Table
+from pyanamo_async.cli.console import note, say, say_json
+from pyanamo_async.cli.flags import duration
+from pyanamo_async.cli.listing import Column, Row, say_table
+from pyanamo_async.cli.options import JsonOption, on_table
+from pyanamo_async.cli.views import one_by_one
+from pyanamo_async.core.text.durations import show_duration
+from pyanamo_async.core.text.yaml import to_yaml
+
+SWITCHES = "DynamoDB lets a table be switched to on demand at most four times in 24 hours"
+CAPACITY_COLUMNS = (
+    Column("part"),
+    Column("reads/s", rank=1, right=True),
+    Column("writes/s", rank=2, right=True),
+    Column("warm reads/s", rank=4, right=True),
+    Column("warm writes/s", rank=3, right=True),
+)
+SCALING_COLUMNS = (
+    Column("policy"),
+    Column("min", rank=1, right=True),
+    Column("max", rank=2, right=True),
+    Column("target", rank=3, right=True),
+    Column("in cooldown", rank=5, right=True),
+    Column("out cooldown", rank=4, right=True),
+)
+
+
+@on_table
+async def provision(
+    table: Table,
+    *,
+    read: Annotated[int, typer.Option("--read", metavar="N", help="Read units a second.")],
+    write: Annotated[int, typer.Option("--write", metavar="N", help="Write units a second.")],
+) -> None:
+    """Provision units a second for a DynamoDB table, and as many for each of its indexes.
+
+    It is billed by them from then on.
+    """
+    await _show_change(table, changed=await table.provision(read=read, write=write))
+
+
+@on_table
+async def on_demand(table: Table) -> None:
+    """Let a DynamoDB table be billed by request; DynamoDB allows this at most four times in 24 hours."""
+    changed = await table.bill_on_demand()
+    if changed:
+        note(SWITCHES)
+    await _show_change(table, changed=changed)
+
+
+@on_table
+async def warm(
+    table: Table,
+    *,
+    write: Annotated[int, typer.Option("--write", metavar="N", help="Write units a second.")] = 0,
+    read: Annotated[int, typer.Option("--read", metavar="N", help="Read units a second.")] = 0,
+) -> None:
+    """Let a DynamoDB table and its indexes take this much at once, before a large run.
+
+    DynamoDB charges for the increase once, and never lowers it.
+    """
+    await _show_change(table, changed=await table.warm(read=read, write=write))
+
+
+@on_table
+async def autoscale(
+    table: Table,
+    *,
+    max_capacity: Annotated[int, typer.Option("--max", metavar="N", help="Provision at most so many units.")],
+    min_capacity: Annotated[int, typer.Option("--min", metavar="N", help="Provision at least so many units.")] = 1,
+    target: Annotated[
+        float, typer.Option("--target", metavar="PERCENT", help="How much of it is to be in use: 20 to 90.")
+    ] = 70,
+    in_cooldown: Annotated[
+        timedelta,
+        typer.Option("--in-cooldown", parser=duration, metavar="DURATION", help="The wait after units are taken away."),
+    ] = "60s",  # type: ignore[assignment]  # parsed as any other text
+    out_cooldown: Annotated[
+        timedelta,
+        typer.Option("--out-cooldown", parser=duration, metavar="DURATION", help="The wait after units are added."),
+    ] = "60s",  # type: ignore[assignment]  # as above
+    json: JsonOption = False,
+) -> None:
+    """Let AWS scale the reads and writes that are provisioned for a DynamoDB table and each of its indexes.
+
+    It shows what is registered then; repeated, it changes what differs.
+    """
+    registered = await table.autoscale(
+        min_capacity=min_capacity,
+        max_capacity=max_capacity,
+        target=target,
+        in_cooldown=in_cooldown,
+        out_cooldown=out_cooldown,
+    )
+    if json:
+        say_json([_policy_json(each) for each in registered])
+    else:
+        await say_table(SCALING_COLUMNS, one_by_one(_policy_row(each) for each in registered))
+
+
+@on_table
+async def export_template(
+    table: Table, *, json: Annotated[bool, typer.Option("--json", help="Print JSON instead of YAML.")] = False
+) -> None:
+    """Print a DynamoDB table as a template of CloudFormation: keys, indexes, billing, tags and protection."""
+    template = await table.cloudformation_template()
+    if json:
+        say_json(template)
+    else:
+        for line in to_yaml(template).splitlines():
+            say(line)
+
+
+async def _show_change(table: Table, *, changed: bool) -> None:
+    seen = await table.capacity()
+    billing = "on demand" if seen.on_demand else "by what is provisioned"
+    note(f"table {seen.table} is billed {billing}" + ("" if changed else "; nothing was changed"))
+    if seen.is_changing:
+        note("DynamoDB carries the change out within minutes; the table works on meanwhile")
+    await say_table(CAPACITY_COLUMNS, one_by_one(_capacity_row(each) for each in seen.parts))
+
+
+def _capacity_row(part: PartCapacity) -> Row:
+    units = (part.provisioned.read, part.provisioned.write, part.warm.read, part.warm.write)
+    return Row((part.index or "table", *(str(each) if each else "" for each in units)))
+
+
+def _policy_row(policy: ScalingPolicy) -> Row:
+    fields = (
+        policy.name,
+        str(policy.min_capacity),
+        str(policy.max_capacity),
+        f"{policy.target_percent:g}%",
+        show_duration(policy.in_cooldown),
+        show_duration(policy.out_cooldown),
+    )
+    return Row(fields)
+
+
+def _policy_json(policy: ScalingPolicy) -> dict[str, object]:
+    return {
+        "policy": policy.name,
+        "index": policy.index or None,
+        "operation": str(policy.operation),
+        "min": policy.min_capacity,
+        "max": policy.max_capacity,
+        "target_percent": policy.target_percent,
+        "in_cooldown_seconds": policy.in_cooldown.total_seconds(),
+        "out_cooldown_seconds": policy.out_cooldown.total_seconds(),
+    }

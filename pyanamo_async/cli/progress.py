@@ -106,16 +106,20 @@ class Bar:
 
 
 class ReadCount:
-    """A display of how many rows were read; `count` holds the number. It is gone at the end."""
+    """A display of how many rows were read; `count` holds the number. It is gone at the end.
+
+    A terminal that moves no cursor is not shown it.
+    """
 
     redraw_s = REDRAW_S
 
     def __init__(self, count: Sequence[int], *, after_s: float = 1.0) -> None:
         self._count, self._after_s = count, after_s
         self._began_s = time.monotonic()
+        self._moves = not Console(stderr=True).is_dumb_terminal
 
     def render(self, values: Sequence[object], *, last: bool) -> str:
         """Return the values, and behind them the count, after a second."""
-        is_shown = time.monotonic() - self._began_s >= self._after_s and not last
+        is_shown = self._moves and time.monotonic() - self._began_s >= self._after_s and not last
         words = f"{self._count[0]:,} read" if is_shown else ""
-        return f"{CLEAR_LINE}{visible(''.join(map(str, values)))}{words}"
+        return f"{CLEAR_LINE * self._moves}{visible(''.join(map(str, values)))}{words}"

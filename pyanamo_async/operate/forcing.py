@@ -34,7 +34,7 @@ MOST_ORDERS = 25  # for one worker at a time
 LOOK_S, ITEMS_PER_LOOK_S = 0.5, 100  # a look reads the items that are waited for
 REPEAT_S = 60.0  # a worker withdraws an order for a claim of which it does not know yet
 CHECK_S = 5.0  # which workers vanished
-WITHDRAWN_WITHIN_S = 5.0
+LEFT_WITHIN_S = 5.0
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class Forced:
                     await asyncio.sleep(max(LOOK_S, len(waiting) / ITEMS_PER_LOOK_S))
         finally:
             if self.wait:
-                await asyncio.shield(self._withdraw())
+                await asyncio.shield(self._leave(waiting, change_item, result))
         result.waiting = 0
         self.progress(result)
 
@@ -156,12 +156,16 @@ class Forced:
                 gone.add(each.worker.worker_id)
         return [item for item in held.values() if item.worker in gone]
 
-    async def _withdraw(self) -> None:
-        """Leave no order behind."""
+    async def _leave(self, waiting: dict[str, Collection[str]], change_item: Change, result: ChangeResult) -> None:
+        """Leave no order behind; who stops waiting leaves nothing held that was let go already."""
         with suppress(PyanamoError, TimeoutError):
-            async with asyncio.timeout(WITHDRAWN_WITHIN_S):
+            async with asyncio.timeout(LEFT_WITHIN_S):
                 for worker, tokens in self._orders.items():
                     await self._withdraw_from(worker, tokens)
+                let_go = [item for item in await self._read(waiting, result) if self._freed(item) is not item]
+                await self._change(
+                    [item for item in let_go if item.state is State.PENDING], waiting, change_item, result
+                )
 
     async def _withdraw_from(self, worker: str, tokens: Collection[str]) -> None:
         if tokens:

@@ -233,3 +233,15 @@ async def test_who_stops_waiting_leaves_no_order(store: Store, worker: FakeWorke
 
     assert (await store.heartbeat(a_worker("w1", heartbeat=now + timedelta(seconds=1)))).release == frozenset()
     assert (await store.read("a")).state is State.LOCKED
+
+
+async def test_who_stops_waiting_changes_what_was_let_go_already(store: Store, worker: FakeWorker) -> None:
+    """Nothing stays held that nobody asked to hold."""
+    ordering = asyncio.create_task(order(store, rerun))
+    while worker.held:
+        await worker.heartbeat()
+        await asyncio.sleep(0.01)
+    ordering.cancel()
+    await asyncio.wait([ordering])
+
+    assert ((await store.read("a")).state, (await store.read("a")).token) == (State.TODO, ORDER)

@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from pyanamo_async.operate.failures import FailureGroup as FailureGroup
     from pyanamo_async.operate.id_files import read_ids as read_ids
     from pyanamo_async.operate.importing import ImportResult as ImportResult, OnExists as OnExists
+    from pyanamo_async.operate.jobs import WorkerJob as WorkerJob
     from pyanamo_async.operate.logs import TaskLog as TaskLog
     from pyanamo_async.operate.many_logs import FoundLog as FoundLog
     from pyanamo_async.operate.status import Status as Status
@@ -105,6 +106,7 @@ if TYPE_CHECKING:
         Description as Description,
         EventLog as EventLog,
         Index as Index,
+        JobRun as JobRun,
         Operation as Operation,
         PartCapacity as PartCapacity,
         ScalingPolicy as ScalingPolicy,
@@ -154,6 +156,7 @@ _HOMES = {
     "pyanamo_async.operate.failures": ("FailureGroup",),
     "pyanamo_async.operate.id_files": ("read_ids",),
     "pyanamo_async.operate.importing": ("ImportResult", "OnExists"),
+    "pyanamo_async.operate.jobs": ("WorkerJob",),
     "pyanamo_async.operate.logs": ("TaskLog",),
     "pyanamo_async.operate.many_logs": ("FoundLog",),
     "pyanamo_async.operate.status": ("Status",),
@@ -164,6 +167,7 @@ _HOMES = {
         "Description",
         "EventLog",
         "Index",
+        "JobRun",
         "Operation",
         "PartCapacity",
         "ScalingPolicy",

@@ -166,14 +166,18 @@ class TableEditor(TableResults):
         check_type("locked", locked, bool)
         return await adopt(await self._open(), locked=locked, dry_run=dry_run, now=datetime.now(UTC))
 
-    async def reclaim(self, *, crash_limit: int = FailurePolicy().crash_limit, dry_run: bool = False) -> ReclaimResult:
+    async def reclaim(
+        self, *, crash_limit: int = FailurePolicy().crash_limit, dry_run: bool = False, jobs: bool = False
+    ) -> ReclaimResult:
         """Put back the items of workers that vanished; running workers do so by themselves.
 
         An item with which `crash_limit` workers have vanished fails instead. With `dry_run` nothing changes, and the
-        result names the items.
+        result names the items. With `jobs` AWS Batch is asked for the jobs behind the workers: whose job stopped 150 s
+        ago or earlier has vanished, too, and if its host was taken, that counts as an interruption of its items.
         """
         from pyanamo_async.operate.workers import reclaim
 
+        behind = await self.worker_jobs() if jobs else ()  # before their heartbeats: what is alive is seen to be
         workers, now = await self.workers(), datetime.now(UTC)
         return await reclaim(
             await self._open(),
@@ -182,6 +186,7 @@ class TableEditor(TableResults):
             dry_run=dry_run,
             now=now,
             processes=LocalProcesses(),
+            jobs=behind,
         )
 
     async def _change(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pyanamo_async.core.selection import Selection
     from pyanamo_async.fleet.membership import WorkerStatus
     from pyanamo_async.operate.failures import FailureGroup
+    from pyanamo_async.operate.jobs import WorkerJob
     from pyanamo_async.operate.logs import LogReader, TaskLog
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -186,6 +187,12 @@ class TableReader:
 
         listed = await list_workers(await self._open(), now=datetime.now(UTC), processes=LocalProcesses())
         return [each for each in listed if each.vanished or not stale]
+
+    async def worker_jobs(self) -> list[WorkerJob]:
+        """List the workers that hold items with their items, and what AWS Batch says of the jobs behind them."""
+        from pyanamo_async.operate.jobs import worker_jobs
+
+        return await worker_jobs(await self._open(), await self._resources.jobs())
 
     async def _open(self) -> Store:
         if self._store is None:

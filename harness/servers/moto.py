@@ -1,4 +1,4 @@
-"""Serve moto (S3, CloudWatch Logs) on a loopback port: `python -m harness.servers.moto PORT`.
+"""Serve moto (S3, CloudWatch Logs, Batch, autoscaling) on a loopback port: `python -m harness.servers.moto PORT`.
 
 Moto is not atomic: of 50 conditional writes at once two may win. Here one lock is around every request; each connection
 has a thread of its own, and a body is read before the lock is taken, so nobody waits for somebody's slow upload.
@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import run_simple
 
@@ -48,5 +49,6 @@ def _body(environ: Environ) -> bytes:
 
 if __name__ == "__main__":
     logging.getLogger("werkzeug").setLevel(logging.WARNING)  # not a line for each request
+    default_user_config["batch"]["use_docker"] = False  # jobs end at once
     application = OneAtATime(DomainDispatcherApplication(create_backend_app))
     run_simple("127.0.0.1", int(sys.argv[1]), application, threaded=True, request_handler=KeepAlive)

@@ -25,7 +25,7 @@ from pyanamo_async.app.locations import (
 )
 from pyanamo_async.app.settings import Settings
 from pyanamo_async.errors import UsageError
-from pyanamo_async.ports import CapacityAdmin, OutputKey, OutputStore, Store, Units
+from pyanamo_async.ports import CapacityAdmin, JobService, OutputKey, OutputStore, Store, Units
 
 if TYPE_CHECKING:
     from pyanamo_async.aws.meter import Meter
@@ -94,6 +94,12 @@ class Resources:
 
                 return DynamoCapacity(name, await self._aws())
         raise UsageError(f"table {self.settings.table} has no capacity", hint="that is for DynamoDB tables only")
+
+    async def jobs(self) -> JobService:
+        """Open what knows of jobs of AWS Batch, whatever kind of table it is; nothing is contacted yet."""
+        from pyanamo_async.aws.batch import BatchJobs
+
+        return BatchJobs(await self._aws())
 
     def units(self) -> Units | None:
         """Return the request units charged for tables so far; None where there is no charge, or no meter."""

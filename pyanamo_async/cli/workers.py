@@ -12,6 +12,7 @@ from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import JsonOption, on_table
 from pyanamo_async.cli.other_words import Group
 from pyanamo_async.cli.views import clock_time, one_by_one
+from pyanamo_async.cli.worker_jobs import show_jobs
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.plural import plural
@@ -49,11 +50,19 @@ async def workers(
     *,
     ctx: typer.Context,
     stale: Annotated[bool, typer.Option("--stale", help="Only workers that died, or were silent too long.")] = False,
+    jobs: Annotated[
+        bool, typer.Option("--jobs", help="Workers that hold items, and what AWS Batch says of their jobs.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """List workers by last heartbeat, or order them to drain or stop."""
     if ctx.invoked_subcommand:
         _refuse_flags_before(ctx, ctx.invoked_subcommand)
+        return
+    if jobs:
+        if stale:
+            raise UsageError("--jobs lists the workers that hold items, not the stale ones", hint="leave one out")
+        await show_jobs(table, json=json)
         return
     listed = one_by_one(await table.workers(stale=stale))
     if json:
@@ -100,13 +109,16 @@ async def reclaim(
     crash_limit: Annotated[
         int, typer.Option("--crash-limit", min=1, help="How many workers may vanish with an item before it fails.")
     ] = FailurePolicy().crash_limit,
+    jobs: Annotated[
+        bool, typer.Option("--jobs", help="Also those whose job of AWS Batch stopped more than 150 s ago.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Put back the items of workers that vanished.
 
     Running workers do so by themselves.
     """
-    result = await table.reclaim(crash_limit=crash_limit, dry_run=dry_run)
+    result = await table.reclaim(crash_limit=crash_limit, dry_run=dry_run, jobs=jobs)
     if dry_run:
         _show_dry_run(result, json=json)
     elif json:

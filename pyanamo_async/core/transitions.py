@@ -97,19 +97,19 @@ def release_unused(item: Item) -> Item:
 
 
 def reclaim(
-    item: Item, *, now: datetime, policy: FailurePolicy, seen: datetime | None = None, stood_still: bool = False
+    item: Item, *, now: datetime, policy: FailurePolicy, seen: datetime | None = None, interrupted: str = ""
 ) -> Item:
     """Take an item from a worker that vanished, and was `seen` last then; bury it at the crash limit.
 
-    Of one that is known to have only stood still, or to have been cut off, it is an interruption. The token is cleared,
-    so that no late write of the old holder can pass for the new state's own. Of a worker that nobody saw, nobody knows
-    what was lost.
+    Of one of which it is known what happened to it, and that no item is to blame, as that it stood still, it is an
+    interruption: `interrupted` says by what. The token is cleared, so that no late write of the old holder can pass for
+    the new state's own. Of a worker that nobody saw, nobody knows what was lost.
     """
     lost_s = unsaved_seconds(item, until=seen) if seen else 0.0
     item = replace(item, seconds_lost=plus(item.seconds_lost, lost_s))
-    if stood_still:
+    if interrupted:
         freed = replace(item, state=State.TODO, token="", interruptions=item.interruptions + 1)
-        return with_reason(freed, f"interrupted: its worker {item.worker} stood still or was cut off")
+        return with_reason(freed, f"interrupted: its worker {item.worker} {interrupted}")
     vanished = replace(item, crashes=item.crashes + 1, token="")
     if vanished.crashes >= policy.crash_limit:
         reason = f"its worker vanished {plural(vanished.crashes, 'time')}; the last was {item.worker}"

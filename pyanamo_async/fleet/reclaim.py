@@ -10,7 +10,8 @@
 5. A holder without a row, or whose row says that it ended, is gone for good: the row is written before the first claim
    and ends after the last settle. Rows are read as last written, so its items are taken at once.
 6. What stood still is no crash: items of a process that this machine shows as stopped, and of a worker whose row says
-   that it ended because it could send no heartbeats, were interrupted. Of another machine nobody can tell.
+   that it ended because it could send no heartbeats, were interrupted. Of another machine nobody can tell, unless
+   whoever runs it says what happened to it.
 7. An item whose row cannot be read is buried, and holds up no other. A worker whose row cannot be read is judged by its
    heartbeat, as any other.
 """
@@ -18,7 +19,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 
@@ -31,37 +32,50 @@ from pyanamo_async.ports import Processes, Store
 
 Taken = Counter[State]  # how many items were put into which state: back to todo, or failed
 
+STOOD_STILL = "stood still or was cut off"
+NOTHING_KNOWN: Mapping[str, str] = {}
+
 
 async def reclaim_from(
-    store: Store, dead: Worker, *, now: datetime, policy: FailurePolicy, processes: Processes
+    store: Store, dead: Worker, *, now: datetime, policy: FailurePolicy, processes: Processes, interrupted: str = ""
 ) -> Taken | None:
     """Put back, or bury, what a worker holds, and forget it; one that has sent a heartbeat since is left alone.
 
-    Return None when its scripts could not be ended: then it holds its items still.
+    `interrupted` says what is known to have happened to it, if no item is to blame for that. Return None when its
+    scripts could not be ended: then it holds its items still.
     """
     if not await store.mark_dead(dead):
         return Counter()
-    stands = await processes.status(dead) is ProcessStatus.STANDS
+    if await processes.status(dead) is ProcessStatus.STANDS:
+        interrupted = STOOD_STILL
     if not await processes.end_scripts(dead):
         return None
-    taken = await _take(store, dead.worker_id, now=now, policy=policy, seen=dead.heartbeat, stood_still=stands)
+    taken = await _take(store, dead.worker_id, now=now, policy=policy, seen=dead.heartbeat, interrupted=interrupted)
     await store.forget(dead.worker_id)
     return taken
 
 
-async def reclaim_held(store: Store, holders: Collection[str], *, now: datetime, policy: FailurePolicy) -> Taken:
-    """Put back, or bury, what these holders hold, which are gone for good."""
+async def reclaim_held(
+    store: Store,
+    holders: Collection[str],
+    *,
+    now: datetime,
+    policy: FailurePolicy,
+    interrupted: Mapping[str, str] = NOTHING_KNOWN,
+) -> Taken:
+    """Put back, or bury, what these holders hold, which are gone for good; `interrupted` as in `reclaim_from`."""
     taken: Taken = Counter()
     rows = {each.worker_id: each for each in await store.workers(of=holders)} if holders else {}
     for holder in holders:
         row = rows.get(holder)
-        seen, stood_still = (row.heartbeat, row.fenced_itself) if row else (None, False)
-        taken += await _take(store, holder, now=now, policy=policy, seen=seen, stood_still=stood_still)
+        seen, known = row.heartbeat if row else None, interrupted.get(holder, "")
+        known = STOOD_STILL if row and row.fenced_itself else known
+        taken += await _take(store, holder, now=now, policy=policy, seen=seen, interrupted=known)
     return taken
 
 
 async def _take(
-    store: Store, holder: str, *, now: datetime, policy: FailurePolicy, seen: datetime | None, stood_still: bool
+    store: Store, holder: str, *, now: datetime, policy: FailurePolicy, seen: datetime | None, interrupted: str
 ) -> Taken:
     """Put back, or bury, what a holder holds that was seen last at a time, if that is known."""
     taken: Taken = Counter()
@@ -69,7 +83,7 @@ async def _take(
         if isinstance(item, BadRow):
             taken[State.FAILED] += await store.bury(item, now=now)
             continue
-        after = transitions.reclaim(item, now=now, policy=policy, seen=seen, stood_still=stood_still)
+        after = transitions.reclaim(item, now=now, policy=policy, seen=seen, interrupted=interrupted)
         with suppress(Fenced, RowTooLarge):  # settled or taken over meanwhile; or it costs itself alone
             await store.save(item, after)
             taken[after.state] += 1

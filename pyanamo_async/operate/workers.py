@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import BadRow, UsageError
 from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus, list_workers, living
 from pyanamo_async.fleet.reclaim import Taken, gone_holders, reclaim_from, reclaim_held
+from pyanamo_async.operate.jobs import WorkerJob
 from pyanamo_async.ports import Processes, Store
 
 
@@ -63,9 +64,17 @@ async def reclaim(
     dry_run: bool,
     now: datetime,
     processes: Processes,
+    jobs: Sequence[WorkerJob] = (),
 ) -> ReclaimResult:
-    """Put back the items of workers that vanished, and items whose holder is gone for good."""
-    vanished = [each.worker for each in workers if each.vanished]
+    """Put back the items of workers that vanished, and items whose holder is gone for good.
+
+    `jobs` are the jobs behind the holders, if AWS Batch was asked for them: whose job is over has vanished, whatever is
+    left of its lease. One that lost its host costs its items an interruption.
+    """
+    by_worker = {each.worker_id: each for each in jobs}
+    service_time = store.service_time(now=now)
+    vanished = [each.worker for each in workers if each.vanished or _is_over(each, by_worker, now=service_time)]
+    hosts = {each.worker_id: f"lost its host: {each.run.reason}" for each in jobs if each.lost_its_host}
     if dry_run:
         holders = [*(each.worker_id for each in vanished), *await gone_holders(store)]
         held = [item for holder in holders for item in await store.held(holder)]
@@ -73,6 +82,15 @@ async def reclaim(
     policy = FailurePolicy(crash_limit=crash_limit)
     taken: Taken = Counter()
     for worker in vanished:
-        taken += await reclaim_from(store, worker, now=now, policy=policy, processes=processes) or Counter()
-    taken += await reclaim_held(store, await gone_holders(store), now=now, policy=policy)
+        why = hosts.get(worker.worker_id, "")
+        reclaiming = reclaim_from(store, worker, now=now, policy=policy, processes=processes, interrupted=why)
+        taken += await reclaiming or Counter()
+    taken += await reclaim_held(store, await gone_holders(store), now=now, policy=policy, interrupted=hosts)
     return ReclaimResult(taken[State.TODO], taken[State.FAILED])
+
+
+def _is_over(status: WorkerStatus, jobs: Mapping[str, WorkerJob], *, now: datetime) -> bool:
+    job = jobs.get(status.worker.worker_id)
+    if job is None or status.condition is WorkerCondition.ENDED:
+        return False
+    return job.is_over(now=now, heartbeat=status.worker.heartbeat)

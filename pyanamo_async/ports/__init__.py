@@ -7,6 +7,7 @@
 
 from pyanamo_async.ports.capacity import Capacity, CapacityAdmin, Operation, PartCapacity, ScalingPolicy, Throughput
 from pyanamo_async.ports.description import NO_OPTIONS, Description, Index, Indexes, TableAdmin, TableOptions, Units
+from pyanamo_async.ports.jobs import NO_LONGER_KNOWN, Job, JobRun, JobService
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.output_tails import OutputTails
 from pyanamo_async.ports.runtime import Clock, EventLog, Processes, Runtime
@@ -23,6 +24,7 @@ from pyanamo_async.ports.table import (
 
 __all__ = [
     "INDEX_LAG_AT_MOST",
+    "NO_LONGER_KNOWN",
     "NO_OPTIONS",
     "AddResult",
     "Capacity",
@@ -36,6 +38,9 @@ __all__ = [
     "Indexes",
     "ItemQueue",
     "ItemReader",
+    "Job",
+    "JobRun",
+    "JobService",
     "Launcher",
     "Notifications",
     "Operation",

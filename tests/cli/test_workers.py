@@ -118,3 +118,40 @@ def test_a_table_with_workers_is_not_deleted_by_the_way(cli: Cli, folder: Path) 
     assert "1 worker may still work" in said.err
     assert "--force" in said.err
     assert cli("table", "delete", "--yes", "--force").out == "deleted table sqlite:pyanamo.db with 0 items\n"
+
+
+def test_jobs_are_shown_with_the_items_they_hold(
+    cli: Cli, folder: Path, aws_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For people and as JSON; one that Batch does not know is said to be so, and a worker of no job is, too."""
+    for name, value in aws_env.items():
+        monkeypatch.setenv(name, value)
+    job = "0a1b2c3d-0000-4000-8000-00000000000a:4"
+    cli("import", "single.txt")
+
+    async def claim() -> None:
+        store, now = SqliteStore(folder / "pyanamo.db"), datetime.now(UTC)
+        for worker_id, batch_job in ((f"{job}-00000001", f"{job} attempt 1"), ("laptop-1", "")):
+            await store.heartbeat(Worker(worker_id, "h", now, now, timedelta(hours=1), job=batch_job))
+            await store.claim(worker_id, limit=1, now=now)
+        await store.close()
+
+    asyncio.run(claim())
+    said = cli("workers", "--jobs", "--json").json()
+    lines = [line.split("\t") for line in cli("workers", "--jobs").out.splitlines()]
+
+    assert [(each["worker"], each["job"], each["attempt"], each["status"]) for each in said] == [
+        (f"{job}-00000001", job, 1, "no longer known"),
+        ("laptop-1", None, None, None),
+    ]
+    assert sorted(item for each in said for item in each["items"]) == ["a", "b"]
+    assert [line[:2] for line in lines[1:]] == [[f"{job}-00000001", "no longer known"], ["laptop-1", "no job"]]
+    assert cli("reclaim", "--jobs", "--json").json() == {"reclaimed": 0, "failed": 0}
+
+
+def test_jobs_are_those_of_workers_that_hold_items(cli: Cli, folder: Path) -> None:
+    """Without any, Batch is not asked; --stale is another question."""
+    heartbeat(folder / "pyanamo.db", "w1")
+
+    assert cli("workers", "--jobs", "--json").json() == []
+    assert (cli("workers", "--jobs", "--stale").status, cli("reclaim", "--jobs").out) == (2, "0 items went back\n")

@@ -182,7 +182,7 @@ def test_a_worker_that_only_stood_still_costs_an_interruption() -> None:
     """However often: no item is to blame for it, and none is buried."""
     item = an_item("a")
     for _ in range(POLICY.crash_limit + 1):
-        item = transitions.reclaim(claimed(item), now=NOON, policy=POLICY, stood_still=True)
+        item = transitions.reclaim(claimed(item), now=NOON, policy=POLICY, interrupted="stood still")
 
     assert (item.state, item.crashes, item.interruptions) == (State.TODO, 0, POLICY.crash_limit + 1)
     assert item.token == ""

@@ -9,6 +9,7 @@ testing.py  stores in memory, for the tests of programs that use pyanamo
 api.py      open_table() -> Table: all that a person can do
 table_capacity.py  the part of Table that has to do with what DynamoDB takes
 table_editor.py  the part of Table by which a person corrects items
+table_report.py  the part of Table that draws what became of its tasks
 table_results.py  the part of Table that has what is in it, as rows and files
 table_progress.py  the part of Table that tells how far it is
 table_reader.py  the half of Table that changes nothing
@@ -98,6 +99,7 @@ if TYPE_CHECKING:
     from pyanamo_async.operate.jobs import WorkerJob as WorkerJob
     from pyanamo_async.operate.logs import TaskLog as TaskLog
     from pyanamo_async.operate.many_logs import FoundLog as FoundLog
+    from pyanamo_async.operate.reporting.report import ReportResult as ReportResult
     from pyanamo_async.operate.status import Status as Status
     from pyanamo_async.operate.waiting import WaitResult as WaitResult
     from pyanamo_async.operate.workers import ReclaimResult as ReclaimResult
@@ -114,6 +116,7 @@ if TYPE_CHECKING:
         Units as Units,
     )
     from pyanamo_async.table_progress import sample_matrix as sample_matrix
+    from pyanamo_async.table_report import write_perfetto as write_perfetto, write_report as write_report
 
 _HOMES = {
     "pyanamo_async.api": ("Table", "open_table"),
@@ -159,6 +162,7 @@ _HOMES = {
     "pyanamo_async.operate.jobs": ("WorkerJob",),
     "pyanamo_async.operate.logs": ("TaskLog",),
     "pyanamo_async.operate.many_logs": ("FoundLog",),
+    "pyanamo_async.operate.reporting.report": ("ReportResult",),
     "pyanamo_async.operate.status": ("Status",),
     "pyanamo_async.operate.waiting": ("WaitResult",),
     "pyanamo_async.operate.workers": ("ReclaimResult",),
@@ -175,6 +179,7 @@ _HOMES = {
         "Units",
     ),
     "pyanamo_async.table_progress": ("sample_matrix",),
+    "pyanamo_async.table_report": ("write_perfetto", "write_report"),
 }
 
 __all__ = ["__version__", *(name for names in _HOMES.values() for name in names)]

@@ -10,8 +10,8 @@
    not allow the call. `UsageError` means invalid arguments, and names the argument in backticks.
 2. Arguments are plain values: durations are `timedelta`, sizes are bytes, choices are enums or their text.
 3. Methods are thin: what they do is in `operate/`, which is imported when it is first used. Those that change nothing
-   are in `table_reader`, `table_progress` and `table_results`, those that correct items in `table_editor`, and those on
-   what DynamoDB takes in `table_capacity`.
+   are in `table_reader`, `table_progress`, `table_results` and `table_report`, those that correct items in
+   `table_editor`, and those on what DynamoDB takes in `table_capacity`.
 """
 
 from __future__ import annotations

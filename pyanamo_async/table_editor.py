@@ -15,7 +15,7 @@ from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.liveness import LocalProcesses
-from pyanamo_async.table_results import TableResults
+from pyanamo_async.table_report import TableReport
 
 if TYPE_CHECKING:
     from pyanamo_async.core.selection import Selection
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyanamo_async.operate.workers import ReclaimResult
 
 
-class TableEditor(TableResults):
+class TableEditor(TableReport):
     """One table of items, and how a person corrects them.
 
     Each order takes `OrderOptions`: a reason, `dry_run`, and what becomes of items that workers hold. All raise

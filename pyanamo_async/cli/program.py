@@ -36,6 +36,7 @@ COMMANDS = {
     "results": "results.results",
     "export": "export.export",
     "trace": "trace.trace",
+    "report": "report.report",
     "doctor": "doctor.doctor",
     "bench": "bench.bench",
     "reclaim": "workers.reclaim",

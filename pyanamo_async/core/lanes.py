@@ -1,0 +1,25 @@
+"""Put attempts that ran at once on lanes beside each other, as slots of a worker."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+
+class Lanes:
+    """The lanes of one worker; attempts come in the order in which they began."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._busy: list[tuple[float, int]] = []
+        self._free: list[int] = []
+
+    def place(self, started: float, ended: float) -> int:
+        """Return the lowest lane that is free when an attempt begins, and keep it until the attempt ends."""
+        while self._busy and self._busy[0][0] <= started:
+            heappush(self._free, heappop(self._busy)[1])
+        if self._free:
+            lane = heappop(self._free)
+        else:
+            lane, self.count = self.count, self.count + 1
+        heappush(self._busy, (ended, lane))
+        return lane

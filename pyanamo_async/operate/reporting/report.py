@@ -1,0 +1,60 @@
+"""Write a report of tables, and their attempts as a trace."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pyanamo_async.errors import UsageError
+from pyanamo_async.operate.exporting.files import new_file
+from pyanamo_async.operate.reporting.collect import Collected
+from pyanamo_async.operate.reporting.page import page
+from pyanamo_async.operate.reporting.perfetto import write_trace
+from pyanamo_async.operate.reporting.plots import library, plots
+from pyanamo_async.ports import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """What a report holds: how many attempts it counts, and how many of them it lists and draws one by one."""
+
+    attempts: int
+    listed: int
+
+
+async def write_report(
+    stores: Sequence[tuple[str, Store]], to: Path, *, scripts: bool, price: float | None, at: datetime, umask: int
+) -> ReportResult:
+    """Write the report of some tables, by name, into a file that is replaced when the report is complete.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    collected = Collected(random.Random(0), scripts)  # noqa: S311 - the same table makes the same page
+    with new_file(to, umask) as file:
+        for name, store in stores:
+            await collected.read(store, name)
+        attempts = collected.attempts()
+        drawn = plots(collected, attempts)
+        for part in page(collected, attempts, drawn, library(), at=at, price=price):
+            file.write(part.encode())
+    return ReportResult(collected.total, len(attempts))
+
+
+async def write_perfetto(stores: Sequence[tuple[str, Store]], to: Path, *, umask: int) -> int:
+    """Write all attempts of some tables as a trace into a file, and return how many there are.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    with new_file(to, umask) as file:
+        return await write_trace(stores, file)
+
+
+def check_price(price: float | None) -> None:
+    """Raise `UsageError` for a price below 0, or none."""
+    if price is not None and not 0 <= price < float("inf"):
+        raise UsageError(f"`price_per_hour` is {price}", hint="give what a running task costs in an hour, 0 or more")

@@ -1,0 +1,94 @@
+"""The report of a run, opened in a browser as its reader does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from harness.browser import Page, browser, chromium
+from harness.program import Program
+from harness.servers.parts import PartMissing
+
+ITEMS = (
+    *(f"item{number}|s{number % 3}|sleep 0.{number % 3}" for number in range(9)),
+    "fails|s0|echo no reference >&2; exit 7",
+    'evil<b>|<img src=x onerror="alert(1)">|echo "<b>bold</b></script><script>window.stolen = 1</script>" >&2; exit 9',
+)
+COUNTS = """(() => {
+  const plots = Object.fromEntries(Bokeh.documents.flatMap(each => each.roots()).map(each => [each.name, each]));
+  const data = name => plots[name].renderers.map(each => each.data_source.data);
+  const sum = (name, of) => data(name).reduce((total, each) => total + Array.from(each.top).reduce(of(each), 0), 0);
+  return {
+    timeline: data("timeline")[0].left.length,
+    throughput: sum("throughput", each => (total, top, at) => total + top - each.bottom[at]),
+    seconds: sum("seconds", () => (total, top) => total + top),
+    done: Array.from(data("states")[0].done).at(-1),
+    failed: Array.from(data("states")[0].failed).at(-1),
+  };
+})()"""
+SHOWN = "[...document.querySelectorAll('#tasks tbody tr')].map(each => [...each.cells].map(cell => cell.textContent))"
+
+
+@pytest.fixture
+async def report(on_sqlite: Program, tmp_path: Path) -> AsyncIterator[Page]:
+    """The report of a finished run, open; a named skip without a browser, a failure in CI."""
+    try:
+        chromium()
+    except PartMissing as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+    on_sqlite.import_rows(*ITEMS)
+    on_sqlite("run", "-i", "3", "--max-failures", "1", code=3)
+    on_sqlite("report", on_sqlite.table, "--to", "report.html")
+    async with browser() as page:
+        await page.open(tmp_path / "report.html")
+        yield page
+
+
+async def search(page: Page, words: str) -> list[list[str]]:
+    """Search the list of tasks, and return the rows that it shows."""
+    await page.value(
+        f"(() => {{ const field = document.getElementById('search'); field.value = {words!r};"
+        " field.dispatchEvent(new Event('input')); })()"
+    )
+    found: list[list[str]] = await page.value(SHOWN)
+    return found
+
+
+async def test_a_report_shows_what_trace_has(report: Page, on_sqlite: Program, tmp_path: Path) -> None:
+    """Plots count its rows, search and sort find them, what scripts print stays text, and nothing is fetched."""
+    header, *rows = [line.split("\t") for line in on_sqlite("trace").splitlines()]
+    succeeded = sum(row[header.index("Status")] == "Succeeded" for row in rows)
+    counts = await report.value(COUNTS)
+    columns = await report.value("[...document.querySelectorAll('#tasks th')].map(each => each.textContent)")
+    click = f"document.querySelectorAll('#tasks th button')[{columns.index('took s')}].click()"
+
+    assert counts == {
+        "timeline": len(rows),
+        "throughput": len(rows),
+        "seconds": len(rows),
+        "done": succeeded,
+        "failed": len(rows) - succeeded,
+    }
+    assert len(await report.value(SHOWN)) == len(rows) == len(ITEMS)
+
+    [evil] = await search(report, "BOLD evil")
+    assert evil[:2] == ["evil<b>", '<img src=x onerror="alert(1)">']
+    assert evil[columns.index("reason")] == "exit status 9: <b>bold</b></script><script>window.stolen = 1</script>"
+    assert [row[0] for row in await search(report, "reference")] == ["fails"]
+    await search(report, "")
+    for direction in (-1, 1):
+        await report.value(click)
+        took = [float(row[columns.index("took s")]) for row in await report.value(SHOWN)]
+        assert took == sorted(took, key=lambda each: direction * each)
+
+    assert await report.value("document.querySelectorAll('img, b').length") == 0
+    assert await report.value("'stolen' in window") is False
+    await report.screenshot(tmp_path / "dark.png", width=420, dark=True)  # draws the plots anew
+    assert (await report.value(COUNTS))["timeline"] >= len(rows)
+    assert report.problems == []
+    assert [url for url in report.requests if not url.startswith(("file:", "data:"))] == []

@@ -80,8 +80,10 @@ def _sections(collected: Collected, attempts: Sequence[Attempt], plots: Plots, p
     if len(collected.steps) > 1:
         colours = (STEP_COLOURS[number % len(STEP_COLOURS)] for number in range(len(collected.steps)))
         yield legend([*zip((step.name for step in collected.steps), colours, strict=True)])
+    told = "Half and 95 % of the attempts stay below these figures, which are the bounds of the plots' bins."
+    yield f'<p class="soft">{told}</p>\n'
     yield table(
-        "Half and 95 % of the attempts stay below these figures, which are the bounds of the plots' bins.",
+        "",
         ("step", "attempts", "ran", "half took", "95 % took", "half: memory", "95 %: memory", "half: CPU", "95 %: CPU"),
         map(_usage, collected.steps),
     )

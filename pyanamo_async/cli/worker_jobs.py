@@ -5,56 +5,55 @@ from __future__ import annotations
 from datetime import datetime
 
 from pyanamo_async import Table, WorkerJob
-from pyanamo_async.cli.console import say_json_list
+from pyanamo_async.cli.console import on_terminal, say_json_list
 from pyanamo_async.cli.listing import Column, Row, say_table
-from pyanamo_async.cli.views import clock_time, one_by_one
+from pyanamo_async.cli.views import clock_time, one_by_one, short_time
 from pyanamo_async.core.stored.queue_key import format_time
 
 COLUMNS = (
-    Column("worker"),
+    Column("itemID"),
     Column("job state", rank=1),
-    Column("items", rank=2, cut=True),
-    Column("reason", rank=3, cut=True),
-    Column("exit", rank=4, right=True),
-    Column("stopped", rank=5),
+    Column("reason", rank=2, cut=True),
+    Column("exit", rank=3, right=True),
+    Column("stopped", rank=4),
     Column("started", rank=6),
-    Column("job", rank=7),
+    Column("worker", rank=5),
 )
 NO_JOB = "no job"  # of Batch's: a worker elsewhere
 
 
 async def show_jobs(table: Table, *, json: bool) -> None:
-    """Show them, a worker a line."""
+    """Show them, an item a line; as JSON a worker with its items."""
     listed = one_by_one(await table.worker_jobs())
     if json:
         await say_json_list(_json(each) async for each in listed)
     else:
-        await say_table(COLUMNS, (_row(each) async for each in listed))
+        await say_table(COLUMNS, (_row(each, item_id) async for each in listed for item_id in each.item_ids))
 
 
-def _row(each: WorkerJob) -> Row:
+def _row(each: WorkerJob, item_id: str) -> Row:
     run = each.run
     fields = (
-        each.worker_id,
+        item_id,
         _state(each),
-        ",".join(each.item_ids),
         run.reason,
         "" if run.exit_code is None else str(run.exit_code),
         _when(run.stopped),
         _when(run.started),
-        each.job_id,
+        each.worker_id,
     )
     return Row(fields)
 
 
 def _state(each: WorkerJob) -> str:
-    """Return the status of a job, and if it goes on without this worker, that its attempt stopped."""
+    """Return the status of a job; `RUNNING again` if that is a later attempt than the one of this worker."""
     goes_on = each.run.stopped is not None and each.status not in {"SUCCEEDED", "FAILED"}
-    return f"attempt {each.attempt} stopped; {each.status}" if goes_on else each.status or NO_JOB
+    return f"{each.status} again" if goes_on else each.status or NO_JOB
 
 
 def _when(time: datetime | None) -> str:
-    return clock_time(time) if time else ""
+    show = short_time if on_terminal() else clock_time
+    return show(time) if time else ""
 
 
 def _json(each: WorkerJob) -> dict[str, object]:

@@ -85,6 +85,11 @@ async def operate(table: Table) -> None:
     assert not [each async for each in table.doctor()]
 
 
+async def plan(table: Table) -> None:
+    assert await table.provision(read=5, write=5)
+    assert await table.bill_on_demand()
+
+
 async def import_items(table: Table) -> None:
     await table.add([an_item(name) for name in "defghijk"])
     await table.add([an_item(name) for name in "abcdefgh"], on_exists="replace")
@@ -96,6 +101,7 @@ COMMANDS: dict[str, Callable[[Table], Awaitable[object]]] = {  # in an order in 
     "worker": work,
     "operator": operate,
     "importer": import_items,
+    "planner": plan,
     "remover": lambda table: table.drop(force=True),
     "creator": import_items,
 }

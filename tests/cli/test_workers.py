@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from pyanamo_async import JobRun, WorkerJob
+from pyanamo_async.cli import worker_jobs
 from pyanamo_async.cli.listing import fitting
 from pyanamo_async.cli.workers import COLUMNS
+from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Worker, WorkerState
 from pyanamo_async.host.liveness import own_mark
 from pyanamo_async.store.sqlite import SqliteStore
@@ -145,7 +148,11 @@ def test_jobs_are_shown_with_the_items_they_hold(
         ("laptop-1", None, None, None),
     ]
     assert sorted(item for each in said for item in each["items"]) == ["a", "b"]
-    assert [line[:2] for line in lines[1:]] == [[f"{job}-00000001", "no longer known"], ["laptop-1", "no job"]]
+    assert [(line[-1], line[1]) for line in lines[1:]] == [
+        (f"{job}-00000001", "no longer known"),
+        ("laptop-1", "no job"),
+    ]
+    assert sorted(line[0] for line in lines[1:]) == ["a", "b"]
     assert cli("reclaim", "--jobs", "--json").json() == {"reclaimed": 0, "failed": 0}
 
 
@@ -155,3 +162,16 @@ def test_jobs_are_those_of_workers_that_hold_items(cli: Cli, folder: Path) -> No
 
     assert cli("workers", "--jobs", "--json").json() == []
     assert (cli("workers", "--jobs", "--stale").status, cli("reclaim", "--jobs").out) == (2, "0 items went back\n")
+
+
+def test_why_a_job_stopped_shows_on_a_narrow_terminal() -> None:
+    """Beside the item that it held and its state, however long the worker's id."""
+    job, run = "0a1b2c3d-0000-4000-8000-00000000000a:4", JobRun(reason=f"Host EC2 ({'i' * 20}) terminated.")
+    held = WorkerJob(f"{job}-00000001", ("s1-chr1",), job, 1, "RUNNING", replace(run, stopped=datetime.now(UTC)))
+
+    row = worker_jobs._row(held, "s1-chr1").fields
+    widths = fitting(worker_jobs.COLUMNS, [row], width=80, among=range(len(worker_jobs.COLUMNS)))
+
+    assert row[:2] == ("s1-chr1", "RUNNING again")
+    assert {worker_jobs.COLUMNS[index].name for index in widths} >= {"itemID", "job state", "reason"}
+    assert widths[2] > len("Host EC2 (")

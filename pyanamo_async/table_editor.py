@@ -177,6 +177,7 @@ class TableEditor(TableReport):
         """
         from pyanamo_async.operate.workers import reclaim
 
+        check_type("jobs", jobs, bool)
         behind = await self.worker_jobs() if jobs else ()  # before their heartbeats: what is alive is seen to be
         workers, now = await self.workers(), datetime.now(UTC)
         return await reclaim(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from numbers import Real
 from types import NoneType, UnionType
 from typing import get_args, get_origin, get_type_hints
 
 from pyanamo_async.errors import UsageError
 
-NAMES = {int: "a whole number", str: "text", bool: "True or False", timedelta: "a timedelta"}
+NAMES = {int: "a whole number", Real: "a number", str: "text", bool: "True or False", timedelta: "a timedelta"}
 
 
 def check_fields(value: object) -> None:

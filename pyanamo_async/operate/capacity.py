@@ -9,7 +9,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from numbers import Real
 
+from pyanamo_async.core.arguments import check_type
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import Unavailable, UsageError
 from pyanamo_async.ports.capacity import Capacity, CapacityAdmin, Operation, ScalingPolicy, Throughput
@@ -36,9 +38,7 @@ async def provision(admin: CapacityAdmin, wanted: Throughput) -> bool:
         UsageError: there are none.
         Unavailable: an earlier change is still being carried out.
     """
-    for name, units in (("read", wanted.read), ("write", wanted.write)):
-        if units < 1:
-            raise UsageError(f"`{name}` is {units}", hint="give 1 or more")
+    _check_units(wanted, at_least=1)
     seen = await _unchanging(admin)
     differing = [each.index for each in seen.parts if seen.on_demand or each.provisioned != wanted]
     if differing:
@@ -67,9 +67,7 @@ async def warm(admin: CapacityAdmin, wanted: Throughput) -> bool:
         UsageError: neither reads nor writes are asked for.
         Unavailable: an earlier change is still being carried out.
     """
-    for name, units in (("read", wanted.read), ("write", wanted.write)):
-        if units < 0:
-            raise UsageError(f"`{name}` is {units}", hint="give 1 or more")
+    _check_units(wanted, at_least=0)
     if wanted == Throughput():
         raise UsageError("neither `read` nor `write` is given", hint="give at least one of them")
     lacking = {}
@@ -130,7 +128,17 @@ async def _unchanging(admin: CapacityAdmin) -> Capacity:
     return seen
 
 
+def _check_units(wanted: Throughput, *, at_least: int) -> None:
+    for name, units in (("read", wanted.read), ("write", wanted.write)):
+        check_type(name, units, int)
+        if units < at_least:
+            raise UsageError(f"`{name}` is {units}", hint="give 1 or more")
+
+
 def _check(wanted: ScalingSettings) -> None:
+    check_type("min_capacity", wanted.min_capacity, int)
+    check_type("max_capacity", wanted.max_capacity, int)
+    check_type("target", wanted.target_percent, Real)
     if wanted.min_capacity < 1:
         raise UsageError(f"`min_capacity` is {wanted.min_capacity}", hint="give 1 or more")
     if wanted.max_capacity < wanted.min_capacity:
@@ -142,6 +150,7 @@ def _check(wanted: ScalingSettings) -> None:
             hint=f"DynamoDB takes {TARGET_PERCENT[0]} to {TARGET_PERCENT[-1]}",
         )
     for name, cooldown in (("in_cooldown", wanted.in_cooldown), ("out_cooldown", wanted.out_cooldown)):
+        check_type(name, cooldown, timedelta)
         if cooldown < timedelta() or cooldown % SECOND:
             raise UsageError(f"`{name}` is {cooldown.total_seconds():g} s", hint="give whole seconds, 0 or more")
 

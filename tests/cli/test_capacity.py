@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -107,3 +110,34 @@ def test_capacity_is_for_dynamodb(cli: Cli, command: tuple[str, ...]) -> None:
 
     assert (said.status, said.out) == (2, "")
     assert said.err == "pyanamo: table sqlite:pyanamo.db has no capacity. hint: that is for DynamoDB tables only\n"
+
+
+def test_a_table_with_the_indexes_of_the_original_is_scaled_as_it_was(
+    dynamo: Cli, table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them are provisioned, and the policies have the names that its manager gave them."""
+    theirs = {"ItemStateIndex": "ItemState", "LoggingIndex": "Log_Length"}
+    indexes = [
+        {
+            "IndexName": name,
+            "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "ALL"},
+            "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+        }
+        for name, key in theirs.items()
+    ]
+    (tmp_path / "indexes.json").write_text(json.dumps({"GlobalSecondaryIndexes": indexes}))
+    monkeypatch.setenv("PYANAMO_TABLE", f"{table}-2")
+    dynamo("table", "create", "--indexes", "indexes.json")
+
+    provisioned = dynamo("table", "provision", "--read", "5", "--write", "6").out.splitlines()[1:]
+    registered = dynamo("table", "autoscale", "--max", "70", "--json").json()
+
+    assert [line.split("\t")[:3] for line in provisioned] == [
+        [part, "5", "6"] for part in ("table", *theirs, "QueueIndex")
+    ]
+    assert {each["policy"] for each in registered} == {
+        f"{table}-2{index}_{kind}_Capacity_Scaling"
+        for index in ("", "_QueueIndex", *(f"_{name}" for name in theirs))
+        for kind in ("Read", "Write")
+    }

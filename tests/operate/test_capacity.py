@@ -161,6 +161,10 @@ async def test_a_policy_of_somebody_else_is_named() -> None:
         (replace(SETTINGS, target_percent=95), "target"),
         (replace(SETTINGS, in_cooldown=timedelta(seconds=-1)), "in_cooldown"),
         (replace(SETTINGS, out_cooldown=timedelta(milliseconds=1500)), "out_cooldown"),
+        (replace(SETTINGS, max_capacity="100"), "max_capacity"),  # type: ignore[arg-type]
+        (replace(SETTINGS, target_percent=float("nan")), "target"),
+        (replace(SETTINGS, target_percent="70"), "target"),  # type: ignore[arg-type]
+        (replace(SETTINGS, in_cooldown=60), "in_cooldown"),  # type: ignore[arg-type]
     ],
 )
 async def test_numbers_out_of_range_are_refused(settings: ScalingSettings, named: str) -> None:
@@ -173,6 +177,8 @@ async def test_no_units_are_refused() -> None:
     """Neither provisioned nor warm."""
     with pytest.raises(UsageError, match="`write` is 0"):
         await provision(FakeAdmin(PROVISIONED), Throughput(1, 0))
+    with pytest.raises(UsageError, match=r"`read` is 1\.5"):
+        await provision(FakeAdmin(PROVISIONED), Throughput(1.5, 1))  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="neither `read` nor `write`"):
         await warm(FakeAdmin(PROVISIONED), Throughput())
 

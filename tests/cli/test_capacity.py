@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import yaml
 
 from harness.servers.clients import client
 from tests.cli.conftest import Cli
+from tests.cli.test_from_pyanamo import ON_AWS, TABLE
+from tests.docs.pages import codes
 
 
 @pytest.fixture
@@ -141,3 +144,16 @@ def test_a_table_with_the_indexes_of_the_original_is_scaled_as_it_was(
         for index in ("", "_QueueIndex", *(f"_{name}" for name in theirs))
         for kind in ("Read", "Write")
     }
+
+
+def test_the_commands_beside_the_methods_of_the_original_do_what_those_did(dynamo: Cli) -> None:
+    """As the page for its users shows them: the units that its tutorial asks for, and how they are scaled."""
+    commands = {row[0]: [shlex.split(code)[1:] for code in codes(row[2])] for row in TABLE if row[0] in ON_AWS}
+    [jobs], [provision], [autoscale] = (commands[row] for row in ON_AWS)
+
+    assert dynamo(*jobs).json() == []
+    assert [line.split("\t")[1:3] for line in dynamo(*provision).out.splitlines()[1:]] == [["70", "70"]] * 2
+    policies = dynamo(*autoscale).json()
+    assert len(policies) == 4
+    assert {(each["max"], each["target_percent"]) for each in policies} == {(70, 40.0)}
+    assert {(each["in_cooldown_seconds"], each["out_cooldown_seconds"]) for each in policies} == {(60.0, 60.0)}

@@ -17,7 +17,7 @@ from tests.cli.conftest import Cli
 ONLY_IN_NOTEBOOKS = {"on_misfit", "rows", "selection", "stream", "streams"}
 COMMANDS = [
     *("import", "run", "list", "logs", "results", "export", "reset", "set", "cancel", "bench", "doctor", "status"),
-    *("samples", "wait"),
+    *("samples", "wait", "report"),
     *("workers drain", "table create", "table delete", "table provision", "table autoscale"),
 ]
 

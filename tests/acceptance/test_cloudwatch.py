@@ -44,7 +44,7 @@ def test_a_group_may_be_named_and_every_worker_has_its_stream(on_aws: Program) -
     names = streams(on_aws, "our/group")
     assert sorted(names) == sorted({f"{on_aws.table}/{row['InstanceID']}" for row in on_aws.rows().values()})
     events = on_aws.client("logs").get_log_events(logGroupName="our/group", logStreamName=names[0])["events"]
-    assert all(event["message"].startswith(("one/Task_0/1.std", "two/Task_0/1.std")) for event in events)
+    assert all(event["message"].startswith(("one/Task_0/1-", "two/Task_0/1-")) for event in events)
 
 
 def test_older_attempts_are_found_in_logs(on_aws: Program) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 import signal
 import uuid
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from hypothesis import settings
 
 from harness.servers.clients import client
@@ -45,6 +48,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with tests that wait for processes: no worker of pytest-xdist has a long one left when others are done."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def service_models_are_read_once() -> Iterator[None]:
+    """Tests have hundreds of AWS sessions, and each would parse the same megabytes of JSON: a third of a second."""
+    read = cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(JSONFileLoader, "load_file", lambda _, path: read(path))
+        yield
 
 
 @pytest.fixture(scope="session")

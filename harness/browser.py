@@ -88,12 +88,12 @@ class Page:
         result: dict[str, Any] = said["result"]
         return result
 
-    async def open(self, path: Path) -> None:
-        """Open a file, and wait until it is loaded."""
+    async def open(self, address: str) -> None:
+        """Open an address, and wait until it is loaded."""
         for each in ("Page", "Runtime", "Log", "Network"):
             await self.send(f"{each}.enable")
         self._loaded.clear()
-        await self.send("Page.navigate", url=path.as_uri())
+        await self.send("Page.navigate", url=address)
         await asyncio.wait_for(self._loaded.wait(), PATIENCE_S)
 
     async def value(self, expression: str) -> Any:  # noqa: ANN401 - of JavaScript
@@ -101,6 +101,15 @@ class Page:
         said = await self.send("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in said, said
         return said["result"].get("value")
+
+    async def until(self, condition: str) -> None:
+        """Wait until a condition holds, also while the page is loaded anew."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                said = await self.send("Runtime.evaluate", expression=f"Boolean({condition})", returnByValue=True)
+                if said["result"].get("value"):
+                    return
+                await asyncio.sleep(0.1)
 
     async def screenshot(self, path: Path, *, width: int, dark: bool) -> None:
         """Save how the whole page looks."""

@@ -60,10 +60,16 @@ class Program:
             preexec_fn=_obey_modes if obeys_modes else None,  # two system calls, no locks
         )
 
-    def start(self, *args: str | Path, stderr: int | None = None) -> subprocess.Popen[str]:
-        """Start a command; what it says goes to the test's own output, or its stderr to that descriptor."""
+    def start(self, *args: str | Path, stdout: int | None = None, stderr: int | None = None) -> subprocess.Popen[str]:
+        """Start a command; what it says goes to the test's own output, or to these descriptors."""
         return subprocess.Popen(
-            self.command(*args), cwd=self.folder, env=self.env, stdin=subprocess.DEVNULL, stderr=stderr, text=True
+            self.command(*args),
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            text=True,
         )
 
     def status(self) -> Row:

@@ -116,7 +116,11 @@ if TYPE_CHECKING:
         Units as Units,
     )
     from pyanamo_async.table_progress import sample_matrix as sample_matrix
-    from pyanamo_async.table_report import write_perfetto as write_perfetto, write_report as write_report
+    from pyanamo_async.table_report import (
+        serve_report as serve_report,
+        write_perfetto as write_perfetto,
+        write_report as write_report,
+    )
 
 _HOMES = {
     "pyanamo_async.api": ("Table", "open_table"),
@@ -179,7 +183,7 @@ _HOMES = {
         "Units",
     ),
     "pyanamo_async.table_progress": ("sample_matrix",),
-    "pyanamo_async.table_report": ("write_perfetto", "write_report"),
+    "pyanamo_async.table_report": ("serve_report", "write_perfetto", "write_report"),
 }
 
 __all__ = ["__version__", *(name for names in _HOMES.values() for name in names)]

@@ -5,12 +5,14 @@ Every method is thin: what it does is in `operate/`, which is imported when it i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pyanamo_async.app.settings import DEFAULT_UMASK
+from pyanamo_async.errors import PyanamoError, Unavailable
 from pyanamo_async.table_results import TableResults
 
 if TYPE_CHECKING:
@@ -61,6 +63,60 @@ async def write_report(
     return await report.write_report(
         stores, Path(to), scripts=scripts, price=price_per_hour, at=datetime.now(UTC), umask=_umask(tables)
     )
+
+
+async def serve_report(
+    tables: Sequence[TableReport],
+    *,
+    ready: Callable[[str], None],
+    port: int = 0,
+    every: timedelta = timedelta(seconds=5),
+    scripts: bool = True,
+    price_per_hour: float | None = None,
+    missed: Callable[[Unavailable], None] = lambda _: None,
+) -> None:
+    """Serve the report of several steps to browsers of this machine, until cancelled.
+
+    `ready` hears the address, which has a secret in it; `port` is a free one by default. The tables are watched as by
+    `Table.watch`, `every` so often, and the page is drawn anew when they have changed and somebody looks.
+
+    Raises:
+        UsageError: Bokeh is not installed, the port cannot be listened on, or an argument is out of its range.
+    """
+    from pyanamo_async.host.clock import SystemClock
+    from pyanamo_async.operate.reporting import report
+    from pyanamo_async.operate.reporting.plots import require_bokeh
+    from pyanamo_async.operate.reporting.serving import ReportServer
+
+    report.check_price(price_per_hour)
+    require_bokeh()
+    stores = await _stores(tables)
+
+    async def draw(version: str) -> bytes:
+        return await report.draw_report(
+            stores, scripts=scripts, price=price_per_hour, at=datetime.now(UTC), version=version
+        )
+
+    async def watch(table: TableReport, looked: asyncio.Event) -> None:
+        before = None
+        async for seen in table.watch(every=every, missed=missed):
+            now = seen.counts.items, seen.counts.tasks, seen.counts.retrying, seen.workers
+            if before is not None and now != before:
+                server.changed()
+            before = now
+            looked.set()
+
+    server = ReportServer(draw, SystemClock())
+    try:
+        async with asyncio.TaskGroup() as group:
+            first_looks = [asyncio.Event() for _ in tables]
+            for table, looked in zip(tables, first_looks, strict=True):
+                group.create_task(watch(table, looked))
+            for looked in first_looks:  # what changes before these would not be seen to have changed
+                await looked.wait()
+            await server.serve(port, ready)
+    except* PyanamoError as errors:
+        raise errors.exceptions[0] from None
 
 
 async def write_perfetto(tables: Sequence[TableReport], to: str | Path) -> int:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from signal import SIGHUP, SIGTERM
 from typing import Annotated
 
 import typer
 
-from pyanamo_async import Table, UsageError, write_perfetto, write_report
-from pyanamo_async.cli.console import say
+from pyanamo_async import PyanamoError, Table, UsageError, serve_report, write_perfetto, write_report
+from pyanamo_async.cli.console import flush, note, say
 from pyanamo_async.cli.options import on_new_files_of_tables
-from pyanamo_async.cli.run_async import with_tables
+from pyanamo_async.cli.run_async import ended_by, with_tables
 from pyanamo_async.core.text.plural import plural
 
 
@@ -29,14 +30,20 @@ def report(
         Path | None,
         typer.Option("--perfetto", metavar="FILE", help="Write a trace for Perfetto and chrome://tracing, too."),
     ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve the page to this machine, redrawn as tables change, until Ctrl-C.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="With --serve: where; 0 is any that is free.")
+    ] = 0,
 ) -> None:
     """Report what became of all tasks, as one page that needs no network.
 
     It shows progress, a timeline of workers, throughput, durations, memory, failures and losses, and a list of tasks
     with search and sort. Several tables are steps of one report. Needs the extra [report].
     """
-    if to is None and perfetto is None:
-        raise UsageError("no file to write", hint="give --to report.html, or --perfetto trace.json")
+    if to is None and perfetto is None and not serve:
+        raise UsageError("no file to write", hint="give --to report.html, --perfetto trace.json or --serve")
 
     async def work(tables: Sequence[Table]) -> None:
         if to is not None:
@@ -46,4 +53,24 @@ def report(
         if perfetto is not None:
             say(f"{plural(await write_perfetto(tables, perfetto), 'attempt')} written to {perfetto}")
 
+        if serve:
+            with ended_by(SIGTERM, SIGHUP):
+                await serve_report(
+                    tables,
+                    ready=_ready,
+                    port=port,
+                    scripts=not no_scripts,
+                    price_per_hour=price_per_hour,
+                    missed=_missed,
+                )
+
     with_tables(tables, work)
+
+
+def _ready(address: str) -> None:
+    say(address)
+    flush()
+
+
+def _missed(error: PyanamoError) -> None:
+    note(f"pyanamo: {error}; looking again")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -33,19 +36,24 @@ SHOWN = "[...document.querySelectorAll('#tasks tbody tr')].map(each => [...each.
 
 
 @pytest.fixture
-async def report(on_sqlite: Program, tmp_path: Path) -> AsyncIterator[Page]:
-    """The report of a finished run, open; a named skip without a browser, a failure in CI."""
+def has_browser() -> None:
+    """A named skip without a browser, a failure in CI."""
     try:
         chromium()
     except PartMissing as missing:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(missing))
+
+
+@pytest.fixture
+async def report(has_browser: None, on_sqlite: Program, tmp_path: Path) -> AsyncIterator[Page]:  # noqa: ARG001
+    """The report of a finished run, open."""
     on_sqlite.import_rows(*ITEMS)
     on_sqlite("run", "-i", "3", "--max-failures", "1", code=3)
     on_sqlite("report", on_sqlite.table, "--to", "report.html")
     async with browser() as page:
-        await page.open(tmp_path / "report.html")
+        await page.open((tmp_path / "report.html").as_uri())
         yield page
 
 
@@ -92,3 +100,26 @@ async def test_a_report_shows_what_trace_has(report: Page, on_sqlite: Program, t
     assert (await report.value(COUNTS))["timeline"] >= len(rows)
     assert report.problems == []
     assert [url for url in report.requests if not url.startswith(("file:", "data:"))] == []
+
+
+@pytest.mark.usefixtures("has_browser")
+async def test_a_served_report_follows_its_table(on_sqlite: Program) -> None:
+    """What ends later appears without anybody's doing; the search stays, and Ctrl-C ends it."""
+    on_sqlite.import_rows("first|s|true", "other|s|true")
+    on_sqlite("run")
+    with on_sqlite.start("report", on_sqlite.table, "--serve", stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout
+            address = (await asyncio.to_thread(server.stdout.readline)).strip()
+            async with browser() as page:
+                await page.open(address)
+                assert len(await search(page, "first")) == 1
+                on_sqlite.import_rows("first-2|s|true")
+                on_sqlite("run")
+                await page.until("document.querySelectorAll('#tasks tbody tr').length === 2")
+
+                assert [row[0] for row in await page.value(SHOWN)] == ["first", "first-2"]
+                assert page.problems == []
+        finally:
+            server.send_signal(signal.SIGINT)
+    assert server.returncode == 130

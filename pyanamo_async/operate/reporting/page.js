@@ -75,6 +75,12 @@ function arrange() {
   fill();
 }
 
+function setOrder(column, cell, down) {
+  order = { column, down };
+  for (const other of head.cells) other.removeAttribute("aria-sort");
+  cell.setAttribute("aria-sort", down ? "descending" : "ascending");
+}
+
 const head = document.querySelector("#tasks thead tr");
 for (const column of columns) {
   const cell = document.createElement("th");
@@ -83,9 +89,7 @@ for (const column of columns) {
   cell.className = isText(column) ? "" : "number";
   button.textContent = column.name;
   button.addEventListener("click", () => {
-    order = { column, down: order.column === column ? !order.down : !isText(column) };
-    for (const other of head.cells) other.removeAttribute("aria-sort");
-    cell.setAttribute("aria-sort", order.down ? "descending" : "ascending");
+    setOrder(column, cell, order.column === column ? !order.down : !isText(column));
     arrange();
   });
   cell.append(button);
@@ -95,5 +99,29 @@ document.getElementById("search").addEventListener("input", arrange);
 document.getElementById("before").addEventListener("click", () => { page -= 1; fill(); });
 document.getElementById("after").addEventListener("click", () => { page += 1; fill(); });
 dark.addEventListener("change", draw);
-fill();
+
+// A page that was served asks whether there is a newer one, and keeps what its reader looks for.
+const { version } = document.body.dataset;
+if (version !== undefined) {
+  const kept = JSON.parse(sessionStorage.getItem("kept") ?? "{}");
+  document.getElementById("search").value = kept.search ?? "";
+  const at = columns.findIndex((column) => column.name === kept.column);
+  if (at >= 0) setOrder(columns[at], head.cells[at], kept.down);
+  const ask = async () => {
+    try {
+      const reply = await fetch("version");
+      if (reply.ok && (await reply.text()) !== version) {
+        const search = document.getElementById("search").value;
+        sessionStorage.setItem("kept", JSON.stringify({ search, column: order.column?.name, down: order.down }));
+        location.reload();
+        return;
+      }
+    } catch {
+      // the server has ended; the page stays
+    }
+    setTimeout(ask, 2000);
+  };
+  setTimeout(ask, 2000);
+}
+arrange();
 draw();

@@ -34,20 +34,28 @@ STATES = {"done": "#2a7fb8", "last attempt failed": "#d55e00", "running": RUNNIN
 
 
 def page(
-    collected: Collected, attempts: Sequence[Attempt], plots: Plots, library: str, *, at: datetime, price: float | None
+    collected: Collected,
+    attempts: Sequence[Attempt],
+    plots: Plots,
+    library: str,
+    *,
+    at: datetime,
+    price: float | None,
+    version: str | None,
 ) -> Iterator[str]:
-    """Yield the parts of the page."""
+    """Yield the parts of the page; one with a `version` asks the server that it came from for newer ones."""
     own, style = _file("page.js"), _file("page.css")
     title = "Report of " + ", ".join(step.name for step in collected.steps)
     policy = (
         f"default-src 'none'; script-src {hash_of(library)} {hash_of(own)}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"
-    )
+    ) + ("" if version is None else "; connect-src 'self'")
+    body = "<body>" if version is None else f'<body data-version="{text(version)}">'
     yield (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{text(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        f"<title>{text(title)}</title>\n<style>\n{style}</style>\n</head>\n{body}\n"
     )
     yield f'<h1>{text(title)}</h1>\n<p class="soft">{at:%Y-%m-%d %H:%M:%S} UTC. Times are in UTC.</p>\n'
     yield "<noscript><p class='note'>The plots and the list of tasks need JavaScript.</p></noscript>\n"

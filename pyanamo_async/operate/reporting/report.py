@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pyanamo_async.errors import UsageError
 from pyanamo_async.operate.exporting.files import new_file
-from pyanamo_async.operate.reporting.collect import Collected
+from pyanamo_async.operate.reporting.collect import Attempt, Collected
 from pyanamo_async.operate.reporting.page import page
 from pyanamo_async.operate.reporting.perfetto import write_trace
 from pyanamo_async.operate.reporting.plots import library, plots
@@ -33,15 +34,38 @@ async def write_report(
     Raises:
         UsageError: the file cannot be written.
     """
-    collected = Collected(random.Random(0), scripts)  # noqa: S311 - the same table makes the same page
     with new_file(to, umask) as file:
-        for name, store in stores:
-            await collected.read(store, name)
+        collected = await _collect(stores, scripts=scripts)
         attempts = collected.attempts()
-        drawn = plots(collected, attempts)
-        for part in page(collected, attempts, drawn, library(), at=at, price=price):
+        for part in _drawn(collected, attempts, at=at, price=price):
             file.write(part.encode())
     return ReportResult(collected.total, len(attempts))
+
+
+async def draw_report(
+    stores: Sequence[tuple[str, Store]], *, scripts: bool, price: float | None, at: datetime, version: str
+) -> bytes:
+    """Return the report of some tables, by name, as a page that asks its server for newer versions."""
+    collected = await _collect(stores, scripts=scripts)
+
+    def draw() -> bytes:
+        parts = _drawn(collected, collected.attempts(), at=at, price=price, version=version)
+        return "".join(parts).encode()
+
+    return await asyncio.to_thread(draw)
+
+
+async def _collect(stores: Sequence[tuple[str, Store]], *, scripts: bool) -> Collected:
+    collected = Collected(random.Random(0), scripts)  # noqa: S311 - the same table makes the same page
+    for name, store in stores:
+        await collected.read(store, name)
+    return collected
+
+
+def _drawn(
+    collected: Collected, attempts: Sequence[Attempt], *, at: datetime, price: float | None, version: str | None = None
+) -> Iterator[str]:
+    yield from page(collected, attempts, plots(collected, attempts), library(), at=at, price=price, version=version)
 
 
 async def write_perfetto(stores: Sequence[tuple[str, Store]], to: Path, *, umask: int) -> int:

@@ -37,6 +37,7 @@ check: .venv/dev docs ## format, lint, types, the doors between the rooms, and t
 docs: .venv/dev ## write the generated pages, and build the documentation into .cache/site
 	$(BIN)/python -m tests.docs.cli_reference
 	$(BIN)/python -m tests.docs.api_reference
+	$(BIN)/python -m tests.docs.json_reference
 	$(BIN)/mkdocs --quiet build --strict
 
 chaos: .venv/dev ## kill workers for minutes, a long storm before the services, then simulate ten thousand schedules

@@ -500,7 +500,7 @@ def test_jobs_that_hold_items_are_shown_by_what_batch_says(
     for name, value in aws_env.items():
         monkeypatch.setenv(name, value)
     known, unknown = submit(moto_endpoint), "0a1b2c3d-0000-4000-8000-00000000000a"
-    asyncio.run(_claim(copy, known, unknown))
+    asyncio.run(claim_by_jobs(copy, known, unknown))
     [row] = [row for row in TABLE if row[0] == ON_AWS[0]]
 
     listed = _type(cli, codes(row[2])[0]).json()
@@ -510,11 +510,11 @@ def test_jobs_that_hold_items_are_shown_by_what_batch_says(
     assert {item for each in listed for item in each["items"]} == {"Todo_1", "Held_1"}
 
 
-async def _claim(folder: Path, *jobs: str) -> None:
+async def claim_by_jobs(folder: Path, *jobs: str) -> None:
     """Let a worker of each job hold an item."""
     store, now = SqliteStore(folder / "pyanamo.db"), datetime.now(UTC)
     for number, job in enumerate(jobs):
-        worker = f"{job}-0000000{number}"
-        await store.heartbeat(Worker(worker, "h", now, now, timedelta(hours=1), job=f"{job} attempt 1"))
+        worker = f"{job or 'laptop'}-0000000{number}"
+        await store.heartbeat(Worker(worker, "h", now, now, timedelta(hours=1), job=job and f"{job} attempt 1"))
         await store.claim(worker, limit=1, now=now)
     await store.close()

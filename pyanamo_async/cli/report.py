@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async import PyanamoError, Table, UsageError, serve_report, write_perfetto, write_report
+from pyanamo_async import PyanamoError, Selection, Table, UsageError, serve_report, write_perfetto, write_report
 from pyanamo_async.cli.console import flush, note, say
 from pyanamo_async.cli.options import on_new_files_of_tables
 from pyanamo_async.cli.run_async import ended_by, with_tables
+from pyanamo_async.cli.selecting import note_scan
 from pyanamo_async.core.text.plural import plural
 
 
@@ -46,6 +47,8 @@ def report(
         raise UsageError("no file to write", hint="give --to report.html, --perfetto trace.json or --serve")
 
     async def work(tables: Sequence[Table]) -> None:
+        for table in tables:
+            await note_scan(table, Selection(all=True), whole=True, hint="")
         if to is not None:
             result = await write_report(tables, to, scripts=not no_scripts, price_per_hour=price_per_hour)
             less = f"; {result.listed:,} of them listed" if result.listed < result.attempts else ""

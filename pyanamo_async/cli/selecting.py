@@ -15,6 +15,7 @@ from pyanamo_async.cli.options import Command, takes
 from pyanamo_async.core.text.byte_sizes import show_size
 
 READ_UNIT_BYTES = 4096  # of a consistent read
+BY_STATE = "with --state only items in that state are read"
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ITEM]...", help="itemIDs.", show_default=False)]
 FromFile = Annotated[
@@ -71,7 +72,7 @@ def may_select_items(command: Command) -> Command:
     return takes("selection", select)(command)
 
 
-async def note_scan(table: Table, selection: Selection, *, whole: bool = False) -> None:
+async def note_scan(table: Table, selection: Selection, *, whole: bool = False, hint: str = BY_STATE) -> None:
     """Warn that the whole table will be read, where reading costs money, with an estimate of how much is read.
 
     `whole` says that items are read whole, whatever the selection asks of them.
@@ -84,7 +85,7 @@ async def note_scan(table: Table, selection: Selection, *, whole: bool = False) 
         size = (
             f"{show_size(size_bytes)} when DynamoDB measured it last, some {size_bytes // READ_UNIT_BYTES:,} read units"
         )
-        note(f"reading the whole table ({size}). hint: with --state only items in that state are read")
+        note(f"reading the whole table ({size})" + (f". hint: {hint}" if hint else ""))
 
 
 def _criteria(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -123,3 +124,15 @@ async def test_a_served_report_follows_its_table(on_sqlite: Program) -> None:
         finally:
             server.send_signal(signal.SIGINT)
     assert server.returncode == 130
+
+
+def test_a_report_counts_what_trace_has_on_both_foundations(pyanamo: Program, tmp_path: Path) -> None:
+    """One pass over the table; what that costs on DynamoDB is said first."""
+    pyanamo.import_rows("a|s|true", "b|s|exit 3")
+    pyanamo("run", "--max-failures", "1", code=3)
+    said = pyanamo.run("report", pyanamo.table, "--to", "report.html", "--perfetto", "trace.json")
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+
+    assert said.stdout == "2 attempts reported in report.html\n2 attempts written to trace.json\n"
+    assert ("reading the whole table" in said.stderr) == (not pyanamo.table.startswith("sqlite:"))
+    assert sum(event["ph"] == "X" for event in events) == len(pyanamo("trace").splitlines()) - 1 == 2

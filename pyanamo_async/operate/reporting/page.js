@@ -30,7 +30,7 @@ function show(value, kind) {
   if (value === null) return "";
   if (kind === "time") return new Date(value).toISOString().slice(0, 19).replace("T", " ");
   if (kind === "seconds") return value.toFixed(value < 10 ? 3 : 1);
-  if (kind === "bytes") return (value / 1048576).toFixed(1) + " MiB";
+  if (kind === "bytes") return (value / 1048576).toFixed(1) + " MB";
   return String(value);
 }
 

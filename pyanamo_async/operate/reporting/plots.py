@@ -32,7 +32,7 @@ MOST_LABELS = 40  # of workers beside the timeline
 TICKS = 4  # as a narrow screen has room for
 GAP = 0.5  # of a lane, between workers
 LONGEST_LABEL = 40
-MIB = 1 << 20
+MEGABYTE = 1 << 20  # as `show_size` has it
 HEIGHT, LANE_HEIGHT, TALLEST = 260, 14, 900  # pixels
 
 Plots = dict[str, Any]
@@ -61,7 +61,7 @@ def plots(collected: Collected, attempts: Sequence[Attempt]) -> Plots:
         figures["timeline"] = _timeline(attempts)
         figures["throughput"] = _throughput(collected)
         figures["states"] = _states(collected)
-    for name, label in (("seconds", "seconds"), ("memory", "MiB"), ("efficiency", "% of a CPU")):
+    for name, label in (("seconds", "seconds"), ("memory", "MB"), ("efficiency", "% of a CPU")):
         if any(getattr(step, name).total for step in collected.steps):
             histograms = [getattr(step, name) for step in collected.steps]
             figures[name] = _distribution(name, histograms, label=label, percent=name == "efficiency")
@@ -191,7 +191,7 @@ def _distribution(name: str, histograms: Iterable[Histogram], *, label: str, per
     for number, histogram in enumerate(histograms):
         bins = [*histogram]
         if bins:
-            unit = MIB if name == "memory" else 1
+            unit = MEGABYTE if name == "memory" else 1
             lefts, rights = ([each[part] / unit for each in bins] for part in range(2))
             tops = [count for _, _, count in bins]
             least, most = min(least, lefts[0]), max(most, rights[-1])

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pyanamo_async import OutputError, OutputMissing, Selection, Succeeded, Table, TaskLog, UsageError
+from pyanamo_async.cli.completing import complete_items
 from pyanamo_async.cli.console import OutputWriter, note, on_terminal, say
 from pyanamo_async.cli.many_logs import many_logs, print_log
 from pyanamo_async.cli.options import on_table
@@ -27,7 +28,10 @@ async def logs(
     table: Table,
     *,
     selection: Selection | None,
-    item: Annotated[str | None, typer.Argument(metavar="[ITEM]", help="An itemID.", show_default=False)] = None,
+    item: Annotated[
+        str | None,
+        typer.Argument(metavar="[ITEM]", help="An itemID.", show_default=False, autocompletion=complete_items),
+    ] = None,
     which: Annotated[
         str | None,
         typer.Argument(

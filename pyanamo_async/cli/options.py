@@ -14,6 +14,7 @@ import typer
 
 from pyanamo_async import Table, UsageError, open_table
 from pyanamo_async.app.settings import DEFAULT_KEY, DEFAULT_TABLE, DEFAULT_UMASK
+from pyanamo_async.cli.completing import complete_items
 from pyanamo_async.cli.flags import umask as parse_umask
 from pyanamo_async.cli.run_async import with_tables
 from pyanamo_async.core.text.durations import show_duration
@@ -69,7 +70,7 @@ UmaskOption = Annotated[
         "inherit is this shell's own.",
     ),
 ]
-ItemArgument = Annotated[str, typer.Argument(metavar="ITEM", help="An itemID.")]
+ItemArgument = Annotated[str, typer.Argument(metavar="ITEM", help="An itemID.", autocompletion=complete_items)]
 SampleOption = Annotated[str | None, typer.Option("--sample", metavar="TASKID", help="Only items of this TaskID.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -1,7 +1,7 @@
 """The program: its commands, and the text above them in `--help`.
 
 Only the command that is asked for is imported. Without one, or with an unknown one, all are: then they are listed, or
-the nearest is suggested, or what `other_words` has for it.
+the nearest is suggested, or what `other_words` has for it. A shell that completes names none, either.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def program(name: str) -> typer.Typer:
     app = typer.Typer(
         cls=Group,
         rich_markup_mode=None,
-        add_completion=False,
+        add_completion=name not in COMMANDS,
         pretty_exceptions_enable=False,
         no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

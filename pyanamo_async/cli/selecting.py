@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from pyanamo_async import Selection, Table, UsageError, read_ids
+from pyanamo_async.cli.completing import complete_items, complete_states
 from pyanamo_async.cli.console import note
 from pyanamo_async.cli.options import Command, takes
 from pyanamo_async.core.text.byte_sizes import show_size
@@ -17,7 +18,10 @@ from pyanamo_async.core.text.byte_sizes import show_size
 READ_UNIT_BYTES = 4096  # of a consistent read
 BY_STATE = "with --state only items in that state are read"
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ITEM]...", help="itemIDs.", show_default=False)]
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ITEM]...", help="itemIDs.", show_default=False, autocompletion=complete_items),
+]
 FromFile = Annotated[
     str | None,
     typer.Option(
@@ -26,7 +30,13 @@ FromFile = Annotated[
 ]
 States = Annotated[
     list[str] | None,
-    typer.Option("-s", "--state", metavar="STATE", help="Only items in this state; several may be given."),
+    typer.Option(
+        "-s",
+        "--state",
+        metavar="STATE",
+        help="Only items in this state; several may be given.",
+        autocompletion=complete_states,
+    ),
 ]
 Sample = Annotated[str | None, typer.Option("--sample", metavar="TASKID", help="Only items of this TaskID.")]
 Worker = Annotated[

@@ -14,6 +14,8 @@ import pytest
 
 from pyanamo_async.cli.main import run
 
+pytest.register_assert_rewrite("tests.cli.original", "tests.cli.original_laws")
+
 PYANAMO = str(Path(sys.executable).with_name("pyanamo"))
 SINGLE = "\nitemID|TaskID|TaskScript\na|s1|echo out; echo err >&2\nb|s2|exit 3\n\n"
 NESTED = "itemID|TaskID|TaskScript|TaskArgs\nn|s1|seq|2,1\n"

@@ -11,7 +11,8 @@ import yaml
 
 from harness.servers.clients import client
 from tests.cli.conftest import Cli
-from tests.cli.test_from_pyanamo import ON_AWS, TABLE
+from tests.cli.original_laws import TABLE
+from tests.cli.test_from_pyanamo import ON_AWS
 from tests.docs.pages import codes
 
 

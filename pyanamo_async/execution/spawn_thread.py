@@ -97,7 +97,10 @@ def _serve(jobs: SimpleQueue[Callable[[], None]]) -> None:
 
 def _spawn(prepared: PreparedSpawn, outputs: list[int], started: Future[int]) -> None:
     try:
-        pid = prepared.spawn(outputs)
+        try:
+            pid = prepared.spawn(outputs)
+        finally:
+            _close(outputs)  # before anybody hears of it: who counts open files finds none of ours
     except OSError as error:
         with suppress(InvalidStateError):  # nobody waits for it any more
             started.set_exception(error)
@@ -106,8 +109,6 @@ def _spawn(prepared: PreparedSpawn, outputs: list[int], started: Future[int]) ->
             started.set_result(pid)
         except InvalidStateError:
             kill_child(pid)
-    finally:
-        _close(outputs)
         _under_way.discard(started)
 
 

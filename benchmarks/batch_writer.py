@@ -25,6 +25,7 @@ def main(path: str, name: str) -> None:
                     "taskID": row["TaskID"],
                     "TaskScript": row["TaskScript"],
                     "ItemState": "todo",
+                    "Mark": f"{random.getrandbits(32):08x}",
                     "Queue": f"todo#{zlib.crc32(row['itemID'].encode()) % SHARDS}",
                     "Queue_Key": f"05{random.getrandbits(32):08x}",
                 }

@@ -101,6 +101,47 @@ def test_the_look_for_private_places_finds_them(source: str) -> None:
     assert list(foreign_private_names(source, {"_own"}))
 
 
+def lost_updates(source: str) -> Iterator[int]:
+    """Find sums that are read before an await and written after it, while others may change what is shared."""
+    tree = ast.parse(source)
+    shared = {name for node in ast.walk(tree) if isinstance(node, ast.Nonlocal | ast.Global) for name in node.names}
+
+    def is_shared(target: ast.expr) -> bool:
+        return isinstance(target, ast.Attribute) or (isinstance(target, ast.Name) and target.id in shared)
+
+    def read_beside_awaits(node: ast.AST) -> set[str]:
+        if isinstance(node, ast.Await):
+            return set()
+        own = {ast.unparse(node)} if isinstance(node, ast.Name | ast.Attribute) else set()
+        return own.union(*map(read_beside_awaits, ast.iter_child_nodes(node)))
+
+    for node in ast.walk(tree):
+        match node:
+            case ast.AugAssign(target=target, value=value):
+                reads = True
+            case ast.Assign(targets=[target], value=ast.BinOp() | ast.Call() as value):
+                reads = ast.unparse(target) in read_beside_awaits(value)
+            case _:
+                continue
+        if reads and is_shared(target) and any(isinstance(each, ast.Await) for each in ast.walk(value)):
+            yield node.lineno
+
+
+def test_nothing_shared_is_read_before_an_await_and_written_after_it() -> None:
+    """What another coroutine added in between would be lost."""
+    found = {str(module): lines for module in MODULES if (lines := list(lost_updates(module.read_text())))}
+
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "source", ["nonlocal a\n    a = a.plus(await f())", "self.a += await f()", "self.a = self.a + await f()"]
+)
+def test_the_look_for_lost_updates_finds_them(source: str) -> None:
+    """In each of the forms that it knows."""
+    assert list(lost_updates(f"async def g(self):\n    {source}"))
+
+
 def test_every_module_can_be_read_in_one_sitting() -> None:
     """250 lines at most."""
     long = {str(module.relative_to(PACKAGE)): lines for module in MODULES if (lines := lines_of(module)) > MAX_LINES}

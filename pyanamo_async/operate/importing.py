@@ -120,7 +120,8 @@ async def import_items(
             became |= await update_existing(writer, [item for item in batch if became[item.item_id] == SKIPPED])
         skipped = [item for item in batch if became[item.item_id] == SKIPPED]
         locked = [item_id for item_id, each in became.items() if each == AddResult.LOCKED]
-        result = result.plus(Counter(became.values()), *await _compare(store, skipped), locked)
+        compared = await _compare(store, skipped)  # before the sum is read: batches are added at once
+        result = result.plus(Counter(became.values()), *compared, locked)
         progress(result)
         return results
 

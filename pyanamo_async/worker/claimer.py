@@ -149,7 +149,8 @@ class Claimer:
         running = {attempt.item.item_id for attempt in self._attempts}
         for each in held:
             if isinstance(each, BadRow) and each.row_id not in running:
-                self._store.bad_rows.buried += await self._store.bury(each, now=self._clock.now())
+                buried = await self._store.bury(each, now=self._clock.now())
+                self._store.bad_rows.buried += buried
         return self._unknown([each for each in held if isinstance(each, Item)])
 
     def _unknown(self, items: list[Item]) -> list[Item]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from pyanamo_async import NextStep, Table
 from pyanamo_async.cli.console import say, say_json
 from pyanamo_async.cli.flags import name_flags
@@ -20,6 +22,7 @@ COMMANDS = {
     NextStep.RECLAIM: "reclaim",
     NextStep.LIST_WORKERS: "workers",
 }
+OF_A_TASK = {NextStep.SEE_OUTPUT, NextStep.SEE_ERRORS, NextStep.FOLLOW}
 OF_THE_TABLE = {NextStep.RUN, NextStep.RUN_LONGER, NextStep.RECLAIM, NextStep.LIST_WORKERS}
 
 
@@ -32,7 +35,11 @@ async def explain(table: Table, *, item: ItemArgument, json: JsonOption = False)
     told = await table.explain(item)
     because = [name_flags(each) for each in told.because]
     steps = [
-        (command_line(COMMANDS[each], table.address, "" if each in OF_THE_TABLE else told.item_id), str(each))
+        (
+            command_line(COMMANDS[each], table.address, "" if each in OF_THE_TABLE else told.item_id)
+            + (f" {shlex.quote(told.task)}" if told.task and each in OF_A_TASK else ""),
+            str(each),
+        )
         for each in told.next_steps
     ]
     if json:

@@ -18,6 +18,7 @@ from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import Value
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus
+from pyanamo_async.operate.failures import task_of
 
 DEFAULTS = FailurePolicy()
 SIGKILL = 9
@@ -41,12 +42,16 @@ class NextStep(StrEnum):
 
 
 class Explanation(Value):
-    """Why an item is as it is, in sentences, and what a person may do about it, the likeliest first."""
+    """Why an item is as it is, in sentences, and what a person may do about it, the likeliest first.
+
+    `task` is the task of a nested item whose output tells most: one that failed, or else that is to do.
+    """
 
     item_id: str
     state: State
     because: tuple[str, ...]
     next_steps: tuple[NextStep, ...]
+    task: str = ""
 
 
 def explain(item: Item, *, now: datetime, workers: Sequence[WorkerStatus]) -> Explanation:
@@ -65,7 +70,17 @@ def explain(item: Item, *, now: datetime, workers: Sequence[WorkerStatus]) -> Ex
             sentences, steps = _out_of_time(item, now, workers)
         case State.PENDING:
             sentences, steps = _held(item, now)
-    return Explanation(item.item_id, item.state, tuple(sentences), tuple(dict.fromkeys(steps)))
+    return Explanation(item.item_id, item.state, tuple(sentences), tuple(dict.fromkeys(steps)), _telling(item))
+
+
+def _telling(item: Item) -> str:
+    """Return the name of the task of a nested item that is worth looking at first."""
+    if not item.nested or not item.tasks:
+        return ""
+    named = next((task for task in item.tasks if task.name == task_of(item.reason)), None)
+    failed = next((task for task in item.tasks if task.state is TaskState.FAILED), None)
+    left = next((task for task in item.tasks if task.state is not TaskState.DONE), None)
+    return (failed or (named if item.state is not State.LOCKED else None) or left or item.tasks[0]).name
 
 
 Told = tuple[list[str], list[NextStep]]
@@ -81,7 +96,7 @@ def _todo(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
     sentences += [*_last_reason(item), *_ledgers(item), *_limits(item)]
     if _is_last_chance(item):
         sentences.append("It is its last chance: it runs only while its worker runs nothing else.")
-    told, more = _at_work(now, workers)
+    told, more = _at_work(now, workers, not_before=item.not_before)
     return sentences + told, more + steps
 
 
@@ -105,7 +120,7 @@ def _held(item: Item, now: datetime) -> Told:
     return [*sentences, *_last_reason(item)], [NextStep.UNHOLD, NextStep.RESET]
 
 
-def _at_work(now: datetime, workers: Sequence[WorkerStatus]) -> Told:
+def _at_work(now: datetime, workers: Sequence[WorkerStatus], *, not_before: datetime | None = None) -> Told:
     """Tell whether anybody would take up what can be claimed."""
     alive = [each.worker for each in workers if each.condition is WorkerCondition.ALIVE]
     if not alive:
@@ -116,6 +131,8 @@ def _at_work(now: datetime, workers: Sequence[WorkerStatus]) -> Told:
     if not willing:
         sentence = f"{_workers(len(alive))} alive, but all were told to drain or stop."
         return [sentence], [NextStep.RUN, NextStep.LIST_WORKERS]
+    if not_before and not_before > now:
+        return [f"{_workers(len(willing))} alive: when that wait is over, it may start."], [NextStep.LIST_WORKERS]
     running, slots = sum(each.running for each in willing), sum(each.slots for each in willing)
     if running < slots:
         sentence = (
@@ -123,7 +140,11 @@ def _at_work(now: datetime, workers: Sequence[WorkerStatus]) -> Told:
             "unless their wall time is nearly over (`wall_time`, `min_remaining`)."
         )
     else:
-        sentence = f"{_workers(len(willing))} alive, and all their {slots} places are taken: it waits for its turn."
+        ago = _span(now - min(each.heartbeat for each in willing))
+        sentence = (
+            f"{_workers(len(willing))} alive, and all their {slots} places were taken when last heard of ({ago} ago): "
+            "it waits for its turn."
+        )
     return [sentence], [NextStep.LIST_WORKERS]
 
 

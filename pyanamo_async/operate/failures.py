@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"(?<!exit status )(?<!killed by signal )\b\w*\d\w*")
 class FailureGroup(Value):
     """Items, or tasks, that failed alike: their number, and one of them with its own words.
 
-    `example` is the id of an item, `example_task` the name of its task if tasks were grouped.
+    `example` is the id of an item, `example_task` the name of its task if it is nested, or if tasks were grouped.
     """
 
     reason: str
@@ -42,9 +42,17 @@ def generalise(reason: str) -> str:
     return _NUMBER.sub("#", _ORIGIN.sub("", reason, count=1))
 
 
+def task_of(reason: str) -> str:
+    """Return the name of the task that a reason of a nested item begins with, or nothing."""
+    found = _ORIGIN.match(reason)
+    return (found[2] or "").removesuffix(": ") if found else ""
+
+
 async def failures(failed: AsyncIterator[Summary]) -> list[FailureGroup]:
     """Group failed items by reason, the largest group first."""
-    return await _grouped((each.reason, each.item_id, "") async for each in failed)
+    return await _grouped(
+        (each.reason, each.item_id, task_of(each.reason) if each.nested else "") async for each in failed
+    )
 
 
 async def task_failures(store: Store, sample: str | None) -> list[FailureGroup]:

@@ -161,7 +161,7 @@ FAILURES = an_object(
     tasks=a("integer", "instead of items, with --tasks"),
     reason=a("string"),
     example=a("string", "an itemID"),
-    example_task=a("string", "with --tasks"),
+    example_task=a("string", "with --tasks, or of a nested item"),
     example_reason=a("string"),
 )
 SAMPLE_STEP = an_object(

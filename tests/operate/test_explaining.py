@@ -48,13 +48,19 @@ WAITING = an_item("a")
 LOCKED = replace(WAITING, state=State.LOCKED, worker="w", token="t", attempt=2, locked_at=NOON - 5 * MINUTE)
 OUT_OF_TIME = replace(WAITING, state=State.WALL_TIME_EXCEEDED, done_at=NOON - MINUTE, wall_time_kills=2)
 HELD = hold(WAITING, now=NOON - MINUTE, why="withdrawn")
+NESTED = an_item("n", nested=["x", "y"])
 CASES = [
     (HELD, [], "Somebody held it", NextStep.UNHOLD),
     (HELD, [], "it was todo before. No worker takes it up until it is let go", NextStep.UNHOLD),
     (HELD, [], "withdrawn", NextStep.UNHOLD),
     (WAITING, [], "No worker is alive.", NextStep.RUN),
     (WAITING, [a_worker(WorkerCondition.ENDED)], "the last heartbeat of any was 1m ago", NextStep.RUN),
-    (WAITING, [a_worker()], "all their 4 places are taken: it waits for its turn", NextStep.LIST_WORKERS),
+    (
+        WAITING,
+        [a_worker()],
+        "all their 4 places were taken when last heard of (1m ago): it waits for its turn",
+        NextStep.LIST_WORKERS,
+    ),
     (WAITING, [a_worker(running=1)], "3 of 4 places free", NextStep.LIST_WORKERS),
     (WAITING, [a_worker(desired=Desired.DRAIN)], "all were told to drain or stop", NextStep.RUN),
     (replace(WAITING, priority=9), [a_worker()], "its priority is 9 (0 goes first, 9 last)", NextStep.LIST_WORKERS),
@@ -118,6 +124,28 @@ def test_every_state_has_an_explanation_and_a_next_step(state: State) -> None:
 def test_a_row_with_times_in_the_future_is_explained() -> None:
     """Clocks differ: a moment ago is never a negative time."""
     assert "-" not in said(replace(LOCKED, locked_at=NOON + MINUTE), a_worker()).partition("(for")[2].partition(")")[0]
+
+
+def test_an_item_that_has_to_wait_is_not_held_up_by_others() -> None:
+    """Before its time, it does not matter whether places are free."""
+    told = said(replace(WAITING, not_before=NOON + 5 * MINUTE), a_worker())
+
+    assert "1 worker is alive: when that wait is over, it may start." in told
+    assert "places" not in told
+
+
+@pytest.mark.parametrize(
+    ("item", "task"),
+    [
+        (failed(WAITING), ""),
+        (replace(NESTED, state=State.FAILED, tasks=(NESTED.tasks[0], failed(NESTED).tasks[1])), "Task_1"),
+        (replace(NESTED, reason="attempt 1: Task_1: exit status 3"), "Task_1"),
+        (replace(NESTED, state=State.LOCKED, worker="w"), "Task_0"),
+    ],
+)
+def test_of_a_nested_item_the_task_that_failed_is_named(item: Item, task: str) -> None:
+    """Output is that of a task: `logs` needs its name."""
+    assert task == explain(item, now=NOON, workers=[]).task
 
 
 def test_what_matters_of_a_failure_is_its_own_reason() -> None:

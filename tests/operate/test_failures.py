@@ -41,6 +41,15 @@ async def test_failures_are_grouped() -> None:
     ]
 
 
+async def test_the_task_that_failed_first_is_named() -> None:
+    """A nested item has the output of many tasks: `logs` needs the name of one."""
+
+    async def failed() -> AsyncIterator[Summary]:
+        yield Summary("n", "s", State.FAILED, 4, 0, nested=True, reason="attempt 1: Task_1: exit status 3")
+
+    assert [each.example_task for each in await failures(failed())] == ["Task_1"]
+
+
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A million different reasons make a page of groups, and one for the others."""
     monkeypatch.setattr(grouping, "MAX_GROUPS", 2)

@@ -2,7 +2,8 @@
 
 1. Slot before claim. Items that others left at their wall time come when nothing is `todo`.
 2. An empty answer is not the end: items in their backoff, and those that our own running attempts may put back, are
-   waited for. When nothing is left that can be waited for, the fleet's rule decides (`fleet.going_home`).
+   waited for, as are those that a person's order is about to change. When nothing is left that can be waited for, the
+   fleet's rule decides (`fleet.going_home`).
 3. A claim whose reply was lost is looked for among what the worker holds, or it would be locked for as long as the
    worker lives.
 4. An item that would be buried for one more crash runs alone, so that none is buried for another's.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -24,8 +25,8 @@ from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.errors import BadRow, Fenced, PyanamoError, Unavailable
 from pyanamo_async.fleet.going_home import GoingHome
 from pyanamo_async.host.waiting import elapsed
-from pyanamo_async.worker.attempt import Attempt
 from pyanamo_async.worker.context import AttemptContext
+from pyanamo_async.worker.releases import ReleaseOrders
 from pyanamo_async.worker.stop import Level, Stop
 
 T = TypeVar("T")
@@ -45,17 +46,17 @@ class Claimer:
     """Claims items for free slots. Whoever iterates over it puts each slot back into `slots`."""
 
     def __init__(
-        self, context: AttemptContext, stop: Stop, *, slots: int, attempts: Collection[Attempt], going_home: GoingHome
+        self, context: AttemptContext, stop: Stop, *, slots: int, releases: ReleaseOrders, going_home: GoingHome
     ) -> None:
         self._worker, self._store = context.worker, context.adapters.store
         self._clock, self._rng = context.runtime.clock, context.runtime.rng
         self._policy, self._wall_time, self._calls = context.tasks.failure_policy, context.wall_time, context.calls
-        self._stop, self._going_home = stop, going_home
+        self._stop, self._releases, self._going_home = stop, releases, going_home
         self.slots: asyncio.PriorityQueue[int] = asyncio.PriorityQueue()  # the lowest free one is taken first
         for slot in range(slots):
             self.slots.put_nowait(slot)
         self._most_attempts = 2 * slots  # half of them done with their scripts and being settled
-        self._attempts = attempts
+        self._attempts = releases.attempts
         self._changed = asyncio.Event()
         self._pause_s = FIRST_PAUSE_S
         self._searches_left = 0
@@ -174,7 +175,7 @@ class Claimer:
         if self._stop.draining:
             return False
         due = await self._next_due()
-        if due is not None or self._attempts:
+        if due is not None or self._attempts or await self._ask(self._releases.expects_change):
             self._going_home.found_work()
         else:
             if await self._ask(partial(self._going_home.may_go_home, unanswered_claim_s=self._unanswered_s)):

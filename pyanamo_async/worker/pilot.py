@@ -58,7 +58,7 @@ class Pilot:
         self._attempts: set[Attempt] = set()
         self._is_suspended = False
         self._releases = ReleaseOrders(context, self._attempts)
-        self._claimer = Claimer(context, stop, slots=plan.worker.slots, attempts=self._attempts, going_home=going_home)
+        self._claimer = Claimer(context, stop, slots=plan.worker.slots, releases=self._releases, going_home=going_home)
         self._publisher = Publisher(context, self._attempts)
         fenced = partial(self._end, InterruptReason.FENCED, at_once=True)
         self._heartbeats = Heartbeats(plan, context, stop, describe=self._describe, ordered=self._heard, fenced=fenced)
@@ -159,6 +159,7 @@ class Pilot:
             self._note("item lost", item=item.item_id, attempt=item.attempt, reason=reason)
         else:
             summary.settled[after.state] += 1
+            self._releases.settled(after)
             summary.put_back += self._stop.draining and after.state in CLAIMABLE
             said = {"item": after.item_id, "attempt": after.attempt, "state": after.state, "reason": after.reason}
             self._note("item settled", **said, retrying=after.is_retrying or None)

@@ -9,6 +9,7 @@ import pytest
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
+from pyanamo_async.core.orders import reset
 from pyanamo_async.fleet.going_home import IdlePolicy
 from pyanamo_async.worker.pilot import RunSummary
 from pyanamo_async.worker.stop import Level
@@ -261,5 +262,29 @@ def test_an_order_ends_one_claim_and_holds_its_item() -> None:
         assert (await crew.store.heartbeat(me)).release == frozenset()
         crew.stop.request(Level.DRAIN, "")
         assert (await working).settled == {State.PENDING: 1, State.DONE: 1}
+
+    run(main)
+
+
+@pytest.mark.parametrize(("is_killed", "state"), [(False, State.DONE), (True, State.PENDING)])
+def test_a_worker_waits_for_what_it_let_go_by_order(*, is_killed: bool, state: State) -> None:
+    """It may be the last one, and go home only when the order is carried out, or when its command was killed."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop)
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("a", script="sleep 600")])
+        working = asyncio.create_task(crew.pilot().run())
+        await asyncio.sleep(5)
+        await crew.store.order_release("w1", [(await crew.store.read("a")).token])
+        await asyncio.sleep(40)
+        held = await crew.store.read("a")
+        assert (held.state, working.done()) == (State.PENDING, False)
+        if not is_killed:
+            await crew.store.save(held, reset(held, all_tasks=True, token="order"))
+            await crew.store.notify(now=NOON)
+        await working
+
+        assert (await crew.store.read("a")).state is state
 
     run(main)

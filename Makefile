@@ -11,7 +11,7 @@ UV      := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: help demo test check chaos big bench format docs servers lock clean
+.PHONY: help demo test slow check chaos big bench format docs servers lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -25,8 +25,11 @@ demo: .venv/runtime ## install what is needed and run an example on this machine
 	cd $(DEMO) && pyanamo run -i 8
 	cd $(DEMO) && pyanamo status
 
-test: .venv/dev ## install what is needed, test servers included, and run all tests (ARGS="-k name" for some)
-	$(BIN)/python -m pytest -n $(WORKERS) --maxschedchunk 2 $(ARGS)
+test: .venv/dev ## install what is needed, test servers included, and run the tests (ARGS="-k name" for some)
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --maxschedchunk 2 $(ARGS)
+
+slow: .venv/dev ## run the tests that take long: storms, large outputs, simulated fleets as benchmarks measure them
+	$(BIN)/python -m pytest -m slow -n $(WORKERS) --maxschedchunk 2 $(ARGS)
 
 check: .venv/dev docs ## format, lint, types, the doors between the rooms, and the documentation
 	$(BIN)/ruff format --check .

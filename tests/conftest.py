@@ -24,6 +24,14 @@ settings.register_profile("suite", deadline=None)  # a loaded machine is no fail
 settings.load_profile("suite")
 
 LONG = tuple(f"tests/{room}/" for room in ("stress", "fleet", "recovery", "acceptance", "benchmarks"))
+SLOW = (
+    "tests/benchmarks/",
+    "tests/stress/",
+    *(f"tests/acceptance/test_{name}.py" for name in ("bench", "big_output", "changing", "cloudwatch", "stdlib")),
+    "tests/recovery/test_stuck.py",
+)
+"""Minutes on two cores: `make slow` runs them, and CI does."""
+
 RUN_FOLDER = "PYANAMO_TEST_RUN"
 RUN_PID = "PYANAMO_TEST_RUN_PID"
 
@@ -46,7 +54,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with tests that wait for processes: no worker of pytest-xdist has a long one left when others are done."""
+    """Mark slow tests, and begin with those that wait for processes.
+
+    So no worker of pytest-xdist has a long one left when others are done.
+    """
+    for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker("slow")
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 

@@ -1,6 +1,6 @@
 """Scripts that print a lot: all of it is kept, and the worker's memory knows nothing of it.
 
-`make big` has 1 GB from one task and 20 MB from each of a hundred; `make test` a tenth of it, and not of each kind.
+`make big` has 1 GB from one task and 20 MB from each of a hundred; `make slow` a tenth of it, and not of each kind.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Real input: files of the standard library are counted and hashed, and every record is checked.
 
-`make big` does it with all of them, single and nested, on both foundations; `make test` with those of every fourth
+`make big` does it with all of them, single and nested, on both foundations; `make slow` with those of every fourth
 package, single on one and nested on the other.
 """
 

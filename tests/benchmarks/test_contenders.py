@@ -1,6 +1,6 @@
 """Contenders really run what they are asked to, and who does not is found out.
 
-`make bench` proves all of them before it measures; `make test` needs nothing from PyPI.
+`make bench` proves all of them before it measures; `make slow` needs nothing from PyPI.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A bucket that fails in the middle of an upload: `make big` has 30 s and every way of it, `make test` 3; or for good.
+"""A bucket that fails in the middle of an upload: `make big` has 30 s and every way of it, `make slow` 3; or for good.
 
 The output is random bytes, so that it goes out in parts, and printed in two halves: the bucket fails between them.
 """

@@ -1,4 +1,4 @@
-"""Killed all the time: `make chaos` has 8 workers and 400 items, `make test` 4 and 60, on both foundations."""
+"""Killed all the time: `make chaos` has 8 workers and 400 items, `make slow` 4 and 60, on both foundations."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Bad weather between workers and DynamoDB and S3: what runs goes on, nothing is lost, nothing is done twice.
 
-`make chaos` has a storm of 200 items, `make test` one of 40.
+`make chaos` has a storm of 200 items, `make slow` one of 40.
 """
 
 from __future__ import annotations

@@ -91,7 +91,8 @@ if TYPE_CHECKING:
     )
     from pyanamo_async.operate.checking import CheckedItems as CheckedItems, check_task_file as check_task_file
     from pyanamo_async.operate.doctor import Finding as Finding, FindingKind as FindingKind
-    from pyanamo_async.operate.explaining import Explanation as Explanation, NextStep as NextStep
+    from pyanamo_async.operate.explaining import Explanation as Explanation
+    from pyanamo_async.operate.free_workers import NextStep as NextStep
     from pyanamo_async.operate.exporting.export import ExportResult as ExportResult
     from pyanamo_async.operate.failures import FailureGroup as FailureGroup
     from pyanamo_async.operate.id_files import read_ids as read_ids
@@ -158,7 +159,8 @@ _HOMES = {
     "pyanamo_async.operate.changing": ("ChangeOptions", "ChangeResult", "OrderOptions"),
     "pyanamo_async.operate.checking": ("CheckedItems", "check_task_file"),
     "pyanamo_async.operate.doctor": ("Finding", "FindingKind"),
-    "pyanamo_async.operate.explaining": ("Explanation", "NextStep"),
+    "pyanamo_async.operate.explaining": ("Explanation",),
+    "pyanamo_async.operate.free_workers": ("NextStep",),
     "pyanamo_async.operate.exporting.export": ("ExportResult",),
     "pyanamo_async.operate.failures": ("FailureGroup",),
     "pyanamo_async.operate.id_files": ("read_ids",),

@@ -114,16 +114,15 @@ class TableReader:
         return await (await self._open()).read(item_id)
 
     async def failures(self, *, sample: str | None = None, tasks: bool = False) -> list[FailureGroup]:
-        """Group the failed items by why they failed, the largest group first; no item is read whole.
+        """Group the failed items by why they failed, then those that are retrying; no item is read whole.
 
-        With `tasks` they are read whole, and their failed tasks are grouped: a nested item may have several.
+        The largest group comes first. With `tasks` failed items are read whole, and their failed tasks are grouped: a
+        nested item may have several.
         """
-        from pyanamo_async.operate.failures import failures, task_failures
+        from pyanamo_async.operate.failures import failed_and_retrying, failures, task_failures
 
         store = await self._open()
-        return await (
-            task_failures(store, sample) if tasks else failures(store.summaries(state=State.FAILED, sample=sample))
-        )
+        return await (task_failures(store, sample) if tasks else failures(failed_and_retrying(store, sample)))
 
     async def logs(
         self,

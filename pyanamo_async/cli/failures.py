@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async import FailureGroup, Table
+from pyanamo_async import FailureGroup, State, Table
 from pyanamo_async.cli.console import flush, note, say_json
 from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import JsonOption, SampleOption, command_line, on_table
-from pyanamo_async.cli.views import one_by_one
+from pyanamo_async.cli.views import COLOURS, RETRYING, RETRYING_COLOUR, one_by_one
 from pyanamo_async.core.text.plural import plural
 
-OTHER_COLUMNS = (Column("reason", rank=1, cut=True), Column("look at one", rank=2))
+OTHER_COLUMNS = (Column("state", rank=3), Column("reason", rank=1, cut=True), Column("look at one", rank=2))
 
 
 @on_table
@@ -25,7 +25,7 @@ async def failures(
     tasks: Annotated[bool, typer.Option("--tasks", help="Group the failed tasks: reads failed items whole.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show what failed, grouped by why.
+    """Show what failed or is retrying, grouped by why.
 
     That is the reason and the last line of stderr. Numbers that differ from item to item are left out, as #.
     """
@@ -37,22 +37,26 @@ async def failures(
     if groups:
         columns = (Column(f"{what}s", right=True), *OTHER_COLUMNS)
         await say_table(columns, (_row(each, table.address) async for each in one_by_one(groups)))
-    failed = sum(each.count for each in groups)
+    failed = sum(each.count for each in groups if not each.retrying)
+    retrying = sum(each.count for each in groups if each.retrying)
     hint = f"; {command_line('retry', table.address)} runs {'it' if failed == 1 else 'them'} again" if failed else ""
     flush()  # the table comes first, also where both go to one terminal
-    note(f"{plural(failed, what)} failed{hint}")
+    wait = f"; {plural(retrying, what)} {'is' if retrying == 1 else 'are'} {RETRYING}" if retrying else ""
+    note(f"{plural(failed, what)} failed{hint}{wait}")
 
 
 def _row(group: FailureGroup, address: str) -> Row:
     task = f" {shlex.quote(group.example_task)}" if group.example_task else ""
     look = f"{command_line('logs --stderr', address, group.example)}{task}"
-    return Row((str(group.count), group.reason, look), "red")
+    state, colour = (RETRYING, RETRYING_COLOUR) if group.retrying else (str(State.FAILED), COLOURS[State.FAILED])
+    return Row((str(group.count), state, group.reason, look), colour)
 
 
 def _json(group: FailureGroup, what: str) -> dict[str, object]:
     task = {"example_task": group.example_task} if group.example_task else {}
     return {
         f"{what}s": group.count,
+        "retrying": group.retrying,
         "reason": group.reason,
         "example": group.example,
         **task,

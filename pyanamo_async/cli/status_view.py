@@ -53,8 +53,9 @@ def status_row(seen: Status, nested: Mapping[Quarter, Sequence[str]] | None = No
             "least": left.least.total_seconds(),
             "most": left.most and left.most.total_seconds(),
         },
+        "waits_until": seen.waits_until and format_time(seen.waits_until),
         "failures": [
-            {"reason": each.reason, "items": each.count, "example": each.example}
+            {"retrying": each.retrying, "reason": each.reason, "items": each.count, "example": each.example}
             for each in seen.failures[:SHOWN_FAILURES]
         ],
         "failures_examined": seen.failures_examined,
@@ -84,7 +85,7 @@ def status_lines(seen: Status) -> Iterator[str]:
     yield f"seconds left at least\t{left.least.total_seconds():.0f}" if left else "seconds left at least\t"
     yield f"seconds left at most\t{left.most.total_seconds():.0f}" if left and left.most else "seconds left at most\t"
     for group in seen.failures[:SHOWN_FAILURES]:
-        yield f"failure\t{group.count}\t{field(group.reason)}"
+        yield f"{'retry' if group.retrying else 'failure'}\t{group.count}\t{field(group.reason)}"
 
 
 def series_line(seen: Status) -> str:
@@ -152,7 +153,8 @@ def _words(seen: Status) -> Iterator[tuple[str, str]]:
     if not seen.workers and counts.left:
         yield "workers: none", "yellow"
     for group in seen.failures[:SHOWN_FAILURES]:
-        yield f"failed: {group.count:,}  {group.reason}", "red"
+        name, colour = (RETRYING, RETRYING_COLOUR) if group.retrying else ("failed", "red")
+        yield f"{name}: {group.count:,}  {group.reason}", colour
     if (others := len(seen.failures) - SHOWN_FAILURES) > 0:
         yield f"failed: for {others:,} other reasons, too; see `pyanamo failures`", "red"
 
@@ -178,6 +180,13 @@ def _movement(seen: Status) -> Iterator[str]:
         likely, least, most = seen.time_left.likely, seen.time_left.least, seen.time_left.most
         until = f"{show_duration(least)} to {show_duration(most)}" if most else f"at least {show_duration(least)}"
         yield f"left: about {show_duration(likely)} ({until})"
+    elif seen.workers and seen.counts.left <= seen.counts.items[State.LOCKED] + seen.counts.retrying:
+        waits = (
+            f" or waits, until {clock_time(seen.waits_until)} at most"
+            if seen.waits_until and seen.waits_until > seen.at
+            else ""
+        )
+        yield f"left: no estimate, because all that is left runs{waits}"
 
 
 def _quarters(counts: Counts) -> Iterator[str]:

@@ -43,6 +43,10 @@ class TimeLeft(Value):
     least: timedelta
     most: timedelta | None
 
+    def at_least(self, wait: timedelta) -> TimeLeft:
+        """Return it for a rest of which some has to wait so long."""
+        return TimeLeft(max(self.likely, wait), max(self.least, wait), self.most and max(self.most, wait))
+
 
 def best_pace(paces: Iterable[Pace]) -> Pace | None:
     """Return the first pace that rests on enough items, or else on most; None when none rests on any."""

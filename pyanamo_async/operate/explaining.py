@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import UTC, datetime
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import DEFAULT_PRIORITY, Item, State, Task, TaskState
@@ -19,26 +18,11 @@ from pyanamo_async.core.values import Value
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus
 from pyanamo_async.operate.failures import task_of
+from pyanamo_async.operate.free_workers import NextStep, Told, at_work, show_span
 
 DEFAULTS = FailurePolicy()
 SIGKILL = 9
 NAMED = 5  # tasks in a sentence
-
-
-class NextStep(StrEnum):
-    """What a person may do next."""
-
-    SEE_OUTPUT = "see what it printed"
-    SEE_ERRORS = "see what it printed to stderr"
-    FOLLOW = "follow what it prints"
-    SHOW = "see its tasks, and what became of each"
-    RETRY = "run again what did not succeed"
-    RESET = "run all of it again"
-    UNHOLD = "release it"
-    RUN = "start a worker"
-    RUN_LONGER = "start a worker that has more time"
-    RECLAIM = "put back what vanished workers hold"
-    LIST_WORKERS = "see the workers"
 
 
 class Explanation(Value):
@@ -83,12 +67,9 @@ def _telling(item: Item) -> str:
     return (failed or (named if item.state is not State.LOCKED else None) or left or item.tasks[0]).name
 
 
-Told = tuple[list[str], list[NextStep]]
-
-
 def _todo(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
     if item.not_before and item.not_before > now:
-        wait = f"It waits until {_time(item.not_before)} (for {_span(item.not_before - now)}), because it failed."
+        wait = f"It waits until {_time(item.not_before)} (for {show_span(item.not_before - now)}), because it failed."
         sentences, steps = [wait], [NextStep.RETRY, NextStep.SEE_ERRORS]
     else:
         first = " (0 goes first, 9 last)" if item.priority != DEFAULT_PRIORITY else ""
@@ -96,7 +77,7 @@ def _todo(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
     sentences += [*_last_reason(item), *_ledgers(item), *_limits(item)]
     if _is_last_chance(item):
         sentences.append("It is its last chance: it runs only while its worker runs nothing else.")
-    told, more = _at_work(now, workers, not_before=item.not_before)
+    told, more = at_work(now, workers, not_before=item.not_before)
     return sentences + told, more + steps
 
 
@@ -110,7 +91,7 @@ def _out_of_time(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> 
             f"The wall time has ended it {plural(item.wall_time_kills, 'time')} without progress; after "
             f"{DEFAULTS.wall_time_limit} it fails. It may need more time than its workers have."
         )
-    told, steps = _at_work(now, workers)
+    told, steps = at_work(now, workers)
     return [*sentences, *_ledgers(item), *_limits(item), *told], [NextStep.RUN_LONGER, *steps]
 
 
@@ -120,36 +101,8 @@ def _held(item: Item, now: datetime) -> Told:
     return [*sentences, *_last_reason(item)], [NextStep.UNHOLD, NextStep.RESET]
 
 
-def _at_work(now: datetime, workers: Sequence[WorkerStatus], *, not_before: datetime | None = None) -> Told:
-    """Tell whether anybody would take up what can be claimed."""
-    alive = [each.worker for each in workers if each.condition is WorkerCondition.ALIVE]
-    if not alive:
-        last = max((each.worker.heartbeat for each in workers), default=None)
-        when = f"; the last heartbeat of any was {_span(now - last)} ago" if last else ""
-        return [f"No worker is alive{when}."], [NextStep.RUN]
-    willing = [each for each in alive if each.desired is Desired.RUN and not each.stopped_by]
-    if not willing:
-        sentence = f"{_workers(len(alive))} alive, but all were told to drain or stop."
-        return [sentence], [NextStep.RUN, NextStep.LIST_WORKERS]
-    if not_before and not_before > now:
-        return [f"{_workers(len(willing))} alive: when that wait is over, it may start."], [NextStep.LIST_WORKERS]
-    running, slots = sum(each.running for each in willing), sum(each.slots for each in willing)
-    if running < slots:
-        sentence = (
-            f"{_workers(len(willing))} alive, with {slots - running} of {slots} places free: it should start soon, "
-            "unless their wall time is nearly over (`wall_time`, `min_remaining`)."
-        )
-    else:
-        ago = _span(now - min(each.heartbeat for each in willing))
-        sentence = (
-            f"{_workers(len(willing))} alive, and all their {slots} places were taken when last heard of ({ago} ago): "
-            "it waits for its turn."
-        )
-    return [sentence], [NextStep.LIST_WORKERS]
-
-
 def _locked(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
-    since = f" since {_time(item.locked_at)} (for {_span(now - item.locked_at)})" if item.locked_at else ""
+    since = f" since {_time(item.locked_at)} (for {show_span(now - item.locked_at)})" if item.locked_at else ""
     sentences = [f"{item.worker} holds it{since}, with attempt {item.attempt}."]
     if item.nested:
         sentences.append(f"{item.tasks_done} of its {plural(len(item.tasks), 'task')} are done.")
@@ -158,7 +111,7 @@ def _locked(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
     if holder is None:
         sentences.append(f"The table knows nothing of that worker. {taken}.")
         return sentences, [NextStep.RECLAIM, NextStep.RUN]
-    heartbeat = f"its last heartbeat was {_span(now - holder.worker.heartbeat)} ago, on {holder.worker.host}"
+    heartbeat = f"its last heartbeat was {show_span(now - holder.worker.heartbeat)} ago, on {holder.worker.host}"
     match holder.condition:
         case WorkerCondition.ALIVE:
             ordered = holder.worker.desired
@@ -250,18 +203,9 @@ def _is_last_chance(item: Item) -> bool:
     return DEFAULTS.is_last_chance(item.crashes)
 
 
-def _workers(count: int) -> str:
-    return f"{plural(count, 'worker')} {'is' if count == 1 else 'are'}"
-
-
 def _at(time: datetime | None, now: datetime) -> str:
-    return f" at {_time(time)} ({_span(now - time)} ago)" if time else ""
+    return f" at {_time(time)} ({show_span(now - time)} ago)" if time else ""
 
 
 def _time(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
-
-
-def _span(span: timedelta) -> str:
-    """Return a duration in whole seconds; clocks differ, so one may be negative."""
-    return show_duration(timedelta(seconds=max(0, round(span.total_seconds()))))

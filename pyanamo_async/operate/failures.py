@@ -1,4 +1,4 @@
-"""Group failed items, or failed tasks, by their reason.
+"""Group failed and retrying items, or failed tasks, by their reason.
 
 The reason is how the first task that failed ended, and its last line of stderr. For items the queue index knows it; for
 tasks the failed items are read whole. Numbers that differ from one to the other are left out.
@@ -18,7 +18,7 @@ from pyanamo_async.ports import Store
 MAX_GROUPS = 10_000
 OTHERS = "other reasons"
 
-Failure = tuple[str, str, str]  # a reason, the id of the item, and the name of the task if it is one
+Failure = tuple[str, str, str, bool]  # a reason, the id of the item, the name of its task if known, whether it retries
 
 _ORIGIN = re.compile(r"(attempt \d+: )?(Task_\d+: )?")
 _NUMBER = re.compile(r"(?<!exit status )(?<!killed by signal )\b\w*\d\w*")
@@ -27,6 +27,7 @@ _NUMBER = re.compile(r"(?<!exit status )(?<!killed by signal )\b\w*\d\w*")
 class FailureGroup(Value):
     """Items, or tasks, that failed alike: their number, and one of them with its own words.
 
+    Those that are `retrying` failed before, and wait to be tried again.
     `example` is the id of an item, `example_task` the name of its task if it is nested, or if tasks were grouped.
     """
 
@@ -35,6 +36,7 @@ class FailureGroup(Value):
     example: str
     example_reason: str
     example_task: str = ""
+    retrying: bool = False
 
 
 def generalise(reason: str) -> str:
@@ -49,10 +51,19 @@ def task_of(reason: str) -> str:
 
 
 async def failures(failed: AsyncIterator[Summary]) -> list[FailureGroup]:
-    """Group failed items by reason, the largest group first."""
+    """Group failed and retrying items by reason: first those that failed, of these the largest group."""
     return await _grouped(
-        (each.reason, each.item_id, task_of(each.reason) if each.nested else "") async for each in failed
+        (each.reason, each.item_id, task_of(each.reason) if each.nested else "", each.is_retrying)
+        async for each in failed
     )
+
+
+async def failed_and_retrying(store: Store, sample: str | None) -> AsyncIterator[Summary]:
+    """Yield the items that failed, then those that wait to be tried again."""
+    async for each in store.summaries(state=State.FAILED, sample=sample):
+        yield each
+    async for each in store.retrying(sample=sample):
+        yield each
 
 
 async def task_failures(store: Store, sample: str | None) -> list[FailureGroup]:
@@ -66,17 +77,15 @@ async def _failed_tasks(store: Store, selection: Selection) -> AsyncIterator[Fai
             if task.state is TaskState.FAILED or not item.nested:
                 record = task.record
                 its_own = record.reason if record and (item.nested or record.attempt == item.attempt) else ""
-                yield its_own or item.reason, item.item_id, task.name
+                yield its_own or item.reason, item.item_id, task.name, False
 
 
 async def _grouped(failed: AsyncIterator[Failure]) -> list[FailureGroup]:
-    groups: dict[str, FailureGroup] = {}
-    async for own_reason, item_id, task in failed:
+    groups: dict[tuple[str, bool], FailureGroup] = {}
+    async for own_reason, item_id, task, retrying in failed:
         reason = generalise(own_reason)
-        if reason not in groups and len(groups) >= MAX_GROUPS:
+        if (reason, retrying) not in groups and len(groups) >= MAX_GROUPS:
             reason = OTHERS
-        group = groups.get(reason)
-        groups[reason] = (
-            replace(group, count=group.count + 1) if group else FailureGroup(reason, 1, item_id, own_reason, task)
-        )
-    return sorted(groups.values(), key=lambda group: -group.count)
+        group = groups.get((reason, retrying)) or FailureGroup(reason, 0, item_id, own_reason, task, retrying)
+        groups[reason, retrying] = replace(group, count=group.count + 1)
+    return sorted(groups.values(), key=lambda group: (group.retrying, -group.count))

@@ -34,8 +34,9 @@ class Status:
     """A table's progress at a time: counts of items and tasks, living workers, how fast they are, and what failed.
 
     `recent` and `last_hour` are how many items were settled of late. `time_left` is None when the pace is unknown, when
-    no worker lives, or nothing is left. `failures` are groups of the `failures_examined` oldest failed items, which are
-    all of them unless there are very many.
+    no worker lives, nothing is left, or all that is left runs or is retrying: then no pace tells. `waits_until` is the
+    latest time until which a retrying item waits. `failures` are groups of the `failures_examined` oldest failed items,
+    and of retrying ones, which are all of them unless there are very many.
     """
 
     table: str
@@ -48,6 +49,7 @@ class Status:
     last_hour: Pace
     items_per_second: float
     time_left: TimeLeft | None
+    waits_until: datetime | None = None
     failures: tuple[FailureGroup, ...] = ()
     failures_examined: int = 0
 
@@ -60,6 +62,7 @@ class _Seen:
     counts: Counts
     workers: tuple[WorkerStatus, ...]
     failures: tuple[FailureGroup, ...]
+    waits_until: datetime | None
 
 
 async def status(store: Store, table: str, workers: Iterable[WorkerStatus], *, now: datetime) -> Status:
@@ -117,7 +120,15 @@ async def nested_items(store: Store, *, most: int = MOST_IDS) -> dict[Quarter, l
 async def _count(store: Store, workers: Iterable[WorkerStatus], *, now: datetime) -> _Seen:
     counts = await store.counts(since=[now - LONG, now - RECENT])
     groups = await failures(_first(store.summaries(state=State.FAILED))) if counts.items[State.FAILED] else []
-    return _Seen(now, counts, tuple(workers), tuple(groups))
+    retrying = [each async for each in _first(store.retrying())] if counts.retrying else []
+    groups += await failures(_each(retrying))
+    until = max((each.not_before for each in retrying if each.not_before), default=None)
+    return _Seen(now, counts, tuple(workers), tuple(groups), until)
+
+
+async def _each(summaries: Iterable[Summary]) -> AsyncIterator[Summary]:
+    for each in summaries:
+        yield each
 
 
 async def _first(summaries: AsyncIterator[Summary]) -> AsyncIterator[Summary]:
@@ -139,6 +150,11 @@ def _status(table: str, seen: _Seen, *, now: datetime) -> Status:
     if counts.total_nested and (pace is None or pace.settled < ENOUGH):  # their tasks tell more
         by_tasks = _of_tasks(seen, now=now)
         left = time_left(counts.tasks_left, by_tasks) if by_tasks.settled else left
+    elif counts.items[State.LOCKED] + counts.retrying >= counts.left:
+        left = None  # what runs or waits takes as long as it takes, at any pace
+    until = seen.waits_until if counts.retrying else None
+    if left and until:
+        left = left.at_least(until - now)
     return Status(
         table,
         now,
@@ -150,8 +166,9 @@ def _status(table: str, seen: _Seen, *, now: datetime) -> Status:
         last_hour=last_hour,
         items_per_second=pace.per_second if pace else 0.0,
         time_left=left if alive else None,
+        waits_until=until,
         failures=seen.failures,
-        failures_examined=sum(each.count for each in seen.failures),
+        failures_examined=sum(each.count for each in seen.failures if not each.retrying),
     )
 
 

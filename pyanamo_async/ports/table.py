@@ -21,8 +21,7 @@ from pyanamo_async.ports.output_tails import OutputTails
 INDEX_LAG_AT_MOST = timedelta(seconds=20)
 """The longest that an index is assumed to lag behind a write.
 
-DynamoDB names no bound, only "usually a fraction of a second" ("Using Global Secondary Indexes" in its guide).
-"""
+DynamoDB names no bound, only "usually a fraction of a second" ("Using Global Secondary Indexes" in its guide)."""
 
 
 class AddResult(StrEnum):
@@ -120,6 +119,10 @@ class ItemReader(Protocol):
         """List items in the order of state, then of their queue; memory does not grow with their number."""
         ...
 
+    def retrying(self, *, sample: str | None = None) -> AsyncIterator[Summary]:
+        """List, as `summaries` does, those in `todo` that wait to be tried again; it reads only those."""
+        ...
+
     def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
         """Read items whole, in no order; memory does not grow with their number.
 
@@ -204,10 +207,7 @@ class WorkerRegistry(Protocol):
         ...
 
     async def workers(self, *, of: Collection[str] | None = None) -> list[Worker]:
-        """List workers that have not been forgotten, by last heartbeat; with `of`, those with these ids.
-
-        Rows are read as last written. One that cannot be read has its `problem`.
-        """
+        """List workers by last heartbeat (with `of`, these), as last written; an unreadable one has its `problem`."""
         ...
 
     async def forget(self, worker_id: str) -> None:

@@ -120,6 +120,11 @@ class MemoryStore(MemoryWorkers, Store):
                 if sample is None or item.sample == sample:
                     yield summarise(encode(item), state=each, key=_place(item))
 
+    async def retrying(self, *, sample: str | None = None) -> AsyncIterator[Summary]:
+        async for each in self.summaries(state=State.TODO, sample=sample):
+            if each.is_retrying:
+                yield each
+
     async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
         for item in list(self._table.items.values()):
             if state in (None, item.state) and sample in (None, item.sample):

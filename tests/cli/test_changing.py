@@ -44,9 +44,9 @@ def test_failures_are_told_by_reason(failed: Cli) -> None:
     said = failed("failures")
 
     assert said.out.splitlines() == [
-        "items\treason\tlook at one",
-        "2\texit status 7: no file #.bam\tpyanamo logs --stderr x1",
-        "1\tkilled by SIGKILL\tpyanamo logs --stderr -- -k",
+        "items\tstate\treason\tlook at one",
+        "2\tfailed\texit status 7: no file #.bam\tpyanamo logs --stderr x1",
+        "1\tfailed\tkilled by SIGKILL\tpyanamo logs --stderr -- -k",
     ]
     assert said.err == "3 items failed; pyanamo retry runs them again\n"
 
@@ -56,7 +56,7 @@ def test_what_is_told_to_type_can_be_typed(failed: Cli) -> None:
     address = "sqlite:a b.db"
     Path("pyanamo.db").rename("a b.db")
 
-    line = failed("failures", "-t", address).out.splitlines()[1].split("\t")[2]
+    line = failed("failures", "-t", address).out.splitlines()[1].split("\t")[3]
     done = subprocess.run(["sh", "-c", line.replace("pyanamo", PYANAMO, 1)], capture_output=True, check=True)
 
     assert done.stdout == b"no file x1.bam\n"
@@ -67,11 +67,30 @@ def test_failures_as_json(failed: Cli) -> None:
     assert failed("failures", "--sample", "s1", "--json").json() == [
         {
             "items": 1,
+            "retrying": False,
             "reason": "exit status 7: no file #.bam",
             "example": "x1",
             "example_reason": "attempt 1: exit status 7: no file x1.bam",
         }
     ]
+
+
+def test_items_that_retry_are_told_with_why(cli: Cli, folder: Path) -> None:
+    """Before they have failed for good, by `failures` and by `status`."""
+    (folder / "n.txt").write_text("itemID|TaskID|TaskScript|TaskArgs\nn|s|exit |0,3\n")
+    cli("import", "n.txt", "--nested")
+    with subprocess.Popen([PYANAMO, "run", "-q"]) as running:
+        while not cli("status", "--json").json()[0]["retrying"]:
+            assert running.poll() is None
+        running.terminate()
+
+    said, [seen] = cli("failures"), cli("status", "--json").json()
+
+    assert said.out.splitlines()[1] == "1\tretrying\texit status 3\tpyanamo logs --stderr n Task_1"
+    assert said.err == "0 items failed; 1 item is retrying\n"
+    assert seen["failures"] == [{"retrying": True, "reason": "exit status 3", "items": 1, "example": "n"}]
+    assert seen["waits_until"]
+    assert cli("status").out.splitlines()[-1] == "retry\t1\texit status 3"
 
 
 def test_without_failures_nothing_is_listed(cli: Cli) -> None:

@@ -39,7 +39,8 @@ def test_status_as_json(ran: Cli) -> None:
         "seconds_lost": 0.0,
         "workers": {"alive": 0, "running": 0, "slots": 0},
         "seconds_left": None,
-        "failures": [{"reason": "exit status 3", "items": 1}],
+        "failures": [{"retrying": False, "reason": "exit status 3", "items": 1}],
+        "waits_until": None,
         "failures_examined": 1,
     }
 

@@ -29,6 +29,18 @@ async def test_an_empty_table_counts_nothing(store: Store) -> None:
     assert await listing(store) == []
 
 
+async def test_items_that_wait_to_be_tried_again_are_listed(store: Store) -> None:
+    """Those alone, with why and until when, of all samples or of one."""
+    waiting = [replace(an_item(each), not_before=NOON + SECOND, reason="exit status 3") for each in ("b", "c")]
+    await store.add([an_item("a"), waiting[0], replace(waiting[1], sample="other"), hold(an_item("d"), now=NOON)])
+
+    listed = {each.item_id: (each.reason, each.not_before) async for each in store.retrying()}
+    of_one = [each.item_id async for each in store.retrying(sample="other")]
+
+    assert listed == dict.fromkeys("bc", ("exit status 3", NOON + SECOND))
+    assert of_one == ["c"]
+
+
 async def test_items_and_tasks_are_counted(store: Store) -> None:
     """Items by state; tasks too, those of nested items that are partly done each for itself."""
     await _one_of_each(store)

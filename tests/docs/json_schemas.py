@@ -101,6 +101,7 @@ CHANGE = an_object(
     item_ids=a_list(a("string"), "itemIDs, with dry_run alone"),
 )
 
+RETRYING = a("boolean", "failed before, and waits to be tried again")
 PACE = an_object(items=COUNT, seconds=a("number"))
 QUARTER = an_object("", {"ids"}, items=COUNT, ids=a_list(a("string"), "itemIDs; not with --watch"))
 SECONDS_LEFT = an_object(
@@ -124,7 +125,8 @@ STATUS = an_object(
     items_per_second=a("number"),
     settled=an_object("items that came to an end", recent=PACE, last_hour=PACE),
     seconds_left=SECONDS_LEFT | {"type": ["object", "null"]},
-    failures=a_list(an_object(reason=a("string"), items=COUNT, example=a("string", "an itemID"))),
+    waits_until=TIME_OR_NULL | {"description": "the latest time until which a retrying item waits"},
+    failures=a_list(an_object(retrying=RETRYING, reason=a("string"), items=COUNT, example=a("string", "an itemID"))),
     failures_examined=a("integer", "how many failed items were grouped"),
 )
 
@@ -159,6 +161,7 @@ FAILURES = an_object(
     {"items", "tasks", "example_task"},
     items=COUNT,
     tasks=a("integer", "instead of items, with --tasks"),
+    retrying=RETRYING,
     reason=a("string"),
     example=a("string", "an itemID"),
     example_task=a("string", "with --tasks, or of a nested item"),

@@ -12,7 +12,8 @@ from pyanamo_async.core.outcomes import Failed, Outcome, TimedOut
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, Worker
 from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus
-from pyanamo_async.operate.explaining import NextStep, explain
+from pyanamo_async.operate.explaining import explain
+from pyanamo_async.operate.free_workers import NextStep
 from tests.fakes import NOON, an_item
 
 MINUTE = timedelta(minutes=1)

@@ -9,6 +9,7 @@ import pytest
 from pyanamo_async.core.items import State, Summary
 from pyanamo_async.operate import failures as grouping
 from pyanamo_async.operate.failures import FailureGroup, failures, generalise
+from tests.fakes import NOON
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,17 @@ async def test_failures_are_grouped() -> None:
         FailureGroup("exit status 1: no #", 2, "0", "attempt 1: exit status 1: no x1"),
         FailureGroup("exit status 2", 1, "1", "attempt 1: exit status 2"),
     ]
+
+
+async def test_retrying_items_are_told_from_failed_ones() -> None:
+    """They fail alike and stand in groups of their own, behind those that no worker takes up again."""
+
+    async def troubled() -> AsyncIterator[Summary]:
+        for state, number in ((State.TODO, 3), (State.FAILED, 1)):
+            for _ in range(number):
+                yield Summary("n", "s", state, 1, 0, reason="exit status 3", not_before=NOON)
+
+    assert [(each.retrying, each.count) for each in await failures(troubled())] == [(False, 1), (True, 3)]
 
 
 async def test_the_task_that_failed_first_is_named() -> None:

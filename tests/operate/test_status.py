@@ -154,6 +154,30 @@ async def test_held_items_take_no_time(store: CountedStore) -> None:
     assert seen.time_left.likely == timedelta(seconds=0.5)
 
 
+async def test_the_time_left_is_no_shorter_than_the_longest_wait(store: CountedStore) -> None:
+    """However fast the others are: it is known until when an item that failed has to wait."""
+    waiting = replace(an_item("r"), not_before=NOON + 14 * MINUTE, reason="attempt 1: exit status 1")
+    await store.add([an_item("a"), waiting])
+
+    seen = await status(store, "t", [a_worker(done=20)], now=NOON)
+
+    assert seen.time_left
+    assert seen.time_left.least == seen.time_left.likely == 14 * MINUTE
+    assert seen.waits_until == NOON + 14 * MINUTE
+    assert [(each.retrying, each.count) for each in seen.failures] == [(True, 1)]
+    assert seen.failures_examined == 0
+
+
+async def test_no_pace_tells_how_long_the_last_items_run_and_wait(store: CountedStore) -> None:
+    """When all that is left runs or retries, the pace of those before says nothing of it."""
+    await store.add([an_item("a"), replace(an_item("r"), not_before=NOON + 14 * MINUTE)])
+    await claim(store, limit=1)
+
+    seen = await status(store, "t", [a_worker(done=20)], now=NOON)
+
+    assert (seen.counts.items[State.LOCKED], seen.counts.retrying, seen.time_left) == (1, 1, None)
+
+
 async def test_without_workers_there_is_no_time_left(store: CountedStore) -> None:
     """However fast it was."""
     await store.add([an_item(f"{number}") for number in range(30)])

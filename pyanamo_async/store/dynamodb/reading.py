@@ -58,15 +58,23 @@ class DynamoReader(OpenedTable, ItemReader):
         return self.bad_rows.skip(await self._table.get_many(item_ids), decode)
 
     async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
-        shards = await self._shards()
-        wanted = {} if sample is None else {":sample": sample}
-        filters = {"FilterExpression": "taskID = :sample"} if wanted else {}
         for each in [state] if state else State:
-            for shard in range(shards):
-                query = _query({":queue": queue(each, shard)} | wanted) | filters
-                async for page in self._table.pages(query):
-                    for each_summary in self.bad_rows.skip(map(unmarshal_row, page["Items"]), summary):
-                        yield each_summary
+            async for listed in self._listed(each, sample):
+                yield listed
+
+    def retrying(self, *, sample: str | None = None) -> AsyncIterator[Summary]:
+        return self._listed(State.TODO, sample, first=DELAYED)
+
+    async def _listed(self, state: State, sample: str | None, *, first: str | None = None) -> AsyncIterator[Summary]:
+        condition, values = _between(first, None)
+        filters = {} if sample is None else {"FilterExpression": "taskID = :sample"}
+        wanted = values | ({} if sample is None else {":sample": sample})
+        for shard in range(await self._shards()):
+            query = _query({":queue": queue(state, shard)} | wanted) | filters
+            query["KeyConditionExpression"] += condition
+            async for page in self._table.pages(query):
+                for listed in self.bad_rows.skip(map(unmarshal_row, page["Items"]), summary):
+                    yield listed
 
     async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
         await self._open()

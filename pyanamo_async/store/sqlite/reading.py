@@ -100,12 +100,19 @@ class SqliteReader(ItemReader):
 
     async def summaries(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Summary]:
         for each in [state] if state else State:
-            key, position = "", 0
-            while page := await self._rows(SUMMARIES, each.value, raw(key), position, sample, LIST_PAGE):
-                key, position, *_ = page[-1]
-                rows = (dict(zip(LISTED, listed, strict=True)) for listed in page)
-                for summary in self.bad_rows.skip(rows, partial(_summary, state=each)):
-                    yield summary
+            async for summary in self._listed(each, sample):
+                yield summary
+
+    def retrying(self, *, sample: str | None = None) -> AsyncIterator[Summary]:
+        return self._listed(State.TODO, sample, first=DELAYED)
+
+    async def _listed(self, state: State, sample: str | None, *, first: str = "") -> AsyncIterator[Summary]:
+        key, position = first, 0
+        while page := await self._rows(SUMMARIES, state.value, raw(key), position, sample, LIST_PAGE):
+            key, position, *_ = page[-1]
+            rows = (dict(zip(LISTED, listed, strict=True)) for listed in page)
+            for summary in self.bad_rows.skip(rows, partial(_summary, state=state)):
+                yield summary
 
     async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
         async for page in self._pages(state and state.value, sample):

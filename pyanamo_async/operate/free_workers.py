@@ -1,0 +1,69 @@
+"""Tell whether any worker would take up what can be claimed, and what a person may do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pyanamo_async.core.text.durations import show_duration
+from pyanamo_async.core.text.plural import plural
+from pyanamo_async.core.workers import Desired
+from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus
+
+
+class NextStep(StrEnum):
+    """What a person may do next."""
+
+    SEE_OUTPUT = "see what it printed"
+    SEE_ERRORS = "see what it printed to stderr"
+    FOLLOW = "follow what it prints"
+    SHOW = "see its tasks, and what became of each"
+    RETRY = "run again what did not succeed"
+    RESET = "run all of it again"
+    UNHOLD = "release it"
+    RUN = "start a worker"
+    RUN_LONGER = "start a worker that has more time"
+    RECLAIM = "put back what vanished workers hold"
+    LIST_WORKERS = "see the workers"
+
+
+Told = tuple[list[str], list[NextStep]]
+"""Sentences, and what a person may do."""
+
+
+def at_work(now: datetime, workers: Sequence[WorkerStatus], *, not_before: datetime | None = None) -> Told:
+    """Tell whether anybody would take up what can be claimed."""
+    alive = [each.worker for each in workers if each.condition is WorkerCondition.ALIVE]
+    if not alive:
+        last = max((each.worker.heartbeat for each in workers), default=None)
+        when = f"; the last heartbeat of any was {show_span(now - last)} ago" if last else ""
+        return [f"No worker is alive{when}."], [NextStep.RUN]
+    willing = [each for each in alive if each.desired is Desired.RUN and not each.stopped_by]
+    if not willing:
+        sentence = f"{_workers(len(alive))} alive, but all were told to drain or stop."
+        return [sentence], [NextStep.RUN, NextStep.LIST_WORKERS]
+    if not_before and not_before > now:
+        return [f"{_workers(len(willing))} alive: when that wait is over, it may start."], [NextStep.LIST_WORKERS]
+    running, slots = sum(each.running for each in willing), sum(each.slots for each in willing)
+    if running < slots:
+        sentence = (
+            f"{_workers(len(willing))} alive, with {slots - running} of {slots} places free: it should start soon, "
+            "unless their wall time is nearly over (`wall_time`, `min_remaining`)."
+        )
+    else:
+        ago = show_span(now - min(each.heartbeat for each in willing))
+        sentence = (
+            f"{_workers(len(willing))} alive, and all their {slots} places were taken when last heard of ({ago} ago): "
+            "it waits for its turn."
+        )
+    return [sentence], [NextStep.LIST_WORKERS]
+
+
+def _workers(count: int) -> str:
+    return f"{plural(count, 'worker')} {'is' if count == 1 else 'are'}"
+
+
+def show_span(span: timedelta) -> str:
+    """Return a duration in whole seconds; clocks differ, so one may be negative."""
+    return show_duration(timedelta(seconds=max(0, round(span.total_seconds()))))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+from typing import Any
 
 from harness.program import ROOT, Program, Row
 
@@ -36,6 +38,56 @@ def test_the_original_task_files_have_one_result_on_both_foundations(pyanamo: Pr
     assert {("Succeeded", 0, 1)} == {
         (record["Status"], record["Exit_Code"], record["Attempt"]) for record in _records(rows).values()
     }
+
+
+def test_a_table_with_the_indexes_of_the_original_answers_its_queries(on_aws: Program) -> None:
+    """What its manager asks by state, sample, worker and length of the log, it is told; no row of ours is among it."""
+    file = on_aws.folder / "indexes.json"
+    file.write_text(json.dumps([_index(name, key) for name, key in INDEXES.items()]))
+    on_aws("table", "create", "--indexes", file)
+    on_aws.import_rows("a|s1|seq 3", "b|s1|exit 4", "c|s2|seq 5")
+    on_aws("run", "--max-failures", "1", code=3)
+    on_aws.import_rows("d|s2|seq 1")
+    rows = on_aws.rows()
+
+    assert _ids(on_aws, "ItemStateIndex", "done") == ["a", "c"]
+    assert _ids(on_aws, "ItemStateIndex", "todo") == ["d"]
+    assert _ids(on_aws, "ItemStateIndex", "failed") == ["b"]
+    assert _ids(on_aws, "TaskStateIndex", "done", "begins_with(taskID, :of)", {"S": "s2"}) == ["c"]
+    assert _ids(on_aws, "LoggingIndex", "done", "Log_Length > :of", {"N": "4"}) == ["c"]
+    holder = {"S": rows["a"]["InstanceID"]}
+    assert _ids(on_aws, "InstanceStateIndex", "done", "InstanceID = :of", holder) == ["a", "c"]
+    assert _query(on_aws, "ItemStateIndex", "done", Select="COUNT")["Count"] == 2
+
+
+INDEXES = {  # of the original's `workflow-gsi-index.json`: each has the state and this, with everything
+    "ItemStateIndex": "itemID",
+    "TaskStateIndex": "taskID",
+    "InstanceStateIndex": "InstanceID",
+    "LoggingIndex": "Log_Length",
+}
+
+
+def _index(name: str, key: str) -> Row:
+    keys = [{"AttributeName": "ItemState", "KeyType": "HASH"}, {"AttributeName": key, "KeyType": "RANGE"}]
+    units = {"ReadCapacityUnits": 10, "WriteCapacityUnits": 5}
+    everything = {"ProjectionType": "ALL"}
+    return {"IndexName": name, "KeySchema": keys, "Projection": everything, "ProvisionedThroughput": units}
+
+
+def _ids(step: Program, index: str, state: str, condition: str = "", of: Row | None = None) -> list[str]:
+    return sorted(row["itemID"]["S"] for row in _query(step, index, state, condition, of)["Items"])
+
+
+def _query(step: Program, index: str, state: str, condition: str = "", of: Row | None = None, **how: Any) -> Row:  # noqa: ANN401 # as boto3 has it
+    found: Row = step.client("dynamodb").query(
+        TableName=step.table,
+        IndexName=index,
+        KeyConditionExpression="ItemState = :state" + (f" AND {condition}" if condition else ""),
+        ExpressionAttributeValues={":state": {"S": state}} | ({":of": of} if of else {}),
+        **how,
+    )
+    return found
 
 
 def test_status_counts_items_and_tasks(on_sqlite: Program) -> None:

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
@@ -53,7 +53,11 @@ class SchemaMismatch(StoreError):
 
 
 class ItemMissing(StoreError):
-    """The table has no item or worker of that id."""
+    """The table has no item or worker of that id; of several items, `item_ids` are those that it does not have."""
+
+    def __init__(self, what: str, *, item_ids: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(what, hint=hint)
+        self.item_ids = item_ids
 
 
 class BadRow(StoreError):

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 class TableEditor(TableReport):
     """One table of items, and how a person corrects them.
 
-    Each order takes `OrderOptions`: a reason, `dry_run`, and what becomes of items that workers hold. All raise
-    `ItemMissing` when the selection names ids that the table does not have; nothing was changed then.
+    Each order takes `OrderOptions`: a reason, `dry_run`, and what becomes of items that workers hold. Ids that the
+    table does not have are named in the result; when it has none of the items that are named, `ItemMissing` is raised.
     """
 
     async def retry(self, selection: Selection | None = None, **options: Unpack[OrderOptions]) -> ChangeResult:

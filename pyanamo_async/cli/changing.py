@@ -25,8 +25,12 @@ AGAIN = Wording(
     "{} will run again",
     "{} would run again",
     "{} had nothing to run again",
+    "{} still held. hint: `pyanamo unhold` lets items go",
+    needs_workers=True,
 )
-HOLD = Wording("hold {}", "holding items", "holding", "{} held", "{} would be held", "{} had nothing to hold")
+HOLD = Wording(
+    "hold {}", "holding items", "holding", "{} held", "{} would be held", "{} done already", "{} held already"
+)
 UNHOLD = Wording("let {} go", "letting items go", "letting go", "{} let go", "{} would be let go", "{} not held")
 CANCEL = Wording(
     "cancel {}, and end what runs of them",
@@ -34,7 +38,8 @@ CANCEL = Wording(
     "cancelling",
     "{} cancelled",
     "{} would be cancelled",
-    "{} had nothing to cancel",
+    "{} done already",
+    "{} held already",
 )
 DELETE = Wording("delete {}", "deleting items", "deleting", "{} deleted", "{} would be deleted", "{} had no such task")
 DELETE_TASKS = Wording(

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
 
-from pyanamo_async import ChangeOptions, ChangeResult, Selection, Table, UsageError
+from pyanamo_async import ChangeOptions, ChangeResult, Selection, Table, UsageError, WorkerCondition
 from pyanamo_async.cli.asking import ask, need_terminal
 from pyanamo_async.cli.console import flush, note, say, say_json
 from pyanamo_async.cli.counting_bar import counting_bar
 from pyanamo_async.cli.options import JsonOption, takes
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.cli.selecting import note_scan
-from pyanamo_async.core.text.plural import plural
 
 INCOMPLETE = 3  # the exit status when not every selected item is as ordered
-NAMED = 5  # ids of locked items in a line for people
+NAMED = 5  # ids in a line for people
+LIVING = {WorkerCondition.ALIVE, WorkerCondition.STANDING}
 
 EPILOG = """\b
 Exit status:
   0   every selected item is as ordered
-  3   some were left as they are: workers hold them, or others changed them
+  3   some were left as they are: workers hold them, or others changed them, or
+      the table has no such items or tasks
 """
 
 
@@ -38,6 +39,8 @@ class Wording:
     done: str
     would: str
     unchanged: str
+    held: str = ""  # of the unchanged, those that are held, where that makes a difference
+    needs_workers: bool = False  # what is changed waits for a worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def carry_out(
         with ExitStack() as bars, _interruption_noted(words) as progress:
 
             def confirm(items: int) -> bool:
-                if not how.yes and not ask(f"{words.question.format(plural(items, 'item'))}?"):
+                if not how.yes and not ask(f"{words.question.format(_items(items))}?"):
                     return False
                 progress.draw = bars.enter_context(counting_bar(words.doing, items))
                 return True
@@ -120,16 +123,23 @@ def carry_out(
             asking = ChangeOptions(dry_run=how.dry_run, confirm=confirm, progress=progress.advance)
             return await order(table, selection, **asking, **how.options, **more)
 
-    result = with_table(table, work)
+    async def work_and_look(table: Table) -> tuple[ChangeResult, bool]:
+        result = await work(table)
+        looks = words.needs_workers and how.options.get("force") and result.changed and not how.dry_run
+        return result, not looks or any(each.condition in LIVING for each in await table.workers())
+
+    result, has_workers = with_table(table, work_and_look)
     if not result.confirmed:
         note("nothing was changed")
         raise typer.Exit(1)
     if how.json:
         say_json(_json(result, dry_run=how.dry_run))
     else:
-        _show(result, words, dry_run=how.dry_run)
+        _show(result, words, dry_run=how.dry_run, may_force=how.options.get("force") is False)
     if how.options.get("wait") is False and how.options.get("force", True) and not how.dry_run:
         note("what ran of the items may run on until its worker hears of it, with its next heartbeat")
+    if not has_workers:
+        note("no worker is alive to run them: pyanamo run")
     if not result.complete:
         raise typer.Exit(INCOMPLETE)
 
@@ -148,7 +158,7 @@ class _Progress:
         self.draw(result.seen)
         if result.waiting and not self._has_waited:
             self._has_waited = True
-            note(f"waiting until workers let {plural(result.waiting, 'item')} go, mostly within 20 s")
+            note(f"waiting until workers let {_items(result.waiting)} go, mostly within 20 s")
 
 
 @contextmanager
@@ -159,7 +169,7 @@ def _interruption_noted(words: Wording) -> Iterator[_Progress]:
     try:
         yield progress
     except asyncio.CancelledError:
-        done = words.done.format(plural(progress.changed, "item"))
+        done = words.done.format(_items(progress.changed))
         note(f"interrupted: {done}. hint: repeat the command for the others")
         raise
 
@@ -167,20 +177,40 @@ def _interruption_noted(words: Wording) -> Iterator[_Progress]:
 def _json(result: ChangeResult, *, dry_run: bool) -> dict[str, object]:
     counted = ("selected", "changed", "unchanged", "no_longer_matching", "fenced", "failed")
     row: dict[str, object] = {"dry_run": dry_run, **{name: getattr(result, name) for name in counted}}
-    return {**row, "locked": result.locked, **({"item_ids": result.item_ids} if dry_run else {})}
+    return {
+        **row,
+        "locked": result.locked,
+        "missing": [*result.missing],
+        **({"item_ids": result.item_ids} if dry_run else {}),
+    }
 
 
-def _show(result: ChangeResult, words: Wording, *, dry_run: bool) -> None:
+def _show(result: ChangeResult, words: Wording, *, dry_run: bool, may_force: bool) -> None:
     for item_id in result.item_ids:
         say(item_id)
     flush()  # ids come first, also where both go to one terminal
-    (note if dry_run else say)((words.would if dry_run else words.done).format(plural(result.changed, "item")))
-    if result.unchanged:
-        note(words.unchanged.format(plural(result.unchanged, "item")))
+    (note if dry_run else say)((words.would if dry_run else words.done).format(_items(result.changed)))
+    held = result.held if words.held else 0
+    if unchanged := result.unchanged - held:
+        note(words.unchanged.format(_items(unchanged)))
+    if held:
+        note(words.held.format(_items(held)))
     if result.locked:
-        names = ", ".join(result.locked[:NAMED]) + (", ..." if len(result.locked) > NAMED else "")
-        note(f"{plural(len(result.locked), 'item')} left alone, because workers hold them: {names}")
+        hint = ". hint: --force ends what runs" if may_force else ""
+        holds = "a worker holds it" if len(result.locked) == 1 else "workers hold them"
+        note(f"{_items(len(result.locked))} left alone, because {holds}: {_names(result.locked)}{hint}")
     if left := result.no_longer_matching + result.fenced:
-        note(f"{plural(left, 'item')} left alone, because they changed meanwhile")
+        note(f"{_items(left)} left alone, because {'it' if left == 1 else 'they'} changed meanwhile")
     if result.failed:
-        note(f"{plural(result.failed, 'item')} could not be changed: {result.problem}")
+        note(f"{_items(result.failed)} could not be changed: {result.problem}")
+    if result.missing:
+        note(f"the table has no item {_names(result.missing)}")
+
+
+def _names(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - NAMED:,} more" if len(ids) > NAMED else ""
+    return ", ".join(ids[:NAMED]) + more
+
+
+def _items(count: int) -> str:
+    return f"{count:,} item{'' if count == 1 else 's'}"

@@ -2,7 +2,7 @@
 
 1. The ids are spooled before the first write: a change may move an item within the queue that is being listed.
 2. Then each item is read again and the selection asked again. What is written passes the fence, so that an item which
-   somebody changed in between stays as they left it.
+   somebody changed in between is read once more, and judged as they left it.
 3. An item that a worker holds is left alone, and named; unless the order is forced (`operate.forcing`).
 4. Repeated, an order only finds less to do.
 """
@@ -10,13 +10,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypedDict
 
 from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.selection import Selection
-from pyanamo_async.errors import Fenced, SchemaMismatch, StoreError, TableMissing
+from pyanamo_async.errors import Fenced, ItemMissing, SchemaMismatch, StoreError, TableMissing
 from pyanamo_async.operate.selecting import pages, select, with_hosts
 from pyanamo_async.operate.spool import SpooledIds
 from pyanamo_async.ports import Clock, Store
@@ -35,12 +35,14 @@ class ChangeResult:
     `unchanged` are those in which there was nothing to change, `no_longer_matching` those that had changed or gone when
     they were read again, `fenced` those that changed at that very moment, and `failed` those that the table refused:
     `problem` says why it refused the first. `locked` are the ids of those that workers hold, `waiting` says how many of
-    them are to be let go. After a dry run `item_ids` are those that would be changed.
+    them are to be let go. `missing` are ids that the table does not have; `held` says how many of the unchanged are
+    held. After a dry run `item_ids` are those that would be changed.
     """
 
     selected: int = 0
     changed: int = 0
     unchanged: int = 0
+    held: int = 0
     no_longer_matching: int = 0
     fenced: int = 0
     failed: int = 0
@@ -48,6 +50,7 @@ class ChangeResult:
     confirmed: bool = True
     waiting: int = 0
     locked: list[str] = field(default_factory=list)
+    missing: Sequence[str] = ()
     item_ids: list[str] = field(default_factory=list)
 
     @property
@@ -59,7 +62,7 @@ class ChangeResult:
     @property
     def complete(self) -> bool:
         """Whether every selected item is now as ordered."""
-        return self.confirmed and self.changed + self.unchanged == self.selected
+        return self.confirmed and not self.missing and self.changed + self.unchanged == self.selected
 
 
 class ChangeOptions(TypedDict, total=False):
@@ -135,14 +138,20 @@ async def change(
     """Change the selected items, unless `confirm`, which takes their number, says no.
 
     Raises:
-        ItemMissing: ids are named that the table does not have; nothing was changed.
+        ItemMissing: ids are named, and the table has none of the items that are meant.
     """
     selection = await with_hosts(writer.store, selection)
     held: dict[str, Collection[str]] = {}
     with SpooledIds() as ids:
-        async for summary in select(writer.store, selection):
-            ids.add(summary.item_id)
-        result = ChangeResult(selected=len(ids))
+        missing: Sequence[str] = ()
+        try:
+            async for summary in select(writer.store, selection):
+                ids.add(summary.item_id)
+        except ItemMissing as some:
+            if not ids:
+                raise
+            missing = some.item_ids
+        result = ChangeResult(selected=len(ids), missing=missing)
         result.confirmed = not result.selected or dry_run or confirm(result.selected)
         if not result.confirmed:
             return result
@@ -161,9 +170,19 @@ async def change(
 
 
 async def _change_page(
-    writer: Writer, selection: Selection, change_item: Change, page: list[str], result: ChangeResult, *, dry_run: bool
+    writer: Writer,
+    selection: Selection,
+    change_item: Change,
+    page: list[str],
+    result: ChangeResult,
+    *,
+    dry_run: bool,
+    again: bool = True,
 ) -> dict[str, Collection[str]]:
-    """Change what nobody holds; return the tasks that are selected of what workers hold, by item."""
+    """Change what nobody holds; return the tasks that are selected of what workers hold, by item.
+
+    What was fenced is done `again`.
+    """
     store = writer.store
     items = await store.read_many(page)
     unread = {*page} - {item.item_id for item in items}
@@ -180,6 +199,7 @@ async def _change_page(
             result.no_longer_matching += 1
         elif (after := change_item(item, tasks)) is item:
             result.unchanged += 1
+            result.held += item.state is State.PENDING
         elif item.state is State.LOCKED:
             held[item.item_id] = tasks
         else:
@@ -187,9 +207,15 @@ async def _change_page(
     if dry_run:
         result.changed += len(changes)
         result.item_ids += [item.item_id for item, _ in changes]
-    else:
-        for problem in await writer.write(changes):
+        return held
+    fenced: list[str] = []
+    for (item, _), problem in zip(changes, await writer.write(changes), strict=True):
+        if again and isinstance(problem, Fenced):
+            fenced.append(item.item_id)
+        else:
             count(problem, result)
+    if fenced:
+        held |= await _change_page(writer, selection, change_item, fenced, result, dry_run=False, again=False)
     return held
 
 

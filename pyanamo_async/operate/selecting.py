@@ -98,7 +98,7 @@ async def _by_id(store: Store, ids: Iterable[str]) -> AsyncIterator[Item]:
     missing = [item_id for item_id in missing if item_id not in unreadable]
     if missing:
         named = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
-        raise ItemMissing(f"the table has no item {named}", hint="`pyanamo list` shows the items")
+        raise ItemMissing(f"the table has no item {named}", item_ids=missing, hint="`pyanamo list` shows the items")
 
 
 async def _whole(store: Store, selection: Selection) -> AsyncIterator[Item]:

@@ -147,6 +147,7 @@ def test_a_dry_run_lists(failed: Cli) -> None:
         "fenced": 0,
         "failed": 0,
         "locked": [],
+        "missing": [],
         "item_ids": ["x1"],
     }
     assert states(failed)["x1"] == "failed"
@@ -159,7 +160,7 @@ def test_a_locked_item_is_named(failed: Cli) -> None:
     said = failed("reset", "x1", "x2", "--yes")
 
     assert (said.status, said.out) == (3, "1 item will run again\n")
-    assert said.err == "1 item left alone, because workers hold them: x1\n"
+    assert said.err == "1 item left alone, because a worker holds it: x1. hint: --force ends what runs\n"
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import Item, State, TaskState
 from pyanamo_async.core.orders import reset
 from pyanamo_async.core.outcomes import Failed, Outcome, Succeeded
@@ -185,7 +186,7 @@ async def test_who_claims_at_that_moment_keeps_the_item(store: Store) -> None:
         _meddled(store, "save", lambda: claim_one(store, "w2", now=waiting.not_before or NOON)), EVERYTHING
     )
 
-    assert (result.fenced, result.changed, result.complete) == (1, 0, False)
+    assert (result.locked, result.changed, result.complete) == (["a"], 0, False)
     assert ((await store.read("a")).worker, (await store.read("a")).attempt) == ("w2", 2)
 
 
@@ -198,8 +199,23 @@ async def test_of_two_orders_at_once_one_is_written(store: Store) -> None:
 
     result = await order(_meddled(store, "save", somebody_resets), FAILED)
 
-    assert (result.fenced, result.changed) == (1, 0)
+    assert (result.no_longer_matching, result.changed) == (1, 0)
     assert len((await store.read("n")).todo) == 3
+
+
+async def test_who_finds_the_order_carried_out_by_another_is_content(store: Store) -> None:
+    """Two at once hold everything: nobody is told that items were left alone."""
+    await store.add([an_item("a")])
+
+    def parked(item: Item, _: Collection[str]) -> Item:
+        return hold(item, now=NOON, token="ours")
+
+    async def somebody_holds() -> None:
+        await order(store, EVERYTHING, lambda item, _: hold(item, now=NOON, token="theirs"))
+
+    result = await order(_meddled(store, "save", somebody_holds), EVERYTHING, parked)
+
+    assert (result.unchanged, result.held, result.complete) == (1, 1, True)
 
 
 async def test_what_the_table_refuses_is_counted_and_told(store: Store) -> None:
@@ -231,13 +247,15 @@ async def test_many_pages_are_changed(store: Store) -> None:
     assert (await store.counts()).items[State.TODO] == len(names)
 
 
-async def test_nothing_is_changed_when_an_id_is_wrong(store: Store) -> None:
-    """A slip of the pen is found before the first write."""
+async def test_an_id_that_the_table_does_not_have_is_named(store: Store) -> None:
+    """The others are changed; where there are no others, it is an error."""
     await _one_of_each(store)
 
+    result = await order(store, Selection(ids=["failed", "nosuch"]))
+
+    assert (result.missing, result.changed, result.complete) == (["nosuch"], 1, False)
     with pytest.raises(ItemMissing, match="nosuch"):
-        await order(store, Selection(ids=["failed", "nosuch"]))
-    assert (await store.read("failed")).state is State.FAILED
+        await order(store, Selection(ids=["nosuch"]))
 
 
 @pytest.mark.parametrize(

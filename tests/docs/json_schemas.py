@@ -98,6 +98,7 @@ CHANGE = an_object(
     fenced=a("integer", "left alone: somebody wrote them at the same time"),
     failed=COUNT,
     locked=a_list(a("string"), "itemIDs, left alone: workers hold them"),
+    missing=a_list(a("string"), "itemIDs that the table does not have"),
     item_ids=a_list(a("string"), "itemIDs, with dry_run alone"),
 )
 

@@ -125,7 +125,10 @@ def translate(exc: Exception, what: str, *, otherwise: type[PyanamoError] = Stor
         case boto.ClientError():
             return _refusal(exc, what, otherwise)
         case boto.NoRegionError():
-            return Denied(f"no AWS region is known for {what}", hint="give `region`, or set AWS_REGION")
+            return Denied(
+                f"no AWS region is known for {what}",
+                hint="give `region`, or set AWS_REGION; a table in a file is sqlite:PATH",
+            )
         case boto.EndpointResolutionError() | boto.InvalidRegionError():
             return Denied(f"no AWS endpoint is known for {what}: {exc}", hint="is the region spelled right?")
         case _ if isinstance(exc, NO_CREDENTIALS):

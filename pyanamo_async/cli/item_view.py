@@ -43,7 +43,11 @@ def _head(item: Item) -> Iterator[Line]:
     counts = {"failure": item.failures, "crash": item.crashes, "interruption": item.interruptions}
     if any(counts.values()):
         yield f"so far    {', '.join(plural(count, name) for name, count in counts.items() if count)}", ""
-    limits = {"max failures": item.max_failures, "timeout": item.timeout and show_duration(item.timeout)}
+    limits = {
+        "priority": item.priority,
+        "max failures": item.max_failures,
+        "timeout": item.timeout and show_duration(item.timeout),
+    }
     if told := [f"{name} {limit}" for name, limit in limits.items() if limit is not None]:
         yield f"limits    {', '.join(told)}", ""
     if item.reason:

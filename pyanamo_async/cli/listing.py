@@ -22,13 +22,15 @@ CUT_TO = 16  # cells of a text that is cut where it does not fit
 class Column:
     """A column: of those that do not fit, the one with the highest `rank` goes first, and rank 0 never.
 
-    A `cut` one takes what the others leave, and ends in an ellipsis.
+    A `cut` one takes what the others leave, and ends in an ellipsis. One that says something `even_empty` is left out
+    only for want of room.
     """
 
     name: str
     rank: int = 0
     cut: bool = False
     right: bool = False
+    even_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,11 @@ def fitting(
     widest = {
         index: max(cell_len(columns[index].name), *(cell_len(row[index]) for row in cells), 0)
         for index in among
-        if not may_drop or columns[index].rank == 0 or not cells or any(row[index] for row in cells)
+        if not may_drop
+        or columns[index].rank == 0
+        or columns[index].even_empty
+        or not cells
+        or any(row[index] for row in cells)
     }
     least = {
         index: min(each, CUT_TO if columns[index].cut else width // 2 if columns[index].rank == 0 else each)

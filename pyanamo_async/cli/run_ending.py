@@ -58,8 +58,11 @@ def ending(result: RunResult, failed_ids: Sequence[str], counts: Counts | None, 
         yield f"{_are(failed)} failed{f' ({names})' if names else ''}: {why} says why, {again} runs {them} again"
     if held := counts.items.get(State.PENDING, 0) if counts else 0:
         yield f"{_are(held)} held: {_command('list --state Pending', address)}"
-    if left:
-        yield f"{_are(left)} left: {_command('run', address)}"
+    running = counts.items.get(State.LOCKED, 0) if counts else 0  # by others: this worker has ended
+    if running:
+        yield f"{_are(running)} being run by {'another worker' if running == 1 else 'other workers'}"
+    if left > running:
+        yield f"{_are(left - running)} left: {_command('run', address)}"
 
 
 def _are(count: int) -> str:

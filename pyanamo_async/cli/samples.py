@@ -59,7 +59,10 @@ async def samples(
     if json:
         await say_json_list(_json(row, names) async for row in rows)
     else:
-        columns = [Column(SAMPLE), *(Column(name, rank=number) for number, name in enumerate(names, start=1))]
+        columns = [
+            Column(SAMPLE),
+            *(Column(name, rank=number, even_empty=True) for number, name in enumerate(names, start=1)),
+        ]
         await say_table(columns, (_row(row, words=tsv) async for row in rows), plain=tsv)
 
 

@@ -49,7 +49,7 @@ Where = Annotated[
     str | None,
     typer.Option("--where", metavar="EXPRESSION", help="Only tasks of which it is true, as 'exit == 137'."),
 ]
-Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="At most N items.")]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="At most N items; of `trace`, N rows.")]
 All = Annotated[bool, typer.Option("--all", help="All items of the table.")]
 
 

@@ -116,7 +116,8 @@ def check_file(file: TaskFile, form: Format) -> CheckedItems:
     Raises:
         TaskFileInvalid: it has bad lines, the first of which are listed, or no items.
     """
-    checked = _check(file.name, lambda: parse(file.lines(), form), "line")
+    may_be_empty = form.template is not None and any(line.strip() for line in file.lines())  # a header without rows
+    checked = _check(file.name, lambda: parse(file.lines(), form), "line", may_be_empty=may_be_empty)
     return replace(checked, kind=kind_of(file.lines(), form))
 
 
@@ -150,7 +151,9 @@ def _plain(value: object) -> str:
     raise TypeError(f"{value!r} is no text, number, timedelta or path")
 
 
-def _check(name: str, rows: Callable[[], Iterator[Item | Problem]], unit: str) -> CheckedItems:
+def _check(
+    name: str, rows: Callable[[], Iterator[Item | Problem]], unit: str, *, may_be_empty: bool = False
+) -> CheckedItems:
     items, tasks, bad, hint = 0, 0, 0, CORRECT
     problems: list[str] = []
     oversized: list[str] = []
@@ -170,7 +173,7 @@ def _check(name: str, rows: Callable[[], Iterator[Item | Problem]], unit: str) -
     if bad:
         what = f"{name} has {plural(bad, f'bad {unit}')}; nothing was imported"
         raise TaskFileInvalid(what, problems, hint=hint)
-    if not items:
+    if not items and not may_be_empty:
         hint = "a task file has a header like itemID|TaskID|TaskScript, then rows"
         raise TaskFileInvalid(f"{name} has no items", [], hint=hint)
     return CheckedItems(name, items, tasks, rows, oversized=tuple(oversized))

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 import msgspec
 
 from pyanamo_async.core.arguments import check_type
-from pyanamo_async.core.items import Summary
+from pyanamo_async.core.items import DEFAULT_PRIORITY, Summary
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.record import ITEM, SUMMARY, encode, encode_summary
@@ -64,14 +64,18 @@ async def list_items(
     found = _read(store, replace(selection, limit=None), whole=not wanted <= INDEXED)
     decode = msgspec.msgpack.Decoder(Listed).decode
     async for listed in sort_rows(
-        found, lambda each: each[1].get(sort), decode, reverse=reverse, limit=selection.limit
+        found, lambda each: _value(each[1], sort), decode, reverse=reverse, limit=selection.limit
     ):
         yield listed
 
 
 def fields_of(row: Row, fields: Sequence[str]) -> Row:
-    """Return these fields of a stored row, None where it has none."""
-    return {name: row.get(name) for name in fields}
+    """Return these fields of a stored row, None where it has none; a priority that is not stored is the usual one."""
+    return {name: _value(row, name) for name in fields}
+
+
+def _value(row: Row, name: str) -> object:
+    return row.get(name, DEFAULT_PRIORITY if name == "Priority" else None)
 
 
 async def _read(store: Store, selection: Selection, *, whole: bool) -> AsyncIterator[Listed]:

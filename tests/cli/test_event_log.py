@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from pyanamo_async import Counts, RunResult, State
 from pyanamo_async.cli.event_log import LogLines
 from pyanamo_async.cli.progress import CLEAR_LINE, Bar
 from pyanamo_async.cli.run_bar import RunBar, remark
-from pyanamo_async.core.counts import Counts
-from pyanamo_async.core.items import State
+from pyanamo_async.cli.run_ending import ending
 from tests.cli.conftest import Cli, process
 
 
@@ -132,6 +132,18 @@ def test_a_run_in_a_pipe_says_one_line_for_each_event(cli: Cli) -> None:
     assert "item settled item=b attempt=1 state=failed reason='attempt 1: exit status 3'" in events
     assert events[-2] == "worker ended done=1 failed=1"
     assert said.err.splitlines()[-1] == "1 item is failed (b): pyanamo failures says why, pyanamo retry runs it again"
+
+
+def test_what_others_run_is_not_left_to_do() -> None:
+    """A worker that ends first leaves nothing to start another for."""
+
+    def said(**left: int) -> list[str]:
+        items = {State[name.upper()]: number for name, number in left.items()}
+        return [*ending(RunResult(0), [], Counts(items, {}), address="sqlite:pyanamo.db")]
+
+    assert said(locked=1) == ["1 item is being run by another worker"]
+    assert said(locked=2, todo=1)[0] == "2 items are being run by other workers"
+    assert said(locked=2, todo=1)[1].startswith("1 item is left: pyanamo run")
 
 
 def test_a_quiet_run_says_nothing_but_errors(cli: Cli) -> None:

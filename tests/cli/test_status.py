@@ -212,3 +212,14 @@ def test_an_item_to_do_shows_no_time_of_its_last_lock(cli: Cli, folder: Path) ->
         run.stderr.read()
 
     assert "state     todo, retrying\n" in cli("show", "a").out
+
+
+def test_the_usual_priority_is_shown_and_sorted_as_what_it_is(cli: Cli, folder: Path) -> None:
+    """It is not stored, and still it lies between the others."""
+    (folder / "p.txt").write_text("itemID|TaskID|TaskScript|Priority\na|s|true|9\nb|s|true|\nc|s|true|0\n")
+    cli("import", "p.txt")
+
+    listed = cli("list", "--columns", "itemID,Priority", "--sort", "Priority", "--tsv").out.splitlines()[1:]
+
+    assert listed == ["a\t9", "b\t5", "c\t0"]
+    assert "limits    priority 5" in cli("show", "b").out

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pyanamo_async.cli.listing import Column, fitting
 from tests.cli.conftest import PYANAMO, Cli, process
 
 TABLE = "sqlite:pyanamo.db"
@@ -229,6 +230,26 @@ def test_the_next_step_is_one_pipe(cohort: Cli, folder: Path) -> None:
     process("run", "-t", "sqlite:align.db")
     assert "1 added, 1 skipped" in derive()
     assert {row["taskID"] for row in cohort("list", "-t", "sqlite:call.db", "--json").json()} == {"s1", "s2", "s4"}
+
+
+def test_a_step_without_items_has_a_column() -> None:
+    """On a terminal too: that nothing is there is what was asked."""
+    columns = [Column("sample"), Column("align", rank=1, even_empty=True), Column("other", rank=2)]
+
+    assert [*fitting(columns, [["s3", "", ""]], width=80, among=range(3))] == [0, 1]
+
+
+def test_nothing_for_the_next_step_is_no_error(cohort: Cli, folder: Path) -> None:
+    """A pipe that is repeated finds no sample now and then: its table has a header, and nothing below."""
+    (folder / "none.tsv").write_text(cohort("samples", *STEPS, "--failed-in", "call", "--tsv").out)
+    (folder / "empty.tsv").touch()
+    template = ("-t", "sqlite:call.db", "--id", "{sample}", "--script", "echo {sample}")
+
+    said = cohort("import", "none.tsv", *template)
+
+    assert (folder / "none.tsv").read_text() == "sample\talign\tcall\n"
+    assert (said.status, said.out) == (0, "0 added, 0 skipped, 0 replaced\n")
+    assert cohort("import", "empty.tsv", *template).status == 2
 
 
 def test_samples_of_any_name_reach_the_next_step(cli: Cli, folder: Path) -> None:

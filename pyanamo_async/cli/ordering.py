@@ -140,7 +140,10 @@ def carry_out(
         note("what ran of the items may run on until its worker hears of it, with its next heartbeat")
     if not has_workers:
         note("no worker is alive to run them: pyanamo run")
-    if not result.complete:
+    has_task = bool(result.selected) or selection.task is None
+    if not has_task:
+        note(f"no item that is selected has a task {selection.task}")
+    if not (result.complete and has_task):
         raise typer.Exit(INCOMPLETE)
 
 

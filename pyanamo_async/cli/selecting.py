@@ -43,7 +43,8 @@ Worker = Annotated[
     str | None, typer.Option("--worker", metavar="WORKER", help="Only what this worker holds, or ran last.")
 ]
 TaskName = Annotated[
-    str | None, typer.Option("--task", metavar="TASK", help="Only this task of nested items, as Task_3 or 3.")
+    str | None,
+    typer.Option("--task", metavar="TASK", help="Only this task of nested items, as Task_3, 3, or its argument."),
 ]
 Where = Annotated[
     str | None,

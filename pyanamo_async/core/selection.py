@@ -21,6 +21,7 @@ from pyanamo_async.errors import UsageError
 CRITERIA = ("ids", "states", "sample", "worker", "task", "where", "all")
 _STATES = {state.casefold(): state for state in State}
 _LONGEST_SHOWN = 40
+_MOST_NAMED = 5
 
 
 class CheckedIds(Collection[str]):
@@ -32,12 +33,13 @@ class Selection:
     """Items and tasks, by what they have in common; several criteria must all be met.
 
     `states` are states of items, in any case; `worker` holds the item or ran the task last; `task` is a name like
-    `Task_3` or its number; `where` is an expression, evaluated for each task. `limit` is the most items that are
-    wanted: whoever reads items stops there, `matches` knows nothing of it. `hosts` are the machines of workers by their
-    ids; whoever reads a table fills them in.
+    `Task_3`, its number, or an argument; `where` is an expression, evaluated for each task. `limit` is the most
+    items that are wanted: whoever reads items stops there, `matches` knows nothing of it. `hosts` are the machines of
+    workers by their ids; whoever reads a table fills them in.
 
     Raises:
-        UsageError: nothing is named, a value is empty or invalid, or `all` stands beside a criterion.
+        UsageError: nothing is named, a value is empty or invalid, or `all` stands beside a criterion. Later, when an
+            item is asked of which `task` is the number of one task and the argument of another.
     """
 
     ids: Collection[str] | None = None
@@ -95,7 +97,8 @@ class Selection:
         """Return the tasks of an item that are meant, as expressions see them."""
         if not self._has_item(item):
             return ()
-        return tuple([view for task in item.tasks if self._has_task(view := TaskView(item, task, self.hosts))])
+        tasks = item.tasks if self.task is None else _named(item, self.task)
+        return tuple([view for task in tasks if self._has_task(view := TaskView(item, task, self.hosts))])
 
     @cached_property
     def _ids(self) -> Collection[str]:
@@ -109,11 +112,29 @@ class Selection:
         )
 
     def _has_task(self, view: TaskView) -> bool:
-        return (
-            (self.worker is None or view.worker == self.worker)
-            and (self.task is None or view.task.name.casefold() in (self.task.casefold(), f"task_{self.task}"))
-            and (self.expression is None or self.expression.matches(view))
+        return (self.worker is None or view.worker == self.worker) and (
+            self.expression is None or self.expression.matches(view)
         )
+
+
+def tasks_called(item: Item, name: str) -> list[Task]:
+    """Return the task of a name, or else those of which it is the number or the argument."""
+    exact = [task for task in item.tasks if task.name.casefold() == name.casefold()]
+    by_number = _by_number(name)
+    return exact or [task for task in item.tasks if by_number == task.name or TaskView(item, task).argument == name]
+
+
+def _named(item: Item, name: str) -> list[Task]:
+    """Return the tasks that are called so, unless it is the number of one and the argument of another."""
+    found, number = tasks_called(item, name), _by_number(name)
+    if len(found) > 1 and any(task.name == number for task in found):
+        what = f"several tasks of item {item.item_id} may be meant by {name}, as a number or an argument"
+        raise UsageError(what, hint=f"name one of {', '.join(task.name for task in found[:_MOST_NAMED])}")
+    return found
+
+
+def _by_number(name: str) -> str:
+    return f"Task_{int(name)}" if name.isascii() and name.isdigit() else ""
 
 
 def _texts(name: str, values: Iterable[str] | None) -> Collection[str] | None:

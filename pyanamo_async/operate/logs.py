@@ -14,8 +14,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
-from pyanamo_async.core.expressions.view import TaskView
 from pyanamo_async.core.items import Item, Output, State, Task
+from pyanamo_async.core.selection import tasks_called
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.errors import Denied, OutputError, OutputMissing, UsageError
 from pyanamo_async.ports import OutputKey, OutputStore
@@ -168,7 +168,7 @@ def find_task(item: Item, name: str | None) -> Task:
     """
     if name is None and len(item.tasks) == 1:
         return item.tasks[0]
-    found = [] if name is None else _called(item, name)
+    found = [] if name is None else tasks_called(item, name)
     if len(found) == 1:
         return found[0]
     several = ", ".join(task.name for task in found[:SHOWN_NAMES])
@@ -181,13 +181,6 @@ def find_task(item: Item, name: str | None) -> Task:
         f"item {item.item_id} {what}",
         hint=f"name one of {names}, as in `pyanamo logs {item.item_id} {(found or item.tasks)[0].name}`",
     )
-
-
-def _called(item: Item, name: str) -> list[Task]:
-    """Return the task of a name, or else those of which it is the number or the argument."""
-    exact = [task for task in item.tasks if task.name.casefold() == name.casefold()]
-    by_number = f"Task_{int(name)}" if name.isascii() and name.isdigit() else ""
-    return exact or [task for task in item.tasks if by_number == task.name or TaskView(item, task).argument == name]
 
 
 def _title(item: Item, task: Task) -> str:

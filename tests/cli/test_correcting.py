@@ -206,3 +206,10 @@ def test_an_unknown_id_is_named_and_the_others_are_changed(failed: Cli) -> None:
 
     assert (said.status, said.out, said.err) == (3, "2 items held\n", "the table has no item nosuch\n")
     assert '"missing":["nosuch"]' in failed("hold", "-y", "x1", "nosuch", "--json").out
+
+
+def test_a_task_that_nothing_has_is_told(failed: Cli) -> None:
+    """A slip of the pen is no success."""
+    said = failed("reset", "--task", "chr2", "-y")
+
+    assert (said.status, said.err) == (3, "no item that is selected has a task chr2\n")

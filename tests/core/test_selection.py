@@ -122,3 +122,14 @@ def test_a_selection_is_a_value() -> None:
     assert selection == Selection(states=("failed",), where="exit == 1") != Selection(states=("failed",))
     with pytest.raises(FrozenInstanceError):
         selection.where = "exit == 2"  # type: ignore[misc]
+
+
+def test_a_task_is_selected_by_its_argument() -> None:
+    """As everywhere else; a number that is the argument of another task may mean either."""
+    tasks = (Task("Task_0", "call chr1"), Task("Task_1", "call chr2"), Task("Task_2", "call 1"))
+    item = Item("c", "s", tasks, nested=True, args_at=len("call "))
+
+    assert Selection(task="chr2").matching_tasks(item) == tasks[1:2]
+    assert Selection(task="2").matching_tasks(item) == tasks[2:]
+    with pytest.raises(UsageError, match="may be meant by 1"):
+        Selection(task="1").matching_tasks(item)

@@ -132,24 +132,24 @@ class TableEditor(TableReport):
         max_failures: int | None = None,
         timeout: timedelta | None = None,
         script: str | None = None,
-        **options: Unpack[ChangeOptions],
+        **options: Unpack[OrderOptions],
     ) -> ChangeResult:
         """Set limits or the priority of the selected items, or the script of their selected tasks.
 
         Priority is 0 (first) to 9. Each item keeps its state. A task whose script changes is to run again, and its
-        record goes. Items that workers hold are left alone, and named in the result.
+        record goes. Items that workers hold are left alone, unless the order is forced: then they begin anew.
 
         Raises:
             UsageError: nothing is to be set, or a value is invalid.
         """
         from pyanamo_async.core.editing import Edits, check_edits, edit
 
-        token, now = _token(), datetime.now(UTC)
+        token, why, now = _token(), options.get("reason", ""), datetime.now(UTC)
         edits = Edits(priority=priority, max_failures=max_failures, timeout=timeout, script=script)
         check_edits(edits)
 
         def change(item: Item, tasks: Collection[str]) -> Item:
-            return edit(item, tasks, edits, now=now, token=token)
+            return edit(item, tasks, edits, now=now, token=token, why=why)
 
         return await self._change(selection, change, token, options)
 

@@ -132,7 +132,7 @@ def delete_items(table: Table, selection: Selection, how: How, *, outputs: bool)
 
 @on_table
 @selects_items()
-@ordering.changes
+@ordering.forces
 def set_items(
     table: Table,
     *,

@@ -66,10 +66,6 @@ Now = Annotated[
 ]
 
 
-def _changing(*, dry_run: DryRun = False, yes: Yes = False, json: JsonOption = False) -> How:
-    return How(dry_run, yes, json, {})
-
-
 def _noted(*, reason: Reason = "", dry_run: DryRun = False, yes: Yes = False, json: JsonOption = False) -> How:
     return How(dry_run, yes, json, {"reason": reason})
 
@@ -94,8 +90,8 @@ def _withdrawing(
     return How(dry_run, yes, json, {"reason": reason, "wait": not now})
 
 
-changes, notes, forces, withdraws = (takes("how", make) for make in (_changing, _noted, _forcing, _withdrawing))
-"""Give a command the flags of an order, of four kinds, and pass it `how` they say it is carried out."""
+notes, forces, withdraws = (takes("how", make) for make in (_noted, _forcing, _withdrawing))
+"""Give a command the flags of an order, of three kinds, and pass it `how` they say it is carried out."""
 
 
 def carry_out(

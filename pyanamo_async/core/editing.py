@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pyanamo_async.core.arguments import check_fields
 from pyanamo_async.core.items import Item, Task
 from pyanamo_async.core.orders import restate
+from pyanamo_async.core.reasons import with_reason
 from pyanamo_async.core.taskfile.lines import InvalidLine
 from pyanamo_async.core.taskfile.row import FAILURES, PRIORITIES, check_script
 from pyanamo_async.core.values import Value, replace
@@ -53,8 +54,8 @@ def check_edits(edits: Edits) -> None:
             raise UsageError(f"`script`: {error}") from None
 
 
-def edit(item: Item, tasks: Collection[str], edits: Edits, *, now: datetime, token: str) -> Item:
-    """Change the limits, the priority, or the script of the tasks of these names."""
+def edit(item: Item, tasks: Collection[str], edits: Edits, *, now: datetime, token: str, why: str = "") -> Item:
+    """Change the limits, the priority, or the script of the tasks of these names; `why` becomes the reason."""
     script = edits.script
     after = replace(
         item,
@@ -68,7 +69,10 @@ def edit(item: Item, tasks: Collection[str], edits: Edits, *, now: datetime, tok
     )
     if len({task.script[: item.args_at] for task in after.tasks}) > 1:
         after = replace(after, args_at=0)  # the new script does not begin as the others do
-    return item if after == item else restate(replace(after, token=token), now=now)
+    if after == item:
+        return item
+    changed = restate(replace(after, token=token), now=now)
+    return with_reason(changed, why) if why else changed
 
 
 def update(stored: Item, wanted: Item, *, now: datetime, token: str) -> Item:

@@ -213,3 +213,13 @@ def test_a_task_that_nothing_has_is_told(failed: Cli) -> None:
     said = failed("reset", "--task", "chr2", "-y")
 
     assert (said.status, said.err) == (3, "no item that is selected has a task chr2\n")
+
+
+def test_limits_of_what_runs_are_set_by_force(failed: Cli) -> None:
+    """Its worker is gone here; the reason is kept."""
+    lock("x1")
+
+    assert failed("set", "x1", "--timeout", "3h", "-y").status == 3
+    assert failed("set", "x1", "--timeout", "3h", "-y", "--force", "--reason", "too short").out == "1 item changed\n"
+    row = failed("show", "x1", "--json").json()
+    assert (row["ItemState"], row["Timeout"], row["Reason"]) == ("todo", 10800.0, "attempt 2: too short")

@@ -143,8 +143,9 @@ class TableResults(TableProgress):
         """Export tasks, all or those of a selection, with a row for each: what its record holds, and its results.
 
         The end of the name `to` says how: `.db`, `.sqlite` and `.sqlite3` are a SQLite database, in which `name` is the
-        table; repeated, the export replaces rows that changed, and adds those that are new. `.tsv`, `.jsonl` and
-        `.parquet` (with the extra `[parquet]`) are written anew, and replace a file when they are complete.
+        table; repeated, the export replaces rows that changed, adds those that are new, and removes those of tasks that
+        an exported item no longer has. Rows of deleted items stay. `.tsv`, `.jsonl` and `.parquet` (with the extra
+        `[parquet]`) are written anew, and replace a file when they are complete.
 
         Results are those of tasks that are done; `tag_names` and `wide` are as for `results`. With names and without
         `wide`, a task that is done has one line. What does not fit goes to `on_misfit`, and is listed apart: in the

@@ -34,8 +34,8 @@ async def export(
     """Export tasks into a database or file.
 
     It has a row for each task, with its record and what its script reported. Repeated, a database gets what changed and
-    what is new; a file is written anew. What does not fit is listed apart: in the table NAME_misfits, or in a file
-    beside it.
+    what is new, and loses tasks that an item no longer has; a file is written anew. What does not fit is listed apart:
+    in the table NAME_misfits, or in a file beside it.
     """
     unfit = Misfits()
 
@@ -50,6 +50,7 @@ async def export(
             on_misfit=unfit.add,
             progress=partial(count.__setitem__, 0),
         )
-    say(f"{plural(result.rows, 'row')} written to {to}")
+    removed = f", {result.removed} of tasks that are gone removed" if result.removed else ""
+    say(f"{plural(result.rows, 'row')} written to {to}{removed}")
     unfit.number = result.misfits
     unfit.tell(f"{result.misfits_in} lists them" if result.misfits else "")

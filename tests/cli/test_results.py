@@ -150,6 +150,50 @@ def test_a_repeated_export_writes_what_changed(reported: Cli, folder: Path) -> N
         assert database.execute("SELECT tag_2 FROM tasks WHERE Argument = 'X'").fetchall() == [("X",)]
 
 
+def test_a_repeated_export_loses_tasks_that_an_item_lost(reported: Cli, folder: Path) -> None:
+    """With what did not fit of them, whichever of its tasks are selected; rows of deleted items stay."""
+    export = ("export", "--to", "results.db", "--tag-names", "SampleID,chromosome:int,depth:int")  # 3.0 is no int
+    assert reported(*export).status == 3
+    assert exported(folder, "nest") == [("Task_0", "chr2"), ("Task_1", "chr1"), ("Task_2", "7"), ("Task_3", "X")]
+    assert "Task_1" in misfits(folder, "nest")
+    assert process("delete", "--yes", "--task", "1", "nest").status == 0
+    assert process("delete", "--yes", "small").status == 0
+
+    said = reported(*export, "--task", "0")
+    assert said.out == "0 rows written to results.db, 1 of tasks that are gone removed\n"
+    assert exported(folder, "nest") == [("Task_0", "chr2"), ("Task_2", "7"), ("Task_3", "X")]
+    assert "Task_1" not in misfits(folder, "nest")
+    assert exported(folder, "small") == [("Task_0", None)]
+
+
+@pytest.mark.parametrize("selection", [(), ("--where", "argument == 5")])
+def test_an_argument_that_got_another_number_is_exported_once(
+    reported: Cli, folder: Path, selection: tuple[str, ...]
+) -> None:
+    """The task that had its number before is gone, even if the one that has it now is not selected."""
+    export = ("export", "--to", "results.db", "--sample", "s5")
+    assert reported(*export).status == 0
+    (folder / "nested.txt").write_text(NESTED.replace("chr2,chr1,7,X", "X,5"))
+    assert process("import", "-n", "nested.txt", "--on-exists", "update").status == 0
+
+    assert reported(*export, *selection).status == 0
+    rows = exported(folder, "nest")
+    assert rows == ([("Task_1", "5")] if selection else [("Task_0", "X"), ("Task_1", "5")])
+
+
+def exported(folder: Path, item_id: str) -> list[tuple[str, str | None]]:
+    """Return the tasks of an item in the database, and their arguments."""
+    with sqlite3.connect(folder / "results.db") as database:
+        query = "SELECT Task, Argument FROM tasks WHERE itemID = ? ORDER BY Task"
+        return database.execute(query, [item_id]).fetchall()
+
+
+def misfits(folder: Path, item_id: str) -> list[str]:
+    """Return the tasks of an item that did not fit into the database."""
+    with sqlite3.connect(folder / "results.db") as database:
+        return [task for (task,) in database.execute("SELECT Task FROM tasks_misfits WHERE itemID = ?", [item_id])]
+
+
 @pytest.mark.parametrize("to", ["results.tsv", "results.jsonl", "results.parquet"])
 def test_files_are_written_anew(reported: Cli, folder: Path, to: str) -> None:
     """With a list beside it of what does not fit, as long as there is any; private, as tables are."""

@@ -1,9 +1,10 @@
 """Export into a SQLite database, which others read while it grows.
 
-1. A task has one row, by item and task. Repeated, an export replaces rows that changed, and adds those that are new;
-   rows of tasks that the table no longer has stay.
-2. What did not fit is in a second table, `<name>_misfits`, until the task's row is replaced.
-3. A database, or a table in it, that holds something else is left alone.
+1. A task has one row, by item and task. Repeated, an export replaces rows that changed, and adds those that are new.
+2. Of an item that an export meets, rows of tasks that it no longer has are removed. Rows of deleted items stay: an
+   export that does not meet an item cannot tell whether it is gone or passed from one state to another meanwhile.
+3. What did not fit is in a second table, `<name>_misfits`, until the task's row is replaced or removed.
+4. A database, or a table in it, that holds something else is left alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 import orjson
 
 from pyanamo_async.core.arguments import check_type
+from pyanamo_async.core.expressions.view import TaskView
+from pyanamo_async.core.items import Item
 from pyanamo_async.core.tag_columns import Misfit, TagKind, kind_of
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.modes import create_file
@@ -48,6 +51,8 @@ class ExportDatabase:
         self._misfits = f"{name}_misfits"
         self._columns = self._stored_columns()
         self._unchanged_counts = False
+        self._gone: list[tuple[str, str]] = []
+        self.removed = 0
 
     def prepare(self, source: str, how: str) -> None:
         """Create what is missing; `source` is what is exported, and `how` with which names.
@@ -83,6 +88,21 @@ class ExportDatabase:
         stored: tuple[object, ...] | None = self._connection.execute(query, [row[name] for name in KEY]).fetchone()
         return stored == tuple(row.values())
 
+    def meet(self, item: Item) -> None:
+        """Find rows of tasks that an item no longer has; they are removed with what is written next.
+
+        A task with another argument is another one, which took its number.
+        """
+        if len(self._gone) >= BATCH:
+            self.write(())
+        query = f"SELECT Task, Argument FROM {_quoted(self._name)} WHERE itemID = ?"  # noqa: S608 - quoted
+        arguments = {task.name: TaskView(item, task).argument for task in item.tasks}
+        self._gone += [
+            (item.item_id, task)
+            for task, argument in self._connection.execute(query, [item.item_id])
+            if task not in arguments or arguments[task] != argument
+        ]
+
     @property
     def misfits(self) -> int:
         """How many things do not fit, from this export and older ones."""
@@ -90,9 +110,21 @@ class ExportDatabase:
         return int(number)
 
     def write(self, batch: Sequence[Exported]) -> list[Misfit]:
-        """Write rows in one transaction; return what did not fit."""
+        """Write rows, and remove those of tasks that are gone, in one transaction; return what did not fit."""
         with self._connection:
+            self._remove_gone()
             return [misfit for exported in batch for misfit in self._write(exported)]
+
+    def _remove_gone(self) -> None:
+        for of_task in self._gone:
+            query = f"DELETE FROM {_quoted(self._name)} WHERE itemID = ? AND Task = ?"  # noqa: S608 - quoted
+            self.removed += self._connection.execute(query, of_task).rowcount
+            self._remove_misfits(of_task)
+        self._gone.clear()
+
+    def _remove_misfits(self, of_task: tuple[str, str]) -> None:
+        query = f"DELETE FROM {_quoted(self._misfits)} WHERE itemID = ? AND Task = ?"  # noqa: S608 - quoted
+        self._connection.execute(query, of_task)
 
     def _write(self, exported: Exported) -> list[Misfit]:
         row, misfits = exported.row, list(exported.misfits)
@@ -108,8 +140,7 @@ class ExportDatabase:
         query = f"REPLACE INTO {_quoted(self._name)} ({names}) VALUES ({places})"  # noqa: S608 - quoted
         by_name = {name.casefold(): value for name, value in row.items()}
         self._connection.execute(query, [by_name.get(name.casefold()) for name in self._columns])
-        of_task = [row[name] for name in KEY]
-        self._connection.execute(f"DELETE FROM {_quoted(self._misfits)} WHERE itemID = ? AND Task = ?", of_task)  # noqa: S608
+        self._remove_misfits((row["itemID"], row["Task"]))
         self._connection.executemany(
             f"INSERT INTO {_quoted(self._misfits)} VALUES (:itemID, :Task, :Line, :Tag, :Why)",  # noqa: S608 - quoted
             map(misfit_row, misfits),

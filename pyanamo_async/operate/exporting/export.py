@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from pyanamo_async.core.items import Item
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.tag_columns import Misfit, TagKind, column_order, kind_of
 from pyanamo_async.errors import UsageError
@@ -26,15 +27,17 @@ SUFFIXES = (*DATABASES, TSV, JSONL, PARQUET)
 
 @dataclass(slots=True)
 class ExportResult:
-    """What was exported: how many rows of tasks were written, and how many things did not fit.
+    """What was exported: how many rows of tasks were written and removed, and how many things did not fit.
 
-    A database counts what did not fit in older exports, too. `misfits_in` is the file, or the table of the database,
-    that lists these; empty if there are none.
+    Rows are `removed` from a database if their items no longer have the tasks. A database counts what did not fit in
+    older exports, too. `misfits_in` is the file, or the table of the database, that lists these; empty if there are
+    none.
     """
 
     rows: int = 0
     misfits: int = 0
     misfits_in: str = ""
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +54,17 @@ class Export:
     progress: Callable[[int], None]
 
     async def into_database(self, path: Path, name: str, *, umask: int) -> ExportResult:
-        """Replace the rows of a database that changed, and add those that are new."""
+        """Replace the rows of a database that changed, add new ones, and remove those of tasks that items lost."""
         result = ExportResult()
         with open_database(path, name, self.columns, umask=umask) as database:
             database.prepare(self.source, how(self.columns, wide=self.wide))
             batch: list[Exported] = []
-            async for exported in self._rows(database.is_known):
+            async for exported in self._rows(database.is_known, database.meet):
                 batch.append(exported)
                 if len(batch) == BATCH:
                     self._write(database, batch, result)
             self._write(database, batch, result)
-            result.misfits = database.misfits
+            result.misfits, result.removed = database.misfits, database.removed
         result.misfits_in = f"{name}_misfits" if result.misfits else ""
         return result
 
@@ -82,8 +85,12 @@ class Export:
         result.misfits_in = str(beside) if result.misfits else ""
         return result
 
-    def _rows(self, is_known: Callable[[Row], bool] = lambda _: False) -> AsyncIterator[Exported]:
-        return export_rows(self.store, self.reader, self.selection, self.columns, wide=self.wide, is_known=is_known)
+    def _rows(
+        self, is_known: Callable[[Row], bool] = lambda _: False, meet: Callable[[Item], None] = lambda _: None
+    ) -> AsyncIterator[Exported]:
+        return export_rows(
+            self.store, self.reader, self.selection, self.columns, wide=self.wide, is_known=is_known, meet=meet
+        )
 
     def _write(self, database: ExportDatabase, batch: list[Exported], result: ExportResult) -> None:
         for misfit in database.write(batch):

@@ -67,11 +67,16 @@ async def export_rows(
     *,
     wide: bool,
     is_known: Callable[[Row], bool] = lambda _: False,
+    meet: Callable[[Item], None] = lambda _: None,
 ) -> AsyncIterator[Exported]:
-    """Yield the rows of the selected tasks, in no order, without those that `is_known` knows by their fixed columns."""
+    """Yield the rows of the selected tasks, in no order, without those that `is_known` knows by their fixed columns.
+
+    `meet` is told of each item before the rows of its tasks come.
+    """
     selection = await with_hosts(store, selection)
 
     def views(item: Item) -> Iterator[TaskView]:
+        meet(item)
         return (view for view in selection.matching_views(item) if not is_known(own_row(view)))
 
     async for tagged in tagged_tasks(select_items(store, selection), views, reader, has_tags=_is_done):

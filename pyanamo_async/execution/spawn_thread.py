@@ -109,6 +109,7 @@ def _spawn(prepared: PreparedSpawn, outputs: list[int], started: Future[int]) ->
             started.set_result(pid)
         except InvalidStateError:
             kill_child(pid)
+    finally:
         _under_way.discard(started)
 
 

@@ -18,7 +18,7 @@ from pyanamo_async.cli.run_async import ended_by
 from pyanamo_async.cli.selecting import may_select_items
 
 BOTH = ("stdout", "stderr")
-NO_SUCCESS_STATUS = 3  # as of `run`: the task did not succeed, which is no error of ours
+NO_SUCCESS_STATUS = 3  # the followed task did not succeed; `run` exits with the same
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # would leave the worker publishing for nobody; Ctrl-C does not
 
 

@@ -1,4 +1,4 @@
-"""Tell of results that do not fit: the first few by name, then how many there are."""
+"""Warn of results that do not fit the named columns: the first few by name, then how many there are."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Misfits:
             self._first.append(misfit)
 
     def tell(self, hint: str) -> None:
-        """Say what did not fit, and exit with 3 if anything did not."""
+        """Print what did not fit, and exit with 3; do nothing if everything fits."""
         if not self.number:
             return
         flush()  # data comes first, also where both go to one terminal

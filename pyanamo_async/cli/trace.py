@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from pyanamo_async import Selection, Succeeded, Table, UsageError
-from pyanamo_async.cli.console import on_terminal, say_exactly, say_json
+from pyanamo_async.cli.console import on_terminal, say_exactly, say_json, say_json_list
 from pyanamo_async.cli.listing import Column, Row, say_table
-from pyanamo_async.cli.options import on_table
+from pyanamo_async.cli.options import JsonOption, on_table
 from pyanamo_async.cli.reading import ReverseOption, SortOption, limited
 from pyanamo_async.cli.selecting import note_scan, selects_items
 from pyanamo_async.cli.views import short_time
@@ -45,6 +45,7 @@ async def trace(
     sort: SortOption = None,
     reverse: ReverseOption = False,
     tsv: Annotated[bool, typer.Option("--tsv", help="Tab-separated, on a terminal too.")] = False,
+    json: JsonOption = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="JSON Lines: an object for each row.")] = False,
     joblog: Annotated[bool, typer.Option("--joblog", help="Like the joblog of GNU parallel.")] = False,
 ) -> None:
@@ -53,8 +54,8 @@ async def trace(
     One row for each task's last attempt that ended, in no order unless --sort names a column; --limit counts rows.
     `pyanamo show` has the reasons of older attempts.
     """
-    if tsv + jsonl + joblog > 1:
-        raise UsageError("--tsv, --jsonl and --joblog are three formats", hint="choose one")
+    if tsv + json + jsonl + joblog > 1:
+        raise UsageError("--tsv, --json, --jsonl and --joblog are four formats", hint="choose one")
     if joblog and sort is not None:
         raise UsageError("--joblog is in no order", hint="leave --sort out, or take --tsv")
     limit, chosen = selection.limit, replace(selection, limit=None)
@@ -65,6 +66,9 @@ async def trace(
             say_exactly("\t".join((*map(field, line[:-1]), line[-1])))
         return
     rows = limited(table.trace(chosen, sort=sort, reverse=reverse, limit=limit), limit)
+    if json:
+        await say_json_list(rows)
+        return
     if jsonl:
         async for row in rows:
             say_json(row, lines=True)

@@ -41,19 +41,11 @@ def reset(
     if not chosen:
         return item
     before = unhold(item)
-    fresh = replace(
-        before,
-        tasks=tuple(
-            replace(task, state=TaskState.TODO, attempts=0, failures=0) if task.name in chosen else task
-            for task in item.tasks
-        ),
-        state=State.TODO,
-        done_at=None,
-        not_before=None,
-        crashes=0,
-        interruptions=0,
-        wall_time_kills=0,
+    fresh_tasks = tuple(
+        replace(task, state=TaskState.TODO, attempts=0, failures=0) if task.name in chosen else task
+        for task in item.tasks
     )
+    fresh = _put_back(replace(before, tasks=fresh_tasks))
     if fresh == item:
         return item
     freed = replace(fresh, token=token, worker="", locked_at=None)
@@ -83,12 +75,9 @@ def restate(item: Item, *, now: datetime) -> Item:
         return item if item.state is (State.DONE if is_done else State.FAILED) else finish(item, {}, now)
     if item.state in CLAIMABLE:
         return item
-    return replace(
-        item,
-        state=State.TODO,
-        done_at=None,
-        not_before=None,
-        crashes=0,
-        interruptions=0,
-        wall_time_kills=0,
-    )
+    return _put_back(item)
+
+
+def _put_back(item: Item) -> Item:
+    """Return an item that is claimable now, with all that a person forgives it."""
+    return replace(item, state=State.TODO, done_at=None, not_before=None, crashes=0, interruptions=0, wall_time_kills=0)

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 
 from pyanamo_async.core.arguments import check_type
 from pyanamo_async.core.expressions.expression import Expression, parse_expression
 from pyanamo_async.core.expressions.view import TaskView
 from pyanamo_async.core.items import Item, State, Task
+from pyanamo_async.core.names import LONGEST_SHOWN, did_you_mean
 from pyanamo_async.errors import UsageError
 
 CRITERIA = ("ids", "states", "sample", "worker", "task", "where", "all")
 _STATES = {state.casefold(): state for state in State}
-_LONGEST_SHOWN = 40
 _MOST_NAMED = 5
 
 
@@ -165,7 +164,5 @@ def _state(text: str) -> State:
             raise UsageError(
                 "`states` has 'retrying', which is part of todo", hint="todo has those that retry, too"
             ) from None
-        close = get_close_matches(text[:_LONGEST_SHOWN].casefold(), _STATES, n=1)
-        likely = f"did you mean {_STATES[close[0]]}? " if close else ""
-        hint = f"{likely}the states are {', '.join(State)}"
-        raise UsageError(f"`states` has {text[:_LONGEST_SHOWN]!r}, which is no state", hint=hint) from None
+        hint = f"{did_you_mean(text, _STATES)}the states are {', '.join(State)}"
+        raise UsageError(f"`states` has {text[:LONGEST_SHOWN]!r}, which is no state", hint=hint) from None

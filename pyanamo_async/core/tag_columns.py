@@ -18,7 +18,7 @@ from pyanamo_async.errors import UsageError
 
 Cell = str | int | float | None
 TAG = "tag_"
-MAX_FIELDS = 500  # of a row without names: SQLite takes 2,000 columns, and nobody reads more
+MAX_FIELDS = 500  # in a row whose fields are not named; SQLite allows 2,000 columns in a table
 LONGEST_NAME = 100
 
 _LINE = re.compile(r"(?P<name>.*)_line(?P<line>[0-9]+)")

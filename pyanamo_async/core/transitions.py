@@ -101,9 +101,9 @@ def reclaim(
 ) -> Item:
     """Take an item from a worker that vanished, and was `seen` last then; bury it at the crash limit.
 
-    Of one of which it is known what happened to it, and that no item is to blame, as that it stood still, it is an
-    interruption: `interrupted` says by what. The token is cleared, so that no late write of the old holder can pass for
-    the new state's own. Of a worker that nobody saw, nobody knows what was lost.
+    `interrupted` says what happened to the worker, if that is known and no item is to blame (it stood still, its host
+    was taken): then the item is charged an interruption instead of a crash. The token is cleared, so that a late write
+    of the old holder is refused. Without `seen` the time that was lost is unknown, and none is counted.
     """
     lost_s = unsaved_seconds(item, until=seen) if seen else 0.0
     item = replace(item, seconds_lost=plus(item.seconds_lost, lost_s))

@@ -100,7 +100,7 @@ def _spawn(prepared: PreparedSpawn, outputs: list[int], started: Future[int]) ->
         try:
             pid = prepared.spawn(outputs)
         finally:
-            _close(outputs)  # before anybody hears of it: who counts open files finds none of ours
+            _close(outputs)  # before the caller goes on, so that it can tell whether descriptors were left open
     except OSError as error:
         with suppress(InvalidStateError):  # nobody waits for it any more
             started.set_exception(error)

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 
 import msgspec
 
-from pyanamo_async.core.arguments import check_type
 from pyanamo_async.core.items import DEFAULT_PRIORITY, Summary
+from pyanamo_async.core.names import find_name
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.record import ITEM, SUMMARY, encode, encode_summary
-from pyanamo_async.errors import UsageError
 from pyanamo_async.operate.selecting import select, select_items, summary_of
 from pyanamo_async.operate.sorting import sort_rows
 from pyanamo_async.ports import Store
@@ -26,27 +24,28 @@ FIELDS = tuple(dict.fromkeys((*ITEM.names, *OF_TASKS)))
 """The attributes of an item that can be listed."""
 
 INDEXED = frozenset({"ItemState", *SUMMARY.names}) - {"InstanceID", "Done_Date"}  # these two of some states only
-ALIASES = {"id": "itemID", "sample": "taskID", "state": "ItemState", "worker": "InstanceID", "script": "TaskScript"}
+ALIASES = {
+    "id": "itemID",
+    "sample": "taskID",
+    "state": "ItemState",
+    "worker": "InstanceID",
+    "script": "TaskScript",
+    "tasks": "Nested_Tasks",
+    "since": "Done_Date",
+    "remark": "Reason",
+}  # as expressions and the heads of the listing have it
 _KNOWN = {name.casefold(): name for name in FIELDS} | ALIASES
-_LONGEST_SHOWN = 40
 
 Listed = tuple[Summary, Row]
 
 
 def find_field(name: str, argument: str) -> str:
-    """Return the stored name of a field, given in any case, or as expressions call it.
+    """Return the stored name of a field, given in any case, or as expressions and the listing call it.
 
     Raises:
         UsageError: there is none.
     """
-    check_type(argument, name, str)
-    try:
-        return _KNOWN[name.strip().casefold()]
-    except KeyError:
-        close = get_close_matches(name[:_LONGEST_SHOWN].casefold(), _KNOWN, n=1)
-        likely = f"did you mean {_KNOWN[close[0]]}? " if close else ""
-        hint = f"{likely}the fields are {', '.join(FIELDS)}"
-        raise UsageError(f"`{argument}` has {name[:_LONGEST_SHOWN]!r}, which no item has", hint=hint) from None
+    return find_name(name, _KNOWN, argument=argument, owner="item", names=FIELDS, called="fields")
 
 
 async def list_items(

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
 
 from pyanamo_async.core import trace as rows
 from pyanamo_async.core.arguments import check_type
+from pyanamo_async.core.names import find_name
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.errors import UsageError
 from pyanamo_async.operate.selecting import first, select_tasks
 from pyanamo_async.operate.sorting import sort_rows
 from pyanamo_async.ports import Store
 
-ALIASES = {"id": "itemID", "sample": "taskID", "exit": "Exit_Code", "cpu": "CPU_Seconds"}  # as expressions call them
+ALIASES = {
+    "id": "itemID",
+    "sample": "taskID",
+    "exit": "Exit_Code",
+    "cpu": "CPU_Seconds",
+    "max_rss": "Max_RSS",
+    "memory": "Max_RSS",
+    "took": "Seconds",
+    "host": "Worker",
+}  # as expressions and the heads of the listing have it
 _KNOWN = {name.casefold(): name for name in rows.COLUMNS} | ALIASES
-_LONGEST_SHOWN = 40
 
 Row = dict[str, Any]
 
@@ -57,14 +65,7 @@ def find_column(name: str) -> str:
     Raises:
         UsageError: there is none.
     """
-    check_type("sort", name, str)
-    try:
-        return _KNOWN[name.strip().casefold()]
-    except KeyError:
-        close = get_close_matches(name[:_LONGEST_SHOWN].casefold(), _KNOWN, n=1)
-        likely = f"did you mean {_KNOWN[close[0]]}? " if close else ""
-        hint = f"{likely}the columns are {', '.join(rows.COLUMNS)}"
-        raise UsageError(f"`sort` is {name[:_LONGEST_SHOWN]!r}, which no attempt has", hint=hint) from None
+    return find_name(name, _KNOWN, argument="sort", owner="attempt", names=rows.COLUMNS, called="columns")
 
 
 async def _trace(store: Store, selection: Selection) -> AsyncIterator[Row]:

@@ -39,6 +39,7 @@ LINES = {
     "set --json": ["set Todo_1 --priority 3 --yes --json"],
     "samples --json": ["samples --json"],
     "results --jsonl": ["results --jsonl", "results --sample Sample1 --tag-names chromosome,lines:int --jsonl"],
+    "trace --json": ["trace --json"],
     "trace --jsonl": ["trace --jsonl"],
     "doctor --json": ["doctor --json"],
     "bench --json": ["bench --items 2 --output 1KiB --json"],

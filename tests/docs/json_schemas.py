@@ -177,6 +177,7 @@ TRACE_TYPES = {
     "number": ("Seconds", "CPU_Seconds"),
 }
 TRACED = {name: a(f"{kind}?") for kind, names in TRACE_TYPES.items() for name in names}
+TRACE = {name: TRACED.get(name, a("string?")) for name in COLUMNS}
 FINDING = an_object(
     finding=a("string", enum=[str(each) for each in FindingKind]),
     which=a("string"),
@@ -219,7 +220,8 @@ SCHEMAS: dict[str, Schema] = {
         required=["taskID", "itemID", "Task", "Argument"],
         additionalProperties=a("string", type=["string", "number", "boolean", "null"]),
     ),
-    "trace --jsonl": an_object(**{name: TRACED.get(name, a("string?")) for name in COLUMNS}),
+    "trace --json": a_list(an_object(**TRACE)),
+    "trace --jsonl": an_object(**TRACE),
     "doctor --json": a_list(FINDING),
     "bench --json": an_object(
         imported_per_second=a("number"),

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from difflib import get_close_matches
 from enum import StrEnum
 
 from pyanamo_async.core.expressions.view import TaskView
 from pyanamo_async.core.items import State, TaskRecord, TaskState
+from pyanamo_async.core.names import did_you_mean
 from pyanamo_async.core.values import Value
 
 Scalar = str | int | float | datetime
-_LONGEST_NAME = 40  # that is compared with others
 
 
 class Kind(StrEnum):
@@ -182,10 +181,8 @@ def length_field(name: str) -> Field | None:
 def suggest(name: str) -> str:
     """Return a hint for a name that no field has: the likely one, and all."""
     known = {also.casefold(): field.name for field in FIELDS for also in (*field.also, field.name)}
-    close = get_close_matches(name[:_LONGEST_NAME].casefold(), known, n=1)
-    likely = f"did you mean {known[close[0]]}? " if close else ""
     names = ", ".join([*_BY_NAME, *(name for name, _, _ in DERIVED)])
-    return f"{likely}the fields are {names}"
+    return f"{did_you_mean(name, known)}the fields are {names}"
 
 
 def are_comparable(one: Kind, other: Kind) -> bool:

@@ -9,10 +9,10 @@ import math
 import re
 import signal
 from datetime import UTC, datetime
-from difflib import get_close_matches
 
 from pyanamo_async.core.expressions.fields import Field, Kind, Scalar
 from pyanamo_async.core.expressions.tokens import MAX_DIGITS, Token, TokenKind
+from pyanamo_async.core.names import LONGEST_SHOWN, did_you_mean
 from pyanamo_async.core.text.byte_sizes import parse_size
 from pyanamo_async.core.text.durations import parse_duration
 
@@ -118,10 +118,9 @@ def _choice(text: str, field: Field) -> str:
     try:
         return known[text.casefold()]
     except KeyError:
-        close = get_close_matches(text[:40].casefold(), known, n=1)
-        likely = f'did you mean "{known[close[0]]}"? ' if close else ""
+        likely = did_you_mean(text, known, quote='"')
         raise LiteralInvalid(
-            f"{field.name} is never {text[:40]!r}", f"{likely}the states are {', '.join(field.choices)}"
+            f"{field.name} is never {text[:LONGEST_SHOWN]!r}", f"{likely}the states are {', '.join(field.choices)}"
         ) from None
 
 

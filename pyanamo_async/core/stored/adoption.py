@@ -79,7 +79,7 @@ def _time(value: object) -> str:
 
 
 def _record(log: object) -> Row:
-    """Return a record of the original as one of ours."""
+    """Return a task record that the original PyAnamo wrote, with the attributes of this schema."""
     record = dict(read_as(mapping, "a record", log))
     status = record.get("Status")
     if not record or status in OUTCOMES:

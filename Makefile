@@ -11,11 +11,11 @@ UV      := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: help demo test slow check chaos big bench format docs servers lock clean
+.PHONY: help demo example-variants screens test slow check chaos big bench format docs servers lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-8s  %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name what; do printf '  make %-20s  %s\n' "$$name" "$$what"; done
 
 demo: export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: .venv/runtime ## install what is needed and run an example on this machine, with progress and status
@@ -25,10 +25,25 @@ demo: .venv/runtime ## install what is needed and run an example on this machine
 	cd $(DEMO) && pyanamo run -i 8
 	cd $(DEMO) && pyanamo status
 
+VARIANTS := .cache/variants
+PLAY      = $(BIN)/python -m harness.sessions examples/variant_calling/README.md $(VARIANTS)
+
+example-variants: .venv/dev ## call the variants of a small cohort with bwa and bcftools, mishaps included
+	examples/variant_calling/install-tools
+	@rm -rf $(VARIANTS) && mkdir -p .cache && cp -r examples/variant_calling $(VARIANTS)
+	@$(PLAY)
+	@echo "the report is $(VARIANTS)/report.html"
+
+screens: .venv/dev ## type the page of the variant-calling example anew, and take the picture of its report
+	examples/variant_calling/install-tools
+	@rm -rf $(VARIANTS) && mkdir -p .cache && cp -r examples/variant_calling $(VARIANTS)
+	@$(PLAY) --write
+	$(BIN)/python -m harness.picture $(VARIANTS)/report.html examples/variant_calling/report.png
+
 test: .venv/dev ## install what is needed, test servers included, and run the tests (ARGS="-k name" for some)
 	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --maxschedchunk 2 $(ARGS)
 
-slow: .venv/dev ## run the tests that take long: storms, large outputs, simulated fleets as benchmarks measure them
+slow: .venv/dev ## run the tests that take long: storms, large outputs, simulated fleets, a real workflow
 	$(BIN)/python -m pytest -m slow -n $(WORKERS) --maxschedchunk 2 $(ARGS)
 
 check: .venv/dev docs ## format, lint, types, the doors between the rooms, and the documentation

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pyanamo_async.app.locations import DynamoTable, SqliteTable, parse_table
-from pyanamo_async.errors import Unavailable, UsageError
+from pyanamo_async.errors import TableMissing, Unavailable, UsageError
 from pyanamo_async.fleet.membership import living
 from pyanamo_async.table_reader import TableReader
 
@@ -137,10 +137,12 @@ async def sample_matrix(
     """Return the samples of several steps, by name, and how each is in each step: a table is a step.
 
     Only those that are through some steps (every item is done), not through others (an item is missing or not done),
-    and failed in others. A step is named by the address of its table, or by `step`.
+    and failed in others. A step is named by the address of its table, or by `step`. The table of a step that only
+    `not_through` names need not exist: no sample has come to that step yet.
 
     Raises:
         UsageError: a name means none of the tables, or several.
+        TableMissing: another table does not exist.
     """
     from pyanamo_async.core.samples import sample_rows
 
@@ -149,7 +151,18 @@ async def sample_matrix(
         "not_through": [_step(each, tables, "not_through") for each in not_through],
         "failed_in": [_step(each, tables, "failed_in") for each in failed_in],
     }
-    return list(sample_rows([await table.samples() for table in tables], **chosen))
+    not_begun = {*chosen["not_through"]}.difference(chosen["through"], chosen["failed_in"])
+    steps = [await _samples(table, may_be_missing=number in not_begun) for number, table in enumerate(tables)]
+    return list(sample_rows(steps, **chosen))
+
+
+async def _samples(table: TableProgress, *, may_be_missing: bool) -> dict[str, SampleStep]:
+    try:
+        return await table.samples()
+    except TableMissing:
+        if not may_be_missing:
+            raise
+        return {}
 
 
 def _step(name: str, tables: Sequence[TableProgress], argument: str) -> int:

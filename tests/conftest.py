@@ -27,7 +27,10 @@ LONG = tuple(f"tests/{room}/" for room in ("stress", "fleet", "recovery", "accep
 SLOW = (
     "tests/benchmarks/",
     "tests/stress/",
-    *(f"tests/acceptance/test_{name}.py" for name in ("bench", "big_output", "changing", "cloudwatch", "stdlib")),
+    *(
+        f"tests/acceptance/test_{name}.py"
+        for name in ("bench", "big_output", "changing", "cloudwatch", "stdlib", "variant_calling")
+    ),
     "tests/recovery/test_stuck.py",
 )
 """Minutes on two cores: `make slow` runs them, and CI does."""

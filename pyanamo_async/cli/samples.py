@@ -24,7 +24,9 @@ Through = Annotated[
 NotThrough = Annotated[
     list[str] | None,
     typer.Option(
-        "--not-through", metavar="STEP", help="Only samples that have no items in this table, or not all done."
+        "--not-through",
+        metavar="STEP",
+        help="Only samples that have no items in this table, or not all done. The table may be missing yet.",
     ),
 ]
 FailedIn = Annotated[

@@ -265,6 +265,22 @@ def test_samples_of_any_name_reach_the_next_step(cli: Cli, folder: Path) -> None
     assert {row["taskID"] for row in cli("list", "-t", "sqlite:next.db", "--json").json()} == names
 
 
+def test_the_next_step_may_have_no_table_yet(cohort: Cli) -> None:
+    """All samples are still to come to it; a step that samples should be through, or have failed in, must exist."""
+    tables = ("sqlite:align.db", "sqlite:next.db")
+
+    assert cohort("samples", *tables, "--through", "align", "--not-through", "next", "--tsv").out.splitlines() == [
+        "sample\talign\tnext",
+        "s1\tdone\t",
+        "s2\tdone\t",
+    ]
+    for flags in ((), ("--through", "next"), ("--failed-in", "next", "--not-through", "next")):
+        said = cohort("samples", *tables, *flags)
+        assert (said.status, said.out) == (1, "")
+        assert "there is no table" in said.err
+    assert not Path("next.db").exists()
+
+
 def test_a_step_that_is_none_of_the_tables_is_named(cohort: Cli) -> None:
     """With those there are; two files of one name are told apart by their folders."""
     said = cohort("samples", *STEPS, "--through", "cohort")

@@ -10,6 +10,7 @@ from harness.program import ROOT
 
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
+VARIANT_CALLING = ROOT / "examples" / "variant_calling" / "README.md"
 DECISIONS = sorted(DOCS.glob("decisions/20*.md"))
 GENERATED = DOCS / "reference" / "cli.md"
 PAGES = [
@@ -17,6 +18,7 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "CHANGELOG.md",
     ROOT / "examples" / "README.md",
+    VARIANT_CALLING,
     *sorted(DOCS.rglob("*.md")),
 ]
 
@@ -38,9 +40,9 @@ def blocks(page: Path, *languages: str) -> list[str]:
 def command_lines(page: Path, program: str) -> list[list[str]]:
     """Return the command lines of a program in the shell blocks of a page, as words."""
     lines = [
-        re.split(r" [|>] ", line.removeprefix("$ "))[0]
+        re.split(r" (?:[|>&]|\|\|) ", line.removeprefix("$ "))[0]
         for block in blocks(page, "sh", "console")
-        for line in block.splitlines()
+        for line in re.sub(r"\\\n(> )?", "", block).splitlines()
     ]
     return [shlex.split(line, comments=True) for line in lines if line.startswith(f"{program} ")]
 

@@ -1,0 +1,92 @@
+"""The template of the stack: read as CloudFormation reads it, and deployed on moto."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.servers.clients import client
+
+TEMPLATE = Path(__file__).parents[2] / "container" / "cloudformation.yaml"
+MOTO = {"Emulated": "true", "InstanceTypes": "optimal"}  # moto takes the default of a list for one text
+
+
+def _function(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> dict[str, Any]:
+    long = name if name in {"Ref", "Condition"} else f"Fn::{name}"
+    match node:
+        case yaml.ScalarNode(value=value):
+            return {long: value.split(".", 1) if name == "GetAtt" else value}
+        case yaml.SequenceNode():
+            return {long: loader.construct_sequence(node, deep=True)}
+    return {long: loader.construct_mapping(node, deep=True)}
+
+
+yaml.SafeLoader.add_multi_constructor("!", _function)  # the short forms of CloudFormation's functions
+
+
+def template() -> dict[str, Any]:
+    """Return the template, its functions in their long form."""
+    parsed: dict[str, Any] = yaml.safe_load(TEMPLATE.read_text())
+    return parsed
+
+
+def properties(logical_id: str) -> dict[str, Any]:
+    """Return the properties of a resource."""
+    found: dict[str, Any] = template()["Resources"][logical_id]["Properties"]
+    return found
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    """Return the properties of all resources of a type like `Batch::JobQueue`, by their logical ids."""
+    resources = template()["Resources"].items()
+    return {name: each.get("Properties", {}) for name, each in resources if each["Type"] == f"AWS::{kind}"}
+
+
+def deploy(endpoint: str, stack: str, **parameters: str) -> dict[str, str]:
+    """Deploy the template on moto, and return what it puts out."""
+    formation: Any = client("cloudformation", endpoint)
+    given = MOTO | parameters
+    formation.create_stack(
+        StackName=stack,
+        TemplateBody=TEMPLATE.read_text(),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
+    )
+    [described] = formation.describe_stacks(StackName=stack)["Stacks"]
+    assert described["StackStatus"] == "CREATE_COMPLETE", described.get("StackStatusReason")
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+    _complete_bucket(endpoint, outputs["Bucket"])
+    return outputs
+
+
+def _complete_bucket(endpoint: str, bucket: str) -> None:
+    """Give a bucket by S3's own API what moto leaves out of a template; botocore checks its form."""
+    s3, asked = client("s3", endpoint), properties("Bucket")
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=asked["PublicAccessBlockConfiguration"])
+    rules = [
+        {"ID" if name == "Id" else name: value for name, value in rule.items()} | {"Filter": {}}
+        for rule in asked["LifecycleConfiguration"]["Rules"]
+    ]
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
+
+
+def resolved(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401 # any part of a template
+    """Return a part of the template with references and texts filled in from `names`, such as `JobRole.Arn`."""
+    found: Any = value
+    match value:
+        case {"Ref": name}:
+            found = names[name]
+        case {"Fn::GetAtt": path}:
+            found = names[".".join(path)]
+        case {"Fn::Sub": str(text)}:
+            found = re.sub(r"\$\{([\w:.]+)\}", lambda each: names[each[1]], text)
+        case {"Fn::If": [_, first, _]}:
+            found = resolved(first, names)
+        case dict():
+            found = {key: resolved(each, names) for key, each in value.items()}
+        case list():
+            found = [resolved(each, names) for each in value]
+    return found

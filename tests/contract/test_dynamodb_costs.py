@@ -95,3 +95,18 @@ class LateClock(FakeClock):
 
     def monotonic(self) -> float:
         return next(self._times, 1e9)
+
+
+async def test_a_scan_begins_with_a_small_page(metered: tuple[DynamoStore, Meter]) -> None:
+    """Whoever looks for one match reads a small page first, not 1 MB; whoever reads on misses nothing."""
+    store, meter = metered
+    await store.add([an_item(f"more-{number:05}", sample=LONG_NAME) for number in range(ITEMS)])
+    before = meter.units.read
+
+    async with aclosing(store.items()) as found:
+        await anext(found)
+        first = meter.units.read - before
+    every = [item.item_id async for item in store.items()]
+
+    assert first < (meter.units.read - before - first) * 0.6
+    assert len(set(every)) == len(every) == 2 * ITEMS

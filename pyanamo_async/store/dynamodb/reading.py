@@ -35,6 +35,7 @@ from pyanamo_async.store.dynamodb.writes import KEY
 
 Keys = tuple[str | None, str | None]  # from the first on, and before the second
 
+FIRST_ROWS = 200  # of a scan: what a person asks for is often among them, and a page of 1 MB takes a second
 COUNTED = ("Nested_Tasks", "Crashes", "Interruptions", "Seconds_Lost")
 NOT_TODO = [state for state in State if state is not State.TODO]
 
@@ -83,7 +84,7 @@ class DynamoReader(OpenedTable, ItemReader):
         query: dict[str, Any] = {"FilterExpression": " AND ".join(conditions), "ConsistentRead": True}
         if wanted:
             query["ExpressionAttributeValues"] = marshal_row({f":{name}": value for name, value in wanted.items()})
-        async for page in self._table.pages(query, scan=True):
+        async for page in self._table.pages(query, scan=True, first=FIRST_ROWS):
             for item in self.bad_rows.skip(map(unmarshal_row, page["Items"]), decode):
                 yield item
 

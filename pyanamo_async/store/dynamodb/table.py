@@ -98,12 +98,16 @@ class Table:
         chunks = iter(lambda: list(islice(unique, MAX_KEYS)), [])
         return [row for rows in await gather_all(self._get_chunk(chunk, only) for chunk in chunks) for row in rows]
 
-    async def pages(self, query: dict[str, Any], *, scan: bool = False) -> AsyncIterator[dict[str, Any]]:
-        """Query, or scan, page by page."""
+    async def pages(
+        self, query: dict[str, Any], *, scan: bool = False, first: int | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Query, or scan, page by page; the first page ends after `first` rows, so that an answer begins at once."""
         ask: Any = self.client.scan if scan else self.client.query
         query = {"TableName": self.name} | query
+        limit: dict[str, Any] = {} if first is None else {"Limit": first}
         while True:
-            page: Any = await self.call_with_retry(partial(ask, **query))
+            page: Any = await self.call_with_retry(partial(ask, **query, **limit))
+            limit = {}
             yield page
             if "LastEvaluatedKey" not in page:
                 return

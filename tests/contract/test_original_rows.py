@@ -94,12 +94,12 @@ async def test_a_claim_of_what_was_parked_at_that_moment_is_lost(store: DynamoSt
     await store.add([an_item("a")])
     pages = store._table.pages
 
-    async def parked_meanwhile(query: dict[str, Any], *, scan: bool = False) -> AsyncIterator[dict[str, Any]]:
-        async for page in pages(query, scan=scan):
+    async def parked_meanwhile(query: dict[str, Any], **how: Any) -> AsyncIterator[dict[str, Any]]:
+        async for page in pages(query, **how):
             await original.set("a", ItemState="Pending")
             yield page
 
-    store._table.pages = parked_meanwhile  # type: ignore[method-assign]
+    store._table.pages = parked_meanwhile  # type: ignore[method-assign, assignment]
 
     assert await store.claim("w", limit=1, now=NOON) == []
     row = await store._table.get("a")

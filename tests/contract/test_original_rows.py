@@ -94,7 +94,7 @@ async def test_a_claim_of_what_was_parked_at_that_moment_is_lost(store: DynamoSt
     await store.add([an_item("a")])
     pages = store._table.pages
 
-    async def parked_meanwhile(query: dict[str, Any], **how: Any) -> AsyncIterator[dict[str, Any]]:
+    async def parked_meanwhile(query: dict[str, Any], **how: bool) -> AsyncIterator[dict[str, Any]]:
         async for page in pages(query, **how):
             await original.set("a", ItemState="Pending")
             yield page

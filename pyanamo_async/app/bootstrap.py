@@ -24,7 +24,7 @@ from pyanamo_async.aws.spot import interruption, metadata_endpoint
 from pyanamo_async.core.items import State
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import Worker, clock_error, ends_within
-from pyanamo_async.execution import Guard, ShellLauncher, scripts_at_once
+from pyanamo_async.execution import Guard, MemorySampler, ShellLauncher, scripts_at_once
 from pyanamo_async.fleet.going_home import GoingHome, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.host.clock import SystemClock
@@ -93,9 +93,10 @@ async def work(
     settings = replace(settings, running=_within_limits(settings.running, event_log))
     runtime = Runtime(SystemClock(), random.Random(), event_log)  # noqa: S311 - scatters, keeps no secret
     store.bad_rows.tell = lambda bad: event_log.note("row cannot be read", row=bad.row_id, why=bad.why)
-    with orders, closing(Guard(f"{WORKER_VARIABLE}={me.worker_id}")) as guard:
+    mark = f"{WORKER_VARIABLE}={me.worker_id}"
+    with orders, closing(Guard(mark)) as guard, closing(MemorySampler()) as memory:
         output_namespace = await _check_usable(store, outputs, runtime, stop)
-        launcher = await LOOKUPS.run(ShellLauncher, settings.running.shell, guard=guard)
+        launcher = await LOOKUPS.run(ShellLauncher, settings.running.shell, guard=guard, memory=memory)
         environment = await LOOKUPS.run(_environment, settings, me)
         adapters = Adapters(store, outputs, launcher, output_namespace)
         event_log.note(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import Failed, Failure, Outcome
 from pyanamo_async.core.values import Value
 
@@ -73,6 +74,7 @@ class TaskRecord(Value):
     attempt: int
     worker: str
     max_rss_bytes: int | None = None
+    max_rss_by: Measure = Measure.PROCESS
     cpu_seconds: float | None = None
     stdout: Output = Output()
     stderr: Output = Output()

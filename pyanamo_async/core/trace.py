@@ -27,6 +27,7 @@ COLUMNS = (
     "Seconds",
     "CPU_Seconds",
     "Max_RSS",
+    "Max_RSS_By",
     "stdout_bytes",
     "stderr_bytes",
     "Worker",
@@ -48,7 +49,8 @@ def trace(item: Item, tasks: Iterable[Task] | None = None) -> Iterator[Row]:
                 "stdout_bytes": 0,
                 "stderr_bytes": 0,
             }
-            known = own | encode_record(task.record) | {"Reason": task.record.reason}
+            measured = {} if task.record.max_rss_bytes is None else {"Max_RSS_By": str(task.record.max_rss_by)}
+            known = own | encode_record(task.record) | measured | {"Reason": task.record.reason}
             yield {name: known.get(name) for name in COLUMNS}
 
 

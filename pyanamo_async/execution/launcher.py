@@ -15,6 +15,7 @@ from subprocess import DEVNULL
 from pyanamo_async.core.shell_command import shell_command
 from pyanamo_async.errors import LaunchFailed, LaunchRefused
 from pyanamo_async.execution.guard import Guard
+from pyanamo_async.execution.memory_sampler import MemorySampler
 from pyanamo_async.execution.pipe import OutputPipe
 from pyanamo_async.execution.process import ShellProcess
 from pyanamo_async.host.shell import shell_words
@@ -38,10 +39,12 @@ def find_shell() -> str:
 class ShellLauncher:
     """Starts scripts with a shell (bash, else sh, unless one is named); keeps the laws of `ports.Launcher`."""
 
-    def __init__(self, shell: str | None = None, *, guard: Guard | None = None) -> None:
+    def __init__(
+        self, shell: str | None = None, *, guard: Guard | None = None, memory: MemorySampler | None = None
+    ) -> None:
         self._posix_shell = find_shell()
         self._shell = [self._posix_shell] if shell is None else shell_words(shell)
-        self._guard = guard
+        self._guard, self._memory = guard, memory
 
     async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> ShellProcess:
         """Start a script.
@@ -80,7 +83,9 @@ class ShellLauncher:
                 os.close(pipe.write_end)
         if self._guard:
             self._guard.started(process.pid)
-        return ShellProcess(process, pipes, loop, self._guard)
+        if self._memory:
+            self._memory.started(process.pid)
+        return ShellProcess(process, pipes, loop, guard=self._guard, memory=self._memory)
 
     async def _failure(self, exc: OSError | ValueError) -> LaunchFailed:
         if isinstance(exc, ValueError):

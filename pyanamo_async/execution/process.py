@@ -11,10 +11,12 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
-from resource import struct_rusage
+from resource import RUSAGE_SELF, getrusage, struct_rusage
 
+from pyanamo_async.core.memory.measure import best_peak
 from pyanamo_async.execution.group import kill_leftovers, signal_group, signal_leftovers
 from pyanamo_async.execution.guard import Guard
+from pyanamo_async.execution.memory_sampler import MemorySampler, TreeMemory
 from pyanamo_async.execution.pipe import OutputPipe
 from pyanamo_async.ports import Exit
 
@@ -24,20 +26,22 @@ KIB = 1024
 class ShellProcess:
     """One script, started by `ShellLauncher`; keeps the laws of `ports.Process`."""
 
-    __slots__ = ("_exit", "_guard", "_loop", "_pipes", "_process", "pid")
+    __slots__ = ("_exit", "_guard", "_loop", "_memory", "_pipes", "_process", "pid")
 
     def __init__(
         self,
         process: asyncio.subprocess.Process,
         pipes: Sequence[OutputPipe],
         loop: asyncio.AbstractEventLoop,
+        *,
         guard: Guard | None = None,
+        memory: MemorySampler | None = None,
     ) -> None:
         self.pid = process.pid
         self._process = process
         self._pipes = pipes
         self._loop = loop
-        self._guard = guard
+        self._guard, self._memory = guard, memory
         self._exit: Exit | None = None
 
     async def wait(self) -> Exit:
@@ -85,7 +89,14 @@ class ShellProcess:
         code, signal = (returncode, None) if returncode >= 0 else (None, -returncode)
         usage_of = getattr(self._loop, "usage", None)  # only the fast loop has it
         usage: struct_rusage | None = usage_of(self.pid) if usage_of else None
+        seen = self._memory.ended(self.pid) if self._memory else TreeMemory()
         if usage is None:
-            return Exit(code, signal)
+            return Exit(code, signal, seen.peak_bytes or None, measure=seen.measure)
+        peak = best_peak(
+            seen.peak,
+            usage.ru_maxrss * KIB,
+            file_bytes=seen.file_bytes,
+            worker_bytes=getrusage(RUSAGE_SELF).ru_maxrss * KIB,
+        )
         cpu_seconds = round(usage.ru_utime + usage.ru_stime, 6)  # the kernel counts microseconds
-        return Exit(code, signal, usage.ru_maxrss * KIB, cpu_seconds)
+        return Exit(code, signal, peak.size_bytes, cpu_seconds, peak.measure)

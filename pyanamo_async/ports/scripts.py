@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol
 
+from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.values import Value
 
 
@@ -19,14 +20,14 @@ class Command(Value):
 class Exit(Value):
     """How a process ended (`code` or `signal`; the other is None) and what it used; None where that is unknown.
 
-    `max_rss_bytes` is the peak of its largest process, from `wait4`. On Linux it is never less than the worker's own,
-    because a child shares the worker's memory until its exec: an upper bound for small scripts, exact for large ones.
+    `max_rss_bytes` is its peak memory, and `measure` what that is the peak of (`core.memory.measure`).
     """
 
     code: int | None
     signal: int | None
     max_rss_bytes: int | None = None
     cpu_seconds: float | None = None
+    measure: Measure = Measure.PROCESS
 
 
 class Receiver(Protocol):

@@ -109,6 +109,7 @@ class Script:
             attempt=self._attempt,
             worker=self._context.worker,
             max_rss_bytes=used.max_rss_bytes,
+            max_rss_by=used.measure,
             cpu_seconds=used.cpu_seconds,
             stdout=stdout,
             stderr=stderr,

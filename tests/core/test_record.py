@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pyanamo_async.core.items import Held, Item, Output, State, Task, TaskRecord, TaskState
+from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded, TimedOut
 from pyanamo_async.core.stored.record import decode, encode
 from pyanamo_async.core.values import replace
@@ -41,6 +42,7 @@ RECORDS = st.builds(
     attempt=COUNT,
     worker=TEXT,
     max_rss_bytes=st.none() | BYTES,
+    max_rss_by=st.sampled_from(Measure),
     cpu_seconds=st.none() | SECONDS,
     stdout=TAGGED,
     stderr=OUTPUTS,

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyanamo_async.core.items import Held, Item, Output, State, Task, TaskRecord, TaskState
+from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import DETAIL_BYTES, Failed
 from pyanamo_async.core.reasons import HISTORY_LENGTH, REASON_LENGTH
 from pyanamo_async.core.stored.record import encode
@@ -72,6 +73,7 @@ def _grown(item: Item, *, stored: bool) -> Item:
         attempt=1000,
         worker="x" * 64,
         max_rss_bytes=PETABYTE,
+        max_rss_by=Measure.PSS,
         cpu_seconds=123456789.123456,
         stdout=tagged,
         stderr=output,

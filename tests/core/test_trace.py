@@ -53,6 +53,7 @@ def test_a_row_has_the_stored_names() -> None:
         "Seconds": 1.5,
         "CPU_Seconds": 0.0,
         "Max_RSS": 4096,
+        "Max_RSS_By": "process",
         "stdout_bytes": 7,
         "stderr_bytes": 0,
         "Worker": "w",

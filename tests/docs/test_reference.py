@@ -19,6 +19,7 @@ from pyanamo_async.core import trace
 from pyanamo_async.core.expressions.expression import parse_expression
 from pyanamo_async.core.expressions.fields import DERIVED, FIELDS
 from pyanamo_async.core.items import Held, Item, Output, State, Task, TaskRecord
+from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import InterruptReason, Outcome
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
 from pyanamo_async.core.stored.record import encode
@@ -66,6 +67,7 @@ def _a_record(outcome: Outcome) -> TaskRecord:
         attempt=1,
         worker="w1",
         max_rss_bytes=1,
+        max_rss_by=Measure.PSS,
         cpu_seconds=1.0,
         stdout=replace(stream, tags=2, tags_cut=1),
         stderr=stream,

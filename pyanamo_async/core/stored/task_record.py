@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from pyanamo_async.core.items import Output, TaskRecord
+from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded, TimedOut
 from pyanamo_async.core.stored.columns import (
     Column,
@@ -29,6 +30,7 @@ RECORD = Columns(
     time_column("Finished", "finished"),
     Column("Seconds", "seconds", number),
     Column("Max_RSS", "max_rss_bytes", byte_count),
+    Column("Max_RSS_By", "max_rss_by", Measure, str),
     Column("CPU_Seconds", "cpu_seconds", number),
     Column("Attempt", "attempt", count),
     Column("Worker", "worker", text),

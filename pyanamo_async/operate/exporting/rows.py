@@ -42,6 +42,7 @@ FIXED: dict[str, type] = {
     "Seconds": float,
     "CPU_Seconds": float,
     "Max_RSS": int,
+    "Max_RSS_By": str,
     "stdout_bytes": int,
     "stderr_bytes": int,
     "stdout_at": str,

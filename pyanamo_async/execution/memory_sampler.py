@@ -1,0 +1,146 @@
+"""Sample the memory of running scripts, each with all its processes, in one thread beside the event loop.
+
+1. A sample is taken every 2 s, or more often while that costs less than half a percent of a core.
+2. Of what happened between two samples the kernel tells the peak of each process (`VmHWM`). The largest such peak
+   counts, beside what the others use.
+3. Processes that share memory are read page by page (PSS), as far as that too costs no more than half a percent of a
+   core, and slows no script much. In between, what was shared at last is taken for shared.
+4. An error of ours ends the sampling, not the worker: peaks are then those of `wait4`.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pyanamo_async.core.memory.measure import Measure, Peak
+from pyanamo_async.host.process_memory import ProcessMemory, process_memory, proportional_bytes, tree_members
+
+EVERY_S, AT_MOST_EVERY_S = 2.0, 0.25
+SHARE_OF_CORE = 0.005
+LITTLE_SHARE = 0.1  # of a tree: what all processes but the largest may share without being read page by page
+LITTLE_BYTES = 32 << 20
+GROWN = 1.05  # by how much a sum has grown that is read page by page anew
+CLOSED_WITHIN_S = 2.0
+
+
+@dataclass(slots=True)
+class TreeMemory:
+    """What is known of the memory of one script and its processes: now, and at most so far."""
+
+    now_bytes: int = 0
+    peak_bytes: int = 0
+    file_bytes: int = 0  # of one process, at most
+    measure: Measure = Measure.PROCESS
+    shared_bytes: int = 0  # what the sum counts too often, as was last read
+    sum_read_bytes: int = 0  # the sum when that was read
+    peaks: dict[int, int] = field(default_factory=dict)  # of its processes, as last seen
+
+    @property
+    def peak(self) -> Peak | None:
+        """Return the peak so far; None before the first sample."""
+        return Peak(self.peak_bytes, self.measure) if self.peak_bytes else None
+
+
+class MemorySampler:
+    """Watches scripts by their process ids, which are also those of their sessions; begins with the first of them.
+
+    After each sample `on_sample` is called, in the thread, with what each script uses now.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_sample: Callable[[Mapping[int, int]], None] = lambda _: None,
+        share_of_core: float = SHARE_OF_CORE,
+    ) -> None:
+        self._on_sample, self._share_of_core = on_sample, share_of_core
+        self._trees: dict[int, TreeMemory] = {}
+        self._wake, self._is_closing = threading.Event(), False
+        self._thread: threading.Thread | None = None
+        self._pss_after_s = 0.0
+
+    def started(self, pid: int) -> None:
+        """Watch a script from now on."""
+        self._trees[pid] = TreeMemory()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:  # no thread can be had; the next script tries again
+                self._thread = None
+
+    def ended(self, pid: int) -> TreeMemory:
+        """Forget a script, and return what is known of it."""
+        return self._trees.pop(pid, None) or TreeMemory()
+
+    def close(self) -> None:
+        """End the sampling; harmless when repeated."""
+        self._is_closing = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(CLOSED_WITHIN_S)
+
+    def sample(self) -> None:
+        """Look at all scripts once."""
+        trees = dict(self._trees)
+        for root, parents in tree_members(trees.keys()).items():
+            self._update(trees[root], _memories(parents))
+        self._on_sample({root: tree.now_bytes for root, tree in trees.items()})
+
+    def _run(self) -> None:
+        pause_s = AT_MOST_EVERY_S
+        while not self._is_closing:
+            self._wake.wait(pause_s)
+            began_s = time.thread_time()
+            if self._trees and not self._is_closing:
+                self.sample()
+            cost_s = time.thread_time() - began_s
+            pause_s = min(max(cost_s / self._share_of_core, AT_MOST_EVERY_S), EVERY_S)
+
+    def _update(self, tree: TreeMemory, processes: Mapping[int, ProcessMemory]) -> None:
+        if not processes:
+            return
+        sizes = [each.own_bytes for each in processes.values()]
+        total, largest = sum(sizes), max(sizes)
+        spike = max(_spike_bytes(each, tree.peaks.get(pid, 0)) for pid, each in processes.items())
+        if tree.measure is Measure.PROCESS:
+            tree.measure = Measure.RSS
+        tree.peaks = {pid: each.peak_bytes for pid, each in processes.items()}
+        tree.file_bytes = max(tree.file_bytes, *(each.file_bytes for each in processes.values()))
+        if max(LITTLE_BYTES, LITTLE_SHARE * total) < total - largest and total > GROWN * tree.sum_read_bytes:
+            self._read_shares(tree, processes, total)
+        tree.now_bytes = max(largest, total - tree.shared_bytes)
+        tree.peak_bytes = max(tree.peak_bytes, tree.now_bytes + spike)
+
+    def _read_shares(self, tree: TreeMemory, processes: Mapping[int, ProcessMemory], total: int) -> None:
+        """Learn how much of the sum is left when shared pages count once."""
+        began_s = time.monotonic()
+        if began_s < self._pss_after_s:
+            return
+        shares = [proportional_bytes(pid) for pid in processes]
+        if None not in shares:
+            tree.shared_bytes = max(0, total - sum(share or 0 for share in shares))
+            tree.sum_read_bytes = total
+            if tree.measure is not Measure.PSS:  # until now the sum was taken, which may be far too much
+                tree.peak_bytes, tree.measure = max(0, tree.peak_bytes - tree.shared_bytes), Measure.PSS
+        ended_s = time.monotonic()
+        self._pss_after_s = ended_s + (ended_s - began_s) / self._share_of_core
+
+
+def _memories(parents: Mapping[int, int]) -> dict[int, ProcessMemory]:
+    """Return the memory of processes, given their parents.
+
+    One that has exactly its parent's figures is one with it in memory: after a vfork, until the exec.
+    """
+    found = {pid: memory for pid in parents if (memory := process_memory(pid)) is not None}
+    return {pid: memory for pid, memory in found.items() if found.get(parents[pid]) != memory}
+
+
+def _spike_bytes(process: ProcessMemory, known_peak_bytes: int) -> int:
+    """Return by how much a process was larger than now since it was last looked at."""
+    if process.peak_bytes <= known_peak_bytes:
+        return 0
+    return max(0, process.peak_bytes - process.file_bytes - process.own_bytes)

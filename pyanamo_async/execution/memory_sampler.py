@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pyanamo_async.core.memory.measure import Measure, Peak
-from pyanamo_async.host.process_memory import ProcessMemory, process_memory, proportional_bytes, tree_members
+from pyanamo_async.host.process_memory import Member, ProcessMemory, process_memory, proportional_bytes, tree_members
 
 EVERY_S, AT_MOST_EVERY_S = 2.0, 0.25
 SHARE_OF_CORE = 0.005
 LITTLE_SHARE = 0.1  # of a tree: what all processes but the largest may share without being read page by page
 LITTLE_BYTES = 32 << 20
-GROWN = 1.05  # by how much a sum has grown that is read page by page anew
+NEAR = 0.9  # of the largest sum: then it is worth reading what is shared
 CLOSED_WITHIN_S = 2.0
 
 
@@ -35,7 +35,7 @@ class TreeMemory:
     file_bytes: int = 0  # of one process, at most
     measure: Measure = Measure.PROCESS
     shared_bytes: int = 0  # what the sum counts too often, as was last read
-    sum_read_bytes: int = 0  # the sum when that was read
+    most_bytes: int = 0  # the largest sum so far
     peaks: dict[int, int] = field(default_factory=dict)  # of its processes, as last seen
 
     @property
@@ -86,8 +86,8 @@ class MemorySampler:
     def sample(self) -> None:
         """Look at all scripts once."""
         trees = dict(self._trees)
-        for root, parents in tree_members(trees.keys()).items():
-            self._update(trees[root], _memories(parents))
+        for root, members in tree_members(trees.keys()).items():
+            self._update(trees[root], members)
         self._on_sample({root: tree.now_bytes for root, tree in trees.items()})
 
     def _run(self) -> None:
@@ -100,7 +100,8 @@ class MemorySampler:
             cost_s = time.thread_time() - began_s
             pause_s = min(max(cost_s / self._share_of_core, AT_MOST_EVERY_S), EVERY_S)
 
-    def _update(self, tree: TreeMemory, processes: Mapping[int, ProcessMemory]) -> None:
+    def _update(self, tree: TreeMemory, members: Mapping[int, Member]) -> None:
+        processes = _memories(members)
         if not processes:
             return
         sizes = [each.own_bytes for each in processes.values()]
@@ -110,33 +111,40 @@ class MemorySampler:
             tree.measure = Measure.RSS
         tree.peaks = {pid: each.peak_bytes for pid, each in processes.items()}
         tree.file_bytes = max(tree.file_bytes, *(each.file_bytes for each in processes.values()))
-        if max(LITTLE_BYTES, LITTLE_SHARE * total) < total - largest and total > GROWN * tree.sum_read_bytes:
-            self._read_shares(tree, processes, total)
+        if max(LITTLE_BYTES, LITTLE_SHARE * total) < total - largest and total > NEAR * tree.most_bytes:
+            self._read_shares(tree, members, total)
+        tree.most_bytes = max(tree.most_bytes, total)
         tree.now_bytes = max(largest, total - tree.shared_bytes)
         tree.peak_bytes = max(tree.peak_bytes, tree.now_bytes + spike)
 
-    def _read_shares(self, tree: TreeMemory, processes: Mapping[int, ProcessMemory], total: int) -> None:
+    def _read_shares(self, tree: TreeMemory, pids: Iterable[int], total: int) -> None:
         """Learn how much of the sum is left when shared pages count once."""
         began_s = time.monotonic()
         if began_s < self._pss_after_s:
             return
-        shares = [proportional_bytes(pid) for pid in processes]
+        shares = [proportional_bytes(pid) for pid in pids]
         if None not in shares:
             tree.shared_bytes = max(0, total - sum(share or 0 for share in shares))
-            tree.sum_read_bytes = total
             if tree.measure is not Measure.PSS:  # until now the sum was taken, which may be far too much
                 tree.peak_bytes, tree.measure = max(0, tree.peak_bytes - tree.shared_bytes), Measure.PSS
         ended_s = time.monotonic()
         self._pss_after_s = ended_s + (ended_s - began_s) / self._share_of_core
 
 
-def _memories(parents: Mapping[int, int]) -> dict[int, ProcessMemory]:
-    """Return the memory of processes, given their parents.
+def _memories(members: Mapping[int, Member]) -> dict[int, ProcessMemory]:
+    """Return the memory of processes, but for those that are one in memory with their parent.
 
-    One that has exactly its parent's figures is one with it in memory: after a vfork, until the exec.
+    That is so between vfork and exec: then figures and stack are the same.
     """
-    found = {pid: memory for pid in parents if (memory := process_memory(pid)) is not None}
-    return {pid: memory for pid, memory in found.items() if found.get(parents[pid]) != memory}
+    found = {pid: memory for pid in members if (memory := process_memory(pid)) is not None}
+
+    def is_one_with_parent(pid: int) -> bool:
+        parent = members.get(members[pid].parent)
+        return (
+            parent is not None and parent.stack == members[pid].stack and found.get(members[pid].parent) == found[pid]
+        )
+
+    return {pid: memory for pid, memory in found.items() if not is_one_with_parent(pid)}
 
 
 def _spike_bytes(process: ProcessMemory, known_peak_bytes: int) -> int:

@@ -15,7 +15,7 @@ from pyanamo_async.core.values import Value
 PROC = "/proc"
 KIB = 1024
 LONGEST = 8192  # bytes of a file of one process
-PARENT, SESSION = 1, 3  # fields of `stat` behind the name
+PARENT, SESSION, STACK = 1, 3, 25  # fields of `stat` behind the name
 FIELDS = (b"VmHWM:", b"RssAnon:", b"RssFile:", b"RssShmem:")
 SHARED_FIELDS = (b"Pss_Anon:", b"Pss_Shmem:")  # since Linux 5.4
 
@@ -28,26 +28,30 @@ class ProcessMemory(Value):
     peak_bytes: int
 
 
-def tree_members(roots: Collection[int], *, proc: str = PROC) -> dict[int, dict[int, int]]:
-    """Return the processes of each session that one of `roots` leads, and their descendants in whatever session.
+class Member(Value):
+    """A process of a tree: its parent, and where its stack starts, which is random for each program that is started."""
 
-    Of each process the id of its parent is told.
-    """
-    parents: dict[int, int] = {}
+    parent: int
+    stack: int
+
+
+def tree_members(roots: Collection[int], *, proc: str = PROC) -> dict[int, dict[int, Member]]:
+    """Return the processes of each session that one of `roots` leads, and their descendants in whatever session."""
+    all_members: dict[int, Member] = {}
     found: dict[int, int] = {root: root for root in roots}
     for pid in _pids(proc):
         stat = _read(f"{proc}/{pid}/stat")
-        fields = stat[stat.rfind(b")") + 2 :].split(None, SESSION + 1)
-        if len(fields) > SESSION:
-            parents[pid] = int(fields[PARENT])
+        fields = stat[stat.rfind(b")") + 2 :].split(None, STACK + 1)
+        if len(fields) > STACK:
+            all_members[pid] = Member(int(fields[PARENT]), int(fields[STACK]))
             session = int(fields[SESSION])
             if session in roots:
                 found[pid] = session
-    members: dict[int, dict[int, int]] = {root: {} for root in roots}
-    for pid, parent in parents.items():
-        root = _root_of(pid, parents, found)
+    members: dict[int, dict[int, Member]] = {root: {} for root in roots}
+    for pid, member in all_members.items():
+        root = _root_of(pid, all_members, found)
         if root:
-            members[root][pid] = parent
+            members[root][pid] = member
     return members
 
 
@@ -69,13 +73,13 @@ def proportional_bytes(pid: int, *, proc: str = PROC) -> int | None:
     return None if values is None else sum(values)
 
 
-def _root_of(pid: int, parents: dict[int, int], found: dict[int, int]) -> int:
+def _root_of(pid: int, members: dict[int, Member], found: dict[int, int]) -> int:
     """Return the root above a process, 0 if there is none; what is learned on the way is kept in `found`."""
     path: list[int] = []
-    while pid not in found and pid in parents:
+    while pid not in found and pid in members:
         path.append(pid)
         found[pid] = 0  # also ends a circle, which a listing that is not of one moment may show
-        pid = parents[pid]
+        pid = members[pid].parent
     root = found.get(pid, 0)
     found.update(dict.fromkeys(path, root))
     return root

@@ -90,7 +90,7 @@ if TYPE_CHECKING:
         OrderOptions as OrderOptions,
     )
     from pyanamo_async.operate.checking import CheckedItems as CheckedItems, check_task_file as check_task_file
-    from pyanamo_async.operate.doctor import Finding as Finding, FindingKind as FindingKind
+    from pyanamo_async.operate.findings import Finding as Finding, FindingKind as FindingKind
     from pyanamo_async.operate.explaining import Explanation as Explanation
     from pyanamo_async.operate.free_workers import NextStep as NextStep
     from pyanamo_async.operate.exporting.export import ExportResult as ExportResult
@@ -158,7 +158,7 @@ _HOMES = {
     "pyanamo_async.operate.adopting": ("AdoptResult",),
     "pyanamo_async.operate.changing": ("ChangeOptions", "ChangeResult", "OrderOptions"),
     "pyanamo_async.operate.checking": ("CheckedItems", "check_task_file"),
-    "pyanamo_async.operate.doctor": ("Finding", "FindingKind"),
+    "pyanamo_async.operate.findings": ("Finding", "FindingKind"),
     "pyanamo_async.operate.explaining": ("Explanation",),
     "pyanamo_async.operate.free_workers": ("NextStep",),
     "pyanamo_async.operate.exporting.export": ("ExportResult",),

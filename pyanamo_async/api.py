@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pyanamo_async.app.bench import BenchReport
     from pyanamo_async.app.running import RunResult
     from pyanamo_async.operate.checking import CheckedItems
-    from pyanamo_async.operate.doctor import Finding
+    from pyanamo_async.operate.findings import Finding
     from pyanamo_async.operate.importing import ImportResult, OnExists
 
 
@@ -207,22 +207,31 @@ class Table(TableCapacity):
         return await order(store, worker_id, chosen, everyone=all_workers, now=now, processes=LocalProcesses())
 
     async def doctor(
-        self, *, older_than: timedelta = timedelta(hours=1), remove: bool = False
+        self,
+        *,
+        older_than: timedelta = timedelta(hours=1),
+        remove: bool = False,
+        queue: str = "",
+        definition: str = "",
+        note: Callable[[str], None] = lambda _: None,
     ) -> AsyncIterator[Finding]:
-        """Find what killed workers left behind: their items, and unfinished output that is older than `older_than`.
+        """Find what would keep workers from working, and what killed ones left behind.
 
-        Rows that cannot be read are findings too; the whole table is read for them.
+        On AWS, the former is credentials, the table, its row and index, the bucket, its key and its lifecycle, and the
+        rights of a worker, tried by calls that change nothing; of AWS Batch the job `queue` and job `definition`, which
+        are names, with retry rules, time limits, image and quota. `note` is told whose credentials these are.
 
-        With `remove` that output is deleted.
+        The latter is items of workers that are gone, unfinished output that is older than `older_than`, and rows that
+        cannot be read; the whole table is read for them. With `remove` that output is deleted.
 
         Raises:
             UsageError: no bucket was given.
         """
-        from pyanamo_async.operate.doctor import examine
+        from pyanamo_async.app.doctor import examination
 
-        store, outputs, now = await self._open(), await self._resources.outputs(), datetime.now(UTC)
-        found = examine(store, outputs, older_than=older_than, remove=remove, now=now, processes=LocalProcesses())
-        async for finding in found:
+        async for finding in examination(
+            self._resources, older_than=older_than, remove=remove, queue=queue, definition=definition, note=note
+        ):
             yield finding
 
     async def bench(self, *, items: int = 200, concurrency: int = 8, stream_bytes: int = 32 << 20) -> BenchReport:

@@ -116,8 +116,16 @@ class Unavailable(PyanamoError):
         self.throttled = throttled
 
 
+class ClockRefused(Unavailable):
+    """A service refuses this machine's time: its clock is wrong, or was a moment ago."""
+
+
 class Denied(PyanamoError):
     """Credentials or region are missing, or the credentials lack a permission."""
+
+
+class RegionMissing(Denied):
+    """No AWS region is known."""
 
 
 class LaunchFailed(PyanamoError):

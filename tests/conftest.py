@@ -102,8 +102,15 @@ def aws_env(dynamodb_endpoint: str, moto_endpoint: str) -> dict[str, str]:
 @pytest.fixture
 def bucket(moto_endpoint: str) -> str:
     """The name of a bucket that is fresh for this test."""
-    name = f"bucket-{uuid.uuid4().hex}"
-    client("s3", moto_endpoint).create_bucket(Bucket=name)
+    name, s3 = f"bucket-{uuid.uuid4().hex}", client("s3", moto_endpoint)
+    s3.create_bucket(Bucket=name)
+    aborting = {
+        "ID": "a",
+        "Status": "Enabled",
+        "Filter": {},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+    }
+    s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [aborting]})
     return name
 
 

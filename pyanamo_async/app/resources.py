@@ -25,7 +25,7 @@ from pyanamo_async.app.locations import (
 )
 from pyanamo_async.app.settings import Settings
 from pyanamo_async.errors import UsageError
-from pyanamo_async.ports import CapacityAdmin, JobService, OutputKey, OutputStore, Store, Units
+from pyanamo_async.ports import CapacityAdmin, JobService, OutputKey, OutputStore, Platform, Store, Units
 
 if TYPE_CHECKING:
     from pyanamo_async.aws.meter import Meter
@@ -94,6 +94,22 @@ class Resources:
 
                 return DynamoCapacity(name, await self._aws())
         raise UsageError(f"table {self.settings.table} has no capacity", hint="that is for DynamoDB tables only")
+
+    async def platform(self) -> Platform:
+        """Open what a table, its output and its workers stand on; nothing is contacted yet."""
+        from pyanamo_async.aws.platform import AwsPlatform
+        from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX
+        from pyanamo_async.store.dynamodb.writes import KEY
+
+        table, output = self.settings.table, self.settings.output
+        return AwsPlatform(
+            await self._aws(),
+            table=table.name if isinstance(table, DynamoTable) else "",
+            key=KEY,
+            index=QUEUE_INDEX,
+            bucket=output.name if isinstance(output, Bucket) else "",
+            prefix=output.prefix if isinstance(output, Bucket) else "",
+        )
 
     async def jobs(self) -> JobService:
         """Open what knows of jobs of AWS Batch, whatever kind of table it is; nothing is contacted yet."""

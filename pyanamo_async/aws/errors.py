@@ -21,9 +21,11 @@ from botocore.parsers import ResponseParserError
 
 from pyanamo_async.errors import (
     BucketMissing,
+    ClockRefused,
     Denied,
     OutputMissing,
     PyanamoError,
+    RegionMissing,
     RowTooLarge,
     SchemaMismatch,
     StoreError,
@@ -125,7 +127,7 @@ def translate(exc: Exception, what: str, *, otherwise: type[PyanamoError] = Stor
         case boto.ClientError():
             return _refusal(exc, what, otherwise)
         case boto.NoRegionError():
-            return Denied(
+            return RegionMissing(
                 f"no AWS region is known for {what}",
                 hint="give `region`, or set AWS_REGION; a table in a file is sqlite:PATH",
             )
@@ -151,7 +153,7 @@ def refusal(
     if kind in TRANSIENT:
         return Unavailable(f"{what} does not answer for now ({code}): {message}")
     if kind in WRONG_CLOCK or any(part in message for part in WRONG_CLOCK_MESSAGES):
-        return Unavailable(f"{what} refuses this machine's time ({code}): {message}", hint=CLOCK_HINT)
+        return ClockRefused(f"{what} refuses this machine's time ({code}): {message}", hint=CLOCK_HINT)
     if kind in EXPIRED:
         hint = "renew them: aws sso login, or a new role"
         return Unavailable(f"the AWS credentials for {what} have expired", hint=hint)

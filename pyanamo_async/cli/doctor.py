@@ -1,4 +1,4 @@
-"""`pyanamo doctor`: what a killed fleet left behind, and rows that cannot be read."""
+"""`pyanamo doctor`: what keeps workers from working, what killed ones left behind, and rows that cannot be read."""
 
 from __future__ import annotations
 
@@ -34,18 +34,25 @@ async def doctor(
             "--older-than", metavar="DURATION", parser=duration, help="Leave younger uploads and files alone."
         ),
     ] = "1h",  # type: ignore[assignment]  # parsed as any other text
+    queue: Annotated[
+        str, typer.Option("--queue", metavar="NAME", help="Look at this job queue of AWS Batch, too.")
+    ] = "",
+    definition: Annotated[
+        str, typer.Option("--definition", metavar="NAME", help="Look at this job definition of AWS Batch, too.")
+    ] = "",
     json: JsonOption = False,
 ) -> None:
-    """Find what killed workers left behind, and damaged rows.
+    """Find what keeps workers from working, and what killed ones left behind.
 
-    That is items, uploads, files, and rows that cannot be read or that another program moved. Exits with 0 when nothing
-    is left, with 3 when something is.
+    On AWS it looks at credentials, rights, table, bucket, key, and of AWS Batch at the retry rules, time limits, image
+    and quota. Left behind are items, uploads, files, and rows that cannot be read or that another program moved. Exits
+    with 0 when all is well, with 3 when something is found; each finding says what to do.
     """
     left, below = 0, dict[str, None]()
 
     async def findings() -> AsyncIterator[Finding]:
         nonlocal left
-        async for finding in table.doctor(older_than=older_than, remove=remove):
+        async for finding in table.doctor(older_than=older_than, remove=remove, queue=queue, definition=definition):
             left += not finding.removed
             if on_terminal() and not json and not finding.removed:
                 below[f"{finding.kind}: {_hint(finding)}"] = None
@@ -59,7 +66,7 @@ async def doctor(
         note(hint)
     if left:
         raise typer.Exit(FOUND_STATUS)
-    note("nothing is left behind")
+    note("all is well, and nothing is left behind")
 
 
 def _row(finding: Finding) -> Row:

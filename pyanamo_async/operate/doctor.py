@@ -1,142 +1,49 @@
-"""Find what a killed fleet left behind, and clocks that are wrong.
-
-1. What a living worker has under way is never a finding: its item is locked, under that very attempt.
-2. What began a short while ago is no finding: the index may not yet show who holds its item.
-3. A row that cannot be read is one, whether a worker has buried it or not, and none of the others. Rows that another
-   program wrote or moved, which `adopt` puts in their place, are counted.
-4. Temporary files of workers have no name, so none can be left.
-"""
+"""Examine a table and all that it stands on: first what would keep workers from working, then what they left behind."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from pyanamo_async.core.items import SINGLE_TASK, Item, State
-from pyanamo_async.core.stored.adoption import adopted
-from pyanamo_async.core.text.plural import plural
-from pyanamo_async.core.workers import clock_error
-from pyanamo_async.errors import BadRow
-from pyanamo_async.fleet.membership import WorkerStatus, list_workers
-from pyanamo_async.fleet.reclaim import gone_holders
-from pyanamo_async.operate.logs import STDOUT
-from pyanamo_async.operate.selecting import pages
-from pyanamo_async.ports import OutputKey, OutputStore, Processes, Store, UnfinishedOutput
+from pyanamo_async.operate.findings import Finding, FindingKind
+from pyanamo_async.operate.leftovers import left_behind
+from pyanamo_async.operate.platform_checks import Scope, check_platform
+from pyanamo_async.ports import OutputStore, Platform, Processes, Store
 
-RECLAIM_HINT = "`pyanamo reclaim` puts them back; running workers do so by themselves"
-ROW_HINT = "import the item again with `on_exists` 'replace', or delete the row with the tools of the database"
-STATE_HINT = "leave it to the program, or the later pyanamo, that wrote it; or delete it with the tools of the database"
-WORKER_HINT = "a living worker mends it with its next heartbeat, but for orders; a silent one is taken over from"
-CLOCK_HINT = "set it by NTP (chrony, systemd-timesyncd); times in the table are as wrong"
-ADOPT_HINT = "`pyanamo table adopt` gives them their place in the queue"
-REMOVE_HINT = "`pyanamo doctor` with `remove` deletes it"
-
-
-class FindingKind(StrEnum):
-    """What may be wrong."""
-
-    WORKER = "worker vanished"
-    ORPHANS = "worker unknown"
-    ROW = "row unreadable"
-    STATE = "state unknown"
-    WORKER_ROW = "worker unreadable"
-    FOREIGN = "rows to adopt"
-    OUTPUT = "output unfinished"
-    CLOCK = "clock wrong"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something left behind: what, since when, and what to do about it, which is nothing once it was `removed`.
-
-    `since` is None when it is unknown.
-    """
-
-    kind: FindingKind
-    what: str
-    since: datetime | None
-    hint: str
-    unfinished: UnfinishedOutput | None = None
-    removed: bool = False
+ENDS_IT = {
+    FindingKind.REGION,
+    FindingKind.CREDENTIALS,
+    FindingKind.TABLE,
+    FindingKind.TABLE_ROW,
+    FindingKind.INDEX,
+    FindingKind.BUCKET,
+    FindingKind.RIGHT,
+    FindingKind.CLOCK,
+}
+"""With one of these, what workers left behind cannot be looked for."""
 
 
 async def examine(
-    store: Store, outputs: OutputStore, *, older_than: timedelta, remove: bool, now: datetime, processes: Processes
+    store: Store,
+    outputs: OutputStore,
+    *,
+    older_than: timedelta,
+    remove: bool,
+    now: datetime,
+    processes: Processes,
+    platform: Platform | None = None,
+    scope: Scope | None = None,
+    note: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Finding]:
-    """Find vanished workers, items locked by no known worker, bad rows, wrong clocks, and unfinished output.
-
-    Output is left over when it is older than `older_than`; with `remove` it is deleted.
-    """
-    namespace = (await store.describe()).output_namespace
-    unfinished = [each async for each in outputs.unfinished(namespace) if now - each.since >= older_than]
-    workers = await list_workers(store, now=now, processes=processes)
-    for finding in _clocks(workers, now, service_time=store.service_time(now=now)):
-        yield finding
-    async for finding in _holders(store, workers, now):
-        yield finding
-    unknown = set()  # output that nobody can judge
-    foreign = 0
-    async for bad in store.unreadable():
-        unknown.add(_attempt(outputs.location(OutputKey(namespace, bad.row_id, SINGLE_TASK, 0, STDOUT)))[0])
-        if adopted(bad.row, now=now):
-            foreign += 1
-            continue
-        kind, hint = _kind(bad)
-        yield Finding(kind, f"{bad.row_id}: {bad.why}", None, hint)
-    if foreign:
-        yield Finding(FindingKind.FOREIGN, f"{plural(foreign, 'item')} of another program", None, ADOPT_HINT)
-    if not unfinished:
+    """Find what is wrong with the platform, if there is one, then what was left behind, as far as that can be seen."""
+    kinds = set()
+    if platform and scope:
+        async for finding in check_platform(platform, store, outputs, scope, note):
+            kinds.add(finding.kind)
+            yield finding
+    if kinds & ENDS_IT:
         return
-    vanished = {each.worker.worker_id for each in workers if each.vanished}
-    working = {each.worker_id for each in await store.workers()} - vanished
-    held = [each.item_id async for each in store.summaries(state=State.LOCKED) if each.worker in working]
-    running = {
-        _attempt(outputs.location(OutputKey(namespace, item.item_id, SINGLE_TASK, item.attempt, STDOUT, item.mark)))
-        for page in pages(iter(held))
-        for item in await store.read_many(page)
-    }
-    for each in unfinished:
-        attempt = _attempt(each.location)
-        if attempt in running or attempt[0] in unknown:
-            continue
-        if remove:
-            await outputs.discard(each)
-        finding = Finding(FindingKind.OUTPUT, each.location, each.since, REMOVE_HINT, each)
-        yield replace(finding, removed=True, hint="") if remove else finding
-
-
-def _kind(bad: BadRow) -> tuple[FindingKind, str]:
-    """Return what kind of row cannot be read, and what to do about it."""
-    if bad.of_worker:
-        return FindingKind.WORKER_ROW, WORKER_HINT
-    if bad.row.get("ItemState", State.TODO) not in [*State]:
-        return FindingKind.STATE, STATE_HINT
-    return FindingKind.ROW, ROW_HINT
-
-
-def _clocks(workers: list[WorkerStatus], now: datetime, *, service_time: datetime) -> Iterator[Finding]:
-    """Find the clock of this machine wrong, or a heartbeat that says it of another."""
-    if error := clock_error(now, service_time=service_time):
-        yield Finding(FindingKind.CLOCK, f"this machine's is {error}", service_time, CLOCK_HINT)
-    for each in (status.worker for status in workers):
-        if each.heartbeat > service_time and (error := clock_error(each.heartbeat, service_time=service_time)):
-            yield Finding(FindingKind.CLOCK, f"that of {each.worker_id} was {error}", each.heartbeat, CLOCK_HINT)
-
-
-async def _holders(store: Store, workers: list[WorkerStatus], now: datetime) -> AsyncIterator[Finding]:
-    """Find the workers that vanished, and those without a row that hold items."""
-    for worker in (each.worker for each in workers if each.vanished):
-        what = f"{worker.worker_id} with {plural(len(await store.held(worker.worker_id)), 'item')}"
-        yield Finding(FindingKind.WORKER, what, worker.heartbeat, RECLAIM_HINT)
-    for holder in await gone_holders(store):
-        if items := await store.held(holder):
-            since = min((each.locked_at or now for each in items if isinstance(each, Item)), default=None)
-            yield Finding(FindingKind.ORPHANS, f"{holder} with {plural(len(items), 'item')}", since, RECLAIM_HINT)
-
-
-def _attempt(location: str) -> tuple[str, str]:
-    """Return the item's folder and the attempt of a location, which ends in `/<task>/<attempt>.<stream>.gz`."""
-    folder, *_, file = location.rsplit("/", 2)
-    return folder, file.partition(".")[0]
+    async for finding in left_behind(
+        store, outputs, older_than=older_than, remove=remove, now=now, processes=processes
+    ):
+        yield finding

@@ -10,6 +10,16 @@ from pyanamo_async.ports.description import NO_OPTIONS, Description, Index, Inde
 from pyanamo_async.ports.jobs import NO_LONGER_KNOWN, Job, JobRun, JobService
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.output_tails import OutputTails
+from pyanamo_async.ports.platform import (
+    BucketCondition,
+    Caller,
+    Image,
+    JobDefinition,
+    JobQueue,
+    Platform,
+    RetryRule,
+    TableCondition,
+)
 from pyanamo_async.ports.runtime import Clock, EventLog, Processes, Runtime
 from pyanamo_async.ports.scripts import Command, Exit, Launcher, Process, Receiver
 from pyanamo_async.ports.table import (
@@ -27,6 +37,8 @@ __all__ = [
     "NO_LONGER_KNOWN",
     "NO_OPTIONS",
     "AddResult",
+    "BucketCondition",
+    "Caller",
     "Capacity",
     "CapacityAdmin",
     "Clock",
@@ -34,11 +46,14 @@ __all__ = [
     "Description",
     "EventLog",
     "Exit",
+    "Image",
     "Index",
     "Indexes",
     "ItemQueue",
     "ItemReader",
     "Job",
+    "JobDefinition",
+    "JobQueue",
     "JobRun",
     "JobService",
     "Launcher",
@@ -48,14 +63,17 @@ __all__ = [
     "OutputStore",
     "OutputTails",
     "PartCapacity",
+    "Platform",
     "Process",
     "Processes",
     "Receiver",
+    "RetryRule",
     "Runtime",
     "ScalingPolicy",
     "Sink",
     "Store",
     "TableAdmin",
+    "TableCondition",
     "TableOptions",
     "Throughput",
     "UnfinishedOutput",

@@ -98,7 +98,7 @@ def test_a_person_reads_lines_with_hints(on_sqlite: Program) -> None:
     found = on_sqlite.run("doctor", "--older-than", "0s")
 
     assert (healthy.returncode, young.returncode, found.returncode) == (0, 0, 3)
-    assert "nothing is left behind" in healthy.stderr
+    assert "all is well, and nothing is left behind" in healthy.stderr
     [_, line] = found.stdout.splitlines()
     assert line.startswith(f"output unfinished\tfile:{folder}/2.stderr.gz\t")
     assert "`pyanamo doctor` with --remove" in line

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +13,21 @@ from typing import Any
 import yaml
 
 from harness.servers.clients import client
+from pyanamo_async.store.dynamodb import schema
 
 TEMPLATE = Path(__file__).parents[2] / "container" / "cloudformation.yaml"
+IMAGE = json.dumps(
+    {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+        "config": {
+            "mediaType": "application/vnd.docker.container.image.v1+json",
+            "size": 7,
+            "digest": "sha256:" + "0" * 64,
+        },
+        "layers": [],
+    }
+)
 MOTO = {"Emulated": "true", "InstanceTypes": "optimal"}  # moto takes the default of a list for one text
 
 
@@ -60,6 +76,22 @@ def deploy(endpoint: str, stack: str, **parameters: str) -> dict[str, str]:
     outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
     _complete_bucket(endpoint, outputs["Bucket"])
     return outputs
+
+
+def deploy_once(endpoint: str, stack: str, table: str) -> dict[str, str]:
+    """Deploy a stack that no test changes, for all processes of the run: after a first import, and with an image."""
+    kept = Path(os.environ["PYANAMO_TEST_RUN"], f"{stack}.json")
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            outputs = deploy(endpoint, stack, TableName=table)
+            client("ecr", endpoint).put_image(repositoryName=stack, imageManifest=IMAGE, imageTag="latest")
+            row = {name: {"S": value} for name, value in schema.table_row(16).items() if isinstance(value, str)}
+            row |= {name: {"N": str(value)} for name, value in schema.table_row(16).items() if isinstance(value, int)}
+            client("dynamodb", endpoint).put_item(TableName=table, Item=row)
+            kept.write_text(json.dumps(outputs))
+    found: dict[str, str] = json.loads(kept.read_text())
+    return found
 
 
 def _complete_bucket(endpoint: str, bucket: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from pyanamo_async import State, WorkerCondition
 from pyanamo_async.core.stored.task_record import OUTCOMES
 from pyanamo_async.core.trace import COLUMNS
-from pyanamo_async.operate.doctor import FindingKind
+from pyanamo_async.operate.findings import FindingKind
 from tests.docs.pages import DOCS, codes, rows, section
 
 TABLE_PAGE = DOCS / "reference" / "table.md"

@@ -11,7 +11,8 @@ import pytest
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.errors import BadRow
-from pyanamo_async.operate.doctor import Finding, FindingKind, examine
+from pyanamo_async.operate.doctor import examine
+from pyanamo_async.operate.findings import Finding, FindingKind
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey, UnfinishedOutput
 from pyanamo_async.store.memory import MemoryStore

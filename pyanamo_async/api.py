@@ -215,14 +215,14 @@ class Table(TableCapacity):
         definition: str = "",
         note: Callable[[str], None] = lambda _: None,
     ) -> AsyncIterator[Finding]:
-        """Find what would keep workers from working, and what killed ones left behind.
+        """Find what would keep workers from working on AWS, and what killed ones left behind.
 
-        On AWS, the former is credentials, the table, its row and index, the bucket, its key and its lifecycle, and the
-        rights of a worker, tried by calls that change nothing; of AWS Batch the job `queue` and job `definition`, which
-        are names, with retry rules, time limits, image and quota. `note` is told whose credentials these are.
+        The former is credentials (`note` is told whose they are), the table with its row and index, the bucket, its key
+        and lifecycle, and the rights of a worker, tried by calls that change nothing; and of AWS Batch, by their names,
+        a job `queue` and `definition`: retry rules, time limits, image and quota.
 
-        The latter is items of workers that are gone, unfinished output that is older than `older_than`, and rows that
-        cannot be read; the whole table is read for them. With `remove` that output is deleted.
+        The latter is items of workers that are gone, unfinished output that is older than `older_than` (with `remove`
+        it is deleted), and rows that cannot be read: the whole table is read for them.
 
         Raises:
             UsageError: no bucket was given.

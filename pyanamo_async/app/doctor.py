@@ -15,7 +15,13 @@ from pyanamo_async.operate.platform_checks import Scope
 
 
 async def examination(
-    resources: Resources, *, older_than: timedelta, remove: bool, queue: str, definition: str, note: Callable[[str], None]
+    resources: Resources,
+    *,
+    older_than: timedelta,
+    remove: bool,
+    queue: str,
+    definition: str,
+    note: Callable[[str], None],
 ) -> AsyncIterator[Finding]:
     """Examine a table, its output, and on AWS what they and their workers stand on."""
     of_table = isinstance(resources.settings.table, DynamoTable)

@@ -52,7 +52,8 @@ async def doctor(
 
     async def findings() -> AsyncIterator[Finding]:
         nonlocal left
-        async for finding in table.doctor(older_than=older_than, remove=remove, queue=queue, definition=definition):
+        found = table.doctor(older_than=older_than, remove=remove, queue=queue, definition=definition, note=note)
+        async for finding in found:
             left += not finding.removed
             if on_terminal() and not json and not finding.removed:
                 below[f"{finding.kind}: {_hint(finding)}"] = None

@@ -50,10 +50,10 @@ class Ward:
     bucket: str
     definition: Described
 
-    async def findings(self, table: str = TABLE, **more: str) -> list[Finding]:
-        asked = {"queue": f"{self.stack}-fargate", "definition": f"{self.stack}-fargate"}
-        async with open_table(table, bucket=more.pop("bucket", self.bucket)) as opened:
-            return [each async for each in opened.doctor(**asked | more)]
+    async def findings(self, table: str = TABLE, bucket: str = "") -> list[Finding]:
+        name = f"{self.stack}-fargate"
+        async with open_table(table, bucket=bucket or self.bucket) as opened:
+            return [each async for each in opened.doctor(queue=name, definition=name)]
 
     async def kinds(self, **more: str) -> list[FindingKind]:
         found = await self.findings(**more)
@@ -84,8 +84,13 @@ async def ward(moto_endpoint: str, aws_env: dict[str, str], monkeypatch: pytest.
 
 
 async def test_the_stack_is_well(ward: Ward) -> None:
-    """As it is deployed, after a first import."""
-    assert await ward.findings() == []
+    """As it is deployed, after a first import; whoever looks is named."""
+    said: list[str] = []
+    async with open_table(TABLE, bucket=ward.bucket) as table:
+        found = table.doctor(queue="doctors-fargate", definition="doctors-fargate", note=said.append)
+
+        assert [each async for each in found] == []
+    assert said == ["looking as arn:aws:sts::123456789012:user/moto in us-east-1"]
 
 
 async def test_missing_credentials_are_found(ward: Ward, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,12 +217,11 @@ class Table(TableCapacity):
     ) -> AsyncIterator[Finding]:
         """Find what would keep workers from working on AWS, and what killed ones left behind.
 
-        The former is credentials (`note` is told whose they are), the table with its row and index, the bucket, its key
-        and lifecycle, and the rights of a worker, tried by calls that change nothing; and of AWS Batch, by their names,
-        a job `queue` and `definition`: retry rules, time limits, image and quota.
+        The former is credentials (`note` is told whose), table, row, index, bucket, key, lifecycle and rights, tried by
+        calls that change nothing; of AWS Batch's job `queue` and `definition` rules, time limits, image and quota.
 
-        The latter is items of workers that are gone, unfinished output that is older than `older_than` (with `remove`
-        it is deleted), and rows that cannot be read: the whole table is read for them.
+        The latter is items of workers that are gone, rows that cannot be read, and unfinished output that is older than
+        `older_than`, which `remove` deletes.
 
         Raises:
             UsageError: no bucket was given.

@@ -5,29 +5,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
 import random
-import re
-import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from pyanamo_async.app.identity import Identity, find_platform
 from pyanamo_async.app.locations import DynamoTable, SqliteTable, TableAddress
 from pyanamo_async.app.settings import Settings, WorkerSettings
 from pyanamo_async.app.signals import job_control_by_signal, orders_by_signal
 from pyanamo_async.aws.credentials import without_credentials
-from pyanamo_async.aws.spot import interruption, metadata_endpoint
+from pyanamo_async.aws.instance_metadata import InstanceMetadata, metadata_endpoint
+from pyanamo_async.aws.spot import interruption
 from pyanamo_async.core.items import State
+from pyanamo_async.core.platforms import Platform
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import Worker, clock_error, ends_within
 from pyanamo_async.execution import Guard, MemorySampler, ShellLauncher, scripts_at_once
 from pyanamo_async.fleet.going_home import GoingHome, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.host.clock import SystemClock
+from pyanamo_async.host.cpus import usable_cpus
 from pyanamo_async.host.liveness import WORKER_VARIABLE, LocalProcesses, own_mark
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.host.threads import LOOKUPS
@@ -43,34 +47,8 @@ ENDINGS = {each: str(each) for each in (*SETTLED, State.WALL_TIME_EXCEEDED)} | {
     State.TODO: "put_back",
     State.PENDING: "held",
 }
-LONGEST_NAME = 255  # of a host; a Batch job has a UUID and an index
 INDEX_LAG = timedelta(seconds=1)  # of DynamoDB, which shows a write within milliseconds
 NOTHING_LEFT, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """A worker's id, its host, and the platform's own name for the job (empty outside AWS Batch)."""
-
-    worker_id: str
-    host: str
-    job: str
-
-
-def who() -> Identity:
-    """Identify the worker that starts now, by an id that no other has: a Batch job id repeats across attempts.
-
-    Of names that come from outside only characters are kept that are safe in keys, environments and terminals.
-    Source: AWS Batch user guide, "Job environment variables".
-    """
-    host, job = _safe(socket.gethostname()), _safe(os.environ.get("AWS_BATCH_JOB_ID", ""))
-    attempt = _safe(os.environ.get("AWS_BATCH_JOB_ATTEMPT", ""))
-    worker_id = f"{job or host or 'worker'}-{os.urandom(4).hex()}"
-    return Identity(worker_id, host, f"{job} attempt {attempt}" if job and attempt else job)
-
-
-def _safe(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._:-]", "_", name[:LONGEST_NAME])
 
 
 async def work(
@@ -90,12 +68,17 @@ async def work(
 
     stop = Stop(lambda level: stopping(now=level is Level.NOW))
     orders = orders_by_signal(stop, stopping) if handle_signals else nullcontext()
-    settings = replace(settings, running=_within_limits(settings.running, event_log))
     runtime = Runtime(SystemClock(), random.Random(), event_log)  # noqa: S311 - scatters, keeps no secret
     store.bad_rows.tell = lambda bad: event_log.note("row cannot be read", row=bad.row_id, why=bad.why)
-    mark = f"{WORKER_VARIABLE}={me.worker_id}"
+    mark, metadata = f"{WORKER_VARIABLE}={me.worker_id}", _metadata(event_log)
     with orders, closing(Guard(mark)) as guard, closing(MemorySampler()) as memory:
-        output_namespace = await _check_usable(store, outputs, runtime, stop)
+        finding = asyncio.create_task(find_platform(me.platform, os.environ, metadata, event_log=event_log))
+        try:
+            output_namespace = await _check_usable(store, outputs, runtime, stop)
+            me = replace(me, platform=await finding)
+        finally:
+            finding.cancel()
+        settings = replace(settings, running=_within_limits(settings.running, me.platform, event_log))
         launcher = await LOOKUPS.run(ShellLauncher, settings.running.shell, guard=guard, memory=memory)
         environment = await LOOKUPS.run(_environment, settings, me)
         adapters = Adapters(store, outputs, launcher, output_namespace)
@@ -106,7 +89,16 @@ async def work(
             items=settings.running.items,
             nests=settings.running.nests,
         )
-        pilot = _pilot(settings, me, environment, adapters, runtime=runtime, stop=stop, lease_until=guard.lease_until)
+        pilot = _pilot(
+            settings,
+            me,
+            environment,
+            adapters,
+            runtime=runtime,
+            stop=stop,
+            lease_until=guard.lease_until,
+            metadata=metadata,
+        )
         with job_control_by_signal(pilot) if handle_signals else nullcontext():
             summary = await pilot.run()
     told = ENDINGS if summary.work_left else {state: called for state, called in ENDINGS.items() if state in SETTLED}
@@ -130,11 +122,16 @@ async def _check_usable(store: Store, outputs: OutputStore, runtime: Runtime, st
     return table.output_namespace
 
 
-def _within_limits(how: WorkerSettings, event_log: EventLog) -> WorkerSettings:
-    """Take no more at a time than this process may open files for: it would claim and put back again and again."""
+def _within_limits(how: WorkerSettings, platform: Platform, event_log: EventLog) -> WorkerSettings:
+    """Choose how many items run at a time, unless somebody did: as many as there are CPUs, or the platform allows.
+
+    Take no more at a time than this process may open files for: it would claim and put back again and again.
+    """
+    usable = usable_cpus() if how.items is None else 0
+    wanted = how.items or max(1, min(usable, math.ceil(platform.cpus or usable)))
     nests = min(how.nests, scripts_at_once())
-    items = min(how.items, scripts_at_once() // nests)
-    if (items, nests) != (how.items, how.nests):
+    items = min(wanted, scripts_at_once() // nests)
+    if (items, nests) != (wanted, how.nests):
         event_log.note("fewer at a time", items=items, nests=nests, reason="open files are limited. hint: ulimit -n")
     return replace(how, items=items, nests=nests)
 
@@ -157,10 +154,21 @@ def _pilot(
     runtime: Runtime,
     stop: Stop,
     lease_until: Callable[[float], None],
+    metadata: InstanceMetadata | None,
 ) -> Pilot:
     how, store = settings.running, adapters.store
     now = store.service_time(now=runtime.clock.now())
-    row = Worker(me.worker_id, me.host, now, now, how.lease, job=me.job, process=own_mark(), slots=how.items)
+    row = Worker(
+        me.worker_id,
+        me.host,
+        now,
+        now,
+        how.lease,
+        job=me.job,
+        process=own_mark(),
+        slots=how.items or 1,
+        platform=me.platform,
+    )
     kill_policy = KillPolicy(linger=how.linger)
     budget_s = how.wall_time.total_seconds() if how.wall_time else None
     reserve = reserve_s(budget_s, kill_after_s=kill_policy.kill_after.total_seconds())
@@ -181,19 +189,20 @@ def _pilot(
         budget,
         StoreCalls(runtime),
     )
-    plan = Plan(row, how.heartbeat, how.grace, _rss_bytes, _interruption(runtime.event_log), lease_until)
+    interrupted = partial(interruption, metadata) if metadata else None
+    plan = Plan(row, how.heartbeat, how.grace, _rss_bytes, interrupted, lease_until)
     return Pilot(plan, context, _going_home(settings, row, store, runtime), stop)
 
 
-def _interruption(event_log: EventLog) -> Callable[[], Awaitable[str]] | None:
-    """Return what waits for a Spot notice; None where none can come."""
+def _metadata(event_log: EventLog) -> InstanceMetadata | None:
+    """Return the metadata service of this instance; None where there is none."""
     endpoint = metadata_endpoint(os.environ)
 
     def note(trouble: str) -> None:
         hint = "in a container it takes a hop limit of 2; draining by ECS sends SIGTERM without it"
         event_log.note("Spot notices limited", trouble=f"{trouble}. hint: {hint}")
 
-    return partial(interruption, endpoint, on_trouble=note) if endpoint else None
+    return InstanceMetadata(endpoint, on_trouble=note) if endpoint else None
 
 
 def _going_home(settings: Settings, row: Worker, store: Store, runtime: Runtime) -> GoingHome:

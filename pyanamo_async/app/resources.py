@@ -201,7 +201,10 @@ class Resources:
                 from pyanamo_async.aws.meter import Meter
 
                 self._meter = Meter()
-            session = Aws(region=self.settings.region, concurrency=self.settings.running.items, meter=self._meter)
+            from pyanamo_async.host.cpus import usable_cpus
+
+            at_once = self.settings.running.items or usable_cpus()
+            session = Aws(region=self.settings.region, concurrency=at_once, meter=self._meter)
             self._session = await self._stack.enter_async_context(session)
         return self._session
 

@@ -55,7 +55,8 @@ async def run_worker(
     Its output goes to `outputs`, or where the settings say. With `handle_signals`, signals stop it, and `on_stop` hears
     how long that takes at most.
     """
-    from pyanamo_async.app.bootstrap import exit_status, who, work
+    from pyanamo_async.app.bootstrap import exit_status, work
+    from pyanamo_async.app.identity import who
 
     me = who()
     store = await resources.store(urgent=True)

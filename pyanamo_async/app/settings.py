@@ -25,7 +25,6 @@ from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import CREDIBLE
 from pyanamo_async.errors import UsageError
-from pyanamo_async.host.cpus import usable_cpus
 from pyanamo_async.host.modes import PRIVATE, usable_umask
 from pyanamo_async.host.shell import shell_words
 
@@ -41,7 +40,7 @@ MAX_AT_ONCE = 100_000
 class WorkerSettings:
     """How a worker runs.
 
-    How much at once: `items` (by default the CPUs that this process may use), and `nests` tasks of one nested item.
+    How much at once: `items` (None: the CPUs that this process may use), and `nests` tasks of one nested item.
 
     How long: `wall_time` for the worker, `timeout` for each task, None for no limit. Nothing starts with less than
     `min_remaining` of the wall time left. `wait` keeps the worker looking for new work when none is left, and
@@ -60,7 +59,7 @@ class WorkerSettings:
         UsageError: values are out of range, or contradict each other.
     """
 
-    items: int = field(default_factory=usable_cpus)
+    items: int | None = None
     nests: int = 1
     wall_time: timedelta | None = None
     wait: bool = False
@@ -80,8 +79,8 @@ class WorkerSettings:
         """Check that the values are of their types, and make sense together."""
         check_fields(self)
         for name in ("items", "nests"):
-            if not 1 <= getattr(self, name) <= MAX_AT_ONCE:
-                raise UsageError(f"`{name}` is {getattr(self, name)}", hint=f"give 1 to {MAX_AT_ONCE:,}")
+            if (many := getattr(self, name)) is not None and not 1 <= many <= MAX_AT_ONCE:
+                raise UsageError(f"`{name}` is {many}", hint=f"give 1 to {MAX_AT_ONCE:,}")
         for name in ("wall_time", "idle_exit", "timeout", "heartbeat", "lease"):
             if (span := getattr(self, name)) is not None and span <= timedelta():
                 raise UsageError(f"`{name}` is zero", hint="give at least 1ms")

@@ -13,6 +13,7 @@ from pyanamo_async.cli.options import JsonOption, on_table
 from pyanamo_async.cli.other_words import Group
 from pyanamo_async.cli.views import clock_time, one_by_one
 from pyanamo_async.cli.worker_jobs import show_jobs
+from pyanamo_async.core.platforms import encode_platform, show_platform
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.plural import plural
@@ -26,6 +27,7 @@ COLUMNS = (
     Column("memory", rank=6, right=True),
     Column("ordered to", rank=5),
     Column("job", rank=7),
+    Column("platform", rank=8),
 )
 CONDITIONS = {
     WorkerCondition.ALIVE: "alive",
@@ -155,6 +157,7 @@ def _row(status: WorkerStatus) -> Row:
         show_size(worker.rss_bytes),
         "" if worker.desired is Desired.RUN else str(worker.desired),
         worker.job,
+        show_platform(worker.platform),
     )
     return Row(fields)
 
@@ -178,6 +181,7 @@ def _json(status: WorkerStatus) -> dict[str, object]:
         "stopped_by": status.worker.stopped_by,
         "host": worker.host,
         "job": worker.job,
+        "platform": encode_platform(worker.platform),
         "started": format_time(worker.started),
         "heartbeat": format_time(worker.heartbeat),
         "lease_seconds": worker.lease.total_seconds(),

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.output_tail import TaskRef
+from pyanamo_async.core.platforms import NOWHERE, Platform
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.values import Value
 
@@ -57,7 +58,7 @@ class Worker(Value):
     `worker_id` holds a nonce per start: a Batch job id repeats across attempts. `heartbeat` is in the service's time;
     `lease` is how long after it the worker's claims still stand. `following` lists the tasks whose output somebody
     follows. `process` is a mark by which its own machine finds the process again; empty where there is none.
-    `stopped_by` tells what makes it end although work may be left, as `SIGTERM`.
+    `stopped_by` tells what makes it end although work may be left, as `SIGTERM`. `platform` is where it runs.
 
     `problem` says why its row cannot be read. Such a worker may live, and must not lose its items for it, or it may be
     dead, and must lose them: its id, its state and its heartbeat are kept (`NEVER` if that cannot be read; `stamp` is
@@ -79,6 +80,7 @@ class Worker(Value):
     following: tuple[TaskRef, ...] = ()
     state: WorkerState = WorkerState.RUNNING
     stopped_by: str = ""
+    platform: Platform = NOWHERE
     problem: str = ""
     stamp: str = ""
 

@@ -17,16 +17,26 @@ def usable_cpus(*, root: Path = ROOT) -> int:
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """Yield the quotas in force, in CPUs: those of our group and its parents (cgroup v2), or the container's (v1)."""
+    """Yield the quotas in force, in CPUs: those of our groups and their parents, in both versions of control groups.
+
+    A container sees its own group as the root, and the path that its host knows leads nowhere: then the root counts.
+    """
     top = root / "sys/fs/cgroup"
-    own = next((line for line in _read(root / "proc/self/cgroup").splitlines() if line.startswith("0::")), "")
-    group = top / own.removeprefix("0::").strip().lstrip("/")
-    v2 = [_read(folder / "cpu.max") for folder in (group, *group.parents) if folder.is_relative_to(top)]
-    v1 = _read(top / "cpu/cpu.cfs_quota_us") + " " + _read(top / "cpu/cpu.cfs_period_us")
-    for text in (*v2, v1):
-        match text.split():
-            case [quota, period] if quota.isdigit() and period.isdigit() and int(period):
-                yield int(quota) / int(period)
+    for line in _read(root / "proc/self/cgroup").splitlines() or ["0::/", "1:cpu:/"]:
+        _, _, named = line.partition(":")
+        controllers, _, path = named.partition(":")
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        mount = next((top / name for name in (controllers, "cpu") if name and (top / name).is_dir()), top)
+        group = mount / path.strip("/\n ")
+        for folder in (group, *group.parents):
+            if not folder.is_relative_to(mount):
+                break
+            old = f"{_read(folder / 'cpu.cfs_quota_us')} {_read(folder / 'cpu.cfs_period_us')}"
+            for text in (_read(folder / "cpu.max"), old):
+                match text.split():
+                    case [quota, period] if quota.isdigit() and period.isdigit() and int(period):
+                        yield int(quota) / int(period)
 
 
 def _read(path: Path) -> str:

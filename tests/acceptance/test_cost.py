@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.dynamodb import dynamo_client
-from pyanamo_async.app.bootstrap import exit_status, who, work
+from pyanamo_async.app.bootstrap import exit_status, work
+from pyanamo_async.app.identity import who
 from pyanamo_async.app.settings import WorkerSettings, make_settings
 from pyanamo_async.core.items import Item
 from pyanamo_async.core.stored.row_size import stored_bytes

@@ -7,7 +7,8 @@ from datetime import datetime
 
 import pytest
 
-from pyanamo_async.app.bootstrap import who, work
+from pyanamo_async.app.bootstrap import work
+from pyanamo_async.app.identity import who
 from pyanamo_async.app.settings import make_settings
 from pyanamo_async.core.workers import Orders, Worker
 from pyanamo_async.outputs.memory import MemoryOutputs

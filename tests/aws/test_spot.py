@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from pyanamo_async.aws.spot import ENDPOINT, interruption, metadata_endpoint
+from pyanamo_async.aws.instance_metadata import ENDPOINT, InstanceMetadata, metadata_endpoint
+from pyanamo_async.aws.spot import interruption
 
 NOTICE = '{"action": "terminate"}'
 
@@ -49,7 +50,8 @@ class Metadata:
         told: list[str] = []
         try:
             async with asyncio.timeout(60):
-                return await interruption(site.name, on_trouble=told.append, poll_s=0.01), told
+                metadata = InstanceMetadata(site.name, on_trouble=told.append)
+                return await interruption(metadata, poll_s=0.01), told
         finally:
             self._ended.set()
             await runner.cleanup()
@@ -89,11 +91,8 @@ async def test_a_token_that_is_too_old_is_renewed() -> None:
     ],
     ids=["no answer", "forbidden", "empty", "CR LF", "not text", "not ASCII"],
 )
-async def test_without_a_token_version_1_is_asked_and_that_is_told_once(
-    token: web.Response | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_without_a_token_version_1_is_asked_and_that_is_told_once(token: web.Response | None) -> None:
     """A hop limit of 1 lets no token into a container; where tokens are optional, notices can be read all the same."""
-    monkeypatch.setattr("pyanamo_async.aws.spot.ANSWER_S", 1.0)
     service = Metadata([token], [web.Response(status=404), web.Response(text=NOTICE)])
     notice, told = await service.wait()
 

@@ -69,7 +69,9 @@ def test_workers_that_ended_stopped_and_vanished_are_told_apart(cli: Cli, folder
 @pytest.mark.parametrize("width", [40, 80])
 def test_how_a_worker_is_shows_on_a_narrow_terminal(width: int) -> None:
     """However long its reason: that is cut, not left out."""
-    rows = [["vm-cea99646", "stopped: this worker stood still for two thirds of its lease", "", "0/2", "8", "", "", ""]]
+    rows = [
+        ["vm-cea99646", "stopped: this worker stood still for two thirds of its lease", "", "0/2", "8", "", "", "", ""]
+    ]
 
     widths = fitting(COLUMNS, rows, width=width, among=range(len(COLUMNS)))
 

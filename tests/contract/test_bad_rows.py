@@ -93,6 +93,7 @@ def _sqlite(store: SqliteStore) -> Raw:
 
     async def put_worker(changes: Row) -> None:
         columns = worker_columns(a_worker(GONE), encode_worker(a_worker(GONE)))
+        columns |= {"Platform": json.dumps(columns["Platform"])}
         insert(store.path, "workers", [columns | changes])
 
     async def get(item_id: str) -> Row:

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from pyanamo_async import State, WorkerCondition
+from pyanamo_async.core.platforms import FIELDS
 from pyanamo_async.core.stored.task_record import OUTCOMES
 from pyanamo_async.core.trace import COLUMNS
 from pyanamo_async.operate.findings import FindingKind
@@ -134,6 +135,13 @@ STATUS = an_object(
 WORKER = an_object(
     worker=a("string"),
     condition=a("string", enum=[str(each) for each in WorkerCondition]),
+    platform=an_object(
+        "where it runs; what is unknown is left out",
+        FIELDS,
+        **{name: a("string") for name in FIELDS if name not in {"attempt", "array_index", "cpus", "memory_bytes"}},
+        **{name: a("integer") for name in ("attempt", "array_index", "memory_bytes")},
+        cpus=a("number"),
+    ),
     stopped_by=a("string", "what makes it end, or nothing"),
     host=a("string"),
     job=a("string", "the Batch job and attempt, or nothing"),

@@ -58,3 +58,16 @@ def test_the_old_hierarchy_counts(tmp_path: Path) -> None:
 
     (cpu / "cpu.cfs_quota_us").write_text("100000\n")
     assert usable_cpus(root=tmp_path) == 1
+
+
+@pytest.mark.parametrize("mount", ["cpu", "cpu,cpuacct"])
+def test_the_old_hierarchy_counts_for_the_group_of_a_job(tmp_path: Path, mount: str) -> None:
+    """Slurm and Docker limit a group below the root; the controller is mounted together with others, or alone."""
+    job = tmp_path / "sys/fs/cgroup" / mount / "slurm/job_7"
+    job.mkdir(parents=True)
+    (job / "cpu.cfs_period_us").write_text("100000\n")
+    (job / "cpu.cfs_quota_us").write_text("100000\n")
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("5:memory:/elsewhere\n4:cpu,cpuacct:/slurm/job_7/step_0\n0::/\n")
+
+    assert usable_cpus(root=tmp_path) == 1

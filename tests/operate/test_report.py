@@ -13,7 +13,9 @@ import pytest
 
 from pyanamo_async.core.items import Item, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded, TimedOut
+from pyanamo_async.core.platforms import Platform, PlatformKind
 from pyanamo_async.core.values import replace
+from pyanamo_async.core.workers import Worker
 from pyanamo_async.operate.reporting.collect import Collected
 from pyanamo_async.operate.reporting.report import write_perfetto, write_report
 from pyanamo_async.store.memory import MemoryStore
@@ -104,6 +106,22 @@ async def test_losses_are_added_up_and_the_worst_named() -> None:
 
     assert (step.interruptions, step.seconds_lost) == (15, sum(range(30)))
     assert [each[2] for each in collected.worst()] == [str(number) for number in range(29, 19, -1)]
+
+
+async def test_workers_are_listed_with_where_they_ran(tmp_path: Path) -> None:
+    """The one heard of last comes first, with its instance and what stopped it."""
+    store = await a_store(1)
+    for number, reason in enumerate(("", "SIGTERM")):
+        platform = Platform(
+            PlatformKind.ECS, task=f"arn:x/task/c/t{number}", cluster="c", instance=f"i-0000000{number}"
+        )
+        at = NOON + timedelta(seconds=number)
+        row = Worker(f"pilot{number}", "h", NOON, at, timedelta(minutes=3), stopped_by=reason, platform=platform)
+        await store.heartbeat(row)
+    await write_report([("step", store)], tmp_path / "report.html", scripts=False, price=0.05, at=NOON, umask=0o077)
+    page = (tmp_path / "report.html").read_text()
+
+    assert page.index("pilot1") < page.index("ecs t1 in c") < page.index("i-00000001") < page.index("pilot0")
 
 
 async def test_text_stays_text(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pyanamo_async.core.output_tail import TailChunk, TaskRef
+from pyanamo_async.core.platforms import encode_platform, read_platform
 from pyanamo_async.core.stored.bad_rows import read_row
 from pyanamo_async.core.stored.columns import Row, byte_count, count, duration, read_as, text
 from pyanamo_async.core.stored.queue_key import EPOCH, format_time, parse_time, time_in
@@ -27,6 +28,7 @@ def encode_worker(worker: Worker) -> Row:
         "Done": worker.done,
         "RSS": worker.rss_bytes,
         "Stopped_By": worker.stopped_by,
+        "Platform": encode_platform(worker.platform),
     }
 
 
@@ -61,6 +63,7 @@ def read_worker(
             following=tuple(sorted(read_as(TaskRef.read, "Following", each) for each in following)),
             state=read_as(WorkerState, "State", state),
             stopped_by=read_as(text, "Stopped_By", row.get("Stopped_By", "")),
+            platform=read_as(read_platform, "Platform", row.get("Platform", {})),
         )
 
     try:

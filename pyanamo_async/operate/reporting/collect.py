@@ -17,6 +17,7 @@ from pyanamo_async.core.bins import Histogram, TimeBins, by_magnitude, by_percen
 from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed, Succeeded, TimedOut
 from pyanamo_async.core.values import Value
+from pyanamo_async.core.workers import Worker
 from pyanamo_async.operate.failures import OTHERS, generalise
 from pyanamo_async.ports import Store
 
@@ -24,6 +25,7 @@ MOST_ATTEMPTS = 50_000  # whose page a browser opens within seconds
 SAMPLED = 10_000  # of more: a page of a few MB
 MOST_NAMES = 10_000  # of reasons, hosts and samples
 MOST_LOSERS = 10
+MOST_WORKERS = 200  # of each step: those that were heard of last
 SHORTEST_S = 0.01  # of which a share of a CPU can be told
 STARTED, ADDED = "started", "added"
 
@@ -78,6 +80,7 @@ class Collected:
     hosts: Counter[str] = field(default_factory=Counter)
     samples: Counter[str] = field(default_factory=Counter)
     losers: list[tuple[float, str, str, int, int]] = field(default_factory=list)
+    workers: list[tuple[str, Worker]] = field(default_factory=list)  # with their steps, by last heartbeat
     total: int = 0
     _kept: list[Attempt] = field(default_factory=list)
 
@@ -85,7 +88,9 @@ class Collected:
         """Add a table."""
         step = Step(name)
         self.steps.append(step)
-        hosts = {each.worker_id: each.host for each in await store.workers() if each.host}
+        workers = await store.workers()
+        hosts = {each.worker_id: each.host for each in workers if each.host}
+        self.workers += [(name, each) for each in workers if not each.problem][-MOST_WORKERS:]
         async for item in store.items():
             self._add_item(step, item)
             for task in item.tasks:

@@ -14,8 +14,10 @@ from datetime import datetime
 from importlib.resources import files
 
 from pyanamo_async.core.items import State, TaskState
+from pyanamo_async.core.platforms import show_platform
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_seconds
+from pyanamo_async.core.workers import Worker
 from pyanamo_async.operate.reporting.attempts import as_columns
 from pyanamo_async.operate.reporting.collect import Attempt, Collected, Step
 from pyanamo_async.operate.reporting.markup import Cell, hash_of, json_text, legend, table, text
@@ -30,6 +32,7 @@ from pyanamo_async.operate.reporting.plots import (
 STATE_COLOURS = {State.DONE: "#2a7fb8", State.FAILED: "#d55e00", State.LOCKED: RUNNING}
 LONGEST_S = 1e12  # that can be shown
 SHOWN = 20  # of reasons, hosts and samples
+WORKER = ("worker", "host", "job", "platform", "instance", "items done", "last heartbeat", "stopped by")
 STATES = {"done": "#2a7fb8", "last attempt failed": "#d55e00", "running": RUNNING, "waiting": WAITING}
 
 
@@ -102,6 +105,9 @@ def _sections(collected: Collected, attempts: Sequence[Attempt], plots: Plots, p
     yield from _failures(collected)
     yield "<h2>Interruptions and crashes</h2>\n"
     yield from _losses(collected)
+    if collected.workers:
+        yield "<h2>Workers</h2>\n"
+        yield table("", ("step", *WORKER), [(step, *_worker(each)) for step, each in reversed(collected.workers)])
     if price is not None:
         yield from _costs(collected, price)
     yield (
@@ -179,6 +185,19 @@ def _losses(collected: Collected) -> Iterator[str]:
     if worst := collected.worst():
         losers = ((step, item, times, crashes, _duration(lost)) for lost, step, item, times, crashes in worst)
         yield table("Items that lost most", ("step", "item", "interruptions", "crashes", "lost"), losers)
+
+
+def _worker(worker: Worker) -> Sequence[Cell]:
+    return (
+        worker.worker_id,
+        worker.host,
+        worker.job,
+        show_platform(worker.platform),
+        worker.platform.instance,
+        worker.done,
+        f"{worker.heartbeat:%Y-%m-%d %H:%M:%S}",
+        worker.stopped_by,
+    )
 
 
 def _costs(collected: Collected, price: float) -> Iterator[str]:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.stored.columns import Row
@@ -41,6 +43,7 @@ COLUMNS = (
         "Done",
         "RSS",
         "Stopped_By",
+        "Platform",
     ),  # of `encode_worker`
 )
 HEARTBEAT = f"""INSERT INTO workers ({", ".join(COLUMNS)}) VALUES ({", ".join(f":{name}" for name in COLUMNS)})
@@ -81,7 +84,8 @@ class SqliteWorkers(WorkerRegistry, OutputTails):
             "InstanceID": worker.worker_id,
             "Heartbeat": format_time(worker.heartbeat),
             "State": worker.state.value,
-            **encode_worker(worker),
+            **(said := encode_worker(worker)),
+            "Platform": orjson.dumps(said["Platform"]).decode(),
         }
 
         def work(connection: sqlite3.Connection) -> Orders:
@@ -189,7 +193,16 @@ def _worker_rows(connection: sqlite3.Connection, ids: str | None) -> Iterator[Ro
 
 def _worker(row: Row, note: Callable[[BadRow], None]) -> Worker:
     stamp, following = row["Heartbeat"], row[FOLLOWING]
+    row = row | {"Platform": _map(row["Platform"])}
     return read_worker(row, row["InstanceID"], stamp=stamp, state=_state(row), following=following, note=note)
+
+
+def _map(stored: str) -> object:
+    """Return a map that is stored as JSON; what is none comes as it is, for whoever reads it to refuse."""
+    try:
+        return orjson.loads(stored)
+    except ValueError:
+        return stored
 
 
 def _state(row: Row) -> object:

@@ -74,6 +74,7 @@ TABLES = (
         Done INTEGER NOT NULL,
         RSS INTEGER NOT NULL,
         Stopped_By TEXT NOT NULL,
+        Platform TEXT NOT NULL,
         State TEXT NOT NULL,
         Desired TEXT NOT NULL DEFAULT 'run'
     ) STRICT""",

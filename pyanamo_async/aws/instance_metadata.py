@@ -1,0 +1,116 @@
+"""Ask the metadata service of an EC2 instance.
+
+1. It is asked with a session token, and without one where none is to be had (version 1). What goes wrong is told once,
+   whoever asks: one cause is one line in the log.
+2. Nobody waits for an answer where there is nobody to give one.
+
+Source: Amazon EC2 user guide, "Use the Instance Metadata Service" and "Detect whether a host is an EC2 instance".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import aiohttp
+
+ENDPOINT = "http://169.254.169.254"
+TOKEN_TTL_S = 21600
+ANSWER_S = 1.0  # as AWS's own tools wait for it
+LONGEST = 1000  # in bytes, of a token or answer
+INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
+
+
+def metadata_endpoint(
+    environ: Mapping[str, str],
+    *,
+    vendor: Path = Path("/sys/class/dmi/id/sys_vendor"),
+    hypervisor: Path = Path("/sys/hypervisor/uuid"),
+) -> str:
+    """Return the address of the service; empty outside EC2, or where it is disabled.
+
+    The variables are botocore's own. Nitro instances have a vendor, those on Xen an identifier.
+    """
+    if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true" or "FARGATE" in environ.get(
+        "AWS_EXECUTION_ENV", ""
+    ):
+        return ""
+    if named := environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT"):
+        return named.rstrip("/")
+    is_ec2 = b"Amazon EC2" in _content(vendor) or _content(hypervisor).lower().startswith(b"ec2")
+    return ENDPOINT if is_ec2 else ""
+
+
+class InstanceMetadata:
+    """The metadata service at an address; `on_trouble` is told once why answers come without a token, or not at all."""
+
+    def __init__(
+        self, endpoint: str, *, on_trouble: Callable[[str], None] = lambda _: None, answer_s: float = ANSWER_S
+    ) -> None:
+        self._endpoint, self._on_trouble, self._answer_s = endpoint, on_trouble, answer_s
+        self._token = ""
+        self._told = False
+
+    def tell(self, trouble: str) -> None:
+        """Tell of trouble, unless some was told."""
+        if not self._told:
+            self._told = True
+            self._on_trouble(f"instance metadata: {trouble}")
+
+    async def read(self, path: str) -> str:
+        """Return what the service has at a path below `latest/meta-data/`; empty when it has nothing, or no answer."""
+        import aiohttp
+
+        failures = (aiohttp.ClientError, OSError, ValueError)  # TimeoutError is an OSError
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._answer_s)) as session:
+            trouble = ""
+            try:
+                self._token = self._token or await self._new_token(session)
+            except failures as exc:
+                trouble = f"no session token: {str(exc) or 'no answer'}"
+            try:
+                status, text = await self._get(session, path)
+            except failures as exc:
+                self.tell(trouble or f"no answer: {str(exc) or 'none in time'}")
+                return ""
+        if status == HTTPStatus.UNAUTHORIZED:
+            self._token = ""  # it is too old, or there was none
+        if trouble:
+            self.tell(trouble)
+        return text
+
+    async def instance_id(self) -> str:
+        """Return the id of the instance; empty when it is not to be had."""
+        text = await self.read("instance-id")
+        if text and not INSTANCE_ID.fullmatch(text):
+            self.tell("what it calls the instance's id is none")
+            return ""
+        return text
+
+    async def _new_token(self, session: aiohttp.ClientSession) -> str:
+        """Return a session token; raise `ValueError` for an answer that is none."""
+        ttl = {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_TTL_S)}
+        url = f"{self._endpoint}/latest/api/token"
+        async with session.put(url, headers=ttl, allow_redirects=False) as answer:
+            token = (await answer.content.read(LONGEST)).decode("ascii")
+        if not answer.ok or not re.fullmatch(r"[!-~]+", token):
+            raise ValueError(f"the answer to the request for one has status {answer.status}, and is none")
+        return token
+
+    async def _get(self, session: aiohttp.ClientSession, path: str) -> tuple[int, str]:
+        headers = {"X-aws-ec2-metadata-token": self._token} if self._token else {}
+        url = f"{self._endpoint}/latest/meta-data/{path}"
+        async with session.get(url, headers=headers, allow_redirects=False) as answer:
+            text = (await answer.content.read(LONGEST)).decode() if answer.status == HTTPStatus.OK else ""
+        return answer.status, text
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pyanamo_async import SampleRow, SampleStep, State, Table, UsageError, sample_matrix
-from pyanamo_async.cli.console import say_json_list
+from pyanamo_async.cli.console import say_exactly, say_json_list
 from pyanamo_async.cli.listing import Column, Row, say_table
 from pyanamo_async.cli.options import JsonOption, on_tables
 from pyanamo_async.cli.views import COLOURS, one_by_one
@@ -35,6 +35,7 @@ FailedIn = Annotated[
 Tsv = Annotated[
     bool, typer.Option("--tsv", help="Print one word for each step, tab-separated: a table for `import -`.")
 ]
+Names = Annotated[bool, typer.Option("--names", help="Print the names of samples alone, a line each.")]
 
 
 @on_tables
@@ -45,6 +46,7 @@ async def samples(
     not_through: NotThrough = None,
     failed_in: FailedIn = None,
     tsv: Tsv = False,
+    names: Names = False,
     json: JsonOption = False,
 ) -> None:
     """Show which samples are through which steps.
@@ -52,18 +54,21 @@ async def samples(
     A table is a step, a TaskID a sample. STEP is a table as it was typed, or the name of its file without the ending.
     Each of these flags may be repeated.
     """
-    if tsv and json:
-        raise UsageError("--tsv and --json exclude each other", hint="leave out one")
+    if tsv + names + json > 1:
+        raise UsageError("--tsv, --names and --json exclude each other", hint="give one")
     rows = one_by_one(
         await sample_matrix(tables, through=through or (), not_through=not_through or (), failed_in=failed_in or ())
     )
-    names = _names(tables)
+    steps = _names(tables)
     if json:
-        await say_json_list(_json(row, names) async for row in rows)
+        await say_json_list(_json(row, steps) async for row in rows)
+    elif names:
+        async for row in rows:
+            say_exactly(row.sample)
     else:
         columns = [
             Column(SAMPLE),
-            *(Column(name, rank=number, even_empty=True) for number, name in enumerate(names, start=1)),
+            *(Column(name, rank=number, even_empty=True) for number, name in enumerate(steps, start=1)),
         ]
         await say_table(columns, (_row(row, words=tsv) async for row in rows), plain=tsv)
 

@@ -15,6 +15,7 @@ import pytest
 from pyanamo_async.core.transitions import claim
 from pyanamo_async.store.sqlite import SqliteStore
 from tests.cli.conftest import PYANAMO, Cli, process
+from tests.cli.test_main import on_terminal
 from tests.fakes import NOON
 
 FAILING = """\
@@ -49,6 +50,17 @@ def test_failures_are_told_by_reason(failed: Cli) -> None:
         "1\tfailed\tkilled by SIGKILL\tpyanamo logs --stderr -- -k",
     ]
     assert said.err == "3 items failed; pyanamo retry runs them again\n"
+
+
+def test_a_terminal_shows_the_reason_before_what_to_type(failed: Cli) -> None:  # noqa: ARG001 - its table is read
+    """Also where the name of the table is long: the command stands once, below."""
+    address = f"sqlite:{'long' * 12}.db"
+    Path("pyanamo.db").rename(address.removeprefix("sqlite:"))
+
+    shown = on_terminal("failures", "-t", address, stderr=True, columns=80)
+
+    assert "exit status 7: no file #.bam" in shown
+    assert f"pyanamo logs --stderr -t {address} x1 prints what x1 wrote to stderr" in shown
 
 
 def test_what_is_told_to_type_can_be_typed(failed: Cli) -> None:

@@ -265,6 +265,12 @@ def test_samples_of_any_name_reach_the_next_step(cli: Cli, folder: Path) -> None
     assert {row["taskID"] for row in cli("list", "-t", "sqlite:next.db", "--json").json()} == names
 
 
+def test_names_of_samples_are_words_for_a_script(cohort: Cli) -> None:
+    """One a line, without a header: what a joint step is given."""
+    assert cohort("samples", *STEPS, "--through", "align", "--names").out == "s1\ns2\n"
+    assert cohort("samples", *STEPS, "--names", "--tsv").status == 2
+
+
 def test_the_next_step_may_have_no_table_yet(cohort: Cli) -> None:
     """All samples are still to come to it; a step that samples should be through, or have failed in, must exist."""
     tables = ("sqlite:align.db", "sqlite:next.db")

@@ -11,7 +11,7 @@ UV      := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: help demo example-variants screens test slow check chaos big bench format docs servers lock clean
+.PHONY: help demo example-variants example-variants-aws screens test slow check chaos big bench format docs servers lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -33,6 +33,14 @@ example-variants: .venv/dev ## call the variants of a small cohort with bwa and 
 	@rm -rf $(VARIANTS) && mkdir -p .cache && cp -r examples/variant_calling $(VARIANTS)
 	@$(PLAY)
 	@echo "the report is $(VARIANTS)/report.html"
+
+example-variants-aws: export PATH := $(CURDIR)/$(BIN):$(PATH)
+example-variants-aws: export PYTHONPATH := $(CURDIR)
+example-variants-aws: .venv/dev ## the same with DynamoDB and S3 on this machine, through the entrypoint of the container
+	examples/variant_calling/install-tools aws
+	@rm -rf $(VARIANTS)-aws && mkdir -p .cache && cp -r examples/variant_calling $(VARIANTS)-aws
+	@cd $(VARIANTS)-aws && python -m harness.servers ./aws.sh variants
+	@echo "the report is $(VARIANTS)-aws/report.html"
 
 screens: .venv/dev ## type the page of the variant-calling example anew, and take the picture of its report
 	examples/variant_calling/install-tools

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from harness.program import ROOT, Row, program
 from harness.sessions import Step, Terminal, blocks, essence, steps
 
 EXAMPLE = ROOT / "examples" / "variant_calling"
-STEPS = ("align", "call", "cohort")
 CHROMOSOMES = 3
 AT_LEAST = 0.95
 
@@ -24,7 +24,7 @@ AT_LEAST = 0.95
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A copy of the example; a named skip where its tools are missing and cannot be installed, a failure in CI."""
-    installed = subprocess.run([EXAMPLE / "install-tools"], capture_output=True, text=True, check=False)
+    installed = subprocess.run([EXAMPLE / "install-tools", "aws"], capture_output=True, text=True, check=False)
     if installed.returncode:
         assert not os.environ.get("CI"), installed.stderr
         pytest.skip(installed.stderr)
@@ -70,7 +70,7 @@ class Story:
         """What a task has made when it is done is the same file for ever: nobody has made it again."""
         for sample in self.rows("call"):
             for chromosome in self.done(sample):
-                made = (self.folder / f"results/calls/{sample}/{sample}.{chromosome}.g.vcf.gz").stat()
+                made = (self.folder / f"results/calls/{sample}.{chromosome}.g.vcf.gz").stat()
                 known = self._done.setdefault((sample, chromosome), (made.st_ino, made.st_mtime_ns))
                 assert known == (made.st_ino, made.st_mtime_ns), f"{sample} {chromosome} ran again"
 
@@ -114,21 +114,39 @@ def test_a_cohort_is_called_whole_whatever_happens(folder: Path) -> None:
     compared = story.type_to("compare.py")
     assert story.done("S3") == withdrawn
     assert set(story.states("cohort").values()) == {"done"}
-    assert {line.split("\t")[0]: line.split("\t")[1:] for line in compared.splitlines()}["samples"] == [
-        "S1 S2 S4 S5 S6 S7 S8"
-    ]
-    shares = [float(line.split("\t")[-1]) for line in compared.splitlines() if line.count("\t") == 2]
-    assert len(shares) == 4
-    assert min(shares) >= AT_LEAST
-    _looks_at_exports(folder, calls=7 * CHROMOSOMES + len(withdrawn))
+    _agrees(compared, "S1 S2 S4 S5 S6 S7 S8")
+    _is_exported(folder, samples=7, calls=7 * CHROMOSOMES + len(withdrawn))
 
 
-def _looks_at_exports(folder: Path, *, calls: int) -> None:
+def test_a_cohort_is_called_by_containers(folder: Path, bucket: str, aws_env: dict[str, str]) -> None:
+    """With an archive of scripts, a set-up, reads and results in a bucket, and tables of DynamoDB."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {**os.environ, **aws_env, "PATH": path, "PYTHONPATH": str(ROOT)}
+    printed = subprocess.run(
+        ["bash", "aws.sh", bucket], cwd=folder, env=env, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+
+    for step, items in (("align", 8), ("call", 8), ("cohort", CHROMOSOMES)):
+        rows = program(folder, table=step, bucket=bucket, env=aws_env).rows()
+        assert [(row["ItemState"], row["Attempt"]) for row in rows.values()] == [("done", 1)] * items
+    _agrees("\n".join(printed.splitlines()[-5:]), " ".join(f"S{at}" for at in range(1, 9)))
+    _is_exported(folder, samples=8, calls=8 * CHROMOSOMES)
+
+
+def _agrees(compared: str, samples: str) -> None:
+    """What was called for these samples is what was planted."""
+    [said, *shares] = [line.split("\t") for line in compared.splitlines()]
+    assert said == ["samples", samples]
+    assert [name for name, *_ in shares] == ["covered", "recall", "precision", "genotypes"]
+    assert min(float(share) for *_, share in shares) >= AT_LEAST
+
+
+def _is_exported(folder: Path, *, samples: int, calls: int) -> None:
     """What the scripts reported is in the database and in the file, and the report is there."""
     with sqlite3.connect(folder / "results.db") as database:
         [[reported]] = database.execute("SELECT count(*) FROM calls WHERE variants > 0 AND depth > 20")
         joint = database.execute("SELECT chromosome, samples FROM cohort ORDER BY 1").fetchall()
     columns = pyarrow.parquet.read_table(folder / "calls.parquet").to_pydict()
     assert reported == calls == sum(each is not None for each in columns["variants"])
-    assert joint == [("chr1", 7), ("chr2", 7), ("chr3", 7)]
+    assert joint == [(f"chr{at}", samples) for at in (1, 2, 3)]
     assert (folder / "report.html").stat().st_size > 0

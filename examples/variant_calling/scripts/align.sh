@@ -4,8 +4,8 @@ set -euo pipefail
 sample=$1
 . "$(dirname "$(realpath "$0")")/data.sh"
 
-fetch "$2" "$3"
 reads_1=$(basename "$2") reads_2=$(basename "$3")
+fetch "$(dirname "$2")" "$reads_1" "$reads_2"
 gzip --test "$reads_1" "$reads_2" # bwa takes the end of a truncated file for the end of the reads
 
 bwa mem -v 1 -R "@RG\tID:$sample\tSM:$sample" "$REFERENCE" "$reads_1" "$reads_2" |

@@ -5,11 +5,9 @@ chromosome=$1
 shift
 . "$(dirname "$(realpath "$0")")/data.sh"
 
-for sample in "$@"; do
-  calls=$sample.$chromosome.g.vcf.gz
-  fetch "results/calls/$sample/$calls" "results/calls/$sample/$calls.tbi"
-  echo "$calls"
-done > calls.txt
+printf "%s.$chromosome.g.vcf.gz\n" "$@" > calls.txt
+mapfile -t calls < calls.txt
+fetch results/calls "${calls[@]}" "${calls[@]/%/.tbi}"
 joint=cohort.$chromosome.vcf.gz
 bcftools merge -g "$REFERENCE" -l calls.txt -O u |
   bcftools norm -f "$REFERENCE" -m -any -O u |

@@ -7,30 +7,34 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-fetch() { # fetch PATH...: bring files of DATA here, under their own names
-  for path in "$@"; do
-    case $DATA in
-      s3://*) s3 cp "$DATA/$path" . ;;
-      *) ln -s "$DATA/$path" . ;;
-    esac
-  done
-}
-
-store() { # store FOLDER FILE...: put files into a folder of DATA
+fetch() { # fetch FOLDER FILE...: bring files from a folder of DATA here
   folder=$1
   shift
-  for file in "$@"; do
-    case $DATA in
-      s3://*) s3 cp "$file" "$DATA/$folder/$file" ;;
-      *)
-        mkdir -p "$DATA/$folder"
-        cp "$file" "$DATA/$folder/.$file.$$"
-        mv "$DATA/$folder/.$file.$$" "$DATA/$folder/$file"
-        ;;
-    esac
-  done
+  case $DATA in
+    s3://*) copy "$DATA/$folder" . "$@" ;;
+    *) for file in "$@"; do ln -s "$DATA/$folder/$file" .; done ;;
+  esac
 }
 
-s3() { # older versions of the AWS command line do not know the variable
-  aws ${AWS_ENDPOINT_URL_S3:+--endpoint-url "$AWS_ENDPOINT_URL_S3"} s3 --only-show-errors "$@"
+store() { # store FOLDER FILE...: put files from here into a folder of DATA
+  folder=$1
+  shift
+  case $DATA in
+    s3://*) copy . "$DATA/$folder" "$@" ;;
+    *)
+      mkdir -p "$DATA/$folder"
+      for file in "$@"; do
+        cp "$file" "$DATA/$folder/.$file.$$"
+        mv "$DATA/$folder/.$file.$$" "$DATA/$folder/$file"
+      done
+      ;;
+  esac
+}
+
+copy() { # copy FROM TO FILE...: all with one start of a program that takes a second to start
+  from=$1 to=$2
+  shift 2
+  # shellcheck disable=SC2046 # a word for each file
+  aws ${AWS_ENDPOINT_URL_S3:+--endpoint-url "$AWS_ENDPOINT_URL_S3"} s3 cp --only-show-errors --recursive \
+    "$from" "$to" --exclude '*' $(printf -- '--include %s ' "$@")
 }

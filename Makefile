@@ -45,7 +45,7 @@ example-variants-aws: .venv/dev ## the same with DynamoDB and S3 on this machine
 screens: .venv/dev ## type the page of the variant-calling example anew, and take the picture of its report
 	examples/variant_calling/install-tools
 	@rm -rf $(VARIANTS) && mkdir -p .cache && cp -r examples/variant_calling $(VARIANTS)
-	@$(PLAY) --write
+	@unshare --map-root-user --uts sh -c 'hostname laptop && exec "$$@"' - $(PLAY) --write
 	$(BIN)/python -m harness.picture $(VARIANTS)/report.html examples/variant_calling/report.png
 
 test: .venv/dev ## install what is needed, test servers included, and run the tests (ARGS="-k name" for some)

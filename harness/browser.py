@@ -25,6 +25,7 @@ FLAGS = (
     "--headless",
     "--no-sandbox",  # refuses to run as root otherwise
     "--disable-gpu",
+    "--hide-scrollbars",  # of pictures
     "--disable-quic",
     "--disable-dev-shm-usage",
     "--no-first-run",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.browser import browser
 
-WIDTH, HEIGHT = 1000, 1150
+WIDTH, HEIGHT = 1100, 1340
 
 
 async def main() -> None:

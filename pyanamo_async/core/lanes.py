@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 
+ROUNDED_S = 0.002  # records have milliseconds: an end reckoned from two of them may lie behind the next beginning
+
 
 class Lanes:
     """The lanes of one worker; attempts come in the order in which they began."""
@@ -15,7 +17,7 @@ class Lanes:
 
     def place(self, started: float, ended: float) -> int:
         """Return the lowest lane that is free when an attempt begins, and keep it until the attempt ends."""
-        while self._busy and self._busy[0][0] <= started:
+        while self._busy and self._busy[0][0] <= started + ROUNDED_S:
             heappush(self._free, heappop(self._busy)[1])
         if self._free:
             lane = heappop(self._free)

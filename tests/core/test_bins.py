@@ -38,6 +38,13 @@ def test_histograms_lose_nothing(make: type[Histogram], values: list[float]) -> 
     assert (histogram.quantile(0.5) is None) == (not values)
 
 
+def test_rounded_times_take_no_other_lane() -> None:
+    """A task that began as another ended, but for a millisecond of rounding, has the same slot."""
+    lanes = Lanes()
+
+    assert [lanes.place(29.553, 29.553 + 2.192), lanes.place(31.744, 33.992), lanes.place(33.0, 34.0)] == [0, 0, 1]
+
+
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=40))
 def test_attempts_on_a_lane_follow_each_other(attempts: list[tuple[int, int]]) -> None:
     """No two of a lane overlap, and there are as many lanes as ran at once."""

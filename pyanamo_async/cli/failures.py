@@ -49,7 +49,7 @@ async def failures(
     wait = f"; {plural(retrying, what)} {'is' if retrying == 1 else 'are'} {RETRYING}" if retrying else ""
     note(f"{plural(failed, what)} failed{hint}{wait}")
     if groups and on_terminal():
-        note(f"{_look(groups[0], table.address)} prints what {groups[0].example} wrote to stderr")
+        note(f"what {groups[0].example} wrote to stderr: {_look(groups[0], table.address)}")
 
 
 def _example(group: FailureGroup, _: str) -> str:

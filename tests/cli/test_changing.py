@@ -60,7 +60,7 @@ def test_a_terminal_shows_the_reason_before_what_to_type(failed: Cli) -> None:  
     shown = on_terminal("failures", "-t", address, stderr=True, columns=80)
 
     assert "exit status 7: no file #.bam" in shown
-    assert f"pyanamo logs --stderr -t {address} x1 prints what x1 wrote to stderr" in shown
+    assert f"what x1 wrote to stderr: pyanamo logs --stderr -t {address} x1" in shown
 
 
 def test_what_is_told_to_type_can_be_typed(failed: Cli) -> None:

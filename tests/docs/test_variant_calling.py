@@ -11,7 +11,7 @@ import pytest
 from harness.program import ROOT
 
 EXAMPLE = ROOT / "examples" / "variant_calling"
-BEHIND_OUR_BACK = re.compile(r"\b(sqlite3|duckdb|\w*boto3|botocore|dynamodb|pyanamo_async\.\w+)\b", re.IGNORECASE)
+BEHIND_OUR_BACK = re.compile(r"\b(sqlite3|duckdb|\w*boto3|botocore|dynamodb|pyanamo_async\.\w+)\b")
 OTHER_SERVICE = re.compile(r"^\s*aws\b(?!.* s3 )", re.MULTILINE)
 OURS = {"pyanamo_async.entrypoint"}
 

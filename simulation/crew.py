@@ -9,8 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 from pyanamo_async.core.failure_policy import FailurePolicy
+from pyanamo_async.core.halting import parse_failed_limit
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import ProcessStatus, Worker
+from pyanamo_async.fleet.failed_items import FailedItems
 from pyanamo_async.fleet.going_home import GoingHome, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.outputs.memory import MemoryOutputs
@@ -78,6 +80,8 @@ class Crew:
     pays_per_read: bool = False
     index_lag: timedelta = timedelta()
     lease_until: Callable[[float], None] = lambda _: None
+    halt_after: int | None = None
+    max_failed: str | None = None
 
     def pilot(self) -> Pilot:
         runtime = Runtime(self.clock or VirtualClock(self.loop), random.Random(self.seed), self.notes)
@@ -97,8 +101,16 @@ class Crew:
             timedelta(seconds=self.heartbeat_s),
             timedelta(seconds=self.grace_s),
             lease_until=self.lease_until,
+            halt_after=self.halt_after,
+            failed_items=self._failed_items(runtime.clock),
         )
         return Pilot(plan, context, self._going_home(me, runtime), self.stop)
+
+    def _failed_items(self, clock: Clock) -> FailedItems | None:
+        if self.max_failed is None:
+            return None
+        limit = parse_failed_limit(self.max_failed)
+        return FailedItems(self.store, limit, clock=clock, processes=self.processes)
 
     async def register(self) -> None:
         """Send the first heartbeat alone."""

@@ -23,11 +23,13 @@ from pyanamo_async.app.signals import job_control_by_signal, orders_by_signal
 from pyanamo_async.aws.credentials import without_credentials
 from pyanamo_async.aws.instance_metadata import InstanceMetadata, metadata_endpoint
 from pyanamo_async.aws.spot import interruption
+from pyanamo_async.core.halting import parse_failed_limit
 from pyanamo_async.core.items import State
 from pyanamo_async.core.platforms import Platform
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import Worker, clock_error, ends_within
 from pyanamo_async.execution import Guard, MemorySampler, ShellLauncher, scripts_at_once
+from pyanamo_async.fleet.failed_items import FailedItems
 from pyanamo_async.fleet.going_home import GoingHome, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.host.clock import SystemClock
@@ -190,7 +192,9 @@ def _pilot(
         StoreCalls(runtime),
     )
     interrupted = partial(interruption, metadata) if metadata else None
-    plan = Plan(row, how.heartbeat, how.grace, _rss_bytes, interrupted, lease_until)
+    limit = parse_failed_limit(how.max_failed) if how.max_failed else None
+    failed_items = FailedItems(store, limit, clock=runtime.clock, processes=LocalProcesses()) if limit else None
+    plan = Plan(row, how.heartbeat, how.grace, _rss_bytes, interrupted, lease_until, how.halt_after, failed_items)
     return Pilot(plan, context, _going_home(settings, row, store, runtime), stop)
 
 

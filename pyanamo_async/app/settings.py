@@ -22,6 +22,7 @@ from pyanamo_async.app.locations import (
 from pyanamo_async.app.output_settings import OutputSettings, check_log_group
 from pyanamo_async.core.arguments import check_fields, check_type
 from pyanamo_async.core.failure_policy import FailurePolicy
+from pyanamo_async.core.halting import parse_failed_limit
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import CREDIBLE
 from pyanamo_async.errors import UsageError
@@ -47,6 +48,9 @@ class WorkerSettings:
     `idle_exit` ends it after so long without any.
 
     Failures: `policy`. With `exit_zero` the exit status is 0 although items failed.
+
+    Halting: after `halt_after` failures in a row this worker claims nothing more, and its exit status is 1. With
+    `max_failed` items failed in the table, a number or a share like `5%`, all workers are ordered to drain.
 
     Heartbeats: one every `heartbeat`; after `lease` without one, other workers take the items over. A lease of more
     than a day is refused: other workers would go by their own instead.
@@ -74,6 +78,8 @@ class WorkerSettings:
     min_remaining: timedelta = timedelta()
     linger: timedelta = timedelta(seconds=2)
     task_credentials: bool = True
+    halt_after: int | None = None
+    max_failed: str | None = None
 
     def __post_init__(self) -> None:
         """Check that the values are of their types, and make sense together."""
@@ -81,6 +87,10 @@ class WorkerSettings:
         for name in ("items", "nests"):
             if (many := getattr(self, name)) is not None and not 1 <= many <= MAX_AT_ONCE:
                 raise UsageError(f"`{name}` is {many}", hint=f"give 1 to {MAX_AT_ONCE:,}")
+        if self.halt_after is not None and self.halt_after < 1:
+            raise UsageError(f"`halt_after` is {self.halt_after}", hint="give at least 1, or leave it out")
+        if self.max_failed is not None:
+            parse_failed_limit(self.max_failed)
         for name in ("wall_time", "idle_exit", "timeout", "heartbeat", "lease"):
             if (span := getattr(self, name)) is not None and span <= timedelta():
                 raise UsageError(f"`{name}` is zero", hint="give at least 1ms")

@@ -52,6 +52,17 @@ worker_settings = settings(
             show_default=False,
         ),
         "grace": _duration("--grace", help="Time that running scripts get when the worker is stopped."),
+        "halt_after": _count(
+            "--halt-after",
+            envvar="PYANAMO_HALT_AFTER",
+            help="Failures in a row, without a success, after which this worker drains and exits with 1.",
+        ),
+        "max_failed": typer.Option(
+            "--max-failed",
+            metavar="N|N%",
+            envvar="PYANAMO_MAX_FAILED",
+            help="Failed items in the table with which all workers drain: a number, or a share like 5%.",
+        ),
         "linger": _duration("--linger", help="Time to read output after a script's own exit."),
     },
 )

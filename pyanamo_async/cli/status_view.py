@@ -59,6 +59,10 @@ def status_row(seen: Status, nested: Mapping[Quarter, Sequence[str]] | None = No
             for each in seen.failures[:SHOWN_FAILURES]
         ],
         "failures_examined": seen.failures_examined,
+        "halted": [
+            {"worker": each.worker_id, "host": each.host, "reason": each.stopped_by}
+            for each in seen.halted[:SHOWN_FAILURES]
+        ],
     }
 
 
@@ -84,6 +88,8 @@ def status_lines(seen: Status) -> Iterator[str]:
     yield f"seconds left\t{_seconds(seen)}"
     yield f"seconds left at least\t{left.least.total_seconds():.0f}" if left else "seconds left at least\t"
     yield f"seconds left at most\t{left.most.total_seconds():.0f}" if left and left.most else "seconds left at most\t"
+    for worker in seen.halted[:SHOWN_FAILURES]:
+        yield f"halted\t{field(worker.host)}\t{field(worker.stopped_by)}"
     for group in seen.failures[:SHOWN_FAILURES]:
         yield f"{'retry' if group.retrying else 'failure'}\t{group.count}\t{field(group.reason)}"
 
@@ -152,6 +158,8 @@ def _words(seen: Status) -> Iterator[tuple[str, str]]:
         yield f"trouble: {_trouble(counts)}", ""
     if not seen.workers and counts.left:
         yield "workers: none", "yellow"
+    for worker in seen.halted[:SHOWN_FAILURES]:
+        yield f"{worker.host}: {worker.stopped_by}", "yellow"
     for group in seen.failures[:SHOWN_FAILURES]:
         name, colour = (RETRYING, RETRYING_COLOUR) if group.retrying else ("failed", "red")
         yield f"{name}: {group.count:,}  {group.reason}", colour

@@ -18,6 +18,7 @@ class InterruptReason(StrEnum):
     STOP = "stop"  # a signal, a Spot notice, or an order
     WALL_TIME = "wall time"  # the worker's time budget is used up
     ORDER = "order"  # of a person, for this item
+    HALT = "too much failed on this worker"  # it started no further task
     MACHINE = "the machine could not start it"  # not the script's fault
     FENCED = "fenced"  # the claim was lost: nothing may be written
 

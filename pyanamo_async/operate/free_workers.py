@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from pyanamo_async.core.halting import is_halted
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.text.plural import plural
-from pyanamo_async.core.workers import Desired
+from pyanamo_async.core.workers import Desired, Worker
 from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus
 
 
@@ -28,6 +29,7 @@ class NextStep(StrEnum):
     LIST_WORKERS = "see the workers"
 
 
+SHOWN_FOR, SHOWN_WHILE_IDLE_FOR = timedelta(hours=1), timedelta(days=1)
 Told = tuple[list[str], list[NextStep]]
 """Sentences, and what a person may do."""
 
@@ -38,11 +40,13 @@ def at_work(now: datetime, workers: Sequence[WorkerStatus], *, not_before: datet
     if not alive:
         last = max((each.worker.heartbeat for each in workers), default=None)
         when = f"; the last heartbeat of any was {show_span(now - last)} ago" if last else ""
-        return [f"No worker is alive{when}."], [NextStep.RUN]
+        halted = [f"The last that halted says: {each.stopped_by}." for each in halts(workers, now=now)[:1]]
+        return [f"No worker is alive{when}.", *halted], [NextStep.RUN, *([NextStep.LIST_WORKERS] if halted else [])]
     willing = [each for each in alive if each.desired is Desired.RUN and not each.stopped_by]
     if not willing:
         sentence = f"{_workers(len(alive))} alive, but all were told to drain or stop."
-        return [sentence], [NextStep.RUN, NextStep.LIST_WORKERS]
+        halted = [f"One says why: {each.stopped_by}." for each in halts(workers, now=now)[:1]]
+        return [sentence, *halted], [NextStep.RUN, NextStep.LIST_WORKERS]
     if not_before and not_before > now:
         return [f"{_workers(len(willing))} alive: when that wait is over, it may start."], [NextStep.LIST_WORKERS]
     running, slots = sum(each.running for each in willing), sum(each.slots for each in willing)
@@ -58,6 +62,14 @@ def at_work(now: datetime, workers: Sequence[WorkerStatus], *, not_before: datet
             "it waits for its turn."
         )
     return [sentence], [NextStep.LIST_WORKERS]
+
+
+def halts(workers: Sequence[WorkerStatus], *, now: datetime) -> list[Worker]:
+    """Return the workers that halted of late because too much failed, the latest first."""
+    shown_for = SHOWN_FOR if any(each.condition is WorkerCondition.ALIVE for each in workers) else SHOWN_WHILE_IDLE_FOR
+    halted = (each.worker for each in workers if is_halted(each.worker.stopped_by))
+    recent = (each for each in halted if now - each.heartbeat < shown_for)
+    return sorted(recent, key=lambda worker: worker.heartbeat, reverse=True)
 
 
 def _workers(count: int) -> str:

@@ -21,6 +21,7 @@ from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.fleet.membership import WorkerStatus, living
 from pyanamo_async.operate.failures import FailureGroup, failures
+from pyanamo_async.operate.free_workers import halts
 from pyanamo_async.ports import Clock, Store
 
 RECOUNT = timedelta(minutes=1)
@@ -35,7 +36,8 @@ class Status:
 
     `recent` and `last_hour` are how many items were settled of late. `time_left` is None when the pace is unknown, when
     no worker lives, nothing is left, or all that is left runs or is retrying: then no pace tells. `waits_until` is the
-    latest time until which a retrying item waits. `failures` are groups of the `failures_examined` oldest failed items,
+    latest time until which a retrying item waits. `halted` are workers that ended of late because too much failed, the
+    latest first. `failures` are groups of the `failures_examined` oldest failed items,
     and of retrying ones, which are all of them unless there are very many.
     """
 
@@ -52,6 +54,7 @@ class Status:
     waits_until: datetime | None = None
     failures: tuple[FailureGroup, ...] = ()
     failures_examined: int = 0
+    halted: tuple[Worker, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,7 @@ def _status(table: str, seen: _Seen, *, now: datetime) -> Status:
         time_left=left if alive else None,
         waits_until=until,
         failures=seen.failures,
+        halted=tuple(halts(seen.workers, now=now)),
         failures_examined=sum(each.count for each in seen.failures if not each.retrying),
     )
 

@@ -34,11 +34,20 @@ class Attempt:
     """Runs one claimed item in a slot. `end` makes it stop early; `settle` ends the claim when `run` has ended.
 
     `alive` tells whether the lease still holds by our own clock; when it does not, nothing more may be written.
+    `task_ended` hears of each task that ran.
     """
 
-    def __init__(self, item: Item, context: AttemptContext, *, alive: Callable[[], bool], slot: int) -> None:
+    def __init__(
+        self,
+        item: Item,
+        context: AttemptContext,
+        *,
+        alive: Callable[[], bool],
+        slot: int,
+        task_ended: Callable[[Item, TaskRecord], None] = lambda _item, _record: None,
+    ) -> None:
         self.item, self.slot = item, slot
-        self._context, self._alive = context, alive
+        self._context, self._alive, self._task_ended = context, alive, task_ended
         self._saved = item
         self._results: dict[str, TaskRecord] = {}
         self._scripts: dict[str, Script] = {}  # those that run, by task name
@@ -56,6 +65,10 @@ class Attempt:
             self._fenced.set()
         for script in self._scripts.values():
             script.end(reason, at_once=at_once)
+
+    def start_no_more(self, reason: InterruptReason) -> None:
+        """Start no further task; what runs comes to its own end."""
+        self._end_reason = self._end_reason or reason
 
     @property
     def running(self) -> int:
@@ -156,6 +169,7 @@ class Attempt:
             self.gave_up.append(script)
         self._results[task.name] = record
         self._unsaved.set()
+        self._task_ended(self.item, record)
 
     def _script(self, task: Task, place: int) -> Script:
         item, adapters = self.item, self._context.adapters

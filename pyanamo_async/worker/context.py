@@ -9,6 +9,7 @@ from datetime import timedelta
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.wall_time import WallTimeBudget
 from pyanamo_async.core.workers import Worker
+from pyanamo_async.fleet.failed_items import FailedItems
 from pyanamo_async.ports import Launcher, OutputStore, Runtime, Store
 from pyanamo_async.worker.store_calls import StoreCalls
 
@@ -18,7 +19,8 @@ class Plan:
     """How a worker is to work, as the row `worker`: how often it sends heartbeats, and the grace of a stop.
 
     `rss_bytes` tells its memory, `interruption` when the platform is about to take the machine away (None: never).
-    `lease_until` is told when scripts have to end unless it is told a later time, by `Clock.boottime`.
+    It halts after `halt_after` failures in a row, and orders all to drain when `failed_items` says that those are too
+    many. `lease_until` is told when scripts have to end unless it is told a later time, by `Clock.boottime`.
     """
 
     worker: Worker
@@ -27,6 +29,8 @@ class Plan:
     rss_bytes: Callable[[], int] = lambda: 0
     interruption: Callable[[], Awaitable[str]] | None = None
     lease_until: Callable[[float], None] = lambda _: None
+    halt_after: int | None = None
+    failed_items: FailedItems | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from pyanamo_async.core import values
-from pyanamo_async.core.items import CLAIMABLE, Item, State
+from pyanamo_async.core.halting import FailureStreak, streak_reason
+from pyanamo_async.core.items import CLAIMABLE, Item, State, TaskRecord
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import Orders, Worker
@@ -57,6 +58,8 @@ class Pilot:
         self._summary = RunSummary()
         self._attempts: set[Attempt] = set()
         self._is_suspended = False
+        self._streak = FailureStreak(plan.halt_after)
+        self._item_failed = asyncio.Event()
         self._releases = ReleaseOrders(context, self._attempts)
         self._claimer = Claimer(context, stop, slots=plan.worker.slots, releases=self._releases, going_home=going_home)
         self._publisher = Publisher(context, self._attempts)
@@ -116,6 +119,8 @@ class Pilot:
                 watchers.create_task(self._publisher.run(), name="publisher"),
             ]
             try:
+                await self._look_at_failed()
+                watching.append(watchers.create_task(self._watch_failed(), name="failed items"))
                 async with asyncio.TaskGroup() as attempts:
                     async for item, slot in self._claimer.claims():
                         self._start(item, slot, attempts)
@@ -139,7 +144,7 @@ class Pilot:
 
     def _start(self, item: Item, slot: int, attempts: asyncio.TaskGroup) -> None:
         self._heartbeats.tell_of_work()
-        attempt = Attempt(item, self._context, alive=self._heartbeats.alive, slot=slot)
+        attempt = Attempt(item, self._context, alive=self._heartbeats.alive, slot=slot, task_ended=self._task_ended)
         if not self._heartbeats.alive() or self._stop.level >= Level.STOP:
             attempt.end(self._end_reason())  # claimed while the order came: back, unstarted
         self._attempts.add(attempt)
@@ -159,6 +164,8 @@ class Pilot:
             self._note("item lost", item=item.item_id, attempt=item.attempt, reason=reason)
         else:
             summary.settled[after.state] += 1
+            if after.state is State.FAILED:
+                self._item_failed.set()
             self._releases.settled(after)
             summary.put_back += self._stop.draining and after.state in CLAIMABLE
             said = {"item": after.item_id, "attempt": after.attempt, "state": after.state, "reason": after.reason}
@@ -185,6 +192,36 @@ class Pilot:
             self._summary.errors += 1
             self._note("attempt broke", item=attempt.item.item_id, error=repr(exc), exc=exc)
             return await shielded(attempt.give_up(f"our own fault: {exc!r}"), grace_s=SETTLED_WITHIN_S)
+
+    def _task_ended(self, item: Item, record: TaskRecord) -> None:
+        self._streak.observe(record.outcome, policy=self._context.tasks.failure_policy)
+        if self._streak.reached:
+            self._halt(streak_reason(self._streak.failures, item.item_id, record.reason))
+
+    def _halt(self, reason: str) -> None:
+        """Claim nothing more and start no further task, because too much fails; what runs comes to its end."""
+        if not self._stop.draining:
+            self._summary.errors += 1
+            self._stop.request(Level.DRAIN, reason)
+        for attempt in self._attempts:
+            attempt.start_no_more(InterruptReason.HALT)
+
+    async def _look_at_failed(self) -> None:
+        """Halt, and order all workers to drain, if too many items of the table are failed."""
+        failed = self._plan.failed_items
+        if failed is not None and not self._stop.draining:
+            with suppress(Unavailable):  # the heartbeats say so
+                if reason := await failed.too_many():
+                    self._halt(reason)
+                    await failed.drain_all()
+
+    async def _watch_failed(self) -> None:
+        """Look again after items failed here, at most once a heartbeat."""
+        while self._plan.failed_items is not None:
+            await self._item_failed.wait()
+            self._item_failed.clear()
+            await self._look_at_failed()
+            await asyncio.sleep(self._plan.heartbeat.total_seconds())
 
     def _end(self, reason: InterruptReason, *, at_once: bool = False) -> None:
         for attempt in self._attempts:

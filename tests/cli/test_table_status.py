@@ -43,6 +43,7 @@ def test_status_as_json(ran: Cli) -> None:
         "failures": [{"retrying": False, "reason": "exit status 3", "items": 1}],
         "waits_until": None,
         "failures_examined": 1,
+        "halted": [],
     }
 
 

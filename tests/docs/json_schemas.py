@@ -130,6 +130,10 @@ STATUS = an_object(
     waits_until=TIME_OR_NULL | {"description": "the latest time until which a retrying item waits"},
     failures=a_list(an_object(retrying=RETRYING, reason=a("string"), items=COUNT, example=a("string", "an itemID"))),
     failures_examined=a("integer", "how many failed items were grouped"),
+    halted=a_list(
+        an_object(worker=a("string"), host=a("string"), reason=a("string")),
+        "workers that ended of late because too much failed, the latest first",
+    ),
 )
 
 WORKER = an_object(

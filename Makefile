@@ -64,6 +64,7 @@ docs: .venv/dev ## write the generated pages, and build the documentation into .
 	$(BIN)/python -m tests.docs.cli_reference
 	$(BIN)/python -m tests.docs.api_reference
 	$(BIN)/python -m tests.docs.json_reference
+	$(BIN)/python -m tests.docs.permissions
 	$(BIN)/mkdocs --quiet build --strict
 
 chaos: .venv/dev ## kill workers for minutes, a long storm before the services, then simulate ten thousand schedules

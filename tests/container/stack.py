@@ -6,7 +6,9 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import yaml
 
 from harness.servers.clients import client
 from pyanamo_async.store.dynamodb import schema
+from tests.acceptance.wire import Handler, serving
 
 TEMPLATE = Path(__file__).parents[2] / "container" / "cloudformation.yaml"
 IMAGE = json.dumps(
@@ -71,9 +74,9 @@ def deploy(endpoint: str, stack: str, **parameters: str) -> dict[str, str]:
         TemplateBody=TEMPLATE.read_text(),
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
     )
-    [described] = formation.describe_stacks(StackName=stack)["Stacks"]
-    assert described["StackStatus"] == "CREATE_COMPLETE", described.get("StackStatusReason")
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+    [made] = formation.describe_stacks(StackName=stack)["Stacks"]
+    assert made["StackStatus"] == "CREATE_COMPLETE", made.get("StackStatusReason")
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in made["Outputs"]} | {"Table": given["TableName"]}
     _complete_bucket(endpoint, outputs["Bucket"])
     return outputs
 
@@ -122,3 +125,58 @@ def resolved(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401 # any
         case list():
             found = [resolved(each, names) for each in value]
     return found
+
+
+def described(stack: str, outputs: dict[str, str]) -> dict[str, Any]:
+    """Return the stack's definition for Fargate as Batch describes it."""
+    defaults = {name: each.get("Default") for name, each in template()["Parameters"].items()}
+    names = {
+        **defaults,
+        "AWS::StackName": stack,
+        "AWS::Region": "us-east-1",
+        "Repository.RepositoryUri": outputs["Repository"],
+        "ExecutionRole.Arn": "arn:execution",
+        "JobRole.Arn": "arn:job",
+        "Table": outputs["Table"],
+        "Bucket": outputs["Bucket"],
+        "LogGroup": "group",
+    }
+    api: dict[str, Any] = lowered(resolved(properties("FargateDefinition"), names))
+    return api | {"jobDefinitionArn": "arn:definition", "revision": 3, "status": "ACTIVE"}
+
+
+def lowered(value: Any) -> Any:  # noqa: ANN401 # any part of a template
+    """Return a part of a template with names as the API of Batch writes them."""
+    match value:
+        case dict():
+            keeps = {*value} <= {"pyanamo-table"} or any("-" in name for name in value)
+            return {name if keeps else name[0].lower() + name[1:]: lowered(each) for name, each in value.items()}
+        case list():
+            return [lowered(each) for each in value]
+    return value
+
+
+@contextmanager
+def serving_batch(moto_endpoint: str, definitions: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Serve Batch: job definitions as they are given, in the form that moto does not know, and all else from moto."""
+    moto: Any = client("batch", moto_endpoint)
+
+    class Batch(Handler):
+        def do_POST(self) -> None:  # noqa: N802 # the name is the base class's
+            asked = json.loads(self.body() or b"{}")
+            match self.path:
+                case "/v1/describejobdefinitions":
+                    name = asked["jobDefinitionName"]
+                    found = [each for each in definitions if each["jobDefinitionName"] == name]
+                    reply: Any = {"jobDefinitions": found}
+                case "/v1/describejobqueues":
+                    reply = {"jobQueues": moto.describe_job_queues(**asked)["jobQueues"]}
+                case "/v1/describejobs":
+                    reply = {"jobs": moto.describe_jobs(**asked)["jobs"]}
+                case _:
+                    found = moto.describe_compute_environments(**asked)["computeEnvironments"]
+                    reply = {"computeEnvironments": found}
+            self.answer(HTTPStatus.OK, {"Content-Type": "application/json"}, json.dumps(reply).encode())
+
+    with serving(Batch) as address:
+        yield address

@@ -6,12 +6,9 @@ template; what it does not check, keys and denials, a fake says.
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -32,13 +29,11 @@ from pyanamo_async.ports.platform import FARGATE
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.memory import MemoryStore
 from simulation.crew import FakeProcesses
-from tests.acceptance.wire import Handler, serving
-from tests.container.stack import deploy_once, properties, resolved, template
+from tests.container.stack import deploy_once, described, serving_batch
 from tests.fakes import NOON
 
 TABLE = "doctors-table"
 WALL_TIME = "PYANAMO_WALL_TIME"
-Described = dict[str, Any]
 
 
 @dataclass
@@ -48,7 +43,7 @@ class Ward:
     moto: str
     stack: str
     bucket: str
-    definition: Described
+    definition: dict[str, Any]
 
     async def findings(self, table: str = TABLE, bucket: str = "") -> list[Finding]:
         name = f"{self.stack}-fargate"
@@ -61,8 +56,8 @@ class Ward:
         return [each.kind for each in found]
 
     @property
-    def container(self) -> Described:
-        container: Described = self.definition["ecsProperties"]["taskProperties"][0]["containers"][0]
+    def container(self) -> dict[str, Any]:
+        container: dict[str, Any] = self.definition["ecsProperties"]["taskProperties"][0]["containers"][0]
         return container
 
     @property
@@ -78,7 +73,7 @@ async def ward(moto_endpoint: str, aws_env: dict[str, str], monkeypatch: pytest.
         monkeypatch.setenv(name, value)
     outputs = deploy_once(moto_endpoint, "doctors", TABLE)
     ward = Ward(moto_endpoint, "doctors", outputs["Bucket"], described("doctors", outputs))
-    with batch(ward) as endpoint:
+    with serving_batch(moto_endpoint, [ward.definition]) as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", endpoint)
         yield ward
 
@@ -323,52 +318,3 @@ def test_a_large_image_is_found_where_each_worker_pulls_it() -> None:
 
     assert [each.kind for each in check_image(on_fargate, large)] == [FindingKind.IMAGE_SIZE]
     assert [*check_image(replace(on_fargate, platforms=("EC2",)), large)] == []
-
-
-def described(stack: str, outputs: dict[str, str]) -> Described:
-    """Return the stack's definition for Fargate as Batch describes it."""
-    defaults = {name: each.get("Default") for name, each in template()["Parameters"].items()}
-    names = {
-        **defaults,
-        "AWS::StackName": stack,
-        "AWS::Region": "us-east-1",
-        "Repository.RepositoryUri": outputs["Repository"],
-        "ExecutionRole.Arn": "arn:execution",
-        "JobRole.Arn": "arn:job",
-        "Table": TABLE,
-        "Bucket": outputs["Bucket"],
-        "LogGroup": "group",
-    }
-    api: Described = lowered(resolved(properties("FargateDefinition"), names))
-    return api | {"jobDefinitionArn": "arn:definition", "revision": 3, "status": "ACTIVE"}
-
-
-def lowered(value: Any) -> Any:  # noqa: ANN401 # any part of a template
-    """Return a part of a template with names as the API of Batch writes them."""
-    match value:
-        case dict():
-            keeps = {*value} <= {"pyanamo-table"} or any("-" in name for name in value)
-            return {name if keeps else name[0].lower() + name[1:]: lowered(each) for name, each in value.items()}
-        case list():
-            return [lowered(each) for each in value]
-    return value
-
-
-def batch(ward: Ward) -> Any:  # noqa: ANN401 # a context
-    """Serve Batch: the definition from the template, and queues from moto."""
-    moto: Any = client("batch", ward.moto)
-
-    class Batch(Handler):
-        def do_POST(self) -> None:  # noqa: N802 # the name is the base class's
-            asked = json.loads(self.body() or b"{}")
-            match self.path:
-                case "/v1/describejobdefinitions":
-                    found = [ward.definition] if asked["jobDefinitionName"] != "no" else []
-                    reply: Any = {"jobDefinitions": copy.deepcopy(found)}
-                case "/v1/describejobqueues":
-                    reply = {"jobQueues": moto.describe_job_queues(**asked)["jobQueues"]}
-                case _:
-                    reply = {"computeEnvironments": moto.describe_compute_environments(**asked)["computeEnvironments"]}
-            self.answer(HTTPStatus.OK, {"Content-Type": "application/json"}, json.dumps(reply).encode())
-
-    return serving(Batch)

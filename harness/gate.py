@@ -100,7 +100,7 @@ def _serving(service: str, endpoint: str, gate: Gate) -> Iterator[str]:
 
         def pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            calls = calls_of(service, self.command, self.path, self.headers, body)
+            calls = calls_of(service, self.command, self.path, self.headers.get("X-Amz-Target", ""), body)
             if not gate.let(calls):
                 self.answer(*_refusal(service))
                 return
@@ -144,12 +144,12 @@ def _serving(service: str, endpoint: str, gate: Gate) -> Iterator[str]:
             thread.join()
 
 
-def calls_of(service: str, method: str, target: str, headers: Mapping[str, str], body: bytes) -> list[Call]:
-    """Return the calls of a request: one, or one for each kind of statement in a batch."""
+def calls_of(service: str, method: str, target: str, named: str, body: bytes) -> list[Call]:
+    """Return the calls of a request, which a header may name: one, or one for each kind of statement in a batch."""
     url = urlsplit(target)
     if service == "s3":
         return [_s3_call(method, unquote(url.path), parse_qs(url.query, keep_blank_values=True))]
-    if named := headers.get("X-Amz-Target"):
+    if named:
         return _json_calls(service, named.rpartition(".")[2], json.loads(body or b"{}"))
     if service == "batch":
         return [Call(service, _rest_operation(service, method, url.path))]
@@ -189,15 +189,19 @@ def _s3_operations() -> list[tuple[str, str, bool, frozenset[str]]]:
         operation = model.operation_model(name)
         uri = urlsplit(operation.http["requestUri"])
         needed = {*parse_qs(uri.query, keep_blank_values=True)}
-        of_header = False
-        for member, shape in operation.input_shape.members.items() if operation.input_shape else ():
-            if member in operation.input_shape.required_members:
-                if shape.serialization.get("location") == "querystring":
-                    needed.add(shape.serialization["name"])
-                of_header |= shape.serialization.get("location") == "header"
+        required = _required(operation.input_shape)
+        needed |= {each["name"] for each in required if each.get("location") == "querystring"}
+        of_header = any(each.get("location") == "header" for each in required)
         if not of_header:  # copies, which name their source in a header
             found.append((name, operation.http["method"], "{Key+}" in uri.path, frozenset(needed)))
     return found
+
+
+def _required(shape: Any) -> list[Any]:  # noqa: ANN401 # botocore has no types
+    """Return where the required members of a request stand."""
+    return (
+        [each.serialization for name, each in shape.members.items() if name in shape.required_members] if shape else []
+    )
 
 
 @cache

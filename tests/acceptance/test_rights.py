@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import http.client
-import json
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from urllib.parse import urlsplit
+from collections.abc import Awaitable, Callable
 
 import pytest
 
+from harness.gate import Gate, gated
 from pyanamo_async import Selection, Table, WorkerSettings, open_table
-from tests.acceptance.wire import Handler, serving
 from tests.docs.pages import DOCS, codes, rows, section
 
-PASSED_ON = {"content-type", "x-amz-crc32", "x-amzn-requestid"}  # headers
-VERBS = {"INSERT": "PartiQLInsert", "UPDATE": "PartiQLUpdate", "DELETE": "PartiQLDelete", "SELECT": "PartiQLSelect"}
-
-
-@contextmanager
-def granting(actions: set[str], endpoint: str) -> Iterator[str]:
-    """Pass on to a service what these actions of DynamoDB allow, refuse the rest, and yield the address."""
-    there = urlsplit(endpoint)
-
-    class Gate(Handler):
-        def do_POST(self) -> None:  # noqa: N802 # the name is the base class's
-            body = self.body()
-            if denied := _actions(self.headers["X-Amz-Target"], body) - actions:
-                error = {"__type": "AccessDeniedException", "Message": f"not authorized to perform {sorted(denied)}"}
-                self.answer(400, {}, json.dumps(error).encode())
-                return
-            connection = http.client.HTTPConnection(there.netloc)
-            connection.request("POST", "/", body, dict(self.headers.items()))
-            reply = connection.getresponse()
-            passed_on = {name: value for name, value in reply.getheaders() if name.lower() in PASSED_ON}
-            self.answer(reply.status, passed_on, reply.read())
-            connection.close()
-
-    with serving(Gate) as address:
-        yield address
-
-
-def _actions(target: str, body: bytes) -> set[str]:
-    operation = target.rpartition(".")[2]
-    if operation != "BatchExecuteStatement":
-        return {operation}
-    return {VERBS[each["Statement"].split()[0]] for each in json.loads(body)["Statements"]}
+DYNAMODB = "AWS_ENDPOINT_URL_DYNAMODB"
+VERBS = {"INSERT": "PartiQLInsert", "UPDATE": "PartiQLUpdate", "DELETE": "PartiQLDelete"}
 
 
 def rights() -> dict[str, set[str]]:
@@ -122,8 +88,10 @@ async def test_the_rights_of_a_role_suffice(
         await everything.run()
         await everything.add([an_item(name) for name in "defghijk"])
         for role, command in COMMANDS.items():
-            with granting(rights()[role], aws_env["AWS_ENDPOINT_URL_DYNAMODB"]) as endpoint:
-                monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint)
+            allowed = rights()[role]
+            gate = Gate(lambda call, allowed=allowed: VERBS.get(call.verb, call.operation) in allowed)  # type: ignore[misc]
+            with gated({DYNAMODB: aws_env[DYNAMODB]}, gate) as gates:
+                monkeypatch.setenv(DYNAMODB, gates[DYNAMODB])
                 async with open_table(table, bucket=bucket) as limited:
                     await command(limited)
         await everything.drop(force=True)

@@ -161,7 +161,7 @@ UNPROVEN: dict[tuple[str, str], str] = {
     ("JobRole", "Scripts"): "what the image's entrypoint fetches before the worker starts",
     ("OperatorPolicy", "Scripts"): "`aws s3 cp`, with which people put archives of scripts there",
     ("OperatorPolicy", "Jobs"): "`pyanamo batch submit`",
-    ("OperatorPolicy", "JobsOfTheFleet"): "`pyanamo batch cancel`",
+    ("OperatorPolicy", "JobsOfTheFleet"): "`pyanamo batch cancel`; and `batch submit`, whose jobs have tags",
     ("OperatorPolicy", "ListsOfJobs"): "`pyanamo batch list`",
     ("OperatorPolicy", "QueueSnapshot"): "`pyanamo batch why`",
     ("ExecutionRole", "Login"): "the agent of ECS, which logs in to ECR",

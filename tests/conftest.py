@@ -31,6 +31,7 @@ SLOW = (
         f"tests/acceptance/test_{name}.py"
         for name in ("bench", "big_output", "changing", "cloudwatch", "stdlib", "variant_calling")
     ),
+    "tests/container/test_cfn_lint.py",
     "tests/container/test_permissions.py",
     "tests/recovery/test_stuck.py",
 )

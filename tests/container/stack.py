@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import fcntl
 import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -49,6 +51,11 @@ yaml.SafeLoader.add_multi_constructor("!", _function)  # the short forms of Clou
 
 def template() -> dict[str, Any]:
     """Return the template, its functions in their long form."""
+    return copy.deepcopy(_parsed())
+
+
+@cache
+def _parsed() -> dict[str, Any]:
     parsed: dict[str, Any] = yaml.safe_load(TEMPLATE.read_text())
     return parsed
 

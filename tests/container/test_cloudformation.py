@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,18 +14,10 @@ from pyanamo_async.aws.table_template import table_template
 from pyanamo_async.core.text.durations import parse_duration
 from pyanamo_async.ports import TableOptions
 from pyanamo_async.store.dynamodb import schema
-from tests.container.stack import TEMPLATE, deploy, of_type, properties, template
+from tests.container.stack import deploy, of_type, properties, template
 from tests.docs.pages import DOCS, codes, rows, section
 
 DEFINITIONS = ("Ec2Definition", "FargateDefinition")
-
-
-def test_cfn_lint_has_nothing_to_say() -> None:
-    """Neither of the form of the template, nor of properties that a resource does not have."""
-    linter = Path(sys.executable).with_name("cfn-lint")
-    said = subprocess.run([linter, TEMPLATE], capture_output=True, text=True, check=False)
-
-    assert (said.stdout, said.returncode) == ("", 0)
 
 
 def test_the_table_is_the_one_that_the_program_creates(moto_endpoint: str, table: str) -> None:

@@ -13,13 +13,10 @@ JOINT=chromosome,samples:int,snvs:int,indels:int,file
 s3() { aws ${AWS_ENDPOINT_URL_S3:+--endpoint-url "$AWS_ENDPOINT_URL_S3"} s3 "$@"; }
 say() { printf '\n== %s ==\n' "$*"; }
 
-workers() { # workers TABLE: two containers work until nothing is left
+workers() { # workers TABLE: two containers, each with a file system of its own, work until nothing is left
   for _ in 1 2; do
-    (
-      cd "$(mktemp -d)"
-      PYANAMO_TABLE=$1 PYANAMO_SCRIPTS=s3://$bucket/scripts.tar.gz PYANAMO_SCRIPTS_SHA256=$sum \
-        PYANAMO_ITEMS=1 exec python -m pyanamo_async.entrypoint
-    ) &
+    PYANAMO_TABLE=$1 PYANAMO_SCRIPTS=s3://$bucket/scripts.tar.gz PYANAMO_SCRIPTS_SHA256=$sum PYANAMO_ITEMS=1 \
+      PYANAMO_WORKDIR=$(mktemp -d) python -m pyanamo_async.entrypoint --quiet &
   done
   wait -n
   wait -n

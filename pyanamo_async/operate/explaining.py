@@ -105,7 +105,7 @@ def _locked(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
     since = f" since {_time(item.locked_at)} (for {show_span(now - item.locked_at)})" if item.locked_at else ""
     sentences = [f"{item.worker} holds it{since}, with attempt {item.attempt}."]
     if item.nested:
-        sentences.append(f"{item.tasks_done} of its {plural(len(item.tasks), 'task')} are done.")
+        sentences.append(f"Tasks done: {item.tasks_done} of {len(item.tasks)}.")
     holder = next((each for each in workers if each.worker.worker_id == item.worker), None)
     taken = "Other workers take the item over by themselves"
     if holder is None:

@@ -100,6 +100,11 @@ if TYPE_CHECKING:
     from pyanamo_async.operate.jobs import WorkerJob as WorkerJob
     from pyanamo_async.operate.logs import TaskLog as TaskLog
     from pyanamo_async.operate.many_logs import FoundLog as FoundLog
+    from pyanamo_async.operate.metrics import (
+        WorkerMetrics as WorkerMetrics,
+        emf_status as emf_status,
+        prometheus_status as prometheus_status,
+    )
     from pyanamo_async.operate.reporting.report import ReportResult as ReportResult
     from pyanamo_async.operate.status import Status as Status
     from pyanamo_async.operate.waiting import WaitResult as WaitResult
@@ -168,6 +173,7 @@ _HOMES = {
     "pyanamo_async.operate.jobs": ("WorkerJob",),
     "pyanamo_async.operate.logs": ("TaskLog",),
     "pyanamo_async.operate.many_logs": ("FoundLog",),
+    "pyanamo_async.operate.metrics": ("WorkerMetrics", "emf_status", "prometheus_status"),
     "pyanamo_async.operate.reporting.report": ("ReportResult",),
     "pyanamo_async.operate.status": ("Status",),
     "pyanamo_async.operate.waiting": ("WaitResult",),

@@ -134,3 +134,10 @@ class LaunchFailed(PyanamoError):
 
 class LaunchRefused(LaunchFailed):
     """This machine cannot start scripts for now: it is out of descriptors, processes or memory, or has no shell."""
+
+
+def first_of_ours(error: BaseException) -> PyanamoError | None:
+    """Return the first `PyanamoError` in a group of exceptions; None where there is none."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for inner in error.exceptions if (found := first_of_ours(inner))), None)
+    return error if isinstance(error, PyanamoError) else None

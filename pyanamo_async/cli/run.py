@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pyanamo_async import FailurePolicy, OutputSettings, RunResult, Table, WorkerSettings, run_on_loop
+from pyanamo_async import EventLog, FailurePolicy, OutputSettings, RunResult, Table, WorkerSettings, run_on_loop
 from pyanamo_async.cli.background_stderr import BackgroundStderr, background_stderr
 from pyanamo_async.cli.console import note
 from pyanamo_async.cli.event_log import LogLines
@@ -20,6 +22,7 @@ from pyanamo_async.cli.options import on_new_files, takes
 from pyanamo_async.cli.run_ending import Failures, Quiet, ending
 from pyanamo_async.cli.run_options import failure_policy, output_settings, worker_settings
 from pyanamo_async.cli.standing_alone import standing_alone
+from pyanamo_async.cli.worker_metrics import told_metrics
 from pyanamo_async.core.workers import ends_within
 from pyanamo_async.host.pid1 import fork_from_pid1
 from pyanamo_async.host.watchdog import Watchdog
@@ -53,6 +56,21 @@ def run(
         ),
     ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    prometheus: Annotated[
+        Path | None,
+        typer.Option(
+            "--prometheus",
+            metavar="FILE",
+            envvar="PYANAMO_PROMETHEUS",
+            help="Write this worker's metrics here each minute, for the textfile collector of node_exporter.",
+        ),
+    ] = None,
+    emf: Annotated[
+        bool,
+        typer.Option(
+            "--emf", envvar="PYANAMO_EMF", help="Write metrics into the log, as lines from which CloudWatch takes them."
+        ),
+    ] = False,
 ) -> None:
     """Run a worker until nothing is left.
 
@@ -62,8 +80,9 @@ def run(
     fork_from_pid1(ends_within_s=ends_within(worker.grace).total_seconds())  # while there is one thread
     worker = replace(worker, policy=policy, task_credentials=not no_task_credentials)
     with closing(Watchdog()) as watchdog, background_stderr() as stderr:
+        metrics = partial(told_metrics, table=table.address, prometheus=prometheus, emf=stderr.put if emf else None)
         try:
-            result = run_on_loop(_run(table, worker, output, watchdog, stderr=stderr, quiet=quiet))
+            result = run_on_loop(_run(table, worker, output, watchdog, stderr=stderr, quiet=quiet, metrics=metrics))
         except Exception as error:  # noqa: BLE001 - as in `main`: whatever it is, it becomes one line
             raise typer.Exit(report(error)) from None
     raise typer.Exit(result.exit_status)
@@ -77,6 +96,7 @@ async def _run(
     *,
     stderr: BackgroundStderr,
     quiet: bool,
+    metrics: Callable[[EventLog], AbstractAsyncContextManager[EventLog]],
 ) -> RunResult:
     def on_stop(within: timedelta) -> None:
         watchdog.exit_within(within.total_seconds(), os.EX_TEMPFAIL)
@@ -86,18 +106,21 @@ async def _run(
     async with table:
         if quiet:
             log = Quiet()
-            result = await run_worker(event_log=log)
+            async with metrics(log) as counting:
+                result = await run_worker(event_log=counting)
             for line in log.errors(table.address):
                 note(line)
         elif not stderr.isatty():
             failures = Failures(LogLines(stderr.put))
-            result = await run_worker(event_log=failures)
+            async with metrics(failures) as counting:
+                result = await run_worker(event_log=counting)
         else:
             from pyanamo_async.cli.run_bar import counting_bar
 
             async with counting_bar(table, stderr) as bar:
                 failures = Failures(bar)
-                result = await run_worker(event_log=failures)
+                async with metrics(failures) as counting:
+                    result = await run_worker(event_log=counting)
             counts = bar.counts
     if failures is not None:
         for line in ending(result, failures.first, counts, address=table.address):

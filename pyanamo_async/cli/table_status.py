@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyanamo_async import PyanamoError, Status, Table, UsageError
+from pyanamo_async import PyanamoError, Status, Table, UsageError, emf_status, prometheus_status
 from pyanamo_async.cli.console import draw, flush, note, on_terminal, say, say_json, screen
 from pyanamo_async.cli.flags import duration
 from pyanamo_async.cli.options import JsonOption, on_tables
@@ -53,7 +53,15 @@ COMMAND = standing_alone(WATCH, without=DEFAULT_PAUSE, takes=_is_duration)
 
 @on_tables
 async def status(
-    tables: Sequence[Table], *, watch: Watch = None, times: Times = None, json: JsonOption = False
+    tables: Sequence[Table],
+    *,
+    watch: Watch = None,
+    times: Times = None,
+    json: JsonOption = False,
+    prometheus: Annotated[bool, typer.Option("--prometheus", help="Print metrics as Prometheus reads them.")] = False,
+    emf: Annotated[
+        bool, typer.Option("--emf", help="Print metrics as a line from which CloudWatch takes them, for each table.")
+    ] = False,
 ) -> None:
     """Show how far tables are.
 
@@ -61,7 +69,13 @@ async def status(
     """
     if watch is None and times is not None:
         raise UsageError("`times` has no effect without --watch", hint="leave out one, or give both")
-    if watch is not None:
+    if sum((watch is not None, json, prometheus, emf)) > 1 and (prometheus or emf):
+        raise UsageError("`prometheus` and `emf` print one look, and nothing else", hint="leave out the other flags")
+    if prometheus or emf:
+        seen = [await table.status() for table in tables]
+        for line in prometheus_status(seen).split("\n")[:-1] if prometheus else map(emf_status, seen):
+            say(line)
+    elif watch is not None:
         await _watch(tables, every=watch, times=times, json=json)
     elif json:
         await _once_as_json(tables)

@@ -36,9 +36,10 @@ class Status:
 
     `recent` and `last_hour` are how many items were settled of late. `time_left` is None when the pace is unknown, when
     no worker lives, nothing is left, or all that is left runs or is retrying: then no pace tells. `waits_until` is the
-    latest time until which a retrying item waits. `halted` are workers that ended of late because too much failed, the
-    latest first. `failures` are groups of the `failures_examined` oldest failed items,
-    and of retrying ones, which are all of them unless there are very many.
+    latest time until which a retrying item waits. `failures` are groups of the `failures_examined` oldest failed items,
+    and of retrying ones, which are all of them unless there are very many. `halted` are workers that ended of late
+    because too much failed, the latest first. `last_settled` is when an item was last done or failed; while a table is
+    watched it is not asked for.
     """
 
     table: str
@@ -55,6 +56,7 @@ class Status:
     failures: tuple[FailureGroup, ...] = ()
     failures_examined: int = 0
     halted: tuple[Worker, ...] = ()
+    last_settled: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ class _Seen:
 
 async def status(store: Store, table: str, workers: Iterable[WorkerStatus], *, now: datetime) -> Status:
     """Count items, tasks and living workers, group what failed, and estimate the time left."""
-    return _status(table, await _count(store, workers, now=now), now=now)
+    seen = _status(table, await _count(store, workers, now=now), now=now)
+    return replace(seen, last_settled=await store.last_settled())
 
 
 async def watch(

@@ -146,12 +146,12 @@ class ItemReader(Protocol):
         """
         ...
 
-    def unreadable(self) -> AsyncIterator[BadRow]:
-        """Find all rows that cannot be read, of items and of workers; this reads the whole table.
+    async def last_settled(self) -> datetime | None:
+        """Return when an item that is done or failed last became so, in its worker's clock; None when there is none."""
+        ...
 
-        Items in a state, or at a place in the index, that this version does not know are among them; nothing touches
-        those.
-        """
+    def unreadable(self) -> AsyncIterator[BadRow]:
+        """Find all rows that cannot be read, also of workers, or are where this version knows none; reads all rows."""
         ...
 
 

@@ -18,17 +18,17 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from pyanamo_async.core import values
-from pyanamo_async.core.halting import FailureStreak, streak_reason
-from pyanamo_async.core.items import CLAIMABLE, Item, State, TaskRecord
+from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import Orders, Worker
-from pyanamo_async.errors import Fenced, PyanamoError, TableReplaced, Unavailable
+from pyanamo_async.errors import Fenced, PyanamoError, TableReplaced, Unavailable, first_of_ours
 from pyanamo_async.fleet.going_home import GoingHome
 from pyanamo_async.host.waiting import elapsed, shielded
 from pyanamo_async.worker.attempt import Attempt
 from pyanamo_async.worker.claimer import Claimer
 from pyanamo_async.worker.context import AttemptContext, Plan
+from pyanamo_async.worker.halting import Halting
 from pyanamo_async.worker.heartbeats import Heartbeats
 from pyanamo_async.worker.publishing import Publisher
 from pyanamo_async.worker.releases import ReleaseOrders
@@ -58,8 +58,7 @@ class Pilot:
         self._summary = RunSummary()
         self._attempts: set[Attempt] = set()
         self._is_suspended = False
-        self._streak = FailureStreak(plan.halt_after)
-        self._item_failed = asyncio.Event()
+        self._halting = Halting(plan, context, stop, attempts=self._attempts)
         self._releases = ReleaseOrders(context, self._attempts)
         self._claimer = Claimer(context, stop, slots=plan.worker.slots, releases=self._releases, going_home=going_home)
         self._publisher = Publisher(context, self._attempts)
@@ -75,7 +74,7 @@ class Pilot:
         try:
             return await self._run()
         except BaseExceptionGroup as group:
-            raise _first_of_ours(group) or group from None
+            raise first_of_ours(group) or group from None
 
     def suspend(self) -> None:
         """Stop all scripts, because the process is about to stop."""
@@ -100,11 +99,10 @@ class Pilot:
 
     def _describe(self, row: Worker) -> Worker:
         """Complete the worker's row with what it is doing now."""
-        done = self._summary.settled[State.DONE]
         return values.replace(
             row,
             running=len(self._attempts),
-            done=done,
+            done=self._summary.settled[State.DONE],
             rss_bytes=self._plan.rss_bytes(),
             stopped_by=self._stop.reason,
         )
@@ -117,10 +115,10 @@ class Pilot:
                 watchers.create_task(self._watch_peers(), name="reclaim"),
                 watchers.create_task(self._watch_platform(), name="platform"),
                 watchers.create_task(self._publisher.run(), name="publisher"),
+                watchers.create_task(self._halting.watch(), name="failed items"),
             ]
             try:
-                await self._look_at_failed()
-                watching.append(watchers.create_task(self._watch_failed(), name="failed items"))
+                await self._halting.look()
                 async with asyncio.TaskGroup() as attempts:
                     async for item, slot in self._claimer.claims():
                         self._start(item, slot, attempts)
@@ -135,6 +133,7 @@ class Pilot:
     async def _finish(self) -> None:
         summary = self._summary
         summary.stopped = self._stop.reason
+        summary.errors += self._halting.halted
         if self._stop.draining:
             if summary.put_back:
                 await self._going_home.notifications.notify()
@@ -144,7 +143,9 @@ class Pilot:
 
     def _start(self, item: Item, slot: int, attempts: asyncio.TaskGroup) -> None:
         self._heartbeats.tell_of_work()
-        attempt = Attempt(item, self._context, alive=self._heartbeats.alive, slot=slot, task_ended=self._task_ended)
+        attempt = Attempt(
+            item, self._context, alive=self._heartbeats.alive, slot=slot, task_ended=self._halting.task_ended
+        )
         if not self._heartbeats.alive() or self._stop.level >= Level.STOP:
             attempt.end(self._end_reason())  # claimed while the order came: back, unstarted
         self._attempts.add(attempt)
@@ -158,14 +159,11 @@ class Pilot:
         except PyanamoError as lost:  # what ran is not written down; others take the item over when we are gone
             summary.lost += 1
             summary.errors += not isinstance(lost, Fenced | Unavailable)
-            reason = (
-                "the table was replaced" if isinstance(lost, TableReplaced) else str(lost)
-            )  # more is said at the end
+            reason = "the table was replaced" if isinstance(lost, TableReplaced) else str(lost)
             self._note("item lost", item=item.item_id, attempt=item.attempt, reason=reason)
         else:
             summary.settled[after.state] += 1
-            if after.state is State.FAILED:
-                self._item_failed.set()
+            self._halting.settled(after)
             self._releases.settled(after)
             summary.put_back += self._stop.draining and after.state in CLAIMABLE
             said = {"item": after.item_id, "attempt": after.attempt, "state": after.state, "reason": after.reason}
@@ -192,36 +190,6 @@ class Pilot:
             self._summary.errors += 1
             self._note("attempt broke", item=attempt.item.item_id, error=repr(exc), exc=exc)
             return await shielded(attempt.give_up(f"our own fault: {exc!r}"), grace_s=SETTLED_WITHIN_S)
-
-    def _task_ended(self, item: Item, record: TaskRecord) -> None:
-        self._streak.observe(record.outcome, policy=self._context.tasks.failure_policy)
-        if self._streak.reached:
-            self._halt(streak_reason(self._streak.failures, item.item_id, record.reason))
-
-    def _halt(self, reason: str) -> None:
-        """Claim nothing more and start no further task, because too much fails; what runs comes to its end."""
-        if not self._stop.draining:
-            self._summary.errors += 1
-            self._stop.request(Level.DRAIN, reason)
-        for attempt in self._attempts:
-            attempt.start_no_more(InterruptReason.HALT)
-
-    async def _look_at_failed(self) -> None:
-        """Halt, and order all workers to drain, if too many items of the table are failed."""
-        failed = self._plan.failed_items
-        if failed is not None and not self._stop.draining:
-            with suppress(Unavailable):  # the heartbeats say so
-                if reason := await failed.too_many():
-                    self._halt(reason)
-                    await failed.drain_all()
-
-    async def _watch_failed(self) -> None:
-        """Look again after items failed here, at most once a heartbeat."""
-        while self._plan.failed_items is not None:
-            await self._item_failed.wait()
-            self._item_failed.clear()
-            await self._look_at_failed()
-            await asyncio.sleep(self._plan.heartbeat.total_seconds())
 
     def _end(self, reason: InterruptReason, *, at_once: bool = False) -> None:
         for attempt in self._attempts:
@@ -259,8 +227,8 @@ class Pilot:
         self._end(InterruptReason.WALL_TIME)
 
     async def _watch_platform(self) -> None:
-        if self._plan.interruption is not None:
-            self._stop.request(Level.STOP, await self._plan.interruption())
+        if announced := self._plan.interruption:
+            self._stop.request(Level.STOP, await announced())
 
     async def _watch_peers(self) -> None:
         """Look after the other workers: at once, then about once a heartbeat."""
@@ -276,10 +244,3 @@ class Pilot:
             except PyanamoError as trouble:
                 runtime.event_log.note("reclaim failed", trouble=str(trouble))
             await asyncio.sleep(every_s * (0.5 + runtime.rng.random()))  # scattered among workers
-
-
-def _first_of_ours(error: BaseException) -> PyanamoError | None:
-    """Return the first `PyanamoError` in a group of exceptions; None where there is none."""
-    if isinstance(error, BaseExceptionGroup):
-        return next((found for inner in error.exceptions if (found := _first_of_ours(inner))), None)
-    return error if isinstance(error, PyanamoError) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -63,3 +64,26 @@ def test_a_worker_that_halts_says_why_to_whoever_asks(cli: Cli, folder: Path) ->
     assert f"stopped: {reason}" in cli("workers").out
     assert cli("run", "--max-failed", "2").status == 1
     assert cli("run", "--max-failed", "half").status == 2
+
+
+def test_metrics_of_a_worker_and_of_its_table_are_told(cli: Cli, folder: Path) -> None:
+    """The worker's into a file and its log, where each line is whole; the table's by whoever asks."""
+    cli("import", "single.txt")
+    flags = ("--emf", "--prometheus", str(folder / "w.prom"), "--max-failures", "1")
+    ran = subprocess.run([PYANAMO, "run", *flags], capture_output=True, text=True, check=False, timeout=60)
+    [told] = [json.loads(line) for line in ran.stderr.splitlines() if line.startswith("{")]
+
+    assert (told["WorkerItemsDone"], told["WorkerItemsFailed"]) == (1, 1)
+    assert "pyanamo_worker_items_done_total{" in (folder / "w.prom").read_text()
+    assert json.loads(cli("status", "--emf").out)["Backlog"] == 0
+    assert "\npyanamo_items{" in cli("status", "--prometheus").out
+    assert cli("status", "--prometheus", "--json").status == 2
+
+
+def test_a_file_of_metrics_that_cannot_be_written_ends_no_worker(cli: Cli, folder: Path) -> None:
+    """It is said, and the work is done."""
+    cli("import", "single.txt")
+    said = cli("run", "--prometheus", str(folder / "nowhere" / "w.prom"), "--exit-zero", "--max-failures", "1")
+
+    assert said.status == 0
+    assert "cannot be written" in said.err

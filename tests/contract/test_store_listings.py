@@ -29,6 +29,20 @@ async def test_an_empty_table_counts_nothing(store: Store) -> None:
     assert await listing(store) == []
 
 
+async def test_when_an_item_was_last_settled_is_known(store: Store) -> None:
+    """Done or failed, whichever was last; nothing else is progress."""
+    await store.add([an_item(each) for each in "abcd"])
+    assert await store.last_settled() is None
+
+    for number in (2, 1, 3):
+        [item] = await claim(store, "w1", limit=1)
+        after = settled(item, now=NOON + number * SECOND)
+        await store.save(item, replace(after, state=State.FAILED) if number == 3 else after)
+    await claim(store, "w1", limit=1)
+
+    assert await store.last_settled() == NOON + 3 * SECOND
+
+
 async def test_items_that_wait_to_be_tried_again_are_listed(store: Store) -> None:
     """Those alone, with why and until when, of all samples or of one."""
     waiting = [replace(an_item(each), not_before=NOON + SECOND, reason="exit status 3") for each in ("b", "c")]

@@ -1,0 +1,136 @@
+"""What monitoring is told: of a table by whoever looks at it, and of a worker by itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pyanamo_async.core.items import State
+from pyanamo_async.core.metrics import Metric, MetricKind, emf_line, prometheus_text
+from pyanamo_async.operate.exporting.files import new_file
+from pyanamo_async.operate.status import Status
+from pyanamo_async.ports import EventLog
+
+READABLE = 0o022  # as a umask: the collector runs as another user, and numbers are no secret
+
+
+def table_metrics(seen: Status) -> list[Metric]:
+    """Return the metrics of a table, from its status."""
+    counts = seen.counts
+    metrics = [
+        Metric("Backlog", "backlog_items", counts.left, "Items that run or will run."),
+        Metric("WorkersAlive", "workers_alive", seen.workers, "Workers whose lease holds."),
+        Metric("Slots", "slots", seen.slots, "Items that living workers can run at a time."),
+        Metric("SlotsRunning", "slots_running", seen.running, "Items that living workers run."),
+        Metric(
+            "WorkersHalted", "workers_halted", len(seen.halted), "Workers that ended of late because too much failed."
+        ),
+        Metric(
+            "ItemsPerSecond", "items_per_second", seen.items_per_second, "Items done or failed of late.", "Count/Second"
+        ),
+    ]
+    if seen.last_settled is not None:
+        since_s = max(0.0, (seen.at - seen.last_settled).total_seconds())
+        told = "Time since an item was last done or failed."
+        metrics.append(Metric("SecondsSinceProgress", "seconds_since_progress", since_s, told, "Seconds"))
+    names = {State.DONE: "ItemsDone", State.FAILED: "ItemsFailed", State.PENDING: "ItemsHeld"}
+    metrics += [
+        Metric(names.get(state, ""), "items", counts.items.get(state, 0), "Items by state.", labels=(("state", state),))
+        for state in State
+    ]
+    return [
+        *metrics,
+        Metric("ItemsRetrying", "retrying_items", counts.retrying, "Items that failed and wait to be tried again."),
+        Metric("Interruptions", "interruptions", counts.interruptions, "Interruptions of all items so far."),
+        Metric("Crashes", "crashes", counts.crashes, "Crashes of all items so far."),
+        Metric("SecondsLost", "seconds_lost", counts.seconds_lost, "What scripts ran in vain.", "Seconds"),
+    ]
+
+
+def prometheus_status(seen: list[Status]) -> str:
+    """Return the metrics of tables as Prometheus reads them."""
+    return prometheus_text([({"table": each.table}, table_metrics(each)) for each in seen])
+
+
+def emf_status(seen: Status) -> str:
+    """Return the metrics of a table as a line for CloudWatch."""
+    return emf_line(seen.table, table_metrics(seen), at=seen.at)
+
+
+class WorkerMetrics:
+    """An event log that passes events on, and counts what a worker does.
+
+    `emf` tells what happened since it was asked last: sums over all workers are the table's.
+    """
+
+    def __init__(self, log: EventLog, table: str) -> None:
+        self._log, self._table = log, table
+        self._worker = ""
+        self._slots = self._running = 0
+        self._ended: Counter[str] = Counter()
+        self._told: Counter[str] = Counter()
+
+    def note(self, event: str, /, **fields: object) -> None:
+        """Count the event, and pass it on."""
+        match event:
+            case "worker started":
+                self._worker, self._slots = str(fields["worker"]), int(str(fields["items"]))
+            case "item claimed":
+                self._running += 1
+            case "item settled" | "item lost":
+                self._running -= 1
+                self._ended[_ending(fields)] += 1
+        self._log.note(event, **fields)
+
+    def prometheus(self) -> str:
+        """Return what happened since the worker started, as Prometheus reads it."""
+        counted = (self._counter(name, self._ended[name]) for name in ENDINGS)
+        return prometheus_text([({"table": self._table, "worker": self._worker}, [*self._gauges(), *counted])])
+
+    def emf(self) -> str:
+        """Return what happened since this was last asked, as a line for CloudWatch."""
+        since = self._ended - self._told
+        self._told = self._ended.copy()
+        counted = [self._counter(name, since[name]) for name in ENDINGS]
+        fields = {"Worker": self._worker}
+        return emf_line(self._table, [*self._gauges(), *counted], at=datetime.now(UTC), fields=fields)
+
+    def write(self, path: Path) -> None:
+        """Write `prometheus` into a file that is replaced as a whole, as the textfile collector of node_exporter wants.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        with new_file(path, READABLE) as file:
+            file.write(self.prometheus().encode())
+
+    def _gauges(self) -> Iterator[Metric]:
+        yield Metric("WorkerSlots", "worker_slots", self._slots, "Items that this worker can run at a time.")
+        yield Metric("WorkerSlotsRunning", "worker_slots_running", self._running, "Items that this worker runs.")
+
+    def _counter(self, name: str, number: int) -> Metric:
+        told, exposed = f"Items that this worker {ENDINGS[name]}.", f"worker_items_{name.lower()}_total"
+        return Metric(f"WorkerItems{name}", exposed, number, told, kind=MetricKind.COUNTER)
+
+
+ENDINGS = {
+    "Done": "ended as done",
+    "Failed": "ended as failed",
+    "Retried": "put back after a failure, to be tried again",
+    "Interrupted": "put back unfinished, without a failure",
+    "Lost": "could not settle",
+}
+
+
+def _ending(fields: dict[str, object]) -> str:
+    match fields.get("state"):
+        case None:
+            return "Lost"
+        case State.DONE:
+            return "Done"
+        case State.FAILED:
+            return "Failed"
+        case _:
+            return "Retried" if fields.get("retrying") else "Interrupted"

@@ -10,6 +10,7 @@ from typing import Any
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.halting import parse_failed_limit
+from pyanamo_async.core.memory.admission import NO_LIMIT, Budget
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.fleet.failed_items import FailedItems
@@ -82,6 +83,8 @@ class Crew:
     lease_until: Callable[[float], None] = lambda _: None
     halt_after: int | None = None
     max_failed: str | None = None
+    budget: Budget = NO_LIMIT
+    share_bytes: int = 0
 
     def pilot(self) -> Pilot:
         runtime = Runtime(self.clock or VirtualClock(self.loop), random.Random(self.seed), self.notes)
@@ -103,6 +106,9 @@ class Crew:
             lease_until=self.lease_until,
             halt_after=self.halt_after,
             failed_items=self._failed_items(runtime.clock),
+            memory=None if self.budget.memory_bytes is None else self.launcher.sample,
+            budget=self.budget,
+            share_bytes=self.share_bytes,
         )
         return Pilot(plan, context, self._going_home(me, runtime), self.stop)
 

@@ -1,6 +1,7 @@
 """Scripts that need no process: `sleep 2`, `print hello`, `exit 3`, `ignore TERM`, `die 9`, joined by `;`.
 
-`tag S1 0.5` prints a tag. `cannot start` alone does what it says, and so does `starts after 2` in the beginning.
+`tag S1 0.5` prints a tag, `use 200` takes 200 bytes of memory until another `use`. `cannot start` alone does what it
+says, and so does `starts after 2` in the beginning.
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ import signal
 from collections import Counter
 from datetime import timedelta
 
+from pyanamo_async.core.values import replace
 from pyanamo_async.errors import LaunchFailed
 from pyanamo_async.ports import Command, Exit, Receiver
 
 SLOW = "starts after "
+SAMPLE_EVERY_S = 0.25
 
 
 class FakeProcess:
@@ -25,6 +28,7 @@ class FakeProcess:
         self._deaf = "ignore TERM" in command.script
         self._stdout = stdout
         self._launcher = launcher
+        self.used_bytes = self.peak_bytes = 0
         self._exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self._play: asyncio.Task[None] = asyncio.create_task(self._run())
 
@@ -52,6 +56,10 @@ class FakeProcess:
             match words:
                 case ["sleep", seconds]:
                     await asyncio.sleep(float(seconds))
+                case ["use", size]:
+                    self.used_bytes = int(size)
+                    self.peak_bytes = max(self.peak_bytes, self.used_bytes)
+                    self._launcher.memory_changed()
                 case ["print", text]:
                     self._stdout.feed(text.encode() + b"\n")
                 case ["tag", *fields]:
@@ -64,8 +72,10 @@ class FakeProcess:
 
     def _over(self, exit_: Exit) -> None:
         if not self._exit.done():
-            self._exit.set_result(exit_)
+            self.used_bytes = 0
+            self._exit.set_result(replace(exit_, max_rss_bytes=self.peak_bytes or None))
             self._launcher.running -= 1
+            self._launcher.memory_changed()
 
 
 class FakeLauncher:
@@ -75,6 +85,16 @@ class FakeLauncher:
         self.running = self.most_running = 0
         self.started: Counter[str] = Counter()
         self.processes: list[FakeProcess] = []
+        self.most_used_bytes = 0
+
+    def memory_changed(self) -> None:
+        """Keep the most that was ever used at a time."""
+        self.most_used_bytes = max(self.most_used_bytes, sum(each.used_bytes for each in self.processes))
+
+    async def sample(self) -> dict[int, int]:
+        """Return after a while what each script uses, by its process id."""
+        await asyncio.sleep(SAMPLE_EVERY_S)
+        return {each.pid: each.used_bytes for each in self.processes if each.used_bytes}
 
     async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> FakeProcess:  # noqa: ARG002
         if command.script == "cannot start":

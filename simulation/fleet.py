@@ -15,7 +15,7 @@ from functools import partial
 from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.fleet.going_home import IdlePolicy
-from pyanamo_async.worker.pilot import RunSummary
+from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew, FakeProcesses
 from simulation.items import an_item

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pyanamo_async.core.items import State
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.ports import Command, Receiver
-from pyanamo_async.worker.pilot import RunSummary
+from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew, Notes
 from simulation.fake_launcher import FakeLauncher, FakeProcess

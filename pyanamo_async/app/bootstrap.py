@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import random
 from collections.abc import Callable, Mapping
@@ -17,29 +16,29 @@ from functools import partial
 from pathlib import Path
 
 from pyanamo_async.app.identity import Identity, find_platform
-from pyanamo_async.app.locations import DynamoTable, SqliteTable, TableAddress
-from pyanamo_async.app.settings import Settings, WorkerSettings
+from pyanamo_async.app.limits import RoomSettings, room_for, within_limits
+from pyanamo_async.app.locations import DynamoTable
+from pyanamo_async.app.script_environment import script_environment
+from pyanamo_async.app.settings import Settings
 from pyanamo_async.app.signals import job_control_by_signal, orders_by_signal
-from pyanamo_async.aws.credentials import without_credentials
 from pyanamo_async.aws.instance_metadata import InstanceMetadata, metadata_endpoint
 from pyanamo_async.aws.spot import interruption
 from pyanamo_async.core.halting import parse_failed_limit
 from pyanamo_async.core.items import State
-from pyanamo_async.core.platforms import Platform
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import Worker, clock_error, ends_within
-from pyanamo_async.execution import Guard, MemorySampler, ShellLauncher, scripts_at_once
+from pyanamo_async.execution import Guard, MemorySampler, MemorySamples, ShellLauncher
 from pyanamo_async.fleet.failed_items import FailedItems
 from pyanamo_async.fleet.going_home import GoingHome, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.host.clock import SystemClock
-from pyanamo_async.host.cpus import usable_cpus
 from pyanamo_async.host.liveness import WORKER_VARIABLE, LocalProcesses, own_mark
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.host.threads import LOOKUPS
 from pyanamo_async.ports import EventLog, OutputStore, Runtime, Store
 from pyanamo_async.worker.context import Adapters, AttemptContext, KillPolicy, Plan, TaskSettings
-from pyanamo_async.worker.pilot import Pilot, RunSummary
+from pyanamo_async.worker.pilot import Pilot
+from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level, Stop
 from pyanamo_async.worker.store_calls import StoreCalls
 
@@ -72,23 +71,24 @@ async def work(
     orders = orders_by_signal(stop, stopping) if handle_signals else nullcontext()
     runtime = Runtime(SystemClock(), random.Random(), event_log)  # noqa: S311 - scatters, keeps no secret
     store.bad_rows.tell = lambda bad: event_log.note("row cannot be read", row=bad.row_id, why=bad.why)
-    mark, metadata = f"{WORKER_VARIABLE}={me.worker_id}", _metadata(event_log)
-    with orders, closing(Guard(mark)) as guard, closing(MemorySampler()) as memory:
+    mark, metadata, samples = f"{WORKER_VARIABLE}={me.worker_id}", _metadata(event_log), MemorySamples()
+    with orders, closing(Guard(mark)) as guard, closing(MemorySampler(on_sample=samples.put)) as memory:
         finding = asyncio.create_task(find_platform(me.platform, os.environ, metadata, event_log=event_log))
         try:
             output_namespace = await _check_usable(store, outputs, runtime, stop)
             me = replace(me, platform=await finding)
         finally:
             finding.cancel()
-        settings = replace(settings, running=_within_limits(settings.running, me.platform, event_log))
+        asked = settings.running
+        settings = replace(settings, running=within_limits(asked, me.platform, event_log))
         launcher = await LOOKUPS.run(ShellLauncher, settings.running.shell, guard=guard, memory=memory)
-        environment = await LOOKUPS.run(_environment, settings, me)
+        environment = await LOOKUPS.run(script_environment, settings, me.worker_id)
         adapters = Adapters(store, outputs, launcher, output_namespace)
         event_log.note(
             "worker started",
             worker=me.worker_id,
             table=str(settings.table),
-            items=settings.running.items,
+            items=str(settings.running.items),
             nests=settings.running.nests,
         )
         pilot = _pilot(
@@ -100,6 +100,8 @@ async def work(
             stop=stop,
             lease_until=guard.lease_until,
             metadata=metadata,
+            room=room_for(settings.running, asked, me.platform),
+            samples=samples,
         )
         with job_control_by_signal(pilot) if handle_signals else nullcontext():
             summary = await pilot.run()
@@ -124,20 +126,6 @@ async def _check_usable(store: Store, outputs: OutputStore, runtime: Runtime, st
     return table.output_namespace
 
 
-def _within_limits(how: WorkerSettings, platform: Platform, event_log: EventLog) -> WorkerSettings:
-    """Choose how many items run at a time, unless somebody did: as many as there are CPUs, or the platform allows.
-
-    Take no more at a time than this process may open files for: it would claim and put back again and again.
-    """
-    usable = usable_cpus() if how.items is None else 0
-    wanted = how.items or max(1, min(usable, math.ceil(platform.cpus or usable)))
-    nests = min(how.nests, scripts_at_once())
-    items = min(wanted, scripts_at_once() // nests)
-    if (items, nests) != (wanted, how.nests):
-        event_log.note("fewer at a time", items=items, nests=nests, reason="open files are limited. hint: ulimit -n")
-    return replace(how, items=items, nests=nests)
-
-
 def exit_status(summary: RunSummary, *, exit_zero: bool) -> int:
     """Return the exit status that says how a worker ended."""
     if summary.errors:
@@ -157,6 +145,8 @@ def _pilot(
     stop: Stop,
     lease_until: Callable[[float], None],
     metadata: InstanceMetadata | None,
+    room: RoomSettings,
+    samples: MemorySamples,
 ) -> Pilot:
     how, store = settings.running, adapters.store
     now = store.service_time(now=runtime.clock.now())
@@ -168,7 +158,7 @@ def _pilot(
         how.lease,
         job=me.job,
         process=own_mark(),
-        slots=how.items or 1,
+        slots=room.items,
         platform=me.platform,
     )
     kill_policy = KillPolicy(linger=how.linger)
@@ -194,7 +184,19 @@ def _pilot(
     interrupted = partial(interruption, metadata) if metadata else None
     limit = parse_failed_limit(how.max_failed) if how.max_failed else None
     failed_items = FailedItems(store, limit, clock=runtime.clock, processes=LocalProcesses()) if limit else None
-    plan = Plan(row, how.heartbeat, how.grace, _rss_bytes, interrupted, lease_until, how.halt_after, failed_items)
+    plan = Plan(
+        row,
+        how.heartbeat,
+        how.grace,
+        _rss_bytes,
+        interrupted,
+        lease_until,
+        how.halt_after,
+        failed_items,
+        samples.latest,
+        room.budget,
+        room.share_bytes,
+    )
     return Pilot(plan, context, _going_home(settings, row, store, runtime), stop)
 
 
@@ -221,21 +223,6 @@ def _going_home(settings: Settings, row: Worker, store: Store, runtime: Runtime)
         idle_policy=IdlePolicy(how.wait, how.idle_exit),
         index_lag=INDEX_LAG if is_remote else timedelta(),
     )
-
-
-def _everywhere(table: TableAddress) -> str:
-    """Write an address so that it means the same in whatever folder a script goes to."""
-    return str(SqliteTable(table.path.absolute()) if isinstance(table, SqliteTable) else table)
-
-
-def _environment(settings: Settings, me: Identity) -> Mapping[str, str]:
-    environ = os.environ if settings.running.task_credentials else without_credentials(os.environ)
-    folder = {} if _is_here(environ.get("PWD", "")) else {"PWD": str(Path.cwd())}  # as a shell has it
-    return {**environ, **folder, "PYANAMO_TABLE": _everywhere(settings.table), WORKER_VARIABLE: me.worker_id}
-
-
-def _is_here(folder: str) -> bool:
-    return Path(folder).is_absolute() and Path(folder).is_dir() and Path(folder).samefile(".")
 
 
 def _rss_bytes() -> int:

@@ -203,7 +203,8 @@ class Resources:
                 self._meter = Meter()
             from pyanamo_async.host.cpus import usable_cpus
 
-            at_once = self.settings.running.items or usable_cpus()
+            items = self.settings.running.items
+            at_once = items if isinstance(items, int) else usable_cpus()
             session = Aws(region=self.settings.region, concurrency=at_once, meter=self._meter)
             self._session = await self._stack.enter_async_context(session)
         return self._session

@@ -23,6 +23,7 @@ from pyanamo_async.app.output_settings import OutputSettings, check_log_group
 from pyanamo_async.core.arguments import check_fields, check_type
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.halting import parse_failed_limit
+from pyanamo_async.core.memory.budget import Auto, parse_budget
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import CREDIBLE
 from pyanamo_async.errors import UsageError
@@ -33,6 +34,7 @@ DEFAULT_TABLE = "sqlite:pyanamo.db"
 DEFAULT_FOLDER = "file:pyanamo-logs"
 DEFAULT_KEY = "PyAnamo"
 DEFAULT_UMASK = PRIVATE
+DEFAULT_MEMORY = "95%"  # the rest is for the worker, and for what the kernel needs
 HEARTBEATS_PER_LEASE = 3
 MAX_AT_ONCE = 100_000
 
@@ -41,7 +43,9 @@ MAX_AT_ONCE = 100_000
 class WorkerSettings:
     """How a worker runs.
 
-    How much at once: `items` (None: the CPUs that this process may use), and `nests` tasks of one nested item.
+    How much at once: `items` (None: the CPUs that this process may use), and `nests` tasks of one nested item, as far
+    as they have room in `memory`: a size like `12G`, or a share like `90%` of what this process may use. With `items`
+    "auto", the first few get a quarter of that each, until it is known what they need.
 
     How long: `wall_time` for the worker, `timeout` for each task, None for no limit. Nothing starts with less than
     `min_remaining` of the wall time left. `wait` keeps the worker looking for new work when none is left, and
@@ -63,8 +67,9 @@ class WorkerSettings:
         UsageError: values are out of range, or contradict each other.
     """
 
-    items: int | None = None
+    items: int | Auto | None = None
     nests: int = 1
+    memory: str = DEFAULT_MEMORY
     wall_time: timedelta | None = None
     wait: bool = False
     idle_exit: timedelta | None = None
@@ -84,8 +89,10 @@ class WorkerSettings:
     def __post_init__(self) -> None:
         """Check that the values are of their types, and make sense together."""
         check_fields(self)
+        self.memory_budget(None)
         for name in ("items", "nests"):
-            if (many := getattr(self, name)) is not None and not 1 <= many <= MAX_AT_ONCE:
+            many = getattr(self, name)
+            if isinstance(many, int) and not 1 <= many <= MAX_AT_ONCE:
                 raise UsageError(f"`{name}` is {many}", hint=f"give 1 to {MAX_AT_ONCE:,}")
         if self.halt_after is not None and self.halt_after < 1:
             raise UsageError(f"`halt_after` is {self.halt_after}", hint="give at least 1, or leave it out")
@@ -114,6 +121,14 @@ class WorkerSettings:
                 f"`min_remaining` {show_duration(self.min_remaining)} leaves nothing of the wall time",
                 hint="nothing would ever start; lower it, or raise `wall_time`",
             )
+
+    def memory_budget(self, usable_bytes: int | None) -> int | None:
+        """Return the bytes that scripts may use of what this process may; None when that is unknown and no size given.
+
+        Raises:
+            UsageError: `memory` is neither a size nor a share.
+        """
+        return parse_budget(self.memory, usable_bytes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import typer
 
+from pyanamo_async.core.memory.budget import Auto
 from pyanamo_async.core.text.byte_sizes import parse_size
 from pyanamo_async.core.text.durations import parse_duration
 
@@ -27,7 +28,9 @@ FLAGS = {
     "bucket": "--bucket (S3_BUCKET)",
     "every": "--watch",
     "ids": "ITEM",
+    "items": "--items (PYANAMO_ITEMS)",
     "max_output_bytes": "--max-output",
+    "memory": "--memory (PYANAMO_MEMORY)",
     "max_capacity": "--max",
     "min_capacity": "--min",
     "name": "--as",
@@ -55,6 +58,16 @@ def duration(text: str) -> timedelta:
 def size(text: str) -> int:
     """Parse the size of a flag, in bytes."""
     return _parse(parse_size, text)
+
+
+def items(text: str) -> int | Auto:
+    """Parse how many items may run at a time."""
+    if text == Auto.AUTO:
+        return Auto.AUTO
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is no whole number, nor {Auto.AUTO}") from None
 
 
 def umask(text: str) -> int | None:

@@ -48,7 +48,8 @@ def import_file(
     """Add the items of a task file to the table.
 
     The table is created if it is missing. The file has a header like itemID|TaskID|TaskScript or
-    itemID|TaskID|TaskScript|TaskArgs, with any delimiter, and may have the columns MaxFailures, Timeout and Priority.
+    itemID|TaskID|TaskScript|TaskArgs, with any delimiter, and may have the columns MaxFailures, Timeout, Priority,
+    Memory and Cpus.
     JSON with the same names is read too, and so are a plain list of commands and, with --script, a table with any
     columns. The whole file is checked before anything is written.
     """

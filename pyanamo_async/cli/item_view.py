@@ -47,9 +47,13 @@ def _head(item: Item) -> Iterator[Line]:
         "priority": item.priority,
         "max failures": item.max_failures,
         "timeout": item.timeout and show_duration(item.timeout),
+        "memory": item.memory_bytes and show_size(item.memory_bytes),
+        "CPUs": item.cpus if item.cpus > 1 else None,
     }
     if told := [f"{name} {limit}" for name, limit in limits.items() if limit is not None]:
         yield f"limits    {', '.join(told)}", ""
+    if item.memory_need_bytes:
+        yield f"needs     {show_size(item.memory_need_bytes)} of memory, as an attempt has shown", ""
     if item.reason:
         yield f"reason    {item.reason}", "red"
     for line in item.history:

@@ -194,7 +194,7 @@ def settings(kind: Callable[..., T], flags: Mapping[str, Any]) -> Callable[..., 
                 name,
                 inspect.Parameter.KEYWORD_ONLY,
                 default=_as_typed(fields[name].default, flag),
-                annotation=Annotated[types[name], flag],
+                annotation=Annotated[str if flag.parser else types[name], flag],
             )
             for name, flag in flags.items()
         ]

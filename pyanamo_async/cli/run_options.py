@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pyanamo_async import FailurePolicy, OutputSettings, WorkerSettings, parse_on_exit
-from pyanamo_async.cli.flags import Range, duration, duration_range, size
+from pyanamo_async.cli.flags import Range, duration, duration_range, items, size
 from pyanamo_async.cli.options import settings
 
 MAX_AT_ONCE = 100_000
@@ -24,12 +24,20 @@ def _count(*flags: str, help: str, envvar: str, **options: Any) -> Any:  # noqa:
 worker_settings = settings(
     WorkerSettings,
     {
-        "items": _count(
+        "items": typer.Option(
             "-i",
             "--items",
+            metavar="N|auto",
+            parser=items,
             envvar="PYANAMO_ITEMS",
-            help="Items at a time. [default: CPUs this process may use]",
+            help="Items at a time; auto is as many as CPUs and memory allow. [default: CPUs this process may use]",
             show_default=False,
+        ),
+        "memory": typer.Option(
+            "--memory",
+            metavar="SIZE|SHARE",
+            envvar="PYANAMO_MEMORY",
+            help="Memory of all scripts together: like 12G, or 90% of what this process may use.",
         ),
         "nests": _count("-n", "--nests", envvar="PYANAMO_NESTS", help="Tasks at a time within one nested item."),
         "wall_time": _duration(

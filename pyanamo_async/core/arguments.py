@@ -24,7 +24,8 @@ def check_fields(value: object) -> None:
 def check_type(name: str, value: object, annotation: type | UnionType) -> None:
     """Raise `UsageError` unless a value is of the type, or None where that is allowed; a bool is no number."""
     kind, *rest = get_args(annotation) if isinstance(annotation, UnionType) else [get_origin(annotation) or annotation]
-    is_right = type(value) is bool if kind is bool else isinstance(value, kind) and not isinstance(value, bool)
+    kinds = kind, *(each for each in rest if each is not NoneType)
+    is_right = type(value) is bool if kind is bool else isinstance(value, kinds) and not isinstance(value, bool)
     optional = NoneType in rest
     if not is_right and not (optional and value is None):
         expected = NAMES.get(kind, f"a {kind.__name__}")

@@ -92,6 +92,8 @@ def update(stored: Item, wanted: Item, *, now: datetime, token: str) -> Item:
         priority=wanted.priority,
         max_failures=wanted.max_failures,
         timeout=wanted.timeout,
+        memory_bytes=wanted.memory_bytes,
+        cpus=wanted.cpus,
     )
     if after == stored:
         return stored

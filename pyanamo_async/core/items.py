@@ -119,6 +119,8 @@ class Item(Value):
     item was before. Three ledgers are here, while failures are with the tasks: `crashes`, `interruptions`, and
     `wall_time_kills` since the last progress.
     `seconds_lost` adds up how long scripts ran in vain because of crashes and interruptions, whatever a person resets.
+    `memory_bytes` and `cpus` are what each of its tasks needs, as its columns say; `memory_need_bytes` is what it was
+    found to need, and stays whatever a person resets.
     `mark` is random: it tells this item from another of the same id that was deleted. `args_at` is where, in the
     scripts of a nested item, the argument of the task begins, in characters; 0 if it was imported without arguments.
     """
@@ -131,6 +133,9 @@ class Item(Value):
     priority: int = DEFAULT_PRIORITY
     max_failures: int | None = None
     timeout: timedelta | None = None
+    memory_bytes: int | None = None
+    cpus: int = 1
+    memory_need_bytes: int = 0
     attempt: int = 0
     token: str = ""
     worker: str = ""

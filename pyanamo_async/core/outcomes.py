@@ -17,6 +17,7 @@ class InterruptReason(StrEnum):
 
     STOP = "stop"  # a signal, a Spot notice, or an order
     WALL_TIME = "wall time"  # the worker's time budget is used up
+    MEMORY = "memory ran short"  # of the machine: what it had reached, it needs next time
     ORDER = "order"  # of a person, for this item
     HALT = "too much failed on this worker"  # it started no further task
     MACHINE = "the machine could not start it"  # not the script's fault

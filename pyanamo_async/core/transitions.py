@@ -11,7 +11,7 @@
    interruption is ours. An interruption neither counts as a failure nor lengthens the backoff.
 3. Finished tasks stay finished, whatever becomes of their siblings. A failed item has no task left to run.
 4. Progress clears the count of wall-time kills.
-5. Nothing resets the seconds lost, which are a cost and no limit.
+5. Nothing resets the seconds lost, which are a cost and no limit, nor the memory that an item turned out to need.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def record(item: Item, results: Results, *, policy: FailurePolicy) -> Item:
     )
     lost_s = plus(item.seconds_lost, interrupted_seconds(results))
     kills = 0 if _made_progress(results) else item.wall_time_kills
-    return replace(item, tasks=tasks, wall_time_kills=kills, seconds_lost=lost_s)
+    need = max(item.memory_need_bytes, _reached_bytes(results))
+    return replace(item, tasks=tasks, wall_time_kills=kills, seconds_lost=lost_s, memory_need_bytes=need)
 
 
 def settle(
@@ -91,9 +92,9 @@ def release(item: Item, why: InterruptReason) -> Item:
     return with_reason(released, f"interrupted: {why}")
 
 
-def release_unused(item: Item) -> Item:
-    """Give a claim back before anything was started; only its attempt number is used up."""
-    return replace(item, state=State.TODO)
+def release_unused(item: Item, *, until: datetime | None = None) -> Item:
+    """Give a claim back before anything was started, not to be claimed before `until`; an attempt number is used up."""
+    return replace(item, state=State.TODO, not_before=until)
 
 
 def reclaim(
@@ -165,6 +166,12 @@ def _exceed_wall_time(item: Item, results: Results, now: datetime, policy: Failu
         return _bury(counted, reason, now)
     reason = Interrupted(InterruptReason.WALL_TIME).reason
     return with_reason(replace(counted, state=State.WALL_TIME_EXCEEDED), reason)
+
+
+def _reached_bytes(results: Results) -> int:
+    """Return how much memory the largest task had that was ended because memory ran short."""
+    ended = (each for each in results.values() if each.outcome == Interrupted(InterruptReason.MEMORY))
+    return max((each.max_rss_bytes or 0 for each in ended), default=0)
 
 
 def _made_progress(results: Results) -> bool:

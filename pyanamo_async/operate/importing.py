@@ -197,7 +197,16 @@ async def _compare(store: Store, items: Sequence[Item]) -> tuple[list[str], list
 
 def _content(item: Item) -> tuple[object, ...]:
     scripts = [(task.name, task.script) for task in item.tasks]
-    return item.sample, item.nested, scripts, item.priority, item.max_failures, item.timeout
+    return (
+        item.sample,
+        item.nested,
+        scripts,
+        item.priority,
+        item.max_failures,
+        item.timeout,
+        item.memory_bytes,
+        item.cpus,
+    )
 
 
 async def _existing(store: Store, checked: CheckedItems) -> list[str]:

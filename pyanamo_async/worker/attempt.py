@@ -11,8 +11,7 @@ Single and nested items are run by the same code.
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.capture import Capture
@@ -26,6 +25,7 @@ from pyanamo_async.ports import Command, OutputKey, Sink
 from pyanamo_async.worker.context import AttemptContext
 from pyanamo_async.worker.recorder import Recorder
 from pyanamo_async.worker.script import Script
+from pyanamo_async.worker.task_environment import task_environment
 
 PROGRESS_PAUSE_S = 1.0  # tasks that end within it share one write
 
@@ -34,7 +34,7 @@ class Attempt:
     """Runs one claimed item in a slot. `end` makes it stop early; `settle` ends the claim when `run` has ended.
 
     `alive` tells whether the lease still holds by our own clock; when it does not, nothing more may be written.
-    `task_ended` hears of each task that ran.
+    `task_ended` hears of each task that ran. Nothing starts before `gate` is set, if there is one.
     """
 
     def __init__(
@@ -45,9 +45,10 @@ class Attempt:
         alive: Callable[[], bool],
         slot: int,
         task_ended: Callable[[Item, TaskRecord], None] = lambda _item, _record: None,
+        gate: asyncio.Event | None = None,
     ) -> None:
         self.item, self.slot = item, slot
-        self._context, self._alive, self._task_ended = context, alive, task_ended
+        self._context, self._alive, self._task_ended, self._gate = context, alive, task_ended, gate
         self._saved = item
         self._results: dict[str, TaskRecord] = {}
         self._scripts: dict[str, Script] = {}  # those that run, by task name
@@ -63,12 +64,24 @@ class Attempt:
             self._end_reason = reason
         if reason is InterruptReason.FENCED:
             self._fenced.set()
+        if self._gate is not None:
+            self._gate.set()
         for script in self._scripts.values():
             script.end(reason, at_once=at_once)
 
     def start_no_more(self, reason: InterruptReason) -> None:
         """Start no further task; what runs comes to its own end."""
         self._end_reason = self._end_reason or reason
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether it waits for room."""
+        return self._gate is not None and not self._gate.is_set()
+
+    @property
+    def pids(self) -> list[int]:
+        """Return the process ids of its scripts."""
+        return [script.pid for script in self._scripts.values() if script.pid is not None]
 
     @property
     def running(self) -> int:
@@ -86,7 +99,9 @@ class Attempt:
         return script.watch() if script else None
 
     async def run(self) -> None:
-        """Run the tasks that are still to run, as many at a time as nested tasks may."""
+        """Wait for room, then run the tasks that are still to run, as many at a time as nested tasks may."""
+        if self._gate is not None:
+            await self._gate.wait()
         tasks, nests = self.item.todo, self._context.tasks.nests
         if len(tasks) == 1:
             await self._run_task(tasks[0], 0)
@@ -185,25 +200,13 @@ class Attempt:
             return Recorder(Capture(budget, tagged=stream == "stdout", fail_on=fail_on), sink, most_bytes=most)
 
         return Script(
-            Command(task.script, self._environment(task, place)),
+            Command(task.script, task_environment(self.item, task, self._context.tasks, slot=self.slot, place=place)),
             self._context,
             attempt=item.attempt,
             limit=item.timeout or self._context.tasks.timeout,
             stdout=recorder("stdout"),
             stderr=recorder("stderr"),
         )
-
-    def _environment(self, task: Task, place: int) -> Mapping[str, str]:
-        settings = self._context.tasks
-        return {
-            **settings.environ,
-            "PYANAMO_ITEM_ID": _for_environment(self.item.item_id),
-            "PYANAMO_SAMPLE": _for_environment(self.item.sample),
-            "PYANAMO_TASK_ID": _for_environment(self.item.sample),  # as the original calls it
-            "PYANAMO_TASK": _for_environment(task.name),
-            "PYANAMO_ATTEMPT": str(self.item.attempt),
-            "PYANAMO_SLOT": str(self.slot * settings.nests + place),
-        }
 
     async def _keep_progress(self, finished: asyncio.Event) -> None:
         """Write down finished tasks while others run; the last ones are left to the settle."""
@@ -230,8 +233,3 @@ class Attempt:
         before = self._saved
         await self._context.calls.call(lambda: self._context.adapters.store.save(before, after), give_up=self._fenced)
         self._saved = after
-
-
-def _for_environment(text: str) -> str:
-    """Return what reaches a script as UTF-8, whatever encoding the locale has."""
-    return os.fsdecode(text.encode(errors="surrogateescape"))

@@ -7,7 +7,8 @@
 3. A claim whose reply was lost is looked for among what the worker holds, or it would be locked for as long as the
    worker lives.
 4. An item that would be buried for one more crash runs alone, so that none is buried for another's.
-5. While this machine cannot start scripts, claims pause ever longer, and not for ever.
+5. An item that finds no room, while another waits for it, is put back for a few seconds (`worker.room`).
+6. While this machine cannot start scripts, claims pause ever longer, and not for ever.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -26,7 +27,9 @@ from pyanamo_async.errors import BadRow, Fenced, PyanamoError, Unavailable
 from pyanamo_async.fleet.going_home import GoingHome
 from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.worker.context import AttemptContext
+from pyanamo_async.worker.memory_watch import MemoryWatch
 from pyanamo_async.worker.releases import ReleaseOrders
+from pyanamo_async.worker.room import Entry
 from pyanamo_async.worker.stop import Level, Stop
 
 T = TypeVar("T")
@@ -39,6 +42,7 @@ NOTIFIED_PAUSE_S = 1.0  # at first, when items were announced: an index may show
 RECENT = 1024  # tokens of claims that were answered: a late list of what is held may still show them
 SEARCHES = 3  # for a lost claim, while there is other work
 FIRST_REFUSED_S = 0.5
+NO_ROOM_S = 5.0  # how long what found no room is left to other workers
 MOST_REFUSALS = 10  # pauses without a script started: about two minutes
 
 
@@ -46,12 +50,20 @@ class Claimer:
     """Claims items for free slots. Whoever iterates over it puts each slot back into `slots`."""
 
     def __init__(
-        self, context: AttemptContext, stop: Stop, *, slots: int, releases: ReleaseOrders, going_home: GoingHome
+        self,
+        context: AttemptContext,
+        stop: Stop,
+        slots: int,
+        *,
+        releases: ReleaseOrders,
+        going_home: GoingHome,
+        memory: MemoryWatch,
     ) -> None:
         self._worker, self._store = context.worker, context.adapters.store
         self._clock, self._rng = context.runtime.clock, context.runtime.rng
         self._policy, self._wall_time, self._calls = context.tasks.failure_policy, context.wall_time, context.calls
-        self._stop, self._releases, self._going_home = stop, releases, going_home
+        self._stop, self._releases, self._going_home, self._room = stop, releases, going_home, memory.room
+        memory.look_again = self.look_again
         self.slots: asyncio.PriorityQueue[int] = asyncio.PriorityQueue()  # the lowest free one is taken first
         for slot in range(slots):
             self.slots.put_nowait(slot)
@@ -87,6 +99,7 @@ class Claimer:
                 await elapsed(self._stop.drain, self._refused_until_s - self._clock.monotonic())
             slots = await self._take_slots()
             items = await self._isolate_last_chance(await self._claim(len(slots))) if self._may_start() else []
+            items = await self._with_room(items)
             for slot in slots[len(items) :]:
                 self.slots.put_nowait(slot)
             for item, slot in zip(items, slots, strict=False):
@@ -110,19 +123,34 @@ class Claimer:
                     await self._ask(partial(self._store.save, item, transitions.release_unused(item)))
         return chosen
 
+    async def _with_room(self, items: list[Item]) -> list[Item]:
+        """Take room for items, and put back those that find neither room nor a place to wait for it."""
+        entries = [(item, self._room.enter(item)) for item in items]
+        for item, entry in entries:
+            if entry is Entry.REFUSED:
+                again = self._clock.now() + timedelta(seconds=NO_ROOM_S * (0.5 + self._rng.random()))
+                with suppress(Fenced):
+                    await self._ask(partial(self._store.save, item, transitions.release_unused(item, until=again)))
+        return [item for item, entry in entries if entry is not Entry.REFUSED]
+
     def _may_start(self) -> bool:
         if not self._wall_time.fits(self._clock.monotonic()):
             self._stop.request(Level.DRAIN, "wall time")
         return not self._stop.draining
 
     async def _take_slots(self) -> list[int]:
-        while len(self._attempts) >= (1 if self._one_at_a_time else self._most_attempts) and not self._stop.draining:
+        while not self._stop.draining and not self._may_claim():
             await self._changed.wait()
             self._changed.clear()  # not before: what ended while we looked is worth another look
         taken = [await self.slots.get()]
-        while not self._one_at_a_time and len(taken) < MOST_AT_ONCE and not self.slots.empty():
+        most = 1 if self._one_at_a_time else self._room.places(MOST_AT_ONCE)
+        while len(taken) < most and not self.slots.empty():
             taken.append(self.slots.get_nowait())
         return taken
+
+    def _may_claim(self) -> bool:
+        most = 1 if self._one_at_a_time else self._most_attempts
+        return len(self._attempts) < most and self._room.places(1) > 0
 
     async def _claim(self, limit: int) -> list[Item]:
         for state in CLAIMABLE:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pyanamo_async.core.failure_policy import FailurePolicy
+from pyanamo_async.core.memory.admission import NO_LIMIT, Budget
 from pyanamo_async.core.wall_time import WallTimeBudget
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.fleet.failed_items import FailedItems
@@ -20,7 +21,9 @@ class Plan:
 
     `rss_bytes` tells its memory, `interruption` when the platform is about to take the machine away (None: never).
     It halts after `halt_after` failures in a row, and orders all to drain when `failed_items` says that those are too
-    many. `lease_until` is told when scripts have to end unless it is told a later time, by `Clock.boottime`.
+    many. `memory` waits for a sample of what each script uses, by process id (None: that is not known); all of them
+    have `budget`, of which a task of unknown need gets `share_bytes`.
+    `lease_until` is told when scripts have to end unless it is told a later time, by `Clock.boottime`.
     """
 
     worker: Worker
@@ -31,6 +34,9 @@ class Plan:
     lease_until: Callable[[float], None] = lambda _: None
     halt_after: int | None = None
     failed_items: FailedItems | None = None
+    memory: Callable[[], Awaitable[Mapping[int, int]]] | None = None
+    budget: Budget = NO_LIMIT
+    share_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

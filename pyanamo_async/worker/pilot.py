@@ -5,7 +5,8 @@
 3. An error of ours in one attempt costs that attempt alone.
 4. A worker that stands still by order lets its scripts stand still, too. When it goes on, the lease comes first: they
    go on once a heartbeat has been answered, or are ended.
-5. A worker that puts items back on being told to stop notifies the others, and says that it leaves work.
+5. When memory runs short, the youngest attempt is ended and its item put back.
+6. A worker that puts items back on being told to stop notifies the others, and says that it leaves work.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ import asyncio
 import signal
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
 
 from pyanamo_async.core import values
-from pyanamo_async.core.items import CLAIMABLE, Item, State
+from pyanamo_async.core.items import CLAIMABLE, Item, State, TaskRecord
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import Orders, Worker
@@ -30,23 +30,13 @@ from pyanamo_async.worker.claimer import Claimer
 from pyanamo_async.worker.context import AttemptContext, Plan
 from pyanamo_async.worker.halting import Halting
 from pyanamo_async.worker.heartbeats import Heartbeats
+from pyanamo_async.worker.memory_watch import MemoryWatch
 from pyanamo_async.worker.publishing import Publisher
 from pyanamo_async.worker.releases import ReleaseOrders
+from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level, Stop
 
 SETTLED_WITHIN_S = 10.0  # when the worker is cancelled
-
-
-@dataclass(slots=True)
-class RunSummary:
-    """What a worker did: items by the state it settled them in, those it lost, and whether it left work behind."""
-
-    settled: Counter[State] = field(default_factory=Counter)
-    put_back: int = 0  # on being told to stop
-    lost: int = 0  # claims that were lost, or could not be settled
-    errors: int = 0
-    work_left: bool = False
-    stopped: str = ""
 
 
 class Pilot:
@@ -60,7 +50,10 @@ class Pilot:
         self._is_suspended = False
         self._halting = Halting(plan, context, stop, attempts=self._attempts)
         self._releases = ReleaseOrders(context, self._attempts)
-        self._claimer = Claimer(context, stop, slots=plan.worker.slots, releases=self._releases, going_home=going_home)
+        self._memory = MemoryWatch(plan, context, self._attempts)
+        self._claimer = Claimer(
+            context, stop, plan.worker.slots, releases=self._releases, going_home=going_home, memory=self._memory
+        )
         self._publisher = Publisher(context, self._attempts)
         fenced = partial(self._end, InterruptReason.FENCED, at_once=True)
         self._heartbeats = Heartbeats(plan, context, stop, describe=self._describe, ordered=self._heard, fenced=fenced)
@@ -116,6 +109,7 @@ class Pilot:
                 watchers.create_task(self._watch_platform(), name="platform"),
                 watchers.create_task(self._publisher.run(), name="publisher"),
                 watchers.create_task(self._halting.watch(), name="failed items"),
+                watchers.create_task(self._memory.run(), name="memory"),
             ]
             try:
                 await self._halting.look()
@@ -143,10 +137,9 @@ class Pilot:
 
     def _start(self, item: Item, slot: int, attempts: asyncio.TaskGroup) -> None:
         self._heartbeats.tell_of_work()
-        attempt = Attempt(
-            item, self._context, alive=self._heartbeats.alive, slot=slot, task_ended=self._halting.task_ended
-        )
-        if not self._heartbeats.alive() or self._stop.level >= Level.STOP:
+        alive, gate = self._heartbeats.alive, self._memory.room.gate(item)
+        attempt = Attempt(item, self._context, alive=alive, slot=slot, task_ended=self._task_ended, gate=gate)
+        if not alive() or self._stop.level >= (Level.DRAIN if attempt.is_waiting else Level.STOP):
             attempt.end(self._end_reason())  # claimed while the order came: back, unstarted
         self._attempts.add(attempt)
         attempts.create_task(self._attempt(attempt), name=f"attempt {item.item_id}")
@@ -183,6 +176,7 @@ class Pilot:
                 await attempt.run()
             finally:
                 self._claimer.slots.put_nowait(attempt.slot)
+                self._memory.leave(attempt)
             return await shielded(attempt.settle(), grace_s=SETTLED_WITHIN_S)
         except PyanamoError:
             raise
@@ -190,6 +184,10 @@ class Pilot:
             self._summary.errors += 1
             self._note("attempt broke", item=attempt.item.item_id, error=repr(exc), exc=exc)
             return await shielded(attempt.give_up(f"our own fault: {exc!r}"), grace_s=SETTLED_WITHIN_S)
+
+    def _task_ended(self, item: Item, record: TaskRecord) -> None:
+        self._memory.room.observe(item, record)
+        self._halting.task_ended(item, record)
 
     def _end(self, reason: InterruptReason, *, at_once: bool = False) -> None:
         for attempt in self._attempts:
@@ -204,6 +202,7 @@ class Pilot:
         self._note_stop("draining")
         self._heartbeats.hasten()  # its row says why it is about to end
         self._claimer.look_again()
+        self._memory.end_waiting(self._end_reason())
         await stop.stop.wait()
         self._heartbeats.hasten()
         scripts = sum(attempt.running for attempt in self._attempts)

@@ -75,6 +75,11 @@ class Script:
         if when is None or until < when:
             self._deadline.reschedule(until)
 
+    @property
+    def pid(self) -> int | None:
+        """Return its process id; None before it runs."""
+        return None if self._process is None else self._process.pid
+
     def signal(self, number: int) -> None:
         """Send a signal to its process group, if it runs."""
         if self._process is not None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 from aiohttp import web
 
-from pyanamo_async.app import bootstrap
+from pyanamo_async.app import limits
 from pyanamo_async.app.bootstrap import work
 from pyanamo_async.app.identity import find_platform, who
 from pyanamo_async.app.settings import WorkerSettings, make_settings
@@ -136,7 +136,7 @@ async def test_what_the_platform_allows_is_how_many_items_run_at_a_time_unless_a
     """On EC2 a container's CPUs are a share that no control group tells: every container would take the whole host."""
     store = MemoryStore()
     await store.create(shards=1)
-    monkeypatch.setattr(bootstrap, "usable_cpus", lambda: 64)
+    monkeypatch.setattr(limits, "usable_cpus", lambda: 64)
     settings = dataclasses.replace(make_settings(table="memory:"), running=WorkerSettings(asked))
     async with serving({"/v4/1/task": json.dumps(TASK)}) as site:
         monkeypatch.setenv("ECS_CONTAINER_METADATA_URI_V4", f"{site}/v4/1")

@@ -26,7 +26,7 @@ from pyanamo_async.store.dynamodb.fleet import row_id
 from pyanamo_async.store.dynamodb.rows import stored
 from pyanamo_async.store.sqlite import SqliteStore, schema
 from pyanamo_async.store.sqlite.engine import Engine
-from pyanamo_async.worker.pilot import RunSummary
+from pyanamo_async.worker.run_summary import RunSummary
 from simulation.crew import Crew
 from simulation.index import Entry, IndexLag
 from simulation.network import Client

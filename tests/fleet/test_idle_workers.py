@@ -17,7 +17,7 @@ from pyanamo_async.errors import BadRow, Denied, PyanamoError, Unavailable
 from pyanamo_async.fleet.going_home import IdlePolicy
 from pyanamo_async.ports import Store
 from pyanamo_async.store.memory import MemoryStore
-from pyanamo_async.worker.pilot import RunSummary
+from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew
 from simulation.virtual_time import NOON, VirtualLoop, run

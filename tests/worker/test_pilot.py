@@ -11,7 +11,7 @@ from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
 from pyanamo_async.core.orders import reset
 from pyanamo_async.fleet.going_home import IdlePolicy
-from pyanamo_async.worker.pilot import RunSummary
+from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew
 from simulation.virtual_time import NOON, VirtualLoop, run

@@ -12,7 +12,7 @@ from pyanamo_async.core.items import State
 from pyanamo_async.core.workers import Orders, Worker
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.store.memory import MemoryStore
-from pyanamo_async.worker.pilot import RunSummary
+from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew
 from simulation.virtual_time import VirtualLoop, run

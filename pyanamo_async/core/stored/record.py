@@ -87,6 +87,9 @@ ITEM = Columns(
     Column("Priority", "priority", _priority),
     Column("MaxFailures", "max_failures", count),
     duration_column("Timeout", "timeout"),
+    Column("Memory", "memory_bytes", byte_count),
+    Column("Cpus", "cpus", count),
+    Column("Memory_Need", "memory_need_bytes", byte_count),
     Column("Reason", "reason", text),
     Column("History", "history", texts, list),
 )

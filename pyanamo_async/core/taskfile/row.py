@@ -17,6 +17,7 @@ from pyanamo_async.core.items import DEFAULT_PRIORITY, SINGLE_TASK, Item, Task
 from pyanamo_async.core.shell_command import shell_command
 from pyanamo_async.core.taskfile import columns as col
 from pyanamo_async.core.taskfile.lines import InvalidLine
+from pyanamo_async.core.text.byte_sizes import parse_size
 from pyanamo_async.core.text.durations import parse_duration
 from pyanamo_async.core.values import replace
 
@@ -27,6 +28,8 @@ RESERVED = "#"  # begins the ids of rows that are not items
 TASK_NAME = re.compile(r"Task_(0|[1-9][0-9]{0,5})")
 PRIORITIES = range(10)
 FAILURES = range(1, 1001)
+CPUS = range(1, 10_001)
+MOST_MEMORY = 1 << 50
 
 Fields = Mapping[str, object]
 Default = TypeVar("Default", int, None)
@@ -54,6 +57,8 @@ def to_item(fields: Fields, *, nested: bool = False, args_delimiter: str = ",") 
         priority=_number(fields, col.PRIORITY, PRIORITIES, DEFAULT_PRIORITY),
         max_failures=_number(fields, col.MAX_FAILURES, FAILURES, None),
         timeout=_timeout(fields),
+        memory_bytes=_memory(fields),
+        cpus=_number(fields, col.CPUS, CPUS, 1),
     )
 
 
@@ -169,3 +174,16 @@ def _timeout(fields: Fields) -> timedelta | None:
     if not span:
         raise InvalidLine("Timeout is zero")
     return span
+
+
+def _memory(fields: Fields) -> int | None:
+    value = fields.get(col.MEMORY)
+    if value is None or value == "":
+        return None
+    try:
+        size = parse_size(str(value))
+    except ValueError as error:
+        raise InvalidLine(f"Memory {error}") from None
+    if not 0 < size <= MOST_MEMORY:
+        raise InvalidLine(f"Memory '{value}' is not from 1 byte to 1 PiB")
+    return size

@@ -31,6 +31,9 @@ NUMBERS = frozenset(
         "Priority",
         "MaxFailures",
         "Timeout",
+        "Memory",
+        "Cpus",
+        "Memory_Need",
     }
 )
 

@@ -1,0 +1,62 @@
+"""Watch what the attempts of a worker use of memory, and end the youngest when it runs short.
+
+1. One attempt is ended at a time: with TERM, and at once if it is still there at the next sample that shows too much.
+2. Its item is put back as an interruption, and needs next time what it had reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from pyanamo_async.core.outcomes import InterruptReason
+from pyanamo_async.core.text.byte_sizes import show_size
+from pyanamo_async.worker.attempt import Attempt
+from pyanamo_async.worker.context import AttemptContext, Plan
+from pyanamo_async.worker.room import Room
+
+
+class MemoryWatch:
+    """Keeps the attempts of one worker within its room; `look_again` is called when there may be some."""
+
+    def __init__(self, plan: Plan, context: AttemptContext, attempts: Collection[Attempt]) -> None:
+        nests, monotonic = context.tasks.nests, context.runtime.clock.monotonic
+        self.room = Room(plan.budget, nests=nests, share_bytes=plan.share_bytes, monotonic=monotonic)
+        self.look_again: Callable[[], None] = lambda: None
+        self._samples, self._attempts, self._note = plan.memory, attempts, context.runtime.event_log.note
+        self._ending: Attempt | None = None
+
+    async def run(self) -> None:
+        """Watch until cancelled; without samples there is nothing to watch."""
+        while self._samples is not None:
+            self.see(await self._samples())
+
+    def see(self, used: Mapping[int, int]) -> None:
+        """Learn what each script uses, by its process id, and end an attempt if that is too much."""
+        by_token = {each.item.token: sum(used.get(pid, 0) for pid in each.pids) for each in self._attempts}
+        token = self.room.update(by_token)
+        if token is not None:
+            self._end(token, sum(by_token.values()))
+        elif self.room.is_limited:
+            self.look_again()
+
+    def leave(self, attempt: Attempt) -> None:
+        """Give back the room of an attempt whose scripts have ended."""
+        was_limited = self.room.is_limited
+        self.room.leave(attempt.item)
+        if was_limited:
+            self.look_again()
+
+    def end_waiting(self, reason: InterruptReason) -> None:
+        """End what waits for room."""
+        for attempt in self._attempts:
+            if attempt.is_waiting:
+                attempt.end(reason)
+
+    def _end(self, token: str, used_bytes: int) -> None:
+        if self._ending is not None and self._ending.running and self._ending in self._attempts:
+            self._ending.end(InterruptReason.MEMORY, at_once=True)
+            return
+        self._ending = next((each for each in self._attempts if each.item.token == token), None)
+        if self._ending is not None:
+            self._note("memory runs short", item=self._ending.item.item_id, used=show_size(used_bytes))
+            self._ending.end(InterruptReason.MEMORY)

@@ -1,0 +1,132 @@
+"""The room in one worker: what runs takes memory and CPUs, and what comes next starts when there is enough.
+
+`core.memory.admission` has the rules; here is what they are applied to.
+
+1. An item enters when it is claimed, and leaves when its scripts have ended.
+2. One item waits at most. What is claimed beside it and does not fit either is to be put back.
+3. Without a budget of memory, and with CPUs as the slots, everything fits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from enum import Enum, auto
+
+from pyanamo_async.core.items import Item, TaskRecord
+from pyanamo_async.core.memory.admission import Budget, Occupant
+from pyanamo_async.core.memory.needs import Need, PeakHistory, need_of
+from pyanamo_async.core.outcomes import Interrupted
+from pyanamo_async.core.values import replace
+
+RECENT = 25  # needs of claimed items, to guess those of the next
+
+
+class Entry(Enum):
+    """What becomes of an item that is claimed."""
+
+    STARTS = auto()
+    WAITS = auto()
+    REFUSED = auto()
+
+
+class Room:
+    """The room of one worker; `share_bytes` is what a task gets of which nothing is known, `nests` run at a time."""
+
+    def __init__(self, budget: Budget, *, nests: int, share_bytes: int, monotonic: Callable[[], float]) -> None:
+        self._budget, self._nests, self._share_bytes, self._monotonic = budget, nests, share_bytes, monotonic
+        self._peaks = PeakHistory()
+        self._running: dict[str, Occupant] = {}  # by token
+        self._waiting: tuple[Item, float] | None = None  # since when
+        self._gate = asyncio.Event()  # of the item that waits
+        self._needs: deque[Need] = deque(maxlen=RECENT)
+        self._starts = 0
+        self._was_refused = False
+
+    @property
+    def is_limited(self) -> bool:
+        """Return whether something waits for room, or was refused."""
+        return self._waiting is not None or self._was_refused
+
+    def places(self, most: int) -> int:
+        """Return how many items of the smaller ones that came lately may be claimed now."""
+        running = [*self._running.values()]
+        if not self._may_start(need := self._expected(), running):
+            return 0
+        taken_bytes = sum(each.memory_bytes for each in running)
+        if self._budget.memory_bytes is not None and need.memory_bytes:
+            most = min(most, (self._budget.memory_bytes - taken_bytes) // need.memory_bytes)
+        return max(1, min(most, (self._budget.cpus - sum(each.need.cpus for each in running)) // need.cpus))
+
+    def enter(self, item: Item) -> Entry:
+        """Take room for a claimed item, or a place to wait; of one that is refused nothing is kept."""
+        need = self._need(item)
+        self._needs.append(need)
+        if self._may_start(need, [*self._running.values()]):
+            self._start(item.token, need)
+            return Entry.STARTS
+        if self._waiting is None:
+            self._waiting, self._gate = (item, self._monotonic()), asyncio.Event()
+            return Entry.WAITS
+        self._was_refused = True
+        return Entry.REFUSED
+
+    def gate(self, item: Item) -> asyncio.Event | None:
+        """Return what is set when an item that waits may start; None when it need not wait."""
+        return self._gate if self._waiting is not None and self._waiting[0] is item else None
+
+    def leave(self, item: Item) -> None:
+        """Give back what an item took, or its place to wait."""
+        if self._waiting is not None and self._waiting[0].token == item.token:
+            self._waiting = None
+        self._running.pop(item.token, None)
+        self._was_refused = False
+        self._admit()
+
+    def observe(self, item: Item, record: TaskRecord) -> None:
+        """Learn from a task that came to its own end."""
+        if record.max_rss_bytes and item.memory_bytes is None and not isinstance(record.outcome, Interrupted):
+            self._peaks.observe(record.max_rss_bytes)
+
+    def update(self, used_bytes: Mapping[str, int]) -> str | None:
+        """Learn what runs uses now, by token; return the token of what has to end because memory runs short."""
+        for token, used in used_bytes.items():
+            if token in self._running:
+                self._running[token] = replace(self._running[token], used_bytes=used)
+        victim = self._budget.to_end(self._running.values())
+        if victim is not None:
+            return next(token for token, each in self._running.items() if each is victim)
+        self._admit()
+        return None
+
+    def _admit(self) -> None:
+        """Let the item that waits start if there is room."""
+        if self._waiting is None:
+            return
+        item, need = self._waiting[0], self._need(self._waiting[0])
+        if self._budget.fits(need, [*self._running.values()]):
+            self._waiting = None
+            self._start(item.token, need)
+            self._gate.set()
+
+    def _start(self, token: str, need: Need) -> None:
+        self._starts += 1
+        self._running[token] = Occupant(need, self._starts)
+
+    def _may_start(self, need: Need, running: list[Occupant]) -> bool:
+        waiting_s = None if self._waiting is None else self._monotonic() - self._waiting[1]
+        return not self._was_refused and self._budget.may_start(need, running, waiting_s=waiting_s)
+
+    def _need(self, item: Item) -> Need:
+        return need_of(item, typical_bytes=self._typical_bytes, nests=self._nests)
+
+    def _expected(self) -> Need:
+        """Return what one of the smaller items takes: those that come may differ."""
+        least = [need.memory_bytes for need in self._needs], [need.cpus for need in self._needs]
+        return Need(min(least[0], default=self._typical_bytes), min(least[1], default=1))
+
+    @property
+    def _typical_bytes(self) -> int:
+        known = self._peaks.typical_bytes
+        return self._share_bytes if known is None else known

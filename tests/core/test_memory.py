@@ -1,0 +1,151 @@
+"""What tasks need of memory, and what may start beside what."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyanamo_async.core import transitions
+from pyanamo_async.core.failure_policy import FailurePolicy
+from pyanamo_async.core.items import State, TaskRecord
+from pyanamo_async.core.memory.admission import PATIENCE_S, Budget, Occupant
+from pyanamo_async.core.memory.budget import parse_budget, share_bytes
+from pyanamo_async.core.memory.measure import Measure, Peak, best_peak
+from pyanamo_async.core.memory.needs import Need, PeakHistory, need_of
+from pyanamo_async.core.outcomes import Interrupted, InterruptReason
+from pyanamo_async.core.values import replace
+from pyanamo_async.errors import UsageError
+from tests.fakes import NOON, an_item
+
+GB = 1 << 30
+NEEDS = st.builds(Need, st.integers(0, 100), st.integers(1, 8))
+RUNNING = st.lists(st.builds(Occupant, NEEDS, st.integers(0, 1000), st.integers(0, 200)), max_size=8)
+BUDGETS = st.builds(Budget, st.none() | st.integers(1, 200), st.integers(1, 8))
+
+
+@given(BUDGETS, NEEDS, RUNNING)
+def test_nothing_starts_that_would_exceed_the_budget_unless_it_is_alone(
+    budget: Budget, need: Need, running: list[Occupant]
+) -> None:
+    """Neither that of memory, counting what is used beyond the needs, nor that of CPUs."""
+    if budget.fits(need, running) and running:
+        assert sum(each.need.cpus for each in running) + need.cpus <= budget.cpus
+        taken = sum(max(each.need.memory_bytes, each.used_bytes) for each in running)
+        assert budget.memory_bytes is None or taken + need.memory_bytes <= budget.memory_bytes
+
+
+@given(BUDGETS, NEEDS)
+def test_anything_starts_alone(budget: Budget, need: Need) -> None:
+    """So no item waits for ever, however large it is."""
+    assert budget.fits(need, [])
+
+
+@given(BUDGETS, NEEDS, RUNNING, st.floats(PATIENCE_S, 1e6))
+def test_nothing_starts_before_an_item_that_has_waited_for_a_minute(
+    budget: Budget, need: Need, running: list[Occupant], waiting_s: float
+) -> None:
+    """What runs then ends, and what waits is alone at last."""
+    assert not budget.may_start(need, running, waiting_s=waiting_s)
+
+
+@given(BUDGETS, RUNNING)
+def test_the_youngest_ends_when_memory_runs_short_and_never_the_oldest(budget: Budget, running: list[Occupant]) -> None:
+    """So work goes on, whatever is ended."""
+    victim = budget.to_end(running)
+
+    if victim is not None:
+        assert budget.memory_bytes is not None
+        assert sum(each.used_bytes for each in running) > budget.memory_bytes
+        assert victim.order == max(each.order for each in running)
+        assert len(running) > 1
+
+
+def test_what_an_item_declares_outranks_what_others_used() -> None:
+    """And what it was found to need outranks both; several tasks at a time need several times as much."""
+    item = an_item("a", nested=["x", "y", "z"])
+
+    assert need_of(item, typical_bytes=7, nests=2) == Need(14, 2)
+    assert need_of(replace(item, memory_bytes=5, cpus=3), typical_bytes=7, nests=9) == Need(15, 9)
+    assert need_of(replace(item, memory_bytes=5, memory_need_bytes=6), typical_bytes=7, nests=1) == Need(6, 1)
+
+
+def test_a_step_shows_what_it_needs_once_a_few_tasks_have_ended() -> None:
+    """A high percentile of the recent peaks, and a tenth more."""
+    told = PeakHistory()
+    shown = []
+    for peak in [100] * 92 + [1000] * 5:
+        told.observe(peak)
+        shown.append(told.typical_bytes)
+
+    assert shown[:3] == [None, None, 110]
+    assert shown[91:93] == [110, 110]
+    assert shown[-1] == 1100
+
+
+@pytest.mark.parametrize(
+    ("text", "usable", "budget"),
+    [("12G", None, 12 * GB), ("90%", 10 * GB, 9 * GB), ("95 %", None, None), ("100%", 7, 7), ("1000", 10, 1000)],
+)
+def test_a_budget_is_a_size_or_a_share(text: str, usable: int | None, budget: int | None) -> None:
+    """A share of what is unknown is unknown."""
+    assert parse_budget(text, usable) == budget
+
+
+@pytest.mark.parametrize("text", ["", "0", "0%", "101%", "much", "-1", "%"])
+def test_what_is_no_budget_is_refused(text: str) -> None:
+    """The message names the argument."""
+    with pytest.raises(UsageError, match="`memory`"):
+        parse_budget(text, GB)
+
+
+def test_the_first_few_get_room() -> None:
+    """Each an equal share; a worker that is to find out by itself begins with few."""
+    assert share_bytes(32, at_once=16, is_careful=False) == 2
+    assert share_bytes(32, at_once=16, is_careful=True) == 8
+    assert share_bytes(None, at_once=16, is_careful=False) == 0
+
+
+def test_what_was_ended_for_memory_needs_what_it_had_reached() -> None:
+    """So it does not circle for ever; a reset keeps that."""
+    item = transitions.claim(an_item("a"), worker="w", token="t", now=NOON)
+    why = InterruptReason.MEMORY
+    ended = TaskRecord(Interrupted(why), NOON, NOON, 1.0, 1, "w", max_rss_bytes=5)
+
+    after = transitions.settle(
+        item, {"Task_0": ended}, interrupted_by=why, now=NOON, policy=FailurePolicy(), jitter=0.5
+    )
+
+    assert (after.state, after.interruptions, after.failures, after.memory_need_bytes) == (State.TODO, 1, 0, 5)
+    assert after.reason.endswith("interrupted: memory ran short")
+
+
+def test_an_item_that_found_no_room_comes_back_after_a_while() -> None:
+    """It is not counted against it."""
+    item = transitions.claim(an_item("a"), worker="w", token="t", now=NOON)
+    again = NOON + timedelta(seconds=5)
+
+    after = transitions.release_unused(item, until=again)
+
+    assert (after.state, after.not_before, after.interruptions) == (State.TODO, again, 0)
+
+
+@pytest.mark.parametrize(
+    ("sampled", "largest", "files", "expected"),
+    [
+        (None, None, 0, Peak(0)),
+        (None, 50, 0, Peak(50)),
+        (Peak(30, Measure.RSS), None, 0, Peak(30, Measure.RSS)),
+        (Peak(30, Measure.RSS), 90, 0, Peak(30, Measure.RSS)),  # less than the worker's own: it says nothing
+        (Peak(30, Measure.RSS), 150, 0, Peak(150)),
+        (Peak(30, Measure.RSS), 150, 125, Peak(30, Measure.RSS)),
+        (Peak(400, Measure.PSS), 150, 0, Peak(400, Measure.PSS)),
+    ],
+)
+def test_the_larger_of_two_measures_counts(
+    sampled: Peak | None, largest: int | None, files: int, expected: Peak
+) -> None:
+    """Of that of the kernel only what tells something of the script."""
+    assert best_peak(sampled, largest, file_bytes=files, worker_bytes=100) == expected

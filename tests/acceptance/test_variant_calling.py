@@ -19,6 +19,8 @@ EXAMPLE = ROOT / "examples" / "variant_calling"
 CHROMOSOMES = 3
 AT_LEAST = 0.95
 
+pytestmark = pytest.mark.timeout(1800)  # a minute and a half of real work on two idle cores
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

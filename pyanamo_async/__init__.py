@@ -7,6 +7,7 @@ The map, each line using only the lines below it:
 cli/        talks: typer commands, parsing of flags, tables, JSON; on the API and values of core/
 testing.py  stores in memory, for the tests of programs that use pyanamo
 api.py      open_table() -> Table: all that a person can do
+table_batch.py  the part of Table that has to do with its workers on AWS Batch
 table_capacity.py  the part of Table that has to do with what DynamoDB takes
 table_editor.py  the part of Table by which a person corrects items
 table_report.py  the part of Table that draws what became of its tasks
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     )
     from pyanamo_async.fleet.membership import WorkerCondition as WorkerCondition, WorkerStatus as WorkerStatus
     from pyanamo_async.operate.adopting import AdoptResult as AdoptResult
+    from pyanamo_async.operate.batch import BatchPlan as BatchPlan, CancelledJobs as CancelledJobs
     from pyanamo_async.operate.changing import (
         ChangeOptions as ChangeOptions,
         ChangeResult as ChangeResult,
@@ -113,7 +115,9 @@ if TYPE_CHECKING:
         Capacity as Capacity,
         Description as Description,
         EventLog as EventLog,
+        FleetJob as FleetJob,
         Index as Index,
+        JobOrder as JobOrder,
         JobRun as JobRun,
         Operation as Operation,
         PartCapacity as PartCapacity,
@@ -161,6 +165,7 @@ _HOMES = {
     ),
     "pyanamo_async.fleet.membership": ("WorkerCondition", "WorkerStatus"),
     "pyanamo_async.operate.adopting": ("AdoptResult",),
+    "pyanamo_async.operate.batch": ("BatchPlan", "CancelledJobs"),
     "pyanamo_async.operate.changing": ("ChangeOptions", "ChangeResult", "OrderOptions"),
     "pyanamo_async.operate.checking": ("CheckedItems", "check_task_file"),
     "pyanamo_async.operate.findings": ("Finding", "FindingKind"),
@@ -182,7 +187,9 @@ _HOMES = {
         "Capacity",
         "Description",
         "EventLog",
+        "FleetJob",
         "Index",
+        "JobOrder",
         "JobRun",
         "Operation",
         "PartCapacity",

@@ -11,7 +11,7 @@
 2. Arguments are plain values: durations are `timedelta`, sizes are bytes, choices are enums or their text.
 3. Methods are thin: what they do is in `operate/`, which is imported when it is first used. Those that change nothing
    are in `table_reader`, `table_progress`, `table_results` and `table_report`, those that correct items in
-   `table_editor`, and those on what DynamoDB takes in `table_capacity`.
+   `table_editor`, those on what DynamoDB takes in `table_capacity`, and those on AWS Batch in `table_batch`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.liveness import LocalProcesses
 from pyanamo_async.ports import EventLog, TableOptions
-from pyanamo_async.table_capacity import TableCapacity
+from pyanamo_async.table_batch import TableBatch
 from pyanamo_async.table_reader import choice
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def open_table(
     return Table(Resources(settings))
 
 
-class Table(TableCapacity):
+class Table(TableBatch):
     """One table of items, and the output of their tasks; made by `open_table`."""
 
     async def create(

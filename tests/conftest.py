@@ -29,7 +29,7 @@ SLOW = (
     "tests/stress/",
     *(
         f"tests/acceptance/test_{name}.py"
-        for name in ("bench", "big_output", "changing", "cloudwatch", "stdlib", "variant_calling")
+        for name in ("batch_fleet", "bench", "big_output", "changing", "cloudwatch", "stdlib", "variant_calling")
     ),
     "tests/container/test_cfn_lint.py",
     "tests/container/test_permissions.py",

@@ -13,7 +13,7 @@
 processes; `server` is the address.
 """
 
-from harness.batch.service import FakeBatch
 from harness.batch.server import serving
+from harness.batch.service import FakeBatch
 
 __all__ = ["FakeBatch", "serving"]

@@ -165,7 +165,17 @@ class Job:
         return override
 
 
-SUMMARISED = {"jobArn", "jobId", "jobName", "createdAt", "status", "statusReason", "startedAt", "stoppedAt", "container"}
+SUMMARISED = {
+    "jobArn",
+    "jobId",
+    "jobName",
+    "createdAt",
+    "status",
+    "statusReason",
+    "startedAt",
+    "stoppedAt",
+    "container",
+}
 SUMMARISED |= {"arrayProperties", "jobDefinition"}
 SUMMARISED_CONTAINER = {"exitCode", "reason"}
 

@@ -18,7 +18,7 @@ LONGEST_PATTERN = 512
 MOST_DESCRIBED = 100
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 _SHARE = re.compile(r"[A-Za-z0-9]{1,255}")
-_REASON = re.compile(r"[A-Za-z0-9.:\s]*\*?")  # letters, digits, periods, colons, white space, and an asterisk at the end
+_REASON = re.compile(r"[A-Za-z0-9.:\s]*\*?")  # and white space
 _EXIT_CODE = re.compile(r"[0-9]+\*?|\*")
 PATTERNS = {"onStatusReason": _REASON, "onReason": _REASON, "onExitCode": _EXIT_CODE}
 

@@ -25,7 +25,7 @@ from pyanamo_async.app.locations import (
 )
 from pyanamo_async.app.settings import Settings
 from pyanamo_async.errors import UsageError
-from pyanamo_async.ports import CapacityAdmin, JobService, OutputKey, OutputStore, Platform, Store, Units
+from pyanamo_async.ports import CapacityAdmin, FleetJobs, JobService, OutputKey, OutputStore, Platform, Store, Units
 
 if TYPE_CHECKING:
     from pyanamo_async.aws.meter import Meter
@@ -116,6 +116,12 @@ class Resources:
         from pyanamo_async.aws.batch import BatchJobs
 
         return BatchJobs(await self._aws())
+
+    async def fleet_jobs(self) -> FleetJobs:
+        """Open what submits and ends workers as jobs of AWS Batch; nothing is contacted yet."""
+        from pyanamo_async.aws.batch_fleet import BatchFleet
+
+        return BatchFleet(await self._aws())
 
     def units(self) -> Units | None:
         """Return the request units charged for tables so far; None where there is no charge, or no meter."""

@@ -59,6 +59,7 @@ class BatchSetup:
             problem="; ".join(_problems(named)),
             kinds=tuple(dict.fromkeys(str(each.get("type", "")) for each in resources)),
             max_cpus=sum(int(each.get("maxvCpus", 0)) for each in resources),
+            fair_share=bool(queues[0].get("schedulingPolicyArn")),
         )
 
 
@@ -93,6 +94,7 @@ def _definition(described: Mapping[str, Any]) -> JobDefinition:
         rules=tuple(_rule(each) for each in retrying.get("evaluateOnExit", ())),
         attempt_limit=timedelta(seconds=seconds) if seconds else None,
         stop_timeout=timedelta(seconds=stop_timeout) if stop_timeout else None,
+        container=str(container.get("name", "")),
     )
 
 

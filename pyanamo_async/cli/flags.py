@@ -41,6 +41,7 @@ FLAGS = {
     "tags": "--tag",
     "umask": "--umask (PYANAMO_UMASK)",
     "wall_time": "--wall-time (PYANAMO_WALL_TIME)",
+    "within": "--for",
 }
 """The arguments whose flags are called otherwise, or have a variable."""
 

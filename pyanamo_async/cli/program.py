@@ -41,6 +41,7 @@ COMMANDS = {
     "bench": "bench.bench",
     "reclaim": "workers.reclaim",
     "workers": "workers.app",
+    "batch": "batch.app",
     "table": "tables.app",
 }
 """The module of this package, and the function or group in it, of each command."""

@@ -7,6 +7,7 @@
 
 from pyanamo_async.ports.capacity import Capacity, CapacityAdmin, Operation, PartCapacity, ScalingPolicy, Throughput
 from pyanamo_async.ports.description import NO_OPTIONS, Description, Index, Indexes, TableAdmin, TableOptions, Units
+from pyanamo_async.ports.fleet_jobs import FleetJob, FleetJobs, JobOrder
 from pyanamo_async.ports.jobs import NO_LONGER_KNOWN, Job, JobRun, JobService
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.output_tails import OutputTails
@@ -46,6 +47,8 @@ __all__ = [
     "Description",
     "EventLog",
     "Exit",
+    "FleetJob",
+    "FleetJobs",
     "Image",
     "Index",
     "Indexes",
@@ -53,6 +56,7 @@ __all__ = [
     "ItemReader",
     "Job",
     "JobDefinition",
+    "JobOrder",
     "JobQueue",
     "JobRun",
     "JobService",

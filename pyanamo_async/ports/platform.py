@@ -46,6 +46,7 @@ class JobDefinition(Value):
     """What a job of a definition is: its container's image, command and variables, and when Batch ends or retries it.
 
     `stop_timeout` is the time from SIGTERM to SIGKILL; None where the definition leaves that to the platform.
+    `container` is the name of the container, which only definitions with `ecsProperties` have.
     """
 
     name: str
@@ -57,15 +58,20 @@ class JobDefinition(Value):
     rules: tuple[RetryRule, ...] = ()
     attempt_limit: timedelta | None = None
     stop_timeout: timedelta | None = None
+    container: str = ""
 
 
 class JobQueue(Value):
-    """A queue: `problem` says why it starts nothing; its kinds of capacity as `SPOT`, and their CPUs at most."""
+    """A queue: `problem` says why it starts nothing; its kinds of capacity as `SPOT`, and their CPUs at most.
+
+    One with `fair_share` has a scheduling policy, by which each job needs a share identifier.
+    """
 
     name: str
     problem: str
     kinds: tuple[str, ...]
     max_cpus: int
+    fair_share: bool = False
 
 
 class Image(Value):

@@ -1,0 +1,247 @@
+"""`pyanamo batch submit`, `list`, `cancel` and `why`: a table's workers as jobs of AWS Batch."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from pyanamo_async import BatchPlan, FailurePolicy, FleetJob, OutputSettings, Table, WorkerSettings
+from pyanamo_async.cli.asking import ask, need_terminal
+from pyanamo_async.cli.console import note, say, say_json, say_json_list
+from pyanamo_async.cli.flags import duration, tags
+from pyanamo_async.cli.handing_on import HandingOn, handed_on
+from pyanamo_async.cli.listing import Column, Row, say_table
+from pyanamo_async.cli.options import JsonOption, command_line, on_table, takes
+from pyanamo_async.cli.other_words import Group
+from pyanamo_async.cli.run_options import failure_policy, output_settings, worker_settings
+from pyanamo_async.cli.views import clock_time, one_by_one
+from pyanamo_async.core.stored.queue_key import format_time
+from pyanamo_async.core.text.plural import plural
+
+ASKED_ABOVE = 100  # jobs
+COLUMNS = (
+    Column("job"),
+    Column("jobs", rank=2, right=True),
+    Column("state", rank=1),
+    Column("submitted", rank=4),
+    Column("queue", rank=3),
+    Column("reason", rank=5, cut=True),
+)
+
+QueueOption = Annotated[str, typer.Option("--queue", metavar="QUEUE", help="The job queue: its name or ARN.")]
+OfQueue = Annotated[str | None, typer.Option("--queue", metavar="QUEUE", help="Only jobs of this queue.")]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
+
+app = typer.Typer(
+    cls=Group,
+    help="Start workers as jobs of AWS Batch, list and cancel them, or tell why they do not start.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+)
+
+
+@app.command("submit", cls=HandingOn)
+@on_table
+@takes("worker", worker_settings)
+@takes("policy", failure_policy)
+@takes("output", output_settings)
+async def submit(
+    table: Table,
+    *,
+    ctx: typer.Context,
+    worker: WorkerSettings,  # noqa: ARG001 - checked; what was typed is handed on
+    policy: FailurePolicy,  # noqa: ARG001 - as above
+    output: OutputSettings,
+    queue: QueueOption,
+    definition: Annotated[
+        str, typer.Option("--definition", metavar="NAME", help="The job definition: its name, NAME:REVISION or ARN.")
+    ],
+    jobs: Annotated[int | None, typer.Option("--jobs", metavar="N", min=1, help="How many workers.")] = None,
+    within: Annotated[
+        timedelta | None,
+        typer.Option(
+            "--for", metavar="DURATION", parser=duration, help="As many workers as get what is left done in this time."
+        ),
+    ] = None,
+    seconds_per_item: Annotated[
+        float | None,
+        typer.Option(
+            "--seconds-per-item", metavar="SECONDS", help="How long an item takes, with --for. [default: as measured]"
+        ),
+    ] = None,
+    share: Annotated[
+        str, typer.Option("--share", metavar="NAME", help="The share identifier, which fair-share queues need.")
+    ] = "",
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="KEY=VALUE", help="A tag of the jobs and their tasks; may be repeated."),
+    ] = None,
+    no_task_credentials: Annotated[bool, typer.Option("--no-task-credentials", help="As for `run`.")] = False,  # noqa: ARG001 - as above
+    yes: Yes = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be submitted.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Start workers of this table as jobs of AWS Batch.
+
+    Options of `pyanamo run` are handed on to them as variables of their containers. Many workers are array jobs of up
+    to 10,000; above 100 it asks first.
+    """
+    own_group = output.cloudwatch == ""  # an empty variable counts as none
+    plan = await table.plan_batch(
+        queue=queue,
+        definition=definition,
+        jobs=jobs,
+        within=within,
+        seconds_per_item=seconds_per_item,
+        environment=handed_on(ctx) | ({"PYANAMO_CLOUDWATCH": f"/PyAnamo/{table.address}"} if own_group else {}),
+        tags=tags(tag or ()),
+        share=share,
+    )
+    if dry_run or not json:
+        _show_plan(plan, json=json)
+    if dry_run:
+        return
+    if plan.jobs > ASKED_ABOVE and not yes:
+        need_terminal(f"submitting {plan.jobs:,} jobs", "give --yes or --dry-run")
+        if not ask(f"submit {plan.jobs:,} jobs?"):
+            note("nothing was submitted")
+            raise typer.Exit(1)
+    job_ids = await table.submit_batch(plan)
+    if json:
+        say_json({"dry_run": False, "job_ids": job_ids, **_plan_json(plan)})
+        return
+    for job_id, order in zip(job_ids, plan.orders, strict=True):
+        say(f"submitted {job_id}" + (f", an array of {order.size:,}" if order.size > 1 else ""))
+    note(f"next: {command_line('batch list', table.address)}; {command_line('status --watch', table.address)}")
+
+
+@app.command("list")
+@on_table
+async def list_jobs(
+    table: Table,
+    *,
+    queue: OfQueue = None,
+    everything: Annotated[bool, typer.Option("--all", help="Jobs that have ended, too.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """List the jobs of AWS Batch that are workers of this table, the newest first."""
+    listed = one_by_one(await table.batch_jobs(queue=queue, ended=everything))
+    if json:
+        await say_json_list(_json(each) async for each in listed)
+    else:
+        await say_table(COLUMNS, (_row(each) async for each in listed))
+
+
+@app.command("cancel")
+@on_table
+async def cancel(
+    table: Table,
+    *,
+    job: Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Ids of jobs. [default: all]")] = None,
+    queue: OfQueue = None,
+    drain_for: Annotated[
+        timedelta,
+        typer.Option(
+            "--drain-for",
+            metavar="DURATION",
+            parser=duration,
+            help="How long workers may finish what they run; what still runs then is ended, and its items go back.",
+        ),
+    ] = "10m",  # type: ignore[assignment]  # parsed as any other text
+    now: Annotated[bool, typer.Option("--now", help="The same as --drain-for 0.")] = False,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for those who look at the jobs.")] = "",
+    yes: Yes = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the jobs.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Cancel the jobs that are workers of this table.
+
+    All workers are told to drain, and what waits is cancelled; then what still runs is terminated.
+    """
+    found = [each for each in await table.batch_jobs(queue=queue) if not job or each.job_id in job]
+    if dry_run:
+        await say_table(COLUMNS, (_row(each) async for each in one_by_one(found)))
+        return
+    if found and not yes:
+        need_terminal("cancelling jobs", "give --yes or --dry-run")
+        if not ask(f"cancel {plural(sum(each.size for each in found), 'job')} in {len(found)} submissions?"):
+            note("nothing was cancelled")
+            raise typer.Exit(1)
+    given = {"reason": reason} if reason else {}
+    result = await table.cancel_batch(job or (), queue=queue, drain_for=timedelta() if now else drain_for, **given)
+    if json:
+        say_json({"cancelled": result.jobs, "terminated": result.terminated})
+    else:
+        ended = f"; {result.terminated} had to be terminated" if result.terminated else ""
+        say(f"{plural(result.jobs, 'submission')} cancelled{ended}")
+
+
+@app.command("why")
+@on_table
+async def why(table: Table, *, queue: OfQueue = None, json: JsonOption = False) -> None:
+    """Tell why jobs of this table do not start."""
+    sentences = await table.explain_batch(queue=queue)
+    if json:
+        say_json({"because": sentences})
+        return
+    for each in sentences:
+        say(each)
+
+
+def _show_plan(plan: BatchPlan, *, json: bool) -> None:
+    if json:
+        say_json({"dry_run": True, **_plan_json(plan)})
+        return
+    first = plan.orders[0]
+    sizes = " + ".join(f"{order.size:,}" for order in plan.orders)
+    split = f" ({sizes})" if len(plan.orders) > 1 else ""
+    note(f"{plural(plan.jobs, 'job')}{split} of {first.definition} in {first.queue}, called {first.name}")
+    if plan.because:
+        note(f"  for {plan.because}")
+    if first.share:
+        note(f"  share identifier {first.share}")
+    for what, values in (("with", first.environment), ("tagged", first.tags)):
+        if values:
+            note(f"  {what} {_assigned(values)}")
+
+
+def _assigned(values: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in values.items())
+
+
+def _plan_json(plan: BatchPlan) -> dict[str, object]:
+    first = plan.orders[0]
+    return {
+        "jobs": plan.jobs,
+        "sizes": [order.size for order in plan.orders],
+        "because": plan.because,
+        "name": first.name,
+        "queue": first.queue,
+        "definition": first.definition,
+        "share": first.share or None,
+        "environment": dict(first.environment),
+        "tags": dict(first.tags),
+    }
+
+
+def _row(job: FleetJob) -> Row:
+    state = ", ".join(f"{number:,} {status}" for status, number in job.by_status.items()) or job.status
+    return Row((job.job_id, f"{job.size:,}", state, clock_time(job.created), job.queue, job.reason))
+
+
+def _json(job: FleetJob) -> dict[str, object]:
+    return {
+        "job": job.job_id,
+        "name": job.name,
+        "queue": job.queue,
+        "jobs": job.size,
+        "status": job.status,
+        "by_status": dict(job.by_status),
+        "reason": job.reason,
+        "submitted": format_time(job.created),
+    }

@@ -1,0 +1,54 @@
+"""Hand options of `pyanamo run` on to workers elsewhere, as the variables that a worker reads.
+
+What was typed is handed on as it was typed, after it was parsed here as `run` parses it. What stands in this shell's
+environment is not: it is about this machine.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from pyanamo_async.cli.run_options import failure_policy, output_settings, worker_settings
+from pyanamo_async.cli.standing_alone import standing_alone
+
+TYPED = "pyanamo typed"
+OF_RUN = {"no_task_credentials"} | {
+    name for make in (worker_settings, failure_policy, output_settings) for name in inspect.signature(make).parameters
+}
+
+
+class _Remembering(TyperCommand):
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - the type is private to typer
+        """Parse the command line, and remember it as it was typed."""
+        typed, _, _ = self.make_parser(ctx).parse_args(args=[*args])
+        ctx.meta[TYPED] = typed
+        return super().parse_args(ctx, args)
+
+
+_Base: Any = standing_alone("--cloudwatch", without="", takes=lambda word: not word.startswith("-"))
+
+
+class HandingOn(_Base, _Remembering):  # type: ignore[misc] # one base is made by a function
+    """A command that remembers what was typed, for `handed_on`."""
+
+
+def handed_on(ctx: typer.Context) -> dict[str, str]:
+    """Return the variables of the options of `run` that were typed."""
+    typed = ctx.meta[TYPED]
+    return {
+        _variable(each.opts): _text(typed[each.name])
+        for each in ctx.command.params
+        if each.name in OF_RUN and each.name in typed
+    }
+
+
+def _variable(opts: list[str]) -> str:
+    return f"PYANAMO_{max(opts, key=len).strip('-').replace('-', '_').upper()}"
+
+
+def _text(value: object) -> str:
+    return "1" if value is True else str(value)

@@ -1,0 +1,145 @@
+"""A table's workers as jobs of AWS Batch.
+
+Every method is thin: what it does is in `operate/`, which is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pyanamo_async.app.locations import Bucket, DynamoTable
+from pyanamo_async.errors import UsageError
+from pyanamo_async.host.liveness import LocalProcesses
+from pyanamo_async.table_capacity import TableCapacity
+
+if TYPE_CHECKING:
+    from pyanamo_async.operate.batch import BatchPlan, CancelledJobs
+    from pyanamo_async.ports.fleet_jobs import FleetJob
+
+TEN_MINUTES = timedelta(minutes=10)
+
+
+class TableBatch(TableCapacity):
+    """One table of items, and its workers on AWS Batch.
+
+    All methods raise `UsageError` for a table that is not on DynamoDB.
+    """
+
+    async def plan_batch(
+        self,
+        *,
+        queue: str,
+        definition: str,
+        jobs: int | None = None,
+        within: timedelta | None = None,
+        seconds_per_item: float | None = None,
+        environment: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        share: str = "",
+    ) -> BatchPlan:
+        """Plan workers: so many `jobs`, or as many as get what is left done `within` a time.
+
+        Then the table's own pace says how long an item takes, unless `seconds_per_item` does. `environment` are further
+        variables of the workers, like PYANAMO_ITEMS; those that lead to this table and its output are among them. Jobs
+        have the `tags`, and the ECS tasks they become. `share` is the identifier that a queue with a fair-share policy
+        wants. Nothing is submitted yet: see `submit_batch`.
+
+        Raises:
+            UsageError: the table is in a file, output goes to a folder, an argument is wrong or missing, or Batch has
+                no such queue or definition.
+        """
+        from pyanamo_async.operate import batch
+
+        if (jobs is None) == (within is None):
+            raise UsageError("give `jobs` or `within`, and not both", hint="`jobs` is how many workers there are")
+        if within is None and seconds_per_item is not None:
+            raise UsageError("`seconds_per_item` goes with `within`", hint="`jobs` says it all")
+        if seconds_per_item is not None and seconds_per_item <= 0:
+            raise UsageError(f"`seconds_per_item` is {seconds_per_item:g}", hint="give a positive number")
+        number = batch.Deadline(within, seconds_per_item) if within is not None else jobs or 0
+        return await batch.plan(
+            await self._resources.platform(),
+            table=self._on_dynamodb(),
+            queue=queue,
+            definition=definition,
+            jobs=number,
+            status=self.status,
+            environment={**self._whereabouts(), **(environment or {})},
+            tags=tags or {},
+            share=share,
+        )
+
+    async def submit_batch(self, plan: BatchPlan) -> list[str]:
+        """Submit the workers of a plan, and return the ids of their jobs and arrays."""
+        from pyanamo_async.operate import batch
+
+        return await batch.submit(await self._resources.fleet_jobs(), plan)
+
+    async def batch_jobs(self, *, queue: str | None = None, ended: bool = False) -> list[FleetJob]:
+        """List the table's jobs and arrays, the newest first, in one queue or all; with `ended` those, too."""
+        from pyanamo_async.operate import batch
+
+        return await batch.list_jobs(await self._resources.fleet_jobs(), self._on_dynamodb(), queue=queue, ended=ended)
+
+    async def cancel_batch(
+        self,
+        job_ids: Collection[str] = (),
+        *,
+        queue: str | None = None,
+        drain_for: timedelta = TEN_MINUTES,
+        reason: str = "cancelled by pyanamo",
+    ) -> CancelledJobs:
+        """End the table's jobs, or those of these ids.
+
+        First all workers of the table are told to claim nothing more and to finish what they run, for as long as
+        `drain_for`, while Batch starts none anew; then what still runs is terminated, and its items go back. With a
+        `drain_for` of zero that happens at once.
+
+        Raises:
+            UsageError: an id is none of these jobs.
+        """
+        from pyanamo_async.core.workers import Desired
+        from pyanamo_async.host.clock import SystemClock
+        from pyanamo_async.operate import batch, workers
+
+        self._on_dynamodb()
+        fleet, store = await self._resources.fleet_jobs(), await self._open()
+
+        async def drain() -> None:
+            now = datetime.now(UTC)
+            await workers.order(store, None, Desired.DRAIN, everyone=True, now=now, processes=LocalProcesses())
+
+        return await batch.cancel(
+            fleet,
+            lambda: self.batch_jobs(queue=queue),
+            drain,
+            job_ids=job_ids,
+            drain_for=drain_for,
+            reason=reason,
+            clock=SystemClock(),
+        )
+
+    async def explain_batch(self, *, queue: str | None = None) -> list[str]:
+        """Tell of the table's jobs how many are in which state, and why those that wait do not start."""
+        from pyanamo_async.operate import batch
+
+        found = await self.batch_jobs(queue=queue)
+        return await batch.why(await self._resources.fleet_jobs(), await self._resources.platform(), found)
+
+    def _on_dynamodb(self) -> str:
+        table = self._resources.settings.table
+        if not isinstance(table, DynamoTable):
+            raise UsageError(f"`table` {table} is not on DynamoDB", hint="workers on AWS Batch cannot reach it")
+        return table.name
+
+    def _whereabouts(self) -> dict[str, str]:
+        """Return the variables by which a worker elsewhere finds the table and where its output goes."""
+        settings = self._resources.settings
+        output = settings.output
+        if output is not None and not isinstance(output, Bucket):
+            raise UsageError(f"`bucket` {output} is not a bucket", hint="workers on AWS Batch cannot reach it")
+        bucket = {"S3_BUCKET": output.name, "PYANAMO_BUCKET_KEY": output.prefix or "/"} if output else {}
+        region = {"AWS_REGION": settings.region} if settings.region else {}
+        return {"PYANAMO_TABLE": self._on_dynamodb(), **bucket, **region}

@@ -1,0 +1,42 @@
+"""A fleet on AWS Batch: submitted by its command, run as real workers by a fake, and shaken by Spot."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from harness.batch.jobs import ENDED, Status
+from harness.program import PYANAMO, Program, until
+from tests.batch import DEFINITION, QUEUE, a_batch
+
+ITEMS, WORKERS = 48, 6
+RUN = ("--grace", "100ms", "--heartbeat", "2s", "--lease", "10s")  # what takes long otherwise
+
+
+def test_a_fleet_that_loses_a_third_of_its_capacity_loses_nothing(on_aws: Program, tmp_path: Path) -> None:
+    """Workers that had SIGTERM put their items back: each is done, and none has counted a crash or a failure."""
+    on_aws.import_rows(*(f"i{number:02}|s|sleep 2; echo $PYANAMO_ITEM_ID" for number in range(ITEMS)))
+    with a_batch(tmp_path / "batch", entrypoint=[PYANAMO, "run", *RUN], environment=on_aws.env) as (batch, address):
+        pyanamo = replace(on_aws, env={**on_aws.env, "AWS_ENDPOINT_URL_BATCH": address})
+        pyanamo("batch", "submit", "--queue", QUEUE, "--definition", DEFINITION, "--jobs", str(WORKERS), "-i", "2")
+        until(lambda: pyanamo.status()["items"]["done"] >= WORKERS)
+
+        taken = batch.take_capacity(share=1 / 3, dice=Random(14))
+
+        assert len(taken) == WORKERS // 3
+        batch.wait(lambda: {*batch.statuses()} <= ENDED)
+        jobs: list[Any] = [batch.job(each) for each in taken]
+        assert [[each.end.exit_code for each in job.attempts] for job in jobs] == [[75, 0]] * len(jobs)
+        assert {*batch.statuses()} == {Status.SUCCEEDED}
+
+    rows = on_aws.rows()
+    assert {row["ItemState"] for row in rows.values()} == {"done"}
+    assert len(rows) == ITEMS
+    assert sum(row.get("Crashes", 0) + row.get("Failures", 0) for row in rows.values()) == 0
+    assert sum(row.get("Interruptions", 0) for row in rows.values()) > 0
+    ended = json.loads(on_aws("workers", "--json"))
+    assert {each["job"].partition(" ")[0] for each in ended} >= {*taken}
+    assert {each["job"] for each in ended} >= {f"{each} attempt 2" for each in taken}

@@ -1,0 +1,62 @@
+"""A fake of AWS Batch with a queue and a job definition, as tests use it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.batch import FakeBatch, serving
+from harness.servers.clients import client
+
+QUEUE, FAIR_QUEUE, DEFINITION, ECS_DEFINITION = "spot", "fair", "worker", "worker-ecs"
+RETRY = {
+    "attempts": 5,
+    "evaluateOnExit": [
+        {"onStatusReason": "Host EC2*", "action": "RETRY"},
+        {"onStatusReason": "Your Spot Task was interrupted*", "action": "RETRY"},
+        {"onStatusReason": "Task failed to start*", "action": "RETRY"},
+        {"onExitCode": "75", "action": "RETRY"},
+        {"onReason": "*", "action": "EXIT"},
+    ],
+}
+
+
+@contextmanager
+def a_batch(
+    folder: Path,
+    *,
+    entrypoint: Sequence[str] = ("true",),
+    command: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    capacity: int = 1000,
+    kill_after_s: float = 30.0,
+) -> Iterator[tuple[FakeBatch, str]]:
+    """Serve a fake with a queue of Fargate Spot, one that shares fairly, and a definition of either form."""
+    fake = FakeBatch(
+        entrypoint=entrypoint,
+        environment={"PATH": os.environ["PATH"], **(environment or {})},
+        folder=folder,
+        capacity=capacity,
+        kill_after_s=kill_after_s,
+    )
+    with serving(fake) as (batch, address):
+        api: Any = client("batch", address)
+        resources = {"type": "FARGATE_SPOT", "maxvCpus": 256, "subnets": ["subnet-1"]}
+        api.create_compute_environment(
+            computeEnvironmentName="fargate-spot", type="MANAGED", computeResources=resources
+        )
+        order = [{"order": 1, "computeEnvironment": "fargate-spot"}]
+        policy = api.create_scheduling_policy(name="fair")["arn"]
+        api.create_job_queue(jobQueueName=QUEUE, priority=1, computeEnvironmentOrder=order)
+        api.create_job_queue(
+            jobQueueName=FAIR_QUEUE, priority=1, computeEnvironmentOrder=order, schedulingPolicyArn=policy
+        )
+        container = {"image": "pyanamo-async", "command": [*command], "environment": []}
+        common = {"type": "container", "retryStrategy": RETRY, "timeout": {"attemptDurationSeconds": 86400}}
+        api.register_job_definition(jobDefinitionName=DEFINITION, containerProperties=container, **common)
+        tasks = [{"containers": [{**container, "name": "worker", "essential": True}]}]
+        api.register_job_definition(jobDefinitionName=ECS_DEFINITION, ecsProperties={"taskProperties": tasks}, **common)
+        yield batch, address

@@ -1,0 +1,167 @@
+"""`pyanamo batch`, against a fake of AWS Batch whose containers end at once, or wait for capacity."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.batch import FakeBatch
+from pyanamo_async.core.batch import why_waiting
+from tests.batch import DEFINITION, ECS_DEFINITION, FAIR_QUEUE, QUEUE, a_batch
+from tests.cli.conftest import Cli
+
+SUBMIT = ("batch", "submit", "--queue", QUEUE, "--definition", DEFINITION)
+
+
+@pytest.fixture
+def batch(tmp_path: Path, aws_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBatch]:
+    """A fake that starts nothing, a table with three items, and a bucket."""
+    with a_batch(tmp_path / "batch", entrypoint=["sleep", "100"]) as (fake, address):
+        fake.block(QUEUE)
+        for name, value in {
+            **aws_env,
+            "AWS_ENDPOINT_URL_BATCH": address,
+            "AWS_ENDPOINT_URL_SERVICE_QUOTAS": address,
+        }.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("PYANAMO_TABLE", f"table-{uuid.uuid4().hex}")
+        monkeypatch.setenv("S3_BUCKET", "bucket")
+        yield fake
+
+
+def test_flags_of_run_become_variables_as_they_were_typed(batch: FakeBatch, cli: Cli) -> None:
+    """With those that lead to the table and its output; what is in this shell's environment stays here."""
+    told = cli(*SUBMIT, "--jobs", "1", "-i", "8", "--timeout", "90m", "--wait", "--cloudwatch", "--json").json()
+
+    [job_id] = told["job_ids"]
+    job = batch.job(job_id)
+    assert job.environment == told["environment"]
+    table = told["environment"].pop("PYANAMO_TABLE")
+    assert told["environment"] == {
+        "S3_BUCKET": "bucket",
+        "PYANAMO_BUCKET_KEY": "PyAnamo",
+        "AWS_REGION": "us-east-1",
+        "PYANAMO_ITEMS": "8",
+        "PYANAMO_TIMEOUT": "90m",
+        "PYANAMO_WAIT": "1",
+        "PYANAMO_CLOUDWATCH": f"/PyAnamo/{table}",
+    }
+    assert "arrayProperties" not in job.request
+
+
+def test_flags_are_checked_before_anything_is_submitted(batch: FakeBatch, cli: Cli) -> None:
+    """As `run` checks them."""
+    for flags in (["--timeout", "soon"], ["--lease", "1s"], ["-i", "0"], []):
+        said = cli(*SUBMIT, *(["--jobs", "1"] if flags else []), *flags)
+        assert said.status == 2, said
+    assert batch.statuses() == []
+
+
+def test_many_jobs_are_arrays_of_ten_thousand(batch: FakeBatch, cli: Cli) -> None:
+    """The last one is a plain job where an array of one would be left; above a hundred somebody has to say yes."""
+    refused = cli(*SUBMIT, "--jobs", "20001")
+    planned = cli(*SUBMIT, "--jobs", "20001", "--dry-run", "--json").json()
+    assert (refused.status, planned["sizes"], batch.statuses()) == (2, [10_000, 10_000, 1], [])
+
+    cli(*SUBMIT, "--jobs", "101", "--yes", "--tag", "project=genomes")
+
+    [listed] = cli("batch", "list", "--json").json()
+    assert (listed["jobs"], listed["status"], listed["by_status"]) == (101, "PENDING", {"RUNNABLE": 101})
+    request = batch.job(listed["job"]).request
+    assert (request["tags"], request["propagateTags"]) == ({"project": "genomes"}, True)
+
+
+def test_a_definition_of_ecs_properties_has_its_container_named(batch: FakeBatch, cli: Cli) -> None:
+    """Batch takes no plain overrides for it."""
+    [job_id] = cli(*SUBMIT[:-1], ECS_DEFINITION, "--jobs", "2", "--json").json()["job_ids"]
+
+    assert "PYANAMO_TABLE" in batch.job(f"{job_id}:1").environment
+
+
+def test_a_fair_share_queue_wants_an_identifier_and_others_refuse_it(batch: FakeBatch, cli: Cli) -> None:
+    """Each is said with what to type."""
+    fair = ("batch", "submit", "--queue", FAIR_QUEUE, "--definition", DEFINITION, "--jobs", "2")
+
+    assert "--share" in cli(*fair).err
+    assert cli(*SUBMIT, "--jobs", "2", "--share", "genomes").status == 2
+    batch.block(FAIR_QUEUE)
+    [job_id] = cli(*fair, "--share", "genomes", "--json").json()["job_ids"]
+    assert batch.job(job_id).request["shareIdentifier"] == "genomes"
+
+
+def test_workers_for_a_time_follow_from_what_is_left(batch: FakeBatch, cli: Cli, folder: Path) -> None:
+    """Without a measured pace somebody has to say how long an item takes."""
+    (folder / "many.txt").write_text("".join(f"echo {number}\n" for number in range(50)))
+    assert cli("import", "many.txt").status == 0
+
+    assert "--seconds-per-item" in cli(*SUBMIT, "--for", "2h").err
+    planned = cli(*SUBMIT, "--for", "2h", "--seconds-per-item", "3600", "-i", "4", "--dry-run", "--json").json()
+
+    assert planned["jobs"] == 7  # 50 hours of work in 2 hours are 25 at once
+    assert batch.statuses() == []
+
+
+def test_jobs_of_other_tables_are_not_listed(batch: FakeBatch, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Although their name begins like the one of this table's jobs."""
+    table = f"table-{uuid.uuid4().hex}"
+    for name in (f"{table}-2", f"{table}.2", table):
+        monkeypatch.setenv("PYANAMO_TABLE", name)
+        cli(*SUBMIT, "--jobs", "1")
+
+    [listed] = cli("batch", "list", "--json").json()
+    assert batch.job(listed["job"]).environment["PYANAMO_TABLE"] == table
+
+
+def test_cancelling_leaves_nothing_behind(batch: FakeBatch, cli: Cli, folder: Path) -> None:
+    """What waits is cancelled, what runs is terminated, and the jobs are not retried."""
+    cli("import", str(folder / "single.txt"))
+    cli(*SUBMIT, "--jobs", "3")
+    batch.block(QUEUE, "")
+    cli(*SUBMIT, "--jobs", "2")
+    assert len(batch.running()) == 5
+
+    told = cli("batch", "cancel", "--now", "--yes", "--reason", "wrong image", "--json").json()
+
+    assert told == {"cancelled": 2, "terminated": 2}
+    batch.wait(lambda: not batch.running())
+    assert {*batch.statuses()} == {"FAILED"}
+    assert cli("batch", "list", "--json").json() == []
+    ended = cli("batch", "list", "--all", "--json").json()
+    assert {batch.job(f"{each['job']}:0").status_reason for each in ended} == {"wrong image"}
+
+
+def test_what_waits_is_cancelled_without_a_termination(batch: FakeBatch, cli: Cli, folder: Path) -> None:
+    """The workers are drained, and nothing of the jobs runs."""
+    cli("import", str(folder / "single.txt"))
+    cli(*SUBMIT, "--jobs", "3")
+
+    assert cli("batch", "cancel", "--yes", "--json").json() == {"cancelled": 1, "terminated": 0}
+
+
+def test_jobs_that_wait_are_explained(batch: FakeBatch, cli: Cli) -> None:
+    """By what Batch says, their place in the queue, and what Fargate may run."""
+    assert "no jobs" in cli("batch", "why").out
+    cli(*SUBMIT, "--jobs", "3")
+
+    [counts, front, reason, meaning, quota] = cli("batch", "why", "--json").json()["because"]
+
+    assert counts == f"In queue {QUEUE}: 3 RUNNABLE."
+    assert "at the front" in front
+    assert "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY" in reason
+    assert "no capacity" in meaning
+    assert "6 vCPUs" in quota
+
+
+def test_a_file_and_a_folder_are_out_of_reach(cli: Cli) -> None:
+    """Workers elsewhere see neither."""
+    assert "DynamoDB" in cli(*SUBMIT, "--jobs", "1", "-t", "sqlite:step.db").err
+    assert "S3_BUCKET" in cli(*SUBMIT, "--jobs", "1", "-t", "some-table", "-b", "file:logs").err
+
+
+def test_a_reason_that_nobody_knows_is_told_as_it_is() -> None:
+    """Without a guess."""
+    assert [*why_waiting("NEW:REASON")] == ["Batch says: NEW:REASON"]
+    assert [*why_waiting("")] == []

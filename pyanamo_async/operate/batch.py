@@ -208,7 +208,7 @@ async def _queue(platform: Platform, name: str) -> JobQueue:
 async def _definition(platform: Platform, name: str) -> JobDefinition:
     found = await platform.definition(name)
     if found is None:
-        hint = "`aws batch describe-job-definitions --status ACTIVE` lists those of a region"
+        hint = "`aws batch describe-job-definitions` lists those of a region"
         raise UsageError(f"`definition` '{name}' does not exist", hint=hint)
     return found
 

@@ -133,7 +133,8 @@ def test_cancelling_leaves_nothing_behind(batch: FakeBatch, cli: Cli, folder: Pa
     assert {batch.job(f"{each['job']}:0").status_reason for each in ended} == {"wrong image"}
 
 
-def test_what_waits_is_cancelled_without_a_termination(batch: FakeBatch, cli: Cli, folder: Path) -> None:
+@pytest.mark.usefixtures("batch")
+def test_what_waits_is_cancelled_without_a_termination(cli: Cli, folder: Path) -> None:
     """The workers are drained, and nothing of the jobs runs."""
     cli("import", str(folder / "single.txt"))
     cli(*SUBMIT, "--jobs", "3")
@@ -141,7 +142,8 @@ def test_what_waits_is_cancelled_without_a_termination(batch: FakeBatch, cli: Cl
     assert cli("batch", "cancel", "--yes", "--json").json() == {"cancelled": 1, "terminated": 0}
 
 
-def test_jobs_that_wait_are_explained(batch: FakeBatch, cli: Cli) -> None:
+@pytest.mark.usefixtures("batch")
+def test_jobs_that_wait_are_explained(cli: Cli) -> None:
     """By what Batch says, their place in the queue, and what Fargate may run."""
     assert "no jobs" in cli("batch", "why").out
     cli(*SUBMIT, "--jobs", "3")

@@ -18,7 +18,7 @@ ONLY_IN_NOTEBOOKS = {"on_misfit", "rows", "selection", "stream", "streams"}
 COMMANDS = [
     *("import", "run", "list", "logs", "results", "export", "reset", "set", "cancel", "bench", "doctor", "status"),
     *("samples", "wait", "report"),
-    *("workers drain", "table create", "table delete", "table provision", "table autoscale"),
+    *("batch submit", "workers drain", "table create", "table delete", "table provision", "table autoscale"),
 ]
 
 

@@ -11,6 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.cli.conftest import Cli
+from tests.cli.test_batch import SUBMIT, batch
 from tests.cli.test_changing import lock
 from tests.cli.test_from_pyanamo import after_a_run, claim_by_jobs, copy
 from tests.docs import json_reference
@@ -18,7 +19,7 @@ from tests.docs.cli_reference import leaves, root
 from tests.docs.json_schemas import SCHEMAS
 from tests.docs.pages import blocks
 
-__all__ = ["after_a_run", "copy"]
+__all__ = ["after_a_run", "batch", "copy"]
 
 MACHINE = {"--json", "--jsonl"}
 LINES = {
@@ -55,7 +56,14 @@ ON_AWS = {
     "table autoscale --json": "table autoscale --max 70 --json",
     "table export-template --json": "table export-template --json",
 }
-ELSEWHERE = {"workers --jobs --json", *ON_AWS}
+ON_BATCH = {
+    "batch submit --json": f"{' '.join(SUBMIT)} --jobs 2 --json",
+    "batch list --json": "batch list --json",
+    "batch why --json": "batch why --json",
+    "batch cancel --json": "batch cancel --now --yes --json",
+}
+"""In this order."""
+ELSEWHERE = {"workers --jobs --json", *ON_AWS, *ON_BATCH}
 
 
 def _validate(name: str, printed: str) -> int:
@@ -129,3 +137,13 @@ def test_what_is_printed_of_jobs_is_what_its_schema_says(
     asyncio.run(claim_by_jobs(copy, "0a1b2c3d-0000-4000-8000-00000000000a", ""))
 
     assert _validate("workers --jobs --json", cli("workers", "--jobs", "--json").out) == 2
+
+
+@pytest.mark.usefixtures("batch")
+def test_what_is_printed_of_workers_on_batch_is_what_its_schema_says(cli: Cli) -> None:
+    """From their submission to their end."""
+    _validate("batch submit --json", cli(*SUBMIT, "--jobs", "2", "--dry-run", "--json").out)
+    cli("table", "create")
+
+    for name, line in ON_BATCH.items():
+        assert _validate(name, cli(*shlex.split(line)).out) == 1

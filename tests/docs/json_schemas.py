@@ -246,6 +246,37 @@ SCHEMAS: dict[str, Schema] = {
     "reclaim --dry-run --json": an_object(would_reclaim=IDS),
     "workers --json": a_list(WORKER),
     "workers --jobs --json": a_list(JOB),
+    "batch submit --json": an_object(
+        "",
+        {"job_ids"},
+        dry_run=a("boolean"),
+        job_ids=a_list(a("string"), "of jobs and arrays, in the order of `sizes`; not with dry_run"),
+        jobs=COUNT,
+        sizes=a_list(COUNT, "of arrays; 1 is a plain job"),
+        because=a("string", "how their number came about with --for, or nothing"),
+        name=a("string"),
+        queue=a("string"),
+        definition=a("string"),
+        share=a("string?"),
+        environment=a("object", "the variables of the workers"),
+        tags=a("object"),
+    ),
+    "batch list --json": a_list(
+        an_object(
+            job=a("string"),
+            name=a("string"),
+            queue=a("string"),
+            jobs=a("integer", "how many an array has"),
+            status=a("string", "as Batch says it"),
+            by_status=a("object", "how many jobs of an array are in which status"),
+            reason=a("string"),
+            submitted=TIME,
+        )
+    ),
+    "batch cancel --json": an_object(
+        cancelled=a("integer", "jobs and arrays"), terminated=a("integer", "of them, those that outlasted the drain")
+    ),
+    "batch why --json": an_object(because=a_list(a("string"), "sentences")),
     "table describe --json": an_object(
         table=a("string"),
         output_namespace=a("string", "what the table is called where its output is"),

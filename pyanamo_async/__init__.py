@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from pyanamo_async.core.outcomes import (
         Failed as Failed,
         Interrupted as Interrupted,
+        OutOfMemory as OutOfMemory,
         Outcome as Outcome,
         Succeeded as Succeeded,
         TimedOut as TimedOut,
@@ -141,7 +142,7 @@ _HOMES = {
     "pyanamo_async.core.counts": ("Counts", "Quarter"),
     "pyanamo_async.core.failure_policy": ("FailurePolicy", "Verdict", "parse_on_exit"),
     "pyanamo_async.core.items": ("Held", "Item", "Output", "State", "Summary", "Task", "TaskRecord", "TaskState"),
-    "pyanamo_async.core.outcomes": ("Failed", "Interrupted", "Outcome", "Succeeded", "TimedOut"),
+    "pyanamo_async.core.outcomes": ("Failed", "Interrupted", "OutOfMemory", "Outcome", "Succeeded", "TimedOut"),
     "pyanamo_async.core.pace": ("Pace", "TimeLeft"),
     "pyanamo_async.core.samples": ("SampleRow", "SampleStep"),
     "pyanamo_async.core.selection": ("Selection",),

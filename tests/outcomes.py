@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, OutOfMemory, Succeeded, TimedOut
 
 OUTCOMES: tuple[Outcome, ...] = (
     Succeeded(),
@@ -12,6 +12,8 @@ OUTCOMES: tuple[Outcome, ...] = (
     Failed(signal=9),
     Failed(detail="cannot be started"),
     TimedOut(timedelta(seconds=1.5)),
+    OutOfMemory(signal=9),
+    OutOfMemory(exit_code=137),
     *(Interrupted(why) for why in InterruptReason),
 )
 FAILURES = tuple(outcome for outcome in OUTCOMES if isinstance(outcome, Failed | TimedOut))

@@ -124,6 +124,16 @@ def failure_policy(
             "--crash-limit", metavar="N", min=1, help="How many workers may vanish with an item before it fails."
         ),
     ] = FailurePolicy().crash_limit,
+    oom_limit: Annotated[
+        int,
+        typer.Option(
+            "--oom-limit",
+            metavar="N",
+            min=1,
+            envvar="PYANAMO_OOM_LIMIT",
+            help="How often an item may run out of memory before it fails.",
+        ),
+    ] = FailurePolicy().oom_limit,
     on_exit: Annotated[
         str,
         typer.Option(
@@ -143,6 +153,7 @@ def failure_policy(
     return FailurePolicy(
         max_failures=max_failures,
         crash_limit=crash_limit,
+        oom_limit=oom_limit,
         backoff_min=backoff.min,
         backoff_max=backoff.max,
         on_exit=parse_on_exit(on_exit),

@@ -1,7 +1,7 @@
 """When to try again, after how long, and when to give up.
 
 1. The ledgers never mix: failures are the script's own fault, crashes are workers that vanished while it ran, and
-   wall-time kills are the worker's doing.
+   wall-time kills are the worker's doing, as is memory that ran out.
 2. A script that exits with 0 has succeeded, unless it printed a tag that says otherwise.
 3. An ending that a rule in `on_exit` names is retried without being counted, or fails the task at once. Any other
    failure counts as one.
@@ -48,6 +48,7 @@ class FailurePolicy(Value):
     max_failures: int = 3
     crash_limit: int = 5
     wall_time_limit: int = 5
+    oom_limit: int = 3
     backoff_min: timedelta = timedelta(seconds=1)
     backoff_max: timedelta = timedelta(minutes=10)
     on_exit: tuple[tuple[int | str, Verdict], ...] = ()
@@ -56,7 +57,7 @@ class FailurePolicy(Value):
     def __post_init__(self) -> None:
         """Check types and ranges."""
         check_fields(self)
-        for name in ("max_failures", "crash_limit", "wall_time_limit"):
+        for name in ("max_failures", "crash_limit", "wall_time_limit", "oom_limit"):
             if getattr(self, name) < 1:
                 raise UsageError(f"`{name}` is {getattr(self, name)}", hint="give at least 1")
         if not all(map(_is_rule, self.on_exit)):

@@ -2,7 +2,8 @@
 
 1. A worker halts after so many failures in a row and no success between: of scripts, in the order in which they end. A
    host without reference data would otherwise fail everything that comes, and bury a table that others could do.
-2. What was interrupted, and an ending that a rule calls no failure (`on_exit`), is neither a failure nor a success.
+2. What was interrupted, or ran out of memory, is neither a failure nor a success; nor is an ending that a rule calls no
+   failure (`on_exit`).
 3. A worker that halted stays so, whatever its last scripts do.
 4. All workers halt when so many items are failed: then it is not the host.
 """
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
-from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, OutOfMemory, Succeeded, TimedOut
 from pyanamo_async.core.reasons import REASON_LENGTH
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import Value
@@ -38,7 +39,7 @@ class FailureStreak:
         match outcome:
             case Succeeded():
                 self.failures = 0
-            case Interrupted():
+            case Interrupted() | OutOfMemory():
                 pass
             case Failed() | TimedOut() as failure:
                 self.failures += policy.verdict(failure) is not Verdict.RETRY

@@ -120,7 +120,7 @@ class Item(Value):
     `wall_time_kills` since the last progress.
     `seconds_lost` adds up how long scripts ran in vain because of crashes and interruptions, whatever a person resets.
     `memory_bytes` and `cpus` are what each of its tasks needs, as its columns say; `memory_need_bytes` is what it was
-    found to need, and stays whatever a person resets.
+    found to need, and stays whatever a person resets. `oom_kills` counts attempts in which memory ran out.
     `mark` is random: it tells this item from another of the same id that was deleted. `args_at` is where, in the
     scripts of a nested item, the argument of the task begins, in characters; 0 if it was imported without arguments.
     """
@@ -136,6 +136,7 @@ class Item(Value):
     memory_bytes: int | None = None
     cpus: int = 1
     memory_need_bytes: int = 0
+    oom_kills: int = 0
     attempt: int = 0
     token: str = ""
     worker: str = ""

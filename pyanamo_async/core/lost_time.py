@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from pyanamo_async.core.items import Item, TaskRecord
-from pyanamo_async.core.outcomes import Interrupted
+from pyanamo_async.core.outcomes import Interrupted, OutOfMemory
 
 MOST_SECONDS = 1e9  # clocks may be wrong by more, and a row with more could not be read
 
@@ -20,8 +20,9 @@ def plus(lost_s: float, more_s: float) -> float:
 
 
 def interrupted_seconds(results: Mapping[str, TaskRecord]) -> float:
-    """Return how long scripts ran that were interrupted."""
-    return sum(result.seconds for result in results.values() if isinstance(result.outcome, Interrupted))
+    """Return how long scripts ran that were interrupted, or ran out of memory."""
+    lost = (result for result in results.values() if isinstance(result.outcome, Interrupted | OutOfMemory))
+    return sum(result.seconds for result in lost)
 
 
 def unsaved_seconds(item: Item, *, until: datetime) -> float:

@@ -80,4 +80,13 @@ def restate(item: Item, *, now: datetime) -> Item:
 
 def _put_back(item: Item) -> Item:
     """Return an item that is claimable now, with all that a person forgives it."""
-    return replace(item, state=State.TODO, done_at=None, not_before=None, crashes=0, interruptions=0, wall_time_kills=0)
+    return replace(
+        item,
+        state=State.TODO,
+        done_at=None,
+        not_before=None,
+        crashes=0,
+        interruptions=0,
+        wall_time_kills=0,
+        oom_kills=0,
+    )

@@ -88,10 +88,20 @@ class Interrupted(Value):
         return f"interrupted: {self.why}"
 
 
+class OutOfMemory(Value):
+    """The kernel ended the script, or a process of it, because memory ran out; at first that is no failure."""
+
+    exit_code: int | None = None
+    signal: int | None = None
+
+    status = "OutOfMemory"
+    reason = "out of memory"
+
+
 Failure = Failed | TimedOut
 """What counts against a task: the script's own fault."""
 
-Outcome = Succeeded | Failure | Interrupted
+Outcome = Succeeded | Failure | OutOfMemory | Interrupted
 
 
 def signal_name(number: int) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from pyanamo_async.core.items import Item, Task, TaskRecord
-from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, OutOfMemory, Succeeded, TimedOut
 from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.task_record import encode_record
 
@@ -75,7 +75,7 @@ def _exit(outcome: Outcome) -> tuple[int, int]:
             return 0, 0
         case Failed(exit_code=None, signal=None):
             return NOT_STARTED
-        case Failed(exit_code=code, signal=number):
+        case Failed(exit_code=code, signal=number) | OutOfMemory(exit_code=code, signal=number):
             return code or 0, number or 0
         case TimedOut() | Interrupted():
             return ENDED_BY_US

@@ -8,7 +8,8 @@
 1. Every change of an item's state by a worker is decided here, as a new `Item`, and every change by a person in
    `core.orders`. A store writes it only if the item is still as it was seen.
 2. The ledgers never mix: a failure is the script's own, a crash is a worker that vanished or an internal error, an
-   interruption is ours. An interruption neither counts as a failure nor lengthens the backoff.
+   interruption is ours. An interruption neither counts as a failure nor lengthens the backoff, nor does memory that
+   ran out.
 3. Finished tasks stay finished, whatever becomes of their siblings. A failed item has no task left to run.
 4. Progress clears the count of wall-time kills.
 5. Nothing resets the seconds lost, which are a cost and no limit, nor the memory that an item turned out to need.
@@ -24,12 +25,14 @@ from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
 from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.lost_time import interrupted_seconds, plus, unsaved_seconds
-from pyanamo_async.core.outcomes import Failed, Failure, Interrupted, InterruptReason, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Failed, Failure, Interrupted, InterruptReason, OutOfMemory, Succeeded, TimedOut
 from pyanamo_async.core.reasons import with_reason
+from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import replace
 
 Results = Mapping[str, TaskRecord]
+MORE_AFTER_OOM = 2  # times what it had
 
 
 def claim(item: Item, *, worker: str, token: str, now: datetime) -> Item:
@@ -74,9 +77,11 @@ def settle(
 
     What the order of a person ended is held, so that nobody claims it before that person has changed it.
     """
-    item = record(before, results, policy=policy)
+    item = _count_oom_kills(record(before, results, policy=policy), results)
     if not item.todo:
         return finish(item, results, now)
+    if item.oom_kills > before.oom_kills and (ended := _out_of_memory(item, results, now, policy)):
+        return ended
     if interrupted_by is InterruptReason.ORDER:
         return hold(release(item, interrupted_by), now=now)
     if interrupted_by is None or _ran_all(item, results):
@@ -140,6 +145,8 @@ def _with_result(task: Task, result: TaskRecord, policy: FailurePolicy, limit: i
             state = TaskState.DONE
         case Interrupted():
             attempts = task.attempts
+        case OutOfMemory():
+            pass
         case Failed() | TimedOut() as failure:
             verdict = policy.verdict(failure)
             failures += verdict is not Verdict.RETRY
@@ -169,9 +176,31 @@ def _exceed_wall_time(item: Item, results: Results, now: datetime, policy: Failu
 
 
 def _reached_bytes(results: Results) -> int:
-    """Return how much memory the largest task had that was ended because memory ran short."""
-    ended = (each for each in results.values() if each.outcome == Interrupted(InterruptReason.MEMORY))
-    return max((each.max_rss_bytes or 0 for each in ended), default=0)
+    """Return what a task is known to need by how it ended: what it had, or twice that when memory ran out."""
+    needs = [0]
+    for each in results.values():
+        if each.outcome == Interrupted(InterruptReason.MEMORY):
+            needs.append(each.max_rss_bytes or 0)
+        elif isinstance(each.outcome, OutOfMemory):
+            needs.append(MORE_AFTER_OOM * (each.max_rss_bytes or 0))
+    return max(needs)
+
+
+def _out_of_memory(item: Item, results: Results, now: datetime, policy: FailurePolicy) -> Item | None:
+    """Bury an item that ran out of memory too often, or put it back with a larger need; None if a task failed, too."""
+    peaks = (each.max_rss_bytes or 0 for each in results.values() if isinstance(each.outcome, OutOfMemory))
+    had = show_size(max(peaks))
+    if item.oom_kills >= policy.oom_limit:
+        return _bury(item, f"ran out of memory {plural(item.oom_kills, 'time')}, at last with {had}", now)
+    if _failure_reason(item, results):
+        return None
+    return with_reason(replace(item, state=State.TODO), f"out of memory with {had}; it needs more now")
+
+
+def _count_oom_kills(item: Item, results: Results) -> Item:
+    """Count an attempt in which a task ran out of memory."""
+    ran_out = any(isinstance(each.outcome, OutOfMemory) for each in results.values())
+    return replace(item, oom_kills=item.oom_kills + ran_out)
 
 
 def _made_progress(results: Results) -> bool:

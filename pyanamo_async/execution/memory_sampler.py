@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pyanamo_async.core.memory.measure import Measure, Peak
+from pyanamo_async.host.oom_kills import OomKills
 from pyanamo_async.host.process_memory import Member, ProcessMemory, process_memory, proportional_bytes, tree_members
 
 EVERY_S, AT_MOST_EVERY_S = 2.0, 0.25
@@ -55,7 +56,10 @@ class MemorySampler:
         *,
         on_sample: Callable[[Mapping[int, int]], None] = lambda _: None,
         share_of_core: float = SHARE_OF_CORE,
+        oom_kills: OomKills | None = None,
     ) -> None:
+        self._oom_kills = oom_kills or OomKills()
+        self._oom_kills.note(time.monotonic())
         self._on_sample, self._share_of_core = on_sample, share_of_core
         self._trees: dict[int, TreeMemory] = {}
         self._wake, self._is_closing = threading.Event(), False
@@ -76,6 +80,10 @@ class MemorySampler:
         """Forget a script, and return what is known of it."""
         return self._trees.pop(pid, None) or TreeMemory()
 
+    def ran_out(self) -> bool:
+        """Return whether the kernel ended a process within the last seconds because memory ran out."""
+        return self._oom_kills.rose(time.monotonic())
+
     def close(self) -> None:
         """End the sampling; harmless when repeated."""
         self._is_closing = True
@@ -86,6 +94,7 @@ class MemorySampler:
     def sample(self) -> None:
         """Look at all scripts once."""
         trees = dict(self._trees)
+        self._oom_kills.note(time.monotonic())
         for root, members in tree_members(trees.keys()).items():
             self._update(trees[root], members)
         self._on_sample({root: tree.now_bytes for root, tree in trees.items()})

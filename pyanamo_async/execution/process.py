@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from resource import RUSAGE_SELF, getrusage, struct_rusage
+from signal import SIGKILL
 
 from pyanamo_async.core.memory.measure import best_peak
 from pyanamo_async.execution.group import kill_leftovers, signal_group, signal_leftovers
@@ -21,6 +22,7 @@ from pyanamo_async.execution.pipe import OutputPipe
 from pyanamo_async.ports import Exit
 
 KIB = 1024
+KILLED_CHILD = 128 + SIGKILL  # how a shell ends whose last command was killed
 
 
 class ShellProcess:
@@ -89,9 +91,12 @@ class ShellProcess:
         code, signal = (returncode, None) if returncode >= 0 else (None, -returncode)
         usage_of = getattr(self._loop, "usage", None)  # only the fast loop has it
         usage: struct_rusage | None = usage_of(self.pid) if usage_of else None
-        seen = self._memory.ended(self.pid) if self._memory else TreeMemory()
+        seen, killed_for_memory = TreeMemory(), False
+        if self._memory:
+            seen = self._memory.ended(self.pid)
+            killed_for_memory = (signal == SIGKILL or code == KILLED_CHILD) and self._memory.ran_out()
         if usage is None:
-            return Exit(code, signal, seen.peak_bytes or None, measure=seen.measure)
+            return Exit(code, signal, seen.peak_bytes or None, measure=seen.measure, out_of_memory=killed_for_memory)
         peak = best_peak(
             seen.peak,
             usage.ru_maxrss * KIB,
@@ -99,4 +104,4 @@ class ShellProcess:
             worker_bytes=getrusage(RUSAGE_SELF).ru_maxrss * KIB,
         )
         cpu_seconds = round(usage.ru_utime + usage.ru_stime, 6)  # the kernel counts microseconds
-        return Exit(code, signal, peak.size_bytes, cpu_seconds, peak.measure)
+        return Exit(code, signal, peak.size_bytes, cpu_seconds, peak.measure, killed_for_memory)

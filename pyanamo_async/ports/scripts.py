@@ -20,6 +20,7 @@ class Command(Value):
 class Exit(Value):
     """How a process ended (`code` or `signal`; the other is None) and what it used; None where that is unknown.
 
+    `out_of_memory` tells that the kernel ended it, or a process of it, because memory ran out.
     `max_rss_bytes` is its peak memory, and `measure` what that is the peak of (`core.memory.measure`).
     """
 
@@ -28,6 +29,7 @@ class Exit(Value):
     max_rss_bytes: int | None = None
     cpu_seconds: float | None = None
     measure: Measure = Measure.PROCESS
+    out_of_memory: bool = False
 
 
 class Receiver(Protocol):

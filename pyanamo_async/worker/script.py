@@ -15,7 +15,16 @@ import signal
 from datetime import timedelta
 
 from pyanamo_async.core.items import Output, TaskRecord
-from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut, tag_detail
+from pyanamo_async.core.outcomes import (
+    Failed,
+    Interrupted,
+    InterruptReason,
+    Outcome,
+    OutOfMemory,
+    Succeeded,
+    TimedOut,
+    tag_detail,
+)
 from pyanamo_async.core.output_tail import OutputTail
 from pyanamo_async.errors import LaunchFailed, LaunchRefused
 from pyanamo_async.ports import Command, Exit, Process
@@ -180,6 +189,8 @@ class Script:
 
     def _judge(self, used: Exit, *, in_time: bool) -> Outcome:
         if in_time:
+            if used.out_of_memory:
+                return OutOfMemory(exit_code=used.code, signal=used.signal)
             return Succeeded() if used.code == 0 else Failed(exit_code=used.code, signal=used.signal)
         return self._cut_short()
 

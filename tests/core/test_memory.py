@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
-from pyanamo_async.core.items import State, TaskRecord
+from pyanamo_async.core.items import Item, State, TaskRecord
 from pyanamo_async.core.memory.admission import PATIENCE_S, Budget, Occupant
 from pyanamo_async.core.memory.budget import parse_budget, share_bytes
 from pyanamo_async.core.memory.measure import Measure, Peak, best_peak
 from pyanamo_async.core.memory.needs import Need, PeakHistory, need_of
-from pyanamo_async.core.outcomes import Interrupted, InterruptReason
+from pyanamo_async.core.orders import reset
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, OutOfMemory
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import UsageError
 from tests.fakes import NOON, an_item
@@ -120,6 +121,46 @@ def test_what_was_ended_for_memory_needs_what_it_had_reached() -> None:
 
     assert (after.state, after.interruptions, after.failures, after.memory_need_bytes) == (State.TODO, 1, 0, 5)
     assert after.reason.endswith("interrupted: memory ran short")
+
+
+def settled(item: Item, *outcomes: Outcome) -> Item:
+    """Return an item whose tasks ended so, with a peak of 5 bytes."""
+    claimed = transitions.claim(item, worker="w", token="t", now=NOON)
+    results = {
+        task.name: TaskRecord(outcome, NOON, NOON, 1.0, 1, "w", max_rss_bytes=5)
+        for task, outcome in zip(claimed.tasks, outcomes, strict=True)
+    }
+    return transitions.settle(claimed, results, interrupted_by=None, now=NOON, policy=FailurePolicy(), jitter=0.5)
+
+
+def test_out_of_memory_is_no_failure_and_doubles_the_need() -> None:
+    """The item comes back at once."""
+    after = settled(an_item("a"), OutOfMemory(signal=9))
+
+    assert (after.state, after.not_before, after.failures, after.oom_kills) == (State.TODO, None, 0, 1)
+    assert after.memory_need_bytes == 10
+    assert after.reason.endswith("out of memory with 5 bytes; it needs more now")
+
+
+def test_an_item_that_runs_out_of_memory_too_often_is_buried() -> None:
+    """With that reason; a reset begins the count anew and keeps the need."""
+    item = an_item("a")
+    for _ in range(3):
+        assert item.state is State.TODO
+        item = settled(item, OutOfMemory(signal=9))
+
+    assert (item.state, item.failures) == (State.FAILED, 0)
+    assert item.reason.endswith("ran out of memory 3 times, at last with 5 bytes")
+    fresh = reset(item)
+    assert (fresh.state, fresh.oom_kills, fresh.memory_need_bytes) == (State.TODO, 0, 10)
+
+
+def test_a_failure_beside_memory_that_ran_out_is_retried_as_a_failure() -> None:
+    """Of a nested item; the backoff is that of the failure."""
+    after = settled(an_item("a", nested=["x", "y"]), OutOfMemory(exit_code=137), Failed(exit_code=1))
+
+    assert (after.failures, after.oom_kills, after.memory_need_bytes) == (1, 1, 10)
+    assert after.is_retrying
 
 
 def test_an_item_that_found_no_room_comes_back_after_a_while() -> None:

@@ -84,6 +84,7 @@ def _full_items() -> Iterable[Item]:
         "memory_bytes": 1,
         "cpus": 2,
         "memory_need_bytes": 1,
+        "oom_kills": 1,
         "attempt": 1,
         "token": "t",
         "worker": "w1",

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import assert_never
 
 from pyanamo_async.core.items import Item, State, Task, TaskRecord
-from pyanamo_async.core.outcomes import Failed, Interrupted, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Failed, Interrupted, OutOfMemory, Succeeded, TimedOut
 from pyanamo_async.core.tags import tag_lines
 from pyanamo_async.core.values import Value
 
@@ -40,7 +40,7 @@ class TaskView(Value):
         match None if self.record is None else self.record.outcome:
             case Succeeded():
                 return 0
-            case Failed(exit_code=code):
+            case Failed(exit_code=code) | OutOfMemory(exit_code=code):
                 return code
             case None | TimedOut() | Interrupted():
                 return None
@@ -51,7 +51,7 @@ class TaskView(Value):
     def signal(self) -> int | None:
         """Return the number of the signal that ended the script, if one did."""
         outcome = self.record and self.record.outcome
-        return outcome.signal if isinstance(outcome, Failed) else None
+        return outcome.signal if isinstance(outcome, Failed | OutOfMemory) else None
 
     @property
     def reason(self) -> str | None:

@@ -90,6 +90,7 @@ ITEM = Columns(
     Column("Memory", "memory_bytes", byte_count),
     Column("Cpus", "cpus", count),
     Column("Memory_Need", "memory_need_bytes", byte_count),
+    Column("OOM_Kills", "oom_kills", count),
     Column("Reason", "reason", text),
     Column("History", "history", texts, list),
 )

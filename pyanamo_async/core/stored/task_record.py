@@ -8,7 +8,7 @@ from typing import Any
 
 from pyanamo_async.core.items import Output, TaskRecord
 from pyanamo_async.core.memory.measure import Measure
-from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, OutOfMemory, Succeeded, TimedOut
 from pyanamo_async.core.stored.columns import (
     Column,
     Columns,
@@ -44,6 +44,7 @@ OUTCOMES: dict[str, Columns[Any]] = {
         Column("Detail", "detail", text),
     ),
     "TimedOut": Columns(TimedOut(timedelta.max), duration_column("Limit", "limit")),
+    "OutOfMemory": Columns(OutOfMemory(), Column("Exit_Code", "exit_code", count), Column("Signal", "signal", count)),
     "Interrupted": Columns(Interrupted(InterruptReason.FENCED), Column("Why", "why", InterruptReason, str)),
 }  # the defaults are values that are never stored: a fenced worker writes no record
 STDOUT, STDERR = (

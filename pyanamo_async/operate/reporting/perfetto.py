@@ -18,7 +18,13 @@ from pyanamo_async.operate.tracing import trace
 from pyanamo_async.ports import Store
 
 MICROSECONDS = 1_000_000
-COLOURS = {"Succeeded": "good", "Failed": "terrible", "TimedOut": "terrible", "Interrupted": "bad"}
+COLOURS = {
+    "Succeeded": "good",
+    "Failed": "terrible",
+    "TimedOut": "terrible",
+    "OutOfMemory": "bad",
+    "Interrupted": "bad",
+}
 ARGUMENTS = ("taskID", "Attempt", "Status", "Exit_Code", "Signal", "Reason", "CPU_Seconds", "Max_RSS")
 
 Event = dict[str, Any]

@@ -14,7 +14,7 @@ from typing import Any
 
 from pyanamo_async.core.bins import Histogram
 from pyanamo_async.core.lanes import Lanes
-from pyanamo_async.core.outcomes import Failed, Interrupted, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Failed, Interrupted, OutOfMemory, Succeeded, TimedOut
 from pyanamo_async.core.text.visible import field
 from pyanamo_async.errors import UsageError
 from pyanamo_async.operate.reporting.collect import STARTED, Attempt, Collected
@@ -25,6 +25,7 @@ STATUS_COLOURS = {
     Failed.status: "#d55e00",
     TimedOut.status: "#b04f9a",
     Interrupted.status: "#e69f00",
+    OutOfMemory.status: "#cc79a7",
 }
 RUNNING, WAITING = "#3a9e7a", "#8a8f98"
 STEP_COLOURS = ("#2a7fb8", "#d55e00", "#3a9e7a", "#b04f9a", "#e69f00", "#56b4e9", "#8a6d3b", "#8a8f98")
@@ -162,7 +163,8 @@ def _states(collected: Collected) -> Any:  # noqa: ANN401
         seen.update(counts)
         times.append(1000 * at)
         done, failed = seen[Succeeded.status], seen[Failed.status] + seen[TimedOut.status]
-        running = max(0, seen[STARTED] - done - failed - seen[Interrupted.status])
+        put_back = seen[Interrupted.status] + seen[OutOfMemory.status]
+        running = max(0, seen[STARTED] - done - failed - put_back)
         for name, number in zip(columns, (done, failed, running, max(0, total - done - failed - running)), strict=True):
             columns[name].append(number)
     made = _figure("states", x_axis_type="datetime")

@@ -34,6 +34,7 @@ NUMBERS = frozenset(
         "Memory",
         "Cpus",
         "Memory_Need",
+        "OOM_Kills",
     }
 )
 

@@ -1,0 +1,118 @@
+"""Scripts that the kernel ends because memory ran out, told from those that anybody killed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pyanamo_async.execution import MemorySampler, ShellLauncher, run
+from pyanamo_async.host.oom_kills import OomKills
+from pyanamo_async.ports import Command, Exit
+from tests.memory.test_peaks import Lines
+
+LIMIT = 64 << 20
+HUNGRY = f"{shlex.quote(sys.executable)} -S -c 'x = bytearray(b\"x\") * (256 << 20)'"
+
+
+@pytest.fixture
+def group() -> Iterator[Path]:
+    """Return a control group with little memory, below our own."""
+    base = Path("/sys/fs/cgroup/memory")
+    own = next(
+        (
+            line.split(":", 2)[2]
+            for line in Path("/proc/self/cgroup").read_text().splitlines()
+            if line.split(":")[1] == "memory"
+        ),
+        "",
+    )
+    folder = base / own.lstrip("/") / f"test-{uuid.uuid4().hex[:8]}"
+    try:
+        folder.mkdir()
+        (folder / "memory.limit_in_bytes").write_text(str(LIMIT))
+    except OSError as error:
+        pytest.skip(f"no control group of version 1 can be made: {error}")
+    yield folder
+    folder.rmdir()
+
+
+def a_root(folder: Path, group: Path) -> Path:
+    """Return a root in which this process is in that group."""
+    root = folder / "root"
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text("4:memory:/\n0::/\n")
+    (root / "sys/fs/cgroup").mkdir(parents=True)
+    (root / "sys/fs/cgroup/memory").symlink_to(group)
+    return root
+
+
+def ended(script: str, root: Path) -> Exit:
+    """Run a script, and return how it ended."""
+
+    async def main() -> Exit:
+        sampler = MemorySampler(oom_kills=OomKills(root=root))
+        try:
+            launcher = ShellLauncher(memory=sampler)
+            process = await launcher.start(Command(script, os.environ), stdout=Lines(), stderr=Lines())
+            used = await process.wait()
+            await process.finish(linger=timedelta(seconds=10))
+            return used
+        finally:
+            sampler.close()
+
+    return run(main())
+
+
+@pytest.mark.parametrize("rest", ["", "; exit $?"], ids=["the script itself", "a child of it"])
+def test_a_script_that_the_kernel_ended_ran_out_of_memory(rest: str, group: Path, tmp_path: Path) -> None:
+    """Whether it ends by the signal, or as a shell whose child was killed."""
+    inside = f"echo $$ > {group}/cgroup.procs; {'exec ' if not rest else ''}{HUNGRY}{rest}"
+
+    used = ended(inside, a_root(tmp_path, group))
+
+    assert (used.signal, used.code) in {(9, None), (None, 137)}
+    assert used.out_of_memory
+
+
+@pytest.mark.parametrize("script", ["kill -9 $$", "exit 137", "sh -c 'kill -9 $$'; exit $?"])
+def test_what_anybody_killed_did_not_run_out_of_memory(script: str, group: Path, tmp_path: Path) -> None:
+    """An exit status alone never says so."""
+    used = ended(script, a_root(tmp_path, group))
+
+    assert (used.signal, used.code) in {(9, None), (None, 137)}
+    assert not used.out_of_memory
+
+
+def test_a_count_explains_what_ended_within_two_seconds(tmp_path: Path) -> None:
+    """Several at once, too; what ends later was killed by something else. In version 2 as in version 1."""
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
+    count = tmp_path / "sys/fs/cgroup/memory.events"
+    count.parent.mkdir(parents=True)
+    count.write_text("oom 0\noom_kill 3\n")
+    kills = OomKills(root=tmp_path)
+    kills.note(0.0)
+    quiet = kills.rose(5.0)
+
+    count.write_text("oom 1\noom_kill 4\n")
+    at_once = [kills.rose(10.0), kills.rose(11.5)]
+    for at in range(10, 15):
+        kills.note(at)
+    later = kills.rose(15.0)
+
+    assert (quiet, at_once, later) == (False, [True, True], False)
+
+
+def test_without_a_count_nothing_is_out_of_memory(tmp_path: Path) -> None:
+    """As where there are no control groups."""
+    kills = OomKills(root=tmp_path)
+    kills.note(0.0)
+
+    assert not kills.rose(1.0)

@@ -12,6 +12,7 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State, TaskRecord
 from pyanamo_async.core.memory.admission import PATIENCE_S, Budget, Occupant
+from pyanamo_async.core.memory.advice import memory_advice
 from pyanamo_async.core.memory.budget import parse_budget, share_bytes
 from pyanamo_async.core.memory.measure import Measure, Peak, best_peak
 from pyanamo_async.core.memory.needs import Need, PeakHistory, need_of
@@ -190,3 +191,19 @@ def test_the_larger_of_two_measures_counts(
 ) -> None:
     """Of that of the kernel only what tells something of the script."""
     assert best_peak(sampled, largest, file_bytes=files, worker_bytes=100) == expected
+
+
+@pytest.mark.parametrize(
+    ("peak", "asked", "told"),
+    [
+        (GB, None, "With 1.1 GB for each task most fit. A task for each CPU takes a machine with 2 GB for each"),
+        (GB // 4, None, "for each CPU there is room for 7."),
+        (3 * GB, 3 * GB, "a machine with 4 GB for each (m instances of AWS)."),
+        (3 * GB, 12 * GB, "while they ask for 12 GB: lower their Memory."),
+        (7 * GB, 2 * GB, "while they ask for 2.0 GB: raise their Memory."),
+        (30 * GB, None, "with 8 GB for each (r instances of AWS) one runs for 5 CPUs."),
+    ],
+)
+def test_peaks_tell_what_would_fit(peak: int, asked: int | None, told: str) -> None:
+    """The need of a task, how that compares with what was asked, and which machine has it for each CPU."""
+    assert told in memory_advice(peak, asked_bytes=asked)

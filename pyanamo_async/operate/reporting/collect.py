@@ -59,6 +59,8 @@ class Step:
     attempts: Counter[str] = field(default_factory=Counter)  # by how they ended
     seconds: Histogram = field(default_factory=by_magnitude)
     memory: Histogram = field(default_factory=by_magnitude)
+    asked_bytes: int = 0  # of memory, by those attempts that
+    asking: int = 0  # asked for some
     efficiency: Histogram = field(default_factory=by_percent)
     seconds_run: float = 0.0
     crashes: int = 0
@@ -134,6 +136,8 @@ class Collected:
         step.seconds_run += record.seconds
         if record.max_rss_bytes is not None:
             step.memory.add(record.max_rss_bytes)
+        if item.memory_bytes is not None:
+            step.asked_bytes, step.asking = step.asked_bytes + item.memory_bytes, step.asking + 1
         if record.cpu_seconds is not None and record.seconds >= SHORTEST_S:
             step.efficiency.add(100 * record.cpu_seconds / record.seconds)
         self.times.add(record.started.timestamp(), STARTED)

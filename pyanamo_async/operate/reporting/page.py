@@ -14,6 +14,7 @@ from datetime import datetime
 from importlib.resources import files
 
 from pyanamo_async.core.items import State, TaskState
+from pyanamo_async.core.memory.advice import memory_advice
 from pyanamo_async.core.platforms import show_platform
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_seconds
@@ -98,6 +99,7 @@ def _sections(collected: Collected, attempts: Sequence[Attempt], plots: Plots, p
         ("step", "attempts", "ran", "half took", "95 % took", "half: memory", "95 %: memory", "half: CPU", "95 %: CPU"),
         map(_usage, collected.steps),
     )
+    yield from map(_advice, collected.steps)
     names = {"seconds": "Duration", "memory": "Peak memory", "efficiency": "CPU efficiency"}
     drawn = (f"<div>{_plot(name, title, plots)}</div>" for name, title in names.items())
     yield f'<div class="plots">{"".join(drawn)}</div>\n'
@@ -161,6 +163,14 @@ def _usage(step: Step) -> Sequence[Cell]:
         *(size(step.memory.quantile(part)) for part in (0.5, 0.95)),
         *(share(step.efficiency.quantile(part)) for part in (0.5, 0.95)),
     )
+
+
+def _advice(step: Step) -> str:
+    peak = step.memory.quantile(0.95)
+    if peak is None:
+        return ""
+    asked = step.asked_bytes // step.asking if step.asking else None
+    return f'<p class="soft">Memory of {text(step.name)}: {text(memory_advice(round(peak), asked_bytes=asked))}</p>\n'
 
 
 def _failures(collected: Collected) -> Iterator[str]:

@@ -33,6 +33,13 @@ VARIABLES = {
 HOP_BY_HOP = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 NO_BODY = {"HEAD"}
 COMPLETE = "CompleteMultipartUpload"
+BATCH = {
+    "CancelJob": {"jobId": "job"},
+    "GetJobQueueSnapshot": {"jobQueue": "job-queue"},
+    "SubmitJob": {"jobDefinition": "job-definition", "jobQueue": "job-queue"},
+    "TerminateJob": {"jobId": "job"},
+}
+"""What IAM can name of a call to Batch; all else is for everything or nothing."""
 STATEMENT = re.compile(r'(INSERT|UPDATE|DELETE) (?:INTO |FROM )?"([^"]+)"')
 
 
@@ -152,8 +159,15 @@ def calls_of(service: str, method: str, target: str, named: str, body: bytes) ->
     if named:
         return _json_calls(service, named.rpartition(".")[2], json.loads(body or b"{}"))
     if service == "batch":
-        return [Call(service, _rest_operation(service, method, url.path))]
+        return _batch_calls(_rest_operation(service, method, url.path), json.loads(body or b"{}"))
     return [Call(service, parse_qs(body.decode())["Action"][0])]
+
+
+def _batch_calls(operation: str, asked: Mapping[str, Any]) -> list[Call]:
+    """Return a call for each thing that is named, and for tags that are given with a job."""
+    named = [f"{kind}/{asked[name]}" for name, kind in BATCH.get(operation, {}).items()]
+    tagging = [Call("batch", operation, "tags", "job/new")] if asked.get("tags") else []
+    return [Call("batch", operation, resource=each) for each in named or [""]] + tagging
 
 
 def _json_calls(service: str, operation: str, asked: Any) -> list[Call]:  # noqa: ANN401 # JSON

@@ -16,6 +16,7 @@ Statement = Mapping[str, Any]
 
 PREFIXES = {"service-quotas": "servicequotas"}
 ACTIONS: dict[tuple[str, str, str], str] = {
+    ("batch", "SubmitJob", "tags"): "batch:TagResource",
     ("dynamodb", "BatchExecuteStatement", "INSERT"): "dynamodb:PartiQLInsert",
     ("dynamodb", "BatchExecuteStatement", "UPDATE"): "dynamodb:PartiQLUpdate",
     ("dynamodb", "BatchExecuteStatement", "DELETE"): "dynamodb:PartiQLDelete",
@@ -78,6 +79,8 @@ def resource(call: Call, *, region: str, account: str) -> str:
             return f"arn:aws:s3:::{call.resource}"
         case "dynamodb":
             return f"arn:aws:dynamodb:{region}:{account}:{call.resource}"
+        case "batch" if call.resource:
+            return f"arn:aws:batch:{region}:{account}:{call.resource}"
         case "ecr":
             return f"arn:aws:ecr:{region}:{account}:repository/{call.resource}"
     return "*"

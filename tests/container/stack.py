@@ -11,8 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -33,6 +35,7 @@ IMAGE = json.dumps(
         "layers": [],
     }
 )
+NOT_OF_API = {"ReplaceComputeEnvironment", "ServiceRole"}
 MOTO = {"Emulated": "true", "InstanceTypes": "optimal"}  # moto takes the default of a list for one text
 
 
@@ -136,54 +139,75 @@ def resolved(value: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401 # any
 
 def described(stack: str, outputs: dict[str, str]) -> dict[str, Any]:
     """Return the stack's definition for Fargate as Batch describes it."""
-    defaults = {name: each.get("Default") for name, each in template()["Parameters"].items()}
-    names = {
-        **defaults,
+    return definition("FargateDefinition", stack, outputs) | {"revision": 3, "status": "ACTIVE"}
+
+
+def definition(logical_id: str, stack: str, outputs: Mapping[str, str]) -> dict[str, Any]:
+    """Return a job definition as the API of Batch has it."""
+    api: dict[str, Any] = lowered(resolved(properties(logical_id), names_of(stack, outputs)))
+    return api
+
+
+def names_of(stack: str, outputs: Mapping[str, str]) -> dict[str, Any]:
+    """Return what names in the template stand for: defaults, what was put out, and for the others themselves."""
+    resources = template()["Resources"]
+    return {
+        **{name: name for name in resources},
+        **{f"{name}.{attribute}": f"arn:{name}" for name in resources for attribute in ("Arn", "LatestVersionNumber")},
+        **{name: each.get("Default") for name, each in template()["Parameters"].items()},
+        "InstanceTypes": ["optimal"],
         "AWS::StackName": stack,
         "AWS::Region": "us-east-1",
         "Repository.RepositoryUri": outputs["Repository"],
-        "ExecutionRole.Arn": "arn:execution",
-        "JobRole.Arn": "arn:job",
         "Table": outputs["Table"],
         "Bucket": outputs["Bucket"],
-        "LogGroup": "group",
     }
-    api: dict[str, Any] = lowered(resolved(properties("FargateDefinition"), names))
-    return api | {"jobDefinitionArn": "arn:definition", "revision": 3, "status": "ACTIVE"}
 
 
 def lowered(value: Any) -> Any:  # noqa: ANN401 # any part of a template
-    """Return a part of a template with names as the API of Batch writes them."""
+    """Return a part of the template with names as the API of Batch writes them; tags and options keep theirs."""
     match value:
         case dict():
-            keeps = {*value} <= {"pyanamo-table"} or any("-" in name for name in value)
+            keeps = any("-" in name for name in value)
             return {name if keeps else name[0].lower() + name[1:]: lowered(each) for name, each in value.items()}
         case list():
             return [lowered(each) for each in value]
     return value
 
 
+def set_up_batch(address: str, stack: str, outputs: Mapping[str, str]) -> None:
+    """Create what the template has of Batch by Batch's own API, as botocore's model knows that."""
+    api, names = client("batch", address), names_of(stack, outputs)
+    for name, each in of_type("Batch::ComputeEnvironment").items():
+        asked = lowered(resolved({key: value for key, value in each.items() if key not in NOT_OF_API}, names))
+        api.create_compute_environment(computeEnvironmentName=name, **asked)
+    for each in of_type("Batch::JobQueue").values():
+        api.create_job_queue(**lowered(resolved(each, names)))
+    for name in of_type("Batch::JobDefinition"):
+        asked = definition(name, stack, outputs)
+        for task in asked.get("ecsProperties", {}).get("taskProperties", ()):
+            for container in task["containers"]:
+                del container["stopTimeout"]  # the model is older
+        api.register_job_definition(**asked)
+
+
 @contextmanager
-def serving_batch(moto_endpoint: str, definitions: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Serve Batch: job definitions as they are given, in the form that moto does not know, and all else from moto."""
-    moto: Any = client("batch", moto_endpoint)
+def serving_batch(behind: str, definitions: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Serve Batch: job definitions as they are given, in a form that nothing behind knows, and all else from there."""
 
     class Batch(Handler):
         def do_POST(self) -> None:  # noqa: N802 # the name is the base class's
-            asked = json.loads(self.body() or b"{}")
-            match self.path:
-                case "/v1/describejobdefinitions":
-                    name = asked["jobDefinitionName"]
-                    found = [each for each in definitions if each["jobDefinitionName"] == name]
-                    reply: Any = {"jobDefinitions": found}
-                case "/v1/describejobqueues":
-                    reply = {"jobQueues": moto.describe_job_queues(**asked)["jobQueues"]}
-                case "/v1/describejobs":
-                    reply = {"jobs": moto.describe_jobs(**asked)["jobs"]}
-                case _:
-                    found = moto.describe_compute_environments(**asked)["computeEnvironments"]
-                    reply = {"computeEnvironments": found}
-            self.answer(HTTPStatus.OK, {"Content-Type": "application/json"}, json.dumps(reply).encode())
+            body = self.body()
+            name = json.loads(body or b"{}").get("jobDefinitionName")
+            found = [each for each in definitions if each["jobDefinitionName"] == name]
+            content, status = json.dumps({"jobDefinitions": found}).encode(), int(HTTPStatus.OK)
+            if self.path != "/v1/describejobdefinitions":
+                connection = HTTPConnection(urlsplit(behind).netloc)
+                connection.request("POST", self.path, body, dict(self.headers.items()))
+                reply = connection.getresponse()
+                content, status = reply.read(), reply.status
+                connection.close()
+            self.answer(status, {"Content-Type": "application/json"}, content)
 
     with serving(Batch) as address:
         yield address

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,10 +13,15 @@ from harness.servers.clients import client
 from pyanamo_async import State, open_table
 from pyanamo_async.aws.table_template import table_template
 from pyanamo_async.core.text.durations import parse_duration
+from pyanamo_async.operate.metrics import table_metrics
+from pyanamo_async.operate.status import status
 from pyanamo_async.ports import TableOptions
 from pyanamo_async.store.dynamodb import schema
+from pyanamo_async.store.memory import MemoryStore
 from tests.container.stack import deploy, of_type, properties, template
+from tests.docs.cli_reference import find
 from tests.docs.pages import DOCS, codes, rows, section
+from tests.fakes import NOON
 
 DEFINITIONS = ("Ec2Definition", "FargateDefinition")
 
@@ -135,6 +141,40 @@ def test_no_role_of_a_worker_reaches_beyond_the_stack() -> None:
         for statement in statements(name):
             assert not any("*" in action for action in statement["Action"])
             assert statement["Resource"] != "*" or statement["Action"] == ["ecr:GetAuthorizationToken"]
+
+
+async def test_alarms_look_at_what_the_status_job_tells() -> None:
+    """By its names: an alarm on a metric that nobody sends never rings."""
+    store = MemoryStore()
+    await store.create(shards=1)
+    seen = replace(await status(store, "t", [], now=NOON), last_settled=NOON)
+    told = {each.name for each in table_metrics(seen)}
+    asked = [
+        each["MetricStat"]["Metric"]
+        for alarm in of_type("CloudWatch::Alarm").values()
+        for each in alarm["Metrics"]
+        if "MetricStat" in each
+    ]
+    drawn = re.findall(r'\["pyanamo", "(\w+)", "Table"', properties("Dashboard")["DashboardBody"]["Fn::Sub"])
+
+    assert {each["MetricName"] for each in asked} | {*drawn} <= told
+    assert {each["Namespace"] for each in asked} == {"pyanamo"}
+    assert {one["Name"] for each in asked for one in each["Dimensions"]} == {"Table"}
+    assert properties("StatusDefinition")["ContainerProperties"]["Command"] == ["pyanamo", "status", "--emf"]
+
+
+def test_the_commands_that_the_stack_prints_exist() -> None:
+    """With their options, and with the names of queues and definitions that the stack has."""
+    outputs = [each["Value"] for name, each in template()["Outputs"].items() if name.startswith("Step")]
+    names = {each["JobQueueName"]["Fn::Sub"] for each in of_type("Batch::JobQueue").values()}
+    names |= {each["JobDefinitionName"]["Fn::Sub"] for each in of_type("Batch::JobDefinition").values()}
+    for value in outputs:
+        program, *words = (value["Fn::Sub"] if isinstance(value, dict) else value).split()
+        if program == "pyanamo":
+            command, rest = find(words)
+            command.make_context("pyanamo", list(rest))
+
+            assert {word for word in words if word.startswith("${AWS::StackName}")} <= names
 
 
 def test_the_dashboard_is_json() -> None:

@@ -29,7 +29,7 @@ from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.worker.context import AttemptContext
 from pyanamo_async.worker.memory_watch import MemoryWatch
 from pyanamo_async.worker.releases import ReleaseOrders
-from pyanamo_async.worker.room import Entry
+from pyanamo_async.worker.room import NO_ROOM_S, Entry
 from pyanamo_async.worker.stop import Level, Stop
 
 T = TypeVar("T")
@@ -42,7 +42,6 @@ NOTIFIED_PAUSE_S = 1.0  # at first, when items were announced: an index may show
 RECENT = 1024  # tokens of claims that were answered: a late list of what is held may still show them
 SEARCHES = 3  # for a lost claim, while there is other work
 FIRST_REFUSED_S = 0.5
-NO_ROOM_S = 5.0  # how long what found no room is left to other workers
 MOST_REFUSALS = 10  # pauses without a script started: about two minutes
 
 
@@ -140,7 +139,7 @@ class Claimer:
 
     async def _take_slots(self) -> list[int]:
         while not self._stop.draining and not self._may_claim():
-            await self._changed.wait()
+            await elapsed(self._changed, NO_ROOM_S if self._room.is_limited else None)
             self._changed.clear()  # not before: what ended while we looked is worth another look
         taken = [await self.slots.get()]
         most = 1 if self._one_at_a_time else self._room.places(MOST_AT_ONCE)

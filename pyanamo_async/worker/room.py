@@ -20,6 +20,7 @@ from pyanamo_async.core.memory.needs import Need, PeakHistory, need_of
 from pyanamo_async.core.outcomes import Interrupted
 from pyanamo_async.core.values import replace
 
+NO_ROOM_S = 5.0  # how long nothing is claimed after an item found no room, and the item is left to other workers
 RECENT = 25  # needs of claimed items, to guess those of the next
 
 
@@ -42,12 +43,12 @@ class Room:
         self._gate = asyncio.Event()  # of the item that waits
         self._needs: deque[Need] = deque(maxlen=RECENT)
         self._starts = 0
-        self._was_refused = False
+        self._refused_s: float | None = None
 
     @property
     def is_limited(self) -> bool:
         """Return whether something waits for room, or was refused."""
-        return self._waiting is not None or self._was_refused
+        return self._waiting is not None or self._refused_s is not None
 
     def places(self, most: int) -> int:
         """Return how many items of the smaller ones that came lately may be claimed now."""
@@ -69,7 +70,7 @@ class Room:
         if self._waiting is None:
             self._waiting, self._gate = (item, self._monotonic()), asyncio.Event()
             return Entry.WAITS
-        self._was_refused = True
+        self._refused_s = self._monotonic()
         return Entry.REFUSED
 
     def gate(self, item: Item) -> asyncio.Event | None:
@@ -81,7 +82,7 @@ class Room:
         if self._waiting is not None and self._waiting[0].token == item.token:
             self._waiting = None
         self._running.pop(item.token, None)
-        self._was_refused = False
+        self._refused_s = None
         self._admit()
 
     def observe(self, item: Item, record: TaskRecord) -> None:
@@ -116,7 +117,9 @@ class Room:
 
     def _may_start(self, need: Need, running: list[Occupant]) -> bool:
         waiting_s = None if self._waiting is None else self._monotonic() - self._waiting[1]
-        return not self._was_refused and self._budget.may_start(need, running, waiting_s=waiting_s)
+        if self._refused_s is not None and self._monotonic() - self._refused_s < NO_ROOM_S:
+            return False
+        return self._budget.may_start(need, running, waiting_s=waiting_s)
 
     def _need(self, item: Item) -> Need:
         return need_of(item, typical_bytes=self._typical_bytes, nests=self._nests)

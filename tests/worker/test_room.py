@@ -191,3 +191,19 @@ def test_without_needs_everything_starts_at_once() -> None:
     done = ran([a_job(number, 1, 10) for number in range(50)], slots=50, share=BUDGET // 50)
 
     assert done.seconds == pytest.approx(10, abs=1)
+
+
+def test_large_items_that_run_for_long_do_not_stop_small_ones() -> None:
+    """What was refused is no reason to claim nothing more until something ends, which may take days."""
+    large = [a_job(number, 3000, 5000, memory_bytes=3000) for number in range(3)]
+    small = [a_job(number, 100, 1, memory_bytes=100) for number in range(3, 13)]
+
+    async def main(loop: VirtualLoop) -> list[State]:
+        crew = Crew(loop, slots=100, budget=Budget(BUDGET, MANY_CPUS), share_bytes=1000)
+        await crew.store.create(shards=1)
+        await crew.store.add([*large, *small])
+        loop.call_later(100, crew.stop.request, Level.NOW, "a test")
+        await crew.pilot().run()
+        return [(await crew.store.read(item.item_id)).state for item in small]
+
+    assert set(run(main)) == {State.DONE}

@@ -65,14 +65,14 @@ def _run(argv: Sequence[str]) -> int:
     except typer.Abort:
         note("pyanamo: nothing was answered")
         return 1
-    except _invalid_usage() as error:
+    except invalid_usage() as error:
         _show_usage(error)
         _hint_at_ids(argv)
         return UsageError.exit_code
     return status if isinstance(status, int) else 0
 
 
-def _invalid_usage() -> type[Exception]:
+def invalid_usage() -> type[Exception]:
     """Return the base of what typer raises for arguments, which it does not export."""
     import typer
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperOption
 
 from pyanamo_async import EventLog, FailurePolicy, OutputSettings, RunResult, Table, WorkerSettings, run_on_loop
 from pyanamo_async.cli.background_stderr import BackgroundStderr, background_stderr
@@ -28,7 +29,18 @@ from pyanamo_async.host.pid1 import fork_from_pid1
 from pyanamo_async.host.watchdog import Watchdog
 
 CLOSED_WITHIN_S = 10.0
-COMMAND = standing_alone("--cloudwatch", without="", takes=lambda word: not word.startswith("-"))
+
+
+class COMMAND(standing_alone("--cloudwatch", without="", takes=lambda word: not word.startswith("-"))):  # type: ignore[misc]
+    """Each of its flags has a variable, as `--max-failures` has PYANAMO_MAX_FAILURES: a container gets those."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - typer's
+        super().__init__(*args, **kwargs)
+        for each in self.params:
+            if isinstance(each, TyperOption) and not each.envvar:
+                each.envvar = f"PYANAMO_{max(each.opts, key=len).strip('-').replace('-', '_').upper()}"
+
+
 EPILOG = """\b
 Exit status:
   0   nothing is left, and nothing this worker ran failed

@@ -44,7 +44,7 @@ def fork_from_pid1(*, ends_within_s: float) -> None:
     if child:
         _supervise(child, ends_within_s + LAST_CHANCE_S)
     os.setpgid(0, 0)  # a terminal sends Ctrl-C to the whole group, and the child would receive it twice
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    signal.pthread_sigmask(signal.SIG_SETMASK, before - PASSED_ON)  # what a parent blocked until now was kept for PID 1
 
 
 def _supervise(child: int, ends_within_s: float) -> None:

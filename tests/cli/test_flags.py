@@ -56,8 +56,8 @@ def test_a_backoff_is_a_range_of_durations(text: str) -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["--lease", "soon"], "'--lease': 'soon' is not a duration"),
-        (["--spool-memory", "much"], "'--spool-memory': 'much' is not a size"),
+        (["--lease", "soon"], "'--lease' (env var: 'PYANAMO_LEASE'): 'soon' is not a duration"),
+        (["--spool-memory", "much"], "'--spool-memory' (env var: 'PYANAMO_SPOOL_MEMORY'): 'much' is not a size"),
         (["--backoff", "1s"], "'--backoff'"),
         (["--heartbeat", "0"], "--heartbeat is zero"),
         (["--lease", "30s"], "--lease 30s is shorter than three times --heartbeat, which is 20s"),

@@ -1,0 +1,101 @@
+"""The entrypoint of the image: `pyanamo-entrypoint [--check] [ARCHIVE] [COMMAND, or flags of pyanamo run]`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from pyanamo_async.cli.console import note, say, visible_streams
+from pyanamo_async.cli.main import report
+from pyanamo_async.entrypoint.preparing import Prepared, prepare
+from pyanamo_async.entrypoint.request import Request, missing, read_request
+from pyanamo_async.entrypoint.run_flags import check_run, run_variables
+from pyanamo_async.entrypoint.variables import OWN, unknown
+from pyanamo_async.errors import PyanamoError, UsageError
+from pyanamo_async.host.pid1 import PASSED_ON
+
+FAILED = 1
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def main() -> NoReturn:
+    """Become a worker, or the command that was given."""
+    for number in STOPS:
+        signal.signal(number, _stopped)  # the first process of a container hears only what it has a handler for
+    with visible_streams():
+        try:
+            request = read_request(sys.argv[1:], os.environ)
+            prepared = _prepared(request)
+        except PyanamoError as error:
+            _fail(str(error))
+        except OSError as error:
+            _fail(f"{error}. hint: is that folder writable (TMPDIR, PYANAMO_WORKDIR), and the disk not full?")
+        except Exception as error:  # noqa: BLE001 - as in `cli.main`: whatever it is, it becomes one line
+            report(error)
+            sys.exit(FAILED)
+        if request.check:
+            _show(request, prepared)
+            sys.exit(0)
+        _become(request, prepared)
+
+
+def _prepared(request: Request) -> Prepared:
+    if not request.command:
+        check_run(request.flags)
+        if names := missing(os.environ, request.flags):
+            raise UsageError(f"{' and '.join(names)} must be set", hint="the job definition's environment has them")
+    elif shutil.which(request.command[0]) is None:
+        raise UsageError(
+            f"there is no command {request.command[0]}", hint="an archive is s3://..., .tar.gz, .tgz, .tar or .zip"
+        )
+    for name, hint in unknown(os.environ, {*OWN, *run_variables()}).items():
+        _say(f"nothing reads {name}{hint and f'. hint: {hint}'}")
+    return prepare(request, os.environ, note=_say)
+
+
+def _become(request: Request, prepared: Prepared) -> NoReturn:
+    """Run the command, or the worker, in place of this process."""
+    os.chdir(prepared.folder)
+    environment = {**prepared.environment, "PWD": str(prepared.folder)}
+    if request.command:
+        program = shutil.which(request.command[0], path=environment.get("PATH"))
+        if program is None:
+            _fail(f"there is no command {request.command[0]}")
+        os.execve(program, request.command, environment)  # noqa: S606 - what was asked for
+    if os.getpid() == 1:
+        # Until the worker has forked (`host.pid1`) a signal would be lost: the kernel drops what the first process has
+        # no handler for. Blocked ones wait.
+        signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
+    words = [sys.executable, "-I", "-m", "pyanamo_async", "run", *request.flags]  # without the pipeline's PYTHONPATH
+    os.execve(sys.executable, words, environment)  # noqa: S606 - this program
+
+
+def _show(request: Request, prepared: Prepared) -> None:
+    """Print what would run."""
+    for name in ("PYANAMO_TABLE", "S3_BUCKET", "PIPELINE", "PYANAMO"):
+        say(f"{name}={prepared.environment.get(name, '')}")
+    say(f"set-up: {', '.join(map(str, prepared.sourced)) or 'none'}")
+    say(f"working directory: {prepared.folder}")
+    say(f"would run: {' '.join(request.command or ('pyanamo', 'run', *request.flags))}")
+
+
+def _stopped(number: int, _: FrameType | None) -> NoReturn:
+    _say(f"stopped by {signal.Signals(number).name} before anything began")
+    sys.exit(os.EX_TEMPFAIL)
+
+
+def _fail(reason: str) -> NoReturn:
+    _say(reason)
+    sys.exit(FAILED)
+
+
+def _say(line: str) -> None:
+    note(f"pyanamo-entrypoint: {line}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Read what a container is asked to do, from its arguments and its environment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from pyanamo_async.core.values import Value
+from pyanamo_async.errors import UsageError
+
+CHECK = "--check"
+S3 = "s3://"
+SQLITE, FOLDER = "sqlite:", "file:"
+SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_S3_OBJECT = re.compile(
+    r"s3://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{2,254})/(?P<key>.+?)(?:\?versionId=(?P<version>.+))?"
+)
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
+DEFAULT_TMPDIR = "/tmp"  # noqa: S108 - where the environment names none, as POSIX has it
+
+
+class Scripts(Value):
+    """Where an archive of scripts is: in a bucket, or else a file at `path`; `sha256` is "" where none was given."""
+
+    address: str
+    bucket: str = ""
+    key: str = ""
+    version: str = ""
+    path: str = ""
+    sha256: str = ""
+
+    @property
+    def is_pinned(self) -> bool:
+        """Return whether it cannot be another archive than the one that was meant."""
+        return bool(self.sha256 or self.version or self.path)
+
+
+class Request(Value):
+    """What a container is asked to do: a `command`, or, without one, a worker with these `flags`."""
+
+    scripts: Scripts | None = None
+    command: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    check: bool = False
+
+
+def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Request:
+    """Return what is asked for.
+
+    A first argument that is an `s3://` address or ends like an archive names the scripts, and outranks
+    `PYANAMO_SCRIPTS`. Behind it stand flags of `pyanamo run`, or a command to run in place of the worker.
+
+    Raises:
+        UsageError: the address or its checksum is none.
+    """
+    words = list(arguments)
+    check = words[:1] == [CHECK]
+    if check:
+        words.pop(0)
+    address = environment.get("PYANAMO_SCRIPTS", "")
+    if words and (words[0].startswith(S3) or (words[0].endswith(SUFFIXES) and not words[0].startswith("-"))):
+        address = words.pop(0)
+    if not check and words[:1] == [CHECK]:
+        check = bool(words.pop(0))
+    scripts = parse_scripts(address, environment.get("PYANAMO_SCRIPTS_SHA256", "")) if address else None
+    flags = words if not words or words[0].startswith("-") else []
+    return Request(scripts, () if flags else tuple(words), tuple(flags), check)
+
+
+def parse_scripts(address: str, sha256: str) -> Scripts:
+    """Parse the address of an archive.
+
+    Raises:
+        UsageError: it is none, or the checksum is none.
+    """
+    sha256 = sha256.strip().lower()
+    if sha256 and not _SHA256.fullmatch(sha256):
+        raise UsageError(
+            "PYANAMO_SCRIPTS_SHA256 is no SHA-256", hint="it has 64 hexadecimal digits, as sha256sum prints"
+        )
+    if found := _S3_OBJECT.fullmatch(address):
+        return Scripts(address, found["bucket"], found["key"], found["version"] or "", sha256=sha256)
+    if "://" in address:
+        raise UsageError(
+            f"PYANAMO_SCRIPTS {address} is no address of an archive",
+            hint="write s3://bucket/key, s3://bucket/key?versionId=ID, or the path of a file",
+        )
+    return Scripts(address, path=address.removeprefix(FOLDER), sha256=sha256)
+
+
+def missing(environment: Mapping[str, str], flags: Sequence[str]) -> list[str]:
+    """Name the variables without which no worker can start."""
+    table = environment.get("PYANAMO_TABLE", "")
+    names = [] if table else ["PYANAMO_TABLE"]
+    has_bucket = environment.get("S3_BUCKET") or any(each.startswith(("-b", "--bucket")) for each in flags)
+    if not table.startswith((SQLITE, "memory:")) and not has_bucket:
+        names.append("S3_BUCKET")
+    return names
+
+
+def table_name(table: str) -> str:
+    """Return what a table is called in names of files: a SQLite file without folder and suffix."""
+    name = table.removeprefix(SQLITE).rstrip("/").rsplit("/", 1)[-1]
+    if table.startswith(SQLITE):
+        name = name.rsplit(".", 1)[0] or name
+    name = _UNSAFE.sub("_", name)
+    return name if name.strip(".") else "table"
+
+
+def work_folder(environment: Mapping[str, str]) -> str:
+    """Return the folder in which tasks run."""
+    default = f"{environment.get('TMPDIR') or DEFAULT_TMPDIR}/{table_name(environment.get('PYANAMO_TABLE', ''))}"
+    return environment.get("PYANAMO_WORKDIR") or default

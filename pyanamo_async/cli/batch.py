@@ -11,7 +11,7 @@ import typer
 
 from pyanamo_async import BatchPlan, FailurePolicy, FleetJob, OutputSettings, Table, WorkerSettings
 from pyanamo_async.cli.asking import ask, need_terminal
-from pyanamo_async.cli.console import note, say, say_json, say_json_list
+from pyanamo_async.cli.console import flush, note, say, say_json, say_json_list
 from pyanamo_async.cli.flags import duration, tags
 from pyanamo_async.cli.handing_on import HandingOn, handed_on
 from pyanamo_async.cli.listing import Column, Row, say_table
@@ -117,6 +117,7 @@ async def submit(
         return
     for job_id, order in zip(job_ids, plan.orders, strict=True):
         say(f"submitted {job_id}" + (f", an array of {order.size:,}" if order.size > 1 else ""))
+    flush()  # the lines above come first, also on a terminal
     note(f"next: {command_line('batch list', table.address)}; {command_line('status --watch', table.address)}")
 
 

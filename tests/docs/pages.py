@@ -10,6 +10,7 @@ from harness.program import ROOT
 
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
+AWS = DOCS / "guide" / "aws.md"  # its session is typed by a test of its own
 VARIANT_CALLING = ROOT / "examples" / "variant_calling" / "README.md"
 DECISIONS = sorted(DOCS.glob("decisions/20*.md"))
 GENERATED = DOCS / "reference" / "cli.md"

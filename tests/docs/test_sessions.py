@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from harness.sessions import Terminal, blocks, essence, steps
-from tests.docs.pages import PAGES, VARIANT_CALLING, name
+from tests.docs.pages import AWS, PAGES, VARIANT_CALLING, name
 
-SESSIONS = [page for page in PAGES if page != VARIANT_CALLING and blocks(page.read_text())]
+SESSIONS = [page for page in PAGES if page not in {VARIANT_CALLING, AWS} and blocks(page.read_text())]
 
 
 @pytest.mark.parametrize("page", SESSIONS, ids=name)

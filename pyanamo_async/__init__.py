@@ -11,6 +11,7 @@ table_batch.py  the part of Table that has to do with its workers on AWS Batch
 table_capacity.py  the part of Table that has to do with what DynamoDB takes
 table_editor.py  the part of Table by which a person corrects items
 table_report.py  the part of Table that draws what became of its tasks
+table_files.py  the part of Table that has the files which tasks left as their results
 table_results.py  the part of Table that has what is in it, as rows and files
 table_progress.py  the part of Table that tells how far it is
 table_reader.py  the half of Table that changes nothing
@@ -103,6 +104,7 @@ if TYPE_CHECKING:
     from pyanamo_async.operate.jobs import WorkerJob as WorkerJob
     from pyanamo_async.operate.logs import TaskLog as TaskLog
     from pyanamo_async.operate.many_logs import FoundLog as FoundLog
+    from pyanamo_async.operate.result_files import TaskFile as TaskFile
     from pyanamo_async.operate.metrics import (
         WorkerMetrics as WorkerMetrics,
         emf_status as emf_status,
@@ -179,6 +181,7 @@ _HOMES = {
     "pyanamo_async.operate.jobs": ("WorkerJob",),
     "pyanamo_async.operate.logs": ("TaskLog",),
     "pyanamo_async.operate.many_logs": ("FoundLog",),
+    "pyanamo_async.operate.result_files": ("TaskFile",),
     "pyanamo_async.operate.metrics": ("WorkerMetrics", "emf_status", "prometheus_status"),
     "pyanamo_async.operate.reporting.report": ("ReportResult",),
     "pyanamo_async.operate.status": ("Status",),

@@ -117,7 +117,8 @@ class TableEditor(TableReport):
 
         token, now = _token(), datetime.now(UTC)
         namespace = (await self.describe()).output_namespace
-        remover = OutputRemover(await self._resources.outputs(), namespace) if outputs else None
+        stores = self._resources
+        remover = OutputRemover(await stores.outputs(), await stores.objects(), namespace) if outputs else None
 
         def drop(item: Item, tasks: Collection[str]) -> Item | None:
             return None if selection.task is None else drop_tasks(item, tasks, now=now, token=token)

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from pyanamo_async.app.settings import DEFAULT_UMASK
 from pyanamo_async.errors import PyanamoError, Unavailable
-from pyanamo_async.table_results import TableResults
+from pyanamo_async.table_files import TableFiles
 
 if TYPE_CHECKING:
     from pyanamo_async.operate.reporting.report import ReportResult
     from pyanamo_async.ports import Store
 
 
-class TableReport(TableResults):
+class TableReport(TableFiles):
     """One table of items, and its report."""
 
     async def report(

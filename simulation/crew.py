@@ -16,8 +16,9 @@ from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.fleet.failed_items import FailedItems
 from pyanamo_async.fleet.going_home import GoingHome, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
-from pyanamo_async.outputs.memory import MemoryOutputs
-from pyanamo_async.ports import Clock, OutputStore, Processes, Runtime, Store
+from pyanamo_async.host.working_folders import WorkingFolders
+from pyanamo_async.outputs.memory import MemoryObjects, MemoryOutputs
+from pyanamo_async.ports import Clock, ObjectStore, OutputStore, Processes, Runtime, Store
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.context import Adapters, AttemptContext, Plan, TaskSettings
 from pyanamo_async.worker.pilot import Pilot
@@ -63,6 +64,8 @@ class Crew:
     store: Store = field(default_factory=MemoryStore)
     outputs: OutputStore = field(default_factory=MemoryOutputs)
     launcher: FakeLauncher = field(default_factory=FakeLauncher)
+    objects: ObjectStore = field(default_factory=MemoryObjects)
+    working_folders: WorkingFolders = field(default_factory=WorkingFolders)
     notes: Notes = field(default_factory=Notes)
     stop: Stop = field(default_factory=Stop)
     policy: FailurePolicy = field(default_factory=FailurePolicy)
@@ -93,7 +96,7 @@ class Crew:
         budget = WallTimeBudget(self.wall_s, reserve, self.min_remaining_s, runtime.clock.monotonic())
         context = AttemptContext(
             self.name,
-            Adapters(self.store, self.outputs, self.launcher, "table"),
+            Adapters(self.store, self.outputs, self.launcher, "table", self.objects, self.working_folders),
             TaskSettings({}, self.nests, self.timeout, self.policy),
             runtime,
             budget,

@@ -23,6 +23,7 @@ from pyanamo_async.app.settings import Settings
 from pyanamo_async.app.signals import job_control_by_signal, orders_by_signal
 from pyanamo_async.aws.instance_metadata import InstanceMetadata, metadata_endpoint
 from pyanamo_async.aws.spot import interruption
+from pyanamo_async.core.folders import NO_FOLDERS, Folder, parse_folders
 from pyanamo_async.core.halting import parse_failed_limit
 from pyanamo_async.core.items import State
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
@@ -35,7 +36,8 @@ from pyanamo_async.host.clock import SystemClock
 from pyanamo_async.host.liveness import WORKER_VARIABLE, LocalProcesses, own_mark
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.host.threads import LOOKUPS
-from pyanamo_async.ports import EventLog, OutputStore, Runtime, Store
+from pyanamo_async.host.working_folders import WorkingFolders
+from pyanamo_async.ports import EventLog, ObjectStore, OutputStore, Runtime, Store
 from pyanamo_async.worker.context import Adapters, AttemptContext, KillPolicy, Plan, TaskSettings
 from pyanamo_async.worker.pilot import Pilot
 from pyanamo_async.worker.run_summary import RunSummary
@@ -58,6 +60,7 @@ async def work(
     *,
     store: Store,
     outputs: OutputStore,
+    objects: ObjectStore,
     event_log: EventLog,
     handle_signals: bool = False,
     on_stop: Callable[[timedelta], None] = lambda _: None,
@@ -72,7 +75,12 @@ async def work(
     runtime = Runtime(SystemClock(), random.Random(), event_log)  # noqa: S311 - scatters, keeps no secret
     store.bad_rows.tell = lambda bad: event_log.note("row cannot be read", row=bad.row_id, why=bad.why)
     mark, metadata, samples = f"{WORKER_VARIABLE}={me.worker_id}", _metadata(event_log), MemorySamples()
-    with orders, closing(Guard(mark)) as guard, closing(MemorySampler(on_sample=samples.put)) as memory:
+    with (
+        orders,
+        closing(WorkingFolders()) as working_folders,
+        closing(Guard(mark)) as guard,
+        closing(MemorySampler(on_sample=samples.put)) as memory,
+    ):
         finding = asyncio.create_task(find_platform(me.platform, os.environ, metadata, event_log=event_log))
         try:
             output_namespace = await _check_usable(store, outputs, runtime, stop)
@@ -83,7 +91,7 @@ async def work(
         settings = replace(settings, running=within_limits(asked, me.platform, event_log))
         launcher = await LOOKUPS.run(ShellLauncher, settings.running.shell, guard=guard, memory=memory)
         environment = await LOOKUPS.run(script_environment, settings, me.worker_id)
-        adapters = Adapters(store, outputs, launcher, output_namespace)
+        adapters = Adapters(store, outputs, launcher, output_namespace, objects, working_folders)
         event_log.note(
             "worker started",
             worker=me.worker_id,
@@ -176,6 +184,7 @@ def _pilot(
             how.policy,
             kill_policy,
             max_output_bytes=settings.storing.max_output_bytes,
+            folders=parse_folders(how.folders) | ({Folder.SCRATCH} if how.scratch else NO_FOLDERS),
         ),
         runtime,
         budget,

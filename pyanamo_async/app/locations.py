@@ -155,3 +155,11 @@ def _is_file(text: str) -> bool:
             return file.read(len(_MAGIC)) == _MAGIC
     except (OSError, ValueError):
         return False
+
+
+def address_of(location: str) -> OutputAddress:
+    """Return the folder or bucket that holds a location like `file:/logs/a.gz` or `s3://bucket/key`."""
+    if location.startswith(MEMORY):
+        return Memory()
+    container = location.removeprefix(S3).partition("/")[0] if location.startswith(S3) else FOLDER + "/"
+    return parse_output(container, key="")

@@ -13,19 +13,26 @@ from typing import TYPE_CHECKING, Any, Self
 from pyanamo_async.app.locations import (
     FOLDER,
     LOGS,
-    MEMORY,
-    S3,
     Bucket,
     DynamoTable,
     Folder,
     Memory,
-    OutputAddress,
     SqliteTable,
-    parse_output,
+    address_of,
 )
 from pyanamo_async.app.settings import Settings
 from pyanamo_async.errors import UsageError
-from pyanamo_async.ports import CapacityAdmin, FleetJobs, JobService, OutputKey, OutputStore, Platform, Store, Units
+from pyanamo_async.ports import (
+    CapacityAdmin,
+    FleetJobs,
+    JobService,
+    ObjectStore,
+    OutputKey,
+    OutputStore,
+    Platform,
+    Store,
+    Units,
+)
 
 if TYPE_CHECKING:
     from pyanamo_async.aws.meter import Meter
@@ -135,7 +142,7 @@ class Resources:
         """
         if location.startswith(LOGS):
             return await self._logs("", "", behind=await self.outputs(FOLDER))
-        address = _address_of(location) if location else self.settings.need_output()
+        address = address_of(location) if location else self.settings.need_output()
         outputs: OutputStore
         match address:
             case Folder(path=path, key=key):
@@ -154,6 +161,28 @@ class Resources:
 
                 outputs = self._memory.setdefault(MemoryOutputs, MemoryOutputs())
         return outputs
+
+    async def objects(self, location: str = "") -> ObjectStore:
+        """Open where new files of tasks go, or, given the location of stored ones, what holds those.
+
+        Raises:
+            UsageError: no bucket was given.
+        """
+        address = address_of(location) if location else self.settings.need_output()
+        match address:
+            case Folder(path=path, key=key):
+                from pyanamo_async.outputs.file_objects import FileObjects
+
+                return FileObjects(path, key, umask=self.settings.umask)
+            case Bucket(name=name, prefix=prefix):
+                from pyanamo_async.outputs.s3_objects import S3Objects
+
+                client = await (await self._aws()).s3()
+                return S3Objects(client, name, prefix, sse=self.settings.storing.sse, spool=self._spool)
+        from pyanamo_async.outputs.memory import MemoryObjects
+
+        objects: MemoryObjects = self._memory.setdefault(MemoryObjects, MemoryObjects())
+        return objects
 
     async def worker_outputs(self, worker_id: str) -> OutputStore:
         """Open where a worker's output goes: a log group, if there is one, in a stream of its own; else the bucket."""
@@ -214,11 +243,3 @@ class Resources:
             session = Aws(region=self.settings.region, concurrency=at_once, meter=self._meter)
             self._session = await self._stack.enter_async_context(session)
         return self._session
-
-
-def _address_of(location: str) -> OutputAddress:
-    """Return the folder or bucket that holds a location like `file:/logs/a.gz` or `s3://bucket/key`."""
-    if location.startswith(MEMORY):
-        return Memory()
-    container = location.removeprefix(S3).partition("/")[0] if location.startswith(S3) else FOLDER + "/"
-    return parse_output(container, key="")

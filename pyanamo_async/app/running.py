@@ -68,6 +68,7 @@ async def run_worker(
             me,
             store=store,
             outputs=outputs,
+            objects=await resources.objects(),
             event_log=event_log or _Silence(),
             handle_signals=handle_signals,
             on_stop=on_stop,

@@ -9,6 +9,7 @@ from pathlib import Path
 from pyanamo_async.app.locations import SqliteTable, TableAddress
 from pyanamo_async.app.settings import Settings
 from pyanamo_async.aws.credentials import without_credentials
+from pyanamo_async.core.folders import VARIABLES
 from pyanamo_async.host.liveness import WORKER_VARIABLE
 
 
@@ -20,6 +21,7 @@ def _everywhere(table: TableAddress) -> str:
 def script_environment(settings: Settings, worker_id: str) -> Mapping[str, str]:
     """Return the environment that all scripts of a worker have."""
     environ = os.environ if settings.running.task_credentials else without_credentials(os.environ)
+    environ = {name: value for name, value in environ.items() if name not in VARIABLES.values()}  # of an outer task
     folder = {} if _is_here(environ.get("PWD", "")) else {"PWD": str(Path.cwd())}  # as a shell has it
     return {**environ, **folder, "PYANAMO_TABLE": _everywhere(settings.table), WORKER_VARIABLE: worker_id}
 

@@ -22,6 +22,7 @@ from pyanamo_async.app.locations import (
 from pyanamo_async.app.output_settings import OutputSettings, check_log_group
 from pyanamo_async.core.arguments import check_fields, check_type
 from pyanamo_async.core.failure_policy import FailurePolicy
+from pyanamo_async.core.folders import parse_folders
 from pyanamo_async.core.halting import parse_failed_limit
 from pyanamo_async.core.memory.budget import Auto, parse_budget
 from pyanamo_async.core.text.durations import show_duration
@@ -63,6 +64,9 @@ class WorkerSettings:
     output is read for up to `linger`; when the worker is stopped, running scripts get `grace`. Without
     `task_credentials` nothing in a script's environment leads to the worker's AWS credentials.
 
+    Folders: every task has the `folders` named here, as `checkpoint,results`, beside those that its script names.
+    With `scratch` each attempt starts in a new folder on this machine's fastest disk, which is removed afterwards.
+
     Raises:
         UsageError: values are out of range, or contradict each other.
     """
@@ -85,6 +89,8 @@ class WorkerSettings:
     task_credentials: bool = True
     halt_after: int | None = None
     max_failed: str | None = None
+    folders: str = ""
+    scratch: bool = False
 
     def __post_init__(self) -> None:
         """Check that the values are of their types, and make sense together."""
@@ -98,6 +104,7 @@ class WorkerSettings:
             raise UsageError(f"`halt_after` is {self.halt_after}", hint="give at least 1, or leave it out")
         if self.max_failed is not None:
             parse_failed_limit(self.max_failed)
+        parse_folders(self.folders)
         for name in ("wall_time", "idle_exit", "timeout", "heartbeat", "lease"):
             if (span := getattr(self, name)) is not None and span <= timedelta():
                 raise UsageError(f"`{name}` is zero", hint="give at least 1ms")

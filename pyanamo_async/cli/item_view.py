@@ -70,6 +70,13 @@ def _task(task: Task, *, nested: bool) -> Iterator[Line]:
     if record:
         yield from _output("stdout", record.stdout)
         yield from _output("stderr", record.stderr)
+        if (left := record.results).files:
+            yield f"  results: {plural(left.files, 'file')}, {show_size(left.size_bytes)} at {left.at}", ""
+        if files := record.results.files:
+            yield (
+                f"  results: {plural(files, 'file')}, {show_size(record.results.size_bytes)} at {record.results.at}",
+                "",
+            )
 
 
 def _ending(record: TaskRecord) -> str:

@@ -34,6 +34,7 @@ COMMANDS = {
     "set": "changing.set_items",
     "samples": "samples.samples",
     "results": "results.results",
+    "files": "files.files",
     "export": "export.export",
     "trace": "trace.trace",
     "report": "report.report",

@@ -71,6 +71,17 @@ worker_settings = settings(
             envvar="PYANAMO_MAX_FAILED",
             help="Failed items in the table with which all workers drain: a number, or a share like 5%.",
         ),
+        "folders": typer.Option(
+            "--folders",
+            metavar="LIST",
+            envvar="PYANAMO_FOLDERS",
+            help="Folders for every task, beside those that its script names: results, scratch.",
+        ),
+        "scratch": typer.Option(
+            "--scratch",
+            envvar="PYANAMO_SCRATCH",
+            help="Start each attempt in a new folder on the fastest disk, TMPDIR inside it, and remove it afterwards.",
+        ),
         "linger": _duration("--linger", help="Time to read output after a script's own exit."),
     },
 )

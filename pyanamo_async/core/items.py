@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import Failed, Failure, Outcome
+from pyanamo_async.core.results import Results
 from pyanamo_async.core.values import Value
 
 SINGLE_TASK = "Task_0"
@@ -78,6 +79,7 @@ class TaskRecord(Value):
     cpu_seconds: float | None = None
     stdout: Output = Output()
     stderr: Output = Output()
+    results: Results = Results()
 
     @property
     def reason(self) -> str:

@@ -31,7 +31,7 @@ class Succeeded(Value):
     reason = ""
 
 
-DETAIL_BYTES = 80  # of a tag, in UTF-8; a test fills a row to this limit
+DETAIL_BYTES = 80  # in UTF-8; a test fills a row to this limit
 
 
 class Failed(Value):
@@ -57,9 +57,13 @@ class Failed(Value):
 
 
 def tag_detail(tag: str) -> str:
-    """Return a tag as the detail of a failure: its fields side by side, cut where a row has no room for more."""
-    text = " ".join(tag.split()).encode(errors="replace")
-    return text[:DETAIL_BYTES].decode(errors="ignore") or "an empty tag"
+    """Return a tag as the detail of a failure: its fields side by side."""
+    return detail(tag) or "an empty tag"
+
+
+def detail(text: str) -> str:
+    """Return a text as the detail of a failure, in one line, cut where a row has no room for more."""
+    return " ".join(text.split()).encode(errors="replace")[:DETAIL_BYTES].decode(errors="ignore")
 
 
 class TimedOut(Value):

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import uvloop
 
 from pyanamo_async.execution.group import kill_child
-from pyanamo_async.execution.posix_spawn import PreparedSpawn, Text
+from pyanamo_async.execution.posix_spawn import PreparedSpawn, Text, can_change_folder
 from pyanamo_async.execution.spawn_thread import spawn_in_thread
 
 SHELL = "/bin/sh"
@@ -52,7 +52,9 @@ class FastLoop(uvloop.Loop):
         if not _is_script(**options):
             return await super().subprocess_shell(protocol_factory, cmd, **options)  # type: ignore[return-value]
         shell, env = options.get("executable") or SHELL, options.get("env")
-        prepared = PreparedSpawn([shell, "-c", cmd], path=shell, env=os.environ if env is None else env)
+        prepared = PreparedSpawn(
+            [shell, "-c", cmd], path=shell, env=os.environ if env is None else env, folder=options.get("cwd")
+        )
         protocol = protocol_factory()
         pid = await spawn_in_thread(prepared, (options["stdout"], options["stderr"]))
         self._usages.pop(pid, None)  # of an earlier process with this id
@@ -67,7 +69,8 @@ def _is_script(*, stdout: object = -1, stderr: object = -1, **options: Any) -> b
     """Return whether a command is started as the launcher does it, in a session of its own and without stdin."""
     options.pop("env", None)
     return (
-        all(isinstance(output, int) and output >= 0 for output in (stdout, stderr))
+        (options.pop("cwd", None) is None or can_change_folder())
+        and all(isinstance(output, int) and output >= 0 for output in (stdout, stderr))
         and os.sep in os.fsdecode(options.pop("executable", None) or SHELL)  # otherwise it is looked for in PATH
         and options == SCRIPT
     )

@@ -12,6 +12,7 @@ import errno
 import os
 import shutil
 from contextlib import suppress
+from pathlib import Path
 from subprocess import DEVNULL
 
 from pyanamo_async.core.shell_command import shell_command
@@ -48,6 +49,8 @@ class ShellLauncher:
     ) -> None:
         self._posix_shell = find_shell()
         self._shell = [self._posix_shell] if shell is None else shell_words(shell)
+        if os.sep in self._shell[0]:
+            self._shell[0] = str(Path(self._shell[0]).absolute())  # wherever a script starts
         self._guard, self._memory = guard, memory
 
     async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> ShellProcess:
@@ -73,6 +76,7 @@ class ShellLauncher:
                 stdout=pipes[0].write_end,
                 stderr=pipes[1].write_end,
                 env=dict(command.env),  # stock uvloop takes no other mapping
+                cwd=command.folder,
                 start_new_session=True,
                 close_fds=False,  # Python's own are never inherited, and looking for others costs more than the start
             )

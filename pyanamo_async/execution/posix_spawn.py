@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 
@@ -28,13 +28,14 @@ class PreparedSpawn:
     """A process that is ready to be started, in any thread.
 
     Its stdin is empty, and other descriptors are inherited unless they are close-on-exec. It gets a session and a
-    process group of its own.
+    process group of its own, and starts in `folder`, if there is one, which takes a library that `can_change_folder`.
     """
 
-    __slots__ = ("_arguments", "_environment", "_path")
+    __slots__ = ("_arguments", "_environment", "_folder", "_path")
 
-    def __init__(self, args: Sequence[Text], *, path: Text, env: Mapping[str, str]) -> None:
+    def __init__(self, args: Sequence[Text], *, path: Text, env: Mapping[str, str], folder: Text | None = None) -> None:
         """Encode everything; raises `ValueError` for a NUL, or for a name in `env` that is not one."""
+        self._folder = None if folder is None else _encoded(folder)
         self._path = _encoded(path)
         self._arguments = _array(map(_encoded, args))
         self._environment = _array(_entry(name, value) for name, value in env.items())
@@ -46,7 +47,7 @@ class PreparedSpawn:
             OSError: it could not be started, for the reasons of fork and exec; nothing is left of it.
         """
         pid = ctypes.c_int()
-        with _file_actions(outputs) as actions:
+        with _file_actions(outputs, self._folder) as actions:
             error = _blocking.posix_spawn(
                 ctypes.byref(pid), self._path, actions, _attributes(), self._arguments, self._environment
             )
@@ -55,14 +56,29 @@ class PreparedSpawn:
         return pid.value
 
 
+def can_change_folder() -> bool:
+    """Return whether the library can start a process in another folder: glibc since 2.29, musl since 1.1.24."""
+    return _change_folder() is not None
+
+
+@cache
+def _change_folder() -> Callable[..., int] | None:
+    try:
+        return _library.posix_spawn_file_actions_addchdir_np
+    except AttributeError:
+        return None
+
+
 @contextmanager
-def _file_actions(outputs: Sequence[int]) -> Iterator[ctypes.Array[ctypes.c_char]]:
+def _file_actions(outputs: Sequence[int], folder: bytes | None) -> Iterator[ctypes.Array[ctypes.c_char]]:
     actions = ctypes.create_string_buffer(OPAQUE_BYTES)
     _check(_library.posix_spawn_file_actions_init(actions))
     try:
         _check(_library.posix_spawn_file_actions_addopen(actions, 0, os.devnull.encode(), os.O_RDONLY, 0))
         for number, output in enumerate(outputs, start=1):
             _check(_library.posix_spawn_file_actions_adddup2(actions, output, number))
+        if folder is not None and (change_folder := _change_folder()) is not None:
+            _check(change_folder(actions, folder))
         yield actions
     finally:
         _library.posix_spawn_file_actions_destroy(actions)

@@ -8,18 +8,22 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from pyanamo_async.core.items import Item
+from pyanamo_async.core.folders import folders_of
+from pyanamo_async.core.items import Item, Task
+from pyanamo_async.core.object_names import is_of
+from pyanamo_async.core.values import replace
 from pyanamo_async.operate.logs import STREAMS
-from pyanamo_async.ports import OutputKey, OutputStore
+from pyanamo_async.ports import ObjectKey, ObjectStore, OutputKey, OutputStore
 
 AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class OutputRemover:
-    """Removes the output of tasks that were deleted, of all their attempts; `namespace` is that of the table."""
+    """Removes the output and files of tasks that were deleted, of all their attempts; `namespace` is the table's."""
 
     outputs: OutputStore
+    objects: ObjectStore
     namespace: str
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
@@ -34,7 +38,23 @@ class OutputRemover:
             for stream in STREAMS
         )
         await asyncio.gather(*map(self._remove, keys))
+        for task in before.tasks:
+            if task.name not in kept and has_files(task):
+                await self._remove_files(ObjectKey(self.namespace, before.item_id, task.name, ""), before.mark)
+
+    async def _remove_files(self, task: ObjectKey, mark: str) -> None:
+        files = [each.path async for each in self.objects.below(task) if is_of(each.path, mark)]
+        await asyncio.gather(*(self._remove_file(replace(task, path=path)) for path in files))
+
+    async def _remove_file(self, key: ObjectKey) -> None:
+        async with self._room:
+            await self.objects.remove(key)
 
     async def _remove(self, key: OutputKey) -> None:
         async with self._room:
             await self.outputs.remove(key)
+
+
+def has_files(task: Task) -> bool:
+    """Return whether a task may have stored files: it asked for a folder, or a worker's settings did."""
+    return bool(folders_of(task.script) or (task.record and task.record.results.at))

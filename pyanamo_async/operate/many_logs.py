@@ -9,17 +9,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import OutputError
-from pyanamo_async.host.modes import make_folder, open_new
 from pyanamo_async.operate.logs import LogReader, TaskLog
+from pyanamo_async.operate.saving import save_file
 from pyanamo_async.operate.selecting import select_tasks
 from pyanamo_async.outputs.keys import folder_name
 from pyanamo_async.ports import Store
@@ -73,7 +70,7 @@ async def _save(
     async def save(found: FoundLog) -> Path | None:
         path = folder / _path(found)
         try:
-            await _write(found.log, path, umask)
+            await save_file(found.log, path, umask)
         except OSError as error:
             raise OutputError(f"{path} cannot be written: {error.strerror}", hint="choose another folder") from error
         except OutputError as error:
@@ -82,26 +79,6 @@ async def _save(
         return path
 
     return [path for path in await asyncio.gather(*map(save, batch)) if path]
-
-
-async def _write(log: TaskLog, path: Path, umask: int) -> None:
-    _make_folders(path.parent, umask)
-    partial = path.with_name(f".{secrets.token_hex(8)}")
-    descriptor = open_new(partial, umask)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            async for chunk in log:
-                await asyncio.to_thread(file.write, chunk)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _make_folders(folder: Path, umask: int) -> None:
-    if not folder.is_dir():
-        _make_folders(folder.parent, umask)
-        with suppress(FileExistsError):  # made meanwhile, or a file, which the next step tells
-            make_folder(folder, umask)
 
 
 def _path(found: FoundLog) -> Path:

@@ -26,7 +26,7 @@ from pyanamo_async.outputs.spool import Part
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
-    from types_aiobotocore_s3.type_defs import MultipartUploadTypeDef
+    from types_aiobotocore_s3.type_defs import MultipartUploadTypeDef, ObjectTypeDef
 
 GRACE_S = 10.0  # for a request that a cancellation must not cut short
 
@@ -93,6 +93,17 @@ class Bucket:
             async for page in pages:
                 for upload in page.get("Uploads", []):
                     yield upload
+
+    async def objects(self, prefix: str) -> AsyncIterator[ObjectTypeDef]:
+        """List all objects whose keys begin with `prefix`."""
+        more: dict[str, Any] = {}
+        while True:
+            page = await self._request(self.client.list_objects_v2, Prefix=prefix, **more)
+            for each in page.get("Contents", []):
+                yield each
+            if not page.get("IsTruncated"):
+                return
+            more = {"ContinuationToken": page["NextContinuationToken"]}
 
     async def delete(self, key: str) -> None:
         """Delete an object; harmless when there is none."""

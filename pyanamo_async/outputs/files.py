@@ -56,7 +56,7 @@ class FileOutputs:
         return SCHEME + str(self._folder / folder_path(key))
 
     async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
-        async for chunk in decompressed(_chunks(location), start=start):
+        async for chunk in decompressed(file_chunks(location), start=start):
             yield chunk
 
     async def unfinished(self, table: str) -> AsyncIterator[UnfinishedOutput]:
@@ -86,11 +86,13 @@ class FileOutputs:
         return [*find_partial_files(self._folder / folder_name(table), recursive=True), *checks]
 
 
-async def _chunks(location: str) -> AsyncIterator[bytes]:
+async def file_chunks(location: str, *, start: int = 0) -> AsyncIterator[bytes]:
+    """Stream the file at a location from byte `start` on; raises `OutputMissing` when there is none."""
     file = Path(location.removeprefix(SCHEME))
     if not await FILES.run(file.is_file):
         raise OutputMissing(f"there is no output at {location}")
     with translated(location):
         async with aiofiles.open(file, "rb", buffering=0, executor=FILES) as opened:
+            await opened.seek(start)
             while chunk := await opened.read(_READ_BYTES):
                 yield chunk

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from pyanamo_async.errors import OutputMissing
-from pyanamo_async.outputs.keys import output_path
-from pyanamo_async.ports import OutputKey, Sink, UnfinishedOutput
+from pyanamo_async.outputs.keys import output_path, safe_name
+from pyanamo_async.ports import ObjectKey, OutputKey, Sink, StoredObject, UnfinishedOutput
 
 SCHEME = "memory:"
 
@@ -41,6 +41,33 @@ class MemoryOutputs:
         """Do nothing: there is never any unfinished output."""
 
     async def remove(self, key: OutputKey) -> None:
+        self.kept.pop(self.location(key), None)
+
+
+class MemoryObjects:
+    """An `ObjectStore` that holds everything in `kept`, by location."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def open(self, key: ObjectKey) -> Sink:
+        return _MemorySink(self.kept, self.location(key))
+
+    def location(self, key: ObjectKey) -> str:
+        return f"{SCHEME}{'/'.join(map(safe_name, (key.table, key.item_id, key.task)))}/{key.path}"
+
+    async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
+        if location not in self.kept:
+            raise OutputMissing(f"there is nothing at {location}")
+        yield self.kept[location][start:]
+
+    async def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
+        folder = self.location(key)
+        for location in sorted(self.kept):
+            if location.startswith(folder):
+                yield StoredObject(location.removeprefix(folder), location, len(self.kept[location]))
+
+    async def remove(self, key: ObjectKey) -> None:
         self.kept.pop(self.location(key), None)
 
 

@@ -17,20 +17,20 @@ from pyanamo_async.errors import OutputError, OutputMissing
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.bucket import Bucket
 from pyanamo_async.outputs.compression import GzipSink, decompressed
+from pyanamo_async.outputs.download import download
 from pyanamo_async.outputs.keys import CHECK, output_path, safe_name
-from pyanamo_async.outputs.retrying import READ_SCHEDULE, WRITE_SCHEDULE, retry_output
+from pyanamo_async.outputs.retrying import WRITE_SCHEDULE
 from pyanamo_async.outputs.spool import SPOOL_BYTES, Spool
 from pyanamo_async.outputs.upload import Upload
 from pyanamo_async.ports import OutputKey, UnfinishedOutput
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
-    from types_aiobotocore_s3.type_defs import GetObjectOutputTypeDef
 
 SCHEME = "s3://"
 PARTS_AT_ONCE = 16  # requests that carry parts, of the whole worker: enough for the network of one machine
+_TEXT = {"ContentType": "text/plain; charset=utf-8", "ContentEncoding": "gzip"}
 KMS, DOUBLE_KMS = "aws:kms", "aws:kms:dsse"
-READ_BYTES = 256 * 1024
 
 
 class S3Outputs:
@@ -53,7 +53,7 @@ class S3Outputs:
         self._client = client
         self._prefix = prefix.strip("/")
         self.spool = Spool(spool_bytes, schedule)
-        self._bucket = Bucket(client, bucket, asyncio.Semaphore(PARTS_AT_ONCE), schedule, _properties(sse))
+        self._bucket = Bucket(client, bucket, asyncio.Semaphore(PARTS_AT_ONCE), schedule, _TEXT | encryption(sse))
 
     async def check(self) -> None:
         """Start an upload, send a part and abort it: this needs the rights of a sink and leaves nothing behind.
@@ -78,10 +78,7 @@ class S3Outputs:
 
     async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
         """Stream the output at a location, in any bucket."""
-        bucket, _, key = location.removeprefix(SCHEME).partition("/")
-        if not location.startswith(SCHEME) or not key:
-            raise OutputMissing(f"{location} is not a location in a bucket")
-        async for chunk in decompressed(_download(self._client, bucket, key), start=start):
+        async for chunk in decompressed(download(self._client, *bucket_and_key(location)), start=start):
             yield chunk
 
     async def unfinished(self, table: str) -> AsyncIterator[UnfinishedOutput]:
@@ -99,8 +96,21 @@ class S3Outputs:
         return f"{self._prefix}/{path}" if self._prefix else path
 
 
-def _properties(sse: str) -> dict[str, Any]:
-    properties: dict[str, Any] = {"ContentType": "text/plain; charset=utf-8", "ContentEncoding": "gzip"}
+def bucket_and_key(location: str) -> tuple[str, str]:
+    """Return the parts of a location like `s3://bucket/key`.
+
+    Raises:
+        OutputMissing: it is none.
+    """
+    bucket, _, key = location.removeprefix(SCHEME).partition("/")
+    if not location.startswith(SCHEME) or not key:
+        raise OutputMissing(f"{location} is not a location in a bucket")
+    return bucket, key
+
+
+def encryption(sse: str) -> dict[str, Any]:
+    """Return what is set on every object to encrypt it as asked: see `S3Outputs`."""
+    properties: dict[str, Any] = {}
     if f"{sse}:".startswith(f"{DOUBLE_KMS}:"):
         method = DOUBLE_KMS
     elif sse.startswith(KMS):
@@ -113,40 +123,3 @@ def _properties(sse: str) -> dict[str, Any]:
     if key := sse.removeprefix(method).removeprefix(":"):
         properties["SSEKMSKeyId"] = key
     return properties
-
-
-async def _download(client: S3Client, bucket: str, key: str) -> AsyncIterator[bytes]:
-    """Stream an object; resume where a broken connection stopped it.
-
-    Raises:
-        OutputMissing: there is no such object.
-        OutputError: the connection breaks again and again, or the object may not be read.
-    """
-    offset = 0
-    first: GetObjectOutputTypeDef | None = None
-    response: GetObjectOutputTypeDef | None = None
-
-    async def read() -> bytes:
-        """Return the next chunk, empty at the end; after an error, the next call resumes with a new request."""
-        nonlocal first, response
-        if first and offset == first.get("ContentLength"):
-            return b""
-        resumed: Any = {"Range": f"bytes={offset}-", "IfMatch": first.get("ETag", "*")} if first else {}
-        with translated(f"s3://{bucket}/{key}", otherwise=OutputError):
-            current, response = response or await client.get_object(Bucket=bucket, Key=key, **resumed), None
-            first = first or current
-            try:
-                chunk = await current["Body"].read(READ_BYTES)
-            except BaseException:
-                current["Body"].close()
-                raise
-        response = current
-        return chunk
-
-    try:
-        while chunk := await retry_output(read, READ_SCHEDULE):
-            offset += len(chunk)
-            yield chunk
-    finally:
-        if response:
-            response["Body"].close()

@@ -9,6 +9,7 @@ from pyanamo_async.ports.capacity import Capacity, CapacityAdmin, Operation, Par
 from pyanamo_async.ports.description import NO_OPTIONS, Description, Index, Indexes, TableAdmin, TableOptions, Units
 from pyanamo_async.ports.fleet_jobs import FleetJob, FleetJobs, JobOrder
 from pyanamo_async.ports.jobs import NO_LONGER_KNOWN, Job, JobRun, JobService
+from pyanamo_async.ports.objects import ObjectKey, ObjectStore, StoredObject
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.output_tails import OutputTails
 from pyanamo_async.ports.platform import (
@@ -62,6 +63,8 @@ __all__ = [
     "JobService",
     "Launcher",
     "Notifications",
+    "ObjectKey",
+    "ObjectStore",
     "Operation",
     "OutputKey",
     "OutputStore",
@@ -76,6 +79,7 @@ __all__ = [
     "ScalingPolicy",
     "Sink",
     "Store",
+    "StoredObject",
     "TableAdmin",
     "TableCondition",
     "TableOptions",

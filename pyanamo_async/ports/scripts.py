@@ -11,10 +11,11 @@ from pyanamo_async.core.values import Value
 
 
 class Command(Value):
-    """A script to run, with its environment; its folder is the worker's own."""
+    """A script to run, with its environment, in `folder`; None is the worker's own."""
 
     script: str
     env: Mapping[str, str]
+    folder: str | None = None
 
 
 class Exit(Value):

@@ -11,21 +11,24 @@ Single and nested items are run by the same code.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.capture import Capture
+from pyanamo_async.core.folders import folders_of
 from pyanamo_async.core.items import Item, Task, TaskRecord
 from pyanamo_async.core.outcomes import Interrupted, InterruptReason
 from pyanamo_async.core.output_tail import OutputTail
 from pyanamo_async.core.stored.row_size import inline_bytes
 from pyanamo_async.errors import Fenced, LaunchRefused, PyanamoError
 from pyanamo_async.host.waiting import elapsed
-from pyanamo_async.ports import Command, OutputKey, Sink
+from pyanamo_async.ports import Command, ObjectKey, OutputKey, Sink
 from pyanamo_async.worker.context import AttemptContext
 from pyanamo_async.worker.recorder import Recorder
 from pyanamo_async.worker.script import Script
 from pyanamo_async.worker.task_environment import task_environment
+from pyanamo_async.worker.task_folders import TaskFolders
 
 PROGRESS_PAUSE_S = 1.0  # tasks that end within it share one write
 
@@ -52,7 +55,7 @@ class Attempt:
         self._saved = item
         self._results: dict[str, TaskRecord] = {}
         self._scripts: dict[str, Script] = {}  # those that run, by task name
-        self.gave_up: list[Script] = []  # storing their output
+        self._leftovers: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._end_reason: InterruptReason | None = None
         self.refusal = ""  # why this machine could not start a script
         self._fenced = asyncio.Event()
@@ -134,10 +137,9 @@ class Attempt:
         await self._save(after)
         return after
 
-    async def discard_unstored(self) -> None:
-        """Discard output that was not stored in time; call it after the settle, for an unavailable storage is slow."""
-        discards = (script.discard() for script in self.gave_up)
-        for trouble in await asyncio.gather(*discards, return_exceptions=True):
+    async def clean_up(self) -> None:
+        """Remove folders, and output that was not stored in time; after the settle, for it may take long."""
+        for trouble in await asyncio.gather(*(remove() for remove in self._leftovers), return_exceptions=True):
             if isinstance(trouble, Exception):
                 self._context.runtime.event_log.note(
                     "output left behind", item=self.item.item_id, trouble=repr(trouble)
@@ -169,7 +171,8 @@ class Attempt:
     async def _run_task(self, task: Task, place: int) -> None:
         if not self._alive() or self._end_reason is not None:  # the worker may have been stopped since the claim
             return
-        self._scripts[task.name] = script = self._script(task, place)
+        folders = self._folders(task)
+        self._scripts[task.name] = script = self._script(task, place, folders)
         try:
             record = await script.run()
         except LaunchRefused as refusal:
@@ -178,15 +181,25 @@ class Attempt:
             return
         finally:
             del self._scripts[task.name]
+            if folders is not None:
+                self._leftovers.append(folders.remove)
         if not isinstance(record.outcome, Interrupted):
             self._context.wall_time.observe(record.seconds)
         if script.gave_up:
-            self.gave_up.append(script)
+            self._leftovers.append(script.discard)
         self._results[task.name] = record
         self._unsaved.set()
         self._task_ended(self.item, record)
 
-    def _script(self, task: Task, place: int) -> Script:
+    def _folders(self, task: Task) -> TaskFolders | None:
+        wanted = folders_of(task.script, self._context.tasks.folders)
+        if not wanted:
+            return None
+        item, adapters = self.item, self._context.adapters
+        key = ObjectKey(adapters.output_namespace, item.item_id, task.name, "")
+        return TaskFolders(wanted, adapters, key, attempt=item.attempt, mark=item.mark)
+
+    def _script(self, task: Task, place: int, folders: TaskFolders | None) -> Script:
         item, adapters = self.item, self._context.adapters
         budget = inline_bytes(len(item.tasks))
         fail_on = self._context.tasks.failure_policy.failing_tags
@@ -206,6 +219,7 @@ class Attempt:
             limit=item.timeout or self._context.tasks.timeout,
             stdout=recorder("stdout"),
             stderr=recorder("stderr"),
+            folders=folders,
         )
 
     async def _keep_progress(self, finished: asyncio.Event) -> None:

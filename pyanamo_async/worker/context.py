@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pyanamo_async.core.failure_policy import FailurePolicy
+from pyanamo_async.core.folders import NO_FOLDERS, Folders
 from pyanamo_async.core.memory.admission import NO_LIMIT, Budget
 from pyanamo_async.core.wall_time import WallTimeBudget
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.fleet.failed_items import FailedItems
-from pyanamo_async.ports import Launcher, OutputStore, Runtime, Store
+from pyanamo_async.host.working_folders import WorkingFolders
+from pyanamo_async.ports import Launcher, ObjectStore, OutputStore, Runtime, Store
 from pyanamo_async.worker.store_calls import StoreCalls
 
 
@@ -51,7 +53,7 @@ class KillPolicy:
 class TaskSettings:
     """How tasks run: their environment, how many of one item at a time, how long, how they end, what failures cost.
 
-    Of each stream, `max_output_bytes` are stored, or all (None).
+    Of each stream, `max_output_bytes` are stored, or all (None). Every task has these `folders`, whatever it asks for.
     """
 
     environ: Mapping[str, str]
@@ -60,16 +62,22 @@ class TaskSettings:
     failure_policy: FailurePolicy = field(default_factory=FailurePolicy)
     kill_policy: KillPolicy = field(default_factory=KillPolicy)
     max_output_bytes: int | None = None
+    folders: Folders = NO_FOLDERS
 
 
 @dataclass(frozen=True, slots=True)
 class Adapters:
-    """Where items come from, where output goes, and what runs scripts; `output_namespace` is the output's folder."""
+    """Where items come from, where output goes, and what runs scripts; `output_namespace` is the output's folder.
+
+    Folders of tasks are made in `working_folders`, and what is kept of them goes to `objects`.
+    """
 
     store: Store
     outputs: OutputStore
     launcher: Launcher
     output_namespace: str
+    objects: ObjectStore
+    working_folders: WorkingFolders
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,8 +165,7 @@ class Pilot:
                 summary.errors += not self._stop.draining
                 self._stop.request(Level.DRAIN, f"this machine cannot start scripts: {attempt.refusal}")
         finally:
-            if attempt.gave_up:
-                await attempt.discard_unstored()
+            await attempt.clean_up()
             self._attempts.discard(attempt)
             self._claimer.look_again()
 

@@ -1,7 +1,7 @@
 """Run one script once: start it, read it, enforce its time, end it, keep its output.
 
-Ending it early needs no second path: `end` moves the deadline of the one `asyncio.timeout` it waits under to now. Then
-its group gets TERM, and KILL when it has not gone after `kill_after`.
+Ending it early needs no second path: `end` moves the one deadline it waits under to now. Then its group gets
+TERM, and KILL when it has not gone after `kill_after`.
 
 1. The script's exit ends the attempt, not the end of its pipe.
 2. Output is durable before the record says so.
@@ -26,12 +26,16 @@ from pyanamo_async.core.outcomes import (
     tag_detail,
 )
 from pyanamo_async.core.output_tail import OutputTail
+from pyanamo_async.core.results import Results
 from pyanamo_async.errors import LaunchFailed, LaunchRefused
 from pyanamo_async.ports import Command, Exit, Process
 from pyanamo_async.worker.context import AttemptContext
+from pyanamo_async.worker.deadline import Deadline
 from pyanamo_async.worker.recorder import Recorder
+from pyanamo_async.worker.task_folders import TaskFolders
 
 STARTING_S = 1.0  # for a start that is under way when the script is to end; most take milliseconds
+KEEPING_S = 4.0  # for what is stored of its folders, behind that
 CLOSING_S = 2.0  # for output when the worker is to stop: SIGTERM leaves 30 s, grace and KILL take 25
 
 
@@ -50,16 +54,16 @@ class Script:
         limit: timedelta | None,
         stdout: Recorder,
         stderr: Recorder,
+        folders: TaskFolders | None = None,
     ) -> None:
         self._command, self._context, self._attempt = command, context, attempt
         self._limit = limit
         self._limit_s = limit.total_seconds() if limit else None
-        self._stdout, self._stderr = stdout, stderr
+        self._stdout, self._stderr, self._folders = stdout, stderr, folders
         self._kill_policy = context.tasks.kill_policy
         self._end_reason: InterruptReason | None = None
         self._terminating = self._at_once = False
-        self._allowed_s = 0.0  # for what is under way when the script is to end
-        self._deadline: asyncio.Timeout | None = None
+        self._deadline = Deadline()
         self._hurry: InterruptReason | None = None
         self._process: Process | None = None
         self.gave_up = False
@@ -75,14 +79,7 @@ class Script:
         self._at_once = self._at_once or at_once
         self._hurry = reason
         if hasten or not self._terminating:
-            self._not_later_than(0.0 if at_once or reason is InterruptReason.FENCED else self._allowed_s)
-
-    def _not_later_than(self, seconds: float) -> None:
-        if self._deadline is None or self._deadline.expired():
-            return
-        when, until = self._deadline.when(), asyncio.get_running_loop().time() + seconds
-        if when is None or until < when:
-            self._deadline.reschedule(until)
+            self._deadline.cut_short(at_once=at_once or reason is InterruptReason.FENCED)
 
     @property
     def pid(self) -> int | None:
@@ -112,6 +109,8 @@ class Script:
             stdout, stderr = await self._outputs(process)
             if isinstance(outcome, Succeeded) and (tag := self._stdout.failing_tag) is not None:
                 outcome = Failed(exit_code=0, detail=tag_detail(tag))
+            if self._folders is not None:
+                outcome = await self._keep(self._folders, outcome)
         except BaseException:
             await asyncio.shield(self.discard())
             raise
@@ -127,12 +126,15 @@ class Script:
             cpu_seconds=used.cpu_seconds,
             stdout=stdout,
             stderr=stderr,
+            results=self._folders.results if self._folders else Results(),
         )
 
     async def _outcome(self) -> tuple[Process | None, Outcome, Exit]:
         if self._end_reason is not None:
             return None, Interrupted(self._end_reason), _NOTHING
         try:
+            if self._folders is not None:
+                await self._make(self._folders)
             process = self._process = await self._start()
         except TimeoutError:
             return None, self._cut_short(), _NOTHING
@@ -152,14 +154,13 @@ class Script:
 
     async def _start(self) -> Process:
         """Start the script; a start that hangs counts against the task's time limit."""
-        self._allowed_s = STARTING_S
-        try:
-            async with asyncio.timeout(self._limit_s) as self._deadline:
-                launcher = self._context.adapters.launcher
-                return await launcher.start(self._command, stdout=self._stdout, stderr=self._stderr)
-        finally:
-            self._allowed_s = 0.0
-            self._deadline = None
+        async with self._deadline.within(self._limit_s, allowed_s=STARTING_S):
+            launcher = self._context.adapters.launcher
+            return await launcher.start(self._command, stdout=self._stdout, stderr=self._stderr)
+
+    async def _make(self, folders: TaskFolders) -> None:
+        async with self._deadline.within(None):
+            self._command = await folders.make(self._command)
 
     async def _until_exit(self, process: Process) -> tuple[bool, Exit]:
         ended_while_starting = self._end_reason is not None
@@ -171,12 +172,10 @@ class Script:
 
     async def _wait(self, process: Process, seconds: float | None) -> Exit | None:
         try:
-            async with asyncio.timeout(seconds) as self._deadline:
+            async with self._deadline.within(seconds):
                 return await process.wait()
         except TimeoutError:
             return None
-        finally:
-            self._deadline = None
 
     async def _terminate(self, process: Process) -> Exit:
         used = None
@@ -199,9 +198,9 @@ class Script:
 
     async def _outputs(self, process: Process | None) -> tuple[Output, Output]:
         """Read what is left and make it durable; a worker that is to stop does not wait long for a slow storage."""
-        self._allowed_s, self._terminating = CLOSING_S, False
+        self._terminating = False
         try:
-            async with asyncio.timeout(CLOSING_S if self._hurry else None) as self._deadline:
+            async with self._deadline.within(CLOSING_S if self._hurry else None, allowed_s=CLOSING_S):
                 if self._end_reason is InterruptReason.FENCED:
                     await self.discard()
                 if process is not None:
@@ -211,10 +210,18 @@ class Script:
                     return stdout, stderr
         except TimeoutError:
             self.gave_up = True
-        finally:
-            self._deadline = None
         late = f"not stored: {self._hurry} came before the storage was done"
         return self._stdout.give_up(late), self._stderr.give_up(late)
+
+    async def _keep(self, folders: TaskFolders, outcome: Outcome) -> Outcome:
+        """Store what is to be kept of the folders; without it the task has not succeeded."""
+        if self._end_reason is InterruptReason.FENCED:
+            return outcome
+        try:
+            async with self._deadline.within(KEEPING_S if self._hurry else None, allowed_s=KEEPING_S):
+                return await folders.keep(outcome)
+        except TimeoutError:
+            return Interrupted(self._hurry or InterruptReason.STOP) if isinstance(outcome, Succeeded) else outcome
 
     async def discard(self) -> None:
         """Discard what is not stored; of a script that `gave_up`, call it when the record is written."""

@@ -18,7 +18,7 @@ from pyanamo_async.app.identity import who
 from pyanamo_async.app.settings import WorkerSettings, make_settings
 from pyanamo_async.core.items import Item
 from pyanamo_async.core.stored.row_size import stored_bytes
-from pyanamo_async.outputs.memory import MemoryOutputs
+from pyanamo_async.outputs.memory import MemoryObjects, MemoryOutputs
 from pyanamo_async.store.dynamodb import DynamoStore
 from simulation.crew import Notes
 from tests.fakes import an_item
@@ -46,7 +46,9 @@ class Table:
         await self.store.add([item])
         where = make_settings(table=self.name, bucket="unused")
         how = replace(where, running=WorkerSettings(items=1, nests=nests))
-        summary = await work(how, who(), store=self.store, outputs=MemoryOutputs(), event_log=Notes())
+        summary = await work(
+            how, who(), store=self.store, outputs=MemoryOutputs(), objects=MemoryObjects(), event_log=Notes()
+        )
         assert exit_status(summary, exit_zero=False) == 0
         return self.units[item.item_id]
 

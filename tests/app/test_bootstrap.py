@@ -11,7 +11,7 @@ from pyanamo_async.app.bootstrap import work
 from pyanamo_async.app.identity import who
 from pyanamo_async.app.settings import make_settings
 from pyanamo_async.core.workers import Orders, Worker
-from pyanamo_async.outputs.memory import MemoryOutputs
+from pyanamo_async.outputs.memory import MemoryObjects, MemoryOutputs
 from pyanamo_async.ports import Description
 from pyanamo_async.store.memory import MemoryStore
 from simulation.crew import Notes
@@ -42,7 +42,14 @@ async def test_a_clock_that_is_wrong_is_told_at_the_start() -> None:
     """Whoever reads the log of the worker learns why the times in the table are wrong."""
     store, notes = RemoteStore(), Notes()
     await store.create(shards=1)
-    await work(make_settings(table="memory:"), who(), store=store, outputs=MemoryOutputs(), event_log=notes)
+    await work(
+        make_settings(table="memory:"),
+        who(),
+        store=store,
+        outputs=MemoryOutputs(),
+        objects=MemoryObjects(),
+        event_log=notes,
+    )
 
     [told] = notes.named("clock wrong")
     assert str(told["error"]).endswith("ahead")
@@ -53,7 +60,7 @@ async def test_the_first_heartbeat_carries_the_services_time() -> None:
     store = RemoteStore()
     await store.create(shards=1)
     settings = make_settings(table="memory:")
-    await work(settings, who(), store=store, outputs=MemoryOutputs(), event_log=Notes())
+    await work(settings, who(), store=store, outputs=MemoryOutputs(), objects=MemoryObjects(), event_log=Notes())
 
     assert set(store.stamps) == {NOON}
 

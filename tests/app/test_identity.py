@@ -21,7 +21,7 @@ from pyanamo_async.core.platforms import NOWHERE, Platform, PlatformKind
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.stored.worker_row import encode_worker
 from pyanamo_async.core.workers import Worker
-from pyanamo_async.outputs.memory import MemoryOutputs
+from pyanamo_async.outputs.memory import MemoryObjects, MemoryOutputs
 from pyanamo_async.store.memory import MemoryStore
 from simulation.crew import Notes
 from tests.fakes import NOON
@@ -140,7 +140,7 @@ async def test_what_the_platform_allows_is_how_many_items_run_at_a_time_unless_a
     settings = dataclasses.replace(make_settings(table="memory:"), running=WorkerSettings(asked))
     async with serving({"/v4/1/task": json.dumps(TASK)}) as site:
         monkeypatch.setenv("ECS_CONTAINER_METADATA_URI_V4", f"{site}/v4/1")
-        await work(settings, who(), store=store, outputs=MemoryOutputs(), event_log=Notes())
+        await work(settings, who(), store=store, outputs=MemoryOutputs(), objects=MemoryObjects(), event_log=Notes())
 
     [row] = await store.workers()
     assert (row.slots, row.platform.kind, row.platform.task) == (slots, PlatformKind.ECS, ARN)

@@ -11,6 +11,7 @@ from pyanamo_async.core.items import Held, Item, Output, State, Task, TaskRecord
 from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import DETAIL_BYTES, Failed
 from pyanamo_async.core.reasons import HISTORY_LENGTH, REASON_LENGTH
+from pyanamo_async.core.results import Results
 from pyanamo_async.core.stored.record import encode
 from pyanamo_async.core.stored.row_size import MAX_ROW_BYTES, STATUS_BYTES, inline_bytes, row_ceiling, stored_bytes
 from pyanamo_async.core.values import replace
@@ -28,18 +29,27 @@ def test_sizes_are_counted_as_dynamodb_counts_them() -> None:
     assert stored_bytes([7, "four"]) == 3 + (1 + 2) + (1 + 4)
 
 
-@given(st.integers(1, 300), st.integers(1, 400), st.integers(1, 60), st.booleans(), st.booleans())
-def test_no_row_outgrows_its_ceiling(tasks: int, script: int, id_length: int, nested: bool, stored: bool) -> None:
-    """A row whose tasks all leave the largest record, with stored output or without, stays within the ceiling."""
+@given(
+    tasks=st.integers(1, 300),
+    script=st.integers(1, 400),
+    id_length=st.integers(1, 60),
+    nested=st.booleans(),
+    stored=st.booleans(),
+    results=st.booleans(),
+)
+def test_no_row_outgrows_its_ceiling(
+    *, tasks: int, script: int, id_length: int, nested: bool, stored: bool, results: bool
+) -> None:
+    """A row whose tasks all leave the largest record, with stored output and files or without, stays within it."""
     count = tasks if nested else 1
     item = Item(
         item_id="i" * id_length,
         sample="s",
-        tasks=tuple(Task(f"Task_{number}", "x" * script) for number in range(count)),
+        tasks=tuple(Task(f"Task_{number}", "x" * script + "$PYANAMO_RESULTS" * results) for number in range(count)),
         nested=nested,
     )
 
-    assert stored_bytes(encode(_grown(item, stored=stored)) | INDEX_PLACE) <= row_ceiling(item)
+    assert stored_bytes(encode(_grown(item, stored=stored, results=results)) | INDEX_PLACE) <= row_ceiling(item)
 
 
 def test_a_single_item_may_have_the_longest_script_linux_takes() -> None:
@@ -54,7 +64,7 @@ def test_three_hundred_tasks_fit() -> None:
     assert row_ceiling(Item("a" * 20, "s", tasks, nested=True)) < MAX_ROW_BYTES
 
 
-def _grown(item: Item, *, stored: bool) -> Item:
+def _grown(item: Item, *, stored: bool, results: bool) -> Item:
     """Return the item with the largest records its attempts may leave."""
     location = "s3://" + "b" * 63 + "/PyAnamo/table/" + item.item_id + "/Task_100/100-01234567.stdout.gz"
     output = Output(
@@ -77,6 +87,7 @@ def _grown(item: Item, *, stored: bool) -> Item:
         cpu_seconds=123456789.123456,
         stdout=tagged,
         stderr=output,
+        results=Results(f"{location}/results/", PETABYTE, PETABYTE) if results else Results(),
     )
     return replace(
         item,

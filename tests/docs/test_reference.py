@@ -22,6 +22,7 @@ from pyanamo_async.core.items import Held, Item, Output, State, Task, TaskRecord
 from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import InterruptReason, Outcome
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
+from pyanamo_async.core.results import Results
 from pyanamo_async.core.stored.record import encode
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired
@@ -71,6 +72,7 @@ def _a_record(outcome: Outcome) -> TaskRecord:
         cpu_seconds=1.0,
         stdout=replace(stream, tags=2, tags_cut=1),
         stderr=stream,
+        results=Results("s3://bucket/results/", 1, 1),
     )
 
 
@@ -231,7 +233,7 @@ def test_variables_that_commands_read_are_documented() -> None:
 def test_variables_that_scripts_get_are_documented(tmp_path: Path) -> None:
     """Exactly those that a script finds and that begin with PYANAMO_."""
     on_sqlite: Program = program(tmp_path, table="sqlite:step.db", bucket="file:logs", env={})
-    on_sqlite.import_rows("a|s|env")
+    on_sqlite.import_rows("a|s|env # PYANAMO_RESULTS")
     on_sqlite("run")
 
     got = set(re.findall(r"^(PYANAMO_\w+)=", on_sqlite("logs", "a"), re.MULTILINE))

@@ -17,6 +17,7 @@ import pytest
 from pyanamo_async.errors import LaunchFailed, LaunchRefused
 from pyanamo_async.execution import ShellLauncher, find_shell, spawn_thread
 from pyanamo_async.execution.posix_spawn import PreparedSpawn
+from pyanamo_async.ports import Command
 from tests.process.scripts import LINGER, Collector, command, is_running, living, run_script, start, tells_usage, until
 
 
@@ -234,3 +235,18 @@ def test_bash_is_preferred() -> None:
     """People write bash."""
     assert Path(find_shell()).name in {"bash", "sh"}
     assert Path(find_shell()).name == "bash" or not Path("/bin/bash").exists()
+
+
+async def test_a_script_starts_in_its_folder(launcher: ShellLauncher, tmp_path: Path) -> None:
+    """However processes are started; the worker stays where it is."""
+    here = Path.cwd()
+    ran = await run_script(launcher, Command("pwd; pwd -P", dict(os.environ), str(tmp_path)))
+
+    assert ran.stdout.decode().splitlines()[-1] == str(tmp_path.resolve())
+    assert Path.cwd() == here
+
+
+async def test_a_missing_folder_is_our_failure(launcher: ShellLauncher, tmp_path: Path) -> None:
+    """The script does not run elsewhere."""
+    with pytest.raises(LaunchRefused):
+        await run_script(launcher, Command("true", dict(os.environ), str(tmp_path / "gone")))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pyanamo_async.core.folders import Folder, folders_of
 from pyanamo_async.core.items import Item
 
 MAX_ROW_BYTES = 400 * 1024
@@ -24,6 +25,7 @@ COLLECTION_BYTES = 3  # of a map or list, and one byte more for each member
 # the largest of everything else; a test fills a row to these limits
 ROW_BYTES = 5560  # without id, sample and tasks
 TASK_BYTES = 580  # of a task and its record, without script, locations and output
+RESULTS_BYTES = 64  # of what a record says of results, without their location
 LOCATION_BYTES = 170  # bucket, prefix, table, task, attempt and mark
 NAME_BYTES = 200  # of an id in a location; longer ids are cut there
 
@@ -52,5 +54,9 @@ def row_ceiling(item: Item) -> int:
     location = LOCATION_BYTES + min(NAME_BYTES, 3 * id_bytes)  # quoting may triple the bytes of an id
     status_or_location = max(STATUS_BYTES, location)  # no record has both
     per_task = TASK_BYTES + 2 * (status_or_location + inline_bytes(len(item.tasks)))
+    results = RESULTS_BYTES + location
+    with_results = sum(Folder.RESULTS in folders_of(task.script) for task in item.tasks)
     scripts = sum(len(task.script.encode()) for task in item.tasks)
-    return ROW_BYTES + id_bytes + len(item.sample.encode()) + scripts + per_task * len(item.tasks)
+    return (
+        ROW_BYTES + id_bytes + len(item.sample.encode()) + scripts + per_task * len(item.tasks) + results * with_results
+    )

@@ -9,6 +9,7 @@ from typing import Any
 from pyanamo_async.core.items import Output, TaskRecord
 from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, OutOfMemory, Succeeded, TimedOut
+from pyanamo_async.core.results import Results
 from pyanamo_async.core.stored.columns import (
     Column,
     Columns,
@@ -34,6 +35,12 @@ RECORD = Columns(
     Column("CPU_Seconds", "cpu_seconds", number),
     Column("Attempt", "attempt", count),
     Column("Worker", "worker", text),
+)
+RESULTS = Columns(
+    Results(),
+    Column("Results_at", "at", text),
+    Column("Results_Files", "files", byte_count),
+    Column("Results_Bytes", "size_bytes", byte_count),
 )
 OUTCOMES: dict[str, Columns[Any]] = {
     "Succeeded": Columns(Succeeded()),
@@ -71,7 +78,8 @@ def encode_record(record: TaskRecord) -> Row:
         {"Status": outcome.status, "Exit_Code": 0} if isinstance(outcome, Succeeded) else {"Status": outcome.status}
     )
     own = status | OUTCOMES[outcome.status].encode(outcome)
-    return own | RECORD.encode(record) | STDOUT.encode(record.stdout) | STDERR.encode(record.stderr)
+    known = own | RECORD.encode(record) | STDOUT.encode(record.stdout) | STDERR.encode(record.stderr)
+    return known | RESULTS.encode(record.results) if record.results.files else known
 
 
 def decode_record(row: Mapping[str, Any]) -> TaskRecord:
@@ -80,4 +88,4 @@ def decode_record(row: Mapping[str, Any]) -> TaskRecord:
     if status not in OUTCOMES:
         raise ValueError(f"Status is {status!r}, none that is known")
     outcome, stdout, stderr = OUTCOMES[status].decode(row), STDOUT.decode(row), STDERR.decode(row)
-    return replace(RECORD.decode(row), outcome=outcome, stdout=stdout, stderr=stderr)
+    return replace(RECORD.decode(row), outcome=outcome, stdout=stdout, stderr=stderr, results=RESULTS.decode(row))

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,6 +118,21 @@ def test_a_cohort_is_called_whole_whatever_happens(folder: Path) -> None:
     assert set(story.states("cohort").values()) == {"done"}
     _agrees(compared, "S1 S2 S4 S5 S6 S7 S8")
     _is_exported(folder, samples=7, calls=7 * CHROMOSOMES + len(withdrawn))
+
+
+def test_a_cohort_is_called_by_containers(folder: Path, bucket: str, aws_env: dict[str, str]) -> None:
+    """With an archive of scripts, a set-up, reads and results in a bucket, and tables of DynamoDB."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    env = {**os.environ, **aws_env, "PATH": path, "PYTHONPATH": str(ROOT)}
+    printed = subprocess.run(
+        ["bash", "aws.sh", bucket], cwd=folder, env=env, stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+
+    for step, items in (("align", 8), ("call", 8), ("cohort", CHROMOSOMES)):
+        rows = program(folder, table=step, bucket=bucket, env=aws_env).rows()
+        assert [(row["ItemState"], row["Attempt"]) for row in rows.values()] == [("done", 1)] * items
+    _agrees("\n".join(printed.splitlines()[-5:]), " ".join(f"S{at}" for at in range(1, 9)))
+    _is_exported(folder, samples=8, calls=8 * CHROMOSOMES)
 
 
 def _agrees(compared: str, samples: str) -> None:

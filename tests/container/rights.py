@@ -12,6 +12,9 @@ from harness import iam
 from harness.gate import Call, Gate
 from harness.program import Program
 from pyanamo_async import FailurePolicy, Selection, State, Table, WorkerSettings
+from pyanamo_async.entrypoint.archive import Limits
+from pyanamo_async.entrypoint.fetching import fetch
+from pyanamo_async.entrypoint.request import parse_scripts
 from tests.container.stack import of_type, properties, resolved
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
@@ -93,6 +96,15 @@ async def fill(table: Table) -> None:
     await table.add([*rows, {"itemID": "nested", "TaskID": "s", "TaskScript": ["echo a", "seq 5000"]}])
 
 
+def fetch_scripts(program: Program) -> None:
+    """Fetch an archive as the image's entrypoint does, the newest and a certain version."""
+    s3, key = program.client("s3"), "scripts/step.tar.gz"
+    s3.put_bucket_versioning(Bucket=program.bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket=program.bucket, Key=key, Body=b"an archive")["VersionId"]
+    for address in (f"s3://{program.bucket}/{key}", f"s3://{program.bucket}/{key}?versionId={version}"):
+        fetch(parse_scripts(address, ""), program.folder / "archive", region=REGION, limits=Limits())
+
+
 async def vanish(outside: Table, program: Program) -> None:
     """Kill a worker that holds an item."""
     died = program.folder / "died"
@@ -112,7 +124,8 @@ async def until_exists(path: Path) -> None:
 
 
 async def work(table: Table, outside: Table, program: Program) -> None:
-    """What workers do: all that was imported, the items of one that vanished, and a stop in the middle of an upload."""
+    """What workers do: fetch scripts; all that was imported, the items of one that vanished, a stop amid an upload."""
+    await asyncio.to_thread(fetch_scripts, program)
     await vanish(outside, program)
     await fill(outside)
     await table.run(QUICK)
@@ -172,7 +185,6 @@ async def operate(table: Table, outside: Table, program: Program) -> None:
 
 
 UNPROVEN: dict[tuple[str, str], str] = {
-    ("JobRole", "Scripts"): "what the image's entrypoint fetches before the worker starts",
     ("OperatorPolicy", "Scripts"): "`aws s3 cp`, with which people put archives of scripts there",
     ("ExecutionRole", "Login"): "the agent of ECS, which logs in to ECR",
     ("ExecutionRole", "Image"): "the agent of ECS, which pulls the image",

@@ -86,6 +86,7 @@ class Crew:
     lease_until: Callable[[float], None] = lambda _: None
     halt_after: int | None = None
     max_failed: str | None = None
+    stagger_s: float = 0
     budget: Budget = NO_LIMIT
     share_bytes: int = 0
 
@@ -112,6 +113,7 @@ class Crew:
             memory=None if self.budget.memory_bytes is None else self.launcher.sample,
             budget=self.budget,
             share_bytes=self.share_bytes,
+            stagger=timedelta(seconds=self.stagger_s),
         )
         return Pilot(plan, context, self._going_home(me, runtime), self.stop)
 

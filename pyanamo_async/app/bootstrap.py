@@ -205,6 +205,7 @@ def _pilot(
         samples.latest,
         room.budget,
         room.share_bytes,
+        how.stagger,
     )
     return Pilot(plan, context, _going_home(settings, row, store, runtime), stop)
 

@@ -50,7 +50,8 @@ class WorkerSettings:
 
     How long: `wall_time` for the worker, `timeout` for each task, None for no limit. Nothing starts with less than
     `min_remaining` of the wall time left. `wait` keeps the worker looking for new work when none is left, and
-    `idle_exit` ends it after so long without any.
+    `idle_exit` ends it after so long without any. It waits a random part of `stagger` before its first claim, so that
+    thousands that start at once do not all ask at once.
 
     Failures: `policy`. With `exit_zero` the exit status is 0 although items failed.
 
@@ -77,6 +78,7 @@ class WorkerSettings:
     wall_time: timedelta | None = None
     wait: bool = False
     idle_exit: timedelta | None = None
+    stagger: timedelta = timedelta()
     shell: str | None = None
     exit_zero: bool = False
     timeout: timedelta | None = None

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from typing import Annotated
 
-from pyanamo_async import NextStep, Table
+import typer
+
+from pyanamo_async import NextStep, State, Table
 from pyanamo_async.cli.console import say, say_json
 from pyanamo_async.cli.flags import name_flags
 from pyanamo_async.cli.options import ItemArgument, JsonOption, command_line, on_table
@@ -23,17 +26,33 @@ COMMANDS = {
     NextStep.LIST_WORKERS: "workers",
 }
 OF_A_TASK = {NextStep.SEE_OUTPUT, NextStep.SEE_ERRORS, NextStep.FOLLOW}
+WAITS = {State.TODO, State.WALL_TIME_EXCEEDED}
 OF_THE_TABLE = {NextStep.RUN, NextStep.RUN_LONGER, NextStep.RECLAIM, NextStep.LIST_WORKERS}
 
 
 @on_table
-async def explain(table: Table, *, item: ItemArgument, json: JsonOption = False) -> None:
+async def explain(
+    table: Table,
+    *,
+    item: ItemArgument,
+    queue: Annotated[
+        str | None,
+        typer.Option(
+            "--queue",
+            metavar="QUEUE",
+            help="The job queue of AWS Batch: if nobody takes the item up, tell why no job there starts.",
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
     """Explain why an item does not run, and what to type next.
 
     Of one that has ended, it explains what became of it.
     """
     told = await table.explain(item)
     because = [name_flags(each) for each in told.because]
+    if queue and told.state in WAITS and NextStep.RUN in told.next_steps:
+        because += await table.explain_batch(queue=queue)
     steps = [
         (
             command_line(COMMANDS[each], table.address, "" if each in OF_THE_TABLE else told.item_id)

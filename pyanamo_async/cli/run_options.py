@@ -50,6 +50,11 @@ worker_settings = settings(
         "timeout": _duration("--timeout", help="How long each task may take."),
         "wait": typer.Option("--wait", help="Keep looking for new work when none is left."),
         "idle_exit": _duration("--idle-exit", help="Like --wait, but end after so long without work."),
+        "stagger": _duration(
+            "--stagger",
+            envvar="PYANAMO_STAGGER",
+            help="Wait a random part of this before the first claim, so that many workers do not start at once.",
+        ),
         "exit_zero": typer.Option("--exit-zero", help="Exit with 0, not 3, when items failed."),
         "heartbeat": _duration("--heartbeat", help="Time between heartbeats."),
         "lease": _duration("--lease", help="Silence after which others take over; 3 heartbeats to 1 day."),

@@ -25,6 +25,7 @@ class Plan:
     It halts after `halt_after` failures in a row, and orders all to drain when `failed_items` says that those are too
     many. `memory` waits for a sample of what each script uses, by process id (None: that is not known); all of them
     have `budget`, of which a task of unknown need gets `share_bytes`.
+    It waits a random part of `stagger` before its first claim.
     `lease_until` is told when scripts have to end unless it is told a later time, by `Clock.boottime`.
     """
 
@@ -39,6 +40,7 @@ class Plan:
     memory: Callable[[], Awaitable[Mapping[int, int]]] | None = None
     budget: Budget = NO_LIMIT
     share_bytes: int = 0
+    stagger: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)

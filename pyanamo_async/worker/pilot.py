@@ -112,6 +112,7 @@ class Pilot:
                 watchers.create_task(self._memory.run(), name="memory"),
             ]
             try:
+                await self._stagger()
                 await self._halting.look()
                 async with asyncio.TaskGroup() as attempts:
                     async for item, slot in self._claimer.claims():
@@ -123,6 +124,13 @@ class Pilot:
                 for watcher in watching:
                     watcher.cancel()
         return self._summary
+
+    async def _stagger(self) -> None:
+        """Wait a random part of the stagger, with heartbeats, until told to stop."""
+        seconds = self._plan.stagger.total_seconds() * self._context.runtime.rng.random()
+        if seconds:
+            self._note("waiting before the first claim", seconds=round(seconds, 1))
+            await elapsed(self._stop.drain, seconds)
 
     async def _finish(self) -> None:
         summary = self._summary

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from harness.batch import FakeBatch
+from pyanamo_async.cli.handing_on import OF_RUN
 from pyanamo_async.core.batch import why_waiting
 from tests.batch import DEFINITION, ECS_DEFINITION, FAIR_QUEUE, QUEUE, a_batch
 from tests.cli.conftest import Cli
+from tests.docs.cli_reference import find, options
 
 SUBMIT = ("batch", "submit", "--queue", QUEUE, "--definition", DEFINITION)
 
@@ -50,6 +52,32 @@ def test_flags_of_run_become_variables_as_they_were_typed(batch: FakeBatch, cli:
         "PYANAMO_CLOUDWATCH": f"/PyAnamo/{table}",
     }
     assert "arrayProperties" not in job.request
+
+
+HERE_ONLY = {
+    "table": "handed on as PYANAMO_TABLE, from wherever it is known",
+    "bucket": "handed on as S3_BUCKET, likewise",
+    "bucket_key": "handed on as PYANAMO_BUCKET_KEY, likewise",
+    "region": "handed on as AWS_REGION, likewise",
+    "umask": "of files of this machine",
+    "quiet": "a worker's log is what is known of it",
+    "prometheus": "a file for a collector of this machine",
+    "emf": "the job definition's: it goes with its log group",
+}
+
+
+def test_every_option_of_run_is_handed_on_or_says_why_not() -> None:
+    """One that is added to `run` is one of `batch submit`, or it stands above with the reason."""
+    of_run, of_submit = (_options(*names) for names in (("run",), ("batch", "submit")))
+
+    assert HERE_ONLY.keys() <= of_run
+    assert of_run - HERE_ONLY.keys() == OF_RUN
+    assert of_submit >= OF_RUN
+
+
+def _options(*words: str) -> set[str]:
+    command, _ = find([*words])
+    return {each.name for each in options(command)}
 
 
 def test_flags_are_checked_before_anything_is_submitted(batch: FakeBatch, cli: Cli) -> None:
@@ -155,6 +183,20 @@ def test_jobs_that_wait_are_explained(cli: Cli) -> None:
     assert "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY" in reason
     assert "no capacity" in meaning
     assert "6 vCPUs" in quota
+
+
+@pytest.mark.usefixtures("batch")
+def test_an_item_that_waits_for_jobs_is_explained_by_what_these_wait_for(cli: Cli, folder: Path) -> None:
+    """As `batch why` tells it, if a queue is named and nobody is at work."""
+    cli("import", str(folder / "single.txt"))
+    [item, *_] = cli("list", "--json").json()
+    cli(*SUBMIT, "--jobs", "3")
+    why = cli("batch", "why", "--json").json()["because"]
+
+    told = cli("explain", item["itemID"], "--queue", QUEUE, "--json").json()["because"]
+
+    assert told[-len(why) :] == why
+    assert "AWS" not in cli("explain", item["itemID"]).out
 
 
 def test_a_file_and_a_folder_are_out_of_reach(cli: Cli) -> None:

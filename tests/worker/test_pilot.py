@@ -38,6 +38,39 @@ def test_every_item_is_run_once_and_done() -> None:
     run(main)
 
 
+def test_workers_that_are_staggered_claim_at_random_times() -> None:
+    """Each waits another part of the time before its first claim."""
+
+    async def main(loop: VirtualLoop) -> None:
+        began = []
+        for seed in range(20):
+            start = loop.time()
+            crew = Crew(loop, seed=seed, stagger_s=600)
+            await _work(crew, an_item("x", script="exit 0"))
+            began.append(loop.time() - start)
+
+        assert min(began) < 100
+        assert 500 < max(began) < 602
+        assert len({round(each) for each in began}) > 15
+
+    run(main)
+
+
+def test_a_stop_ends_the_wait_of_a_staggered_worker() -> None:
+    """It has claimed nothing, and says that work is left."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, stagger_s=3600)
+        loop.call_later(1, crew.stop.request, Level.STOP, "SIGTERM")
+        tally = await _work(crew, an_item("x"))
+
+        assert loop.time() == pytest.approx(1, abs=0.5)
+        assert (tally.settled, tally.work_left) == ({}, True)
+        assert (await crew.store.read("x")).attempt == 0
+
+    run(main)
+
+
 @pytest.mark.parametrize("slots", [1, 3, 8])
 def test_slot_before_claim(slots: int) -> None:
     """No more scripts run, and no more items are locked by running ones, than there are slots."""

@@ -34,6 +34,7 @@ from pyanamo_async.worker.memory_watch import MemoryWatch
 from pyanamo_async.worker.publishing import Publisher
 from pyanamo_async.worker.releases import ReleaseOrders
 from pyanamo_async.worker.run_summary import RunSummary
+from pyanamo_async.worker.staggering import stagger
 from pyanamo_async.worker.stop import Level, Stop
 
 SETTLED_WITHIN_S = 10.0  # when the worker is cancelled
@@ -112,7 +113,7 @@ class Pilot:
                 watchers.create_task(self._memory.run(), name="memory"),
             ]
             try:
-                await self._stagger()
+                await stagger(self._plan, self._context.runtime, self._stop)
                 await self._halting.look()
                 async with asyncio.TaskGroup() as attempts:
                     async for item, slot in self._claimer.claims():
@@ -124,13 +125,6 @@ class Pilot:
                 for watcher in watching:
                     watcher.cancel()
         return self._summary
-
-    async def _stagger(self) -> None:
-        """Wait a random part of the stagger, with heartbeats, until told to stop."""
-        seconds = self._plan.stagger.total_seconds() * self._context.runtime.rng.random()
-        if seconds:
-            self._note("waiting before the first claim", seconds=round(seconds, 1))
-            await elapsed(self._stop.drain, seconds)
 
     async def _finish(self) -> None:
         summary = self._summary

@@ -1,0 +1,16 @@
+"""Let workers that start at once claim at random times: thousands would all ask the table at once."""
+
+from __future__ import annotations
+
+from pyanamo_async.host.waiting import elapsed
+from pyanamo_async.ports import Runtime
+from pyanamo_async.worker.context import Plan
+from pyanamo_async.worker.stop import Stop
+
+
+async def stagger(plan: Plan, runtime: Runtime, stop: Stop) -> None:
+    """Wait a random part of the plan's `stagger`, or until told to stop."""
+    seconds = plan.stagger.total_seconds() * runtime.rng.random()
+    if seconds:
+        runtime.event_log.note("waiting before the first claim", seconds=round(seconds, 1))
+        await elapsed(stop.drain, seconds)

@@ -40,3 +40,23 @@ def test_a_fleet_that_loses_a_third_of_its_capacity_loses_nothing(on_aws: Progra
     ended = json.loads(on_aws("workers", "--json"))
     assert {each["job"].partition(" ")[0] for each in ended} >= {*taken}
     assert {each["job"] for each in ended} >= {f"{each} attempt 2" for each in taken}
+
+
+def test_a_cancelled_fleet_finishes_what_it_runs(on_aws: Program, tmp_path: Path) -> None:
+    """Its workers drain, and their jobs are not started again: no item is interrupted, and the rest stays to do."""
+    on_aws.import_rows(*(f"i{number:02}|s|sleep 1; echo $PYANAMO_ITEM_ID" for number in range(ITEMS)))
+    with a_batch(tmp_path / "batch", entrypoint=[PYANAMO, "run", *RUN], environment=on_aws.env) as (batch, address):
+        pyanamo = replace(on_aws, env={**on_aws.env, "AWS_ENDPOINT_URL_BATCH": address})
+        pyanamo("batch", "submit", "--queue", QUEUE, "--definition", DEFINITION, "--jobs", "2", "-i", "2")
+        until(lambda: pyanamo.status()["items"]["done"] > 0)
+        batch.set_capacity(0)
+
+        told = json.loads(pyanamo("batch", "cancel", "--yes", "--json"))
+
+        assert told == {"cancelled": 1, "terminated": 0}
+        assert {*batch.statuses()} == {Status.FAILED}
+    rows = on_aws.rows()
+    assert {row["ItemState"] for row in rows.values()} == {"done", "todo"}
+    assert (
+        sum(row.get("Crashes", 0) + row.get("Failures", 0) + row.get("Interruptions", 0) for row in rows.values()) == 0
+    )

@@ -13,8 +13,12 @@ from botocore.validate import ParamValidator
 
 from harness.servers.clients import client
 from pyanamo_async.aws.batch import BatchJobs
+from pyanamo_async.aws.batch_fleet import BatchFleet
 from pyanamo_async.aws.session import Aws
+from pyanamo_async.core.batch import job_name
+from pyanamo_async.core.values import replace
 from pyanamo_async.ports import NO_LONGER_KNOWN, JobRun
+from pyanamo_async.ports.fleet_jobs import JobOrder
 
 STARTED, STOPPED = datetime(2026, 11, 26, 12, tzinfo=UTC), datetime(2026, 11, 26, 13, tzinfo=UTC)
 TIMES = {"startedAt": int(STARTED.timestamp() * 1000), "stoppedAt": int(STOPPED.timestamp() * 1000)}
@@ -125,8 +129,37 @@ async def test_jobs_of_a_service(moto_endpoint: str, aws_env: dict[str, str], mo
     assert [each.stopped is not None for each in found[f"{array}:1"].attempts] == [True]
 
 
+async def test_workers_are_submitted_listed_and_ended_on_moto(
+    moto_endpoint: str, aws_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An array and a plain job; moto ends them at once, and lists the children of arrays, too."""
+    for name, value in aws_env.items():
+        monkeypatch.setenv(name, value)
+    table, queue = f"t{uuid.uuid4().hex}", a_queue(moto_endpoint)
+    environment = {"PYANAMO_TABLE": table, "PYANAMO_ITEMS": "8"}
+    order = JobOrder(job_name(table), queue, queue, 2, environment, {"project": "genomes"})
+
+    async with Aws() as aws:
+        fleet = BatchFleet(aws)
+        ids = [await fleet.submit(each) for each in (order, replace(order, size=1))]
+        found = {each.job_id: each async for each in fleet.jobs(table, queue=queue)}
+        await fleet.cancel(ids, "over")
+        await fleet.terminate(ids, "over")
+
+    assert [found[each].size for each in ids] == [2, 1]
+    assert {each.queue for each in found.values()} == {queue}
+
+
 def submit(endpoint: str, *, size: int = 0) -> str:
     """Submit a job, or an array, which moto ends at once."""
+    name = a_queue(endpoint)
+    many: dict[str, Any] = {"arrayProperties": {"size": size}} if size else {}
+    job_id: str = client("batch", endpoint).submit_job(jobName=name, jobQueue=name, jobDefinition=name, **many)["jobId"]
+    return job_id
+
+
+def a_queue(endpoint: str) -> str:
+    """Set up a queue and a definition of the same name."""
     batch, name = client("batch", endpoint), f"n{uuid.uuid4().hex}"
     role = client("iam", endpoint).create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
     where = batch.create_compute_environment(
@@ -137,6 +170,4 @@ def submit(endpoint: str, *, size: int = 0) -> str:
     needs = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "128"}]
     container = {"image": "busybox", "resourceRequirements": needs}
     batch.register_job_definition(jobDefinitionName=name, type="container", containerProperties=container)
-    many: dict[str, Any] = {"arrayProperties": {"size": size}} if size else {}
-    job_id: str = batch.submit_job(jobName=name, jobQueue=name, jobDefinition=name, **many)["jobId"]
-    return job_id
+    return name

@@ -33,6 +33,7 @@ from pyanamo_async.fleet.failed_items import FailedItems
 from pyanamo_async.fleet.going_home import GoingHome, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.host.clock import SystemClock
+from pyanamo_async.host.heartbeat_file import touching
 from pyanamo_async.host.liveness import WORKER_VARIABLE, LocalProcesses, own_mark
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.host.threads import LOOKUPS
@@ -106,7 +107,11 @@ async def work(
             adapters,
             runtime=runtime,
             stop=stop,
-            lease_until=guard.lease_until,
+            lease_until=touching(
+                asked.heartbeat_file,
+                guard.lease_until,
+                missed=lambda why: event_log.note("heartbeat file not touched", trouble=why),
+            ),
             metadata=metadata,
             room=room_for(settings.running, asked, me.platform),
             samples=samples,

@@ -59,7 +59,7 @@ class WorkerSettings:
     `max_failed` items failed in the table, a number or a share like `5%`, all workers are ordered to drain.
 
     Heartbeats: one every `heartbeat`; after `lease` without one, other workers take the items over. A lease of more
-    than a day is refused: other workers would go by their own instead.
+    than a day is refused: other workers would go by their own instead. Each touches `heartbeat_file`, on a local disk.
 
     Scripts: `shell` runs them, a program or a line like `bash -eu` (None: bash, or else sh). After a script's exit its
     output is read for up to `linger`; when the worker is stopped, running scripts get `grace`. Without
@@ -93,6 +93,7 @@ class WorkerSettings:
     max_failed: str | None = None
     folders: str = ""
     scratch: bool = False
+    heartbeat_file: str | None = None
 
     def __post_init__(self) -> None:
         """Check that the values are of their types, and make sense together."""

@@ -27,6 +27,7 @@ FLAGS = {
     "backoff_min": "--backoff",
     "bucket": "--bucket (S3_BUCKET)",
     "every": "--watch",
+    "heartbeat_file": "--heartbeat-file (PYANAMO_HEARTBEAT_FILE)",
     "ids": "ITEM",
     "items": "--items (PYANAMO_ITEMS)",
     "max_output_bytes": "--max-output",

@@ -41,6 +41,7 @@ COMMANDS = {
     "doctor": "doctor.doctor",
     "bench": "bench.bench",
     "reclaim": "workers.reclaim",
+    "alive": "alive.alive",
     "workers": "workers.app",
     "batch": "batch.app",
     "table": "tables.app",

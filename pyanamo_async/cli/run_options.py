@@ -57,6 +57,12 @@ worker_settings = settings(
         ),
         "exit_zero": typer.Option("--exit-zero", help="Exit with 0, not 3, when items failed."),
         "heartbeat": _duration("--heartbeat", help="Time between heartbeats."),
+        "heartbeat_file": typer.Option(
+            "--heartbeat-file",
+            metavar="FILE",
+            envvar="PYANAMO_HEARTBEAT_FILE",
+            help="Touch this file with each heartbeat, for probes that run `pyanamo alive`.",
+        ),
         "lease": _duration("--lease", help="Silence after which others take over; 3 heartbeats to 1 day."),
         "shell": typer.Option(
             "--shell",

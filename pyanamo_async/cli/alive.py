@@ -1,0 +1,43 @@
+"""`pyanamo alive`: a probe of the worker beside it."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pyanamo_async import PyanamoError
+from pyanamo_async.cli.console import say
+from pyanamo_async.cli.flags import duration
+from pyanamo_async.core.text.durations import show_duration
+
+EPILOG = """\b
+Exit status:
+  0   there was a heartbeat within that time
+  1   there was none
+"""
+
+
+def alive(
+    file: Annotated[
+        Path, typer.Argument(envvar="PYANAMO_HEARTBEAT_FILE", help="The file that `run --heartbeat-file` touches.")
+    ],
+    within: Annotated[
+        timedelta,
+        typer.Option("--within", metavar="DURATION", parser=duration, help="How old the last heartbeat may be."),
+    ] = "90s",  # type: ignore[assignment]  # parsed as any other text
+) -> None:
+    """Tell whether the worker that touches a file sent a heartbeat of late.
+
+    For probes, as livenessProbe of Kubernetes: it asks neither the table nor for credentials.
+    """
+    try:
+        age = timedelta(seconds=max(0, round(time.time() - file.stat().st_mtime)))
+    except OSError as error:
+        raise PyanamoError(f"there was no heartbeat yet: {error.strerror}: {file}") from error
+    if age > within:
+        raise PyanamoError(f"the last heartbeat was {show_duration(age)} ago")
+    say(f"the last heartbeat was {show_duration(age)} ago")

@@ -1,4 +1,4 @@
-"""A file that is touched with each heartbeat: a probe looks at its age, and asks neither the table nor for credentials."""
+"""A file that is touched with each heartbeat: a probe looks at its age, and needs neither the table nor credentials."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def touching(file: str | None, then: Callable[[float], None], *, missed: Callable[[str], None]) -> Callable[[float], None]:
+def touching(
+    file: str | None, then: Callable[[float], None], *, missed: Callable[[str], None]
+) -> Callable[[float], None]:
     """Return what touches a file, if there is one, and then calls `then`.
 
     A file that cannot be written is told of by `missed`, and ends no worker: a probe finds it old.

@@ -86,5 +86,7 @@ def test_the_job_of_kubernetes_is_a_work_queue() -> None:
     assert pod["restartPolicy"] == "Never"
     assert pod["terminationGracePeriodSeconds"] > STOPPED_WITHIN.total_seconds()
     assert worker["livenessProbe"]["exec"]["command"][:2] == ["pyanamo", "alive"]
-    assert {"POD_NAME", "POD_NAMESPACE", "NODE_NAME", "PYANAMO_HEARTBEAT_FILE"} <= {each["name"] for each in worker["env"]}
+    assert {"POD_NAME", "POD_NAMESPACE", "NODE_NAME", "PYANAMO_HEARTBEAT_FILE"} <= {
+        each["name"] for each in worker["env"]
+    }
     assert worker["resources"]["limits"]["cpu"]

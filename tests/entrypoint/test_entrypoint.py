@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,7 +12,7 @@ import pytest
 
 from harness.program import PATIENCE_S, Program, program, until
 from tests.entrypoint.test_unpacking import a_file, tar_of, zip_of
-from tests.recovery.test_first_process import ALONE, can_be_alone
+from tests.recovery.test_first_process import ALONE, ZOMBIES, can_be_alone, first_process
 
 CONF = b"bucket=s3://conf\nref=${bucket}/ref\nAWS_REGION=nowhere\nfree=yes\n"
 SETUP = b"later=$ref/2\ntouch $wrk/was-set-up\n"
@@ -170,11 +168,26 @@ def test_a_stop_during_the_set_up_ends_it(step: Program, alone: bool) -> None:
     process = start(step, "x.tar.gz", alone=alone)
     until((step.folder / "tmp/step/begun").exists)
     if alone:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        os.kill(int(children[0]), signal.SIGTERM)
+        first_process(process).terminate()
     else:
         process.terminate()
     _, said = process.communicate(timeout=PATIENCE_S)
 
     assert (process.returncode, "stopped by SIGTERM" in said) == (75, True), said
     assert nothing_was_claimed(step)
+
+
+@pytest.mark.skipif(not can_be_alone(), reason="needs namespaces of processes (unshare)")
+def test_the_first_process_of_a_container_becomes_the_worker(step: Program) -> None:
+    """What a set-up leaves behind is reaped, SIGTERM reaches the worker, and what it held goes back."""
+    items(step, f"a|s|sleep 0.5; {ZOMBIES} >$wrk/zombies; touch $wrk/begun; sleep 3000")
+    (step.folder / "x.tar.gz").write_bytes(scripts(setup_step=b"setsid sleep 0.1 >/dev/null 2>&1 &\n"))
+
+    process = start(step, "x.tar.gz", "--grace", "0s", alone=True)
+    until((step.folder / "tmp/step/begun").exists)
+    first_process(process).terminate()
+    _, said = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 75, said
+    assert (step.folder / "tmp/step/zombies").read_text() == "0\n"
+    assert step.rows()["a"]["ItemState"] == "todo"

@@ -1,7 +1,7 @@
 """docs/guide/aws.md, "From nothing to a fleet", typed as it stands there.
 
 The AWS CLI and docker are small programs of ours (`aws_tools`); the rest is real but for AWS: the template, the push,
-the workers as processes of the fake of AWS Batch, the table on DynamoDB Local and the bucket on moto.
+the workers, by the entrypoint of the image, as processes of the fake of AWS Batch, the table on DynamoDB Local and the bucket on moto.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def account(tmp_path: Path, aws_env: dict[str, str], dynamodb_endpoint: str, mot
     shutil.copytree(ROOT / "container", checkout / "container")
     (checkout / "container" / "Dockerfile").touch()
     install(tmp_path / "bin")
-    entrypoint = [PYANAMO, "run", "--heartbeat", "1s"]
+    entrypoint = [str(Path(PYANAMO).with_name("pyanamo-entrypoint"))]
     host = {"PATH": os.environ["PATH"], **aws_env}
     table = client("dynamodb", dynamodb_endpoint)
     with serving(FakeBatch(entrypoint=entrypoint, environment=host, folder=tmp_path / "hosts", capacity=0)) as served:

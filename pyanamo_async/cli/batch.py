@@ -170,7 +170,7 @@ async def cancel(
         return
     if found and not yes:
         need_terminal("cancelling jobs", "give --yes or --dry-run")
-        if not ask(f"cancel {plural(sum(each.size for each in found), 'job')} in {len(found)} submissions?"):
+        if not ask(f"cancel {plural(sum(each.size for each in found), 'job')} in {plural(len(found), 'submission')}?"):
             note("nothing was cancelled")
             raise typer.Exit(1)
     given = {"reason": reason} if reason else {}

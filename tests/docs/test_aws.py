@@ -1,7 +1,8 @@
 """docs/guide/aws.md, "From nothing to a fleet", typed as it stands there.
 
 The AWS CLI and docker are small programs of ours (`aws_tools`); the rest is real but for AWS: the template, the push,
-the workers, by the entrypoint of the image, as processes of the fake of AWS Batch, the table on DynamoDB Local and the bucket on moto.
+the workers, started by the image's entrypoint as processes of the fake of AWS Batch, the table on DynamoDB Local,
+and the bucket on moto.
 """
 
 from __future__ import annotations

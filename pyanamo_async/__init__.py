@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         TaskState as TaskState,
     )
     from pyanamo_async.core.outcomes import (
+        Checkpointed as Checkpointed,
         Failed as Failed,
         Interrupted as Interrupted,
         OutOfMemory as OutOfMemory,
@@ -144,7 +145,15 @@ _HOMES = {
     "pyanamo_async.core.counts": ("Counts", "Quarter"),
     "pyanamo_async.core.failure_policy": ("FailurePolicy", "Verdict", "parse_on_exit"),
     "pyanamo_async.core.items": ("Held", "Item", "Output", "State", "Summary", "Task", "TaskRecord", "TaskState"),
-    "pyanamo_async.core.outcomes": ("Failed", "Interrupted", "OutOfMemory", "Outcome", "Succeeded", "TimedOut"),
+    "pyanamo_async.core.outcomes": (
+        "Checkpointed",
+        "Failed",
+        "Interrupted",
+        "OutOfMemory",
+        "Outcome",
+        "Succeeded",
+        "TimedOut",
+    ),
     "pyanamo_async.core.pace": ("Pace", "TimeLeft"),
     "pyanamo_async.core.samples": ("SampleRow", "SampleStep"),
     "pyanamo_async.core.selection": ("Selection",),

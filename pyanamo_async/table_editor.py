@@ -49,17 +49,20 @@ class TableEditor(TableReport):
 
         return await self._change(selection or failed, put_back, token, options)
 
-    async def reset(self, selection: Selection, **options: Unpack[OrderOptions]) -> ChangeResult:
+    async def reset(
+        self, selection: Selection, *, clear: bool = False, **options: Unpack[OrderOptions]
+    ) -> ChangeResult:
         """Run everything of the selected items again, also what is done, and what is held; otherwise as `retry`.
 
-        The records of earlier attempts stay until new ones replace them, and the attempt number counts on.
+        The records of earlier attempts stay until new ones replace them, and the attempt number counts on. Tasks that
+        did not succeed go on from their checkpoints, unless `clear`.
         """
         from pyanamo_async.core.orders import reset
 
         token, why = _token(), options.get("reason", "")
 
         def put_back(item: Item, tasks: Collection[str]) -> Item:
-            return reset(item, tasks=tasks, all_tasks=True, token=token, why=why)
+            return reset(item, tasks=tasks, all_tasks=True, clear=clear, token=token, why=why)
 
         return await self._change(selection, put_back, token, options)
 

@@ -34,6 +34,7 @@ SLOW = (
     "tests/container/test_cfn_lint.py",
     "tests/container/test_permissions.py",
     "tests/recovery/test_stuck.py",
+    "tests/recovery/test_survival.py",
 )
 """Minutes on two cores: `make slow` runs them, and CI does."""
 

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, OutOfMemory, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import (
+    Checkpointed,
+    Failed,
+    Interrupted,
+    InterruptReason,
+    Outcome,
+    OutOfMemory,
+    Succeeded,
+    TimedOut,
+)
 
 OUTCOMES: tuple[Outcome, ...] = (
     Succeeded(),
+    Checkpointed(),
     Failed(exit_code=7),
     Failed(signal=9),
     Failed(detail="cannot be started"),

@@ -174,7 +174,7 @@ def _pilot(
         slots=room.items,
         platform=me.platform,
     )
-    kill_policy = KillPolicy(linger=how.linger)
+    kill_policy = KillPolicy(linger=how.linger, grace=how.grace)
     budget_s = how.wall_time.total_seconds() if how.wall_time else None
     reserve = reserve_s(budget_s, kill_after_s=kill_policy.kill_after.total_seconds())
     began_s = runtime.clock.monotonic()
@@ -190,6 +190,7 @@ def _pilot(
             kill_policy,
             max_output_bytes=settings.storing.max_output_bytes,
             folders=parse_folders(how.folders) | ({Folder.SCRATCH} if how.scratch else NO_FOLDERS),
+            checkpoint_every=how.checkpoint_every,
         ),
         runtime,
         budget,

@@ -66,7 +66,8 @@ class WorkerSettings:
     `task_credentials` nothing in a script's environment leads to the worker's AWS credentials.
 
     Folders: every task has the `folders` named here, as `checkpoint,results`, beside those that its script names.
-    With `scratch` each attempt starts in a new folder on this machine's fastest disk, which is removed afterwards.
+    Checkpoints are stored every `checkpoint_every`. With `scratch` each attempt starts in a new folder on the
+    fastest disk of this machine, which is removed afterwards.
 
     Raises:
         UsageError: values are out of range, or contradict each other.
@@ -94,6 +95,7 @@ class WorkerSettings:
     folders: str = ""
     scratch: bool = False
     heartbeat_file: str | None = None
+    checkpoint_every: timedelta = timedelta(minutes=10)
 
     def __post_init__(self) -> None:
         """Check that the values are of their types, and make sense together."""
@@ -108,7 +110,7 @@ class WorkerSettings:
         if self.max_failed is not None:
             parse_failed_limit(self.max_failed)
         parse_folders(self.folders)
-        for name in ("wall_time", "idle_exit", "timeout", "heartbeat", "lease"):
+        for name in ("wall_time", "idle_exit", "timeout", "heartbeat", "lease", "checkpoint_every"):
             if (span := getattr(self, name)) is not None and span <= timedelta():
                 raise UsageError(f"`{name}` is zero", hint="give at least 1ms")
         if self.lease < HEARTBEATS_PER_LEASE * self.heartbeat:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -68,12 +69,20 @@ def retry(table: Table, *, selection: Selection, how: How) -> None:
 @on_table
 @selects_items()
 @ordering.forces
-def reset(table: Table, *, selection: Selection, how: How) -> None:
+def reset(
+    table: Table,
+    *,
+    selection: Selection,
+    how: How,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="From the beginning, not from checkpoints of what did not succeed.")
+    ] = False,
+) -> None:
     """Run everything of the selected items again.
 
     Also what is done, and what is held.
     """
-    carry_out(table, Table.reset, selection, how, AGAIN)
+    carry_out(table, partial(Table.reset, clear=clear), selection, how, AGAIN)
 
 
 @on_table

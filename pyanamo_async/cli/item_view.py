@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pyanamo_async.cli.console import draw, on_terminal, say
 from pyanamo_async.cli.views import COLOURS, RETRYING, clock_time
 from pyanamo_async.core.items import Item, Output, State, Task, TaskRecord
+from pyanamo_async.core.results import CheckpointUse
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration, show_seconds
 from pyanamo_async.core.text.plural import plural
@@ -70,6 +71,8 @@ def _task(task: Task, *, nested: bool) -> Iterator[Line]:
     if record:
         yield from _output("stdout", record.stdout)
         yield from _output("stderr", record.stderr)
+        if (checkpoint := record.checkpoint) != CheckpointUse():
+            yield f"  checkpoint: {_checkpoint(checkpoint)}", ""
         if (left := record.results).files:
             yield f"  results: {plural(left.files, 'file')}, {show_size(left.size_bytes)} at {left.at}", ""
         if files := record.results.files:
@@ -86,6 +89,16 @@ def _ending(record: TaskRecord) -> str:
     if record.max_rss_bytes is not None:
         parts.append(f"peak {show_size(record.max_rss_bytes)}")
     return f"{', '.join(parts)} (attempt {record.attempt})"
+
+
+def _checkpoint(use: CheckpointUse) -> str:
+    parts = []
+    if use.restored:
+        parts.append(f"began from {use.restored}, {show_seconds(use.restored_seconds)} into that attempt")
+    if use.stored:
+        size = f"{plural(use.files, 'file')}, {show_size(use.size_bytes)}"
+        parts.append(f"the last is {use.stored}, {size}, after {show_seconds(use.seconds)}")
+    return "; ".join(parts)
 
 
 def _output(name: str, output: Output) -> Iterator[Line]:

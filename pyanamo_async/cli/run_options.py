@@ -86,7 +86,12 @@ worker_settings = settings(
             "--folders",
             metavar="LIST",
             envvar="PYANAMO_FOLDERS",
-            help="Folders for every task, beside those that its script names: results, scratch.",
+            help="Folders for every task, beside those that its script names: checkpoint, results, scratch.",
+        ),
+        "checkpoint_every": _duration(
+            "--checkpoint-every",
+            envvar="PYANAMO_CHECKPOINT_EVERY",
+            help="How often what is in PYANAMO_CHECKPOINT is stored; no more is lost with a machine.",
         ),
         "scratch": typer.Option(
             "--scratch",

@@ -63,7 +63,9 @@ def edit(item: Item, tasks: Collection[str], edits: Edits, *, now: datetime, tok
         max_failures=item.max_failures if edits.max_failures is None else edits.max_failures,
         timeout=item.timeout if edits.timeout is None else edits.timeout,
         tasks=tuple(
-            task if script in (None, task.script) or task.name not in tasks else Task(task.name, script or "")
+            task
+            if script in (None, task.script) or task.name not in tasks
+            else Task(task.name, script or "", checkpoint_from=_next(item))
             for task in item.tasks
         ),
     )
@@ -88,7 +90,7 @@ def update(stored: Item, wanted: Item, *, now: datetime, token: str) -> Item:
         sample=wanted.sample,
         nested=wanted.nested,
         args_at=wanted.args_at,
-        tasks=tuple(_like(known[task.script], task) for task in wanted.tasks),
+        tasks=tuple(_like(known[task.script], task, since=_next(stored)) for task in wanted.tasks),
         priority=wanted.priority,
         max_failures=wanted.max_failures,
         timeout=wanted.timeout,
@@ -102,10 +104,20 @@ def update(stored: Item, wanted: Item, *, now: datetime, token: str) -> Item:
     return restate(replace(after, token=token, not_before=not_before), now=now)
 
 
-def _like(known: deque[Task], wanted: Task) -> Task:
-    """Return a task that has the same script, under the wanted name, and use it up; else the wanted one."""
+def _next(item: Item) -> int:
+    """Return the attempt from which on a task that changed has checkpoints; 0 if there was none before."""
+    return item.attempt + 1 if item.attempt else 0
+
+
+def _like(known: deque[Task], wanted: Task, *, since: int) -> Task:
+    """Return a task that has the same script, under the wanted name, and use it up; else the wanted one.
+
+    Checkpoints are stored by name: under another one there are those of another script.
+    """
     if not known:
-        return wanted
+        return replace(wanted, checkpoint_from=since)
     same_name = next((task for task in known if task.name == wanted.name), known[0])
     known.remove(same_name)
-    return replace(same_name, name=wanted.name)
+    if same_name.name == wanted.name:
+        return same_name
+    return replace(same_name, name=wanted.name, checkpoint_from=since)

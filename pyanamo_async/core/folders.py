@@ -20,6 +20,8 @@ class Folder(StrEnum):
     SCRATCH = "scratch"  # fresh for each attempt, and gone after it
 
 
+CHECKPOINT_EXIT = 85  # "checkpoint taken, run me again", as in HTCondor
+REQUEST_S = 30.0
 Folders = frozenset[Folder]
 NO_FOLDERS: Folders = frozenset()
 PREFIX = "PYANAMO_"
@@ -43,3 +45,8 @@ def parse_folders(text: str) -> Folders:
     if unknown := next((word for word in words if word not in set(Folder)), ""):
         raise UsageError(f"`folders` has '{unknown}'", hint=f"give some of {', '.join(Folder)}, separated by commas")
     return frozenset(map(Folder, words))
+
+
+def requested_before_s(last_storing_s: float) -> float:
+    """Return how long before the wall time ends a script is asked for a checkpoint, given how long the last took."""
+    return REQUEST_S + 2 * last_storing_s

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
-from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, OutOfMemory, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Checkpointed, Failed, Interrupted, Outcome, OutOfMemory, Succeeded, TimedOut
 from pyanamo_async.core.reasons import REASON_LENGTH
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import Value
@@ -37,7 +37,7 @@ class FailureStreak:
     def observe(self, outcome: Outcome, *, policy: FailurePolicy) -> None:
         """Add how a script ended."""
         match outcome:
-            case Succeeded():
+            case Succeeded() | Checkpointed():
                 self.failures = 0
             case Interrupted() | OutOfMemory():
                 pass

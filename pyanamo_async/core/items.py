@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import Failed, Failure, Outcome
-from pyanamo_async.core.results import Results
+from pyanamo_async.core.results import CheckpointUse, Results
 from pyanamo_async.core.values import Value
 
 SINGLE_TASK = "Task_0"
@@ -80,6 +80,7 @@ class TaskRecord(Value):
     stdout: Output = Output()
     stderr: Output = Output()
     results: Results = Results()
+    checkpoint: CheckpointUse = CheckpointUse()
 
     @property
     def reason(self) -> str:
@@ -94,6 +95,7 @@ class Task(Value):
     """One script of an item.
 
     `attempts` counts the runs that came to their own end, `failures` those that count against `max_failures`.
+    Checkpoints of attempts below `checkpoint_from` are not restored: they are of another script, or were given up.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Task(Value):
     attempts: int = 0
     failures: int = 0
     record: TaskRecord | None = None
+    checkpoint_from: int = 0
 
 
 class Held(Value):
@@ -121,6 +124,7 @@ class Item(Value):
     item was before. Three ledgers are here, while failures are with the tasks: `crashes`, `interruptions`, and
     `wall_time_kills` since the last progress.
     `seconds_lost` adds up how long scripts ran in vain because of crashes and interruptions, whatever a person resets.
+    `seconds_saved` adds up how long they had run for checkpoints from which others went on.
     `memory_bytes` and `cpus` are what each of its tasks needs, as its columns say; `memory_need_bytes` is what it was
     found to need, and stays whatever a person resets. `oom_kills` counts attempts in which memory ran out.
     `mark` is random: it tells this item from another of the same id that was deleted. `args_at` is where, in the
@@ -150,6 +154,7 @@ class Item(Value):
     interruptions: int = 0
     wall_time_kills: int = 0
     seconds_lost: float = 0.0
+    seconds_saved: float = 0.0
     mark: str = ""
     args_at: int = 0
     reason: str = ""

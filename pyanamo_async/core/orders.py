@@ -11,7 +11,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from pyanamo_async.core.holding import unhold
-from pyanamo_async.core.items import CLAIMABLE, Held, Item, State, TaskState
+from pyanamo_async.core.items import CLAIMABLE, Held, Item, State, Task, TaskState
 from pyanamo_async.core.reasons import with_reason
 from pyanamo_async.core.transitions import finish
 from pyanamo_async.core.values import replace
@@ -22,6 +22,7 @@ def reset(
     *,
     all_tasks: bool = False,
     tasks: Collection[str] | None = None,
+    clear: bool = False,
     token: str = "",
     why: str = "",
 ) -> Item:
@@ -29,7 +30,8 @@ def reset(
 
     With `tasks` only those of these names, while the others keep their state. The attempt number, the records and the
     history stay; `why` becomes the latest reason. `token` tells this order from others at the same time. An item that
-    is held comes back only with `all_tasks`. One in which there is nothing to put back is returned as it is.
+    is held comes back only with `all_tasks`. A task that did not succeed goes on from its checkpoint, unless `clear`.
+    One in which there is nothing to put back is returned as it is.
     """
     if item.state is State.PENDING and not all_tasks:
         return item
@@ -41,15 +43,19 @@ def reset(
     if not chosen:
         return item
     before = unhold(item)
-    fresh_tasks = tuple(
-        replace(task, state=TaskState.TODO, attempts=0, failures=0) if task.name in chosen else task
-        for task in item.tasks
-    )
+    fresh_tasks = tuple(_fresh(task, item, clear=clear) if task.name in chosen else task for task in item.tasks)
     fresh = _put_back(replace(before, tasks=fresh_tasks))
     if fresh == item:
         return item
     freed = replace(fresh, token=token, worker="", locked_at=None)
     return with_reason(freed, why) if why else freed
+
+
+def _fresh(task: Task, item: Item, *, clear: bool) -> Task:
+    """Return a task that is to run as if it never had; one that was done starts over, as with `clear`."""
+    starts_over = clear or task.state is TaskState.DONE
+    since = item.attempt + 1 if starts_over and item.attempt else task.checkpoint_from
+    return replace(task, state=TaskState.TODO, attempts=0, failures=0, checkpoint_from=since)
 
 
 def drop_tasks(item: Item, tasks: Collection[str], *, now: datetime, token: str) -> Item | None:

@@ -102,10 +102,17 @@ class OutOfMemory(Value):
     reason = "out of memory"
 
 
+class Checkpointed(Value):
+    """The script left a checkpoint and exited with 85, to be run again: progress, and no failure."""
+
+    status = "Checkpointed"
+    reason = "checkpoint taken"
+
+
 Failure = Failed | TimedOut
 """What counts against a task: the script's own fault."""
 
-Outcome = Succeeded | Failure | OutOfMemory | Interrupted
+Outcome = Succeeded | Checkpointed | Failure | OutOfMemory | Interrupted
 
 
 def signal_name(number: int) -> str:

@@ -1,4 +1,4 @@
-"""The files that a task left as its results, and the list of them that is stored beside them."""
+"""What a record says of files that a task left: its results, with the list stored beside them, and checkpoints."""
 
 from __future__ import annotations
 
@@ -16,6 +16,21 @@ class Results(Value):
     at: str = ""
     files: int = 0
     size_bytes: int = 0
+
+
+class CheckpointUse(Value):
+    """What a record says of checkpoints: the last that was stored, after how many seconds, and the one restored.
+
+    `stored` and `restored` are the attempt and a number, as in `3/7`.
+    """
+
+    stored: str = ""
+    files: int = 0
+    size_bytes: int = 0
+    seconds: float = 0.0
+    restored: str = ""
+    restored_seconds: float = 0.0
+    made_progress: bool = False
 
 
 class ResultFile(Value):

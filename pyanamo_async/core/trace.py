@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from pyanamo_async.core.folders import CHECKPOINT_EXIT
 from pyanamo_async.core.items import Item, Task, TaskRecord
-from pyanamo_async.core.outcomes import Failed, Interrupted, Outcome, OutOfMemory, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Checkpointed, Failed, Interrupted, Outcome, OutOfMemory, Succeeded, TimedOut
 from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.task_record import encode_record
 
@@ -73,6 +74,8 @@ def _exit(outcome: Outcome) -> tuple[int, int]:
     match outcome:
         case Succeeded():
             return 0, 0
+        case Checkpointed():
+            return CHECKPOINT_EXIT, 0
         case Failed(exit_code=None, signal=None):
             return NOT_STARTED
         case Failed(exit_code=code, signal=number) | OutOfMemory(exit_code=code, signal=number):

@@ -11,25 +11,34 @@
    interruption is ours. An interruption neither counts as a failure nor lengthens the backoff, nor does memory that
    ran out.
 3. Finished tasks stay finished, whatever becomes of their siblings. A failed item has no task left to run.
-4. Progress clears the count of wall-time kills.
+4. Progress clears the count of wall-time kills: a task that succeeded, or a new checkpoint.
 5. Nothing resets the seconds lost, which are a cost and no limit, nor the memory that an item turned out to need.
+   What a checkpoint saved of them is taken off when an attempt that began from it ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import assert_never
+from datetime import datetime, timedelta
 
-from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
+from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.holding import hold
-from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
-from pyanamo_async.core.lost_time import interrupted_seconds, plus, unsaved_seconds
-from pyanamo_async.core.outcomes import Failed, Failure, Interrupted, InterruptReason, OutOfMemory, Succeeded, TimedOut
+from pyanamo_async.core.items import Item, State, TaskRecord, TaskState
+from pyanamo_async.core.lost_time import interrupted_seconds, plus, saved_seconds, unsaved_seconds
+from pyanamo_async.core.outcomes import (
+    Checkpointed,
+    Failure,
+    Interrupted,
+    InterruptReason,
+    OutOfMemory,
+)
 from pyanamo_async.core.reasons import with_reason
+from pyanamo_async.core.task_results import made_progress, with_result
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import replace
+
+AFTER_CHECKPOINT = timedelta(seconds=1)  # what takes one in no time must not keep a worker busy
 
 Results = Mapping[str, TaskRecord]
 MORE_AFTER_OOM = 2  # times what it had
@@ -53,12 +62,20 @@ def record(item: Item, results: Results, *, policy: FailurePolicy) -> Item:
     """Add the results of tasks, by task name, and leave the item in its state."""
     limit = policy.max_failures if item.max_failures is None else item.max_failures
     tasks = tuple(
-        _with_result(task, results[task.name], policy, limit) if task.name in results else task for task in item.tasks
+        with_result(task, results[task.name], policy, limit) if task.name in results else task for task in item.tasks
     )
-    lost_s = plus(item.seconds_lost, interrupted_seconds(results))
-    kills = 0 if _made_progress(results) else item.wall_time_kills
+    saved_s, was_lost_s = saved_seconds(item.tasks, results)
+    lost_s = plus(max(0.0, item.seconds_lost - was_lost_s), interrupted_seconds(results))
+    kills = 0 if made_progress(results) else item.wall_time_kills
     need = max(item.memory_need_bytes, _reached_bytes(results))
-    return replace(item, tasks=tasks, wall_time_kills=kills, seconds_lost=lost_s, memory_need_bytes=need)
+    return replace(
+        item,
+        tasks=tasks,
+        wall_time_kills=kills,
+        seconds_lost=lost_s,
+        seconds_saved=plus(item.seconds_saved, saved_s),
+        memory_need_bytes=need,
+    )
 
 
 def settle(
@@ -138,25 +155,6 @@ def settle_internal_error(item: Item, problem: str, *, now: datetime, policy: Fa
     return with_reason(replace(broken, state=State.TODO), problem)
 
 
-def _with_result(task: Task, result: TaskRecord, policy: FailurePolicy, limit: int) -> Task:
-    state, attempts, failures = task.state, task.attempts + 1, task.failures
-    match result.outcome:
-        case Succeeded():
-            state = TaskState.DONE
-        case Interrupted():
-            attempts = task.attempts
-        case OutOfMemory():
-            pass
-        case Failed() | TimedOut() as failure:
-            verdict = policy.verdict(failure)
-            failures += verdict is not Verdict.RETRY
-            if verdict is not Verdict.RETRY:
-                state = TaskState.FAILED if verdict is Verdict.FAIL or failures >= limit else TaskState.TODO
-        case never:
-            assert_never(never)
-    return replace(task, state=state, attempts=attempts, failures=failures, record=result)
-
-
 def finish(item: Item, results: Results, now: datetime) -> Item:
     """Settle an item that has no task left to run."""
     if all(task.state is TaskState.DONE for task in item.tasks):
@@ -166,7 +164,7 @@ def finish(item: Item, results: Results, now: datetime) -> Item:
 
 def _exceed_wall_time(item: Item, results: Results, now: datetime, policy: FailurePolicy) -> Item:
     killed = any(result.outcome == Interrupted(InterruptReason.WALL_TIME) for result in results.values())
-    kills = item.wall_time_kills + (killed and not _made_progress(results))
+    kills = item.wall_time_kills + (killed and not made_progress(results))
     counted = replace(item, wall_time_kills=kills, interruptions=item.interruptions + 1, done_at=now)
     if kills >= policy.wall_time_limit:
         reason = f"the wall time ended it {plural(kills, 'time')} without progress"
@@ -203,10 +201,6 @@ def _count_oom_kills(item: Item, results: Results) -> Item:
     return replace(item, oom_kills=item.oom_kills + ran_out)
 
 
-def _made_progress(results: Results) -> bool:
-    return any(isinstance(result.outcome, Succeeded) for result in results.values())
-
-
 def _ran_all(item: Item, results: Results) -> bool:
     """Return whether every task left to run did run to its own end, so that no stop can have cut it short."""
     ran = {name for name, result in results.items() if not isinstance(result.outcome, Interrupted)}
@@ -222,6 +216,9 @@ def _bury(item: Item, reason: str, now: datetime) -> Item:
 
 
 def _retry(item: Item, results: Results, now: datetime, policy: FailurePolicy, jitter: float) -> Item:
+    if all(isinstance(results[task.name].outcome, Checkpointed) for task in item.todo if task.name in results):
+        again = replace(item, state=State.TODO, not_before=now + AFTER_CHECKPOINT)
+        return with_reason(again, Checkpointed.reason)
     attempts = max((task.attempts for task in item.todo if task.name in results), default=0)
     not_before = now + policy.delay(max(0, attempts - 1), jitter)
     return with_reason(replace(item, state=State.TODO, not_before=not_before), _failure_reason(item, results))

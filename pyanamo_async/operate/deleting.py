@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pyanamo_async.core.folders import folders_of
 from pyanamo_async.core.items import Item, Task
 from pyanamo_async.core.object_names import is_of
+from pyanamo_async.core.results import CheckpointUse
 from pyanamo_async.core.values import replace
 from pyanamo_async.operate.logs import STREAMS
 from pyanamo_async.ports import ObjectKey, ObjectStore, OutputKey, OutputStore
@@ -57,4 +58,5 @@ class OutputRemover:
 
 def has_files(task: Task) -> bool:
     """Return whether a task may have stored files: it asked for a folder, or a worker's settings did."""
-    return bool(folders_of(task.script) or (task.record and task.record.results.at))
+    left = task.record and (task.record.results.at or task.record.checkpoint != CheckpointUse())
+    return bool(folders_of(task.script) or left)

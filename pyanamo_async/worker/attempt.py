@@ -15,20 +15,17 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from pyanamo_async.core import transitions
-from pyanamo_async.core.capture import Capture
-from pyanamo_async.core.folders import folders_of
-from pyanamo_async.core.items import Item, Task, TaskRecord
-from pyanamo_async.core.outcomes import Interrupted, InterruptReason
+from pyanamo_async.core.items import Item, Task, TaskRecord, TaskState
+from pyanamo_async.core.outcomes import Checkpointed, Interrupted, InterruptReason
 from pyanamo_async.core.output_tail import OutputTail
-from pyanamo_async.core.stored.row_size import inline_bytes
 from pyanamo_async.errors import Fenced, LaunchRefused, PyanamoError
 from pyanamo_async.host.waiting import elapsed
-from pyanamo_async.ports import Command, ObjectKey, OutputKey, Sink
+from pyanamo_async.ports import Command
 from pyanamo_async.worker.context import AttemptContext
-from pyanamo_async.worker.recorder import Recorder
+from pyanamo_async.worker.recorder import recorder_for
 from pyanamo_async.worker.script import Script
 from pyanamo_async.worker.task_environment import task_environment
-from pyanamo_async.worker.task_folders import TaskFolders
+from pyanamo_async.worker.task_folders import TaskFolders, folders_for
 
 PROGRESS_PAUSE_S = 1.0  # tasks that end within it share one write
 
@@ -55,6 +52,7 @@ class Attempt:
         self._saved = item
         self._results: dict[str, TaskRecord] = {}
         self._scripts: dict[str, Script] = {}  # those that run, by task name
+        self._folders: dict[str, TaskFolders] = {}
         self._leftovers: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._end_reason: InterruptReason | None = None
         self.refusal = ""  # why this machine could not start a script
@@ -71,6 +69,14 @@ class Attempt:
             self._gate.set()
         for script in self._scripts.values():
             script.end(reason, at_once=at_once)
+
+    def end_checkpointing(self, reason: InterruptReason) -> None:
+        """End the scripts that leave checkpoints, and start no further task."""
+        chosen = [script for script in self._scripts.values() if script.has_checkpoints]
+        if chosen:
+            self.start_no_more(reason)
+        for script in chosen:
+            script.end(reason)
 
     def start_no_more(self, reason: InterruptReason) -> None:
         """Start no further task; what runs comes to its own end."""
@@ -138,8 +144,15 @@ class Attempt:
         return after
 
     async def clean_up(self) -> None:
-        """Remove folders, and output that was not stored in time; after the settle, for it may take long."""
-        for trouble in await asyncio.gather(*(remove() for remove in self._leftovers), return_exceptions=True):
+        """Remove folders, checkpoints of tasks that are done, and output that was not stored in time.
+
+        Call it after the settle: it may take long.
+        """
+        done = {task.name for task in self._saved.tasks if task.state is TaskState.DONE}  # the table says so
+        forgets = (folders.forget_checkpoints for name, folders in self._folders.items() if name in done)
+        removes = (folders.remove for folders in self._folders.values())
+        leftovers = [*self._leftovers, *removes, *forgets]
+        for trouble in await asyncio.gather(*(remove() for remove in leftovers), return_exceptions=True):
             if isinstance(trouble, Exception):
                 self._context.runtime.event_log.note(
                     "output left behind", item=self.item.item_id, trouble=repr(trouble)
@@ -171,7 +184,7 @@ class Attempt:
     async def _run_task(self, task: Task, place: int) -> None:
         if not self._alive() or self._end_reason is not None:  # the worker may have been stopped since the claim
             return
-        folders = self._folders(task)
+        folders = folders_for(self.item, task, self._context)
         self._scripts[task.name] = script = self._script(task, place, folders)
         try:
             record = await script.run()
@@ -182,8 +195,8 @@ class Attempt:
         finally:
             del self._scripts[task.name]
             if folders is not None:
-                self._leftovers.append(folders.remove)
-        if not isinstance(record.outcome, Interrupted):
+                self._folders[task.name] = folders
+        if not isinstance(record.outcome, Interrupted | Checkpointed):
             self._context.wall_time.observe(record.seconds)
         if script.gave_up:
             self._leftovers.append(script.discard)
@@ -191,34 +204,15 @@ class Attempt:
         self._unsaved.set()
         self._task_ended(self.item, record)
 
-    def _folders(self, task: Task) -> TaskFolders | None:
-        wanted = folders_of(task.script, self._context.tasks.folders)
-        if not wanted:
-            return None
-        item, adapters = self.item, self._context.adapters
-        key = ObjectKey(adapters.output_namespace, item.item_id, task.name, "")
-        return TaskFolders(wanted, adapters, key, attempt=item.attempt, mark=item.mark)
-
     def _script(self, task: Task, place: int, folders: TaskFolders | None) -> Script:
-        item, adapters = self.item, self._context.adapters
-        budget = inline_bytes(len(item.tasks))
-        fail_on = self._context.tasks.failure_policy.failing_tags
-
-        def recorder(stream: str) -> Recorder:
-            def sink() -> Sink:  # most outputs never need it
-                key = OutputKey(adapters.output_namespace, item.item_id, task.name, item.attempt, stream, item.mark)
-                return adapters.outputs.open(key)
-
-            most = self._context.tasks.max_output_bytes
-            return Recorder(Capture(budget, tagged=stream == "stdout", fail_on=fail_on), sink, most_bytes=most)
-
+        item = self.item
         return Script(
             Command(task.script, task_environment(self.item, task, self._context.tasks, slot=self.slot, place=place)),
             self._context,
             attempt=item.attempt,
             limit=item.timeout or self._context.tasks.timeout,
-            stdout=recorder("stdout"),
-            stderr=recorder("stderr"),
+            stdout=recorder_for(item, task, "stdout", self._context),
+            stderr=recorder_for(item, task, "stderr", self._context),
             folders=folders,
         )
 

@@ -45,10 +45,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class KillPolicy:
-    """How scripts are ended: TERM, then KILL after `kill_after`; `linger` is how long output is read past the exit."""
+    """How scripts are ended: TERM, then KILL after `kill_after`; `linger` is how long output is read past the exit.
+
+    When the worker is stopped, scripts have `grace`: behind TERM, if they take checkpoints, otherwise before it.
+    """
 
     kill_after: timedelta = timedelta(seconds=5)
     linger: timedelta = timedelta(seconds=2)
+    grace: timedelta = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class TaskSettings:
     """How tasks run: their environment, how many of one item at a time, how long, how they end, what failures cost.
 
     Of each stream, `max_output_bytes` are stored, or all (None). Every task has these `folders`, whatever it asks for.
+    Checkpoints are stored every `checkpoint_every` while scripts run.
     """
 
     environ: Mapping[str, str]
@@ -65,6 +70,7 @@ class TaskSettings:
     kill_policy: KillPolicy = field(default_factory=KillPolicy)
     max_output_bytes: int | None = None
     folders: Folders = NO_FOLDERS
+    checkpoint_every: timedelta = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)

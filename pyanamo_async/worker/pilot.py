@@ -208,6 +208,8 @@ class Pilot:
         self._heartbeats.hasten()
         scripts = sum(attempt.running for attempt in self._attempts)
         self._note_stop("stopping", scripts=scripts, grace=show_duration(self._plan.grace))
+        for attempt in self._attempts:
+            attempt.end_checkpointing(self._end_reason())
         await elapsed(stop.now, self._plan.grace.total_seconds())
         self._end(self._end_reason(), at_once=stop.now.is_set())
         await stop.now.wait()

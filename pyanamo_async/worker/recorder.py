@@ -12,10 +12,12 @@ import asyncio
 from collections.abc import Callable
 
 from pyanamo_async.core.capture import Capture
-from pyanamo_async.core.items import Output
+from pyanamo_async.core.items import Item, Output, Task
 from pyanamo_async.core.output_tail import TailBuffer, TailChunk
+from pyanamo_async.core.stored.row_size import inline_bytes
 from pyanamo_async.errors import PyanamoError
-from pyanamo_async.ports import Sink
+from pyanamo_async.ports import OutputKey, Sink
+from pyanamo_async.worker.context import AttemptContext
 
 HIGH_WATER_BYTES = 128 * 1024
 
@@ -129,3 +131,16 @@ class Recorder:
             self._paused = False
             if self._resume is not None:
                 self._resume()
+
+
+def recorder_for(item: Item, task: Task, stream: str, context: AttemptContext) -> Recorder:
+    """Return the recorder of one stream of an attempt at a task."""
+    adapters, tasks = context.adapters, context.tasks
+    fail_on = tasks.failure_policy.failing_tags
+
+    def sink() -> Sink:  # most outputs never need it
+        key = OutputKey(adapters.output_namespace, item.item_id, task.name, item.attempt, stream, item.mark)
+        return adapters.outputs.open(key)
+
+    capture = Capture(inline_bytes(len(item.tasks)), tagged=stream == "stdout", fail_on=fail_on)
+    return Recorder(capture, sink, most_bytes=tasks.max_output_bytes)

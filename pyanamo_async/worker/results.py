@@ -39,7 +39,7 @@ async def store_results(folder: Path, objects: ObjectStore, key: ObjectKey, *, a
     except* OutputError as errors:
         raise _first(errors) from None
     listed = encode_results(ResultFile(path, found.size_bytes) for path, found in files)
-    await _write(objects, replace(key, path=results_index(place)), listed)
+    await write_object(objects, replace(key, path=results_index(place)), listed)
     location = objects.location(replace(key, path=place))
     return Results(location, len(files), sum(found.size_bytes for _, found in files))
 
@@ -86,7 +86,8 @@ async def _store(waiting: Iterator[tuple[str, FoundFile]], folder: Path, objects
             raise
 
 
-async def _write(objects: ObjectStore, key: ObjectKey, content: bytes) -> None:
+async def write_object(objects: ObjectStore, key: ObjectKey, content: bytes) -> None:
+    """Store an object whole."""
     sink = objects.open(key)
     try:
         await sink.write(content)

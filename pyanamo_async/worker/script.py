@@ -26,7 +26,7 @@ from pyanamo_async.core.outcomes import (
     tag_detail,
 )
 from pyanamo_async.core.output_tail import OutputTail
-from pyanamo_async.core.results import Results
+from pyanamo_async.core.results import CheckpointUse, Results
 from pyanamo_async.errors import LaunchFailed, LaunchRefused
 from pyanamo_async.ports import Command, Exit, Process
 from pyanamo_async.worker.context import AttemptContext
@@ -35,7 +35,6 @@ from pyanamo_async.worker.recorder import Recorder
 from pyanamo_async.worker.task_folders import TaskFolders
 
 STARTING_S = 1.0  # for a start that is under way when the script is to end; most take milliseconds
-KEEPING_S = 4.0  # for what is stored of its folders, behind that
 CLOSING_S = 2.0  # for output when the worker is to stop: SIGTERM leaves 30 s, grace and KILL take 25
 
 
@@ -65,6 +64,7 @@ class Script:
         self._terminating = self._at_once = False
         self._deadline = Deadline()
         self._hurry: InterruptReason | None = None
+        self._hurried_s = 0.0  # when it was first to end
         self._process: Process | None = None
         self.gave_up = False
 
@@ -77,9 +77,15 @@ class Script:
             self._end_reason = reason
         hasten = at_once and not self._at_once
         self._at_once = self._at_once or at_once
+        self._hurried_s = asyncio.get_running_loop().time() if self._hurry is None else self._hurried_s
         self._hurry = reason
         if hasten or not self._terminating:
             self._deadline.cut_short(at_once=at_once or reason is InterruptReason.FENCED)
+
+    @property
+    def has_checkpoints(self) -> bool:
+        """Return whether it is to be told at once when the worker is stopped, because it leaves a checkpoint."""
+        return self._folders is not None and self._folders.has_checkpoints
 
     @property
     def pid(self) -> int | None:
@@ -110,7 +116,7 @@ class Script:
             if isinstance(outcome, Succeeded) and (tag := self._stdout.failing_tag) is not None:
                 outcome = Failed(exit_code=0, detail=tag_detail(tag))
             if self._folders is not None:
-                outcome = await self._keep(self._folders, outcome)
+                outcome = await self._keep(self._folders, outcome, used)
         except BaseException:
             await asyncio.shield(self.discard())
             raise
@@ -127,6 +133,7 @@ class Script:
             stdout=stdout,
             stderr=stderr,
             results=self._folders.results if self._folders else Results(),
+            checkpoint=self._folders.checkpoint if self._folders else CheckpointUse(),
         )
 
     async def _outcome(self) -> tuple[Process | None, Outcome, Exit]:
@@ -142,6 +149,8 @@ class Script:
             raise
         except LaunchFailed as failure:
             return None, Failed(detail=str(failure)), _NOTHING
+        if self._folders is not None:
+            self._folders.begin()
         self._stdout.resume_with(process.resume)
         self._stderr.resume_with(process.resume)
         try:
@@ -182,7 +191,9 @@ class Script:
         if not self._at_once:
             process.signal(signal.SIGTERM)
             process.signal(signal.SIGCONT)  # a stopped script could not act on TERM
-            used = await self._wait(process, self._kill_policy.kill_after.total_seconds())
+            folders, kill_after = self._folders, self._kill_policy.kill_after
+            spell = folders.kill_after(self._end_reason) if folders else kill_after
+            used = await self._wait(process, spell.total_seconds())
         process.signal(signal.SIGKILL)
         return used or await process.wait()
 
@@ -213,13 +224,15 @@ class Script:
         late = f"not stored: {self._hurry} came before the storage was done"
         return self._stdout.give_up(late), self._stderr.give_up(late)
 
-    async def _keep(self, folders: TaskFolders, outcome: Outcome) -> Outcome:
-        """Store what is to be kept of the folders; without it the task has not succeeded."""
+    async def _keep(self, folders: TaskFolders, outcome: Outcome, used: Exit) -> Outcome:
+        """Store what is to be kept of the folders; without its results a task has not succeeded."""
         if self._end_reason is InterruptReason.FENCED:
             return outcome
+        within_s = folders.keep_within_s(self._hurry)
+        left_s = max(0.0, within_s + self._hurried_s - asyncio.get_running_loop().time()) if self._hurry else None
         try:
-            async with self._deadline.within(KEEPING_S if self._hurry else None, allowed_s=KEEPING_S):
-                return await folders.keep(outcome)
+            async with self._deadline.within(0.0 if self._at_once else left_s, allowed_s=within_s):
+                return await folders.keep(outcome, used)
         except TimeoutError:
             return Interrupted(self._hurry or InterruptReason.STOP) if isinstance(outcome, Succeeded) else outcome
 

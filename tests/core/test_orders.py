@@ -142,7 +142,7 @@ def test_a_task_whose_script_is_set_is_to_run_again() -> None:
 
     item = edit(done, ["Task_1"], Edits(script="new"), now=LATER, token="t")
 
-    assert item.tasks == (done.tasks[0], Task("Task_1", "new"))
+    assert item.tasks == (done.tasks[0], Task("Task_1", "new", checkpoint_from=2))
     assert (item.state, item.done_at) == (State.TODO, None)
     args = an_item("n", nested=["seq 1", "seq 2"], args_at=4)
     assert edit(args, ["Task_1"], Edits(script="seq 3"), now=LATER, token="t").args_at == 4
@@ -180,8 +180,8 @@ def test_an_item_is_brought_in_line_with_a_file() -> None:
 
     assert (item.sample, item.priority, item.state, item.attempt) == ("other", 1, State.TODO, 1)
     assert item.tasks == (
-        Task("Task_0", "new"),
-        replace(done.tasks[0], name="Task_1"),
+        Task("Task_0", "new", checkpoint_from=2),
+        replace(done.tasks[0], name="Task_1", checkpoint_from=2),  # there are checkpoints of another script
         done.tasks[2],
     )
     assert update(item, wanted, now=LATER, token="u") is item
@@ -204,7 +204,9 @@ def test_a_changed_script_puts_an_item_back() -> None:
     for item in (*in_every_state()[:4], after(an_item("a"), Succeeded())):
         changed = update(item, wanted, now=LATER, token="t")
 
-        assert (changed.state in CLAIMABLE, changed.not_before, changed.tasks) == (True, None, wanted.tasks)
+        since = item.attempt + 1 if item.attempt else 0
+        tasks = (replace(wanted.tasks[0], checkpoint_from=since),)
+        assert (changed.state in CLAIMABLE, changed.not_before, changed.tasks) == (True, None, tasks)
         held = update(hold(item, now=NOON), wanted, now=LATER, token="t")
         assert held.state is (State.TODO if item.state is State.DONE else State.PENDING)
 
@@ -216,3 +218,14 @@ def test_tasks_that_go_leave_the_state_of_the_others() -> None:
     item = update(half, an_item("n", nested=["x"]), now=LATER, token="t")
 
     assert (item.state, [task.state for task in item.tasks]) == (State.DONE, [TaskState.DONE])
+
+
+def test_what_did_not_succeed_goes_on_from_its_checkpoint() -> None:
+    """What was done starts over, and so does everything with `clear`: older checkpoints are not restored."""
+    failed = after(an_item("n", nested=["x", "y"], max_failures=1), Succeeded(), Failed(exit_code=1))
+
+    assert [task.checkpoint_from for task in reset(failed).tasks] == [0, 0]
+    assert [task.checkpoint_from for task in reset(failed, all_tasks=True).tasks] == [failed.attempt + 1, 0]
+    cleared = reset(failed, all_tasks=True, clear=True)
+    assert [task.checkpoint_from for task in cleared.tasks] == [failed.attempt + 1] * 2
+    assert reset(an_item("a"), clear=True) == an_item("a")

@@ -11,13 +11,14 @@ from pyanamo_async.core.items import Held, Item, Output, State, Task, TaskRecord
 from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import DETAIL_BYTES, Failed
 from pyanamo_async.core.reasons import HISTORY_LENGTH, REASON_LENGTH
-from pyanamo_async.core.results import Results
+from pyanamo_async.core.results import CheckpointUse, Results
 from pyanamo_async.core.stored.record import encode
 from pyanamo_async.core.stored.row_size import MAX_ROW_BYTES, STATUS_BYTES, inline_bytes, row_ceiling, stored_bytes
 from pyanamo_async.core.values import replace
 
 TIME = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PETABYTE = 10**15
+FOLDERS = "$PYANAMO_RESULTS $PYANAMO_CHECKPOINT"
 LONG_NAME = "x" * 128  # longer than any worker's id or token
 INDEX_PLACE = {"Queue": "Wall_Time_Exceeded#999", "Queue_Key": LONG_NAME}
 
@@ -45,7 +46,7 @@ def test_no_row_outgrows_its_ceiling(
     item = Item(
         item_id="i" * id_length,
         sample="s",
-        tasks=tuple(Task(f"Task_{number}", "x" * script + "$PYANAMO_RESULTS" * results) for number in range(count)),
+        tasks=tuple(Task(f"Task_{number}", "x" * script + FOLDERS * results) for number in range(count)),
         nested=nested,
     )
 
@@ -88,12 +89,14 @@ def _grown(item: Item, *, stored: bool, results: bool) -> Item:
         stdout=tagged,
         stderr=output,
         results=Results(f"{location}/results/", PETABYTE, PETABYTE) if results else Results(),
+        checkpoint=CheckpointUse("1000/100000", PETABYTE, PETABYTE, 123456789.123, "999/100000", 123456789.123, True)
+        if results
+        else CheckpointUse(),
     )
+    ended = Task("", "", TaskState.FAILED, 1000, 1000, record, 1000 * results)
     return replace(
         item,
-        tasks=tuple(
-            replace(task, state=TaskState.FAILED, attempts=1000, failures=1000, record=record) for task in item.tasks
-        ),
+        tasks=tuple(replace(ended, name=task.name, script=task.script) for task in item.tasks),
         state=State.PENDING,
         priority=1,
         max_failures=100,
@@ -113,6 +116,7 @@ def _grown(item: Item, *, stored: bool, results: bool) -> Item:
         interruptions=100,
         wall_time_kills=5,
         seconds_lost=123456789.123,
+        seconds_saved=123456789.123,
         mark="01234567",
         args_at=100_000,
         reason="\N{GRINNING FACE}" * REASON_LENGTH,

@@ -22,7 +22,7 @@ from pyanamo_async.core.items import Held, Item, Output, State, Task, TaskRecord
 from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import InterruptReason, Outcome
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
-from pyanamo_async.core.results import Results
+from pyanamo_async.core.results import CheckpointUse, Results
 from pyanamo_async.core.stored.record import encode
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired
@@ -73,6 +73,7 @@ def _a_record(outcome: Outcome) -> TaskRecord:
         stdout=replace(stream, tags=2, tags_cut=1),
         stderr=stream,
         results=Results("s3://bucket/results/", 1, 1),
+        checkpoint=CheckpointUse("2/1", 1, 1, 1.0, "1/1", 1.0, True),
     )
 
 
@@ -98,13 +99,14 @@ def _full_items() -> Iterable[Item]:
         "interruptions": 1,
         "wall_time_kills": 1,
         "seconds_lost": 1.5,
+        "seconds_saved": 1.5,
         "mark": "5eed0123",
         "args_at": 1,
         "reason": "a reason",
         "history": ("older",),
     }
     for outcome in OUTCOMES:
-        task = Task("Task_0", "true", attempts=1, failures=1, record=_a_record(outcome))
+        task = Task("Task_0", "true", attempts=1, failures=1, record=_a_record(outcome), checkpoint_from=1)
         yield Item(item_id="single", tasks=(task,), **fields)
         yield Item(item_id="nested", tasks=(task,), nested=True, **fields)
 
@@ -233,7 +235,7 @@ def test_variables_that_commands_read_are_documented() -> None:
 def test_variables_that_scripts_get_are_documented(tmp_path: Path) -> None:
     """Exactly those that a script finds and that begin with PYANAMO_."""
     on_sqlite: Program = program(tmp_path, table="sqlite:step.db", bucket="file:logs", env={})
-    on_sqlite.import_rows("a|s|env # PYANAMO_RESULTS")
+    on_sqlite.import_rows("a|s|env # PYANAMO_RESULTS PYANAMO_CHECKPOINT")
     on_sqlite("run")
 
     got = set(re.findall(r"^(PYANAMO_\w+)=", on_sqlite("logs", "a"), re.MULTILINE))

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import assert_never
 
+from pyanamo_async.core.folders import CHECKPOINT_EXIT
 from pyanamo_async.core.items import Item, State, Task, TaskRecord
-from pyanamo_async.core.outcomes import Failed, Interrupted, OutOfMemory, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Checkpointed, Failed, Interrupted, OutOfMemory, Succeeded, TimedOut
 from pyanamo_async.core.tags import tag_lines
 from pyanamo_async.core.values import Value
 
@@ -42,6 +43,8 @@ class TaskView(Value):
                 return 0
             case Failed(exit_code=code) | OutOfMemory(exit_code=code):
                 return code
+            case Checkpointed():
+                return CHECKPOINT_EXIT
             case None | TimedOut() | Interrupted():
                 return None
             case other:

@@ -35,6 +35,7 @@ from pyanamo_async.core.values import replace
 
 SINGLE_STATES = dict.fromkeys(State, TaskState.TODO) | {State.DONE: TaskState.DONE, State.FAILED: TaskState.FAILED}
 
+COUNTS = ("Attempts", "Failures", "Checkpoint_From")
 LOWEST_PRIORITY = 9
 RESERVED = "#"  # begins the keys of rows that are no items
 
@@ -82,6 +83,7 @@ ITEM = Columns(
     Column("Interruptions", "interruptions", count),
     Column("Wall_Time_Kills", "wall_time_kills", count),
     Column("Seconds_Lost", "seconds_lost", seconds),
+    Column("Seconds_Saved", "seconds_saved", seconds),
     Column("Mark", "mark", text),
     Column("Args_At", "args_at", count),
     Column("Priority", "priority", _priority),
@@ -94,7 +96,7 @@ ITEM = Columns(
     Column("Reason", "reason", text),
     Column("History", "history", texts, list),
 )
-KNOWN = frozenset({*ITEM.names, "Log", "Log_Length", "Nested_Tasks", "Attempts", "Failures"})
+KNOWN = frozenset({*ITEM.names, "Log", "Log_Length", "Nested_Tasks", *COUNTS})
 """Attributes that an item may lack, and its key."""
 
 SUMMARY = Columns(
@@ -124,6 +126,7 @@ def encode(item: Item) -> Row:
         "Nested_Tasks": len(item.tasks) if item.nested else 0,
         "Attempts": 0 if item.nested else first.attempts,
         "Failures": item.failures,
+        "Checkpoint_From": 0 if item.nested else first.checkpoint_from,
     }
     return {
         "TaskScript": {task.name: _script(task) for task in item.tasks} if item.nested else first.script,
@@ -197,7 +200,9 @@ def _log_length(item: Item) -> int:
 
 
 def _script(task: Task) -> Row:
-    counts = _without_empty({"Attempts": task.attempts, "Failures": task.failures})
+    counts = _without_empty(
+        {"Attempts": task.attempts, "Failures": task.failures, "Checkpoint_From": task.checkpoint_from}
+    )
     return {"Status": str(task.state), "Script": task.script, **counts}
 
 
@@ -215,8 +220,8 @@ def _nested_task(name: str, script: object, log: object) -> Task:
 
 def _task(name: str, script: object, state: TaskState, counts: Mapping[str, Any], log: object) -> Task:
     record = decode_record(read_as(mapping, f"Log of {name}", log)) if log else None
-    attempts, failures = (read_as(count, each, counts.get(each, 0)) for each in ("Attempts", "Failures"))
-    return Task(name, read_as(text, f"script of {name}", script), state, attempts, failures, record)
+    attempts, failures, since = (read_as(count, each, counts.get(each, 0)) for each in COUNTS)
+    return Task(name, read_as(text, f"script of {name}", script), state, attempts, failures, record, since)
 
 
 def _ordinal(name: str) -> tuple[int, str]:

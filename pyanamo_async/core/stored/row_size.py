@@ -23,9 +23,10 @@ STREAMS = 2
 COLLECTION_BYTES = 3  # of a map or list, and one byte more for each member
 
 # the largest of everything else; a test fills a row to these limits
-ROW_BYTES = 5560  # without id, sample and tasks
+ROW_BYTES = 5584  # without id, sample and tasks
 TASK_BYTES = 580  # of a task and its record, without script, locations and output
 RESULTS_BYTES = 64  # of what a record says of results, without their location
+CHECKPOINT_BYTES = 240  # of what a task and its record say of checkpoints
 LOCATION_BYTES = 170  # bucket, prefix, table, task, attempt and mark
 NAME_BYTES = 200  # of an id in a location; longer ids are cut there
 
@@ -54,9 +55,7 @@ def row_ceiling(item: Item) -> int:
     location = LOCATION_BYTES + min(NAME_BYTES, 3 * id_bytes)  # quoting may triple the bytes of an id
     status_or_location = max(STATUS_BYTES, location)  # no record has both
     per_task = TASK_BYTES + 2 * (status_or_location + inline_bytes(len(item.tasks)))
-    results = RESULTS_BYTES + location
-    with_results = sum(Folder.RESULTS in folders_of(task.script) for task in item.tasks)
+    each_has = {Folder.RESULTS: RESULTS_BYTES + location, Folder.CHECKPOINT: CHECKPOINT_BYTES}
+    folders = sum(each_has[folder] for task in item.tasks for folder in folders_of(task.script))
     scripts = sum(len(task.script.encode()) for task in item.tasks)
-    return (
-        ROW_BYTES + id_bytes + len(item.sample.encode()) + scripts + per_task * len(item.tasks) + results * with_results
-    )
+    return ROW_BYTES + id_bytes + len(item.sample.encode()) + scripts + per_task * len(item.tasks) + folders

@@ -8,8 +8,16 @@ from typing import Any
 
 from pyanamo_async.core.items import Output, TaskRecord
 from pyanamo_async.core.memory.measure import Measure
-from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, OutOfMemory, Succeeded, TimedOut
-from pyanamo_async.core.results import Results
+from pyanamo_async.core.outcomes import (
+    Checkpointed,
+    Failed,
+    Interrupted,
+    InterruptReason,
+    OutOfMemory,
+    Succeeded,
+    TimedOut,
+)
+from pyanamo_async.core.results import CheckpointUse, Results
 from pyanamo_async.core.stored.columns import (
     Column,
     Columns,
@@ -19,6 +27,7 @@ from pyanamo_async.core.stored.columns import (
     duration_column,
     number,
     read_as,
+    seconds,
     text,
     time_column,
 )
@@ -36,14 +45,26 @@ RECORD = Columns(
     Column("Attempt", "attempt", count),
     Column("Worker", "worker", text),
 )
+NO_RESULTS, NO_CHECKPOINT = Results(), CheckpointUse()
 RESULTS = Columns(
     Results(),
     Column("Results_at", "at", text),
     Column("Results_Files", "files", byte_count),
     Column("Results_Bytes", "size_bytes", byte_count),
 )
+CHECKPOINT = Columns(
+    CheckpointUse(),
+    Column("Checkpoint", "stored", text),
+    Column("Checkpoint_Files", "files", byte_count),
+    Column("Checkpoint_Bytes", "size_bytes", byte_count),
+    Column("Checkpoint_Seconds", "seconds", seconds),
+    Column("Restored_From", "restored", text),
+    Column("Restored_Seconds", "restored_seconds", seconds),
+    Column("Progress", "made_progress", bool, int),
+)
 OUTCOMES: dict[str, Columns[Any]] = {
     "Succeeded": Columns(Succeeded()),
+    "Checkpointed": Columns(Checkpointed()),
     "Failed": Columns(
         Failed(),
         Column("Exit_Code", "exit_code", count),
@@ -79,7 +100,9 @@ def encode_record(record: TaskRecord) -> Row:
     )
     own = status | OUTCOMES[outcome.status].encode(outcome)
     known = own | RECORD.encode(record) | STDOUT.encode(record.stdout) | STDERR.encode(record.stderr)
-    return known | RESULTS.encode(record.results) if record.results.files else known
+    if record.results != NO_RESULTS:
+        known |= RESULTS.encode(record.results)
+    return known | CHECKPOINT.encode(record.checkpoint) if record.checkpoint != NO_CHECKPOINT else known
 
 
 def decode_record(row: Mapping[str, Any]) -> TaskRecord:
@@ -88,4 +111,8 @@ def decode_record(row: Mapping[str, Any]) -> TaskRecord:
     if status not in OUTCOMES:
         raise ValueError(f"Status is {status!r}, none that is known")
     outcome, stdout, stderr = OUTCOMES[status].decode(row), STDOUT.decode(row), STDERR.decode(row)
-    return replace(RECORD.decode(row), outcome=outcome, stdout=stdout, stderr=stderr, results=RESULTS.decode(row))
+    record = replace(RECORD.decode(row), outcome=outcome, stdout=stdout, stderr=stderr)
+    if RESULTS.names[0] in row:
+        record = replace(record, results=RESULTS.decode(row))
+    has_checkpoint = not row.keys().isdisjoint(CHECKPOINT.names)
+    return replace(record, checkpoint=CHECKPOINT.decode(row)) if has_checkpoint else record

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 
 from pyanamo_async.core.bins import Histogram, TimeBins, by_magnitude, by_percent
+from pyanamo_async.core.folders import CHECKPOINT_EXIT
 from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
-from pyanamo_async.core.outcomes import Failed, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Checkpointed, Failed, Succeeded, TimedOut
 from pyanamo_async.core.values import Value
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.operate.failures import OTHERS, generalise
@@ -66,6 +67,7 @@ class Step:
     crashes: int = 0
     interruptions: int = 0
     seconds_lost: float = 0.0
+    seconds_saved: float = 0.0
 
 
 @dataclass(slots=True)
@@ -121,6 +123,7 @@ class Collected:
         step.crashes += item.crashes
         step.interruptions += item.interruptions
         step.seconds_lost += item.seconds_lost
+        step.seconds_saved += item.seconds_saved
         if item.crashes or item.interruptions or item.seconds_lost:
             lost = (item.seconds_lost, step.name, item.item_id, item.interruptions, item.crashes)
             if len(self.losers) < MOST_LOSERS:
@@ -156,6 +159,8 @@ class Collected:
         match outcome:
             case Succeeded():
                 ended_with = "0"
+            case Checkpointed():
+                ended_with = str(CHECKPOINT_EXIT)
             case Failed():
                 ended_with = str(outcome.exit_code if outcome.signal is None else -outcome.signal)
             case _:

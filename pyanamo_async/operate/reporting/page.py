@@ -189,9 +189,13 @@ def _most(what: str, counts: Counter[str]) -> str:
 
 def _losses(collected: Collected) -> Iterator[str]:
     told = "Spot instances taken back, stopped workers and vanished ones, and how long scripts ran in vain."
+    told += " What was saved ran for checkpoints, from which later attempts went on."
     yield f'<p class="soft">{told}</p>\n'
-    rows = [(step.name, step.interruptions, step.crashes, _duration(step.seconds_lost)) for step in collected.steps]
-    yield table("", ("step", "interruptions", "crashes", "lost"), rows)
+    rows = [
+        (step.name, step.interruptions, step.crashes, _duration(step.seconds_lost), _duration(step.seconds_saved))
+        for step in collected.steps
+    ]
+    yield table("", ("step", "interruptions", "crashes", "lost", "saved by checkpoints"), rows)
     if worst := collected.worst():
         losers = ((step, item, times, crashes, _duration(lost)) for lost, step, item, times, crashes in worst)
         yield table("Items that lost most", ("step", "item", "interruptions", "crashes", "lost"), losers)
@@ -215,7 +219,8 @@ def _costs(collected: Collected, price: float) -> Iterator[str]:
     yield f'<h2>Cost</h2>\n<p class="soft">{told}</p>\n'
     rows = []
     for step in collected.steps:
-        ran, lost = (price * seconds / 3600 for seconds in (step.seconds_run, step.seconds_lost))
+        ran_s = step.seconds_run + step.seconds_saved
+        ran, lost = (price * seconds / 3600 for seconds in (ran_s, step.seconds_lost))
         done = step.items[State.DONE]
         rows.append((step.name, f"{ran:.4g}", f"{lost:.4g}", f"{(ran + lost) / done:.4g}" if done else ""))
     yield table("", ("step", "ran", "lost", "each item done"), rows)

@@ -20,6 +20,7 @@ from pyanamo_async.ports import Store
 MICROSECONDS = 1_000_000
 COLOURS = {
     "Succeeded": "good",
+    "Checkpointed": "good",
     "Failed": "terrible",
     "TimedOut": "terrible",
     "OutOfMemory": "bad",

@@ -14,7 +14,7 @@ from typing import Any
 
 from pyanamo_async.core.bins import Histogram
 from pyanamo_async.core.lanes import Lanes
-from pyanamo_async.core.outcomes import Failed, Interrupted, OutOfMemory, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Checkpointed, Failed, Interrupted, OutOfMemory, Succeeded, TimedOut
 from pyanamo_async.core.text.visible import field
 from pyanamo_async.errors import UsageError
 from pyanamo_async.operate.reporting.collect import STARTED, Attempt, Collected
@@ -22,6 +22,7 @@ from pyanamo_async.operate.reporting.collect import STARTED, Attempt, Collected
 TEXT, LINES = "#111111", "#222222"
 STATUS_COLOURS = {
     Succeeded.status: "#2a7fb8",
+    Checkpointed.status: "#56b4e9",
     Failed.status: "#d55e00",
     TimedOut.status: "#b04f9a",
     Interrupted.status: "#e69f00",

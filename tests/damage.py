@@ -160,4 +160,5 @@ def insert(path: Path, table: str, rows: list[Row]) -> None:
 def worker_columns(worker: Worker, row: Row) -> Row:
     """Return the columns of a worker on SQLite, given what a heartbeat says of it."""
     columns = {"InstanceID": worker.worker_id, "Heartbeat": "2026-01-01T12:00:00.000Z", "State": "running", **row}
-    return {name: columns[name] for name in WORKER_COLUMNS} | {"Desired": "run"}
+    texts = {name: orjson.dumps(value).decode() for name, value in columns.items() if isinstance(value, Mapping)}
+    return {name: (columns | texts)[name] for name in WORKER_COLUMNS} | {"Desired": "run"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, process
 from tests.cli.test_batch import SUBMIT, batch
 from tests.cli.test_changing import lock
 from tests.cli.test_from_pyanamo import after_a_run, claim_by_jobs, copy
@@ -63,7 +63,7 @@ ON_BATCH = {
     "batch cancel --json": "batch cancel --now --yes --json",
 }
 """In this order."""
-ELSEWHERE = {"workers --jobs --json", *ON_AWS, *ON_BATCH}
+ELSEWHERE = {"files --json", "workers --jobs --json", *ON_AWS, *ON_BATCH}
 
 
 def _validate(name: str, printed: str) -> int:
@@ -137,6 +137,17 @@ def test_what_is_printed_of_jobs_is_what_its_schema_says(
     asyncio.run(claim_by_jobs(copy, "0a1b2c3d-0000-4000-8000-00000000000a", ""))
 
     assert _validate("workers --jobs --json", cli("workers", "--jobs", "--json").out) == 2
+
+
+def test_what_is_printed_of_files_is_what_its_schema_says(cli: Cli, folder: Path) -> None:
+    """Of a single item, and of a task of a nested one."""
+    leave = "echo a > $PYANAMO_RESULTS/a.txt"
+    rows = [{"itemID": name, "TaskID": "s", "TaskScript": script} for name, script in (("a", leave), ("b", [leave]))]
+    (folder / "items.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert cli("import", "items.jsonl").status == 0
+    assert process("run", "-q", cwd=folder).status == 0
+
+    assert _validate("files --json", cli("files", "--json").out) == 2
 
 
 @pytest.mark.usefixtures("batch")

@@ -232,6 +232,15 @@ SCHEMAS: dict[str, Schema] = {
         required=["taskID", "itemID", "Task", "Argument"],
         additionalProperties=a("string", type=["string", "number", "boolean", "null"]),
     ),
+    "files --json": a_list(
+        an_object(
+            itemID=a("string"),
+            Task=a("string?", "null: the item is not nested"),
+            Path=a("string", "in PYANAMO_RESULTS"),
+            Bytes=COUNT,
+            Location=a("string", "where it is stored"),
+        )
+    ),
     "trace --json": a_list(an_object(**TRACE)),
     "trace --jsonl": an_object(**TRACE),
     "doctor --json": a_list(FINDING),

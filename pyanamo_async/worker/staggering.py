@@ -10,7 +10,7 @@ from pyanamo_async.worker.stop import Stop
 
 async def stagger(plan: Plan, runtime: Runtime, stop: Stop) -> None:
     """Wait a random part of the plan's `stagger`, or until told to stop."""
-    seconds = plan.stagger.total_seconds() * runtime.rng.random()
-    if seconds:
+    if plan.stagger:
+        seconds = plan.stagger.total_seconds() * runtime.rng.random()
         runtime.event_log.note("waiting before the first claim", seconds=round(seconds, 1))
         await elapsed(stop.drain, seconds)

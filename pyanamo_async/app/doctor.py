@@ -9,8 +9,9 @@ from pyanamo_async.app.locations import Bucket, DynamoTable
 from pyanamo_async.app.resources import Resources
 from pyanamo_async.errors import RegionMissing
 from pyanamo_async.host.liveness import LocalProcesses
-from pyanamo_async.operate.doctor import examine
+from pyanamo_async.operate.doctor import ENDS_IT, examine
 from pyanamo_async.operate.findings import Finding, FindingKind
+from pyanamo_async.operate.orphaned_checkpoints import orphaned_checkpoints
 from pyanamo_async.operate.platform_checks import Scope
 
 
@@ -33,15 +34,22 @@ async def examination(
     except RegionMissing as exc:  # clients are made where they are asked for, and none without a region
         yield Finding(FindingKind.REGION, exc.what, None, exc.hint)
         return
+    kinds, now = set(), datetime.now(UTC)
     async for finding in examine(
         store,
         outputs,
         older_than=older_than,
         remove=remove,
-        now=datetime.now(UTC),
+        now=now,
         processes=LocalProcesses(),
         platform=await resources.platform() if on_aws else None,
         scope=scope,
         note=note,
     ):
+        kinds.add(finding.kind)
+        yield finding
+    if kinds & ENDS_IT:
+        return
+    objects = await resources.objects()
+    async for finding in orphaned_checkpoints(store, objects, older_than=older_than, remove=remove, now=now):
         yield finding

@@ -12,7 +12,6 @@ from pyanamo_async.core.folders import folders_of
 from pyanamo_async.core.items import Item, Task
 from pyanamo_async.core.object_names import is_of
 from pyanamo_async.core.results import CheckpointUse
-from pyanamo_async.core.values import replace
 from pyanamo_async.operate.logs import STREAMS
 from pyanamo_async.ports import ObjectKey, ObjectStore, OutputKey, OutputStore
 
@@ -44,12 +43,12 @@ class OutputRemover:
                 await self._remove_files(ObjectKey(self.namespace, before.item_id, task.name, ""), before.mark)
 
     async def _remove_files(self, task: ObjectKey, mark: str) -> None:
-        files = [each.path async for each in self.objects.below(task) if is_of(each.path, mark)]
-        await asyncio.gather(*(self._remove_file(replace(task, path=path)) for path in files))
+        files = [each.location async for each in self.objects.below(task) if is_of(each.path, mark)]
+        await asyncio.gather(*map(self._remove_file, files))
 
-    async def _remove_file(self, key: ObjectKey) -> None:
+    async def _remove_file(self, location: str) -> None:
         async with self._room:
-            await self.objects.remove(key)
+            await self.objects.remove(location)
 
     async def _remove(self, key: OutputKey) -> None:
         async with self._room:

@@ -41,6 +41,7 @@ class FindingKind(StrEnum):
     WORKER_ROW = "worker unreadable"
     FOREIGN = "rows to adopt"
     OUTPUT = "output unfinished"
+    CHECKPOINT = "checkpoint orphaned"
     CLOCK = "clock wrong"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pyanamo_async.host.modes import PRIVATE
@@ -36,16 +37,22 @@ class FileObjects:
     def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
         return file_chunks(location, start=start)
 
-    async def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
-        folder = self._path(key)
-        with translated(self.location(key)):
-            found = await FILES.run(_files_below, folder)
-        for path, size_bytes in found:
-            yield StoredObject(path, f"{SCHEME}{folder}{path}", size_bytes)
+    def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
+        return self._listed(self._path(key))
 
-    async def remove(self, key: ObjectKey) -> None:
-        with translated(self.location(key)):
-            await FILES.run(self._unlink, self._path(key))
+    def of_table(self, table: str) -> AsyncIterator[StoredObject]:
+        return self._listed(f"{self._folder}/{folder_name(table)}/")
+
+    async def remove(self, location: str) -> None:
+        with translated(location):
+            await FILES.run(self._unlink, location.removeprefix(SCHEME))
+
+    async def _listed(self, folder: str) -> AsyncIterator[StoredObject]:
+        with translated(folder):
+            found = await FILES.run(_files_below, folder)
+        for path, status in found:
+            since = datetime.fromtimestamp(status.st_mtime, UTC)
+            yield StoredObject(path, f"{SCHEME}{folder}{path}", status.st_size, since)
 
     def _path(self, key: ObjectKey) -> str:
         """Return the path of an object; it ends as the key does."""
@@ -85,7 +92,7 @@ class FileSink:
             await shielded(self._file.discard())
 
 
-def _files_below(folder: str) -> list[tuple[str, int]]:
+def _files_below(folder: str) -> list[tuple[str, os.stat_result]]:
     """List the files below a folder, but for those that are being written."""
     found = []
     for place, _, names in os.walk(folder):
@@ -93,5 +100,5 @@ def _files_below(folder: str) -> list[tuple[str, int]]:
             path = f"{place.rstrip('/')}/{name}"
             if not name.startswith("."):
                 with suppress(FileNotFoundError):
-                    found.append((path.removeprefix(folder), os.stat(path).st_size))  # noqa: PTH116
+                    found.append((path.removeprefix(folder), os.stat(path)))  # noqa: PTH116
     return found

@@ -62,13 +62,19 @@ class MemoryObjects:
         yield self.kept[location][start:]
 
     async def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
-        folder = self.location(key)
-        for location in sorted(self.kept):
-            if location.startswith(folder):
-                yield StoredObject(location.removeprefix(folder), location, len(self.kept[location]))
+        for each in self._listed(self.location(key)):
+            yield each
 
-    async def remove(self, key: ObjectKey) -> None:
-        self.kept.pop(self.location(key), None)
+    async def of_table(self, table: str) -> AsyncIterator[StoredObject]:
+        for each in self._listed(f"{SCHEME}{safe_name(table)}/"):
+            yield each
+
+    async def remove(self, location: str) -> None:
+        self.kept.pop(location, None)
+
+    def _listed(self, folder: str) -> list[StoredObject]:
+        found = [each for each in sorted(self.kept) if each.startswith(folder)]
+        return [StoredObject(each.removeprefix(folder), each, len(self.kept[each])) for each in found]
 
 
 class _MemorySink:

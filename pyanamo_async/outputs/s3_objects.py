@@ -51,14 +51,21 @@ class S3Objects:
         async for chunk in download(self._client, bucket, key, start=start, schedule=self._schedule):
             yield chunk
 
-    async def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
-        prefix = self._key(key)
-        async for each in self._bucket.objects(prefix):
-            found = each["Key"]
-            yield StoredObject(found.removeprefix(prefix), self._bucket.location(found), each["Size"])
+    def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
+        return self._listed(self._key(key))
 
-    async def remove(self, key: ObjectKey) -> None:
-        await self._bucket.delete(self._key(key))
+    def of_table(self, table: str) -> AsyncIterator[StoredObject]:
+        return self._listed(f"{self._prefix}{safe_name(table)}/")
+
+    async def remove(self, location: str) -> None:
+        _, key = bucket_and_key(location)
+        await self._bucket.delete(key)
+
+    async def _listed(self, prefix: str) -> AsyncIterator[StoredObject]:
+        async for each in self._bucket.objects(prefix):
+            key = each["Key"]
+            location = self._bucket.location(key)
+            yield StoredObject(key.removeprefix(prefix), location, each["Size"], each["LastModified"])
 
     def _key(self, key: ObjectKey) -> str:
         return f"{self._prefix}{'/'.join(map(safe_name, (key.table, key.item_id, key.task)))}/{key.path}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Protocol
 
 from pyanamo_async.core.values import Value
@@ -19,11 +20,12 @@ class ObjectKey(Value):
 
 
 class StoredObject(Value):
-    """An object below a key: its path relative to that, its location, and its size."""
+    """An object below a key: its path relative to that, its location, its size, and when it was stored, if known."""
 
     path: str
     location: str
     size_bytes: int
+    since: datetime | None = None
 
 
 class ObjectStore(Protocol):
@@ -52,6 +54,10 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def remove(self, key: ObjectKey) -> None:
-        """Remove an object, with folders that become empty; harmless when it is gone."""
+    def of_table(self, table: str) -> AsyncIterator[StoredObject]:
+        """Yield all objects of a table, and whatever else is stored beside them; paths are relative to the table."""
+        ...
+
+    async def remove(self, location: str) -> None:
+        """Remove the object at a location, with folders that become empty; harmless when it is gone."""
         ...

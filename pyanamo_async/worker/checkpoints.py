@@ -202,7 +202,7 @@ class Checkpoints:
 
         async def remove() -> None:
             for path in waiting:
-                await self._objects.remove(self._at(path))
+                await self._objects.remove(self._objects.location(self._at(path)))
 
         await asyncio.gather(*(remove() for _ in range(REMOVALS_AT_ONCE)))
 

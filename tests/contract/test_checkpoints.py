@@ -184,7 +184,7 @@ async def test_a_missing_pack_is_said(begin: Begin, objects: ObjectStore) -> Non
     first = begin(1)
     write(first, "n", "12345")
     await first.store(seconds=1)
-    await objects.remove(replace(KEY, path="checkpoint/00ab/1/1/pack"))
+    await objects.remove(objects.location(replace(KEY, path="checkpoint/00ab/1/1/pack")))
 
     with pytest.raises(LaunchFailed, match="not whole"):
         await begin(2).restore()

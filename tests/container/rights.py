@@ -90,6 +90,7 @@ async def fill(table: Table) -> None:
         "object": "head -c 9000 /dev/urandom | base64",
         "parts": LARGE,
         "fails": "exit 1",
+        "goes on": "[ -e $PYANAMO_CHECKPOINT/n ] || { echo 1 > $PYANAMO_CHECKPOINT/n; exit 85; }",
     }
     rows = [{"itemID": name, "TaskID": "s", "TaskScript": script} for name, script in scripts.items()]
     rows += [{"itemID": f"many-{number}", "TaskID": "s", "TaskScript": "true"} for number in range(60)]

@@ -74,7 +74,7 @@ def _items() -> tuple[Schema, Schema]:
     """Return the schemas of an item, whole and in summary."""
     fields = _stored("Item rows")
     tasks = {name: of for name, of in _stored("Tasks of a nested item").items() if name != "ItemState"}
-    task = an_object("", {"Attempts", "Failures"}, **tasks)
+    task = an_object("", {"Attempts", "Failures", "Checkpoint_From"}, **tasks)
     record = _record()
     by_task = a("object", "by task", patternProperties={r"^Task_\d+$": record}, additionalProperties=False)
     scripts = a("object", "by task", patternProperties={r"^Task_\d+$": task}, additionalProperties=False)

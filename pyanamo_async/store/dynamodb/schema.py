@@ -27,6 +27,8 @@ NUMBERS = frozenset(
         "Interruptions",
         "Wall_Time_Kills",
         "Seconds_Lost",
+        "Seconds_Saved",
+        "Checkpoint_From",
         "Args_At",
         "Priority",
         "MaxFailures",

@@ -33,6 +33,8 @@ SLOW = (
     ),
     "tests/container/test_cfn_lint.py",
     "tests/container/test_permissions.py",
+    "tests/docs/test_sessions.py",
+    "tests/outputs/test_memory.py",
     "tests/recovery/test_stuck.py",
     "tests/recovery/test_survival.py",
 )

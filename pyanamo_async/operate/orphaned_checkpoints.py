@@ -12,7 +12,7 @@ from pyanamo_async.core.checkpoints import folder_of
 from pyanamo_async.core.items import TaskState
 from pyanamo_async.core.object_names import CHECKPOINTS
 from pyanamo_async.core.text.byte_sizes import show_size
-from pyanamo_async.errors import Denied
+from pyanamo_async.errors import OutputError
 from pyanamo_async.operate.findings import Finding, FindingKind
 from pyanamo_async.ports import ObjectKey, ObjectStore, Store, StoredObject
 
@@ -31,7 +31,7 @@ async def orphaned_checkpoints(
     namespace = (await store.describe()).output_namespace
     try:
         found = await _by_task(objects, namespace)
-    except Denied as exc:
+    except OutputError as exc:
         yield Finding(FindingKind.UNCHECKED, exc.what, None, LIST_HINT)
         return
     if not found:

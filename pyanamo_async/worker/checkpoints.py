@@ -29,11 +29,11 @@ from pyanamo_async.core.checkpoints import (
     outdated,
 )
 from pyanamo_async.core.values import replace
-from pyanamo_async.errors import LaunchFailed, LaunchRefused, OutputMissing, PyanamoError
+from pyanamo_async.errors import LaunchFailed, LaunchRefused, OutputError, OutputMissing, PyanamoError
 from pyanamo_async.host.folder_files import FoundFile, find_files, read_file
 from pyanamo_async.host.snapshots import Unpacker, finish_folder, make_skeleton, take_snapshot
 from pyanamo_async.host.working_folders import THREADS, remove_folder
-from pyanamo_async.ports import ObjectKey, ObjectStore
+from pyanamo_async.ports import ObjectKey, ObjectStore, Sink
 from pyanamo_async.worker.results import write_object
 
 TRIES = 5  # restoring what others supersede meanwhile
@@ -56,6 +56,7 @@ class Checkpoints:
         self._paths: set[str] = set()  # what is stored, as far as this attempt knows
         self._stamps: dict[str, Stamp] = {}
         self._pack_bytes: dict[int, int] = {}
+        self.unfinished: list[Sink] = []  # what could not be stored, to be aborted when there is time
         self.restored: Manifest | None = None
         self.restored_from: Position | None = None
         self.stored: Manifest | None = None
@@ -103,9 +104,16 @@ class Checkpoints:
         Raises:
             OutputError: it cannot be stored.
         """
+        try:
+            return await self._store(seconds, is_last=is_last)
+        except OSError as error:
+            raise OutputError(f"a checkpoint cannot be taken: {error.strerror}") from error
+
+    async def _store(self, seconds: float, *, is_last: bool) -> bool:
         if is_last:
             source, found = self._folder, await THREADS.run(find_files, self._folder)
         else:
+            await self.abort_unfinished()
             source, found = self._snapshot, await THREADS.run(take_snapshot, self._folder, self._snapshot)
         stamps = {each.path: _stamp(each) for each in found}
         if stamps == self._stamps or (not found and not is_last):
@@ -116,7 +124,9 @@ class Checkpoints:
         manifest = Manifest(entries, round(seconds, 3))
         if is_last and not manifest.files:
             return False
-        await write_object(self._objects, self._at(f"{position}/{MANIFEST}"), encode_manifest(manifest))
+        await write_object(
+            self._objects, self._at(f"{position}/{MANIFEST}"), encode_manifest(manifest), self.unfinished
+        )
         self.stored, self.stored_at, self._stamps = manifest, position, stamps
         self._paths |= {f"{position}/{MANIFEST}", *([f"{position}/{PACK}"] if packed else [])}
         if not is_last:
@@ -126,6 +136,11 @@ class Checkpoints:
     def made_progress(self) -> bool:
         """Return whether something is stored that this attempt did not find."""
         return self.stored is not None and bool(self.stored.files) and not self.stored.is_like(self.restored)
+
+    async def abort_unfinished(self) -> None:
+        """Leave nothing behind of what could not be stored."""
+        while self.unfinished:
+            await self.unfinished.pop().abort()
 
     async def remove_all(self) -> None:
         """Remove all checkpoints of the task; call it when the task is done, and the table says so."""
@@ -180,7 +195,7 @@ class Checkpoints:
             else:
                 await sink.abort()
         except BaseException:
-            await sink.abort()
+            self.unfinished.append(sink)
             raise
         return tuple(entries), bool(offset)
 

@@ -16,13 +16,17 @@ from pyanamo_async.core.values import replace
 from pyanamo_async.errors import OutputError
 from pyanamo_async.host.folder_files import FoundFile, find_files, read_file
 from pyanamo_async.host.working_folders import THREADS
-from pyanamo_async.ports import ObjectKey, ObjectStore
+from pyanamo_async.ports import ObjectKey, ObjectStore, Sink
 
 AT_ONCE = 8
 
 
-async def store_results(folder: Path, objects: ObjectStore, key: ObjectKey, *, attempt: int, mark: str) -> Results:
+async def store_results(
+    folder: Path, objects: ObjectStore, key: ObjectKey, *, attempt: int, mark: str, unfinished: list[Sink]
+) -> Results:
     """Store the files of a folder as those of an attempt at the task of `key`; none are stored of an empty folder.
+
+    What could not be stored is put into `unfinished`, to be aborted when there is time: storages may be slow.
 
     Raises:
         OutputError: they cannot be stored, or not all of what is there is a file.
@@ -35,11 +39,11 @@ async def store_results(folder: Path, objects: ObjectStore, key: ObjectKey, *, a
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(min(AT_ONCE, len(files))):
-                group.create_task(_store(waiting, folder, objects, replace(key, path=place)))
+                group.create_task(_store(waiting, folder, objects, replace(key, path=place), unfinished))
     except* OutputError as errors:
         raise _first(errors) from None
     listed = encode_results(ResultFile(path, found.size_bytes) for path, found in files)
-    await write_object(objects, replace(key, path=results_index(place)), listed)
+    await write_object(objects, replace(key, path=results_index(place)), listed, unfinished)
     location = objects.location(replace(key, path=place))
     return Results(location, len(files), sum(found.size_bytes for _, found in files))
 
@@ -74,26 +78,35 @@ def _joined(link: FoundFile) -> str:
     return "/".join(parts)
 
 
-async def _store(waiting: Iterator[tuple[str, FoundFile]], folder: Path, objects: ObjectStore, key: ObjectKey) -> None:
+async def _store(
+    waiting: Iterator[tuple[str, FoundFile]],
+    folder: Path,
+    objects: ObjectStore,
+    key: ObjectKey,
+    unfinished: list[Sink],
+) -> None:
     for path, found in waiting:
         sink = objects.open(replace(key, path=key.path + object_path(path)))
         try:
             async for chunk in read_file(folder, found):
                 await sink.write(chunk)
             await sink.close()
+        except OSError as error:
+            unfinished.append(sink)
+            raise OutputError(f"'{path}' cannot be read: {error.strerror}") from error
         except BaseException:
-            await sink.abort()
+            unfinished.append(sink)
             raise
 
 
-async def write_object(objects: ObjectStore, key: ObjectKey, content: bytes) -> None:
-    """Store an object whole."""
+async def write_object(objects: ObjectStore, key: ObjectKey, content: bytes, unfinished: list[Sink]) -> None:
+    """Store an object whole; one that could not be stored is put into `unfinished`."""
     sink = objects.open(key)
     try:
         await sink.write(content)
         await sink.close()
     except BaseException:
-        await sink.abort()
+        unfinished.append(sink)
         raise
 
 

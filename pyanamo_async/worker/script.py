@@ -227,6 +227,7 @@ class Script:
     async def _keep(self, folders: TaskFolders, outcome: Outcome, used: Exit) -> Outcome:
         """Store what is to be kept of the folders; without its results a task has not succeeded."""
         if self._end_reason is InterruptReason.FENCED:
+            await folders.stop()
             return outcome
         within_s = folders.keep_within_s(self._hurry)
         left_s = max(0.0, within_s + self._hurried_s - asyncio.get_running_loop().time()) if self._hurry else None

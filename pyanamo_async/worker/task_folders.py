@@ -22,7 +22,7 @@ from pyanamo_async.core.values import replace
 from pyanamo_async.errors import LaunchRefused, OutputError
 from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.host.working_folders import THREADS, remove_folder
-from pyanamo_async.ports import Command, Exit, ObjectKey
+from pyanamo_async.ports import Command, Exit, ObjectKey, Sink
 from pyanamo_async.worker.checkpoints import Checkpoints
 from pyanamo_async.worker.context import AttemptContext
 from pyanamo_async.worker.results import store_results
@@ -50,6 +50,7 @@ class TaskFolders:
         self._ended = asyncio.Event()
         self._watching: list[asyncio.Task[None]] = []
         self._began_s = self._last_s = 0.0
+        self._unfinished: list[Sink] = []
         self.results = Results()
 
     @property
@@ -134,15 +135,22 @@ class TaskFolders:
         if isinstance(outcome, Succeeded) and Folder.RESULTS in self._wanted:
             try:
                 self.results = await store_results(
-                    self._folder / Folder.RESULTS, self._objects, self._key, attempt=self._attempt, mark=self._mark
+                    self._folder / Folder.RESULTS,
+                    self._objects,
+                    self._key,
+                    attempt=self._attempt,
+                    mark=self._mark,
+                    unfinished=self._unfinished,
                 )
             except OutputError as error:
                 return Failed(exit_code=0, detail=detail(f"results not stored: {error.what}"))
         return outcome
 
     async def remove(self) -> None:
-        """Remove the folders with all that is in them."""
-        await self._stop_watching()
+        """Remove the folders with all that is in them, and what could not be stored of it."""
+        await self.stop()
+        unfinished = [*self._unfinished, *(self._checkpoints.unfinished if self._checkpoints else ())]
+        await asyncio.gather(*(each.abort() for each in unfinished))
         if self._folder is not None:
             await THREADS.run(remove_folder, self._folder)
 
@@ -153,12 +161,12 @@ class TaskFolders:
 
     async def _keep_checkpoint(self, checkpoints: Checkpoints, outcome: Outcome, used: Exit) -> Outcome:
         if isinstance(outcome, Succeeded):
-            await self._stop_watching()
+            await self.stop()
             return outcome
         if used.code not in (0, CHECKPOINT_EXIT):  # what is under way was taken while it was sound
             await asyncio.gather(*self._watching, return_exceptions=True)
             return outcome
-        await self._stop_watching()
+        await self.stop()
         took_one = isinstance(outcome, Failed) and used.code == CHECKPOINT_EXIT
         try:
             await checkpoints.store(seconds=self._seconds(), is_last=True)
@@ -194,7 +202,8 @@ class TaskFolders:
             if not await elapsed(self._ended, left_s - requested_before_s(self._last_s)):
                 return
 
-    async def _stop_watching(self) -> None:
+    async def stop(self) -> None:
+        """Store no more checkpoints; what is under way is given up."""
         self._ended.set()
         for task in self._watching:
             task.cancel()

@@ -290,3 +290,24 @@ async def test_a_full_disk_puts_the_item_back(begin: Begin, monkeypatch: pytest.
     monkeypatch.setattr(os, "write", full)
     with pytest.raises(LaunchRefused, match="no room for its checkpoint"):
         await second.restore()
+
+
+async def test_a_disk_that_is_full_fails_the_checkpoint_alone(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one before stands, and the next one is good."""
+    first = begin(1)
+    write(first, "n", "1")
+    await first.store(seconds=1)
+    write(first, "n", "2")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, os.strerror(28))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "mkdir", full)
+        with pytest.raises(OutputError, match="cannot be taken"):
+            await first.store(seconds=2)
+    await first.store(seconds=3)
+    second = begin(2)
+    await second.restore()
+
+    assert content(second) == {"n": b"2"}

@@ -40,7 +40,7 @@ async def test_only_what_nobody_will_restore_is_found(objects: ObjectStore) -> N
         ("gone", "Task_0", "checkpoint/0000aaaa/3/12/pack"),
     ]
     for each in (*kept, *orphans):
-        await write_object(objects, ObjectKey(table, *each), b"123")
+        await write_object(objects, ObjectKey(table, *each), b"123", [])
 
     async def find(*, remove: bool = False) -> list[tuple[FindingKind, str, bool]]:
         found = orphaned_checkpoints(store, objects, older_than=timedelta(), remove=remove, now=NOON.replace(year=2999))

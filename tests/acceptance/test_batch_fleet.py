@@ -13,7 +13,15 @@ from harness.program import PYANAMO, Program, until
 from tests.batch import DEFINITION, QUEUE, a_batch
 
 ITEMS, WORKERS = 48, 6
-RUN = ("--grace", "100ms", "--heartbeat", "2s", "--lease", "10s")  # what takes long otherwise
+MANY = 400  # more than are done before a busy machine has cancelled them
+RUN = (
+    "--grace",
+    "100ms",
+    "--heartbeat",
+    "2s",
+    "--lease",
+    "2m",
+)  # 2 s: that orders are heard soon; 2 min: a busy machine
 
 
 def test_a_fleet_that_loses_a_third_of_its_capacity_loses_nothing(on_aws: Program, tmp_path: Path) -> None:
@@ -44,7 +52,7 @@ def test_a_fleet_that_loses_a_third_of_its_capacity_loses_nothing(on_aws: Progra
 
 def test_a_cancelled_fleet_finishes_what_it_runs(on_aws: Program, tmp_path: Path) -> None:
     """Its workers drain, and their jobs are not started again: no item is interrupted, and the rest stays to do."""
-    on_aws.import_rows(*(f"i{number:02}|s|sleep 1; echo $PYANAMO_ITEM_ID" for number in range(ITEMS)))
+    on_aws.import_rows(*(f"i{number:03}|s|sleep 2; echo $PYANAMO_ITEM_ID" for number in range(MANY)))
     with a_batch(tmp_path / "batch", entrypoint=[PYANAMO, "run", *RUN], environment=on_aws.env) as (batch, address):
         pyanamo = replace(on_aws, env={**on_aws.env, "AWS_ENDPOINT_URL_BATCH": address})
         pyanamo("batch", "submit", "--queue", QUEUE, "--definition", DEFINITION, "--jobs", "2", "-i", "2")

@@ -66,6 +66,6 @@ def test_a_hundred_thousand_files_are_kept(tmp_path: Path) -> None:
     peak, files, _ = store_and_restore(tmp_path)
 
     assert files == 100_000
-    assert peak < 5 * IDLE_AND_64_MB
+    assert peak < 4 * IDLE_AND_64_MB
     assert (tmp_path / "2/checkpoint/99/file-999").read_text() == "99 999"
     assert len([*(tmp_path / "logs").rglob("pack")]) == 1

@@ -18,8 +18,8 @@ from tests.batch import DEFINITION, QUEUE, a_batch
 
 __all__ = ["on_aws"]
 
-WORKERS, ITEMS, STEPS = 6, 9, 150
-STORM, EVERY_S = 8, 3.0
+WORKERS, ITEMS, STEPS = 6, 9, 300
+STORM, EVERY_S = 12, 3.0
 RUN = ("-i", "1", "--grace", "1s", "--heartbeat", "2s", "--lease", "10s", "--checkpoint-every", "500ms")
 WORK = f"""
 state=$FOLDER/n; n=0; if [ -e $state ]; then n=$(cat $state); fi
@@ -40,10 +40,17 @@ def storm(pyanamo: Program, folder: Path, script: str) -> list[Row]:
         on_batch = replace(pyanamo, env={**pyanamo.env, "AWS_ENDPOINT_URL_BATCH": address})
         on_batch("batch", "submit", "--queue", QUEUE, "--definition", DEFINITION, "--jobs", str(3 * WORKERS))
         for number in range(STORM):
+            until(lambda: _all_work(pyanamo))  # who has not begun yet loses nothing
             time.sleep(EVERY_S)  # the storm's own pace: nothing is waited for
             batch.take_capacity(share=1 / 3, dice=dice, kill_after_s=0 if number % 4 == 3 else None)
         batch.wait(lambda: {*batch.statuses()} <= ENDED)
     return list(pyanamo.rows().values())
+
+
+def _all_work(pyanamo: Program) -> bool:
+    """Return whether all workers hold an item, or there are not so many left."""
+    states = [row["ItemState"] for row in pyanamo.rows().values()]
+    return states.count("locked") >= min(WORKERS, len(states) - states.count("done"))
 
 
 def shares(rows: list[Row]) -> Iterator[float]:
@@ -59,8 +66,8 @@ def test_checkpoints_keep_what_a_storm_takes(on_aws: Program, tmp_path: Path) ->
     of_all, of_what_was_cut = shares(rows)
 
     assert {row["ItemState"] for row in rows} == {"done"}
-    assert sum(row.get("Interruptions", 0) + row.get("Crashes", 0) for row in rows) > 0
-    assert of_all < 0.15, rows  # 0.07 where nothing else runs; a busy machine loses more between two checkpoints
+    assert sum(row.get("Interruptions", 0) + row.get("Crashes", 0) for row in rows) > ITEMS
+    assert of_all < 0.1, rows
     print(f"lost: {of_all:.1%} of all, {of_what_was_cut:.1%} of what was cut off")
 
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import botocore.session
+
+from harness.loopback import Handler, serving
 
 VARIABLES = {
     "batch": "BATCH",
@@ -102,11 +102,9 @@ def gated(env: Mapping[str, str], gate: Gate) -> Iterator[dict[str, str]]:
 def _serving(service: str, endpoint: str, gate: Gate) -> Iterator[str]:
     there = urlsplit(endpoint).netloc
 
-    class Passing(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Passing(Handler):
         def pass_on(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = self.body()
             calls = calls_of(service, self.command, self.path, self.headers.get("X-Amz-Target", ""), body)
             if not gate.let(calls):
                 self.answer(*_refusal(service))
@@ -125,30 +123,12 @@ def _serving(service: str, endpoint: str, gate: Gate) -> Iterator[str]:
             if gate.loses(calls):
                 self.close_connection = True
                 return
-            self.answer(reply.status, kept, content, length=length)
+            self.answer(reply.status, kept, b"" if self.command in NO_BODY else content, length=length)
 
         do_DELETE = do_GET = do_HEAD = do_POST = do_PUT = pass_on  # noqa: N815 # the names are the base class's
 
-        def answer(self, status: int, headers: Mapping[str, str], content: bytes, length: str | None = None) -> None:
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", length or str(len(content)))
-            self.end_headers()
-            self.wfile.write(b"" if self.command in NO_BODY else content)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name is the base class's
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Passing) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Passing) as address:
+        yield address
 
 
 def calls_of(service: str, method: str, target: str, named: str, body: bytes) -> list[Call]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any
 
+from harness import loopback
 from harness.batch.rules import Refused
 from harness.batch.service import FakeBatch
 from harness.batch.wire import check_reply, read
+from harness.loopback import Handler
 
 SIZED = {"SubmitJob", "RegisterJobDefinition"}  # have a limit of their own for the whole request
 
@@ -21,40 +22,23 @@ SIZED = {"SubmitJob", "RegisterJobDefinition"}  # have a limit of their own for 
 def serving(batch: FakeBatch) -> Iterator[tuple[FakeBatch, str]]:
     """Serve a fake, and yield it with its address; what it runs ends with it."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+    class Answering(Handler):
+        def do_POST(self) -> None:  # noqa: N802 # the name is the base class's
             try:
-                reply = answer(batch, self.path, dict(self.headers), body)
+                reply = answer(batch, self.path, dict(self.headers), self.body())
             except Refused as refused:
-                self._send(400, {"message": str(refused)}, error="ClientException")
+                self._send(400, {"message": str(refused)}, {"x-amzn-ErrorType": "ClientException"})
             else:
                 self._send(200, reply)
 
-        def _send(self, status: int, reply: dict[str, Any], *, error: str = "") -> None:
-            content = json.dumps(reply).encode()
-            self.send_response(status)
-            if error:
-                self.send_header("x-amzn-ErrorType", error)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+        def _send(self, status: int, reply: dict[str, Any], headers: Mapping[str, str] = MappingProxyType({})) -> None:
+            self.answer(status, {**headers, "Content-Type": "application/json"}, json.dumps(reply).encode())
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # as the base class has it
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with loopback.serving(Answering) as address:
         try:
-            yield batch, f"http://127.0.0.1:{server.server_port}"
+            yield batch, address
         finally:
             batch.close()
-            server.shutdown()
-            thread.join()
 
 
 def answer(batch: FakeBatch, path: str, headers: dict[str, str], body: bytes) -> dict[str, Any]:

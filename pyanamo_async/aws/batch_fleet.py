@@ -2,7 +2,8 @@
 
 1. A table's jobs are found by their name and known by their variable PYANAMO_TABLE: several tables may share a name.
 2. An array is one call to submit, to cancel and to terminate, however many jobs it has. Plain jobs are ended fifty a
-   call where the SDK knows that call, else one by one, `PER_SECOND` at most.
+   call where the SDK knows that call. Others, and those that the reply names as errors, are ended one by one,
+   `PER_SECOND` at most.
 
 Source: AWS Batch API reference, `SubmitJob`, `ListJobs`, `GetJobQueueSnapshot`, `TerminateJob`, `TerminateJobs`.
 """
@@ -89,11 +90,12 @@ class BatchFleet(FleetJobs):
         self, one: Callable[..., Any], many: Callable[..., Any] | None, job_ids: Sequence[str], reason: str
     ) -> None:
         with translated(WHAT):
+            left = job_ids
             if many and len(job_ids) > 1:
-                for start in range(0, len(job_ids), IN_BULK):
-                    await many(jobs=job_ids[start : start + IN_BULK], reason=reason)
-                return
-            for number, job_id in enumerate(job_ids):
+                parts = [job_ids[start : start + IN_BULK] for start in range(0, len(job_ids), IN_BULK)]
+                replies = [await many(jobs=part, reason=reason) for part in parts]
+                left = [each["job"] for reply in replies for each in reply.get("errors", ())]
+            for number, job_id in enumerate(left):
                 if number:
                     await asyncio.sleep(self._pause_s)
                 await one(jobId=job_id, reason=reason)

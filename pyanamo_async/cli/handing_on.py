@@ -12,8 +12,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from pyanamo_async.cli.run_command import LogGroupMayBeLeftOut, variable
 from pyanamo_async.cli.run_options import failure_policy, output_settings, worker_settings
-from pyanamo_async.cli.standing_alone import standing_alone
 
 TYPED = "pyanamo typed"
 OF_RUN = {"no_task_credentials"} | {
@@ -29,10 +29,7 @@ class _Remembering(TyperCommand):
         return super().parse_args(ctx, args)
 
 
-_Base: Any = standing_alone("--cloudwatch", without="", takes=lambda word: not word.startswith("-"))
-
-
-class HandingOn(_Base, _Remembering):  # type: ignore[misc] # one base is made by a function
+class HandingOn(LogGroupMayBeLeftOut, _Remembering):  # type: ignore[misc] # one base is made by a function
     """A command that remembers what was typed, for `handed_on`."""
 
 
@@ -40,14 +37,10 @@ def handed_on(ctx: typer.Context) -> dict[str, str]:
     """Return the variables of the options of `run` that were typed."""
     typed = ctx.meta[TYPED]
     return {
-        _variable(each.opts): _text(typed[each.name])
+        variable(each.opts): _text(typed[each.name])
         for each in ctx.command.params
         if each.name in OF_RUN and each.name in typed
     }
-
-
-def _variable(opts: list[str]) -> str:
-    return f"PYANAMO_{max(opts, key=len).strip('-').replace('-', '_').upper()}"
 
 
 def _text(value: object) -> str:

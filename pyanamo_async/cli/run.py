@@ -9,10 +9,9 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperOption
 
 from pyanamo_async import EventLog, FailurePolicy, OutputSettings, RunResult, Table, WorkerSettings, run_on_loop
 from pyanamo_async.cli.background_stderr import BackgroundStderr, background_stderr
@@ -20,27 +19,16 @@ from pyanamo_async.cli.console import note
 from pyanamo_async.cli.event_log import LogLines
 from pyanamo_async.cli.main import report
 from pyanamo_async.cli.options import on_new_files, takes
+from pyanamo_async.cli.run_command import RunCommand
 from pyanamo_async.cli.run_ending import Failures, Quiet, ending
 from pyanamo_async.cli.run_options import failure_policy, output_settings, worker_settings
-from pyanamo_async.cli.standing_alone import standing_alone
 from pyanamo_async.cli.worker_metrics import told_metrics
 from pyanamo_async.core.workers import ends_within
 from pyanamo_async.host.pid1 import fork_from_pid1
 from pyanamo_async.host.watchdog import Watchdog
 
 CLOSED_WITHIN_S = 10.0
-
-
-class COMMAND(standing_alone("--cloudwatch", without="", takes=lambda word: not word.startswith("-"))):  # type: ignore[misc]
-    """Each of its flags has a variable, as `--max-failures` has PYANAMO_MAX_FAILURES: a container gets those."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - typer's
-        super().__init__(*args, **kwargs)
-        for each in self.params:
-            if isinstance(each, TyperOption) and not each.envvar:
-                each.envvar = f"PYANAMO_{max(each.opts, key=len).strip('-').replace('-', '_').upper()}"
-
-
+COMMAND = RunCommand
 EPILOG = """\b
 Exit status:
   0   nothing is left, and nothing this worker ran failed

@@ -53,7 +53,7 @@ def _prepared(request: Request) -> Prepared:
             f"there is no command {request.command[0]}", hint="an archive is s3://..., .tar.gz, .tgz, .tar or .zip"
         )
     for name, hint in unknown(os.environ, {*OWN, *run_variables()}).items():
-        _say(f"nothing reads {name}{hint and f'. hint: {hint}'}")
+        _say(f"{name} has no meaning{hint and f'. hint: {hint}'}")
     return prepare(request, os.environ, note=_say)
 
 

@@ -48,7 +48,7 @@ def merge(job: Mapping[str, str], given: Mapping[str, str], after: Mapping[str, 
 
 
 def unknown(environment: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
-    """Return the variables that begin with `PYANAMO_` and that nobody reads, each with what may be meant, or ""."""
+    """Return the variables that begin with `PYANAMO_` and have no meaning, each with what may be meant, or ""."""
     names = {name.removeprefix(PREFIX).casefold(): name for name in known}
     return {
         name: did_you_mean(name.removeprefix(PREFIX), names).rstrip()

@@ -15,8 +15,9 @@ from pathlib import Path
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import OutputError
+from pyanamo_async.operate.batches import batches
 from pyanamo_async.operate.logs import LogReader, TaskLog
-from pyanamo_async.operate.saving import save_file
+from pyanamo_async.operate.saving import not_written, save_file
 from pyanamo_async.operate.selecting import select_tasks
 from pyanamo_async.outputs.keys import folder_name
 from pyanamo_async.ports import Store
@@ -53,15 +54,9 @@ async def save_logs(
     Raises:
         OutputError: a file cannot be written.
     """
-    batch: list[FoundLog] = []
-    async for each in found:
-        batch.append(each)
-        if len(batch) == AT_ONCE:
-            for path in await _save(batch, folder, umask, unreadable):
-                yield path
-            batch = []
-    for path in await _save(batch, folder, umask, unreadable):
-        yield path
+    async for batch in batches(found, AT_ONCE):
+        for path in await _save(batch, folder, umask, unreadable):
+            yield path
 
 
 async def _save(
@@ -72,7 +67,7 @@ async def _save(
         try:
             await save_file(found.log, path, umask)
         except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror}", hint="choose another folder") from error
+            raise not_written(path, error) from error
         except OutputError as error:
             unreadable(found, error)
             return None

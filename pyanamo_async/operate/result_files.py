@@ -17,7 +17,8 @@ from pyanamo_async.core.results import ResultFile, decode_results
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import OutputError
-from pyanamo_async.operate.saving import save_file
+from pyanamo_async.operate.batches import batches
+from pyanamo_async.operate.saving import not_written, save_file
 from pyanamo_async.operate.selecting import select_tasks
 from pyanamo_async.outputs.keys import folder_name
 from pyanamo_async.ports import ObjectStore, Store
@@ -59,15 +60,9 @@ async def save_files(
     Raises:
         OutputError: one cannot be read or written.
     """
-    batch: list[TaskFile] = []
-    async for each in found:
-        batch.append(each)
-        if len(batch) == AT_ONCE:
-            for path in await _save(batch, open_at, folder, umask):
-                yield path
-            batch = []
-    for path in await _save(batch, open_at, folder, umask):
-        yield path
+    async for batch in batches(found, AT_ONCE):
+        for path in await _save(batch, open_at, folder, umask):
+            yield path
 
 
 def _file(item: Item, task: Task, file: ResultFile, at: str) -> TaskFile:
@@ -88,7 +83,7 @@ async def _save(batch: Sequence[TaskFile], open_at: OpenObjects, folder: Path, u
         try:
             await save_file(_whole(await open_at(file.location), file), path, umask)
         except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error.strerror}", hint="choose another folder") from error
+            raise not_written(path, error) from error
         return path
 
     return list(await asyncio.gather(*map(save, batch)))

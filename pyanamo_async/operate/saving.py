@@ -9,6 +9,7 @@ from collections.abc import AsyncIterable
 from contextlib import suppress
 from pathlib import Path
 
+from pyanamo_async.errors import OutputError
 from pyanamo_async.host.modes import make_folder, open_new
 
 
@@ -24,6 +25,11 @@ async def save_file(chunks: AsyncIterable[bytes], path: Path, umask: int) -> Non
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def not_written(path: Path, error: OSError) -> OutputError:
+    """Return what to tell a person of a file that cannot be written."""
+    return OutputError(f"{path} cannot be written: {error.strerror}", hint="choose another folder")
 
 
 def _make_folders(folder: Path, umask: int) -> None:

@@ -17,6 +17,7 @@ from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.stored.queue_key import queue_key
 from pyanamo_async.core.stored.record import encode, summarise
 from pyanamo_async.errors import ItemMissing
+from pyanamo_async.operate.batches import batches
 from pyanamo_async.ports import Store
 
 T = TypeVar("T")
@@ -107,15 +108,9 @@ async def _whole(store: Store, selection: Selection) -> AsyncIterator[Item]:
             yield item
         return
     for state in map(State, selection.states):
-        page: list[str] = []
-        async for summary in store.summaries(state=state, sample=selection.sample):
-            page.append(summary.item_id)
-            if len(page) == PAGE:
-                for item in await store.read_many(page):
-                    yield item
-                page = []
-        for item in await store.read_many(page) if page else ():
-            yield item
+        async for page in batches(store.summaries(state=state, sample=selection.sample), PAGE):
+            for item in await store.read_many([summary.item_id for summary in page]):
+                yield item
 
 
 def pages(ids: Iterator[T]) -> Iterator[list[T]]:

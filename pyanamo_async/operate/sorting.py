@@ -14,6 +14,8 @@ from typing import TypeVar
 
 import msgspec
 
+from pyanamo_async.operate.batches import batches
+
 T = TypeVar("T")
 BATCH = 500
 FILE = ""  # one without a name, which SQLite deletes
@@ -35,13 +37,9 @@ async def sort_rows(
     encode = msgspec.msgpack.Encoder().encode
     with closing(sqlite3.connect(FILE)) as connection:
         connection.execute("CREATE TABLE rows (key, row BLOB)")
-        batch: list[tuple[object, bytes]] = []
-        async for row in rows:
-            batch.append((_sortable(key(row)), encode(row)))
-            if len(batch) == BATCH:
-                connection.executemany("INSERT INTO rows VALUES (?, ?)", batch)
-                batch.clear()
-        connection.executemany("INSERT INTO rows VALUES (?, ?)", batch)
+        async for batch in batches(rows, BATCH):
+            values = ((_sortable(key(row)), encode(row)) for row in batch)
+            connection.executemany("INSERT INTO rows VALUES (?, ?)", values)
         query = f"{REVERSED if reverse else ORDER}, rowid LIMIT ?"
         for [row] in connection.execute(query, (-1 if limit is None else limit,)):
             yield decode(row)

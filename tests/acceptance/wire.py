@@ -1,45 +1,12 @@
-"""Services of our own making, and one that answers every request with the same refusal, as AWS words it."""
+"""A service that answers every request with the same refusal, as AWS words it."""
 
 from __future__ import annotations
 
 import json
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers requests on connections that stay open, and logs none."""
-
-    protocol_version = "HTTP/1.1"
-
-    def body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
-    def answer(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the name is the base class's
-        """Say nothing."""
-
-
-@contextmanager
-def serving(handler: type[Handler]) -> Iterator[str]:
-    """Serve on a loopback port and yield its address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+from harness.loopback import Handler, serving
 
 
 @contextmanager
@@ -47,10 +14,10 @@ def refusing(status: int, body: str, content_type: str) -> Iterator[str]:
     """Serve the refusal and yield the address."""
 
     class Refusal(Handler):
-        def do_HEAD(self) -> None:
+        def do_HEAD(self) -> None:  # noqa: N802 # the name is the base class's
             self.answer(status, {"Content-Type": content_type}, b"")
 
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802 # the name is the base class's
             self.body()
             self.answer(status, {"Content-Type": content_type}, body.encode())
 

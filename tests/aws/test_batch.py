@@ -150,6 +150,39 @@ async def test_workers_are_submitted_listed_and_ended_on_moto(
     assert {each.queue for each in found.values()} == {queue}
 
 
+class NewerBatch:
+    """A client that ends several jobs by one call, as newer SDKs have it, but not those that it is to `refuse`.
+
+    Source: AWS Batch API reference, `TerminateJobs` and `TerminateJobsErrorDetail`.
+    """
+
+    def __init__(self, refuse: str) -> None:
+        self._refuse, self.calls = refuse, list[list[str]]()
+
+    async def client(self, _: str) -> NewerBatch:
+        return self
+
+    async def terminate_jobs(self, *, jobs: list[str], reason: str) -> dict[str, Any]:
+        assert reason
+        self.calls.append(jobs)
+        refused = [{"job": each, "code": "ThrottlingException", "message": ""} for each in jobs if each == self._refuse]
+        return {"successful": [each for each in jobs if each != self._refuse], "errors": refused}
+
+    async def terminate_job(self, *, jobId: str, reason: str) -> None:  # noqa: N803 # as the API has it
+        assert reason
+        self.calls.append([jobId])
+
+
+async def test_what_a_call_for_several_jobs_could_not_end_is_ended_alone() -> None:
+    """Fifty at a time; the call succeeds also when it names jobs that go on."""
+    ids = [f"job-{number}" for number in range(60)]
+    batch = NewerBatch(refuse="job-7")
+
+    await BatchFleet(batch).terminate(ids, "over")  # type: ignore[arg-type] # as much of a session as is used
+
+    assert batch.calls == [ids[:50], ids[50:], ["job-7"]]
+
+
 def submit(endpoint: str, *, size: int = 0) -> str:
     """Submit a job, or an array, which moto ends at once."""
     name = a_queue(endpoint)

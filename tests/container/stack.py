@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from harness.loopback import Handler, serving
 from harness.servers.clients import client
 from pyanamo_async.store.dynamodb import schema
-from tests.acceptance.wire import Handler, serving
 
 TEMPLATE = Path(__file__).parents[2] / "container" / "cloudformation.yaml"
 IMAGE = json.dumps(

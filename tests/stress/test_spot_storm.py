@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from harness.batch.jobs import ENDED
-from harness.program import PYANAMO, Program, Row
+from harness.program import PYANAMO, Program, Row, until
 from tests.acceptance.conftest import on_aws
 from tests.batch import DEFINITION, QUEUE, a_batch
 

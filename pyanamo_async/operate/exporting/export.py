@@ -11,6 +11,7 @@ from pyanamo_async.core.items import Item
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.tag_columns import Misfit, TagKind, column_order, kind_of
 from pyanamo_async.errors import UsageError
+from pyanamo_async.operate.batches import batches
 from pyanamo_async.operate.exporting.database import BATCH, ExportDatabase, how, open_database
 from pyanamo_async.operate.exporting.files import misfits_path, new_file, write_jsonl, write_misfit, write_tsv
 from pyanamo_async.operate.exporting.parquet import require_pyarrow, write_parquet
@@ -58,12 +59,8 @@ class Export:
         result = ExportResult()
         with open_database(path, name, self.columns, umask=umask) as database:
             database.prepare(self.source, how(self.columns, wide=self.wide))
-            batch: list[Exported] = []
-            async for exported in self._rows(database.is_known, database.meet):
-                batch.append(exported)
-                if len(batch) == BATCH:
-                    self._write(database, batch, result)
-            self._write(database, batch, result)
+            async for batch in batches(self._rows(database.is_known, database.meet), BATCH):
+                self._write(database, batch, result)
             result.misfits, result.removed = database.misfits, database.removed
         result.misfits_in = f"{name}_misfits" if result.misfits else ""
         return result
@@ -97,7 +94,6 @@ class Export:
             self.on_misfit(misfit)
         result.rows += len(batch)
         self.progress(result.rows)
-        batch.clear()
 
     async def _counted(self, misfits: IO[bytes], result: ExportResult) -> AsyncIterator[Row]:
         async for exported in self._rows():

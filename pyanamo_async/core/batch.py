@@ -69,9 +69,6 @@ def queue_position(position: int | None, *, first: int) -> str:
     )
 
 
-def quota_sentence(kind: str, cpus: float, *, wanted: float | None) -> str:
+def quota_sentence(kind: str, cpus: float) -> str:
     """Tell how much of Fargate an account may use at once, in vCPUs."""
-    told = f"The account may use {cpus:g} vCPUs at once on {kind.replace('_', ' ').title()}"
-    if wanted is not None and wanted > cpus:
-        return f"{told}, and the jobs want {wanted:g}: ask for more in Service Quotas."
-    return f"{told}; ask for more in Service Quotas."
+    return f"The account may use {cpus:g} vCPUs at once on {kind.replace('_', ' ').title()}; Service Quotas gives more."

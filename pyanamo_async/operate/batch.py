@@ -170,7 +170,7 @@ async def _quotas(platform: Platform, queue: JobQueue | None) -> list[str]:
             except PyanamoError as error:  # the other sentences stand without it
                 sentences.append(f"How much of Fargate the account may use is not told: {error.what}.")
             else:
-                sentences += [quota_sentence(kind, cpus, wanted=None)] if cpus is not None else []
+                sentences += [quota_sentence(kind, cpus)] if cpus is not None else []
     return sentences
 
 

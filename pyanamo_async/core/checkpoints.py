@@ -47,7 +47,7 @@ class Entry(Value):
 
 
 class Manifest(Value):
-    """A checkpoint: all that was in the folder when its attempt had run for `seconds`."""
+    """A checkpoint: what was in the folder when the script had run for `seconds`, in all attempts that led to it."""
 
     entries: tuple[Entry, ...]
     seconds: float = 0.0

@@ -36,20 +36,28 @@ def unsaved_seconds(item: Item, *, until: datetime) -> float:
 def saved_seconds(tasks: Iterable[Task], results: Mapping[str, TaskRecord]) -> tuple[float, float]:
     """Return how long scripts had run for the checkpoints that results began from, and how much of it counts as lost.
 
-    Each checkpoint counts once, however many attempts begin from it; one that ended its attempt saved nothing. What ran
-    until a failure was not lost to an interruption.
+    Each second counts once, however many attempts begin from it. One that ended its attempt with exit status 85 saved
+    nothing. What ran until a failure was not lost to an interruption.
     """
     saved_s = was_lost_s = 0.0
     for task in tasks:
-        result, before = results.get(task.name), task.record
+        result = results.get(task.name)
         if result is None or not (restored := result.checkpoint.restored):
             continue
-        known = before is not None and restored.partition("/")[0] == str(before.attempt)
-        if before is not None and (
-            before.checkpoint.restored == restored or (known and isinstance(before.outcome, Checkpointed))
-        ):
-            continue
-        saved_s += result.checkpoint.restored_seconds
-        if not known or (before is not None and isinstance(before.outcome, Interrupted | OutOfMemory)):
-            was_lost_s += result.checkpoint.restored_seconds
+        before = task.record if task.record and task.record.attempt >= task.checkpoint_from else None
+        counted_s = before.checkpoint.restored_seconds if before else 0.0
+        gained_s = max(0.0, result.checkpoint.restored_seconds - counted_s)
+        # the rest was gained by workers that vanished since, and left no record
+        by_last_s = min(gained_s, _gained_by(before, restored, gained_s) if before else 0.0)
+        outcome = before.outcome if before else None
+        saved_s += gained_s - (by_last_s if isinstance(outcome, Checkpointed) else 0.0)
+        was_lost_s += gained_s - (0.0 if isinstance(outcome, Interrupted | OutOfMemory) else by_last_s)
     return saved_s, was_lost_s
+
+
+def _gained_by(record: TaskRecord, restored: str, gained_s: float) -> float:
+    """Return how much of what was gained the attempt of a record had stored."""
+    if restored.partition("/")[0] == str(record.attempt):
+        return gained_s
+    use = record.checkpoint
+    return max(0.0, use.seconds - use.restored_seconds) if use.stored else 0.0

@@ -19,9 +19,10 @@ class Results(Value):
 
 
 class CheckpointUse(Value):
-    """What a record says of checkpoints: the last that was stored, after how many seconds, and the one restored.
+    """What a record says of checkpoints: the last that was stored, and the one restored.
 
-    `stored` and `restored` are the attempt and a number, as in `3/7`.
+    `stored` and `restored` are the attempt and a number, as in `3/7`. Seconds are those that the script had run for it,
+    in all attempts that led to it.
     """
 
     stored: str = ""

@@ -97,7 +97,7 @@ class Checkpoints:
             raise LaunchRefused(f"its checkpoint cannot be read: {error.what}", hint=error.hint) from error
 
     async def store(self, *, seconds: float, is_last: bool = False) -> bool:
-        """Store what is in the folder after `seconds` of running; return whether it differs from what was stored.
+        """Store what is in the folder after `seconds` of this attempt; return whether it differs from what was stored.
 
         The last one is taken when the script has ended: then nothing changes, and nothing is tidied up.
 
@@ -121,7 +121,8 @@ class Checkpoints:
         self._sequence += 1
         position = Position(self._attempt, self._sequence)
         entries, packed = await self._pack(source, found, stamps, position)
-        manifest = Manifest(entries, round(seconds, 3))
+        before_s = self.restored.seconds if self.restored else 0.0
+        manifest = Manifest(entries, round(before_s + seconds, 3))
         if is_last and not manifest.files:
             return False
         await write_object(

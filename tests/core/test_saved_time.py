@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State, TaskRecord
@@ -82,3 +85,34 @@ def test_only_what_was_lost_is_taken_off() -> None:
     again = [attempted(each, Succeeded(), use=RESTORED) for each in (failed, asked)]
 
     assert [(each.seconds_lost, each.seconds_saved) for each in again] == [(10, 90), (10, 0)]
+
+
+ENDINGS = st.sampled_from([STOPPED, None, Checkpointed(), Failed(exit_code=1)])  # None: its worker vanished
+
+
+@given(st.lists(st.tuples(ENDINGS, st.integers(0, 50), st.none() | st.integers(1, 50)), max_size=6))
+def test_lost_is_what_ran_after_the_last_checkpoint_of_each_attempt(
+    attempts: list[tuple[Outcome | None, int, int | None]],
+) -> None:
+    """Also of attempts whose workers vanished, one after the other: they leave no record, but the total goes on.
+
+    Each attempt may store one, runs for a while after it, and is then cut off, fails, or asks for the next.
+    """
+    item, restored, total_s, lost_s, saved_s = replace(an_item("a"), max_failures=99), "", 0.0, 0.0, 0.0
+    for number, (ending, after_s, stored_s) in enumerate(attempts, start=1):
+        use = CheckpointUse(restored=restored, restored_seconds=total_s)
+        ran_s = float(after_s)
+        if stored_s is not None:
+            ran_s += stored_s
+            restored, total_s = f"{number}/1", total_s + stored_s
+            use = replace(use, stored=restored, seconds=total_s, made_progress=True)
+        if ending is None:
+            seen = NOON + timedelta(seconds=ran_s)
+            item = transitions.reclaim(claimed(item), now=seen, seen=seen, policy=replace(POLICY, crash_limit=99))
+        else:
+            item = attempted(item, ending, seconds=ran_s, use=use)
+        lost_s += after_s if ending in (None, STOPPED) else 0.0
+        saved_s += (stored_s or 0.0) if not isinstance(ending, Checkpointed) else 0.0
+    done = attempted(item, Succeeded(), use=CheckpointUse(restored=restored, restored_seconds=total_s))
+
+    assert (done.seconds_lost, done.seconds_saved) == (lost_s, saved_s)

@@ -29,14 +29,27 @@ SLOW = (
     "tests/stress/",
     *(
         f"tests/acceptance/test_{name}.py"
-        for name in ("batch_fleet", "bench", "big_output", "changing", "cloudwatch", "stdlib", "variant_calling")
+        for name in (
+            "batch_fleet",
+            "bench",
+            "big_output",
+            "changing",
+            "cloudwatch",
+            "follow",
+            "originals",
+            "report",
+            "results",
+            "rights",
+            "stdlib",
+            "variant_calling",
+        )
     ),
     "tests/container/test_cfn_lint.py",
     "tests/container/test_permissions.py",
     "tests/docs/test_sessions.py",
     "tests/outputs/test_memory.py",
-    "tests/recovery/test_stuck.py",
-    "tests/recovery/test_survival.py",
+    "tests/entrypoint/test_entrypoint.py",
+    *(f"tests/recovery/test_{name}.py" for name in ("away", "cut_off", "poison", "standing", "stuck", "survival")),
 )
 """Minutes on two cores: `make slow` runs them, and CI does."""
 

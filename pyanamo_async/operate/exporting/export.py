@@ -61,6 +61,7 @@ class Export:
             database.prepare(self.source, how(self.columns, wide=self.wide))
             async for batch in batches(self._rows(database.is_known, database.meet), BATCH):
                 self._write(database, batch, result)
+            self._write(database, [], result)  # removes what was met to be gone after the last row
             result.misfits, result.removed = database.misfits, database.removed
         result.misfits_in = f"{name}_misfits" if result.misfits else ""
         return result

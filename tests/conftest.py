@@ -35,8 +35,10 @@ SLOW = (
             "big_output",
             "changing",
             "cloudwatch",
+            "doctor",
             "follow",
             "originals",
+            "reading",
             "report",
             "results",
             "rights",
@@ -49,7 +51,10 @@ SLOW = (
     "tests/docs/test_sessions.py",
     "tests/outputs/test_memory.py",
     "tests/entrypoint/test_entrypoint.py",
-    *(f"tests/recovery/test_{name}.py" for name in ("away", "cut_off", "poison", "standing", "stuck", "survival")),
+    *(
+        f"tests/recovery/test_{name}.py"
+        for name in ("away", "cut_off", "odd_scripts", "poison", "standing", "stuck", "survival")
+    ),
 )
 """Minutes on two cores: `make slow` runs them, and CI does."""
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import string
 from collections.abc import Sequence
 
 from pyanamo_async.core.values import Value
 
 _FIRST_LINE = re.compile(r"#![ \t]*(?P<program>[^ \t\n]+)(?:[ \t]+(?P<argument>[^\n]*?))?[ \t]*(?:\n|$)")
-END = "END_OF_PYANAMO_SCRIPT"
+END = "_END_OF_PYANAMO_SCRIPT"
+FIRSTS = "E" + string.ascii_letters + string.digits  # how the end may begin
 DESCRIPTOR = 9  # the highest that every shell lets a redirection name
 
 
@@ -35,9 +37,20 @@ def shell_command(script: str, shell: Sequence[str]) -> ShellCommand:
 
 
 def _interpreted(script: str, first: re.Match[str]) -> str:
-    end = END
-    while end in script:
-        end += "_"
+    end = _end_of(script)
     file = f"/dev/fd/{DESCRIPTOR}"
     words = [first["program"], *([first["argument"]] if first["argument"] else []), file]
     return f"exec {shlex.join(words)} {DESCRIPTOR}<<'{end}'\n{script}\n{end}\n"
+
+
+def _end_of(script: str) -> str:
+    """Return a line that ends a here-document: it is nowhere in the script, and no line loses a byte for it.
+
+    dash 0.5.12 drops a byte of a line that begins as the end does and goes on with what is not ASCII.
+    """
+    at_risk = {line[0] for line in script.split("\n") if not line.isascii()}
+    first = next((each for each in FIRSTS if each not in at_risk), "")
+    end = f"{first}{END}"
+    while end in script:
+        end += "_"
+    return end

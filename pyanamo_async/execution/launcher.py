@@ -1,8 +1,7 @@
 """Start scripts, each in a session and process group of its own, with stdin empty and outputs in pipes of ours.
 
 1. Every script is started by `asyncio.create_subprocess_shell`.
-2. When memory runs out, the kernel chooses a script rather than the worker.
-3. A script that could not be started leaves no process and no descriptor, and the error names what was missing.
+2. A script that could not be started leaves no process and no descriptor, and the error names what was missing.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import asyncio
 import errno
 import os
 import shutil
-from contextlib import suppress
 from pathlib import Path
 from subprocess import DEVNULL
 
@@ -24,8 +22,6 @@ from pyanamo_async.execution.process import ShellProcess
 from pyanamo_async.host.shell import shell_words
 from pyanamo_async.host.threads import LOOKUPS
 from pyanamo_async.ports import Command, Receiver
-
-OOM_SCORE = b"500"  # of 1000: half of all memory more than a script has
 
 HINTS = {
     errno.E2BIG: "one argument may have 128 KiB on Linux: put a longer script into a file and run that",
@@ -91,7 +87,6 @@ class ShellLauncher:
                 os.close(pipe.write_end)
         if self._guard:
             self._guard.started(process.pid)
-        _offer_to_the_kernel(process.pid)
         if self._memory:
             self._memory.started(process.pid)
         return ShellProcess(process, pipes, loop, guard=self._guard, memory=self._memory)
@@ -104,13 +99,3 @@ class ShellLauncher:
             return LaunchRefused(f"the shell {self._shell[0]} cannot be run", hint="`shell` names another")
         kind = LaunchFailed if number == errno.E2BIG else LaunchRefused
         return kind(f"the script could not be started: {os.strerror(number)}", hint=HINTS.get(number, ""))
-
-
-def _offer_to_the_kernel(pid: int) -> None:
-    """Let the kernel end a script and its processes before others when memory runs out; see proc(5), oom_score_adj."""
-    with suppress(OSError):  # it has ended, or this is not Linux
-        file = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY)
-        try:
-            os.write(file, OOM_SCORE)
-        finally:
-            os.close(file)

@@ -5,7 +5,9 @@
    counts, beside what the others use.
 3. Processes that share memory are read page by page (PSS), as far as that too costs no more than half a percent of a
    core, and slows no script much. In between, what was shared at last is taken for shared.
-4. An error of ours ends the sampling, not the worker: peaks are then those of `wait4`.
+4. When memory runs out, the kernel takes a process of a script rather than the worker: each is marked when it is first
+   seen. A mark at each start would cost short scripts 5 % of their speed.
+5. An error of ours ends the sampling, not the worker: peaks are then those of `wait4`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,14 @@ from dataclasses import dataclass, field
 
 from pyanamo_async.core.memory.measure import Measure, Peak
 from pyanamo_async.host.oom_kills import OomKills
-from pyanamo_async.host.process_memory import Member, ProcessMemory, process_memory, proportional_bytes, tree_members
+from pyanamo_async.host.process_memory import (
+    Member,
+    ProcessMemory,
+    process_memory,
+    proportional_bytes,
+    raise_oom_score,
+    tree_members,
+)
 
 EVERY_S, AT_MOST_EVERY_S = 2.0, 0.25
 SHARE_OF_CORE = 0.005
@@ -118,6 +127,8 @@ class MemorySampler:
         spike = max(_spike_bytes(each, tree.peaks.get(pid, 0)) for pid, each in processes.items())
         if tree.measure is Measure.PROCESS:
             tree.measure = Measure.RSS
+        for pid in processes.keys() - tree.peaks.keys():
+            raise_oom_score(pid)
         tree.peaks = {pid: each.peak_bytes for pid, each in processes.items()}
         tree.file_bytes = max(tree.file_bytes, *(each.file_bytes for each in processes.values()))
         if max(LITTLE_BYTES, LITTLE_SHARE * total) < total - largest and total > NEAR * tree.most_bytes:

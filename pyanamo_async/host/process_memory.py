@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 
 from pyanamo_async.core.values import Value
 
@@ -17,6 +18,7 @@ KIB = 1024
 LONGEST = 8192  # bytes of a file of one process
 PARENT, SESSION, STACK = 1, 3, 25  # fields of `stat` behind the name
 FIELDS = (b"VmHWM:", b"RssAnon:", b"RssFile:", b"RssShmem:")
+OOM_SCORE = 500  # of 1000: counts as half of all memory more than a process uses
 SHARED_FIELDS = (b"Pss_Anon:", b"Pss_Shmem:")  # since Linux 5.4
 
 
@@ -71,6 +73,23 @@ def proportional_bytes(pid: int, *, proc: str = PROC) -> int | None:
     """
     values = _values(_read(f"{proc}/{pid}/smaps_rollup"), SHARED_FIELDS)
     return None if values is None else sum(values)
+
+
+def raise_oom_score(pid: int, *, proc: str = PROC) -> None:
+    """Let the kernel end a process before others when memory runs out; one with a higher score keeps it.
+
+    Source: proc(5), "/proc/pid/oom_score_adj". What the process starts from then on inherits the score.
+    """
+    path = f"{proc}/{pid}/oom_score_adj"
+    score = _read(path).strip()
+    if not score or int(score) >= OOM_SCORE:
+        return
+    with suppress(OSError):  # it has ended, or is another user's
+        file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(file, str(OOM_SCORE).encode())
+        finally:
+            os.close(file)
 
 
 def _root_of(pid: int, members: dict[int, Member], found: dict[int, int]) -> int:

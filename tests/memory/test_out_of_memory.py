@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
+import signal
 import sys
 import uuid
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ import pytest
 from pyanamo_async.execution import MemorySampler, ShellLauncher, run
 from pyanamo_async.host.oom_kills import OomKills
 from pyanamo_async.ports import Command, Exit
-from tests.memory.test_peaks import Lines
+from tests.memory.test_peaks import Lines, Samples
 
 LIMIT = 64 << 20
 HUNGRY = f"{shlex.quote(sys.executable)} -S -c 'x = bytearray(b\"x\") * (256 << 20)'"
@@ -116,3 +118,26 @@ def test_without_a_count_nothing_is_out_of_memory(tmp_path: Path) -> None:
     kills.note(0.0)
 
     assert not kills.rose(1.0)
+
+
+def test_the_kernel_takes_a_process_of_a_script_rather_than_the_worker() -> None:
+    """A process that offers itself even more keeps its score."""
+
+    async def scores() -> list[str]:
+        lines, samples = Lines(), Samples()
+        sampler = MemorySampler(on_sample=samples)
+        script = "sleep 60 & echo $! $$; sh -c 'echo 900 >/proc/$$/oom_score_adj; echo $$; exec sleep 60' & wait"
+        try:
+            process = await ShellLauncher(memory=sampler).start(Command(script, os.environ), stdout=lines, stderr=lines)
+            await lines.wait_for(2)
+            await asyncio.to_thread(samples.wait_for_whole_one)
+            found = [Path(f"/proc/{pid}/oom_score_adj").read_text().strip() for pid in lines.text.decode().split()]
+            process.signal(signal.SIGKILL)
+            await process.wait()
+            await process.finish(linger=timedelta(seconds=10))
+            return found
+        finally:
+            sampler.close()
+
+    assert run(scores()) == ["500", "500", "900"]
+    assert int(Path("/proc/self/oom_score_adj").read_text()) < 500

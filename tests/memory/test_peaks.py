@@ -65,14 +65,19 @@ class Samples:
 
 
 class Lines:
-    """Counts the lines of an output."""
+    """Keeps and counts the lines of an output."""
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()
-        self.count = 0
+        self.text = b""
+
+    @property
+    def count(self) -> int:
+        """Return how many lines have come."""
+        return self.text.count(b"\n")
 
     def feed(self, chunk: bytes) -> bool:
-        self.count += chunk.count(b"\n")
+        self.text += chunk
         self.changed.set()
         return True
 

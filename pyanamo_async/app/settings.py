@@ -109,7 +109,10 @@ class WorkerSettings:
             raise UsageError(f"`halt_after` is {self.halt_after}", hint="give at least 1, or leave it out")
         if self.max_failed is not None:
             parse_failed_limit(self.max_failed)
-        parse_folders(self.folders)
+        try:
+            parse_folders(self.folders)
+        except ValueError as error:
+            raise UsageError(f"`folders`: {error}", hint="separate them by commas") from None
         for name in ("wall_time", "idle_exit", "timeout", "heartbeat", "lease", "checkpoint_every"):
             if (span := getattr(self, name)) is not None and span <= timedelta():
                 raise UsageError(f"`{name}` is zero", hint="give at least 1ms")

@@ -49,7 +49,7 @@ def import_file(
 
     The table is created if it is missing. The file has a header like itemID|TaskID|TaskScript or
     itemID|TaskID|TaskScript|TaskArgs, with any delimiter, and may have the columns MaxFailures, Timeout, Priority,
-    Memory and Cpus.
+    Memory, Cpus and Folders.
     JSON with the same names is read too, and so are a plain list of commands and, with --script, a table with any
     columns. The whole file is checked before anything is written.
     """

@@ -53,6 +53,8 @@ def _head(item: Item) -> Iterator[Line]:
     }
     if told := [f"{name} {limit}" for name, limit in limits.items() if limit is not None]:
         yield f"limits    {', '.join(told)}", ""
+    if item.folders:
+        yield f"folders   {', '.join(sorted(item.folders))}", ""
     if item.memory_need_bytes:
         yield f"needs     {show_size(item.memory_need_bytes)} of memory, as an attempt has shown", ""
     if item.reason:
@@ -75,11 +77,6 @@ def _task(task: Task, *, nested: bool) -> Iterator[Line]:
             yield f"  checkpoint: {_checkpoint(checkpoint)}", ""
         if (left := record.results).files:
             yield f"  results: {plural(left.files, 'file')}, {show_size(left.size_bytes)} at {left.at}", ""
-        if files := record.results.files:
-            yield (
-                f"  results: {plural(files, 'file')}, {show_size(record.results.size_bytes)} at {record.results.at}",
-                "",
-            )
 
 
 def _ending(record: TaskRecord) -> str:

@@ -96,6 +96,7 @@ def update(stored: Item, wanted: Item, *, now: datetime, token: str) -> Item:
         timeout=wanted.timeout,
         memory_bytes=wanted.memory_bytes,
         cpus=wanted.cpus,
+        folders=wanted.folders,
     )
     if after == stored:
         return stored

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pyanamo_async.errors import UsageError
-
 
 class Folder(StrEnum):
     """A folder of a task, by the word that asks for it."""
@@ -39,12 +37,17 @@ def parse_folders(text: str) -> Folders:
     """Return the folders written as `checkpoint,results`.
 
     Raises:
-        UsageError: a word is not one of a folder.
+        ValueError: a word is not one of a folder.
     """
     words = [word.strip() for word in text.split(",") if word.strip()]
     if unknown := next((word for word in words if word not in set(Folder)), ""):
-        raise UsageError(f"`folders` has '{unknown}'", hint=f"give some of {', '.join(Folder)}, separated by commas")
+        raise ValueError(f"'{unknown[:40]}' is none of {', '.join(Folder)}")
     return frozenset(map(Folder, words))
+
+
+def show_folders(folders: Folders) -> str:
+    """Return folders as `parse_folders` reads them."""
+    return ",".join(sorted(folders))
 
 
 def requested_before_s(last_storing_s: float) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from pyanamo_async.core.folders import NO_FOLDERS, Folders
 from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import Failed, Failure, Outcome
 from pyanamo_async.core.results import CheckpointUse, Results
@@ -127,6 +128,7 @@ class Item(Value):
     `seconds_saved` adds up how long they had run for checkpoints from which others went on.
     `memory_bytes` and `cpus` are what each of its tasks needs, as its columns say; `memory_need_bytes` is what it was
     found to need, and stays whatever a person resets. `oom_kills` counts attempts in which memory ran out.
+    Each of its tasks has the `folders`, whatever its script names.
     `mark` is random: it tells this item from another of the same id that was deleted. `args_at` is where, in the
     scripts of a nested item, the argument of the task begins, in characters; 0 if it was imported without arguments.
     """
@@ -141,6 +143,7 @@ class Item(Value):
     timeout: timedelta | None = None
     memory_bytes: int | None = None
     cpus: int = 1
+    folders: Folders = NO_FOLDERS
     memory_need_bytes: int = 0
     oom_kills: int = 0
     attempt: int = 0

@@ -206,6 +206,7 @@ def _content(item: Item) -> tuple[object, ...]:
         item.timeout,
         item.memory_bytes,
         item.cpus,
+        item.folders,
     )
 
 

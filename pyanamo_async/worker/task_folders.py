@@ -216,7 +216,7 @@ class TaskFolders:
 
 def folders_for(item: Item, task: Task, context: AttemptContext) -> TaskFolders | None:
     """Return the folders of an attempt at a task; None if it has none."""
-    wanted = folders_of(task.script, context.tasks.folders)
+    wanted = folders_of(task.script, context.tasks.folders | item.folders)
     if not wanted:
         return None
     key = ObjectKey(context.adapters.output_namespace, item.item_id, task.name, "")

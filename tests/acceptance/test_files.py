@@ -55,3 +55,29 @@ def test_a_scratch_folder_is_fresh_and_gone_afterwards(on_sqlite: Program) -> No
     assert len(places) == 3
     assert all(place.startswith(str(on_sqlite.folder / "disk")) for place in places)
     assert list((on_sqlite.folder / "disk").iterdir()) == []
+
+
+def test_a_column_asks_for_the_folders_of_a_task(on_sqlite: Program) -> None:
+    """Although its script, here in a file, names none of them; the others have none."""
+    work = (
+        'echo 1 > "$PYANAMO_RESULTS/one"; test "$PWD" = "${PYANAMO_RESULTS%results}scratch" -a -z "$PYANAMO_CHECKPOINT"'
+    )
+    (on_sqlite.folder / "work.sh").write_text(work)
+    script = f"sh {on_sqlite.folder}/work.sh"
+    rows = [{"itemID": "all", "TaskID": "s", "TaskScript": [script] * 2, "Folders": "results, scratch"}]
+    rows += [{"itemID": "none", "TaskID": "s", "TaskScript": 'test "$(env | grep -c ^PYANAMO_RES)" = 0'}]
+    (on_sqlite.folder / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    on_sqlite("import", "items.jsonl")
+    on_sqlite("run", "-i", "2")
+
+    assert [line.split() for line in on_sqlite("show", "all").splitlines() if line.startswith("folders")] == [
+        ["folders", "results,", "scratch"]
+    ]
+    assert {(each["Task"], each["Path"]) for each in json.loads(on_sqlite("files", "all", "--json"))} == {
+        ("Task_0", "one"),
+        ("Task_1", "one"),
+    }
+    rows[0]["Folders"] = ""
+    (on_sqlite.folder / "items.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    on_sqlite("import", "items.jsonl", "--on-exists", "update")
+    assert "folders" not in on_sqlite("show", "all")

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyanamo_async.core.folders import NO_FOLDERS, Folder, folders_of, parse_folders
+from pyanamo_async.core.folders import NO_FOLDERS, Folder, folders_of, parse_folders, show_folders
 from pyanamo_async.core.object_names import is_of, object_path, results_folder, results_index
 from pyanamo_async.core.results import ResultFile, decode_results, encode_results
-from pyanamo_async.errors import UsageError
 
 NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=8)
 PATHS = st.lists(NAMES.filter(lambda name: name not in (".", "..")), min_size=1, max_size=3).map("/".join)
@@ -26,10 +25,11 @@ def test_a_task_has_the_folders_that_its_script_names() -> None:
 
 
 def test_folders_are_asked_for_by_their_words() -> None:
-    """Any other word is invalid usage that names the words."""
+    """Any other word is refused, with those that there are; what is shown is read back."""
     assert parse_folders(" results, scratch") == {Folder.RESULTS, Folder.SCRATCH}
     assert parse_folders("") == NO_FOLDERS
-    with pytest.raises(UsageError, match="checkpoint, results, scratch"):
+    assert parse_folders(show_folders(frozenset(Folder))) == frozenset(Folder)
+    with pytest.raises(ValueError, match="'result' is none of checkpoint, results, scratch"):
         parse_folders("result")
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pyanamo_async.core.folders import Folder
 from pyanamo_async.core.items import Held, Item, Output, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded, TimedOut
@@ -86,6 +87,7 @@ def items(draw: st.DrawFn) -> Item:
         priority=draw(st.integers(0, 9)),
         max_failures=draw(st.none() | COUNT),
         timeout=draw(st.none() | LIMITS),
+        folders=draw(st.frozensets(st.sampled_from(Folder))),
         attempt=draw(COUNT),
         token=draw(TEXT),
         worker=draw(TEXT),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyanamo_async.core.folders import Folder
 from pyanamo_async.core.items import Held, Item, Output, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import DETAIL_BYTES, Failed
@@ -103,6 +104,7 @@ def _grown(item: Item, *, stored: bool, results: bool) -> Item:
         timeout=timedelta(hours=1),
         memory_bytes=PETABYTE,
         cpus=1000,
+        folders=frozenset(Folder),
         memory_need_bytes=PETABYTE,
         oom_kills=1000,
         attempt=1000,

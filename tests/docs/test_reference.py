@@ -18,6 +18,7 @@ from pyanamo_async.cli.main import DEBUG
 from pyanamo_async.core import trace
 from pyanamo_async.core.expressions.expression import parse_expression
 from pyanamo_async.core.expressions.fields import DERIVED, FIELDS
+from pyanamo_async.core.folders import Folder
 from pyanamo_async.core.items import Held, Item, Output, State, Task, TaskRecord
 from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import InterruptReason, Outcome
@@ -86,6 +87,7 @@ def _full_items() -> Iterable[Item]:
         "timeout": timedelta(seconds=9),
         "memory_bytes": 1,
         "cpus": 2,
+        "folders": frozenset(Folder),
         "memory_need_bytes": 1,
         "oom_kills": 1,
         "attempt": 1,

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pyanamo_async.core.folders import Folders, parse_folders, show_folders
 from pyanamo_async.core.items import CLAIMABLE, SINGLE_TASK, Held, Item, State, Summary, Task, TaskState
 from pyanamo_async.core.stored.columns import (
     Column,
@@ -54,6 +55,10 @@ def _priority(value: object) -> int:
     return priority
 
 
+def _folders(value: object) -> Folders:
+    return parse_folders(text(value))
+
+
 def _held(value: object) -> Held:
     held = HELD.decode(mapping(value))
     if held.state not in (*CLAIMABLE, State.FAILED):
@@ -91,6 +96,7 @@ ITEM = Columns(
     duration_column("Timeout", "timeout"),
     Column("Memory", "memory_bytes", byte_count),
     Column("Cpus", "cpus", count),
+    Column("Folders", "folders", _folders, show_folders),
     Column("Memory_Need", "memory_need_bytes", byte_count),
     Column("OOM_Kills", "oom_kills", count),
     Column("Reason", "reason", text),

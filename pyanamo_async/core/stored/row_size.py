@@ -55,7 +55,7 @@ def row_ceiling(item: Item) -> int:
     location = LOCATION_BYTES + min(NAME_BYTES, 3 * id_bytes)  # quoting may triple the bytes of an id
     status_or_location = max(STATUS_BYTES, location)  # no record has both
     per_task = TASK_BYTES + 2 * (status_or_location + inline_bytes(len(item.tasks)))
-    each_has = {Folder.RESULTS: RESULTS_BYTES + location, Folder.CHECKPOINT: CHECKPOINT_BYTES}
-    folders = sum(each_has[folder] for task in item.tasks for folder in folders_of(task.script))
+    each_has = {Folder.RESULTS: RESULTS_BYTES + location, Folder.CHECKPOINT: CHECKPOINT_BYTES, Folder.SCRATCH: 0}
+    folders = sum(each_has[folder] for task in item.tasks for folder in folders_of(task.script, item.folders))
     scripts = sum(len(task.script.encode()) for task in item.tasks)
     return ROW_BYTES + id_bytes + len(item.sample.encode()) + scripts + per_task * len(item.tasks) + folders

@@ -20,10 +20,12 @@ from pyanamo_async.core.taskfile.lines import InvalidLine, Lines, to_text, unix_
 from pyanamo_async.core.values import Value
 
 ITEM_ID, TASK_ID, SCRIPT, ARGS = "itemID", "TaskID", "TaskScript", "TaskArgs"
-MAX_FAILURES, TIMEOUT, PRIORITY, MEMORY, CPUS = "MaxFailures", "Timeout", "Priority", "Memory", "Cpus"
+MAX_FAILURES, TIMEOUT, PRIORITY = "MaxFailures", "Timeout", "Priority"
+MEMORY, CPUS, FOLDERS = "Memory", "Cpus", "Folders"
 REQUIRED = (ITEM_ID, TASK_ID, SCRIPT)
-KNOWN = {name.casefold(): name for name in (*REQUIRED, ARGS, MAX_FAILURES, TIMEOUT, PRIORITY, MEMORY, CPUS)}
-NAMES = "itemID, TaskID, TaskScript and, optionally, TaskArgs, MaxFailures, Timeout, Priority, Memory, Cpus"
+OPTIONAL = (ARGS, MAX_FAILURES, TIMEOUT, PRIORITY, MEMORY, CPUS, FOLDERS)
+KNOWN = {name.casefold(): name for name in (*REQUIRED, *OPTIONAL)}
+NAMES = f"itemID, TaskID, TaskScript and, optionally, {', '.join(OPTIONAL)}"
 
 USUAL_DELIMITERS = ("|", "\t", ",", ";")
 QUOTING_DELIMITERS = (",", ";", "\t")

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TypeVar
 
+from pyanamo_async.core.folders import NO_FOLDERS, Folders, parse_folders
 from pyanamo_async.core.items import DEFAULT_PRIORITY, SINGLE_TASK, Item, Task
 from pyanamo_async.core.shell_command import shell_command
 from pyanamo_async.core.taskfile import columns as col
@@ -59,6 +60,7 @@ def to_item(fields: Fields, *, nested: bool = False, args_delimiter: str = ",") 
         timeout=_timeout(fields),
         memory_bytes=_memory(fields),
         cpus=_number(fields, col.CPUS, CPUS, 1),
+        folders=_folders(fields),
     )
 
 
@@ -187,3 +189,14 @@ def _memory(fields: Fields) -> int | None:
     if not 0 < size <= MOST_MEMORY:
         raise InvalidLine(f"Memory '{value}' is not from 1 byte to 1 PiB")
     return size
+
+
+def _folders(fields: Fields) -> Folders:
+    value = fields.get(col.FOLDERS)
+    if value is None:
+        return NO_FOLDERS
+    words = value if isinstance(value, list) else [value]
+    try:
+        return parse_folders(",".join(map(str, words)))
+    except ValueError as error:
+        raise InvalidLine(f"Folders: {error}") from None

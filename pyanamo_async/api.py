@@ -116,8 +116,9 @@ class Table(TableBatch):
         The columns are `itemID`, `TaskID` (the sample) and `TaskScript`, and if wanted `TaskArgs`, `MaxFailures`,
         `Timeout` (seconds, a text like `1h30m`, or a timedelta), `Priority` (0 to 9, 0 first), `Memory` (bytes, or
         a text like `2G`), `Cpus` and `Folders` (a text like `checkpoint,results`, or a list). `TaskScript` may be a
-        list of scripts: the tasks of a nested item. Items that exist are skipped, or treated as `on_exists` says: `update` changes what differs and keeps what is done of the
-        same scripts, `replace` overwrites them whole, both only those that no worker holds; `fail` raises.
+        list of scripts: the tasks of a nested item. Items that exist are skipped, or treated as `on_exists` says:
+        `update` changes what differs and keeps what is done of the same scripts, `replace` overwrites them whole, both
+        only those that no worker holds; `fail` raises.
 
         Raises:
             TaskFileInvalid: there are bad rows, of which `problems` lists the first, or none; nothing was added.

@@ -64,7 +64,7 @@ def test_a_column_asks_for_the_folders_of_a_task(on_sqlite: Program) -> None:
     )
     (on_sqlite.folder / "work.sh").write_text(work)
     script = f"sh {on_sqlite.folder}/work.sh"
-    rows = [{"itemID": "all", "TaskID": "s", "TaskScript": [script] * 2, "Folders": "results, scratch"}]
+    rows = [{"itemID": "all", "TaskID": "s", "TaskScript": [script] * 2, "Folders": ["results", "scratch"]}]
     rows += [{"itemID": "none", "TaskID": "s", "TaskScript": 'test "$(env | grep -c ^PYANAMO_RES)" = 0'}]
     (on_sqlite.folder / "items.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     on_sqlite("import", "items.jsonl")

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from pyanamo_async.app.identity import Identity, find_platform
-from pyanamo_async.app.limits import RoomSettings, room_for, within_limits
+from pyanamo_async.app.limits import RoomSettings, room_for, with_own_limits, within_limits
 from pyanamo_async.app.locations import DynamoTable
 from pyanamo_async.app.script_environment import script_environment
 from pyanamo_async.app.settings import Settings
@@ -85,7 +85,7 @@ async def work(
         finding = asyncio.create_task(find_platform(me.platform, os.environ, metadata, event_log=event_log))
         try:
             output_namespace = await _check_usable(store, outputs, runtime, stop)
-            me = replace(me, platform=await finding)
+            me = replace(me, platform=with_own_limits(await finding))
         finally:
             finding.cancel()
         asked = settings.running

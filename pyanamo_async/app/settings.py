@@ -24,7 +24,7 @@ from pyanamo_async.core.arguments import check_fields, check_type
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.folders import parse_folders
 from pyanamo_async.core.halting import parse_failed_limit
-from pyanamo_async.core.memory.budget import Auto, parse_budget
+from pyanamo_async.core.memory.budget import USABLE, Auto, parse_budget
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import CREDIBLE
 from pyanamo_async.errors import UsageError
@@ -35,7 +35,7 @@ DEFAULT_TABLE = "sqlite:pyanamo.db"
 DEFAULT_FOLDER = "file:pyanamo-logs"
 DEFAULT_KEY = "PyAnamo"
 DEFAULT_UMASK = PRIVATE
-DEFAULT_MEMORY = "95%"  # the rest is for the worker, and for what the kernel needs
+DEFAULT_MEMORY = f"{USABLE:.0%}"
 HEARTBEATS_PER_LEASE = 3
 MAX_AT_ONCE = 100_000
 

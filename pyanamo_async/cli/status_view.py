@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pyanamo_async import Counts, Pace, Quarter, State, Status
+from pyanamo_async.cli.memory_view import memory_lines, memory_row, memory_words
 from pyanamo_async.cli.views import COLOURS, RETRYING, RETRYING_COLOUR, by_state, clock_time
 from pyanamo_async.core.items import TaskState
 from pyanamo_async.core.stored.queue_key import format_time
@@ -44,6 +45,7 @@ def status_row(seen: Status, nested: Mapping[Quarter, Sequence[str]] | None = No
         "crashes": counts.crashes,
         "interruptions": counts.interruptions,
         "seconds_lost": counts.seconds_lost,
+        "memory": seen.memory and memory_row(seen.memory),
         "workers": {"alive": seen.workers, "running": seen.running, "slots": seen.slots},
         "items_per_second": seen.items_per_second,
         "settled": {"recent": _pace(seen.recent), "last_hour": _pace(seen.last_hour)},
@@ -88,6 +90,7 @@ def status_lines(seen: Status) -> Iterator[str]:
     yield f"seconds left\t{_seconds(seen)}"
     yield f"seconds left at least\t{left.least.total_seconds():.0f}" if left else "seconds left at least\t"
     yield f"seconds left at most\t{left.most.total_seconds():.0f}" if left and left.most else "seconds left at most\t"
+    yield from memory_lines(seen.memory)
     for worker in seen.halted[:SHOWN_FAILURES]:
         yield f"halted\t{field(worker.host)}\t{field(worker.stopped_by)}"
     for group in seen.failures[:SHOWN_FAILURES]:
@@ -156,6 +159,7 @@ def _words(seen: Status) -> Iterator[tuple[str, str]]:
     yield from ((line, "") for line in _movement(seen))
     if counts.crashes or counts.interruptions:
         yield f"trouble: {_trouble(counts)}", ""
+    yield from ((line, "") for line in memory_words(seen.memory))
     if not seen.workers and counts.left:
         yield "workers: none", "yellow"
     for worker in seen.halted[:SHOWN_FAILURES]:

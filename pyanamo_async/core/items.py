@@ -6,8 +6,10 @@ names under which they are stored, `core.transitions` how an item moves from sta
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
+from heapq import nlargest
 
 from pyanamo_async.core.folders import NO_FOLDERS, Folders
 from pyanamo_async.core.memory.measure import Measure
@@ -216,6 +218,11 @@ class Summary(Value):
     def is_retrying(self) -> bool:
         """Return whether it failed, and waits to be tried again."""
         return self.state is State.TODO and self.not_before is not None
+
+
+def latest(settled: Iterable[Summary], *, most: int) -> list[Summary]:
+    """Return those that were settled last, the latest first, and up to `most`; an unknown time is the earliest."""
+    return nlargest(most, settled, key=lambda each: each.since.timestamp() if each.since else 0.0)
 
 
 def _last_line(text: str) -> str:

@@ -37,7 +37,7 @@ class Platform(Value):
 
     `attempt` and `array_index` are those of a Batch or Slurm job, or the completion index of a Kubernetes Job. `task`
     and `cluster` are those of ECS (the ARN, and the cluster's name), `instance` an EC2 instance id, `node` that of
-    Slurm or Kubernetes. `cpus` and `memory_bytes` are what the platform says that the worker may use.
+    Slurm or Kubernetes. `cpus` and `memory_bytes` are what the worker may use.
     """
 
     kind: PlatformKind = PlatformKind.HOST

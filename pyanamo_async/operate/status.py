@@ -1,6 +1,6 @@
 """Look at a table's progress: how far a step is, how fast it moves, and how long it will still take.
 
-1. Everything is counted by the queue index; no item is read whole.
+1. Everything is counted by the queue index; whole are read a few items, for their memory (`operate.memory_use`).
 2. Who watches counts everything once a minute, and in between only what moves: locked items, and those that were
    settled since. What that misses, the next count of everything has.
 3. Items settle in the clocks of their workers. What moves is counted twice from the same time on, a little before the
@@ -16,12 +16,14 @@ from datetime import datetime, timedelta
 
 from pyanamo_async.core.counts import Counts, Quarter, moved, quarter
 from pyanamo_async.core.items import State, Summary, TaskState
+from pyanamo_async.core.memory.advice import MemoryUse, reserved_by
 from pyanamo_async.core.pace import ENOUGH, LONG, RECENT, Pace, TimeLeft, best_pace, time_left
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.fleet.membership import WorkerStatus, living
 from pyanamo_async.operate.failures import FailureGroup, failures
 from pyanamo_async.operate.free_workers import halts
+from pyanamo_async.operate.memory_use import MOST_ITEMS, memory_use
 from pyanamo_async.ports import Clock, Store
 
 RECOUNT = timedelta(minutes=1)
@@ -38,8 +40,8 @@ class Status:
     no worker lives, nothing is left, or all that is left runs or is retrying: then no pace tells. `waits_until` is the
     latest time until which a retrying item waits. `failures` are groups of the `failures_examined` oldest failed items,
     and of retrying ones, which are all of them unless there are very many. `halted` are workers that ended of late
-    because too much failed, the latest first. `last_settled` is when an item was last done or failed; while a table is
-    watched it is not asked for.
+    because too much failed, the latest first. `memory` is what tasks used of it that were settled last; None if that is
+    not known of enough of them. `last_settled` is when an item was last done or failed; None while a table is watched.
     """
 
     table: str
@@ -56,6 +58,7 @@ class Status:
     failures: tuple[FailureGroup, ...] = ()
     failures_examined: int = 0
     halted: tuple[Worker, ...] = ()
+    memory: MemoryUse | None = None
     last_settled: datetime | None = None
 
 
@@ -68,12 +71,14 @@ class _Seen:
     workers: tuple[WorkerStatus, ...]
     failures: tuple[FailureGroup, ...]
     waits_until: datetime | None
+    latest: tuple[Summary, ...]
+    memory: MemoryUse | None
 
 
 async def status(store: Store, table: str, workers: Iterable[WorkerStatus], *, now: datetime) -> Status:
     """Count items, tasks and living workers, group what failed, and estimate the time left."""
-    seen = _status(table, await _count(store, workers, now=now), now=now)
-    return replace(seen, last_settled=await store.last_settled())
+    seen = await _count(store, workers, now=now)
+    return replace(_status(table, seen, now=now), last_settled=seen.latest[0].since if seen.latest else None)
 
 
 async def watch(
@@ -124,12 +129,14 @@ async def nested_items(store: Store, *, most: int = MOST_IDS) -> dict[Quarter, l
 
 
 async def _count(store: Store, workers: Iterable[WorkerStatus], *, now: datetime) -> _Seen:
-    counts = await store.counts(since=[now - LONG, now - RECENT])
+    workers, counts = tuple(workers), await store.counts(since=[now - LONG, now - RECENT])
     groups = await failures(_first(store.summaries(state=State.FAILED))) if counts.items[State.FAILED] else []
     retrying = [each async for each in _first(store.retrying())] if counts.retrying else []
     groups += await failures(_each(retrying))
     until = max((each.not_before for each in retrying if each.not_before), default=None)
-    return _Seen(now, counts, tuple(workers), tuple(groups), until)
+    latest = await store.last_settled(most=MOST_ITEMS) if counts.settled else []
+    memory = await memory_use(store, latest, reserved_by(each.worker for each in workers))
+    return _Seen(now, counts, workers, tuple(groups), until, tuple(latest), memory)
 
 
 async def _each(summaries: Iterable[Summary]) -> AsyncIterator[Summary]:
@@ -175,6 +182,7 @@ def _status(table: str, seen: _Seen, *, now: datetime) -> Status:
         waits_until=until,
         failures=seen.failures,
         halted=tuple(halts(seen.workers, now=now)),
+        memory=seen.memory,
         failures_examined=sum(each.count for each in seen.failures if not each.retrying),
     )
 

@@ -146,8 +146,11 @@ class ItemReader(Protocol):
         """
         ...
 
-    async def last_settled(self) -> datetime | None:
-        """Return when an item that is done or failed last became so, in its worker's clock; None when there is none."""
+    async def last_settled(self, *, most: int) -> list[Summary]:
+        """List the items that were done or failed last, by their workers' clocks, the latest first, and up to `most`.
+
+        It reads few others; of items in several shards, only the first is sure to be the latest of all.
+        """
         ...
 
     def unreadable(self) -> AsyncIterator[BadRow]:

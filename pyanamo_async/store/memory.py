@@ -13,7 +13,7 @@ from datetime import datetime
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.counts import Counts, count, is_moving
-from pyanamo_async.core.items import CLAIMABLE, SETTLED, Item, State, Summary
+from pyanamo_async.core.items import CLAIMABLE, SETTLED, Item, State, Summary, latest
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.stored.queue_key import due, queue_key
 from pyanamo_async.core.stored.record import encode, summarise
@@ -136,8 +136,8 @@ class MemoryStore(MemoryWorkers, Store):
     async def moving_counts(self, *, since: datetime) -> Counts:
         return count(item for item in self._table.items.values() if is_moving(item, since=since))
 
-    async def last_settled(self) -> datetime | None:
-        return max((item.done_at for state in SETTLED for item in self._in_state(state) if item.done_at), default=None)
+    async def last_settled(self, *, most: int) -> list[Summary]:
+        return latest([each for state in SETTLED async for each in self.summaries(state=state)], most=most)
 
     async def unreadable(self) -> AsyncIterator[BadRow]:
         for bad in list[BadRow]():

@@ -9,7 +9,9 @@ import pytest
 
 from pyanamo_async.app.bootstrap import work
 from pyanamo_async.app.identity import who
+from pyanamo_async.app.limits import with_own_limits
 from pyanamo_async.app.settings import make_settings
+from pyanamo_async.core.platforms import NOWHERE, Platform
 from pyanamo_async.core.workers import Orders, Worker
 from pyanamo_async.outputs.memory import MemoryObjects, MemoryOutputs
 from pyanamo_async.ports import Description
@@ -87,3 +89,23 @@ def test_a_batch_jobs_id_is_kept_as_it_is(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert who().worker_id.startswith(f"{job}-")
     assert who().job == f"{job} attempt 2"
+
+
+async def test_a_worker_tells_its_cpus_and_its_memory() -> None:
+    """Of the platform or of this machine, whichever is less: then advice can name them."""
+    store = MemoryStore()
+    await store.create(shards=1)
+
+    await work(
+        make_settings(table="memory:"),
+        who(),
+        store=store,
+        outputs=MemoryOutputs(),
+        objects=MemoryObjects(),
+        event_log=Notes(),
+    )
+
+    [worker] = await store.workers()
+    small, own = Platform(cpus=0.5, memory_bytes=1), with_own_limits(NOWHERE)
+    assert (worker.platform.cpus, worker.platform.memory_bytes) == (own.cpus, own.memory_bytes)
+    assert with_own_limits(small) == small

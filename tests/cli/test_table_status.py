@@ -38,6 +38,7 @@ def test_status_as_json(ran: Cli) -> None:
         "crashes": 0,
         "interruptions": 0,
         "seconds_lost": 0.0,
+        "memory": None,
         "workers": {"alive": 0, "running": 0, "slots": 0},
         "seconds_left": None,
         "failures": [{"retrying": False, "reason": "exit status 3", "items": 1}],

@@ -12,7 +12,8 @@ import pytest
 from harness.dynamodb import DynamoStore, dynamo_client
 from pyanamo_async.aws.meter import Meter
 from pyanamo_async.fleet.membership import WorkerStatus
-from pyanamo_async.operate.status import watch
+from pyanamo_async.operate.memory_use import MOST_ITEMS
+from pyanamo_async.operate.status import status, watch
 from pyanamo_async.operate.waiting import wait
 from tests.contract.steps import claim, settled
 from tests.fakes import NOON, FakeClock, an_item
@@ -110,3 +111,19 @@ async def test_a_scan_begins_with_a_small_page(metered: tuple[DynamoStore, Meter
 
     assert first < (meter.units.read - before - first) * 0.6
     assert len(set(every)) == len(every) == 2 * ITEMS
+
+
+async def test_what_tasks_used_of_memory_costs_a_few_rows(metered: tuple[DynamoStore, Meter]) -> None:
+    """About a unit for each of those that are read, however many there are."""
+    store, meter = metered
+    for item in await claim(store, limit=ITEMS):
+        await store.save(item, settled(item, now=NOON))
+    before = meter.units.read
+    await store.counts(since=[NOON - SECOND, NOON])
+    counting, before = meter.units.read - before, meter.units.read
+
+    seen = await status(store, "t", [], now=NOON)
+
+    assert seen.memory is not None
+    assert seen.memory.tasks == MOST_ITEMS
+    assert meter.units.read - before <= counting + 1.2 * MOST_ITEMS + 10

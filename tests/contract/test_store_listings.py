@@ -29,18 +29,21 @@ async def test_an_empty_table_counts_nothing(store: Store) -> None:
     assert await listing(store) == []
 
 
-async def test_when_an_item_was_last_settled_is_known(store: Store) -> None:
-    """Done or failed, whichever was last; nothing else is progress."""
-    await store.add([an_item(each) for each in "abcd"])
-    assert await store.last_settled() is None
+async def test_the_items_that_were_settled_last_are_listed(store: Store) -> None:
+    """Done or failed, the latest first; nothing else is progress."""
+    await store.add([an_item(each) for each in "abcde"])
+    assert await store.last_settled(most=3) == []
 
-    for number in (2, 1, 3):
+    for number in (2, 1, 3, 4):
         [item] = await claim(store, "w1", limit=1)
         after = settled(item, now=NOON + number * SECOND)
         await store.save(item, replace(after, state=State.FAILED) if number == 3 else after)
     await claim(store, "w1", limit=1)
 
-    assert await store.last_settled() == NOON + 3 * SECOND
+    listed = [(each.since, each.state) for each in await store.last_settled(most=100)]
+    assert listed == [(NOON + number * SECOND, State.FAILED if number == 3 else State.DONE) for number in (4, 3, 2, 1)]
+    [last] = await store.last_settled(most=1)
+    assert last.since == NOON + 4 * SECOND
 
 
 async def test_items_that_wait_to_be_tried_again_are_listed(store: Store) -> None:

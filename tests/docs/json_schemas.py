@@ -109,6 +109,23 @@ QUARTER = an_object("", {"ids"}, items=COUNT, ids=a_list(a("string"), "itemIDs; 
 SECONDS_LEFT = an_object(
     "null where it is not known", likely=a("number"), least=a("number"), most=a("number?", "null: no bound")
 )
+BYTES_OR_NULL, SIZE = a("integer?"), {"cpus": a("integer"), "gigabytes": a("integer")}
+MEMORY = an_object(
+    "what tasks that were settled last used; null where too few tell",
+    tasks=a("integer", "that were looked at"),
+    asked_bytes=BYTES_OR_NULL | {"description": "by the column Memory, on average"},
+    used_bytes=a("integer", "what 95 % of them stayed below"),
+    largest_bytes=a("integer"),
+    reserved_bytes=BYTES_OR_NULL | {"description": "what the latest worker had for each item at a time"},
+    fitting=an_object(
+        "what would have fitted",
+        items=a("integer?", "`run -i`"),
+        memory_bytes=a("integer?", "`run --memory`"),
+        memory_of_tasks_bytes=a("integer?", "the column Memory; null where it is right, or not given"),
+        instance=an_object("of EC2", name=a("string"), **SIZE) | {"type": ["object", "null"]},
+        fargate=an_object("a task size", **SIZE) | {"type": ["object", "null"]},
+    ),
+)
 STATUS = an_object(
     table=a("string"),
     at=TIME,
@@ -123,6 +140,7 @@ STATUS = an_object(
     crashes=COUNT,
     interruptions=COUNT,
     seconds_lost=a("number", "how long scripts ran in vain"),
+    memory=MEMORY | {"type": ["object", "null"]},
     workers=counts("", "alive", "running", "slots"),
     items_per_second=a("number"),
     settled=an_object("items that came to an end", recent=PACE, last_hour=PACE),

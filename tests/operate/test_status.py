@@ -12,12 +12,16 @@ import pytest
 
 from pyanamo_async.core.counts import Counts, Quarter
 from pyanamo_async.core.holding import hold
-from pyanamo_async.core.items import State
+from pyanamo_async.core.items import Item, State, TaskRecord
+from pyanamo_async.core.memory.advice import MemoryUse, Reserved
+from pyanamo_async.core.memory.machines import GIB
 from pyanamo_async.core.pace import Pace
+from pyanamo_async.core.platforms import Platform
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus, list_workers
+from pyanamo_async.operate.memory_use import MOST_ITEMS
 from pyanamo_async.operate.status import OVERLAP, RECOUNT, nested_items, status, watch
 from pyanamo_async.store.memory import MemoryStore
 from simulation.crew import FakeProcesses
@@ -271,3 +275,61 @@ async def test_watching_goes_on_when_the_table_was_away(store: CountedStore) -> 
 
         assert (await anext(looks)).counts.total == 0
     assert len(missed) == 1
+
+
+def ran(item: Item, *, peak_bytes: int, at: datetime = NOON, ran_s: float = 60.0) -> Item:
+    """Return a claimed item whose tasks have ended, each with a peak of memory."""
+
+    def using(record: TaskRecord | None) -> TaskRecord | None:
+        return record and replace(record, max_rss_bytes=peak_bytes, seconds=ran_s, cpu_seconds=ran_s)
+
+    after = settled(item, now=at)
+    return replace(after, tasks=tuple(replace(task, record=using(task.record)) for task in after.tasks))
+
+
+async def test_status_tells_what_tasks_used_of_memory(store: CountedStore) -> None:
+    """Beside what they asked for and what the latest worker had; the rest is told by both."""
+    asking = [replace(an_item(f"i{number}"), memory_bytes=8 * GIB) for number in range(20)]
+    await store.add(asking)
+    for number, item in enumerate(await claim(store, limit=20)):
+        await store.save(item, ran(item, peak_bytes=(number + 1) * GIB))
+    sized = a_worker(slots=2, platform=Platform(cpus=4, memory_bytes=32 * GIB))
+
+    seen = (await status(store, "t", [a_worker("other"), sized], now=NOON)).memory
+
+    reserved = Reserved(4, 32 * GIB, 2)
+    assert seen == MemoryUse(20, 19 * GIB, 20 * GIB, 8 * GIB, cpus=1.0, busy_cpus=1.0, reserved=reserved)
+
+
+async def test_what_tells_nothing_of_memory_is_left_out(store: CountedStore) -> None:
+    """Tasks that ended at once, and steps of which fewer than three tell."""
+    await store.add([an_item(f"i{number}") for number in range(10)])
+    for number, item in enumerate(await claim(store, limit=10)):
+        await store.save(item, ran(item, peak_bytes=GIB, ran_s=60.0 if number < 2 else 0.5))
+
+    assert (await status(store, "t", [], now=NOON)).memory is None
+
+
+async def test_few_rows_are_read_for_memory() -> None:
+    """The latest, whatever the size of the table; of nested items with many tasks fewer still."""
+
+    class ReadStore(MemoryStore):
+        read_ids: Sequence[str] = ()
+
+        async def read_many(self, item_ids: Sequence[str]) -> list[Item]:
+            self.read_ids = item_ids
+            return await super().read_many(item_ids)
+
+    read: dict[int, Sequence[str]] = {}
+    for tasks in (1, 90):
+        store = ReadStore()
+        await store.create(shards=1)
+        await store.add([an_item(f"i{number}", nested=["true"] * tasks) for number in range(100)])
+        claimed = await claim(store, limit=100)
+        for number, item in enumerate(claimed):
+            await store.save(item, ran(item, peak_bytes=GIB, at=NOON + number * SECOND))
+        await status(store, "t", [], now=NOON)
+        read[tasks] = store.read_ids
+
+    assert len(read[1]) == MOST_ITEMS
+    assert read[90] == [item.item_id for item in claimed[:-4:-1]]

@@ -1,38 +1,156 @@
-"""What the peaks of a step say of its task file, its workers and their machines.
+"""What a step asked for of memory, used of it and had reserved, and what would have fitted.
 
-Machines are told by how much memory they have for each CPU, as clouds sell them: 2, 4 or 8 GB.
+1. A task needs what 95 % of them stay below, and a tenth more, as workers reckon that learn.
+2. It takes as many CPUs as its column `Cpus` says, or as it kept busy if those are more. Where half of a worker's CPUs
+   were idle, it takes what it kept busy, but no less than a quarter: what waited may compute next time.
+3. A worker that has these CPUs runs as many tasks at a time as have room in its memory, less the reserve.
+4. A machine that fits has the CPUs of the worker, or at least those that one task takes, and memory for all tasks that
+   those CPUs can run. Where no machine has so much for each CPU, it has more CPUs.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
+from pyanamo_async.core.memory.budget import USABLE
+from pyanamo_async.core.memory.machines import GIB, SIZES, Machine, smallest_fargate, smallest_instance
 from pyanamo_async.core.memory.needs import MARGIN
 from pyanamo_async.core.text.byte_sizes import show_size
+from pyanamo_async.core.values import Value
+from pyanamo_async.core.workers import Worker
 
-GIB = 1 << 30
-PER_CPU = ((2, "c"), (4, "m"), (8, "r"))  # GB for each CPU, and the letter by which AWS calls such instances
+MIB, TEN_GIB = 1 << 20, 10 * GIB
 TOO_MUCH_ASKED = 1.5  # times what is needed
+FAR_LARGER = 2.0  # times what is needed: such a task wants a `Memory` of its own
+IDLE = 0.5  # of the CPUs of a worker
+LEAST_CPUS = 0.25
 
 
-def memory_advice(peak_bytes: int, *, asked_bytes: int | None = None) -> str:
-    """Return what fits tasks of which most stay below a peak, and asked for so much on average (None: not at all)."""
-    need = round(MARGIN * peak_bytes)
-    said = f"With {show_size(need)} for each task most fit"
-    if asked_bytes is not None and asked_bytes > TOO_MUCH_ASKED * need:
-        said += f", while they ask for {show_size(asked_bytes)}: lower their Memory"
-    elif asked_bytes is not None and asked_bytes < peak_bytes:
-        said += f", while they ask for {show_size(asked_bytes)}: raise their Memory"
-    return f"{said}. {_machine(need)}"
+class Reserved(Value):
+    """The CPUs and the memory of a worker, and how many items it runs at a time at most."""
+
+    cpus: float
+    memory_bytes: int
+    items: int
 
 
-def _machine(need_bytes: int) -> str:
-    for gigabytes, letter in PER_CPU:
-        if need_bytes <= gigabytes * GIB:
-            fit = gigabytes * GIB // need_bytes if need_bytes else 0
-            more = f"; for each CPU there is room for {fit:,}" if fit > 1 else ""
-            return (
-                f"A task for each CPU takes a machine with {gigabytes} GB for each ({letter} instances of AWS){more}."
-            )
-    cpus = -(-need_bytes // (PER_CPU[-1][0] * GIB))
-    return (
-        f"No usual machine has that for each CPU: with 8 GB for each (r instances of AWS) one runs for {cpus:,} CPUs."
+class MemoryUse(Value):
+    """What tasks used: `tasks` of them were looked at, of which most (95 %) had peaks below `typical_bytes`.
+
+    They asked for `asked_bytes` on average (None: not at all), and for `cpus`; they kept `busy_cpus` busy. `reserved`
+    is the worker that ran them, or one of these: its CPUs, its memory, and how many items it ran at a time.
+    """
+
+    tasks: int
+    typical_bytes: int
+    largest_bytes: int
+    asked_bytes: int | None = None
+    cpus: float = 1.0
+    busy_cpus: float | None = None
+    reserved: Reserved | None = None
+
+    @property
+    def need_bytes(self) -> int:
+        """Return what such a task needs."""
+        return max(1, round(MARGIN * self.typical_bytes))
+
+    @property
+    def reserved_bytes(self) -> int | None:
+        """Return the memory that a worker had for each item that ran at a time; None if that is unknown."""
+        return self.reserved.memory_bytes // self.reserved.items if self.reserved else None
+
+
+class Fit(Value):
+    """What would have fitted: `-i` and `--memory` of a worker (None where its size is unknown), and machines.
+
+    `memory_of_tasks` is what to ask for with the column `Memory`, when what was asked is far from what is needed.
+    """
+
+    items: int | None
+    memory_bytes: int | None
+    memory_of_tasks: int | None
+    instance: Machine | None
+    fargate: Machine | None
+
+
+def reserved_by(workers: Iterable[Worker]) -> Reserved | None:
+    """Return what the worker reserved that was heard of last, of those whose size is known; they are in that order."""
+    found = None
+    for each in workers:
+        cpus, memory_bytes = each.platform.cpus, each.platform.memory_bytes
+        if cpus and memory_bytes and each.slots:
+            found = Reserved(cpus, memory_bytes, each.slots)
+    return found
+
+
+def what_fits(use: MemoryUse) -> Fit:
+    """Return what would have fitted tasks that used so much."""
+    need, cpus, worker = use.need_bytes, _cpus_each(use), use.reserved
+    wanted_cpus = worker.cpus if worker else max(cpus, min(SIZES))
+    at_once = max(1, int(wanted_cpus / cpus))
+    of_all = at_once * need / USABLE
+    items = memory_bytes = None
+    if worker:
+        items = max(1, min(at_once, int(worker.memory_bytes * USABLE / need)))
+        memory_bytes = GIB * math.ceil(items * need / GIB)
+    asks_badly = use.asked_bytes is not None and not use.typical_bytes <= use.asked_bytes <= TOO_MUCH_ASKED * need
+    return Fit(
+        items,
+        memory_bytes,
+        need if asks_badly else None,
+        smallest_instance(wanted_cpus, of_all),
+        smallest_fargate(wanted_cpus, of_all),
     )
+
+
+def _cpus_each(use: MemoryUse) -> float:
+    if use.busy_cpus is None:
+        return use.cpus
+    if use.cpus <= 1 and use.reserved and use.busy_cpus * use.reserved.items < IDLE * use.reserved.cpus:
+        return max(LEAST_CPUS, use.busy_cpus)
+    return max(use.cpus, use.busy_cpus)
+
+
+def memory_used(use: MemoryUse) -> str:
+    """Return what a task asked for, used and had reserved, in words."""
+    largest = f"; the largest {show_size(use.largest_bytes)}" if use.largest_bytes > use.typical_bytes else ""
+    told = [
+        f"asked for {show_size(use.asked_bytes)}" if use.asked_bytes is not None else "",
+        f"used up to {show_size(use.typical_bytes)} (95 % of {use.tasks:,} tasks{largest})",
+        f"reserved {show_size(use.reserved_bytes)} for each item" if use.reserved_bytes is not None else "",
+    ]
+    return ", ".join(filter(None, told))
+
+
+def memory_advice(use: MemoryUse) -> str:
+    """Return what would have fitted, in words."""
+    fit = what_fits(use)
+    told = []
+    if fit.memory_of_tasks is not None:
+        direction = "lower" if use.asked_bytes and use.asked_bytes > fit.memory_of_tasks else "higher"
+        told.append(f"a {direction} Memory, {size_flag(fit.memory_of_tasks)}")
+    if fit.items is not None and fit.memory_bytes is not None:
+        told.append(f"-i {fit.items} --memory {size_flag(fit.memory_bytes)}")
+    told.append(_machines(fit))
+    if use.largest_bytes > FAR_LARGER * use.need_bytes:
+        told.append("a Memory of its own for each of the few large ones")
+    return ", ".join(filter(None, told))
+
+
+def _machines(fit: Fit) -> str:
+    sizes = []
+    if fit.instance:
+        sizes.append(f"{fit.instance.cpus} CPUs with {fit.instance.gigabytes} GB ({fit.instance.name} on EC2)")
+    if fit.fargate:
+        cpus = "1 CPU" if fit.fargate.cpus == 1 else f"{fit.fargate.cpus} CPUs"
+        sizes.append(f"{cpus} with {fit.fargate.gigabytes} GB on Fargate")
+    return f"a machine of {' or '.join(sizes)}" if sizes else "no machine for so many at a time"
+
+
+def size_flag(count: int) -> str:
+    """Return at least so many bytes, as people type them: `620M`, `3.4G`, `27G`."""
+    tenths = math.ceil(10 * count / GIB)
+    if count < GIB:
+        return f"{max(1, math.ceil(count / MIB))}M"
+    return f"{tenths / 10}G" if count < TEN_GIB and tenths % 10 else f"{math.ceil(tenths / 10)}G"

@@ -10,6 +10,7 @@ from pyanamo_async.errors import UsageError
 
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) *%")
 WHOLE = 100
+USABLE = 0.95  # of all memory; the rest is for the worker, and for what the kernel needs
 FIRST_FEW = 4  # of unknown need, which "auto" starts at a time
 
 

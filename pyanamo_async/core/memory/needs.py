@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from pyanamo_async.core.items import Item
@@ -43,8 +44,12 @@ class PeakHistory:
         """Return what a task may be expected to need; None before enough is known."""
         if len(self._recent) < ENOUGH:
             return None
-        ordered = sorted(self._recent)
-        return round(MARGIN * ordered[math.ceil(PERCENTILE * len(ordered)) - 1])
+        return round(MARGIN * quantile(self._recent, PERCENTILE))
+
+
+def quantile(sizes: Collection[int], share: float) -> int:
+    """Return the least of the sizes that a share of them does not exceed."""
+    return sorted(sizes)[math.ceil(share * len(sizes)) - 1]
 
 
 def need_of(item: Item, *, typical_bytes: int, nests: int) -> Need:

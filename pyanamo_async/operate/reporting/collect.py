@@ -16,6 +16,8 @@ from heapq import heappush, heappushpop
 from pyanamo_async.core.bins import Histogram, TimeBins, by_magnitude, by_percent
 from pyanamo_async.core.folders import CHECKPOINT_EXIT
 from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
+from pyanamo_async.core.memory.advice import MemoryUse, Reserved, reserved_by
+from pyanamo_async.core.memory.needs import PERCENTILE
 from pyanamo_async.core.outcomes import Checkpointed, Failed, Succeeded, TimedOut
 from pyanamo_async.core.values import Value
 from pyanamo_async.core.workers import Worker
@@ -62,12 +64,32 @@ class Step:
     memory: Histogram = field(default_factory=by_magnitude)
     asked_bytes: int = 0  # of memory, by those attempts that
     asking: int = 0  # asked for some
+    cpus: int = 0  # that attempts asked for, together
+    cpu_seconds: float = 0.0  # of those attempts
+    timed_seconds: float = 0.0  # that took so long
+    reserved: Reserved | None = None
     efficiency: Histogram = field(default_factory=by_percent)
     seconds_run: float = 0.0
     crashes: int = 0
     interruptions: int = 0
     seconds_lost: float = 0.0
     seconds_saved: float = 0.0
+
+    @property
+    def memory_use(self) -> MemoryUse | None:
+        """Return what the attempts used of memory; None if that is not known of any."""
+        attempts, typical = sum(self.attempts.values()), self.memory.quantile(PERCENTILE)
+        if typical is None:
+            return None
+        return MemoryUse(
+            tasks=self.memory.total,
+            typical_bytes=round(typical),
+            largest_bytes=round(self.memory.quantile(1.0) or typical),
+            asked_bytes=self.asked_bytes // self.asking if self.asking else None,
+            cpus=self.cpus / attempts,
+            busy_cpus=self.cpu_seconds / self.timed_seconds if self.timed_seconds else None,
+            reserved=self.reserved,
+        )
 
 
 @dataclass(slots=True)
@@ -90,9 +112,9 @@ class Collected:
 
     async def read(self, store: Store, name: str) -> None:
         """Add a table."""
-        step = Step(name)
-        self.steps.append(step)
         workers = await store.workers()
+        step = Step(name, reserved=reserved_by(workers))
+        self.steps.append(step)
         hosts = {each.worker_id: each.host for each in workers if each.host}
         self.workers += [(name, each) for each in workers if not each.problem][-MOST_WORKERS:]
         async for item in store.items():
@@ -141,7 +163,10 @@ class Collected:
             step.memory.add(record.max_rss_bytes)
         if item.memory_bytes is not None:
             step.asked_bytes, step.asking = step.asked_bytes + item.memory_bytes, step.asking + 1
+        step.cpus += item.cpus
         if record.cpu_seconds is not None and record.seconds >= SHORTEST_S:
+            step.cpu_seconds += record.cpu_seconds
+            step.timed_seconds += record.seconds
             step.efficiency.add(100 * record.cpu_seconds / record.seconds)
         self.times.add(record.started.timestamp(), STARTED)
         self.times.add(record.finished.timestamp(), outcome.status)

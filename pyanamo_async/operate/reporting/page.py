@@ -14,7 +14,7 @@ from datetime import datetime
 from importlib.resources import files
 
 from pyanamo_async.core.items import State, TaskState
-from pyanamo_async.core.memory.advice import memory_advice
+from pyanamo_async.core.memory.advice import memory_advice, memory_used
 from pyanamo_async.core.platforms import show_platform
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_seconds
@@ -166,11 +166,10 @@ def _usage(step: Step) -> Sequence[Cell]:
 
 
 def _advice(step: Step) -> str:
-    peak = step.memory.quantile(0.95)
-    if peak is None:
+    if (use := step.memory_use) is None:
         return ""
-    asked = step.asked_bytes // step.asking if step.asking else None
-    return f'<p class="soft">Memory of {text(step.name)}: {text(memory_advice(round(peak), asked_bytes=asked))}</p>\n'
+    told = f"{memory_used(use)}. Would have fitted: {memory_advice(use)}."
+    return f'<p class="soft">Memory of {text(step.name)}: {text(told)}</p>\n'
 
 
 def _failures(collected: Collected) -> Iterator[str]:

@@ -9,9 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 from pyanamo_async.core.counts import QUARTERS, Counted, Counts, quarter
-from pyanamo_async.core.items import SETTLED, Item, State, Summary
+from pyanamo_async.core.items import SETTLED, Item, State, Summary, latest
 from pyanamo_async.core.stored.bad_rows import read_row, sort_rows
-from pyanamo_async.core.stored.queue_key import DELAYED, format_time, queue, time_in
+from pyanamo_async.core.stored.columns import Row
+from pyanamo_async.core.stored.queue_key import DELAYED, format_time, queue
 from pyanamo_async.core.stored.record import decode, decode_held
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import BadRow, ItemMissing
@@ -107,10 +108,11 @@ class DynamoReader(OpenedTable, ItemReader):
         start = format_time(since)
         return Counts.add_up(await self._count_shards(lambda shard: _count_moving(self._table, shard, start)))
 
-    async def last_settled(self) -> datetime | None:
-        queues = [queue(state, shard) for state in SETTLED for shard in range(await self._shards())]
-        found = await gather_all(_last_key(self._table, each) for each in queues)
-        return max((time for key in found if (time := time_in(key))), default=None)
+    async def last_settled(self, *, most: int) -> list[Summary]:
+        shards = await self._shards()
+        queues = [queue(state, shard) for state in SETTLED for shard in range(shards)]
+        found = await gather_all(_last_rows(self._table, each, -(-most // shards)) for each in queues)
+        return latest((each for rows in found for each in self.bad_rows.skip(rows, summary)), most=most)
 
     async def _count_shards(self, count: Callable[[int], Coroutine[Any, Any, list[Counted]]]) -> list[Counted]:
         shards = await gather_all(map(count, range(await self._shards())))
@@ -218,12 +220,10 @@ async def _held_ids(table: Table, shard: int, worker: str) -> list[str]:
     return [item["itemID"]["S"] async for page in table.pages(query) for item in page["Items"]]
 
 
-async def _last_key(table: Table, queue: str) -> str:
-    query = _query({":queue": queue}) | {"ProjectionExpression": "Queue_Key", "ScanIndexForward": False, "Limit": 1}
-    async for page in table.pages(query):
-        for item in page["Items"]:
-            return str(item["Queue_Key"]["S"])
-    return ""
+async def _last_rows(table: Table, queue: str, most: int) -> list[Row]:
+    async for page in table.pages(_query({":queue": queue}) | {"ScanIndexForward": False, "Limit": most}):
+        return [unmarshal_row(item) for item in page["Items"]]
+    return []
 
 
 def _query(values: dict[str, str]) -> dict[str, Any]:

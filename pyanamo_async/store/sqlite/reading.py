@@ -7,14 +7,15 @@ import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pyanamo_async.core.counts import QUARTERS, Counted, Counts
-from pyanamo_async.core.items import SETTLED, Item, State, Summary
+from pyanamo_async.core.items import SETTLED, Item, State, Summary, latest
 from pyanamo_async.core.stored.bad_rows import BadRows, read_row, sort_rows
 from pyanamo_async.core.stored.columns import MOST, Row
-from pyanamo_async.core.stored.queue_key import DELAYED, format_time, time_in
+from pyanamo_async.core.stored.queue_key import DELAYED, format_time
 from pyanamo_async.core.stored.record import summarise
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import BadRow, ItemMissing
@@ -51,7 +52,8 @@ SUMMARIES = f"""{LIST} AND Queue_Key = CAST(?2 AS TEXT) AND Position > ?3
     UNION ALL {LIST} AND Queue_Key > CAST(?2 AS TEXT) ORDER BY Queue_Key, Position LIMIT ?5"""
 WHOLE = f"""{SELECT} WHERE Position > ?1 AND (?2 IS NULL OR ItemState = ?2)
     AND (?3 IS NULL OR taskID = ?3) ORDER BY Position LIMIT ?4"""
-LAST = "SELECT Queue_Key FROM items WHERE ItemState = ? ORDER BY Queue_Key DESC LIMIT 1"
+LAST = f"""SELECT {", ".join(LISTED)} FROM items
+    WHERE ItemState = ? ORDER BY Queue_Key DESC, Position DESC LIMIT ?"""  # noqa: S608 - constants only
 READ = f"{SELECT} WHERE itemID = ?"
 NESTED = f"Nested_Tasks BETWEEN 1 AND {MOST}"  # other numbers are nobody's count, and may be too large to add up
 STATES = ", ".join(f"'{each}'" for each in State)
@@ -111,9 +113,12 @@ class SqliteReader(ItemReader):
         key, position = first, 0
         while page := await self._rows(SUMMARIES, state.value, raw(key), position, sample, LIST_PAGE):
             key, position, *_ = page[-1]
-            rows = (dict(zip(LISTED, listed, strict=True)) for listed in page)
-            for summary in self.bad_rows.skip(rows, partial(_summary, state=state)):
+            for summary in self._summarised(page, state):
                 yield summary
+
+    def _summarised(self, listed: Sequence[tuple[Any, ...]], state: State) -> list[Summary]:
+        rows = (dict(zip(LISTED, each, strict=True)) for each in listed)
+        return self.bad_rows.skip(rows, partial(_summary, state=state))
 
     async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
         async for page in self._pages(state and state.value, sample):
@@ -147,9 +152,9 @@ class SqliteReader(ItemReader):
     async def moving_counts(self, *, since: datetime) -> Counts:
         return await self._engine.read(partial(_count, MOVING, values=[format_time(since)]))
 
-    async def last_settled(self) -> datetime | None:
-        found = [time_in(key) for state in SETTLED for [key] in await self._rows(LAST, state.value)]
-        return max((each for each in found if each), default=None)
+    async def last_settled(self, *, most: int) -> list[Summary]:
+        found = [self._summarised(await self._rows(LAST, state.value, most), state) for state in SETTLED]
+        return latest(chain(*found), most=most)
 
     async def _rows(self, query: str, *values: str | bytes | int | None) -> list[tuple[Any, ...]]:
         return await self._engine.read(lambda connection: connection.execute(query, values).fetchall())

@@ -1,0 +1,54 @@
+"""What tasks used of memory and what would have fitted: for a terminal, as lines for a pipe, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyanamo_async.core.memory.advice import MemoryUse, memory_advice, memory_used, what_fits
+from pyanamo_async.core.memory.machines import Machine
+
+
+def memory_row(use: MemoryUse) -> dict[str, object]:
+    """Return it for JSON."""
+    fit = what_fits(use)
+    return {
+        "tasks": use.tasks,
+        "asked_bytes": use.asked_bytes,
+        "used_bytes": use.typical_bytes,
+        "largest_bytes": use.largest_bytes,
+        "reserved_bytes": use.reserved_bytes,
+        "fitting": {
+            "items": fit.items,
+            "memory_bytes": fit.memory_bytes,
+            "memory_of_tasks_bytes": fit.memory_of_tasks,
+            "instance": fit.instance and {"name": fit.instance.name, **_size(fit.instance)},
+            "fargate": fit.fargate and _size(fit.fargate),
+        },
+    }
+
+
+def memory_lines(use: MemoryUse | None) -> Iterator[str]:
+    """Yield lines of a name, a tab and a value, in bytes where they are sizes; whatever is unknown is empty."""
+    fit = use and what_fits(use)
+    values = {
+        "memory asked": use and use.asked_bytes,
+        "memory used": use and use.typical_bytes,
+        "memory largest": use and use.largest_bytes,
+        "memory reserved": use and use.reserved_bytes,
+        "fitting items": fit and fit.items,
+        "fitting memory": fit and fit.memory_bytes,
+        "fitting instance": fit and fit.instance and fit.instance.name,
+        "fitting fargate": fit and fit.fargate and f"{fit.fargate.cpus} CPUs, {fit.fargate.gigabytes} GB",
+    }
+    yield from (f"{name}\t{'' if value is None else value}" for name, value in values.items())
+
+
+def memory_words(use: MemoryUse | None) -> Iterator[str]:
+    """Yield lines for people; none if nothing is known."""
+    if use:
+        yield f"memory: {memory_used(use)}"
+        yield f"would have fitted: {memory_advice(use)}"
+
+
+def _size(machine: Machine) -> dict[str, object]:
+    return {"cpus": machine.cpus, "gigabytes": machine.gigabytes}

@@ -147,10 +147,7 @@ class ItemReader(Protocol):
         ...
 
     async def last_settled(self, *, most: int) -> list[Summary]:
-        """List the items that were done or failed last, by their workers' clocks, the latest first, and up to `most`.
-
-        It reads few others; of items in several shards, only the first is sure to be the latest of all.
-        """
+        """List up to `most` items that were done or failed last, the latest first, which alone is surely the latest."""
         ...
 
     def unreadable(self) -> AsyncIterator[BadRow]:

@@ -117,6 +117,7 @@ if TYPE_CHECKING:
     from pyanamo_async.operate.workers import ReclaimResult as ReclaimResult
     from pyanamo_async.ports import (
         Capacity as Capacity,
+        Creation as Creation,
         Description as Description,
         EventLog as EventLog,
         FleetJob as FleetJob,
@@ -198,6 +199,7 @@ _HOMES = {
     "pyanamo_async.operate.workers": ("ReclaimResult",),
     "pyanamo_async.ports": (
         "Capacity",
+        "Creation",
         "Description",
         "EventLog",
         "FleetJob",

@@ -35,7 +35,7 @@ from pyanamo_async.app.settings import (
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.liveness import LocalProcesses
-from pyanamo_async.ports import EventLog, TableOptions
+from pyanamo_async.ports import Creation, EventLog, TableOptions
 from pyanamo_async.table_batch import TableBatch
 from pyanamo_async.table_reader import choice
 
@@ -82,13 +82,12 @@ class Table(TableBatch):
         kms_key: str | None = None,
         point_in_time_recovery: bool = False,
         deletion_protection: bool = False,
-    ) -> bool:
-        """Create the table and wait until it is usable; return False when it exists already, and is left as it is.
+    ) -> Creation:
+        """Create the table and wait until it is usable; return what there was to do.
 
-        All arguments are for DynamoDB. `shards` is the number of parts of the queue, 1 to 999: 16 by default, 64 for
-        thousands of workers. `indexes` are further global secondary indexes, as boto3 takes them, or a JSON file.
-        `kms_key` is the id, ARN or alias of the key that encrypts it. `point_in_time_recovery` keeps its history for 35
-        days, and with `deletion_protection` nobody deletes it before that is turned off.
+        One that exists is left as it is, unless another tool made it and it is empty. All arguments are for DynamoDB:
+        `shards`, the number of parts of the queue, 1 to 999, by default 16, with thousands of workers 64; `indexes`,
+        as boto3 takes global secondary ones, or a JSON file; the id, ARN or alias of a `kms_key`; recovery for 35 days.
 
         Raises:
             UsageError: an argument does not apply to this kind of table, or the file holds no indexes.

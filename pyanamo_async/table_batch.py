@@ -6,11 +6,13 @@ Every method is thin: what it does is in `operate/`, which is imported when it i
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from math import inf
 from typing import TYPE_CHECKING
 
 from pyanamo_async.app.locations import Bucket, DynamoTable
-from pyanamo_async.errors import UsageError
+from pyanamo_async.errors import TableMissing, UsageError
 from pyanamo_async.host.liveness import LocalProcesses
 from pyanamo_async.table_capacity import TableCapacity
 
@@ -49,6 +51,7 @@ class TableBatch(TableCapacity):
         Raises:
             UsageError: the table is in a file, output goes to a folder, an argument is wrong or missing, or Batch has
                 no such queue or definition.
+            TableMissing: it does not exist: its workers would all fail.
         """
         from pyanamo_async.operate import batch
 
@@ -56,17 +59,19 @@ class TableBatch(TableCapacity):
             raise UsageError("give `jobs` or `within`, and not both", hint="`jobs` is how many workers there are")
         if within is None and seconds_per_item is not None:
             raise UsageError("`seconds_per_item` goes with `within`", hint="`jobs` says it all")
-        if seconds_per_item is not None and seconds_per_item <= 0:
+        if seconds_per_item is not None and not 0 < seconds_per_item < inf:
             raise UsageError(f"`seconds_per_item` is {seconds_per_item:g}", hint="give a positive number")
         number = batch.Deadline(within, seconds_per_item) if within is not None else jobs or 0
+        name, environment = self._on_dynamodb(), {**self._whereabouts(), **(environment or {})}
+        await (await self._open()).describe()
         return await batch.plan(
             await self._resources.platform(),
-            table=self._on_dynamodb(),
+            table=name,
             queue=queue,
             definition=definition,
             jobs=number,
             status=self.status,
-            environment={**self._whereabouts(), **(environment or {})},
+            environment=environment,
             tags=tags or {},
             share=share,
         )
@@ -77,11 +82,19 @@ class TableBatch(TableCapacity):
 
         return await batch.submit(await self._resources.fleet_jobs(), plan)
 
-    async def batch_jobs(self, *, queue: str | None = None, ended: bool = False) -> list[FleetJob]:
-        """List the table's jobs and arrays, the newest first, in one queue or all; with `ended` those, too."""
+    async def batch_jobs(
+        self, job_ids: Collection[str] = (), *, queue: str | None = None, ended: bool = False
+    ) -> list[FleetJob]:
+        """List the table's jobs and arrays, the newest first, in one queue or all; with `ended` those, too.
+
+        Raises:
+            UsageError: one of `job_ids` is none of them.
+        """
         from pyanamo_async.operate import batch
 
-        return await batch.list_jobs(await self._resources.fleet_jobs(), self._on_dynamodb(), queue=queue, ended=ended)
+        name = self._on_dynamodb()
+        fleet = await self._resources.fleet_jobs()
+        return await batch.list_jobs(fleet, name, queue=queue, ended=ended, job_ids=job_ids)
 
     async def cancel_batch(
         self,
@@ -109,7 +122,8 @@ class TableBatch(TableCapacity):
 
         async def drain() -> None:
             now = datetime.now(UTC)
-            await workers.order(store, None, Desired.DRAIN, everyone=True, now=now, processes=LocalProcesses())
+            with suppress(TableMissing):  # somebody deleted it: then nobody works on it
+                await workers.order(store, None, Desired.DRAIN, everyone=True, now=now, processes=LocalProcesses())
 
         return await batch.cancel(
             fleet,

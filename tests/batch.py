@@ -54,7 +54,13 @@ def a_batch(
         api.create_job_queue(
             jobQueueName=FAIR_QUEUE, priority=1, computeEnvironmentOrder=order, schedulingPolicyArn=policy
         )
-        container = {"image": "pyanamo-async", "command": [*command], "environment": []}
+        two_cpus = [{"type": "VCPU", "value": "2"}]
+        container = {
+            "image": "pyanamo-async",
+            "command": [*command],
+            "environment": [],
+            "resourceRequirements": two_cpus,
+        }
         common = {"type": "container", "retryStrategy": RETRY, "timeout": {"attemptDurationSeconds": 86400}}
         api.register_job_definition(jobDefinitionName=DEFINITION, containerProperties=container, **common)
         tasks = [{"containers": [{**container, "name": "worker", "essential": True}]}]

@@ -25,7 +25,7 @@ from pyanamo_async.operate.importing import add_all
 from pyanamo_async.operate.logs import STDOUT
 from pyanamo_async.operate.tables import DEFAULT_SHARDS
 from pyanamo_async.outputs.memory import MemoryOutputs
-from pyanamo_async.ports import OutputKey, OutputStore, Store, Units
+from pyanamo_async.ports import Creation, OutputKey, OutputStore, Store, Units
 
 SUFFIX = "-bench"  # behind the name of the table it stands beside
 MARK = "pyanamo bench"  # the sample of all its items
@@ -97,7 +97,7 @@ async def run_bench(resources: Resources, *, items: int, concurrency: int, strea
 async def _create(
     store: Store, outputs: OutputStore, name: str, shards: int, indexes: Sequence[Mapping[str, object]]
 ) -> None:
-    if await store.create(shards=shards, indexes=indexes):
+    if await store.create(shards=shards, indexes=indexes) is Creation.CREATED:
         return
     if {each.sample async for each in store.summaries()} != {MARK}:
         raise UsageError(

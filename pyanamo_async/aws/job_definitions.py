@@ -95,6 +95,7 @@ def _definition(described: Mapping[str, Any]) -> JobDefinition:
         attempt_limit=timedelta(seconds=seconds) if seconds else None,
         stop_timeout=timedelta(seconds=stop_timeout) if stop_timeout else None,
         container=str(container.get("name", "")),
+        cpus=_cpus(container),
     )
 
 
@@ -105,6 +106,11 @@ def _container(described: Mapping[str, Any]) -> tuple[Mapping[str, Any], int | N
             if container.get("essential", True):
                 return container, container.get("stopTimeout")
     return described.get("containerProperties") or {}, None
+
+
+def _cpus(container: Mapping[str, Any]) -> float | None:
+    asked = [each["value"] for each in container.get("resourceRequirements", ()) if each["type"] == "VCPU"]
+    return float(asked[0]) if asked else container.get("vcpus")
 
 
 def _rule(rule: Mapping[str, str]) -> RetryRule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -35,9 +36,15 @@ def alive(
     For probes, as livenessProbe of Kubernetes: it asks neither the table nor for credentials.
     """
     try:
-        age = timedelta(seconds=max(0, round(time.time() - file.stat().st_mtime)))
+        found = file.stat()
     except OSError as error:
         raise PyanamoError(f"there was no heartbeat yet: {error.strerror}: {file}") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise PyanamoError(f"{file} is no file", hint="give the one that `run --heartbeat-file` touches")
+    age = timedelta(seconds=round(time.time() - found.st_mtime))
+    if age < -within:  # of a clock that was set back: it would look alive until then
+        raise PyanamoError(f"the last heartbeat is {show_duration(-age)} ahead of the clock")
+    age = max(age, timedelta())
     if age > within:
         raise PyanamoError(f"the last heartbeat was {show_duration(age)} ago")
     say(f"the last heartbeat was {show_duration(age)} ago")

@@ -9,29 +9,20 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async import BatchPlan, FailurePolicy, FleetJob, OutputSettings, Table, WorkerSettings
+from pyanamo_async import BatchPlan, FailurePolicy, OutputSettings, Table, WorkerSettings
 from pyanamo_async.cli.asking import ask, need_terminal
+from pyanamo_async.cli.batch_jobs import COLUMNS, job_json, job_row
 from pyanamo_async.cli.console import flush, note, say, say_json, say_json_list
 from pyanamo_async.cli.flags import duration, tags
 from pyanamo_async.cli.handing_on import HandingOn, handed_on
-from pyanamo_async.cli.listing import Column, Row, say_table
+from pyanamo_async.cli.listing import say_table
 from pyanamo_async.cli.options import JsonOption, command_line, on_table, takes
 from pyanamo_async.cli.other_words import Group
 from pyanamo_async.cli.run_options import failure_policy, output_settings, worker_settings
-from pyanamo_async.cli.views import clock_time, one_by_one
-from pyanamo_async.core.stored.queue_key import format_time
+from pyanamo_async.cli.views import one_by_one
 from pyanamo_async.core.text.plural import plural
 
 ASKED_ABOVE = 100  # jobs
-COLUMNS = (
-    Column("job"),
-    Column("jobs", rank=2, right=True),
-    Column("state", rank=1),
-    Column("submitted", rank=4),
-    Column("queue", rank=3),
-    Column("reason", rank=5, cut=True),
-)
-
 QueueOption = Annotated[str, typer.Option("--queue", metavar="QUEUE", help="The job queue: its name or ARN.")]
 OfQueue = Annotated[str | None, typer.Option("--queue", metavar="QUEUE", help="Only jobs of this queue.")]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
@@ -133,9 +124,9 @@ async def list_jobs(
     """List the jobs of AWS Batch that are workers of this table, the newest first."""
     listed = one_by_one(await table.batch_jobs(queue=queue, ended=everything))
     if json:
-        await say_json_list(_json(each) async for each in listed)
+        await say_json_list(job_json(each) async for each in listed)
     else:
-        await say_table(COLUMNS, (_row(each) async for each in listed))
+        await say_table(COLUMNS, (job_row(each) async for each in listed))
 
 
 @app.command("cancel")
@@ -164,9 +155,14 @@ async def cancel(
 
     All workers are told to drain, and what waits is cancelled; then what still runs is terminated.
     """
-    found = [each for each in await table.batch_jobs(queue=queue) if not job or each.job_id in job]
+    found = await table.batch_jobs(job or (), queue=queue)
+    if dry_run and json:
+        say_json(
+            {"dry_run": True, "cancelled": len(found), "terminated": 0, "job_ids": [each.job_id for each in found]}
+        )
+        return
     if dry_run:
-        await say_table(COLUMNS, (_row(each) async for each in one_by_one(found)))
+        await say_table(COLUMNS, (job_row(each) async for each in one_by_one(found)))
         return
     if found and not yes:
         need_terminal("cancelling jobs", "give --yes or --dry-run")
@@ -176,7 +172,7 @@ async def cancel(
     given = {"reason": reason} if reason else {}
     result = await table.cancel_batch(job or (), queue=queue, drain_for=timedelta() if now else drain_for, **given)
     if json:
-        say_json({"cancelled": result.jobs, "terminated": result.terminated})
+        say_json({"dry_run": False, "cancelled": result.jobs, "terminated": result.terminated})
     else:
         ended = f"; {result.terminated} had to be terminated" if result.terminated else ""
         say(f"{plural(result.jobs, 'submission')} cancelled{ended}")
@@ -201,7 +197,7 @@ def _show_plan(plan: BatchPlan, *, json: bool) -> None:
     first = plan.orders[0]
     sizes = " + ".join(f"{order.size:,}" for order in plan.orders)
     split = f" ({sizes})" if len(plan.orders) > 1 else ""
-    note(f"{plural(plan.jobs, 'job')}{split} of {first.definition} in {first.queue}, called {first.name}")
+    note(f"{plan.jobs:,} job{'s' * (plan.jobs > 1)}{split} of {first.definition} in {first.queue}, called {first.name}")
     if plan.because:
         note(f"  for {plan.because}")
     if first.share:
@@ -227,22 +223,4 @@ def _plan_json(plan: BatchPlan) -> dict[str, object]:
         "share": first.share or None,
         "environment": dict(first.environment),
         "tags": dict(first.tags),
-    }
-
-
-def _row(job: FleetJob) -> Row:
-    state = ", ".join(f"{number:,} {status}" for status, number in job.by_status.items()) or job.status
-    return Row((job.job_id, f"{job.size:,}", state, clock_time(job.created), job.queue, job.reason))
-
-
-def _json(job: FleetJob) -> dict[str, object]:
-    return {
-        "job": job.job_id,
-        "name": job.name,
-        "queue": job.queue,
-        "jobs": job.size,
-        "status": job.status,
-        "by_status": dict(job.by_status),
-        "reason": job.reason,
-        "submitted": format_time(job.created),
     }

@@ -62,7 +62,7 @@ async def doctor(
     if json:
         await say_json_list(_json(each) async for each in findings())
     else:
-        await say_table(COLUMNS, (_row(each) async for each in findings()))
+        await say_table(COLUMNS, (_row(each) async for each in findings()), even_empty=not on_terminal())
     for hint in below:
         note(hint)
     if left:

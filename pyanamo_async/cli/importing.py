@@ -16,6 +16,7 @@ from pyanamo_async.cli.options import JsonOption, on_new_files
 from pyanamo_async.cli.ordering import INCOMPLETE, NAMED
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.cli.standing_alone import standing_alone
+from pyanamo_async.cli.views import shown_creation
 from pyanamo_async.core.taskfile.parser import Kind
 from pyanamo_async.core.text.plural import plural
 
@@ -111,7 +112,7 @@ def _names(examples: Sequence[str], *, of: int) -> str:
 
 @contextmanager
 def _progress(checked: CheckedItems, address: str) -> Iterator[Callable[[ImportResult], None]]:
-    """Note that the table is created, draw a bar, and when interrupted note how far the import came."""
+    """Note what becomes of the table, draw a bar, and when interrupted note how far the import came."""
     import asyncio
 
     written = 0
@@ -119,8 +120,8 @@ def _progress(checked: CheckedItems, address: str) -> Iterator[Callable[[ImportR
 
         def progress(result: ImportResult) -> None:
             nonlocal written
-            if result.created and not result.written:
-                note(f"created table {address}")
+            if told := shown_creation(result.creation, address) if not result.written else "":
+                note(told)
             written = result.written
             draw(written)
 

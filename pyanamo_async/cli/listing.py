@@ -41,10 +41,12 @@ class Row:
     style: str = ""
 
 
-async def say_table(columns: Sequence[Column], rows: AsyncIterator[Row], *, plain: bool = False) -> None:
+async def say_table(
+    columns: Sequence[Column], rows: AsyncIterator[Row], *, plain: bool = False, even_empty: bool = True
+) -> None:
     """Write a table of any length; nothing is written if reading the first page fails.
 
-    With `plain`, a terminal gets what a pipe gets.
+    With `plain`, a terminal gets what a pipe gets. A table without rows is a header, or nothing unless `even_empty`.
     """
     show = _Drawing(columns).show if on_terminal() and not plain else _say_page
     page: list[Row] = []
@@ -54,7 +56,7 @@ async def say_table(columns: Sequence[Column], rows: AsyncIterator[Row], *, plai
         if len(page) == PAGE:
             show(columns, page, header=header)
             page, header = [], False
-    if page or header:
+    if page or (header and even_empty):
         show(columns, page, header=header)
 
 

@@ -73,7 +73,7 @@ async def create(
         point_in_time_recovery=point_in_time_recovery,
         deletion_protection=deletion_protection,
     )
-    say(f"created table {table.address}" if created else f"table {table.address} exists; nothing was changed")
+    say(views.shown_creation(created, table.address) or f"table {table.address} exists; nothing was changed")
 
 
 @app.command("describe")

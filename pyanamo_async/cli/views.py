@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from msgspec import to_builtins
 
-from pyanamo_async import Counts, Description
+from pyanamo_async import Counts, Creation, Description
 from pyanamo_async.cli.console import on_terminal, say
 from pyanamo_async.cli.listing import Column, Row
 from pyanamo_async.core.items import State, Summary
@@ -54,6 +54,17 @@ def list_row(each: Summary) -> Row:
         remark,
     )
     return Row(fields, RETRYING_COLOUR if is_retrying else COLOURS[each.state])
+
+
+def shown_creation(creation: Creation | None, address: str) -> str:
+    """Return what became of a table that was to be there; nothing if it was."""
+    match creation:
+        case Creation.CREATED:
+            return f"created table {address}"
+        case Creation.COMPLETED:
+            return f"made table {address} ready, which was there and empty"
+        case Creation.FOUND | None:
+            return ""
 
 
 def by_state(counts: Counts) -> dict[str, int]:

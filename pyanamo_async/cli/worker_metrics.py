@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pyanamo_async import EventLog, PyanamoError, WorkerMetrics
 from pyanamo_async.cli.console import note
+from pyanamo_async.cli.flags import name_flags
 
 EVERY_S = 60.0  # as often as CloudWatch keeps metrics of normal resolution, and Prometheus usually scrapes
 
@@ -55,4 +56,4 @@ async def _tell(metrics: WorkerMetrics, emf: Callable[[str], None] | None, prome
         try:
             await asyncio.to_thread(metrics.write, prometheus)
         except PyanamoError as error:  # monitoring that is ill ends no worker
-            note(f"pyanamo: {error}")
+            note(f"pyanamo: {name_flags(str(error))}")

@@ -46,8 +46,8 @@ def job_name(table: str) -> str:
 
 def jobs_needed(items: int, *, seconds_per_item: float, within: timedelta, items_at_once: int) -> int:
     """Return how many workers get so many items done in time, each with so many at once; at most one for each item."""
-    slots = items * seconds_per_item / within.total_seconds()
-    return max(1, min(items, ceil(slots / items_at_once)))
+    workers = items * seconds_per_item / within.total_seconds() / items_at_once
+    return max(1, ceil(min(items, workers)))
 
 
 def why_waiting(reason: str) -> Iterator[str]:

@@ -19,6 +19,8 @@ from pyanamo_async.errors import PyanamoError, UsageError
 from pyanamo_async.host.pid1 import PASSED_ON
 
 FAILED = 1
+ADDRESSES = {"--table": "PYANAMO_TABLE", "--bucket": "S3_BUCKET"}
+COMMAND_HINT = "an archive is s3://..., .tar.gz, .tgz, .tar or .zip"
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -33,7 +35,8 @@ def main() -> NoReturn:
         except PyanamoError as error:
             _fail(str(error))
         except OSError as error:
-            _fail(f"{error}. hint: is that folder writable (TMPDIR, PYANAMO_WORKDIR), and the disk not full?")
+            hint = "is that folder writable (TMPDIR, PYANAMO_WORKDIR), and the disk not full?"
+            _fail(f"{error.strerror or error}: {error.filename}. hint: {hint}")
         except Exception as error:  # noqa: BLE001 - as in `cli.main`: whatever it is, it becomes one line
             report(error)
             sys.exit(FAILED)
@@ -44,17 +47,16 @@ def main() -> NoReturn:
 
 
 def _prepared(request: Request) -> Prepared:
+    environment, has_pipeline = dict(os.environ), bool(request.scripts or os.environ.get("PIPELINE"))
     if not request.command:
-        check_run(request.flags)
-        if names := missing(os.environ, request.flags):
+        environment |= check_run(request.flags)
+        if names := missing(environment):
             raise UsageError(f"{' and '.join(names)} must be set", hint="the job definition's environment has them")
-    elif shutil.which(request.command[0]) is None:
-        raise UsageError(
-            f"there is no command {request.command[0]}", hint="an archive is s3://..., .tar.gz, .tgz, .tar or .zip"
-        )
+    elif not has_pipeline and shutil.which(request.command[0]) is None:
+        raise UsageError(f"there is no command {request.command[0]}", hint=COMMAND_HINT)
     for name, hint in unknown(os.environ, {*OWN, *run_variables()}).items():
         _say(f"{name} has no meaning{hint and f'. hint: {hint}'}")
-    return prepare(request, os.environ, note=_say)
+    return prepare(request, environment, note=_say)
 
 
 def _become(request: Request, prepared: Prepared) -> NoReturn:
@@ -64,13 +66,17 @@ def _become(request: Request, prepared: Prepared) -> NoReturn:
     if request.command:
         program = shutil.which(request.command[0], path=environment.get("PATH"))
         if program is None:
-            _fail(f"there is no command {request.command[0]}")
+            _fail(f"there is no command {request.command[0]}. hint: {COMMAND_HINT}")
         os.execve(program, request.command, environment)  # noqa: S606 - what was asked for
     if os.getpid() == 1:
         # Until the worker has forked (`host.pid1`) a signal would be lost: the kernel drops what the first process has
         # no handler for. Blocked ones wait.
         signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
-    words = [sys.executable, "-I", "-m", "pyanamo_async", "run", *request.flags]  # without the pipeline's PYTHONPATH
+    flags = [*request.flags]
+    if flags:  # they outrank variables, and the last one counts: addresses as they are from here, where it stands
+        named = ((flag, environment.get(name)) for flag, name in ADDRESSES.items())
+        flags += [f"{flag}={address}" for flag, address in named if address]
+    words = [sys.executable, "-I", "-m", "pyanamo_async", "run", *flags]  # without the pipeline's PYTHONPATH
     os.execve(sys.executable, words, environment)  # noqa: S606 - this program
 
 

@@ -89,12 +89,11 @@ def parse_scripts(address: str, sha256: str) -> Scripts:
     return Scripts(address, path=address.removeprefix(FOLDER), sha256=sha256)
 
 
-def missing(environment: Mapping[str, str], flags: Sequence[str]) -> list[str]:
+def missing(environment: Mapping[str, str]) -> list[str]:
     """Name the variables without which no worker can start."""
     table = environment.get("PYANAMO_TABLE", "")
     names = [] if table else ["PYANAMO_TABLE"]
-    has_bucket = environment.get("S3_BUCKET") or any(each.startswith(("-b", "--bucket")) for each in flags)
-    if not table.startswith((SQLITE, "memory:")) and not has_bucket:
+    if not table.startswith((SQLITE, "memory:")) and not environment.get("S3_BUCKET"):
         names.append("S3_BUCKET")
     return names
 

@@ -19,20 +19,27 @@ def run_variables() -> set[str]:
     return {DEBUG}.union(*([each] if isinstance(each, str) else each for each in named))
 
 
-def check_run(flags: Sequence[str]) -> None:
+ALSO_FLAGS = {"table": "PYANAMO_TABLE", "bucket": "S3_BUCKET"}
+
+
+def check_run(flags: Sequence[str]) -> dict[str, str]:
     """Parse flags, and the variables of those that are not given; `--help` prints and exits.
+
+    Returns the table and the bucket that flags name, as the variables that they outrank.
 
     Raises:
         UsageError: a value is invalid, or there is no such flag.
     """
     try:
-        _command().make_context("pyanamo run", list(flags))
+        context = _command().make_context("pyanamo run", list(flags))
     except typer.Exit as ended:
         raise SystemExit(ended.exit_code) from None
     except invalid_usage() as error:
         raise UsageError(
-            one_line(getattr(error, "format_message", error.__str__)()), hint="pyanamo run --help"
+            one_line(getattr(error, "format_message", error.__str__)()).rstrip("."), hint="pyanamo run --help"
         ) from None
+    given = {name for name in ALSO_FLAGS if context.get_parameter_source(name).name == "COMMANDLINE"}
+    return {ALSO_FLAGS[name]: str(context.params[name]) for name in given}
 
 
 def _command() -> Any:  # noqa: ANN401 - of click, which typer hides

@@ -21,9 +21,9 @@ from pyanamo_async.errors import PyanamoError
 PROGRAM = r"""
 exec >&2
 trap 'printf "%s: line %s: \`%s\` failed" "${BASH_SOURCE[0]}" "$LINENO" "$BASH_COMMAND" >"$PYANAMO_SETUP_REASON"' ERR
-set -ae
+set -aeE
 . "$1"
-set +ae
+set +aeE
 trap - ERR EXIT
 "$2" -0 >"$3"
 """

@@ -77,7 +77,7 @@ async def plan(
         raise UsageError(f"queue {queue} has no scheduling policy", hint="leave `share` out")
     because, number = "", jobs
     if isinstance(jobs, Deadline):
-        at_once = int(environment.get(ITEMS) or its.environment.get(ITEMS) or 0)
+        at_once = _at_once(environment.get(ITEMS) or its.environment.get(ITEMS) or "", its)
         number, because = _number(jobs, await status(), at_once=at_once)
     if not isinstance(number, int) or number < 1:
         raise UsageError(f"`jobs` is {number}", hint="give 1 or more")
@@ -93,10 +93,16 @@ async def submit(fleet: FleetJobs, planned: BatchPlan) -> list[str]:
     return [await fleet.submit(order) for order in planned.orders]
 
 
-async def list_jobs(fleet: FleetJobs, table: str, *, queue: str | None, ended: bool) -> list[FleetJob]:
-    """List the jobs of a table, the newest first; those that ended only if they are asked for."""
+async def list_jobs(
+    fleet: FleetJobs, table: str, *, queue: str | None, ended: bool, job_ids: Collection[str] = ()
+) -> list[FleetJob]:
+    """List the jobs of a table, all or those of these ids, the newest first; those that ended only if asked for.
+
+    Raises:
+        UsageError: an id is none of them.
+    """
     found = [each async for each in fleet.jobs(table, queue=queue) if ended or not each.is_over]
-    return sorted(found, key=lambda job: job.created, reverse=True)
+    return sorted(_chosen(found, job_ids), key=lambda job: job.created, reverse=True)
 
 
 async def cancel(
@@ -194,6 +200,11 @@ def _number(deadline: Deadline, status: Status, *, at_once: int) -> tuple[int, s
         seconds = status.slots / status.items_per_second
     number = jobs_needed(left, seconds_per_item=seconds, within=deadline.within, items_at_once=at_once)
     return number, f"{plural(left, 'item')} of {seconds:.3g} s each, {at_once} at once in a worker"
+
+
+def _at_once(items: str, definition: JobDefinition) -> int:
+    """Return how many items a worker takes at once: as it is told, or else as many as it has CPUs; 0 for unknown."""
+    return int(items) if items.isdecimal() else int(definition.cpus or 0)
 
 
 async def _queue(platform: Platform, name: str) -> JobQueue:

@@ -21,7 +21,7 @@ from pyanamo_async.errors import TableMissing, UsageError
 from pyanamo_async.operate.changing import Writer
 from pyanamo_async.operate.checking import CheckedItems
 from pyanamo_async.operate.updating import SKIPPED, UPDATED, update_existing
-from pyanamo_async.ports import AddResult, Clock, Store
+from pyanamo_async.ports import AddResult, Clock, Creation, Store
 
 BATCH = 1000
 BATCHES_AT_ONCE = 4
@@ -46,7 +46,8 @@ class ImportResult:
 
     `locked` ones were not replaced or updated, because workers hold them. Of the skipped ones, `differing` are not in
     the table as they are in the file, and `unreadable` cannot be compared: `examples` and `unreadable_examples` name
-    the first. `created` says whether the table was created for the import.
+    the first. `creation` says what
+    there was to do for the table; None in a dry run.
     """
 
     items: int
@@ -61,7 +62,7 @@ class ImportResult:
     examples: tuple[str, ...] = ()
     unreadable: int = 0
     unreadable_examples: tuple[str, ...] = ()
-    created: bool = False
+    creation: Creation | None = None
 
     @property
     def written(self) -> int:
@@ -102,7 +103,7 @@ async def import_items(
         UsageError: `on_exists` is `fail` and items exist, or the file changed since it was checked.
         PyanamoError: the table refused; what was written stays, and is skipped the next time.
     """
-    result = ImportResult(checked.items, checked.tasks, created=await store.create(shards=shards))
+    result = ImportResult(checked.items, checked.tasks, creation=await store.create(shards=shards))
     progress(result)
     if on_exists is OnExists.FAIL:
         _refuse(await _existing(store, checked), "nothing was imported")

@@ -103,7 +103,7 @@ class WorkerMetrics:
         Raises:
             UsageError: it cannot be written.
         """
-        with new_file(path, READABLE) as file:
+        with new_file(path, READABLE, argument="prometheus") as file:
             file.write(self.prometheus().encode())
 
     def _gauges(self) -> Iterator[Metric]:

@@ -11,7 +11,7 @@ from msgspec import to_builtins
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.errors import UsageError
 from pyanamo_async.fleet.membership import WorkerStatus, living
-from pyanamo_async.ports import Store, TableAdmin, TableOptions
+from pyanamo_async.ports import Creation, Store, TableAdmin, TableOptions
 
 DEFAULT_SHARDS, MAX_SHARDS = 16, 999
 
@@ -33,8 +33,8 @@ async def create(
     shards: int | None,
     indexes: Path | Sequence[Mapping[str, object]],
     options: TableOptions,
-) -> bool:
-    """Create a table; return False when it exists already.
+) -> Creation:
+    """Create a table; return what there was to do.
 
     Raises:
         UsageError: the number of shards is out of range, or the file holds no indexes.

@@ -6,7 +6,16 @@
 """
 
 from pyanamo_async.ports.capacity import Capacity, CapacityAdmin, Operation, PartCapacity, ScalingPolicy, Throughput
-from pyanamo_async.ports.description import NO_OPTIONS, Description, Index, Indexes, TableAdmin, TableOptions, Units
+from pyanamo_async.ports.description import (
+    NO_OPTIONS,
+    Creation,
+    Description,
+    Index,
+    Indexes,
+    TableAdmin,
+    TableOptions,
+    Units,
+)
 from pyanamo_async.ports.fleet_jobs import FleetJob, FleetJobs, JobOrder
 from pyanamo_async.ports.jobs import NO_LONGER_KNOWN, Job, JobRun, JobService
 from pyanamo_async.ports.objects import ObjectKey, ObjectStore, StoredObject
@@ -45,6 +54,7 @@ __all__ = [
     "CapacityAdmin",
     "Clock",
     "Command",
+    "Creation",
     "Description",
     "EventLog",
     "Exit",

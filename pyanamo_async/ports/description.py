@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from pyanamo_async.core.values import Value
@@ -75,13 +76,22 @@ class Units(Value):
         return Units(self.write - before.write, self.read - before.read, self.unreported - before.unreported)
 
 
+class Creation(StrEnum):
+    """What became of a table that was to be there: `COMPLETED` is an empty one that another tool had made."""
+
+    CREATED = "created"
+    COMPLETED = "completed"
+    FOUND = "found"
+
+
 class TableAdmin(Protocol):
     """Create, describe and delete the table."""
 
-    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> bool:
-        """Create the table and wait until it is usable; return False when one of the right schema existed.
+    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> Creation:
+        """Create the table and wait until it is usable; return what there was to do.
 
-        One that exists is left as it is, and needs no right to create it. `indexes` are extra indexes in DynamoDB's own
+        One of the right schema that exists is left as it is, and needs no right to create it. An empty one that another
+        tool made is completed. `indexes` are extra indexes in DynamoDB's own
         form (`GlobalSecondaryIndexes`); stores without them refuse. `options` are DynamoDB's, and ignored elsewhere.
         """
         ...

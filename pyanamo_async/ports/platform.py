@@ -46,7 +46,7 @@ class JobDefinition(Value):
     """What a job of a definition is: its container's image, command and variables, and when Batch ends or retries it.
 
     `stop_timeout` is the time from SIGTERM to SIGKILL; None where the definition leaves that to the platform.
-    `container` is the name of the container, which only definitions with `ecsProperties` have.
+    `container` is the name of the container, which only definitions with `ecsProperties` have; `cpus` are its vCPUs.
     """
 
     name: str
@@ -59,6 +59,7 @@ class JobDefinition(Value):
     attempt_limit: timedelta | None = None
     stop_timeout: timedelta | None = None
     container: str = ""
+    cpus: float | None = None
 
 
 class JobQueue(Value):

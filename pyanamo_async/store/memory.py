@@ -19,7 +19,7 @@ from pyanamo_async.core.stored.queue_key import due, queue_key
 from pyanamo_async.core.stored.record import encode, summarise
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import BadRow, Fenced, ItemMissing, StoreError, TableMissing
-from pyanamo_async.ports import NO_OPTIONS, AddResult, Description, Indexes, Store, TableOptions
+from pyanamo_async.ports import NO_OPTIONS, AddResult, Creation, Description, Indexes, Store, TableOptions
 from pyanamo_async.store.memory_workers import MemoryTable, MemoryWorkers
 
 SCHEMA_VERSION = 1
@@ -39,13 +39,13 @@ class MemoryStore(MemoryWorkers, Store):
             raise TableMissing("there is no table in memory", hint="create it first")
         return self._created
 
-    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> bool:  # noqa: ARG002 - of DynamoDB
+    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> Creation:  # noqa: ARG002 - of DynamoDB
         if indexes:
             raise StoreError("a table in memory takes no extra indexes")
         if self._created is not None:
-            return False
+            return Creation.FOUND
         self._created = MemoryTable(shards)
-        return True
+        return Creation.CREATED
 
     async def describe(self) -> Description:
         return Description("memory", "memory", ("itemID",), (), self._table.shards, SCHEMA_VERSION, billing="free")

@@ -61,7 +61,7 @@ def test_a_cancelled_fleet_finishes_what_it_runs(on_aws: Program, tmp_path: Path
 
         told = json.loads(pyanamo("batch", "cancel", "--yes", "--json"))
 
-        assert told == {"cancelled": 1, "terminated": 0}
+        assert told == {"dry_run": False, "cancelled": 1, "terminated": 0}
         assert {*batch.statuses()} == {Status.FAILED}
     rows = on_aws.rows()
     assert {row["ItemState"] for row in rows.values()} == {"done", "todo"}

@@ -10,6 +10,7 @@ import pytest
 
 import pyanamo_async
 from pyanamo_async import (
+    Creation,
     FindingKind,
     OnExists,
     OutputMissing,
@@ -49,8 +50,8 @@ async def test_rows_are_added_run_and_read(table: Table) -> None:
     result = await table.run(TWO)
     status = await table.status()
 
-    assert (added.created, added.items, added.tasks, added.added) == (True, 3, 4, 3)
-    assert (registered.created, registered.added, registered.skipped) == (False, 0, 3)
+    assert (added.creation, added.items, added.tasks, added.added) == (Creation.CREATED, 3, 4, 3)
+    assert (registered.creation, registered.added, registered.skipped) == (Creation.FOUND, 0, 3)
     assert (result.exit_status, result.done, result.failed) == (3, 2, 1)
     assert (status.counts.items[State.DONE], status.counts.items[State.FAILED], status.counts.total) == (2, 1, 3)
     assert (await table.item("b")).reason == "attempt 1: exit status 3"
@@ -124,12 +125,12 @@ async def test_a_table_file_is_imported_with_progress(table: Table, tmp_path: Pa
     file, bare = tmp_path / "items.txt", tmp_path / "bare.txt"
     file.write_text("itemID|TaskID|TaskScript\na|s|true\nb|s|true\n")
     bare.write_text("c,s,true\n")
-    told: list[tuple[bool, int]] = []
-    imported = await table.import_file(file, progress=lambda each: told.append((each.created, each.written)))
+    told: list[tuple[Creation | None, int]] = []
+    imported = await table.import_file(file, progress=lambda each: told.append((each.creation, each.written)))
     with check_task_file(bare, delimiter=",", no_header=True) as checked:
         preview = await table.import_file(checked, dry_run=True)
 
-    assert (imported.added, told) == (2, [(True, 0), (True, 2)])
+    assert (imported.added, told) == (2, [(Creation.CREATED, 0), (Creation.CREATED, 2)])
     assert (preview.added, (await table.status()).counts.total) == (1, 2)
     with pytest.raises(UsageError, match="already has 2 items"):
         await table.import_file(file, on_exists=OnExists.FAIL)
@@ -143,8 +144,8 @@ async def test_a_table_is_created_described_and_dropped(table: Table) -> None:
     """Creating it again changes nothing; dropping says how many items it had."""
     with pytest.raises(TableMissing):
         await table.status()
-    assert await table.create()
-    assert not await table.create()
+    assert await table.create() is Creation.CREATED
+    assert await table.create() is Creation.FOUND
     await table.add(ROWS)
 
     assert (await table.describe()).keys == ("itemID",)

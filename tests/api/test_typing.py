@@ -12,6 +12,7 @@ from pyanamo_async import (
     AdoptResult,
     BenchReport,
     Counts,
+    Creation,
     Description,
     Explanation,
     ExportResult,
@@ -40,7 +41,7 @@ from pyanamo_async import (
 
 async def every_method(table: Table) -> None:
     """Call every method as users do."""
-    assert_type(await table.create(), bool)
+    assert_type(await table.create(), Creation)
     assert_type(await table.describe(), Description)
     assert_type(await table.add([{"itemID": "a"}]), ImportResult)
     assert_type(await table.import_file("items.txt", on_exists="replace"), ImportResult)

@@ -26,6 +26,19 @@ def test_a_worker_is_alive_by_its_last_heartbeat(cli: Cli, folder: Path) -> None
     assert (old.status, "the last heartbeat was 1h ago" in old.err) == (1, True)
 
 
+def test_what_no_worker_touched_of_late_is_no_heartbeat(cli: Cli, folder: Path) -> None:
+    """A file from the future would count until then, once a clock was set back; a folder changes for other reasons."""
+    file = folder / "heartbeat"
+    file.touch()
+    tomorrow = time.time() + 86400
+    os.utime(file, (tomorrow, tomorrow))
+
+    ahead, of_folder = cli("alive", str(file)), cli("alive", str(folder))
+
+    assert (ahead.status, "ahead of the clock" in ahead.err) == (1, True)
+    assert (of_folder.status, "is no file" in of_folder.err) == (1, True)
+
+
 def test_a_heartbeat_file_that_cannot_be_written_ends_no_worker(cli: Cli, folder: Path) -> None:
     """It is said, and a probe finds no heartbeat."""
     (folder / "items.txt").write_text("true\n")

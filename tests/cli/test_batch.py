@@ -19,8 +19,8 @@ SUBMIT = ("batch", "submit", "--queue", QUEUE, "--definition", DEFINITION)
 
 
 @pytest.fixture
-def batch(tmp_path: Path, aws_env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeBatch]:
-    """A fake that starts nothing, a table with three items, and a bucket."""
+def batch(tmp_path: Path, aws_env: dict[str, str], monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Iterator[FakeBatch]:
+    """A fake that starts nothing, an empty table, and a bucket."""
     with a_batch(tmp_path / "batch", entrypoint=["sleep", "100"]) as (fake, address):
         fake.block(QUEUE)
         for name, value in {
@@ -31,6 +31,7 @@ def batch(tmp_path: Path, aws_env: dict[str, str], monkeypatch: pytest.MonkeyPat
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("PYANAMO_TABLE", f"table-{uuid.uuid4().hex}")
         monkeypatch.setenv("S3_BUCKET", "bucket")
+        assert cli("table", "create").status == 0
         yield fake
 
 
@@ -132,11 +133,27 @@ def test_workers_for_a_time_follow_from_what_is_left(batch: FakeBatch, cli: Cli,
     assert batch.statuses() == []
 
 
+@pytest.mark.usefixtures("batch")
+def test_workers_for_a_time_follow_from_what_a_worker_takes_at_once(cli: Cli, folder: Path) -> None:
+    """As many items as its definition has CPUs for, unless it is told another number; time that is none is refused."""
+    (folder / "many.txt").write_text("".join(f"echo {number}\n" for number in range(50)))
+    assert cli("import", "many.txt").status == 0
+    planned = (*SUBMIT, "--for", "2h", "--dry-run", "--json", "--seconds-per-item")
+
+    for flags, jobs in (([], 13), (["-i", "auto"], 13), (["-i", "1"], 25)):
+        assert cli(*planned, "3600", *flags).json()["jobs"] == jobs
+    assert cli(*planned, "1e308").json()["jobs"] == 50  # never more than one for each item
+    for seconds in ("nan", "inf", "0", "-1"):
+        refused = cli(*planned, seconds)
+        assert (refused.status, "--seconds-per-item" in refused.err) == (2, True)
+
+
 def test_jobs_of_other_tables_are_not_listed(batch: FakeBatch, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Although their name begins like the one of this table's jobs."""
     table = f"table-{uuid.uuid4().hex}"
     for name in (f"{table}-2", f"{table}.2", table):
         monkeypatch.setenv("PYANAMO_TABLE", name)
+        cli("table", "create")
         cli(*SUBMIT, "--jobs", "1")
 
     [listed] = cli("batch", "list", "--json").json()
@@ -153,7 +170,7 @@ def test_cancelling_leaves_nothing_behind(batch: FakeBatch, cli: Cli, folder: Pa
 
     told = cli("batch", "cancel", "--now", "--yes", "--reason", "wrong image", "--json").json()
 
-    assert told == {"cancelled": 2, "terminated": 2}
+    assert told == {"dry_run": False, "cancelled": 2, "terminated": 2}
     batch.wait(lambda: not batch.running())
     assert {*batch.statuses()} == {"FAILED"}
     assert cli("batch", "list", "--json").json() == []
@@ -167,7 +184,32 @@ def test_what_waits_is_cancelled_without_a_termination(cli: Cli, folder: Path) -
     cli("import", str(folder / "single.txt"))
     cli(*SUBMIT, "--jobs", "3")
 
-    assert cli("batch", "cancel", "--yes", "--json").json() == {"cancelled": 1, "terminated": 0}
+    told = cli("batch", "cancel", "--yes", "--json").json()
+    assert told == {"dry_run": False, "cancelled": 1, "terminated": 0}
+
+
+def test_what_would_be_cancelled_is_told(batch: FakeBatch, cli: Cli) -> None:
+    """As JSON, too; an id that is none of the table's jobs is refused, as without a dry run."""
+    [job_id] = cli(*SUBMIT, "--jobs", "3", "--json").json()["job_ids"]
+
+    told = cli("batch", "cancel", "--dry-run", "--json").json()
+
+    assert told == {"dry_run": True, "cancelled": 1, "terminated": 0, "job_ids": [job_id]}
+    for flags in (["--dry-run"], ["--dry-run", "--json"], ["--yes"]):
+        refused = cli("batch", "cancel", "no-such-job", *flags)
+        assert (refused.status, "no-such-job" in refused.err) == (2, True)
+    assert {*batch.statuses()} == {"RUNNABLE"}
+
+
+def test_a_table_that_is_gone_keeps_its_jobs_from_nobody(batch: FakeBatch, cli: Cli) -> None:
+    """They are cancelled all the same, and none is submitted for it."""
+    cli(*SUBMIT, "--jobs", "3")
+    cli("table", "delete", "--yes")
+
+    refused = cli(*SUBMIT, "--jobs", "3", "--dry-run")
+    assert (refused.status, "does not exist" in refused.err) == (1, True)
+    told = cli("batch", "cancel", "--yes", "--json").json()
+    assert (told["cancelled"], {*batch.statuses()}) == (1, {"FAILED"})
 
 
 @pytest.mark.usefixtures("batch")

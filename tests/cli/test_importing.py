@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.servers.clients import client
+from pyanamo_async.store.dynamodb import schema
 from tests.cli.conftest import PYANAMO, SINGLE, Cli, process
 
 
@@ -294,3 +296,17 @@ def test_a_terminal_that_closes_fails_no_import(cli: Cli, folder: Path) -> None:
 
     assert (importing.returncode, said) == (0, "30000 added, 0 skipped, 0 replaced\n")
     assert cli("status", "--json").json()[0]["total"] == 30_000
+
+
+def test_a_table_that_the_stack_made_is_not_called_created(
+    cli: Cli, table: str, aws_env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was there; the import makes it ready, once."""
+    for name, value in aws_env.items():
+        monkeypatch.setenv(name, value)
+    client("dynamodb", aws_env["AWS_ENDPOINT_URL_DYNAMODB"]).create_table(**schema.creation(table))
+
+    made, found = (cli("import", "-t", table, "single.txt") for _ in range(2))
+
+    assert made.err == f"made table {table} ready, which was there and empty\n"
+    assert (found.status, found.err) == (0, "")

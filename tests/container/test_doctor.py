@@ -6,12 +6,14 @@ template; what it does not check, keys and denials, a fake says.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from harness.servers.clients import client
 from pyanamo_async import Finding, open_table
@@ -29,7 +31,10 @@ from pyanamo_async.ports.platform import FARGATE
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.memory import MemoryStore
 from simulation.crew import FakeProcesses
+from tests.cli.conftest import process
+from tests.cli.test_main import on_terminal
 from tests.container.stack import deploy_once, described, serving_batch
+from tests.docs.json_schemas import SCHEMAS
 from tests.fakes import NOON
 
 TABLE = "doctors-table"
@@ -143,6 +148,36 @@ async def test_a_bucket_that_keeps_unfinished_uploads_is_found(ward: Ward, bucke
         s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": other})
 
     assert await ward.kinds(bucket=bucket) == [FindingKind.LIFECYCLE]
+
+
+WORDS = ("doctor", "-t", TABLE, "--queue", "doctors-fargate", "--definition", "doctors-fargate")
+
+
+async def test_the_command_says_that_all_is_well(ward: Ward) -> None:
+    """On a terminal without a table that has nothing in it; in a pipe the header is there all the same."""
+    said = process(*WORDS, "-b", ward.bucket)
+
+    assert (said.status, said.out) == (0, "finding\twhat\tsince\thint\n"), said.err
+    assert "all is well" in said.err
+    assert "finding" not in on_terminal(*WORDS, "-b", ward.bucket)
+
+
+async def test_the_command_names_each_planted_fault_with_its_remedy(ward: Ward) -> None:
+    """And exits with 3, as JSON too."""
+    no_rule_for_75(ward)
+    short_attempt(ward)
+    usual_stop(ward)
+    other_image(ward)
+    planted = [FindingKind.RULE, FindingKind.TIMEOUT, FindingKind.STOP_TIMEOUT, FindingKind.IMAGE]
+
+    told, shown = process(*WORDS, "-b", ward.bucket, "--json"), process(*WORDS, "-b", ward.bucket)
+
+    found = json.loads(told.out)
+    Draft202012Validator(SCHEMAS["doctor --json"]).validate(found)
+    assert (told.status, [each["finding"] for each in found]) == (3, planted)
+    assert shown.status == 3
+    assert [line.split("\t")[0] for line in shown.out.splitlines()[1:]] == planted
+    assert all(each["hint"] in shown.out for each in found)
 
 
 def exits_first(ward: Ward) -> None:

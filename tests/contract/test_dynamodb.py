@@ -22,7 +22,7 @@ from pyanamo_async.core.stored.record import encode
 from pyanamo_async.core.stored.row_size import stored_bytes
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import Fenced, SchemaMismatch, StoreError, Unavailable
-from pyanamo_async.ports import AddResult, Store
+from pyanamo_async.ports import AddResult, Creation, Store
 from pyanamo_async.store.dynamodb import DynamoStore, schema
 from pyanamo_async.store.dynamodb.rows import Candidate, claiming, stored
 from tests.contract.steps import POLICY, a_record, a_worker, claim, claim_one, settled
@@ -440,7 +440,7 @@ class TestSchema:
         await client.create_table(**schema.creation(name))
         store = DynamoStore(name, client)
 
-        assert await store.create(shards=7)
+        assert await store.create(shards=7) is Creation.COMPLETED
         assert (await store.describe()).shards == 7
 
     async def test_a_row_of_ours_is_no_item(self, store: DynamoStore) -> None:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from harness.dynamodb import dynamo_client
 from pyanamo_async.errors import Denied, SchemaMismatch, StoreError, TableMissing
-from pyanamo_async.ports import TableOptions
+from pyanamo_async.ports import Creation, TableOptions
 from pyanamo_async.store.dynamodb import DynamoStore, lifecycle, schema
 
 Row = dict[str, Any]
@@ -124,8 +124,8 @@ async def test_a_table_that_exists_needs_no_right_to_create_one() -> None:
     """An importer with the rights of the guide uses the table that is there, and gives it a row where it lacks one."""
     service = Service(rights=IMPORTER, table=described(schema.creation("step")))
 
-    assert await store_of(service).create(shards=7) is True
-    assert await store_of(service).create(shards=16) is False
+    assert await store_of(service).create(shards=7) is Creation.COMPLETED
+    assert await store_of(service).create(shards=16) is Creation.FOUND
     assert "create_table" not in service.operations
     assert service.rows["#table"]["Shards"] == {"N": "7"}
 
@@ -143,7 +143,7 @@ async def test_a_table_just_created_may_be_unknown() -> None:
     """It is waited for, also when another process created it at the same moment."""
     service = Service(unknown=3, creating=2)
 
-    assert await store_of(service).create(shards=4) is True
+    assert await store_of(service).create(shards=4) is Creation.CREATED
     assert service.operations.count("describe_table") == 1 + 3 + 3
 
 
@@ -165,7 +165,7 @@ async def test_a_table_that_is_changed_is_used(status: str, ours: str, other: st
         index["IndexStatus"] = now
     service = Service(rights=IMPORTER, table=table)
 
-    assert await store_of(service).create(shards=4) is True
+    assert await store_of(service).create(shards=4) is Creation.COMPLETED
 
 
 async def test_an_index_of_ours_that_is_being_built_is_waited_for() -> None:
@@ -190,7 +190,7 @@ async def test_throughput_of_an_index_file_is_not_asked_for() -> None:
     told = {"IndexStatus": "ACTIVE", "IndexArn": "arn", "IndexSizeBytes": 0, "ItemCount": 0}
     service = Service()
 
-    assert await store_of(service).create(shards=4, indexes=[THEIR_INDEX | told]) is True
+    assert await store_of(service).create(shards=4, indexes=[THEIR_INDEX | told]) is Creation.CREATED
     [_, theirs] = service.asked("create_table")["GlobalSecondaryIndexes"]
     assert theirs == {name: THEIR_INDEX[name] for name in ("IndexName", "KeySchema", "Projection")}
 
@@ -200,7 +200,7 @@ async def test_a_table_gets_what_was_asked_for() -> None:
     service = Service(without_backups=2)
     options = TableOptions((("project", "genomes"),), "alias/ours", True, True)
 
-    assert await store_of(service).create(shards=4, options=options) is True
+    assert await store_of(service).create(shards=4, options=options) is Creation.CREATED
 
     asked = service.asked("create_table")
     assert asked["Tags"] == [{"Key": "project", "Value": "genomes"}]
@@ -231,8 +231,8 @@ async def test_a_service_takes_all_that_can_be_asked_for(moto_endpoint: str) -> 
     options = TableOptions((("project", "genomes"),), "alias/ours", True, True)
     async with dynamo_client(moto_endpoint) as client:
         store = DynamoStore(name, client)
-        assert await store.create(shards=4, indexes=[THEIR_INDEX], options=options) is True
-        assert await store.create(shards=4) is False
+        assert await store.create(shards=4, indexes=[THEIR_INDEX], options=options) is Creation.CREATED
+        assert await store.create(shards=4) is Creation.FOUND
 
         table = (await client.describe_table(TableName=name))["Table"]
         tags = await client.list_tags_of_resource(ResourceArn=table["TableArn"])

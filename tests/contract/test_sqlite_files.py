@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pyanamo_async.errors import SchemaMismatch, StoreError, TableMissing, Unavailable, UsageError
+from pyanamo_async.ports import Creation
 from pyanamo_async.store.sqlite import SqliteStore
 from tests.contract.steps import a_worker, claim_one, settled
 from tests.fakes import NOON, an_item
@@ -118,7 +119,7 @@ async def test_an_empty_file_is_not_a_table_yet(tmp_path: Path) -> None:
     with pytest.raises(TableMissing, match="pyanamo import"):
         await store.counts()
 
-    assert await store.create(shards=1) is True
+    assert await store.create(shards=1) is Creation.CREATED
     assert (await store.counts()).total == 0
     await store.close()
 
@@ -269,7 +270,7 @@ async def test_no_two_tables_share_an_output_namespace(tmp_path: Path) -> None:
     for path in ("1/same.db", "2/same.db", "2/same.sqlite", "2/same.db"):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         store = SqliteStore(tmp_path / path)
-        if not await store.create(shards=1):
+        if await store.create(shards=1) is Creation.FOUND:
             await store.drop()
             await store.create(shards=1)
         names.add((await store.describe()).output_namespace)

@@ -11,7 +11,7 @@ from pyanamo_async.core.items import State
 from pyanamo_async.core.output_tail import OutputTail, TaskRef
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.errors import TableMissing
-from pyanamo_async.ports import Store
+from pyanamo_async.ports import Creation, Store
 from tests.contract.steps import a_worker, claim_one, listing
 from tests.fakes import NOON, an_item
 
@@ -45,7 +45,7 @@ async def test_creating_again_changes_nothing(store: Store) -> None:
     """A table of the right schema is left as it is, and said to have been there."""
     await store.add([ITEM])
 
-    assert await store.create(shards=1) is False
+    assert await store.create(shards=1) is Creation.FOUND
     assert await store.existing(["a"]) == {"a"}
 
 
@@ -76,7 +76,7 @@ async def test_a_table_may_be_made_anew(store: Store) -> None:
     await store.heartbeat(a_worker("w1"))
     await store.drop()
 
-    assert await store.create(shards=2) is True
+    assert await store.create(shards=2) is Creation.CREATED
     assert (await store.counts()).total == 0
     assert await store.workers() == []
     assert (await store.describe()).shards == 2
@@ -109,6 +109,6 @@ async def test_two_may_create_at_once(twins: tuple[Store, Store]) -> None:
 
     made = await asyncio.gather(*(store.create(shards=1) for store in twins))
 
-    assert sorted(made) == [False, True]
+    assert made.count(Creation.FOUND) == 1
     await one.add([ITEM])
     assert (await other.counts()).items[State.TODO] == 1

@@ -301,7 +301,12 @@ SCHEMAS: dict[str, Schema] = {
         )
     ),
     "batch cancel --json": an_object(
-        cancelled=a("integer", "jobs and arrays"), terminated=a("integer", "of them, those that outlasted the drain")
+        "",
+        {"job_ids"},
+        dry_run=a("boolean"),
+        job_ids=a_list(a("string"), "of those that would be cancelled, with dry_run alone"),
+        cancelled=a("integer", "jobs and arrays"),
+        terminated=a("integer", "of them, those that outlasted the drain"),
     ),
     "batch why --json": an_object(because=a_list(a("string"), "sentences")),
     "table describe --json": an_object(

@@ -113,11 +113,13 @@ def test_what_is_wrong_ends_it_before_any_claim(step: Program) -> None:
     file = step.folder / "x.tar.gz"
     file.write_bytes(scripts(setup_step=b"true\nls /no/such/place\n"))
     (step.folder / "bad.zip").write_bytes(zip_of(("../x", 0o644, b"x")))
+    (step.folder / "function.tar.gz").write_bytes(scripts(setup_step=b"f() { false; }; f\n"))
     (step.folder / "exits.tar.gz").write_bytes(scripts(setup_step=b"exit 0\n"))
 
     for arguments, env, why in [
         (["x.tar.gz"], {}, "setup/step.sh: line 2: `ls /no/such/place` failed"),
         (["exits.tar.gz"], {}, "ended the shell"),
+        (["function.tar.gz"], {}, "setup/step.sh: line 1: `false` failed"),
         (["bad.zip"], {}, "bad.zip is refused: a path leads through '..'"),
         (["none.zip"], {}, "there is no such file"),
         (["x.tar.gz"], {"PYANAMO_SETUP": "other.sh"}, "there is no set-up"),
@@ -155,6 +157,26 @@ def test_a_command_runs_in_place_of_the_worker(step: Program) -> None:
     status, out, _ = run(step, "bash", "-c", "echo $x $PIPELINE; exit 7", PIPELINE=str(pipeline))
 
     assert (status, out) == (7, f"1 {pipeline}\n")
+
+
+def test_a_command_may_be_one_of_the_archive(step: Program) -> None:
+    """It is on PATH as for tasks; one that is nowhere is named."""
+    (step.folder / "x.tar.gz").write_bytes(scripts())
+
+    assert run(step, "x.tar.gz", "p.sh")[:2] == (0, "ran\n")
+    status, _, said = run(step, "x.tar.gz", "q.sh")
+    assert (status, "there is no command q.sh" in said) == (1, True)
+
+
+def test_a_table_that_a_flag_names_is_where_the_container_started(step: Program) -> None:
+    """As one that a variable names: the worker stands elsewhere."""
+    items(step)
+    (step.folder / "x.tar.gz").write_bytes(scripts())
+
+    status, _, said = run(step, "x.tar.gz", "-t", step.table, "-b", "file:logs", PYANAMO_TABLE="", S3_BUCKET="")
+
+    assert status == 0, said
+    assert step("logs", "a").startswith("ran\n")
 
 
 @pytest.mark.parametrize("alone", [False, True], ids=["a process", "the first process"])

@@ -13,6 +13,7 @@ from pyanamo_async.entrypoint.request import (
     table_name,
     work_folder,
 )
+from pyanamo_async.entrypoint.run_flags import check_run
 from pyanamo_async.entrypoint.variables import merge, unknown
 from pyanamo_async.errors import UsageError
 
@@ -90,9 +91,20 @@ def test_addresses_and_checksums_that_are_none_are_refused(address: str, sha256:
 
 def test_missing_variables_are_named() -> None:
     """All of them at once; a file needs no bucket."""
-    assert missing({}, []) == ["PYANAMO_TABLE", "S3_BUCKET"]
-    assert missing({"PYANAMO_TABLE": "t"}, ["-b", "x"]) == []
-    assert missing({"PYANAMO_TABLE": "sqlite:x.db"}, []) == []
+    assert missing({}) == ["PYANAMO_TABLE", "S3_BUCKET"]
+    assert missing({"PYANAMO_TABLE": "t", "S3_BUCKET": "b"}) == []
+    assert missing({"PYANAMO_TABLE": "sqlite:x.db"}) == []
+
+
+def test_flags_name_the_table_and_the_bucket_as_variables_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They outrank those; what no flag names is left to them."""
+    monkeypatch.setenv("PYANAMO_TABLE", "other")
+
+    assert check_run(["-t", "sqlite:x.db", "--bucket=file:logs"]) == {
+        "PYANAMO_TABLE": "sqlite:x.db",
+        "S3_BUCKET": "file:logs",
+    }
+    assert check_run(["-i", "4"]) == {}
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ from pyanamo_async.operate.exporting.rows import Row
 
 
 @contextmanager
-def new_file(path: Path, umask: int) -> Iterator[IO[bytes]]:
+def new_file(path: Path, umask: int, *, argument: str = "to") -> Iterator[IO[bytes]]:
     """Open a file that replaces the one of this name when it is complete, and leaves that alone if anything fails.
 
     Raises:
-        UsageError: it cannot be written.
+        UsageError: it cannot be written; `argument` is what gave it.
     """
     partial = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
     try:
@@ -36,7 +36,9 @@ def new_file(path: Path, umask: int) -> Iterator[IO[bytes]]:
         finally:
             partial.unlink(missing_ok=True)
     except OSError as error:
-        raise UsageError(f"`to` {path} cannot be written: {error.strerror}", hint="choose another file") from error
+        raise UsageError(
+            f"`{argument}` {path} cannot be written: {error.strerror}", hint="choose another file"
+        ) from error
 
 
 async def write_tsv(rows: AsyncIterator[Row], columns: Sequence[str], file: IO[bytes]) -> None:

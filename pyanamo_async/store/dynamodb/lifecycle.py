@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from pyanamo_async.aws.errors import translated
 from pyanamo_async.errors import Denied, TableMissing, Unavailable
-from pyanamo_async.ports import NO_OPTIONS, Description, Indexes, TableAdmin, TableOptions
+from pyanamo_async.ports import NO_OPTIONS, Creation, Description, Indexes, TableAdmin, TableOptions
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.opening import OpenedTable
 from pyanamo_async.store.dynamodb.rows import TABLE_ROW
@@ -24,7 +24,7 @@ POLL_S = 0.5
 class DynamoAdmin(OpenedTable, TableAdmin):
     """Creates, describes and deletes a table."""
 
-    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> bool:
+    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> Creation:
         """Complete also an empty table of our schema without its table row, as other tools make it.
 
         `CreateTable` is asked for only when there is no table: a role without that right is refused before anybody
@@ -41,13 +41,15 @@ class DynamoAdmin(OpenedTable, TableAdmin):
             schema.shards_of(row, table.name)
         if row is not None:
             schema.shards_of(row, table.name)
-            return False
+            return Creation.FOUND
         if options.point_in_time_recovery:
             await _keep_history(table)
         [reply] = await table.send([Insert(schema.table_row(shards))])
         if isinstance(reply, Exception):
             raise reply
-        return reply.met
+        if not reply.met:
+            return Creation.FOUND  # another process was faster
+        return Creation.CREATED if made else Creation.COMPLETED
 
     async def describe(self) -> Description:
         shards = await self._shards()

@@ -15,7 +15,7 @@ from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.errors import BadRow, UsageError
 from pyanamo_async.host.file_systems import network_file_system
 from pyanamo_async.host.modes import PRIVATE
-from pyanamo_async.ports import NO_OPTIONS, Description, Indexes, Store, TableOptions
+from pyanamo_async.ports import NO_OPTIONS, Creation, Description, Indexes, Store, TableOptions
 from pyanamo_async.store.sqlite import schema
 from pyanamo_async.store.sqlite.engine import Engine
 from pyanamo_async.store.sqlite.fleet import SqliteWorkers
@@ -49,10 +49,11 @@ class SqliteStore(SqliteItems, SqliteReader, SqliteWorkers, Store):
         self._creation = partial(schema.create_table, self.path, busy_timeout, umask=umask, network=network)
         self._engine = Engine(self.path, partial(schema.open_table, self.path, busy_timeout, network=network))
 
-    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> bool:  # noqa: ARG002 - of DynamoDB
+    async def create(self, *, shards: int, indexes: Indexes = (), options: TableOptions = NO_OPTIONS) -> Creation:  # noqa: ARG002 - of DynamoDB
         if indexes:
             raise UsageError("a table in an SQLite file takes no extra indexes", hint="leave `indexes` out")
-        return await self._engine.exclusive(partial(self._creation, shards=shards))
+        created = await self._engine.exclusive(partial(self._creation, shards=shards))
+        return Creation.CREATED if created else Creation.FOUND
 
     async def describe(self) -> Description:
         return await self._engine.read(partial(schema.describe, path=self.path))

@@ -97,6 +97,7 @@ def update(stored: Item, wanted: Item, *, now: datetime, token: str) -> Item:
         memory_bytes=wanted.memory_bytes,
         cpus=wanted.cpus,
         folders=wanted.folders,
+        memory_class=stored.memory_class if wanted.memory_bytes == stored.memory_bytes else 0,
     )
     if after == stored:
         return stored

@@ -129,7 +129,8 @@ class Item(Value):
     `seconds_lost` adds up how long scripts ran in vain because of crashes and interruptions, whatever a person resets.
     `seconds_saved` adds up how long they had run for checkpoints from which others went on.
     `memory_bytes` and `cpus` are what each of its tasks needs, as its columns say; `memory_need_bytes` is what it was
-    found to need, and stays whatever a person resets. `oom_kills` counts attempts in which memory ran out.
+    found to need, and stays whatever a person resets. `oom_kills` counts attempts in which memory ran out. With a
+    `memory_class`, in GiB, it waits for a worker that is large enough (`core.memory.classes`).
     Each of its tasks has the `folders`, whatever its script names.
     `mark` is random: it tells this item from another of the same id that was deleted. `args_at` is where, in the
     scripts of a nested item, the argument of the task begins, in characters; 0 if it was imported without arguments.
@@ -148,6 +149,7 @@ class Item(Value):
     folders: Folders = NO_FOLDERS
     memory_need_bytes: int = 0
     oom_kills: int = 0
+    memory_class: int = 0
     attempt: int = 0
     token: str = ""
     worker: str = ""

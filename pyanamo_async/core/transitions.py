@@ -170,6 +170,8 @@ def _exceed_wall_time(item: Item, results: Results, now: datetime, policy: Failu
         reason = f"the wall time ended it {plural(kills, 'time')} without progress"
         return _bury(counted, reason, now)
     reason = Interrupted(InterruptReason.WALL_TIME).reason
+    if item.memory_class:  # small workers would claim it there
+        return with_reason(replace(counted, state=State.TODO, done_at=None), reason)
     return with_reason(replace(counted, state=State.WALL_TIME_EXCEEDED), reason)
 
 

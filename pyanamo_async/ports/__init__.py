@@ -18,6 +18,7 @@ from pyanamo_async.ports.description import (
 )
 from pyanamo_async.ports.fleet_jobs import FleetJob, FleetJobs, JobOrder
 from pyanamo_async.ports.jobs import NO_LONGER_KNOWN, Job, JobRun, JobService
+from pyanamo_async.ports.notifications import Notifications
 from pyanamo_async.ports.objects import ObjectKey, ObjectStore, StoredObject
 from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
 from pyanamo_async.ports.output_tails import OutputTails
@@ -38,7 +39,6 @@ from pyanamo_async.ports.table import (
     AddResult,
     ItemQueue,
     ItemReader,
-    Notifications,
     Store,
     WorkerRegistry,
 )

@@ -16,6 +16,7 @@ from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import BadRow
 from pyanamo_async.ports.description import TableAdmin
+from pyanamo_async.ports.notifications import Notifications
 from pyanamo_async.ports.output_tails import OutputTails
 
 INDEX_LAG_AT_MOST = timedelta(seconds=20)
@@ -34,7 +35,13 @@ class AddResult(StrEnum):
 
 
 class ItemQueue(Protocol):
-    """Add, claim, save and remove items: every change of an item that can be read (`WorkerRegistry` buries others)."""
+    """Add, claim, save and remove items: every change of an item that can be read (`WorkerRegistry` buries others).
+
+    `largest_class` is the largest memory class, in GiB, whose items `claim`, `next_due` and `notifications` see: for
+    what they say, items of larger ones are not there. They see all, unless somebody sets it.
+    """
+
+    largest_class: int
 
     async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
         """Add any number of items, each on its own, and return in their order what became of each.
@@ -49,10 +56,10 @@ class ItemQueue(Protocol):
         """Lock up to `limit` items in `state` for `worker`, as `core.transitions.claim` defines it.
 
         Exactly one worker wins an item, however many try. Items whose `not_before` is after `now` are left alone;
-        better priorities (lower numbers) go first. A row in `state` that cannot be read is buried instead, and noted in
-        `bad_rows`; a due time that cannot be read is due now. Fewer than `limit`, even none, says nothing about what
-        the table holds: `next_due` does. A claim whose reply was lost is found by its token when the request is
-        repeated.
+        larger memory classes go first, then better priorities (lower numbers). A row in `state` that cannot be read is
+        buried instead, and noted in `bad_rows`; a due time that cannot be read is due now. Fewer than `limit`, even
+        none, says nothing about what the table holds: `next_due` does. A claim whose reply was lost is found by its
+        token when the request is repeated.
         """
         ...
 
@@ -146,6 +153,10 @@ class ItemReader(Protocol):
         """
         ...
 
+    async def class_counts(self) -> Mapping[int, int]:
+        """Count the items in `todo` that have a memory class, by class; it costs nothing where none ever had one."""
+        ...
+
     async def last_settled(self, *, most: int) -> list[Summary]:
         """List up to `most` items that were done or failed last, the latest first, which alone is surely the latest."""
         ...
@@ -220,29 +231,6 @@ class WorkerRegistry(Protocol):
 
     async def held(self, worker_id: str) -> list[Item | BadRow]:
         """Read the items a worker holds, whole, those that cannot be read among them."""
-        ...
-
-
-class Notifications(Protocol):
-    """How waiting workers learn that items were added or put back."""
-
-    @property
-    def notifications_every_s(self) -> float:
-        """Return how often `notifications` is worth asking, by its cost."""
-        ...
-
-    async def notify(self, *, now: datetime) -> None:
-        """Tell workers that wait, or are about to go home, that items were added or put back.
-
-        Best effort, and never an error of the table's: a worker that misses it finds the items by looking.
-        """
-        ...
-
-    async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:
-        """Return whether new items may have become claimable since the last call; costs less than a claim.
-
-        The answer may be a moment old; `consistent` makes it current.
-        """
         ...
 
 

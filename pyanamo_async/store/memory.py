@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import heapq
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.counts import Counts, count, is_moving
 from pyanamo_async.core.items import CLAIMABLE, SETTLED, Item, State, Summary, latest
+from pyanamo_async.core.memory.classes import EVERY_CLASS
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.stored.queue_key import due, queue_key
 from pyanamo_async.core.stored.record import encode, summarise
@@ -30,6 +32,7 @@ class MemoryStore(MemoryWorkers, Store):
 
     def __init__(self, *, token: Callable[[], str] = lambda: secrets.token_hex(8)) -> None:
         self.bad_rows = BadRows()
+        self.largest_class = EVERY_CLASS
         self._token = token
         self._created: MemoryTable | None = None
 
@@ -76,16 +79,16 @@ class MemoryStore(MemoryWorkers, Store):
         return [self._table.items[item_id] for item_id in await self.existing(item_ids)]
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
-        claimable = [item for item in self._in_state(state) if item.not_before is None or item.not_before <= now]
+        claimable = [item for item in self._visible(state) if item.not_before is None or item.not_before <= now]
         claims = [
             transitions.claim(item, worker=worker, token=self._token(), now=now)
-            for item in heapq.nsmallest(limit, claimable, key=_place)
+            for item in heapq.nsmallest(limit, claimable, key=lambda item: (-item.memory_class, _place(item)))
         ]
         self._table.items |= {claim.item_id: claim for claim in claims}
         return claims
 
     async def next_due(self, *, state: State = State.TODO, consistent: bool = False) -> datetime | None:  # noqa: ARG002
-        return min((due(_place(item)) for item in self._in_state(state)), default=None)
+        return min((due(_place(item)) for item in self._visible(state)), default=None)
 
     async def save(self, before: Item, after: Item) -> None:
         if self._passes_fence(before):
@@ -107,7 +110,7 @@ class MemoryStore(MemoryWorkers, Store):
         pass  # it shows
 
     async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:  # noqa: ARG002 # it always is
-        return any(due(_place(item)) <= now for state in CLAIMABLE for item in self._in_state(state))
+        return any(due(_place(item)) <= now for state in CLAIMABLE for item in self._visible(state))
 
     async def read(self, item_id: str) -> Item:
         if item_id not in self._table.items:
@@ -136,6 +139,9 @@ class MemoryStore(MemoryWorkers, Store):
     async def moving_counts(self, *, since: datetime) -> Counts:
         return count(item for item in self._table.items.values() if is_moving(item, since=since))
 
+    async def class_counts(self) -> Mapping[int, int]:
+        return Counter(item.memory_class for item in self._in_state(State.TODO) if item.memory_class)
+
     async def last_settled(self, *, most: int) -> list[Summary]:
         return latest([each for state in SETTLED async for each in self.summaries(state=state)], most=most)
 
@@ -152,6 +158,15 @@ class MemoryStore(MemoryWorkers, Store):
 
     def _in_state(self, state: State) -> list[Item]:
         return [item for item in self._table.items.values() if item.state is state]
+
+    def _visible(self, state: State) -> list[Item]:
+        return [item for item in self._in_state(state) if item.memory_class <= self.largest_class]
+
+    def another(self) -> MemoryStore:
+        """Return another store of the same table, as another worker has it."""
+        other = MemoryStore(token=self._token)
+        other._created = self._table
+        return other
 
     def _passes_fence(self, item: Item) -> bool:
         known = self._table.items.get(item.item_id)

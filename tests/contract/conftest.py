@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from pyanamo_async.ports import Store
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.store.sqlite import SqliteStore
+
+S = TypeVar("S", bound=Store)
 
 
 @pytest.fixture(params=["memory", "sqlite", "dynamodb"])
@@ -31,10 +34,28 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 @pytest.fixture(params=["sqlite", "dynamodb"])
 async def twins(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Store, Store]]:
     """Two stores of one table, as two processes have them."""
+    async with _twins(request, tmp_path) as pair:
+        yield pair
+
+
+@pytest.fixture(params=["memory", "sqlite", "dynamodb"])
+async def sizes(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Store, Store]]:
+    """Two stores of one table: of a worker that takes memory classes up to 16 GiB, and of one that takes all."""
+    async with _twins(request, tmp_path) as (small, large):
+        small.largest_class = 16
+        yield small, large
+
+
+@asynccontextmanager
+async def _twins(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[tuple[Store, Store]]:
+    if request.param == "memory":
+        async with _open(MemoryStore(), create=True) as remembered:
+            yield remembered, remembered.another()
+        return
     if request.param == "sqlite":
-        path = tmp_path / "table.db"
-        async with _open(SqliteStore(path), create=True) as one, _open(SqliteStore(path)) as other:
-            yield one, other
+        path = folder / "table.db"
+        async with _open(SqliteStore(path), create=True) as first, _open(SqliteStore(path)) as second:
+            yield first, second
         return
     from harness.dynamodb import DynamoStore, dynamo_client, dynamo_store
 
@@ -55,7 +76,7 @@ def _dynamo(request: pytest.FixtureRequest) -> AbstractAsyncContextManager[Store
 
 
 @asynccontextmanager
-async def _open(store: Store, *, create: bool = False) -> AsyncIterator[Store]:
+async def _open(store: S, *, create: bool = False) -> AsyncIterator[S]:
     try:
         if create:
             await store.create(shards=4)

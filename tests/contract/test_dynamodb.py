@@ -201,7 +201,7 @@ class TestClaims:
         """What the index still shows, and somebody else has, is neither claimed nor changed."""
         await store.add([an_item("a")])
         shards = (await store.describe()).shards
-        cache = (await store._open()).claimer._caches[State.TODO]
+        cache = (await store._open()).claimer._caches.of((State.TODO, 0))
         held = await claim_one(another(store), "other")
         stale = Candidate("a", f"todo#{shard_of('a', shards)}", "05ffffffff", 0, "token")
         cache.add_hints([stale], now_s=asyncio.get_running_loop().time())

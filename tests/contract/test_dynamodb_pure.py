@@ -18,8 +18,7 @@ from pyanamo_async.core.outcomes import Succeeded
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import SchemaMismatch
 from pyanamo_async.store.dynamodb import schema
-from pyanamo_async.store.dynamodb.candidate_cache import CandidateCache
-from pyanamo_async.store.dynamodb.claimer import IDLE_TTL_S
+from pyanamo_async.store.dynamodb.candidate_cache import IDLE_TTL_S, CandidateCache
 from pyanamo_async.store.dynamodb.codec import marshal, marshal_row, unmarshal, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import Candidate, change, claiming, place
 from pyanamo_async.store.dynamodb.writes import Delete, Insert, Update, request, statement

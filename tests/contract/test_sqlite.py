@@ -18,7 +18,7 @@ from pyanamo_async.core.items import State
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.transitions import release
 from pyanamo_async.errors import BadRow, Unavailable
-from pyanamo_async.store.sqlite import SqliteStore, items, reading
+from pyanamo_async.store.sqlite import SqliteStore, items, ranges, reading
 from tests.contract.steps import claim, claim_one
 from tests.fakes import NOON, an_item
 
@@ -131,9 +131,10 @@ async def test_items_run_in_the_order_of_their_file(store: SqliteStore) -> None:
 @pytest.mark.parametrize(
     ("statement", "parameters", "walk"),
     [
-        (items.CANDIDATES, 2, "SEARCH items USING INDEX QueueIndex (ItemState=?)"),
+        (items.CANDIDATES, 4, "SEARCH items USING INDEX QueueIndex (ItemState=? AND Queue_Key>? AND Queue_Key<?)"),
         (reading.HELD, 1, "SEARCH items USING INDEX QueueIndex (ItemState=? AND Queue_Key=?)"),
-        (items.NEXT, 1, "SEARCH items USING COVERING INDEX QueueIndex (ItemState=?)"),
+        (items.NEXT, 3, "SEARCH items USING COVERING INDEX QueueIndex (ItemState=? AND Queue_Key>? AND Queue_Key<?)"),
+        (ranges.LAST, 2, "SEARCH items USING COVERING INDEX QueueIndex (ItemState=? AND Queue_Key>? AND Queue_Key<?)"),
         (
             f"{reading.COUNTS} FROM {reading.EVERYTHING} GROUP BY ItemState",
             0,
@@ -147,7 +148,7 @@ async def test_items_run_in_the_order_of_their_file(store: SqliteStore) -> None:
         (reading.LEDGERS, 0, "SCAN items USING COVERING INDEX LedgerIndex"),
         (reading.SUMMARIES, 5, "SEARCH items USING INDEX QueueIndex (ItemState=? AND Queue_Key=? AND Position>?)"),
     ],
-    ids=["claimable", "held", "next", "counts", "moving", "ledgers", "summaries"],
+    ids=["claimable", "held", "next", "classes", "counts", "moving", "ledgers", "summaries"],
 )
 async def test_every_query_walks_the_index(store: SqliteStore, statement: str, parameters: int, walk: str) -> None:
     """In its order: done items cost claiming nothing, and the last page of a listing costs what the first does."""

@@ -90,6 +90,7 @@ def _full_items() -> Iterable[Item]:
         "folders": frozenset(Folder),
         "memory_need_bytes": 1,
         "oom_kills": 1,
+        "memory_class": 1,
         "attempt": 1,
         "token": "t",
         "worker": "w1",
@@ -157,7 +158,7 @@ async def test_rows_of_workers_and_of_the_table_are_documented(dynamodb_endpoint
         await store.follow("w1", task, until=NOON + timedelta(seconds=9))
         await store.publish(task, OutputTail(TailChunk(b"x", 1), TailChunk()), now=NOON)
         await store.mark_dead(worker)
-        await store.add([an_item("a")])
+        await store.add([an_item("a", memory_class=1)])
         await store.notify(now=NOON)
         scanned = await dynamodb.scan(TableName=(await store.describe()).table)
         stored = {row["itemID"]["S"]: row.keys() - {"itemID"} for row in scanned["Items"]}

@@ -16,6 +16,7 @@ from typing import Any
 
 from pyanamo_async.core.folders import Folders, parse_folders, show_folders
 from pyanamo_async.core.items import CLAIMABLE, SINGLE_TASK, Held, Item, State, Summary, Task, TaskState
+from pyanamo_async.core.memory.classes import EVERY_CLASS
 from pyanamo_async.core.stored.columns import (
     Column,
     Columns,
@@ -59,6 +60,13 @@ def _folders(value: object) -> Folders:
     return parse_folders(text(value))
 
 
+def _memory_class(value: object) -> int:
+    memory_class = count(value)
+    if memory_class > EVERY_CLASS:
+        raise ValueError(f"not up to {EVERY_CLASS} GiB")
+    return memory_class
+
+
 def _held(value: object) -> Held:
     held = HELD.decode(mapping(value))
     if held.state not in (*CLAIMABLE, State.FAILED):
@@ -99,6 +107,7 @@ ITEM = Columns(
     Column("Folders", "folders", _folders, show_folders),
     Column("Memory_Need", "memory_need_bytes", byte_count),
     Column("OOM_Kills", "oom_kills", count),
+    Column("Memory_Class", "memory_class", _memory_class),
     Column("Reason", "reason", text),
     Column("History", "history", texts, list),
 )

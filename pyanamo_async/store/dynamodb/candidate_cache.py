@@ -21,7 +21,8 @@ from collections import deque
 from collections.abc import Iterable
 from datetime import datetime
 
-from pyanamo_async.core.stored.queue_key import READY, due
+from pyanamo_async.core.items import State
+from pyanamo_async.core.stored.queue_key import READY, due, within_class
 from pyanamo_async.core.values import Value, replace
 from pyanamo_async.store.dynamodb.rows import Candidate
 
@@ -29,7 +30,11 @@ HINT_TTL_S = 0.04
 HEAD_TTL_S = 2.0
 RANDOM_START_TTL_S = 30.0
 MAX_TRIED = 2000
+IDLE_TTL_S = 5.0  # of a head, for each shard: an idle worker reads one every 4 s
+IDLE_TTL_WALL_TIME_S = 240.0  # at least, for what workers leave at their wall time: that is announced
 LAGGING_S = 3.0  # after a notification: by then the index shows 19 of 20 items
+
+Queued = tuple[State, int]  # a queue: of a state, or of one memory class in `todo` (0: without one)
 
 
 class ShardHead(Value):
@@ -124,7 +129,7 @@ class CandidateCache:
         return [
             shard
             for shard in self._shards
-            if (head := self._believed(shard, now_s)) is None or (head.key or "").startswith(READY)
+            if (head := self._believed(shard, now_s)) is None or within_class(head.key or "").startswith(READY)
         ]
 
     def next_due(self) -> datetime | None:
@@ -144,6 +149,26 @@ class CandidateCache:
         return head if age_s < HEAD_TTL_S or is_idle else None
 
 
+class QueueCaches:
+    """The caches of all queues, by queue."""
+
+    def __init__(self, shards: int, *, rng: random.Random) -> None:
+        self._shards, self._rng = shards, rng
+        self._caches: dict[Queued, CandidateCache] = {}
+
+    def of(self, queued: Queued) -> CandidateCache:
+        """Return the cache of a queue."""
+        if queued not in self._caches:
+            idle_s = self._shards * IDLE_TTL_S
+            idle_s = idle_s if queued[0] is State.TODO else max(idle_s, IDLE_TTL_WALL_TIME_S)
+            self._caches[queued] = CandidateCache(self._shards, rng=self._rng, idle_ttl_s=idle_s)
+        return self._caches[queued]
+
+    def all(self) -> list[CandidateCache]:
+        """Return the caches of the queues that were asked for."""
+        return [*self._caches.values()]
+
+
 def _priority(candidate: Candidate) -> str:
     """Order what is claimable at once before what was delayed, and better priorities first."""
-    return candidate.queue_key[: len(READY) + 1]
+    return within_class(candidate.queue_key)[: len(READY) + 1]

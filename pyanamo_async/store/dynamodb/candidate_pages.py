@@ -17,19 +17,18 @@ from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, moved_by_another
 from pyanamo_async.store.dynamodb.table import Table
 
+Keys = tuple[str | None, str | None]  # from the first on, and before the second
+
 
 async def candidate_page(
-    table: Table, state: State, shard: int, *, bad_rows: BadRows, limit: int, between: tuple[str, str] | None = None
+    table: Table, state: State, shard: int, *, bad_rows: BadRows, limit: int, keys: Keys = (None, None)
 ) -> list[Row]:
-    """Read up to `limit` candidates of a shard, from its head or `between` two keys."""
-    condition, values = "Queue = :queue", {":queue": queue(state, shard)}
-    if between:  # without bounds, keys that other programs wrote are read, too
-        condition += " AND Queue_Key BETWEEN :start AND :end"
-        values |= {":start": between[0], ":end": between[1]}
+    """Read up to `limit` candidates of a shard, from the first of these keys on, and before the second."""
+    condition, values = within_keys(*keys)  # without bounds, keys that other programs wrote are read, too
     query: dict[str, Any] = {
         "IndexName": QUEUE_INDEX,
-        "KeyConditionExpression": condition,
-        "ExpressionAttributeValues": marshal_row(values),
+        "KeyConditionExpression": f"Queue = :queue{condition}",
+        "ExpressionAttributeValues": marshal_row({":queue": queue(state, shard), **values}),
         "ProjectionExpression": "itemID, Queue, Queue_Key, ItemState, Attempt",
     }
     behind: dict[str, Any] = {}
@@ -43,6 +42,16 @@ async def candidate_page(
         if rows := _here(page, bad_rows):
             return rows[:limit]
     return []
+
+
+def within_keys(first: str | None, end: str | None) -> tuple[str, dict[str, str]]:
+    """Return the condition for keys from `first` on, and before `end`, and its values."""
+    if first is None:
+        return ("", {}) if end is None else (" AND Queue_Key < :end", {":end": end})
+    if end is None:
+        return " AND Queue_Key >= :first", {":first": first}
+    last = f"{end[:-1]}{chr(ord(end[-1]) - 1)}\U0010ffff"  # BETWEEN includes both, and there is no other way
+    return " AND Queue_Key BETWEEN :first AND :last", {":first": first, ":last": last}
 
 
 def _here(page: dict[str, Any], bad_rows: BadRows) -> list[Row]:

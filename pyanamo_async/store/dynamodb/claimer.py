@@ -5,7 +5,8 @@ Laws:
 2. A claim that was never answered is repeated with the same token, and found by it.
 3. What was won is returned, whatever fails afterwards.
 4. A candidate, or a claimed row, that cannot be read is buried, and costs no other.
-5. What this store has just put back is due although the index does not show it yet: nobody goes home over it.
+5. Items of memory classes are in queues of their own, which come first, the largest class first.
+6. What this store has just put back is due although the index does not show it yet: nobody goes home over it.
 """
 
 from __future__ import annotations
@@ -15,82 +16,86 @@ import random
 from collections.abc import Sequence
 from datetime import datetime
 
-from pyanamo_async.core.items import CLAIMABLE, Item, State
+from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.stored.bad_rows import BadRows, read_row
 from pyanamo_async.core.stored.columns import Row
-from pyanamo_async.core.stored.queue_key import READY, due, shard_of
+from pyanamo_async.core.stored.queue_key import READY, due, shard_of, within_class
 from pyanamo_async.core.stored.record import decode
 from pyanamo_async.errors import BadRow, PyanamoError, RowTooLarge, Unavailable
-from pyanamo_async.ports import INDEX_LAG_AT_MOST
-from pyanamo_async.store.dynamodb.candidate_cache import CandidateCache
-from pyanamo_async.store.dynamodb.candidate_pages import candidate_page
+from pyanamo_async.store.dynamodb.candidate_cache import CandidateCache, QueueCaches, Queued
+from pyanamo_async.store.dynamodb.candidate_pages import Keys, candidate_page
+from pyanamo_async.store.dynamodb.memory_classes import MemoryClasses
+from pyanamo_async.store.dynamodb.returned import ReturnedItems
 from pyanamo_async.store.dynamodb.rows import Candidate, burying, candidate, claiming, is_buried
 from pyanamo_async.store.dynamodb.table import Reply, Table, gather_all
 from pyanamo_async.store.dynamodb.writes import KEY
 
 PAGE = 25
-MAX_RETURNED = 100
-IDLE_TTL_S = 5.0  # of a head, for each shard: an idle worker reads one every 4 s
-IDLE_TTL_WALL_TIME_S = 240.0  # at least, for what workers leave at their wall time: that is announced
 
 
 class QueueClaimer:
     """The claims of one store."""
 
-    def __init__(self, table: Table, shards: int, *, rng: random.Random, bad_rows: BadRows) -> None:
-        self._table, self.shards, self._rng, self._bad_rows = table, shards, rng, bad_rows
-        idle_s = shards * IDLE_TTL_S
-        idle_wall_time_s = max(idle_s, IDLE_TTL_WALL_TIME_S)
-        self._caches = {
-            state: CandidateCache(shards, rng=rng, idle_ttl_s=idle_s if state is State.TODO else idle_wall_time_s)
-            for state in State
-        }
-        self._returned: dict[str, float] = {}  # what this store has put back, and when
+    def __init__(
+        self, table: Table, shards: int, classes: MemoryClasses, *, rng: random.Random, bad_rows: BadRows
+    ) -> None:
+        self._table, self.shards, self.classes, self._rng, self._bad_rows = table, shards, classes, rng, bad_rows
+        self._caches = QueueCaches(shards, rng=rng)
+        self._returned = ReturnedItems(table)
 
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State) -> list[Item]:
         """Lock up to `limit` items; see `ports.ItemQueue.claim`."""
-        cache = self._caches[state]
         won: list[Item] = []
-        shards: list[int] | None = None
         try:
-            while len(won) < limit:
-                candidates = cache.take(limit - len(won), now_s=_now_s())
-                if candidates:
-                    claims, buried = await self._contend(cache, candidates, worker, now)
-                    won += claims
-                    shards = None if buried else shards  # there may be more behind what is gone
-                    continue
-                if shards is None:
-                    shards = cache.shards_to_query(now, now_s=_now_s())
-                if not shards:
-                    break
-                await self._query(cache, state, shards.pop(), now)
+            for queued in self._queues(state):
+                await self._claim_in(queued, worker, won, limit=limit, now=now)
         except PyanamoError:
             if not won:
                 raise
         return won
 
+    async def _claim_in(self, queued: Queued, worker: str, won: list[Item], *, limit: int, now: datetime) -> None:
+        """Add to what was `won`, up to the limit, from one queue."""
+        cache, shards = self._caches.of(queued), None
+        while len(won) < limit:
+            candidates = cache.take(limit - len(won), now_s=_now_s())
+            if candidates:
+                claims, buried = await self._contend(cache, candidates, worker, now)
+                won += claims
+                shards = None if buried else shards  # there may be more behind what is gone
+                continue
+            if shards is None:
+                shards = cache.shards_to_query(now, now_s=_now_s())
+            if not shards:
+                break
+            await self._query(cache, queued, shards.pop(), now)
+
     async def next_due(self, state: State, *, consistent: bool = False) -> datetime | None:
         """Return when the next item may be claimed; see `ports.ItemQueue.next_due`."""
-        cache = self._caches[state]
+        known, times = -1, set[datetime]()
+        while known != len(self.classes.known):  # else the queue showed a class that is new
+            known = len(self.classes.known)
+            times = {due for queued in self._queues(state) if (due := await self._due_in(queued, consistent))}
+        if times:
+            return min(times)
+        return await self._returned.next_due(state, largest_class=self.classes.largest, now_s=_now_s())
+
+    async def _due_in(self, queued: Queued, consistent: bool) -> datetime | None:
+        cache = self._caches.of(queued)
         shards = range(self.shards) if consistent else cache.shards_of_unknown_due(now_s=_now_s())
-        await gather_all(self._read_head(cache, state, shard) for shard in shards)
-        return cache.next_due() or await self._due_of_returned(state)
+        await gather_all(self._read_head(cache, queued, shard) for shard in shards)
+        return cache.next_due()
 
     def note_write(self, *forms: Item) -> None:
         """Note that this store wrote an item, in these forms before and after."""
         shard, now_s = shard_of(forms[0].item_id, self.shards), _now_s()
-        for state in {form.state for form in forms}:
-            self._caches[state].forget_shard(shard, now_s=now_s)
-        self._returned.pop(forms[-1].item_id, None)
-        if forms[-1].state in CLAIMABLE:
-            self._returned[forms[-1].item_id] = now_s
-        if len(self._returned) > MAX_RETURNED:
-            del self._returned[next(iter(self._returned))]
+        for queued in {(form.state, form.memory_class if form.state is State.TODO else 0) for form in forms}:
+            self._caches.of(queued).forget_shard(shard, now_s=now_s)
+        self._returned.note(forms[-1], now_s=now_s)
 
     def expire_heads(self) -> None:
         """Note that items have come which the index may not show yet."""
-        for cache in self._caches.values():
+        for cache in self._caches.all():
             cache.expire_heads(now_s=_now_s())
 
     async def bury(self, bad: BadRow, *, now: datetime) -> bool:
@@ -181,34 +186,39 @@ class QueueClaimer:
                 return row if row.get("InstanceID") == worker else None
         return None
 
-    async def _query(self, cache: CandidateCache, state: State, shard: int, now: datetime) -> None:
+    async def _query(self, cache: CandidateCache, queued: Queued, shard: int, now: datetime) -> None:
         """Read a page of candidates: from anywhere in the best priority of a long queue, else from its head."""
         prefix = cache.random_start(shard, now_s=_now_s())
-        rows = await self._page_anywhere(state, shard, prefix) if prefix else []
+        rows = await self._page_anywhere(queued, shard, prefix) if prefix else []
         if not rows:
-            rows = await self._page(state, shard, limit=PAGE)
+            rows = await self._page(queued, shard, limit=PAGE)
             cache.note_head(shard, rows[0]["Queue_Key"] if rows else None, now_s=_now_s())
             if prefix := _common_priority(rows):  # everybody sees this head: read elsewhere
                 cache.note_random_start(shard, prefix, now_s=_now_s())
-                rows = await self._page_anywhere(state, shard, prefix) or rows
+                rows = await self._page_anywhere(queued, shard, prefix) or rows
         cache.add_hints((self._candidate(row) for row in rows if due(row["Queue_Key"]) <= now), now_s=_now_s())
 
-    async def _page_anywhere(self, state: State, shard: int, prefix: str) -> list[Row]:
-        between = f"{prefix}{self._rng.getrandbits(32):08x}", f"{prefix}~"
-        return await self._page(state, shard, limit=PAGE, between=between)
+    async def _page_anywhere(self, queued: Queued, shard: int, prefix: str) -> list[Row]:
+        keys = f"{prefix}{self._rng.getrandbits(32):08x}", f"{prefix}~"
+        return await self._page(queued, shard, limit=PAGE, keys=keys)
 
-    async def _due_of_returned(self, state: State) -> datetime | None:
-        """Read the rows themselves of what this store has put back lately."""
-        since_s = _now_s() - INDEX_LAG_AT_MOST.total_seconds()
-        rows = await self._table.get_many(key for key, at_s in self._returned.items() if at_s > since_s)
-        return min((due(str(row.get("Queue_Key"))) for row in rows if row.get("ItemState") == state), default=None)
-
-    async def _read_head(self, cache: CandidateCache, state: State, shard: int) -> None:
-        rows = await self._page(state, shard, limit=1)
+    async def _read_head(self, cache: CandidateCache, queued: Queued, shard: int) -> None:
+        rows = await self._page(queued, shard, limit=1)
         cache.note_head(shard, rows[0]["Queue_Key"] if rows else None, now_s=_now_s())
 
-    async def _page(self, state: State, shard: int, *, limit: int, between: tuple[str, str] | None = None) -> list[Row]:
-        return await candidate_page(self._table, state, shard, bad_rows=self._bad_rows, limit=limit, between=between)
+    async def _page(self, queued: Queued, shard: int, *, limit: int, keys: Keys | None = None) -> list[Row]:
+        state, memory_class = queued
+        everywhere = self.classes.ranges(memory_class) if state is State.TODO else [(None, None)]
+        for each in [keys] if keys else everywhere:
+            rows = await candidate_page(self._table, state, shard, bad_rows=self._bad_rows, limit=limit, keys=each)
+            if queued == (State.TODO, 0) and await self.classes.discover(self._table, rows):
+                return await self._page(queued, shard, limit=limit)
+            if rows:
+                return rows
+        return []
+
+    def _queues(self, state: State) -> list[Queued]:
+        return [(state, each) for each in self.classes.own()] if state is State.TODO else [(state, 0)]
 
     def _candidate(self, row: Row) -> Candidate:
         return candidate(row, token=f"{self._rng.getrandbits(64):016x}")
@@ -218,8 +228,9 @@ def _common_priority(rows: Sequence[Row]) -> str:
     """Return how all keys of a full page of claimable items begin; empty when they differ or the page is not full."""
     if len(rows) < PAGE:
         return ""
-    first, last = rows[0]["Queue_Key"][:2], rows[-1]["Queue_Key"][:2]
-    return first if first == last and first.startswith(READY) else ""
+    first, last = rows[0]["Queue_Key"], rows[-1]["Queue_Key"]
+    prefix = first[: len(first) - len(within_class(first)) + 2]
+    return prefix if last.startswith(prefix) and within_class(first).startswith(READY) else ""
 
 
 def _shard(seen: Candidate) -> int:

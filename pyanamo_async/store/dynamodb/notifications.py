@@ -13,7 +13,8 @@ from typing import Any
 from pyanamo_async.core.stored.queue_key import format_time, time_in
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.ports import INDEX_LAG_AT_MOST, Notifications
-from pyanamo_async.store.dynamodb.codec import marshal
+from pyanamo_async.store.dynamodb.codec import marshal, unmarshal_row
+from pyanamo_async.store.dynamodb.memory_classes import MEMORY_CLASSES, classes_of
 from pyanamo_async.store.dynamodb.opening import OpenedTable
 from pyanamo_async.store.dynamodb.rows import TABLE_ROW
 from pyanamo_async.store.dynamodb.schema import NOTIFICATIONS, SCHEMA_VERSION
@@ -39,12 +40,14 @@ class DynamoNotifications(OpenedTable, Notifications):
         asked: Any = {
             "TableName": self._table.name,
             "Key": {KEY: marshal(TABLE_ROW)},
-            "ProjectionExpression": NOTIFICATIONS,  # half a read unit
+            "ProjectionExpression": f"{NOTIFICATIONS}, {MEMORY_CLASSES}",  # half a read unit
         }
         answer = await self._table.call(self._table.client.get_item(**asked, ConsistentRead=consistent))
         before, is_first = opened.word, not opened.has_looked
-        opened.word, opened.has_looked = answer.get("Item", {}).get(NOTIFICATIONS, {}).get("S", ""), True
-        came = opened.word != before or (is_first and not consistent and _is_recent(before, now))
+        row = unmarshal_row(answer.get("Item", {}))
+        opened.word, opened.has_looked = str(row.get(NOTIFICATIONS, "")), True
+        came = opened.claimer.classes.learn(classes_of(row))  # somebody needs a larger worker
+        came |= opened.word != before or (is_first and not consistent and _is_recent(before, now))
         if came:
             opened.claimer.expire_heads()
         return came

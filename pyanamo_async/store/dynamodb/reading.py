@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from itertools import pairwise
 from typing import Any
 
-from pyanamo_async.core.counts import QUARTERS, Counted, Counts, quarter
+from pyanamo_async.core.counts import Counted, Counts
 from pyanamo_async.core.items import SETTLED, Item, State, Summary, latest
 from pyanamo_async.core.stored.bad_rows import read_row, sort_rows
 from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.queue_key import DELAYED, format_time, queue
 from pyanamo_async.core.stored.record import decode, decode_held
-from pyanamo_async.core.values import replace
 from pyanamo_async.errors import BadRow, ItemMissing
 from pyanamo_async.ports import ItemReader
+from pyanamo_async.store.dynamodb.candidate_pages import within_keys
 from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
+from pyanamo_async.store.dynamodb.counting import count_all, count_class, count_moving, index_query
 from pyanamo_async.store.dynamodb.fleet import bad_workers
 from pyanamo_async.store.dynamodb.opening import OpenedTable
 from pyanamo_async.store.dynamodb.rows import (
-    QUEUE_INDEX,
     TABLE_ROW,
     TAIL_ROW,
     WORKER_ROW,
-    counted,
-    ledgers,
     moved_by_another,
     read_placed,
     summary,
@@ -34,11 +32,7 @@ from pyanamo_async.store.dynamodb.rows import (
 from pyanamo_async.store.dynamodb.table import Table, gather_all
 from pyanamo_async.store.dynamodb.writes import KEY
 
-Keys = tuple[str | None, str | None]  # from the first on, and before the second
-
 FIRST_ROWS = 200  # of a scan: what a person asks for is often among them, and a page of 1 MB takes a second
-COUNTED = ("Nested_Tasks", "Crashes", "Interruptions", "Seconds_Lost")
-NOT_TODO = [state for state in State if state is not State.TODO]
 
 
 class DynamoReader(OpenedTable, ItemReader):
@@ -64,15 +58,17 @@ class DynamoReader(OpenedTable, ItemReader):
             async for listed in self._listed(each, sample):
                 yield listed
 
-    def retrying(self, *, sample: str | None = None) -> AsyncIterator[Summary]:
-        return self._listed(State.TODO, sample, first=DELAYED)
+    async def retrying(self, *, sample: str | None = None) -> AsyncIterator[Summary]:
+        async for listed in self._listed(State.TODO, sample, first=DELAYED):
+            if listed.is_retrying:
+                yield listed
 
     async def _listed(self, state: State, sample: str | None, *, first: str | None = None) -> AsyncIterator[Summary]:
-        condition, values = _between(first, None)
+        condition, values = within_keys(first, None)
         filters = {} if sample is None else {"FilterExpression": "taskID = :sample"}
         wanted = values | ({} if sample is None else {":sample": sample})
         for shard in range(await self._shards()):
-            query = _query({":queue": queue(state, shard)} | wanted) | filters
+            query = index_query({":queue": queue(state, shard)} | wanted) | filters
             query["KeyConditionExpression"] += condition
             async for page in self._table.pages(query):
                 for listed in self.bad_rows.skip(map(unmarshal_row, page["Items"]), summary):
@@ -101,12 +97,20 @@ class DynamoReader(OpenedTable, ItemReader):
 
     async def counts(self, *, since: Sequence[datetime] = ()) -> Counts:
         times = [format_time(each) for each in since]
-        counted = await self._count_shards(lambda shard: _count_all(self._table, shard, times))
+        classes = await self._classes()
+        counted = await self._count_shards(lambda shard: count_all(self._table, shard, times, classes))
         return Counts.add_up(counted, times=len(times))
 
     async def moving_counts(self, *, since: datetime) -> Counts:
         start = format_time(since)
-        return Counts.add_up(await self._count_shards(lambda shard: _count_moving(self._table, shard, start)))
+        return Counts.add_up(await self._count_shards(lambda shard: count_moving(self._table, shard, start)))
+
+    async def class_counts(self) -> Mapping[int, int]:
+        found: Counter[int] = Counter()
+        for each in sorted(await self._classes()):
+            shards = await self._count_shards(partial(count_class, self._table, each))
+            found[each] = sum(counted.items for counted in shards)
+        return +found
 
     async def last_settled(self, *, most: int) -> list[Summary]:
         shards = await self._shards()
@@ -120,7 +124,7 @@ class DynamoReader(OpenedTable, ItemReader):
 
     async def holders(self) -> AsyncIterator[str]:
         for shard in range(await self._shards()):
-            query = _query({":queue": queue(State.LOCKED, shard)}) | {
+            query = index_query({":queue": queue(State.LOCKED, shard)}) | {
                 "ProjectionExpression": "Queue, Queue_Key, ItemState"
             }
             async for page in self._table.pages(query):
@@ -139,81 +143,8 @@ class DynamoReader(OpenedTable, ItemReader):
         return [*good, *bad]
 
 
-async def _count_all(table: Table, shard: int, since: Sequence[str]) -> list[Counted]:
-    """Count the items of a shard, against their way: none that moves on meanwhile is counted twice."""
-    parts = []
-    for state in NOT_TODO[::-1]:
-        marks = since if state in SETTLED else ()
-        for number, keys in enumerate(_ranges(marks)):
-            counted = await _count(table, state, shard, keys)
-            settled = tuple(counted.items if place < number else 0 for place in range(len(marks)))
-            parts.append(replace(counted, settled_since=settled))
-    waiting = await _count(table, State.TODO, shard, (DELAYED, None))
-    parts.append(replace(waiting, retrying=waiting.items))
-    return [*parts, await _count(table, State.TODO, shard, (None, DELAYED))]
-
-
-async def _count_moving(table: Table, shard: int, since: str) -> list[Counted]:
-    starts = [(state, None if state is State.LOCKED else since) for state in NOT_TODO]
-    return [await _count(table, state, shard, (start, None)) for state, start in starts[::-1]]
-
-
-def _ranges(marks: Sequence[str]) -> list[Keys]:
-    """Return the ranges of keys between ascending marks, from the first on."""
-    return list(pairwise([None, *marks, None]))
-
-
-async def _count(table: Table, state: State, shard: int, keys: Keys) -> Counted:
-    """Count the items of one queue with keys from the first on, and before the second; their tasks, and those done.
-
-    Only nested items, and those that lost something, are returned; the others are counted as those that were filtered
-    out, which costs the same read units and hardly any time.
-    """
-    condition, values = _between(*keys)
-    query = _query({":queue": queue(state, shard)} | values) | {
-        "FilterExpression": " OR ".join(f"attribute_exists({name})" for name in COUNTED),
-        "ProjectionExpression": f"{', '.join(COUNTED)}, Log_Length",
-    }
-    query["KeyConditionExpression"] += condition
-    items = tasks = done = crashes = interruptions = 0
-    lost_s = 0.0
-    nested = dict.fromkeys(QUARTERS, 0)
-    async for page in table.pages(query):
-        singles = page["ScannedCount"] - page["Count"]
-        items += page["ScannedCount"]
-        tasks += singles
-        done += singles if state is State.DONE else 0
-        for row in map(unmarshal_row, page["Items"]):
-            its_tasks, its_done, is_nested = counted(row)
-            tasks, done = tasks + its_tasks, done + (its_done if is_nested else state is State.DONE)
-            if is_nested:
-                nested[quarter(its_done, its_tasks)] += 1
-            of_row = ledgers(row)
-            crashes, interruptions, lost_s = crashes + of_row[0], interruptions + of_row[1], lost_s + of_row[2]
-    return Counted(
-        state,
-        items,
-        tasks,
-        done,
-        nested=tuple(nested.values()),
-        crashes=crashes,
-        interruptions=interruptions,
-        seconds_lost=lost_s,
-    )
-
-
-def _between(first: str | None, end: str | None) -> tuple[str, dict[str, str]]:
-    """Return the condition for keys from `first` on, and before `end`, and its values."""
-    if first is None:
-        return ("", {}) if end is None else (" AND Queue_Key < :end", {":end": end})
-    if end is None:
-        return " AND Queue_Key >= :first", {":first": first}
-    last = f"{end[:-1]}{chr(ord(end[-1]) - 1)}\U0010ffff"  # BETWEEN includes both, and there is no other way
-    return " AND Queue_Key BETWEEN :first AND :last", {":first": first, ":last": last}
-
-
 async def _held_ids(table: Table, shard: int, worker: str) -> list[str]:
-    query = _query({":queue": queue(State.LOCKED, shard), ":worker": worker}) | {
+    query = index_query({":queue": queue(State.LOCKED, shard), ":worker": worker}) | {
         "KeyConditionExpression": "Queue = :queue AND Queue_Key = :worker",
         "ProjectionExpression": "itemID",
     }
@@ -221,14 +152,6 @@ async def _held_ids(table: Table, shard: int, worker: str) -> list[str]:
 
 
 async def _last_rows(table: Table, queue: str, most: int) -> list[Row]:
-    async for page in table.pages(_query({":queue": queue}) | {"ScanIndexForward": False, "Limit": most}):
+    async for page in table.pages(index_query({":queue": queue}) | {"ScanIndexForward": False, "Limit": most}):
         return [unmarshal_row(item) for item in page["Items"]]
     return []
-
-
-def _query(values: dict[str, str]) -> dict[str, Any]:
-    return {
-        "IndexName": QUEUE_INDEX,
-        "KeyConditionExpression": "Queue = :queue",
-        "ExpressionAttributeValues": marshal_row(values),
-    }

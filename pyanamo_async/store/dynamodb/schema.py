@@ -37,6 +37,7 @@ NUMBERS = frozenset(
         "Cpus",
         "Memory_Need",
         "OOM_Kills",
+        "Memory_Class",
     }
 )
 

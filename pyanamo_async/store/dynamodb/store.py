@@ -50,6 +50,7 @@ class DynamoStore(DynamoAdmin, DynamoReader, DynamoNotifications, DynamoOutputTa
 
     async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
         claimer = (await self._open()).claimer
+        await claimer.classes.name(self._table, items)
         try:
             return await ItemAdder(self._table, claimer.shards, rng=self._rng).add(items, replace=replace)
         finally:
@@ -64,6 +65,7 @@ class DynamoStore(DynamoAdmin, DynamoReader, DynamoNotifications, DynamoOutputTa
 
     async def save(self, before: Item, after: Item) -> None:
         claimer = (await self._open()).claimer
+        await claimer.classes.name(self._table, [after])
         write = change(before, after, shards=claimer.shards, tiebreak=self._tiebreak())
         reply = await self._write(write, claimer, before, after)
         if not reply.met:
@@ -80,6 +82,7 @@ class DynamoStore(DynamoAdmin, DynamoReader, DynamoNotifications, DynamoOutputTa
 
     async def adopt(self, bad: BadRow, item: Item) -> bool:
         claimer = (await self._open()).claimer
+        await claimer.classes.name(self._table, [item])
         write = adopting(bad.row, item, shards=claimer.shards, tiebreak=self._tiebreak())
         reply = await self._write(write, claimer, item)
         row = reply.row or (await self._table.get(item.item_id) if reply.resent else None)

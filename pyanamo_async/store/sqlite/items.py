@@ -24,6 +24,7 @@ from pyanamo_async.core.stored.record import encode
 from pyanamo_async.errors import BadRow, Fenced, StoreError
 from pyanamo_async.ports import AddResult, ItemQueue, Notifications
 from pyanamo_async.store.sqlite.engine import Engine
+from pyanamo_async.store.sqlite.ranges import WITHIN, queue_ranges
 from pyanamo_async.store.sqlite.reading import existing
 from pyanamo_async.store.sqlite.rows import COLUMNS, SELECT, raw, read_item, to_row
 
@@ -54,8 +55,8 @@ BURY = """UPDATE items SET ItemState = ?1, Queue_Key = ?2, Reason = ?3, Row = ii
     AND ItemState = CAST(?5 AS TEXT) AND Queue_Key = CAST(?6 AS TEXT)
     AND InstanceID = CAST(?7 AS TEXT) AND lockID = CAST(?8 AS TEXT)"""
 SEEN = ("ItemState", "Queue_Key", "InstanceID", "lockID")
-CANDIDATES = f"{SELECT} WHERE ItemState = ? ORDER BY Queue_Key, Position LIMIT ?"
-NEXT = "SELECT min(Queue_Key) FROM items WHERE ItemState = ?"
+CANDIDATES = f"{SELECT} WHERE ItemState = ? AND {WITHIN} ORDER BY Queue_Key, Position LIMIT ?"
+NEXT = f"SELECT min(Queue_Key) FROM items WHERE ItemState = ? AND {WITHIN}"  # noqa: S608 - constants only
 
 
 class SqliteItems(ItemQueue, Notifications):
@@ -63,6 +64,7 @@ class SqliteItems(ItemQueue, Notifications):
 
     path: Path
     bad_rows: BadRows
+    largest_class: int
     _engine: Engine
     _token: Callable[[], str]
 
@@ -78,7 +80,7 @@ class SqliteItems(ItemQueue, Notifications):
             claims: list[Item] = []
             buried: list[BadRow] = []
             while (most := limit - len(claims)) > 0:
-                rows = _due(connection, state, most, now)
+                rows = _due(connection, state, most, now, largest=self.largest_class)
                 good, bad = sort_rows(rows, read_item)
                 won = [transitions.claim(item, worker=worker, token=self._token(), now=now) for item in good]
                 if won and connection.executemany(UPDATE, map(_values, won)).rowcount != len(won):
@@ -102,7 +104,7 @@ class SqliteItems(ItemQueue, Notifications):
         state: State = State.TODO,
         consistent: bool = False,  # noqa: ARG002 # it always is
     ) -> datetime | None:
-        return await self._engine.read(partial(_next_due, state=state))
+        return await self._engine.read(partial(_next_due, state=state, largest=self.largest_class))
 
     async def save(self, before: Item, after: Item) -> None:
         values = _values(after) + _fence(before)
@@ -131,7 +133,7 @@ class SqliteItems(ItemQueue, Notifications):
 
     async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:  # noqa: ARG002 # it always is
         def work(connection: sqlite3.Connection) -> bool:
-            times = (_next_due(connection, state) for state in CLAIMABLE)
+            times = (_next_due(connection, state, self.largest_class) for state in CLAIMABLE)
             return any(time is not None and time <= now for time in times)
 
         return await self._engine.read(work)
@@ -194,9 +196,10 @@ def _insertion(rows: int) -> str:
     return f"INSERT INTO items ({', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)}"  # noqa: S608 - constants only
 
 
-def _next_due(connection: sqlite3.Connection, state: State) -> datetime | None:
-    [key] = connection.execute(NEXT, (state.value,)).fetchone()
-    return None if key is None else due(key)
+def _next_due(connection: sqlite3.Connection, state: State, largest: int) -> datetime | None:
+    ranges = queue_ranges(connection, state, largest)
+    heads = (connection.execute(NEXT, (state.value, *each)).fetchone() for each in ranges)
+    return min((due(key) for [key] in heads if key is not None), default=None)
 
 
 def _require(connection: sqlite3.Connection, item: Item) -> None:
@@ -206,10 +209,15 @@ def _require(connection: sqlite3.Connection, item: Item) -> None:
         raise Fenced(f"item {item.item_id} is no longer as it was seen")
 
 
-def _due(connection: sqlite3.Connection, state: State, most: int, now: datetime) -> list[Row]:
+def _due(connection: sqlite3.Connection, state: State, most: int, now: datetime, *, largest: int) -> list[Row]:
     """Return the first rows of a queue, as far as they are due."""
-    rows = map(to_row, connection.execute(CANDIDATES, (state.value, most)).fetchall())
-    return [row for row in rows if due(row["Queue_Key"]) <= now]
+    found: list[Row] = []
+    for each in queue_ranges(connection, state, largest):
+        rows = map(to_row, connection.execute(CANDIDATES, (state.value, *each, most - len(found))).fetchall())
+        found += [row for row in rows if due(row["Queue_Key"]) <= now]
+        if len(found) >= most:
+            break
+    return found
 
 
 def _bury(connection: sqlite3.Connection, bad: BadRow, now: datetime) -> bool:

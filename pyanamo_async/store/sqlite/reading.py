@@ -15,12 +15,13 @@ from pyanamo_async.core.counts import QUARTERS, Counted, Counts
 from pyanamo_async.core.items import SETTLED, Item, State, Summary, latest
 from pyanamo_async.core.stored.bad_rows import BadRows, read_row, sort_rows
 from pyanamo_async.core.stored.columns import MOST, Row
-from pyanamo_async.core.stored.queue_key import DELAYED, format_time
+from pyanamo_async.core.stored.queue_key import CLASSES, DELAYED, format_time
 from pyanamo_async.core.stored.record import summarise
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import BadRow, ItemMissing
 from pyanamo_async.ports import ItemReader
 from pyanamo_async.store.sqlite.engine import Engine
+from pyanamo_async.store.sqlite.ranges import WITHIN, class_ranges
 from pyanamo_async.store.sqlite.rows import SELECT, raw, read_held, read_item, read_placed, to_row
 from pyanamo_async.store.sqlite.schema import HAS_LEDGERS
 
@@ -52,6 +53,7 @@ SUMMARIES = f"""{LIST} AND Queue_Key = CAST(?2 AS TEXT) AND Position > ?3
     UNION ALL {LIST} AND Queue_Key > CAST(?2 AS TEXT) ORDER BY Queue_Key, Position LIMIT ?5"""
 WHOLE = f"""{SELECT} WHERE Position > ?1 AND (?2 IS NULL OR ItemState = ?2)
     AND (?3 IS NULL OR taskID = ?3) ORDER BY Position LIMIT ?4"""
+IN_CLASS = f"SELECT count(*) FROM items WHERE ItemState = 'todo' AND {WITHIN}"  # noqa: S608 - constants only
 LAST = f"""SELECT {", ".join(LISTED)} FROM items
     WHERE ItemState = ? ORDER BY Queue_Key DESC, Position DESC LIMIT ?"""  # noqa: S608 - constants only
 READ = f"{SELECT} WHERE itemID = ?"
@@ -63,9 +65,12 @@ EVERYTHING = f"items WHERE ItemState IN ({STATES})"
 _COUNTED = "SELECT ItemState, Queue_Key, Nested_Tasks, Log_Length FROM items"  # what the index has
 MOVING = f"""({_COUNTED} WHERE ItemState = 'locked'
     UNION ALL {_COUNTED} WHERE ItemState IN ({OFF_QUEUE}) AND Queue_Key >= ?) WHERE true"""
+RETRYING = (
+    f"Queue_Key >= '{DELAYED}' AND (Queue_Key < '{CLASSES}' OR Queue_Key GLOB '{CLASSES}{'[0-9]' * 5}{DELAYED}*')"
+)
 COUNTS = f"""SELECT ItemState, count(*), sum(iif({NESTED}, Nested_Tasks, 1)),
     sum(iif({NESTED}, max(0, min(Log_Length, Nested_Tasks)), ItemState = 'done')),
-    sum(ItemState = 'todo' AND Queue_Key >= '{DELAYED}'), sum({NESTED})"""
+    sum(ItemState = 'todo' AND {RETRYING}), sum({NESTED})"""
 SETTLED_SINCE = f", sum(ItemState IN ({SETTLED_STATES}) AND Queue_Key >= ?)"
 NESTED_COUNTS = f"""SELECT ItemState, CASE WHEN Log_Length <= 0 THEN 0
     WHEN Log_Length >= Nested_Tasks THEN {len(QUARTERS) - 1}
@@ -106,8 +111,10 @@ class SqliteReader(ItemReader):
             async for summary in self._listed(each, sample):
                 yield summary
 
-    def retrying(self, *, sample: str | None = None) -> AsyncIterator[Summary]:
-        return self._listed(State.TODO, sample, first=DELAYED)
+    async def retrying(self, *, sample: str | None = None) -> AsyncIterator[Summary]:
+        async for listed in self._listed(State.TODO, sample, first=DELAYED):
+            if listed.is_retrying:
+                yield listed
 
     async def _listed(self, state: State, sample: str | None, *, first: str = "") -> AsyncIterator[Summary]:
         key, position = first, 0
@@ -151,6 +158,16 @@ class SqliteReader(ItemReader):
 
     async def moving_counts(self, *, since: datetime) -> Counts:
         return await self._engine.read(partial(_count, MOVING, values=[format_time(since)]))
+
+    async def class_counts(self) -> Mapping[int, int]:
+        def work(connection: sqlite3.Connection) -> Mapping[int, int]:
+            return {
+                memory_class: connection.execute(IN_CLASS, found).fetchone()[0]
+                for memory_class, found in class_ranges(connection)
+                if memory_class
+            }
+
+        return await self._engine.read(work)
 
     async def last_settled(self, *, most: int) -> list[Summary]:
         found = [self._summarised(await self._rows(LAST, state.value, most), state) for state in SETTLED]

@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from pyanamo_async.core.memory.classes import EVERY_CLASS
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.errors import BadRow, UsageError
 from pyanamo_async.host.file_systems import network_file_system
@@ -46,6 +47,7 @@ class SqliteStore(SqliteItems, SqliteReader, SqliteWorkers, Store):
         self._busy_timeout = busy_timeout
         self._token = token
         self.bad_rows = BadRows()
+        self.largest_class = EVERY_CLASS
         self._creation = partial(schema.create_table, self.path, busy_timeout, umask=umask, network=network)
         self._engine = Engine(self.path, partial(schema.open_table, self.path, busy_timeout, network=network))
 

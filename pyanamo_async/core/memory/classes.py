@@ -1,0 +1,40 @@
+"""Classes of memory: which items wait for a larger worker, and which workers take those of which class.
+
+1. An item whose known need is more than its worker may use has a class, in GiB: the least that holds the need. It
+   waits in the queue of that class, and keeps it whatever becomes of it.
+2. A worker takes the classes of which it may use all but a reserve: a machine of 64 GiB offers some 60 to scripts, and
+   takes the class of 64. A need within its class that is larger than its budget runs alone (`admission`).
+3. Classes are powers of two, and one and a half times those: as machines are sold. So twice what a task had when memory
+   ran out is at most two classes more.
+4. A worker of which nothing is known takes every class.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from itertools import chain
+
+GIB = 1 << 30
+EVERY_CLASS = 99_999  # GiB: what five digits can say
+CLASSES = (1, *chain.from_iterable((1 << power, 3 << (power - 1)) for power in range(1, 16)), 1 << 16, EVERY_CLASS)
+OFFERED = 0.85  # of a machine at least: what it says less what its system, its agents and the reserve take
+
+
+def class_of(need_bytes: int) -> int:
+    """Return the class of a need, in GiB."""
+    return CLASSES[min(bisect_left(CLASSES, need_bytes / GIB), len(CLASSES) - 1)]
+
+
+def largest_class(budget_bytes: int | None) -> int:
+    """Return the largest class that a worker takes, in GiB; 0 for one that is too small for any."""
+    if budget_bytes is None:
+        return EVERY_CLASS
+    return max((each for each in CLASSES if each * GIB * OFFERED <= budget_bytes), default=0)
+
+
+def class_beyond(need_bytes: int, budget_bytes: int | None) -> int:
+    """Return the class in which an item has to wait for a worker larger than this; 0 if this one may run it."""
+    if budget_bytes is None or need_bytes <= budget_bytes:
+        return 0
+    needed = class_of(need_bytes)
+    return needed if needed > largest_class(budget_bytes) else 0

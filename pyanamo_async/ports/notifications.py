@@ -1,0 +1,29 @@
+"""How workers that wait learn of work."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+
+class Notifications(Protocol):
+    """How waiting workers learn that items were added or put back."""
+
+    @property
+    def notifications_every_s(self) -> float:
+        """Return how often `notifications` is worth asking, by its cost."""
+        ...
+
+    async def notify(self, *, now: datetime) -> None:
+        """Tell workers that wait, or are about to go home, that items were added or put back.
+
+        Best effort, and never an error of the table's: a worker that misses it finds the items by looking.
+        """
+        ...
+
+    async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:
+        """Return whether new items may have become claimable since the last call; costs less than a claim.
+
+        The answer may be a moment old; `consistent` makes it current.
+        """
+        ...

@@ -112,12 +112,11 @@ class Table(TableBatch):
     async def add(self, rows: Iterable[Mapping[str, object]], *, on_exists: OnExists | str = "skip") -> ImportResult:
         """Add items given as rows with the columns of a task file, and create the table if it is missing.
 
-        The columns are `itemID`, `TaskID` (the sample) and `TaskScript`, and if wanted `TaskArgs`, `MaxFailures`,
-        `Timeout` (seconds, a text like `1h30m`, or a timedelta), `Priority` (0 to 9, 0 first), `Memory` (bytes, or
-        a text like `2G`), `Cpus` and `Folders` (a text like `checkpoint,results`, or a list). `TaskScript` may be a
-        list of scripts: the tasks of a nested item. Items that exist are skipped, or treated as `on_exists` says:
-        `update` changes what differs and keeps what is done of the same scripts, `replace` overwrites them whole, both
-        only those that no worker holds; `fail` raises.
+        Columns are `itemID`, `TaskID` (the sample) and `TaskScript`, and optionally `TaskArgs`, `MaxFailures`,
+        `Timeout` (seconds, text like `1h30m`, a timedelta), `Priority` (0 to 9, 0 first), `Memory` (bytes, or `2G`),
+        `Cpus` and `Folders` (`checkpoint,results`, or a list). `TaskScript` may be a list of scripts: the tasks of a
+        nested item. Items that exist are skipped, or as `on_exists` says: `update` changes what differs and keeps what
+        is done of the same scripts, `replace` nothing, and neither touches what workers hold; `fail` raises.
 
         Raises:
             TaskFileInvalid: there are bad rows, of which `problems` lists the first, or none; nothing was added.

@@ -135,12 +135,15 @@ class TableEditor(TableReport):
         priority: int | None = None,
         max_failures: int | None = None,
         timeout: timedelta | None = None,
+        memory_bytes: int | None = None,
+        cpus: int | None = None,
         script: str | None = None,
         **options: Unpack[OrderOptions],
     ) -> ChangeResult:
-        """Set limits or the priority of the selected items, or the script of their selected tasks.
+        """Set limits, needs or the priority of the selected items, or the script of their selected tasks.
 
-        Priority is 0 (first) to 9. Each item keeps its state. A task whose script changes is to run again, and its
+        Priority is 0 (first) to 9. Each task is to have `memory_bytes`, whatever it was found to need before, and
+        `cpus`. Each item keeps its state. A task whose script changes is to run again, and its
         record goes. Items that workers hold are left alone, unless the order is forced: then they begin anew.
 
         Raises:
@@ -149,7 +152,7 @@ class TableEditor(TableReport):
         from pyanamo_async.core.editing import Edits, check_edits, edit
 
         token, why, now = _token(), options.get("reason", ""), datetime.now(UTC)
-        edits = Edits(priority=priority, max_failures=max_failures, timeout=timeout, script=script)
+        edits = Edits(priority, max_failures, timeout, memory_bytes, cpus, script)
         check_edits(edits)
 
         def change(item: Item, tasks: Collection[str]) -> Item:

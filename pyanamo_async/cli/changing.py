@@ -10,7 +10,7 @@ import typer
 
 from pyanamo_async import Selection, State, Table
 from pyanamo_async.cli import ordering
-from pyanamo_async.cli.flags import duration
+from pyanamo_async.cli.flags import duration, size
 from pyanamo_async.cli.options import on_table
 from pyanamo_async.cli.ordering import How, Wording, carry_out
 from pyanamo_async.cli.selecting import selects_items
@@ -157,13 +157,19 @@ def set_items(
         timedelta | None,
         typer.Option("--timeout", parser=duration, metavar="DURATION", help="How long a task may run, as 90m."),
     ] = None,
+    memory: Annotated[
+        int | None,
+        typer.Option("--memory", parser=size, metavar="SIZE", help="What each task needs of it, as 12G."),
+    ] = None,
+    cpus: Annotated[int | None, typer.Option("--cpus", metavar="N", help="How many CPUs each task needs.")] = None,
     script: Annotated[
         str | None, typer.Option("--script", metavar="SCRIPT", help="What the selected tasks run; they run again.")
     ] = None,
 ) -> None:
-    """Set limits, priority or script of the selected items.
+    """Set limits, needs, priority or script of the selected items.
 
     Otherwise they stay as they are.
     """
     values = {"priority": priority, "max_failures": max_failures, "timeout": timeout, "script": script}
+    values |= {"memory_bytes": memory, "cpus": cpus}
     carry_out(table, Table.set, selection, how, SET, **values)

@@ -30,6 +30,7 @@ FLAGS = {
     "heartbeat_file": "--heartbeat-file (PYANAMO_HEARTBEAT_FILE)",
     "ids": "ITEM",
     "items": "--items (PYANAMO_ITEMS)",
+    "memory_bytes": "--memory",
     "max_output_bytes": "--max-output",
     "memory": "--memory (PYANAMO_MEMORY)",
     "max_capacity": "--max",

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pyanamo_async.core.memory.advice import MemoryUse, memory_advice, memory_used, what_fits
 from pyanamo_async.core.memory.machines import Machine
 
+RUN = "-i {items} --memory {memory}"
+
 
 def memory_row(use: MemoryUse) -> dict[str, object]:
     """Return it for JSON."""
@@ -47,7 +49,7 @@ def memory_words(use: MemoryUse | None) -> Iterator[str]:
     """Yield lines for people; none if nothing is known."""
     if use:
         yield f"memory: {memory_used(use)}"
-        yield f"would have fitted: {memory_advice(use)}"
+        yield f"would have fitted: {memory_advice(use, run=RUN)}"
 
 
 def _size(machine: Machine) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Change what items are: their limits, their priority, their scripts.
+"""Change what items are: their limits, what they need, their priority, their scripts.
 
 1. Each item keeps its state, as far as its tasks allow.
 2. A task whose script changes is to run again, and its record goes: it was another script's.
@@ -16,17 +16,24 @@ from pyanamo_async.core.items import Item, Task
 from pyanamo_async.core.orders import restate
 from pyanamo_async.core.reasons import with_reason
 from pyanamo_async.core.taskfile.lines import InvalidLine
-from pyanamo_async.core.taskfile.row import FAILURES, PRIORITIES, check_script
+from pyanamo_async.core.taskfile.row import CPUS, FAILURES, MOST_MEMORY, PRIORITIES, check_script
 from pyanamo_async.core.values import Value, replace
 from pyanamo_async.errors import UsageError
 
+EDITABLE = "`priority`, `max_failures`, `timeout`, `memory_bytes`, `cpus` or `script`"
+
 
 class Edits(Value):
-    """What is to be changed of items; None leaves it as it is."""
+    """What is to be changed of items; None leaves it as it is.
+
+    `memory_bytes` takes the place also of what an item was found to need.
+    """
 
     priority: int | None = None
     max_failures: int | None = None
     timeout: timedelta | None = None
+    memory_bytes: int | None = None
+    cpus: int | None = None
     script: str | None = None
 
 
@@ -37,14 +44,17 @@ def check_edits(edits: Edits) -> None:
         UsageError: nothing is to be changed, or a value is invalid.
     """
     if edits == Edits():
-        raise UsageError("nothing is to be set", hint="give `priority`, `max_failures`, `timeout` or `script`")
+        raise UsageError("nothing is to be set", hint=f"give {EDITABLE}")
     check_fields(edits)
     for name, value, allowed in (
         ("priority", edits.priority, PRIORITIES),
         ("max_failures", edits.max_failures, FAILURES),
+        ("cpus", edits.cpus, CPUS),
     ):
         if value is not None and value not in allowed:
             raise UsageError(f"`{name}` is {value}", hint=f"give {allowed[0]} to {allowed[-1]}")
+    if edits.memory_bytes is not None and not 0 < edits.memory_bytes <= MOST_MEMORY:
+        raise UsageError(f"`memory_bytes` is {edits.memory_bytes}", hint="give a size from 1 byte to 1 PiB")
     if edits.timeout == timedelta():
         raise UsageError("`timeout` is zero", hint="give a duration such as 90m")
     if edits.script is not None:
@@ -55,13 +65,16 @@ def check_edits(edits: Edits) -> None:
 
 
 def edit(item: Item, tasks: Collection[str], edits: Edits, *, now: datetime, token: str, why: str = "") -> Item:
-    """Change the limits, the priority, or the script of the tasks of these names; `why` becomes the reason."""
+    """Change limits, needs, the priority, or the script of the tasks of these names; `why` becomes the reason."""
     script = edits.script
     after = replace(
         item,
         priority=item.priority if edits.priority is None else edits.priority,
         max_failures=item.max_failures if edits.max_failures is None else edits.max_failures,
         timeout=item.timeout if edits.timeout is None else edits.timeout,
+        memory_bytes=item.memory_bytes if edits.memory_bytes is None else edits.memory_bytes,
+        memory_need_bytes=item.memory_need_bytes if edits.memory_bytes is None else 0,
+        cpus=item.cpus if edits.cpus is None else edits.cpus,
         tasks=tuple(
             task
             if script in (None, task.script) or task.name not in tasks

@@ -116,10 +116,13 @@ def test_a_worker_that_is_gone_keeps_nobody_waiting(failed: Cli) -> None:
 def test_limits_are_set(failed: Cli) -> None:
     """Of what is selected, which stays as it is; a script puts back what ran."""
     said = failed("set", "x1", "ok", "--priority", "0", "--timeout", "90m", "--max-failures", "9", "--yes")
+    needs = failed("set", "x1", "--memory", "1.5G", "--cpus", "4", "--yes")
 
+    assert needs.out == "1 item changed\n"
     assert (said.status, said.out) == (0, "2 items changed\n")
     row = failed("show", "x1", "--json").json()
     assert (row["Priority"], row["Timeout"], row["MaxFailures"], row["ItemState"]) == (0, 5400.0, 9, "failed")
+    assert (row["Memory"], row["Cpus"]) == (3 << 29, 4)
     assert failed("set", "x1", "--priority", "0", "--yes").err == "1 item already so\n"
     assert failed("set", "x1", "--script", "true", "--yes").out == "1 item changed\n"
     assert states(failed)["x1"] == "todo"
@@ -128,7 +131,13 @@ def test_limits_are_set(failed: Cli) -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["set", "x1", "--yes"], "nothing is to be set. hint: give --priority, --max-failures, --timeout or --script"),
+        (
+            ["set", "x1", "--yes"],
+            "nothing is to be set. hint: give --priority, --max-failures, --timeout, --memory",
+        ),
+        (["set", "x1", "--yes", "--memory", "0"], "--memory is 0. hint: give a size from 1 byte to 1 PiB"),
+        (["set", "x1", "--yes", "--memory", "lots"], "'lots' is not a size like 64MiB"),
+        (["set", "x1", "--yes", "--cpus", "0"], "--cpus is 0"),
         (["set", "x1", "--yes", "--priority", "11"], "--priority is 11"),
         (["set", "--yes", "--priority", "1"], "nothing is selected"),
         (["hold", "--yes"], "nothing is selected"),

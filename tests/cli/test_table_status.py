@@ -9,10 +9,15 @@ import signal
 import subprocess
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from pyanamo_async.cli.listing import Column, fitting
+from pyanamo_async.cli.memory_view import memory_lines, memory_row, memory_words
+from pyanamo_async.core.memory.advice import MemoryUse, Reserved
+from pyanamo_async.core.memory.machines import GIB
 from tests.cli.conftest import PYANAMO, Cli, process
+from tests.docs.json_schemas import MEMORY
 
 TABLE = "sqlite:pyanamo.db"
 
@@ -301,3 +306,23 @@ def test_a_step_that_is_none_of_the_tables_is_named(cohort: Cli) -> None:
     assert "means several tables" in alike.err
     shown = cohort("samples", "sqlite:align.db", "sqlite:sub/align.db", "--through", "sqlite:align.db").out
     assert shown.splitlines()[0] == "sample\tsqlite:align.db\tsqlite:sub/align.db"
+
+
+def test_what_tasks_used_of_memory_is_shown() -> None:
+    """For people with the flags of a worker, for a pipe in bytes, and as JSON."""
+    use = MemoryUse(50, 3 * GIB, 4 * GIB, 12 * GIB, busy_cpus=0.9, reserved=Reserved(8, 32 * GIB, 2))
+
+    used, fits = memory_words(use)
+    lines = dict(line.split("\t") for line in memory_lines(use))
+
+    assert used.startswith("memory: asked for 12 GB, used up to 3.0 GB (95 % of 50 tasks")
+    assert fits.startswith("would have fitted: a lower Memory, 3.3G, -i 8 --memory 27G, a machine of 8 CPUs")
+    assert (lines["memory reserved"], lines["fitting items"], lines["fitting instance"]) == (
+        str(16 * GIB),
+        "8",
+        "m 2xlarge",
+    )
+    assert [line.partition("\t")[0] for line in memory_lines(None)] == [*lines]
+    assert {line.partition("\t")[2] for line in memory_lines(None)} == {""}
+    jsonschema.validate(memory_row(use), MEMORY)
+    jsonschema.validate(memory_row(MemoryUse(3, 1 << 50, 1 << 50)), MEMORY)

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from pyanamo_async.core.editing import Edits, edit
 from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import Item, State, TaskState
 from pyanamo_async.core.orders import reset
@@ -68,6 +69,18 @@ async def test_a_retry_runs_again_what_failed_and_nothing_else(store: Store) -> 
     assert (result.selected, result.changed, result.complete) == (1, 1, True)
     assert (item.state, item.failures, item.attempt, len(item.todo)) == (State.TODO, 0, 1, 1)
     assert before == {name: await store.read(name) for name in before}
+
+
+async def test_what_tasks_need_is_set(store: Store) -> None:
+    """And stored; what a task was found to need before is forgotten."""
+    await store.add([an_item("a", memory_need_bytes=9 << 30), an_item("b", memory_need_bytes=9 << 30)])
+    edits = Edits(memory_bytes=3 << 30, cpus=4)
+
+    await order(store, Selection(ids=["a"]), lambda item, _: edit(item, [], edits, now=NOON, token="order"))
+
+    changed, other = await store.read("a"), await store.read("b")
+    assert (changed.memory_bytes, changed.cpus, changed.memory_need_bytes) == (3 << 30, 4, 0)
+    assert (other.memory_bytes, other.cpus, other.memory_need_bytes) == (None, 1, 9 << 30)
 
 
 async def test_finished_tasks_of_a_nested_item_stay_finished(store: Store) -> None:

@@ -260,7 +260,12 @@ def test_what_is_said_to_fit_fits(need: int, cpus: int, memory: int, slots: int,
 
 @pytest.mark.parametrize(
     ("asked", "told"),
-    [(12 * GB, "a lower Memory, 3.3G, "), (2 * GB, "a higher Memory, 3.3G, "), (4 * GB, "-i 8 "), (None, "-i 8 ")],
+    [
+        (12 * GB, "a lower Memory, 3.3G, "),
+        (2 * GB, "a higher Memory, 3.3G, "),
+        (4 * GB, "8 at a time "),
+        (None, "8 at a time "),
+    ],
 )
 def test_a_memory_that_is_far_off_is_named(asked: int | None, told: str) -> None:
     """What is asked for should be what is needed, or not much more."""
@@ -275,7 +280,7 @@ def test_memory_is_told_in_words() -> None:
         "asked for 12 GB, used up to 3.0 GB (95 % of 50 tasks; the largest 30 GB), reserved 16 GB for each item"
     )
     assert memory_advice(use) == (
-        "a lower Memory, 3.3G, -i 8 --memory 27G, a machine of 8 CPUs with 32 GB (m 2xlarge on EC2) or "
+        "a lower Memory, 3.3G, 8 at a time within 27G, a machine of 8 CPUs with 32 GB (m 2xlarge on EC2) or "
         "8 CPUs with 28 GB on Fargate, a Memory of its own for each of the few large ones"
     )
 

@@ -125,15 +125,25 @@ def test_tasks_are_deleted_and_the_state_follows() -> None:
 
 
 def test_limits_are_set_and_the_state_stays() -> None:
-    """Priority, failures and the time limit; set to what they are, nothing is written."""
+    """Priority, failures, the time limit, memory and CPUs; set to what they are, nothing is written."""
     for item in in_every_state():
-        edits = Edits(priority=1, max_failures=9, timeout=timedelta(minutes=90))
+        edits = Edits(priority=1, max_failures=9, timeout=timedelta(minutes=90), memory_bytes=5, cpus=3)
 
         changed = edit(item, [], edits, now=LATER, token="t")
 
         assert (changed.priority, changed.max_failures, changed.timeout) == (1, 9, timedelta(minutes=90))
+        assert (changed.memory_bytes, changed.cpus) == (5, 3)
         assert (changed.state, changed.tasks) == (item.state, item.tasks)
         assert edit(changed, [], edits, now=LATER, token="u") is changed
+
+
+def test_memory_that_is_set_takes_the_place_of_what_an_item_was_found_to_need() -> None:
+    """Who says what it needs knows of a script that was mended; other changes leave it."""
+    found = an_item("a", memory_bytes=10, memory_need_bytes=40)
+
+    assert edit(found, [], Edits(priority=1), now=NOON, token="t").memory_need_bytes == 40
+    changed = edit(found, [], Edits(memory_bytes=10), now=NOON, token="t")
+    assert (changed.memory_bytes, changed.memory_need_bytes) == (10, 0)
 
 
 def test_a_task_whose_script_is_set_is_to_run_again() -> None:
@@ -159,6 +169,10 @@ def test_a_task_whose_script_is_set_is_to_run_again() -> None:
         (Edits(priority=10), "`priority` is 10"),
         (Edits(max_failures=0), "`max_failures` is 0"),
         (Edits(timeout=timedelta()), "`timeout` is zero"),
+        (Edits(memory_bytes=0), "`memory_bytes` is 0"),
+        (Edits(memory_bytes=2 << 50), "from 1 byte to 1 PiB"),
+        (Edits(cpus=0), "`cpus` is 0"),
+        (Edits(cpus=10_001), "`cpus` is 10001"),
         (Edits(timeout=-timedelta(1)), "`timeout` is negative"),
         (Edits(script=" "), "`script`: empty script"),
         (Edits(priority="1"), "`priority` is '1'"),  # type: ignore[arg-type]  # on purpose

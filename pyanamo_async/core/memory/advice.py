@@ -62,7 +62,7 @@ class MemoryUse(Value):
 
 
 class Fit(Value):
-    """What would have fitted: `-i` and `--memory` of a worker (None where its size is unknown), and machines.
+    """What would have fitted: items at a time, and memory for them (None where the worker's size is unknown), and machines.
 
     `memory_of_tasks` is what to ask for with the column `Memory`, when what was asked is far from what is needed.
     """
@@ -123,15 +123,15 @@ def memory_used(use: MemoryUse) -> str:
     return ", ".join(filter(None, told))
 
 
-def memory_advice(use: MemoryUse) -> str:
-    """Return what would have fitted, in words."""
+def memory_advice(use: MemoryUse, *, run: str = "{items} at a time within {memory}") -> str:
+    """Return what would have fitted, in words; `run` says how that of a worker is told."""
     fit = what_fits(use)
     told = []
     if fit.memory_of_tasks is not None:
         direction = "lower" if use.asked_bytes and use.asked_bytes > fit.memory_of_tasks else "higher"
         told.append(f"a {direction} Memory, {size_flag(fit.memory_of_tasks)}")
     if fit.items is not None and fit.memory_bytes is not None:
-        told.append(f"-i {fit.items} --memory {size_flag(fit.memory_bytes)}")
+        told.append(run.format(items=fit.items, memory=size_flag(fit.memory_bytes)))
     told.append(_machines(fit))
     if use.largest_bytes > FAR_LARGER * use.need_bytes:
         told.append("a Memory of its own for each of the few large ones")

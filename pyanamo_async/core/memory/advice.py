@@ -62,7 +62,7 @@ class MemoryUse(Value):
 
 
 class Fit(Value):
-    """What would have fitted: items at a time, and memory for them (None where the worker's size is unknown), and machines.
+    """What would have fitted: items at a time and their memory (None where the worker is unknown), and machines.
 
     `memory_of_tasks` is what to ask for with the column `Memory`, when what was asked is far from what is needed.
     """

@@ -10,7 +10,8 @@ from typing import Self
 class Deadline:
     """A time limit for one wait after another: `async with deadline.within(seconds)`, None for no limit.
 
-    It raises `TimeoutError` when the limit is over. `allowed_s` is what a wait gets when it is to be cut short.
+    It raises `TimeoutError` when the limit is over. `allowed_s` is what a wait gets when it is to be cut short, unless
+    whoever does that says otherwise.
     """
 
     def __init__(self) -> None:
@@ -22,11 +23,12 @@ class Deadline:
         self._timeout, self.allowed_s = asyncio.timeout(seconds), allowed_s
         return self
 
-    def cut_short(self, *, at_once: bool = False) -> None:
+    def cut_short(self, *, at_once: bool = False, allowed_s: float | None = None) -> None:
         """End the wait that is under way, if there is one, by what is allowed, or at once."""
         if self._timeout is None or self._timeout.expired():
             return
-        when, until = self._timeout.when(), asyncio.get_running_loop().time() + (0.0 if at_once else self.allowed_s)
+        left_s = 0.0 if at_once else self.allowed_s if allowed_s is None else allowed_s
+        when, until = self._timeout.when(), asyncio.get_running_loop().time() + left_s
         if when is None or until < when:
             self._timeout.reschedule(until)
 

@@ -61,7 +61,7 @@ class Script:
         self._stdout, self._stderr, self._folders = stdout, stderr, folders
         self._kill_policy = context.tasks.kill_policy
         self._end_reason: InterruptReason | None = None
-        self._terminating = self._at_once = False
+        self._terminating = self._is_keeping = self._at_once = False
         self._deadline = Deadline()
         self._hurry: InterruptReason | None = None
         self._hurried_s = 0.0  # when it was first to end
@@ -80,7 +80,8 @@ class Script:
         self._hurried_s = asyncio.get_running_loop().time() if self._hurry is None else self._hurried_s
         self._hurry = reason
         if hasten or not self._terminating:
-            self._deadline.cut_short(at_once=at_once or reason is InterruptReason.FENCED)
+            keep_s = self._folders.keep_within_s(reason) if self._folders and self._is_keeping else None
+            self._deadline.cut_short(at_once=at_once or reason is InterruptReason.FENCED, allowed_s=keep_s)
 
     @property
     def has_checkpoints(self) -> bool:
@@ -229,13 +230,17 @@ class Script:
         if self._end_reason is InterruptReason.FENCED:
             await folders.stop()
             return outcome
-        within_s = folders.keep_within_s(self._hurry)
-        left_s = max(0.0, within_s + self._hurried_s - asyncio.get_running_loop().time()) if self._hurry else None
+        left_s = None
+        if self._hurry is not None:
+            until_s = self._hurried_s + folders.keep_within_s(self._hurry)
+            left_s = 0.0 if self._at_once else max(0.0, until_s - asyncio.get_running_loop().time())
+        self._is_keeping = True
         try:
-            async with self._deadline.within(0.0 if self._at_once else left_s, allowed_s=within_s):
+            async with self._deadline.within(left_s):
                 return await folders.keep(outcome, used)
-        except TimeoutError:
-            return Interrupted(self._hurry or InterruptReason.STOP) if isinstance(outcome, Succeeded) else outcome
+        except TimeoutError:  # our haste, and not the script's fault
+            is_ours = isinstance(outcome, Succeeded) or folders.took_checkpoint(outcome)
+            return Interrupted(self._hurry or InterruptReason.STOP) if is_ours else outcome
 
     async def discard(self) -> None:
         """Discard what is not stored; of a script that `gave_up`, call it when the record is written."""

@@ -78,6 +78,10 @@ class TaskFolders:
             use = replace(use, restored=str(each.restored_from), restored_seconds=restored.seconds)
         return use
 
+    def took_checkpoint(self, outcome: Outcome) -> bool:
+        """Return whether the script came to its own end with the status that says so."""
+        return self.has_checkpoints and isinstance(outcome, Failed) and outcome.exit_code == CHECKPOINT_EXIT
+
     def kill_after(self, reason: InterruptReason | None) -> timedelta:
         """Return how long after TERM the script is killed: with checkpoints it has all the grace of a stop for them."""
         policy = self._context.tasks.kill_policy
@@ -167,7 +171,7 @@ class TaskFolders:
             await asyncio.gather(*self._watching, return_exceptions=True)
             return outcome
         await self.stop()
-        took_one = isinstance(outcome, Failed) and used.code == CHECKPOINT_EXIT
+        took_one = self.took_checkpoint(outcome)
         try:
             await checkpoints.store(seconds=self._seconds(), is_last=True)
         except OutputError as error:

@@ -50,7 +50,7 @@ async def files(
             nonlocal number
             async for row in _rows(table, selection):
                 number += 1
-                fields = [str(field or "") for field in row.values()]
+                fields = ["" if field is None else str(field) for field in row.values()]
                 yield Row([*fields[:3], show_size(row["Bytes"])] if drawn else fields)
 
         await say_table(COLUMNS if drawn else IN_A_PIPE, rows())

@@ -32,6 +32,7 @@ class Succeeded(Value):
 
 
 DETAIL_BYTES = 80  # in UTF-8; a test fills a row to this limit
+CUT = "..."
 
 
 class Failed(Value):
@@ -64,6 +65,15 @@ def tag_detail(tag: str) -> str:
 def detail(text: str) -> str:
     """Return a text as the detail of a failure, in one line, cut where a row has no room for more."""
     return " ".join(text.split()).encode(errors="replace")[:DETAIL_BYTES].decode(errors="ignore")
+
+
+def trouble_detail(text: str) -> str:
+    """Return a text as `detail` does, but cut in the middle: a trouble has a path there, and its cause at the end."""
+    line = " ".join(text.split()).encode(errors="replace")
+    if len(line) <= DETAIL_BYTES:
+        return line.decode()
+    room = (DETAIL_BYTES - len(CUT.encode())) // 2
+    return CUT.join(part.decode(errors="ignore") for part in (line[:room], line[-room:]))
 
 
 class TimedOut(Value):

@@ -61,7 +61,9 @@ def _entries(folder: Path, inner: str) -> Iterator[FoundFile]:
             for entry in entries:
                 yield _entry(f"{inner}/{entry.name}" if inner else entry.name, entry)
     except FileNotFoundError as error:
-        raise FileChanged(f"'{_shown(error.filename)}' went while the folder was read") from error
+        gone = os.path.relpath(error.filename, folder)
+        what = "the folder itself is gone" if gone == "." else f"'{_shown(gone)}' went while the folder was read"
+        raise FileChanged(what) from error
     except OSError as error:
         raise OutputError(f"'{_shown(inner)}' cannot be read: {error.strerror}") from error
 

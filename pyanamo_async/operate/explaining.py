@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import DEFAULT_PRIORITY, Item, State, Task, TaskState
-from pyanamo_async.core.outcomes import Failed, TimedOut
+from pyanamo_async.core.outcomes import Checkpointed, Failed, TimedOut
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.text.plural import plural
@@ -69,8 +69,8 @@ def _telling(item: Item) -> str:
 
 def _todo(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
     if item.not_before and item.not_before > now:
-        wait = f"It waits until {_time(item.not_before)} (for {show_span(item.not_before - now)}), because it failed."
-        sentences, steps = [wait], [NextStep.RETRY, NextStep.SEE_ERRORS]
+        why, steps = _why_it_waits(item)
+        sentences = [f"It waits until {_time(item.not_before)} (for {show_span(item.not_before - now)}), {why}."]
     else:
         first = " (0 goes first, 9 last)" if item.priority != DEFAULT_PRIORITY else ""
         sentences, steps = [f"A worker may claim it now; its priority is {item.priority}{first}."], list[NextStep]()
@@ -79,6 +79,15 @@ def _todo(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
         sentences.append("It is its last chance: it runs only while its worker runs nothing else.")
     told, more = at_work(now, workers, not_before=item.not_before)
     return sentences + told, more + steps
+
+
+def _why_it_waits(item: Item) -> tuple[str, list[NextStep]]:
+    outcomes = [task.record.outcome for task in item.tasks if task.record and task.record.attempt == item.attempt]
+    if not outcomes:
+        return "because its last worker had no room for it beside what ran there", []
+    if all(isinstance(outcome, Checkpointed) for outcome in outcomes):
+        return "to go on from its checkpoint", []
+    return "because it failed", [NextStep.RETRY, NextStep.SEE_ERRORS]
 
 
 def _out_of_time(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:

@@ -144,12 +144,17 @@ class Attempt:
         return after
 
     async def clean_up(self) -> None:
-        """Remove folders, checkpoints of tasks that are done, and output that was not stored in time.
+        """Remove folders, superfluous checkpoints, and output that was not stored in time.
 
         Call it after the settle: it may take long.
         """
         done = {task.name for task in self._saved.tasks if task.state is TaskState.DONE}  # the table says so
-        forgets = (folders.forget_checkpoints for name, folders in self._folders.items() if name in done)
+        again = {name for name, record in self._results.items() if isinstance(record.outcome, Checkpointed)}
+        forgets = (
+            folders.forget_checkpoints if name in done else folders.forget_older_checkpoints
+            for name, folders in self._folders.items()
+            if name in done | again
+        )
         removes = (folders.remove for folders in self._folders.values())
         leftovers = [*self._leftovers, *removes, *forgets]
         for trouble in await asyncio.gather(*(remove() for remove in leftovers), return_exceptions=True):

@@ -99,7 +99,7 @@ class Checkpoints:
     async def store(self, *, seconds: float, is_last: bool = False) -> bool:
         """Store what is in the folder after `seconds` of this attempt; return whether it differs from what was stored.
 
-        The last one is taken when the script has ended: then nothing changes, and nothing is tidied up.
+        The last one is taken when the script has ended: then nothing changes, and `remove_older` is left for later.
 
         Raises:
             OutputError: it cannot be stored.
@@ -142,6 +142,11 @@ class Checkpoints:
         """Leave nothing behind of what could not be stored."""
         while self.unfinished:
             await self.unfinished.pop().abort()
+
+    async def remove_older(self) -> None:
+        """Remove what the last one supersedes; call it when there is time."""
+        if self.stored is not None and self.stored_at is not None:
+            await self._tidy_up(self.stored_at, self.stored)
 
     async def remove_all(self) -> None:
         """Remove all checkpoints of the task; call it when the task is done, and the table says so."""

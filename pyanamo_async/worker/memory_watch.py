@@ -58,5 +58,5 @@ class MemoryWatch:
             return
         self._ending = next((each for each in self._attempts if each.item.token == token), None)
         if self._ending is not None:
-            self._note("memory runs short", item=self._ending.item.item_id, used=show_size(used_bytes))
+            self._note("memory runs short", item=self._ending.item.item_id, used_by_all=show_size(used_bytes))
             self._ending.end(InterruptReason.MEMORY)

@@ -62,7 +62,7 @@ def _with_links_as_files(found: list[FoundFile]) -> list[tuple[str, FoundFile]]:
             at = by_path.get(_joined(leads_to))
             steps += 1
             if at is None or steps > len(by_path):
-                raise OutputError(f"'{path}' is a link to something else than a file")
+                raise OutputError(f"'{path}' is a link, but not to a file in the folder")
             leads_to = at
         files.append((path, leads_to))
     return files

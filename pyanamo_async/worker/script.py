@@ -230,13 +230,11 @@ class Script:
         if self._end_reason is InterruptReason.FENCED:
             await folders.stop()
             return outcome
-        left_s = None
-        if self._hurry is not None:
-            until_s = self._hurried_s + folders.keep_within_s(self._hurry)
-            left_s = 0.0 if self._at_once else max(0.0, until_s - asyncio.get_running_loop().time())
+        until_s = self._hurried_s + folders.keep_within_s(self._hurry)
+        left_s = max(0.0, until_s - asyncio.get_running_loop().time()) if self._hurry else None
         self._is_keeping = True
         try:
-            async with self._deadline.within(left_s):
+            async with self._deadline.within(0.0 if self._at_once else left_s):
                 return await folders.keep(outcome, used)
         except TimeoutError:  # our haste, and not the script's fault
             is_ours = isinstance(outcome, Succeeded) or folders.took_checkpoint(outcome)

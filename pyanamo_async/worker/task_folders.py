@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pyanamo_async.core.folders import CHECKPOINT_EXIT, VARIABLES, Folder, Folders, folders_of, requested_before_s
 from pyanamo_async.core.items import Item, Task
-from pyanamo_async.core.outcomes import Checkpointed, Failed, InterruptReason, Outcome, Succeeded, detail
+from pyanamo_async.core.outcomes import Checkpointed, Failed, InterruptReason, Outcome, Succeeded, trouble_detail
 from pyanamo_async.core.results import CheckpointUse, Results
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import LaunchRefused, OutputError
@@ -147,7 +147,7 @@ class TaskFolders:
                     unfinished=self._unfinished,
                 )
             except OutputError as error:
-                return Failed(exit_code=0, detail=detail(f"results not stored: {error.what}"))
+                return Failed(exit_code=0, detail=trouble_detail(f"results not stored: {error.what}"))
         return outcome
 
     async def remove(self) -> None:
@@ -157,6 +157,11 @@ class TaskFolders:
         await asyncio.gather(*(each.abort() for each in unfinished))
         if self._folder is not None:
             await THREADS.run(remove_folder, self._folder)
+
+    async def forget_older_checkpoints(self) -> None:
+        """Remove what the last checkpoint supersedes: each is as large as the state, and attempts may be many."""
+        if self._checkpoints is not None:
+            await self._checkpoints.remove_older()
 
     async def forget_checkpoints(self) -> None:
         """Remove all checkpoints of the task, which is done: the table says so."""
@@ -176,7 +181,7 @@ class TaskFolders:
             await checkpoints.store(seconds=self._seconds(), is_last=True)
         except OutputError as error:
             self._context.runtime.event_log.note("checkpoint failed", item=self._key.item_id, trouble=error.what)
-            trouble = detail(f"checkpoint not stored: {error.what}")
+            trouble = trouble_detail(f"checkpoint not stored: {error.what}")
             return Failed(exit_code=used.code, detail=trouble) if took_one else outcome
         if not took_one:
             return outcome

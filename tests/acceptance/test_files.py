@@ -7,7 +7,7 @@ import json
 from harness.program import Program
 from tests.recovery.processes import with_env
 
-RESULTS = 'cd "$PYANAMO_RESULTS" && mkdir deep && printf 123 > deep/a.txt && ln -s deep/a.txt link'
+RESULTS = 'cd "$PYANAMO_RESULTS" && mkdir deep && printf 123 > deep/a.txt && : > deep/none && ln -s deep/a.txt link'
 HOSTILE = 'cp -P /proc/self/cwd "$PYANAMO_RESULTS"/out'
 
 
@@ -29,7 +29,9 @@ def test_results_travel_from_script_to_person(pyanamo: Program) -> None:
         ("many", "Task_0", "x", 7),
         ("many", "Task_1", "x", 7),
     ]
-    assert {each["Path"] for each in listed if each["itemID"] == "one"} == {"deep/a.txt", "link"}
+    assert {each["Path"] for each in listed if each["itemID"] == "one"} == {"deep/a.txt", "deep/none", "link"}
+    shown = [line.split("\t") for line in pyanamo("files", "one").splitlines()]
+    assert {tuple(line[1:4]) for line in shown if "none" in line[2]} == {("", "deep/none", "0")}
     assert "results not stored: 'out' is a link that leads out of the folder" in pyanamo("show", "bad")
     pyanamo("files", "one", "many", "--into", "here")
     assert (pyanamo.folder / "here/one/deep/a.txt").read_text() == "123"

@@ -18,6 +18,9 @@ from pyanamo_async.core.text.byte_sizes import parse_size
         ("1.5G", 3 << 29),
         ("64MB", 64_000_000),
         (" 2GB ", 2_000_000_000),
+        ("2T", 2 << 40),
+        ("1.5 TiB", 3 << 39),
+        ("2TB", 2 * 10**12),
     ],
 )
 def test_sizes_are_parsed(text: str, size: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import Item, Output, State, TaskRecord, TaskState
-from pyanamo_async.core.outcomes import Failed, Outcome, TimedOut
+from pyanamo_async.core.outcomes import Checkpointed, Failed, Outcome, TimedOut
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, Worker
 from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus
@@ -40,6 +40,12 @@ def failed(item: Item, outcome: Outcome | None = None, failures: int = 3, **fiel
     return replace(item, tasks=tasks, **(values | fields))  # type: ignore[arg-type]
 
 
+def waiting_after(outcome: Outcome | None) -> Item:
+    """Put an item back for five minutes after its first attempt, which may have started nothing."""
+    tasks = tuple(replace(task, record=an_attempt(outcome) if outcome else None) for task in WAITING.tasks)
+    return replace(WAITING, tasks=tasks, attempt=1, not_before=NOON + 5 * MINUTE)
+
+
 def said(item: Item, *workers: WorkerStatus) -> str:
     """Explain, in one text."""
     return " ".join(explain(item, now=NOON, workers=workers).because)
@@ -65,7 +71,9 @@ CASES = [
     (WAITING, [a_worker(running=1)], "3 of 4 places free", NextStep.LIST_WORKERS),
     (WAITING, [a_worker(desired=Desired.DRAIN)], "all were told to drain or stop", NextStep.RUN),
     (replace(WAITING, priority=9), [a_worker()], "its priority is 9 (0 goes first, 9 last)", NextStep.LIST_WORKERS),
-    (replace(WAITING, not_before=NOON + 5 * MINUTE), [a_worker()], "It waits until 2026", NextStep.RETRY),
+    (waiting_after(Failed(exit_code=1)), [a_worker()], "(for 5m), because it failed.", NextStep.RETRY),
+    (waiting_after(Checkpointed()), [a_worker()], "to go on from its checkpoint.", NextStep.LIST_WORKERS),
+    (waiting_after(None), [a_worker()], "had no room for it beside what ran there.", NextStep.LIST_WORKERS),
     (replace(WAITING, timeout=90 * MINUTE), [a_worker()], "is ended after 1h30m", NextStep.LIST_WORKERS),
     (replace(WAITING, crashes=4), [a_worker()], "4 crashes (it fails with 5 by default)", NextStep.LIST_WORKERS),
     (replace(WAITING, crashes=4), [a_worker()], "runs only while its worker runs nothing else", NextStep.LIST_WORKERS),

@@ -62,7 +62,7 @@ class LeavingLauncher(FakeLauncher):
     async def start(self, command: Command, **receivers: Any) -> FakeProcess:  # noqa: ANN401 - as they come
         for name in ("PYANAMO_CHECKPOINT", "PYANAMO_RESULTS"):
             if name in command.env:
-                Path(command.env[name], "file").write_text("what it left")
+                Path(command.env[name], "file").write_text(f"of attempt {command.env['PYANAMO_ATTEMPT']}")
         return await super().start(command, **receivers)
 
 
@@ -97,3 +97,21 @@ def test_what_is_not_stored_in_time_is_an_interruption(tmp_path: Path, script: s
     item = settled_in_time(tmp_path, script, twice=twice)
 
     assert (item.state, item.failures, item.interruptions) == (State.TODO, 0, 1)
+
+
+def test_of_many_checkpoints_the_last_is_kept(tmp_path: Path) -> None:
+    """A script that asks to be run again, for ever, takes the room of one state, however short its attempts are."""
+    objects = MemoryObjects()
+
+    async def main(loop: VirtualLoop) -> Item:
+        crew = Crew(loop, objects=objects, launcher=LeavingLauncher(), working_folders=WorkingFolders(tmp_path))
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("a", script="exit 85;PYANAMO_CHECKPOINT")])
+        loop.call_later(10, crew.stop.request, Level.STOP, "test")
+        await crew.pilot().run()
+        return await crew.store.read("a")
+
+    item = run(main)
+    last = f"memory:table/a/Task_0/checkpoint/{item.mark}/{item.attempt}/1"
+    assert item.attempt > 2
+    assert set(objects.kept) == {f"{last}/manifest", f"{last}/pack"}

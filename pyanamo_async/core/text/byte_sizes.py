@@ -1,4 +1,4 @@
-"""Sizes as people type and read them: `1000000`, `500k`, `64MiB`, `1GB`, `9.8 KB`, `35 MB`."""
+"""Sizes as people type and read them: `1000000`, `500k`, `64MiB`, `1GB`, `2T`, `9.8 KB`, `35 MB`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import re
 
 from pyanamo_async.core.text.plural import plural
 
-UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "kb": 10**3, "mb": 10**6, "gb": 10**9}
+UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+UNITS |= {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 KILOBYTE = 1024
 ONE_FIGURE = 9.95  # more rounds to two
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?) *([a-z]*)")
 
 
 def parse_size(text: str) -> int:
-    """Return bytes: `K`, `M` and `G` (or `KiB` and so on) are powers of 1,024, `KB`, `MB` and `GB` of 1,000.
+    """Return bytes: `K`, `M`, `G` and `T` (or `KiB` and so on) are powers of 1,024, `KB` and so on of 1,000.
 
     Raises:
         ValueError: the text is not a size.

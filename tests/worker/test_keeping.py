@@ -70,9 +70,7 @@ def settled_in_time(folder: Path, script: str, *, twice: bool = False) -> Item:
     """Return the item of a script whose worker is stopped, as it is when what is kept must be stored."""
 
     async def main(loop: VirtualLoop) -> Item:
-        crew = Crew(
-            loop, objects=HangingObjects(), launcher=LeavingLauncher(), working_folders=WorkingFolders(folder)
-        )
+        crew = Crew(loop, objects=HangingObjects(), launcher=LeavingLauncher(), working_folders=WorkingFolders(folder))
         await crew.store.create(shards=1)
         await crew.store.add([an_item("a", script=script, max_failures=1)])
         loop.call_later(STOPPED_S, crew.stop.request, Level.STOP, "test")

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pyanamo_async.app.running import RunResult as RunResult, run_on_loop as run_on_loop
     from pyanamo_async.app.output_settings import OutputSettings as OutputSettings
     from pyanamo_async.app.settings import WorkerSettings as WorkerSettings
-    from pyanamo_async.core.counts import Counts as Counts, Quarter as Quarter
+    from pyanamo_async.core.counts import Counts as Counts, Ledgers as Ledgers, Quarter as Quarter
     from pyanamo_async.core.failure_policy import (
         FailurePolicy as FailurePolicy,
         Verdict as Verdict,
@@ -143,7 +143,7 @@ _HOMES = {
     "pyanamo_async.app.running": ("RunResult", "run_on_loop"),
     "pyanamo_async.app.output_settings": ("OutputSettings",),
     "pyanamo_async.app.settings": ("WorkerSettings",),
-    "pyanamo_async.core.counts": ("Counts", "Quarter"),
+    "pyanamo_async.core.counts": ("Counts", "Ledgers", "Quarter"),
     "pyanamo_async.core.failure_policy": ("FailurePolicy", "Verdict", "parse_on_exit"),
     "pyanamo_async.core.items": ("Held", "Item", "Output", "State", "Summary", "Task", "TaskRecord", "TaskState"),
     "pyanamo_async.core.outcomes": (

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pyanamo_async import Counts, Pace, Quarter, State, Status
+from pyanamo_async import Counts, Ledgers, Pace, Quarter, State, Status
 from pyanamo_async.cli.memory_view import memory_lines, memory_row, memory_words
 from pyanamo_async.cli.views import COLOURS, RETRYING, RETRYING_COLOUR, by_state, clock_time
 from pyanamo_async.core.items import TaskState
 from pyanamo_async.core.stored.queue_key import format_time
-from pyanamo_async.core.text.durations import show_duration
+from pyanamo_async.core.text.durations import show_cpu_hours, show_duration
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.text.visible import field, one_line
 
@@ -42,9 +42,7 @@ def status_row(seen: Status, nested: Mapping[Quarter, Sequence[str]] | None = No
             str(each): {"items": counts.nested[each]} | ({} if nested is None else {"ids": [*nested.get(each, ())]})
             for each in Quarter
         },
-        "crashes": counts.crashes,
-        "interruptions": counts.interruptions,
-        "seconds_lost": counts.seconds_lost,
+        **counts.ledgers._asdict(),
         "memory": seen.memory and memory_row(seen.memory),
         "workers": {"alive": seen.workers, "running": seen.running, "slots": seen.slots},
         "items_per_second": seen.items_per_second,
@@ -80,9 +78,8 @@ def status_lines(seen: Status) -> Iterator[str]:
         yield f"tasks {name}\t{count}"
     for each in Quarter:
         yield f"nested {each}\t{counts.nested[each]}"
-    yield f"crashes\t{counts.crashes}"
-    yield f"interruptions\t{counts.interruptions}"
-    yield f"seconds lost\t{counts.seconds_lost:.0f}"
+    for name, number in counts.ledgers._asdict().items():
+        yield f"{name.replace('_', ' ')}\t{number:.0f}"
     yield f"workers\t{seen.workers}"
     yield f"running\t{seen.running}"
     yield f"slots\t{seen.slots}"
@@ -157,8 +154,10 @@ def _words(seen: Status) -> Iterator[tuple[str, str]]:
     if counts.total_nested:
         yield f"nested: {', '.join(_quarters(counts))}", ""
     yield from ((line, "") for line in _movement(seen))
-    if counts.crashes or counts.interruptions:
-        yield f"trouble: {_trouble(counts)}", ""
+    if counts.ledgers.crashes or counts.ledgers.interruptions:
+        yield f"trouble: {_trouble(counts.ledgers)}", ""
+    if saved := show_cpu_hours(counts.ledgers.cpu_seconds_saved):
+        yield f"saved by checkpoints: {saved}", ""
     yield from ((line, "") for line in memory_words(seen.memory))
     if not seen.workers and counts.left:
         yield "workers: none", "yellow"
@@ -171,10 +170,10 @@ def _words(seen: Status) -> Iterator[tuple[str, str]]:
         yield f"failed: for {others:,} other reasons, too; see `pyanamo failures`", "red"
 
 
-def _trouble(counts: Counts) -> str:
-    told = f"{plural(counts.crashes, 'crash')}, {plural(counts.interruptions, 'interruption')}"
-    lost = timedelta(seconds=round(counts.seconds_lost))
-    return f"{told}, {show_duration(lost)} of scripts lost by them" if lost else told
+def _trouble(ledgers: Ledgers) -> str:
+    told = f"{plural(ledgers.crashes, 'crash')}, {plural(ledgers.interruptions, 'interruption')}"
+    lost = show_cpu_hours(ledgers.cpu_seconds_lost)
+    return f"{told}, {lost} lost by them" if lost else told
 
 
 def _movement(seen: Status) -> Iterator[str]:

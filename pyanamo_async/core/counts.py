@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from math import fsum
 from types import MappingProxyType
-from typing import Self
+from typing import NamedTuple, Self
 
 from pyanamo_async.core.items import SETTLED, UNFINISHED, Item, State, TaskState
 from pyanamo_async.core.values import Value
@@ -36,6 +36,37 @@ def quarter(done: int, tasks: int) -> Quarter:
     return Quarter.DONE if done >= tasks else QUARTERS[1 + (max(1, 100 * done // tasks) - 1) // 25]
 
 
+class Ledgers(NamedTuple):
+    """What crashes and interruptions cost, and what checkpoints saved of that.
+
+    Seconds are how long scripts ran. CPU seconds are the same times the CPUs that their item asks for, whether it used
+    them or waited: others could not have them, and they are what is paid for.
+    """
+
+    crashes: int = 0
+    interruptions: int = 0
+    seconds_lost: float = 0.0
+    seconds_saved: float = 0.0
+    cpu_seconds_lost: float = 0.0
+    cpu_seconds_saved: float = 0.0
+
+    @classmethod
+    def of(cls, crashes: int, interruptions: int, lost_s: float, saved_s: float, *, cpus: int) -> Self:
+        """Return those of one item, whose seconds are not multiplied yet."""
+        return cls(crashes, interruptions, lost_s, saved_s, lost_s * cpus, saved_s * cpus)
+
+    @classmethod
+    def of_item(cls, item: Item) -> Self:
+        """Return those of an item."""
+        return cls.of(item.crashes, item.interruptions, item.seconds_lost, item.seconds_saved, cpus=item.cpus)
+
+    @classmethod
+    def total(cls, parts: Iterable[Ledgers]) -> Self:
+        """Return the sum of parts, to the millisecond."""
+        crashes, interruptions, *seconds = zip(cls(), *parts, strict=True)
+        return cls(sum(crashes), sum(interruptions), *(round(fsum(each), 3) for each in seconds))
+
+
 class Counted(Value):
     """Items of one state that were counted together.
 
@@ -50,9 +81,7 @@ class Counted(Value):
     retrying: int = 0
     nested: tuple[int, ...] = NONE_NESTED
     settled_since: tuple[int, ...] = ()
-    crashes: int = 0
-    interruptions: int = 0
-    seconds_lost: float = 0.0
+    ledgers: Ledgers = Ledgers()
 
 
 class Counts(Value):
@@ -60,8 +89,7 @@ class Counts(Value):
 
     `retrying` of the items in `todo` failed, and wait to be tried again. `tasks_left` are tasks to do of items that are
     `UNFINISHED`. `nested` counts nested items by how far they are, `settled_since` items that are done or failed since
-    each of the times that were asked for. The ledgers of all items are added up: `crashes`, `interruptions`, and the
-    `seconds_lost` by them, to the millisecond.
+    each of the times that were asked for. The `ledgers` are those of all items.
     """
 
     items: dict[State, int]
@@ -70,16 +98,14 @@ class Counts(Value):
     tasks_left: int = 0
     nested: Mapping[Quarter, int] = MappingProxyType(dict.fromkeys(Quarter, 0))
     settled_since: tuple[int, ...] = ()
-    crashes: int = 0
-    interruptions: int = 0
-    seconds_lost: float = 0.0
+    ledgers: Ledgers = Ledgers()
 
     @classmethod
     def add_up(cls, parts: Iterable[Counted], *, times: int = 0) -> Self:
         """Return the sum of parts, which have so many `times` since which settled items were counted."""
         items, tasks, nested = dict.fromkeys(State, 0), dict.fromkeys(TaskState, 0), dict.fromkeys(Quarter, 0)
-        retrying = left = crashes = interruptions = 0
-        lost: list[float] = []
+        retrying = left = 0
+        lost: list[Ledgers] = []
         settled: tuple[int, ...] = (0,) * times
         for part in parts:
             to_do = part.tasks - part.tasks_done
@@ -91,10 +117,8 @@ class Counts(Value):
             for how_far, count in zip(QUARTERS, part.nested, strict=True):
                 nested[how_far] += count
             settled = tuple(map(sum, zip_longest(settled, part.settled_since, fillvalue=0)))
-            crashes += part.crashes
-            interruptions += part.interruptions
-            lost.append(part.seconds_lost)
-        return cls(items, tasks, retrying, left, nested, settled, crashes, interruptions, round(fsum(lost), 3))
+            lost.append(part.ledgers)
+        return cls(items, tasks, retrying, left, nested, settled, Ledgers.total(lost))
 
     @property
     def total(self) -> int:
@@ -138,9 +162,7 @@ def moved(counts: Counts, *, before: Counts, after: Counts) -> Counts:
         max(0, counts.tasks_left + tasks[TaskState.TODO] - counts.tasks[TaskState.TODO]),
         nested,
         tuple(max(0, each + newly) for each in counts.settled_since),
-        counts.crashes,
-        counts.interruptions,
-        counts.seconds_lost,
+        counts.ledgers,
     )
 
 
@@ -164,9 +186,7 @@ def _counted(item: Item, since: Sequence[datetime]) -> Counted:
         retrying=int(item.is_retrying),
         nested=tuple(int(each is how_far) for each in QUARTERS),
         settled_since=tuple(int(item.state in SETTLED and _ended_since(item, each)) for each in since),
-        crashes=item.crashes,
-        interruptions=item.interruptions,
-        seconds_lost=item.seconds_lost,
+        ledgers=Ledgers.of_item(item),
     )
 
 

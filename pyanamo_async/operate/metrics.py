@@ -43,9 +43,9 @@ def table_metrics(seen: Status) -> list[Metric]:
     return [
         *metrics,
         Metric("ItemsRetrying", "retrying_items", counts.retrying, "Items that failed and wait to be tried again."),
-        Metric("Interruptions", "interruptions", counts.interruptions, "Interruptions of all items so far."),
-        Metric("Crashes", "crashes", counts.crashes, "Crashes of all items so far."),
-        Metric("SecondsLost", "seconds_lost", counts.seconds_lost, "What scripts ran in vain.", "Seconds"),
+        Metric("Interruptions", "interruptions", counts.ledgers.interruptions, "Interruptions of all items so far."),
+        Metric("Crashes", "crashes", counts.ledgers.crashes, "Crashes of all items so far."),
+        Metric("SecondsLost", "seconds_lost", counts.ledgers.seconds_lost, "What scripts ran in vain.", "Seconds"),
     ]
 
 

@@ -454,12 +454,20 @@ class TestSchema:
     async def test_the_index_projects_what_listings_need_and_no_more(self, store: DynamoStore) -> None:
         """A row of the index stays within one write unit, whatever the item holds."""
         described = await store.describe()
-        item = an_item("x" * 64, reason="r" * 160, crashes=5, interruptions=5, seconds_lost=12345.678)
+        item = an_item(
+            "x" * 64,
+            reason="r" * 160,
+            crashes=5,
+            interruptions=5,
+            seconds_lost=12345.678,
+            seconds_saved=12345.678,
+            cpus=64,
+        )
         sized = sum(stored_bytes(value) for value in encode(item).values())
 
         assert described.indexes[0].projection == (
             "taskID, ItemState, Nested_Tasks, Log_Length, Attempt, "
-            "Failures, Crashes, Interruptions, Seconds_Lost, Reason"
+            "Failures, Crashes, Interruptions, Seconds_Lost, Seconds_Saved, Cpus, Reason"
         )
         assert described.billing == "on demand"
         assert sized < 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from pyanamo_async.core.counts import Counts, Quarter, moved
+from pyanamo_async.core.counts import Counts, Ledgers, Quarter, moved
 from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import State, Summary, TaskState
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded
@@ -100,11 +100,14 @@ async def test_ledgers_are_added_up(store: Store) -> None:
     [task] = an_item("done").tasks
     done = replace(an_item("done", seconds_lost=0.1), tasks=(replace(task, state=TaskState.DONE),))
     await store.add([replace(done, state=State.DONE, done_at=NOON)])
-    await store.add([an_item("nested", nested=["x", "y"], interruptions=5, seconds_lost=7200.2), an_item("good")])
+    await store.add(
+        [an_item("nested", nested=["x", "y"], interruptions=5, seconds_lost=7200.2, cpus=4), an_item("good")]
+    )
+    await store.add([an_item("saved", seconds_saved=10.5, cpus=2)])
 
     counts = await store.counts()
 
-    assert (counts.crashes, counts.interruptions, counts.seconds_lost) == (6, 9, 7200.3)
+    assert counts.ledgers == Ledgers(6, 9, 7200.3, 10.5, cpu_seconds_lost=28800.9, cpu_seconds_saved=21.0)
     assert (counts.tasks[TaskState.DONE], counts.total_nested) == (1, 1)
 
 

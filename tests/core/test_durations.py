@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyanamo_async.core.text.durations import parse_duration, show_duration
+from pyanamo_async.core.text.durations import parse_duration, show_cpu_hours, show_duration
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,10 @@ def test_what_is_shown_can_be_read(seconds: int) -> None:
 
     assert back <= span
     assert span - back <= span / 23
+
+
+def test_cpu_hours_are_told_from_a_second_on() -> None:
+    """To a tenth of an hour, and of less than an hour to two digits."""
+    shown = [show_cpu_hours(seconds) for seconds in (0, 0.9, 36, 3600 * 12.84, 3600 * 12_000)]
+
+    assert shown == ["", "", "0.01 CPU hours", "12.8 CPU hours", "12,000.0 CPU hours"]

@@ -104,7 +104,7 @@ async def test_losses_are_added_up_and_the_worst_named() -> None:
     await collected.read(await a_store(30), "step")
     [step] = collected.steps
 
-    assert (step.interruptions, step.seconds_lost) == (15, sum(range(30)))
+    assert (step.ledgers.interruptions, step.ledgers.seconds_lost) == (15, sum(range(30)))
     assert [each[2] for each in collected.worst()] == [str(number) for number in range(29, 19, -1)]
 
 

@@ -61,3 +61,11 @@ def show_seconds(seconds: float) -> str:
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.1f} s" if round(seconds, 1) < UNITS["m"] else show_duration(timedelta(seconds=seconds))
+
+
+def show_cpu_hours(cpu_seconds: float) -> str:
+    """Return seconds times CPUs in hours times CPUs, as in `12.8 CPU hours`; nothing for less than a second."""
+    if cpu_seconds < 1:
+        return ""
+    hours = cpu_seconds / UNITS["h"]
+    return f"{hours:,.1f} CPU hours" if hours >= 1 else f"{hours:.2g} CPU hours"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from heapq import heappush, heappushpop
 
 from pyanamo_async.core.bins import Histogram, TimeBins, by_magnitude, by_percent
+from pyanamo_async.core.counts import Ledgers
 from pyanamo_async.core.folders import CHECKPOINT_EXIT
 from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
 from pyanamo_async.core.memory.advice import MemoryUse, Reserved, reserved_by
@@ -70,10 +71,7 @@ class Step:
     reserved: Reserved | None = None
     efficiency: Histogram = field(default_factory=by_percent)
     seconds_run: float = 0.0
-    crashes: int = 0
-    interruptions: int = 0
-    seconds_lost: float = 0.0
-    seconds_saved: float = 0.0
+    ledgers: Ledgers = field(default_factory=Ledgers)
 
     @property
     def memory_use(self) -> MemoryUse | None:
@@ -142,10 +140,7 @@ class Collected:
 
     def _add_item(self, step: Step, item: Item) -> None:
         step.items[item.state] += 1
-        step.crashes += item.crashes
-        step.interruptions += item.interruptions
-        step.seconds_lost += item.seconds_lost
-        step.seconds_saved += item.seconds_saved
+        step.ledgers = Ledgers.total([step.ledgers, Ledgers.of_item(item)])
         if item.crashes or item.interruptions or item.seconds_lost:
             lost = (item.seconds_lost, step.name, item.item_id, item.interruptions, item.crashes)
             if len(self.losers) < MOST_LOSERS:

@@ -17,7 +17,7 @@ from pyanamo_async.core.items import State, TaskState
 from pyanamo_async.core.memory.advice import memory_advice, memory_used
 from pyanamo_async.core.platforms import show_platform
 from pyanamo_async.core.text.byte_sizes import show_size
-from pyanamo_async.core.text.durations import show_seconds
+from pyanamo_async.core.text.durations import show_cpu_hours, show_seconds
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.operate.reporting.attempts import as_columns
 from pyanamo_async.operate.reporting.collect import Attempt, Collected, Step
@@ -188,13 +188,21 @@ def _most(what: str, counts: Counter[str]) -> str:
 
 def _losses(collected: Collected) -> Iterator[str]:
     told = "Spot instances taken back, stopped workers and vanished ones, and how long scripts ran in vain."
-    told += " What was saved ran for checkpoints, from which later attempts went on."
+    told += " What was saved ran for checkpoints, from which later attempts went on. CPU hours are hours times Cpus."
     yield f'<p class="soft">{told}</p>\n'
     rows = [
-        (step.name, step.interruptions, step.crashes, _duration(step.seconds_lost), _duration(step.seconds_saved))
+        (
+            step.name,
+            step.ledgers.interruptions,
+            step.ledgers.crashes,
+            _duration(step.ledgers.seconds_lost),
+            show_cpu_hours(step.ledgers.cpu_seconds_lost),
+            _duration(step.ledgers.seconds_saved),
+            show_cpu_hours(step.ledgers.cpu_seconds_saved),
+        )
         for step in collected.steps
     ]
-    yield table("", ("step", "interruptions", "crashes", "lost", "saved by checkpoints"), rows)
+    yield table("", ("step", "interruptions", "crashes", "lost", "of CPUs", "saved by checkpoints", "of CPUs"), rows)
     if worst := collected.worst():
         losers = ((step, item, times, crashes, _duration(lost)) for lost, step, item, times, crashes in worst)
         yield table("Items that lost most", ("step", "item", "interruptions", "crashes", "lost"), losers)
@@ -218,8 +226,8 @@ def _costs(collected: Collected, price: float) -> Iterator[str]:
     yield f'<h2>Cost</h2>\n<p class="soft">{told}</p>\n'
     rows = []
     for step in collected.steps:
-        ran_s = step.seconds_run + step.seconds_saved
-        ran, lost = (price * seconds / 3600 for seconds in (ran_s, step.seconds_lost))
+        ran_s = step.seconds_run + step.ledgers.seconds_saved
+        ran, lost = (price * seconds / 3600 for seconds in (ran_s, step.ledgers.seconds_lost))
         done = step.items[State.DONE]
         rows.append((step.name, f"{ran:.4g}", f"{lost:.4g}", f"{(ran + lost) / done:.4g}" if done else ""))
     yield table("", ("step", "ran", "lost", "each item done"), rows)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import Any
 
-from pyanamo_async.core.counts import QUARTERS, Counted, quarter
+from pyanamo_async.core.counts import QUARTERS, Counted, Ledgers, quarter
 from pyanamo_async.core.items import SETTLED, State
 from pyanamo_async.core.stored.queue_key import (
     BEYOND_CLASSES,
@@ -24,7 +24,7 @@ from pyanamo_async.store.dynamodb.rows import QUEUE_INDEX, ledgers
 from pyanamo_async.store.dynamodb.rows import counted as counted_row
 from pyanamo_async.store.dynamodb.table import Table
 
-COUNTED = ("Nested_Tasks", "Crashes", "Interruptions", "Seconds_Lost")
+COUNTED = ("Nested_Tasks", "Crashes", "Interruptions", "Seconds_Lost", "Seconds_Saved")
 BEYOND_DELAYED = chr(ord(DELAYED) + 1)
 NOT_TODO = [state for state in State if state is not State.TODO]
 
@@ -89,31 +89,22 @@ async def _count(table: Table, state: State, shard: int, keys: Keys) -> Counted:
     condition, values = within_keys(*keys)
     query = index_query({":queue": queue(state, shard)} | values) | {
         "FilterExpression": " OR ".join(f"attribute_exists({name})" for name in COUNTED),
-        "ProjectionExpression": f"{', '.join(COUNTED)}, Log_Length",
+        "ProjectionExpression": f"{', '.join(COUNTED)}, Log_Length, Cpus",
     }
     query["KeyConditionExpression"] += condition
-    items = tasks = done = crashes = interruptions = 0
-    lost_s = 0.0
+    items = tasks = done = 0
+    lost = Ledgers()
     nested = dict.fromkeys(QUARTERS, 0)
     async for page in table.pages(query):
         singles = page["ScannedCount"] - page["Count"]
         items += page["ScannedCount"]
         tasks += singles
         done += singles if state is State.DONE else 0
-        for row in map(unmarshal_row, page["Items"]):
+        rows = [*map(unmarshal_row, page["Items"])]
+        lost = Ledgers.total([lost, *map(ledgers, rows)])
+        for row in rows:
             its_tasks, its_done, is_nested = counted_row(row)
             tasks, done = tasks + its_tasks, done + (its_done if is_nested else state is State.DONE)
             if is_nested:
                 nested[quarter(its_done, its_tasks)] += 1
-            of_row = ledgers(row)
-            crashes, interruptions, lost_s = crashes + of_row[0], interruptions + of_row[1], lost_s + of_row[2]
-    return Counted(
-        state,
-        items,
-        tasks,
-        done,
-        nested=tuple(nested.values()),
-        crashes=crashes,
-        interruptions=interruptions,
-        seconds_lost=lost_s,
-    )
+    return Counted(state, items, tasks, done, nested=tuple(nested.values()), ledgers=lost)

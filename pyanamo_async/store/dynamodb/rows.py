@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from pyanamo_async.core.counts import Ledgers
 from pyanamo_async.core.items import Item, State, Summary
 from pyanamo_async.core.stored.bad_rows import burial, read_row
 from pyanamo_async.core.stored.columns import Row, count, read_as, seconds
@@ -30,6 +31,8 @@ PROJECTED = (
     "Crashes",
     "Interruptions",
     "Seconds_Lost",
+    "Seconds_Saved",
+    "Cpus",
     "Reason",
 )
 """What listings, counts and claims read from the index: small, so that an index row stays within one write unit."""
@@ -205,13 +208,14 @@ def counted(row: Mapping[str, Any]) -> tuple[int, int, bool]:
     return max(tasks, 1), min(tasks, done), tasks > 0
 
 
-def ledgers(row: Mapping[str, Any]) -> tuple[int, int, float]:
-    """Return the crashes and interruptions of an item, and the seconds lost by them; none if they cannot be read."""
+def ledgers(row: Mapping[str, Any]) -> Ledgers:
+    """Return the ledgers of an item; empty ones if they cannot be read."""
     try:
         crashes, interruptions = (read_as(count, name, row.get(name, 0)) for name in ("Crashes", "Interruptions"))
-        return crashes, interruptions, read_as(seconds, "Seconds_Lost", row.get("Seconds_Lost", 0.0))
+        lost_s, saved_s = (read_as(seconds, name, row.get(name, 0.0)) for name in ("Seconds_Lost", "Seconds_Saved"))
+        return Ledgers.of(crashes, interruptions, lost_s, saved_s, cpus=read_as(count, "Cpus", row.get("Cpus", 1)))
     except ValueError:
-        return 0, 0, 0.0
+        return Ledgers()
 
 
 def _attempt(row: Mapping[str, Any]) -> int:

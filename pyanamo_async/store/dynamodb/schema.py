@@ -10,7 +10,7 @@ from pyanamo_async.ports import NO_OPTIONS, Description, Index, TableOptions
 from pyanamo_async.store.dynamodb.rows import PROJECTED, QUEUE_INDEX, TABLE_ROW
 from pyanamo_async.store.dynamodb.writes import KEY
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SHARDS = range(1, 1000)
 NOTIFICATIONS = "Notifications"  # in that row: changes whenever items come that workers may wait for
 USABLE = {"ACTIVE", "UPDATING"}

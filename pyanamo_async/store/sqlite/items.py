@@ -162,6 +162,8 @@ def _values(item: Item) -> Values:
         item.crashes,
         item.interruptions,
         item.seconds_lost,
+        item.seconds_saved,
+        item.cpus,
         item.mark,
         item.reason,
         text,

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from pyanamo_async.core.counts import QUARTERS, Counted, Counts
+from pyanamo_async.core.counts import QUARTERS, Counted, Counts, Ledgers
 from pyanamo_async.core.items import SETTLED, Item, State, Summary, latest
 from pyanamo_async.core.stored.bad_rows import BadRows, read_row, sort_rows
 from pyanamo_async.core.stored.columns import MOST, Row
@@ -24,6 +24,7 @@ from pyanamo_async.store.sqlite.engine import Engine
 from pyanamo_async.store.sqlite.ranges import WITHIN, class_ranges
 from pyanamo_async.store.sqlite.rows import SELECT, raw, read_held, read_item, read_placed, to_row
 from pyanamo_async.store.sqlite.schema import HAS_LEDGERS
+from pyanamo_async.store.sqlite.schema import LEDGERS as LEDGER_COLUMNS
 
 LIST_PAGE = 500
 FULL_PAGE = 50  # rows of up to 400 KB
@@ -75,8 +76,10 @@ SETTLED_SINCE = f", sum(ItemState IN ({SETTLED_STATES}) AND Queue_Key >= ?)"
 NESTED_COUNTS = f"""SELECT ItemState, CASE WHEN Log_Length <= 0 THEN 0
     WHEN Log_Length >= Nested_Tasks THEN {len(QUARTERS) - 1}
     ELSE 1 + (max(1, 100 * Log_Length / Nested_Tasks) - 1) / 25 END, count(*)"""  # as `core.counts.quarter`
-LEDGERS = f"""SELECT sum(max(0, min(Crashes, {MOST}))), sum(max(0, min(Interruptions, {MOST}))),
-    sum(max(0, min(Seconds_Lost, {MOST}))) FROM items WHERE {HAS_LEDGERS}"""  # noqa: S608 - constants only
+CPUS = f"max(0, min(Cpus, {MOST}))"
+CRASHES, INTERRUPTIONS, LOST, SAVED = (f"max(0, min({name}, {MOST}))" for name in LEDGER_COLUMNS)
+LEDGERS = f"""SELECT sum({CRASHES}), sum({INTERRUPTIONS}), sum({LOST}), sum({SAVED}), sum({LOST} * {CPUS}),
+    sum({SAVED} * {CPUS}) FROM items WHERE {HAS_LEDGERS}"""  # noqa: S608 - constants only
 
 
 class SqliteReader(ItemReader):
@@ -148,11 +151,8 @@ class SqliteReader(ItemReader):
         times = [format_time(each) for each in since]
 
         def work(connection: sqlite3.Connection) -> Counts:
-            crashes, interruptions, lost = connection.execute(LEDGERS).fetchone()
-            counts = _count(EVERYTHING, connection, since=times)
-            return replace(
-                counts, crashes=crashes or 0, interruptions=interruptions or 0, seconds_lost=round(lost or 0.0, 3)
-            )
+            lost = Ledgers(*(each or 0 for each in connection.execute(LEDGERS).fetchone()))
+            return replace(_count(EVERYTHING, connection, since=times), ledgers=Ledgers.total([lost]))
 
         return await self._engine.read(work)
 

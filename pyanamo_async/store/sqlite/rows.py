@@ -29,6 +29,8 @@ COLUMNS = (
     "Crashes",
     "Interruptions",
     "Seconds_Lost",
+    "Seconds_Saved",
+    "Cpus",
     "Mark",
     "Reason",
     "Row",

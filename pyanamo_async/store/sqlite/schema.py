@@ -37,7 +37,8 @@ WAL_RETRY = timedelta(milliseconds=10)
 INDEX = "QueueIndex"
 INDEX_KEYS = ("ItemState", "Queue_Key", "Position")
 INDEX_EXTRAS = ("Nested_Tasks", "Log_Length")
-HAS_LEDGERS = "Crashes > 0 OR Interruptions > 0 OR Seconds_Lost > 0"
+LEDGERS = ("Crashes", "Interruptions", "Seconds_Lost", "Seconds_Saved")
+HAS_LEDGERS = " OR ".join(f"{name} > 0" for name in LEDGERS)
 
 TABLES = (
     """CREATE TABLE items (
@@ -55,12 +56,14 @@ TABLES = (
         Crashes INTEGER NOT NULL,
         Interruptions INTEGER NOT NULL,
         Seconds_Lost REAL NOT NULL,
+        Seconds_Saved REAL NOT NULL,
+        Cpus INTEGER NOT NULL,
         Mark TEXT NOT NULL,
         Reason TEXT NOT NULL,
         Row TEXT NOT NULL
     ) STRICT""",
     f"CREATE INDEX {INDEX} ON items ({', '.join(INDEX_KEYS + INDEX_EXTRAS)})",
-    f"CREATE INDEX LedgerIndex ON items (Crashes, Interruptions, Seconds_Lost) WHERE {HAS_LEDGERS}",
+    f"CREATE INDEX LedgerIndex ON items ({', '.join(LEDGERS)}, Cpus) WHERE {HAS_LEDGERS}",
     """CREATE TABLE workers (
         InstanceID TEXT NOT NULL PRIMARY KEY,
         Heartbeat TEXT NOT NULL,

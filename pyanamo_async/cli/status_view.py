@@ -42,7 +42,7 @@ def status_row(seen: Status, nested: Mapping[Quarter, Sequence[str]] | None = No
             str(each): {"items": counts.nested[each]} | ({} if nested is None else {"ids": [*nested.get(each, ())]})
             for each in Quarter
         },
-        **counts.ledgers._asdict(),
+        **counts.ledgers.by_name(),
         "memory": seen.memory and memory_row(seen.memory),
         "workers": {"alive": seen.workers, "running": seen.running, "slots": seen.slots},
         "items_per_second": seen.items_per_second,
@@ -78,7 +78,7 @@ def status_lines(seen: Status) -> Iterator[str]:
         yield f"tasks {name}\t{count}"
     for each in Quarter:
         yield f"nested {each}\t{counts.nested[each]}"
-    for name, number in counts.ledgers._asdict().items():
+    for name, number in counts.ledgers.by_name().items():
         yield f"{name.replace('_', ' ')}\t{number:.0f}"
     yield f"workers\t{seen.workers}"
     yield f"running\t{seen.running}"

@@ -8,7 +8,9 @@ from enum import StrEnum
 from itertools import zip_longest
 from math import fsum
 from types import MappingProxyType
-from typing import NamedTuple, Self
+from typing import Self
+
+from msgspec.structs import asdict, astuple
 
 from pyanamo_async.core.items import SETTLED, UNFINISHED, Item, State, TaskState
 from pyanamo_async.core.values import Value
@@ -36,7 +38,7 @@ def quarter(done: int, tasks: int) -> Quarter:
     return Quarter.DONE if done >= tasks else QUARTERS[1 + (max(1, 100 * done // tasks) - 1) // 25]
 
 
-class Ledgers(NamedTuple):
+class Ledgers(Value):
     """What crashes and interruptions cost, and what checkpoints saved of that.
 
     Seconds are how long scripts ran. CPU seconds are the same times the CPUs that their item asks for, whether it used
@@ -49,6 +51,10 @@ class Ledgers(NamedTuple):
     seconds_saved: float = 0.0
     cpu_seconds_lost: float = 0.0
     cpu_seconds_saved: float = 0.0
+
+    def by_name(self) -> dict[str, float]:
+        """Return them by their names."""
+        return asdict(self)
 
     @classmethod
     def of(cls, crashes: int, interruptions: int, lost_s: float, saved_s: float, *, cpus: int) -> Self:
@@ -63,7 +69,7 @@ class Ledgers(NamedTuple):
     @classmethod
     def total(cls, parts: Iterable[Ledgers]) -> Self:
         """Return the sum of parts, to the millisecond."""
-        crashes, interruptions, *seconds = zip(cls(), *parts, strict=True)
+        crashes, interruptions, *seconds = zip(astuple(cls()), *map(astuple, parts), strict=True)
         return cls(sum(crashes), sum(interruptions), *(round(fsum(each), 3) for each in seconds))
 
 

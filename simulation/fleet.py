@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
+from pyanamo_async.core.halting import is_halted, parse_failed_limit
 from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.fleet.going_home import IdlePolicy
@@ -19,6 +20,7 @@ from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew, FakeProcesses
 from simulation.items import an_item
+from simulation.language import Row
 from simulation.laws import Broken, Laws, Life
 from simulation.member import Guard, Member, ObservedLauncher, ObservedNotes
 from simulation.network import NETWORK, Client
@@ -82,11 +84,17 @@ class Fleet:
                 place.result()
             if self._is_settled():
                 self._stop_waiting()
-        if not self._is_settled():
+        if not (self._is_settled() or self._too_many_failed()):
             raise Broken(f"all workers went home, and items are left: {dict(self._service.states())}")
 
     def _is_settled(self) -> bool:
         return self._service.states().keys() <= {"done", "failed"}
+
+    def _too_many_failed(self) -> bool:
+        if self._schedule.max_failed is None:
+            return False
+        states = self._service.states()
+        return states["failed"] >= parse_failed_limit(self._schedule.max_failed).least(states.total())
 
     def _stop_waiting(self) -> None:
         for number, member in self._at.items():
@@ -119,6 +127,11 @@ class Fleet:
         if trouble is not None:
             raise trouble
         summary = life.result()
+        if not summary.lost:
+            rows = self._service.rows.items()
+            self._laws.let_go(member.crew.name, [key for key, row in rows if _is_held(row, by=member.crew.name)])
+        if is_halted(summary.stopped):
+            return self._too_many_failed()  # otherwise somebody looks at the machine, and starts another worker
         if summary.work_left or summary.errors:
             return False
         rows = self._service.rows.items()
@@ -156,6 +169,8 @@ class Fleet:
             index_lag=INDEX_LAG,
             idle_policy=IdlePolicy(wait=plan.waits),
             lease_until=guard.lease_until,
+            halt_after=plan.halt_after,
+            max_failed=self._schedule.max_failed,
         )
         self._laws.lives[name] = Life(process, crew.lease_s, loop.time(), loop.time())
         return Member(crew, client, machine, process, scripts, launcher, guard)
@@ -221,6 +236,10 @@ def simulate(schedule: Schedule, *, aloud: bool = False) -> Counter[str]:
         return run_on(SuspendableLoop(), lambda loop: Fleet(schedule, loop, aloud=aloud).live())
     except BaseExceptionGroup as group:
         raise next((error for error in _leaves(group) if isinstance(error, Broken)), group) from None
+
+
+def _is_held(row: Row, *, by: str) -> bool:
+    return row.get("ItemState") == {"S": "locked"} and row.get("InstanceID") == {"S": by}
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

@@ -9,12 +9,15 @@
    that worker has just died, or exits with another code, and is replaced.
 6. No healthy worker is taken for dead: while its heartbeats arrive in time, nobody takes its items or its row, and it
    does not fence itself.
-7. In the end every item is done or failed, and a worker that is cancelled ends (`fleet`).
+7. A worker that ends by itself, as one that halts because too much fails, holds nothing any more.
+8. In the end every item is done or failed, unless too many are failed: then every worker has gone home. A worker that
+   is cancelled ends (`fleet`).
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -114,7 +117,7 @@ class Laws:
     def wrote(self, sender: str, key: str, old: Row | None, new: Row | None) -> None:
         """Observe a write that took effect. Called by the table, where nothing may be raised."""
         if key.startswith(WORKER_ROW):
-            if sender != (worker := key.removeprefix(WORKER_ROW)):
+            if sender != (worker := key.removeprefix(WORKER_ROW)) and not _is_order(old, new):
                 self._taken_for_dead(worker, by=sender, how="row written or deleted")
             elif new and _says_goodbye(new):
                 self.lives[worker].said_goodbye = True
@@ -184,6 +187,11 @@ class Laws:
                 if state in UNSETTLED and not self._was_in_living_hands(item_id, state):
                     self.broken(f"{worker}, the last, exits with 0 while {item_id} is {state}")
 
+    def let_go(self, worker: str, held: Collection[str]) -> None:
+        """Observe that a worker ended by itself, and lost nothing, while it still is the holder of these items."""
+        if held:
+            self.broken(f"{worker} ended, and still holds {', '.join(held)}")
+
     def _was_in_living_hands(self, item_id: str, state: str) -> bool:
         """Return whether a worker that went home may have seen a living worker hold an item, or nobody yet."""
         holder, moved_s = self.moved.get(item_id, ("", float("-inf")))
@@ -198,6 +206,11 @@ class Laws:
         truth = self.settled.get((item_id, attempt))
         if truth is None or (truth.state, truth.reason) != (state, reason):
             self.broken(f"a worker believes that its attempt {attempt} at {item_id} ended {state}; it did not")
+
+
+def _is_order(old: Row | None, new: Row | None) -> bool:
+    """Return whether a write only tells a worker what it is to do."""
+    return bool(old and new) and {**(old or {}), "Desired": None} == {**(new or {}), "Desired": None}
 
 
 def _says_goodbye(row: Row) -> bool:

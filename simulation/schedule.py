@@ -32,6 +32,7 @@ class Disturbance(StrEnum):
     VERY_WRONG_CLOCKS = "clocks that are wrong by minutes"
     CLOCK_JUMPS = "clocks that jump"
     SUSPENSIONS = "machines that are suspended"
+    HALTING = "workers that halt when too much fails"
 
 
 EXCLUDED = frozenset({Disturbance.SLOW_GAPS})
@@ -83,6 +84,7 @@ class Place:
     clock_offset_s: float = 0.0
     wall_s: float | None = None
     waits: bool = False
+    halt_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class Schedule:
     events: tuple[Event, ...] = ()
     network: Network = field(default_factory=Network)
     index: IndexLag = field(default_factory=IndexLag)
+    max_failed: str | None = None
     one_machine: bool = False  # workers can see each other's processes
     seed: int = 0
 
@@ -105,6 +108,8 @@ def draw(seed: int, disturbances: Collection[Disturbance] = USUAL) -> Schedule:
     clocks_s += [8.0] * (Disturbance.WRONG_CLOCKS in disturbances)
     clocks_s += [300.0] * (Disturbance.VERY_WRONG_CLOCKS in disturbances)
     offset_s = rng.choice(clocks_s)
+    halting = random.Random(f"{seed} halting")
+    halts = Disturbance.HALTING in disturbances
     places = tuple(
         Place(
             starts_s=rng.random() * 10,
@@ -113,6 +118,7 @@ def draw(seed: int, disturbances: Collection[Disturbance] = USUAL) -> Schedule:
             clock_offset_s=rng.uniform(-offset_s, offset_s),
             wall_s=rng.choice([None, None, 300.0]),
             waits=rng.random() < 0.1,
+            halt_after=halting.choice([None, None, 1, 2]) if halts else None,
         )
         for _ in range(rng.randint(1, 4))
     )
@@ -122,6 +128,7 @@ def draw(seed: int, disturbances: Collection[Disturbance] = USUAL) -> Schedule:
         events=_events(rng, len(places), disturbances),
         network=_network(rng, disturbances),
         index=_index(rng, disturbances),
+        max_failed=halting.choice([None, None, None, "1", "2", "30%"]) if halts else None,
         one_machine=rng.random() < 0.3,
         seed=seed,
     )

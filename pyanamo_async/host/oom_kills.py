@@ -2,10 +2,12 @@
 
 An exit status alone never tells: a person's `kill -9` ends a script in the same way.
 
-Source: "Control Group v2", memory.events; "Memory Resource Controller" (v1), memory.oom_control.
+Source: "Control Group v2", memory.events; "Memory Resource Controller" (v1), memory.oom_control; proc(5),
+/proc/meminfo.
 
 1. A count that rose within the last seconds explains all scripts that were killed within them.
-2. Where there is no count, nothing is taken for out of memory.
+2. Where there is no count, looks are counted that find the machine nearly out of memory, swap included.
+3. Where the machine does not tell that either, nothing is taken for out of memory.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path("/")
 WITHIN_S = 2.0
+SHORT = 0.05  # of the machine's memory: with less than that available, the kernel ends processes
 KEPT = 64  # readings; the last that is older than two seconds is among them
 
 
@@ -22,7 +25,8 @@ class OomKills:
     """The count of one process, read again and again in whatever thread; times are monotonic."""
 
     def __init__(self, *, root: Path = ROOT) -> None:
-        self._file = _count_file(root)
+        self._file, self._machine = _count_file(root), root / "proc/meminfo"
+        self._looks_short = 0
         self._readings: deque[tuple[float, int]] = deque(maxlen=KEPT)
 
     def note(self, now_s: float) -> None:
@@ -40,21 +44,34 @@ class OomKills:
         return count > (earlier[-1] if earlier else readings[0][1])
 
     def _count(self) -> int | None:
-        try:
-            lines = self._file.read_text().splitlines() if self._file else []
-        except OSError:
-            return None
-        return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
+        lines = _lines(self._file) if self._file else []
+        counted = next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
+        if counted is None and (is_short := _is_short(_lines(self._machine))) is not None:
+            self._looks_short += is_short
+            return self._looks_short
+        return counted
+
+
+def _is_short(meminfo: list[str]) -> bool | None:
+    """Return whether a machine has hardly any memory left; None if it does not tell."""
+    sizes = {line.split()[0]: int(line.split()[1]) for line in meminfo if line.endswith(" kB")}
+    try:
+        return sizes["MemAvailable:"] + sizes["SwapFree:"] < SHORT * sizes["MemTotal:"]
+    except KeyError:
+        return None
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text().splitlines()
+    except OSError:
+        return []
 
 
 def _count_file(root: Path) -> Path | None:
     """Return the file with the count of our own group; a container may see that as the root."""
     top = root / "sys/fs/cgroup"
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:
-        return None
-    for line in lines:
+    for line in _lines(root / "proc/self/cgroup"):
         _, controllers, path = line.split(":", 2)
         if controllers and "memory" not in controllers.split(","):
             continue

@@ -112,12 +112,62 @@ def test_a_count_explains_what_ended_within_two_seconds(tmp_path: Path) -> None:
     assert (quiet, at_once, later) == (False, [True, True], False)
 
 
-def test_without_a_count_nothing_is_out_of_memory(tmp_path: Path) -> None:
-    """As where there are no control groups."""
+def test_without_a_count_or_a_machine_that_tells_nothing_is_out_of_memory(tmp_path: Path) -> None:
+    """As where there are no control groups, and no /proc."""
     kills = OomKills(root=tmp_path)
     kills.note(0.0)
 
     assert not kills.rose(1.0)
+
+
+def machine_left(root: Path, *, available: int, swap: int = 0) -> None:
+    """Have a machine of 1,000 kB with so much left, and no count."""
+    (root / "proc/self").mkdir(parents=True, exist_ok=True)
+    told = f"MemTotal:  1000 kB\nMemAvailable:  {available} kB\nSwapFree:  {swap} kB\nHugePages_Total:   0\n"
+    (root / "proc/meminfo").write_text(told)
+
+
+def test_without_a_count_a_machine_that_was_nearly_out_of_memory_explains_what_was_killed(tmp_path: Path) -> None:
+    """Within two seconds of a look that found it so: when the script is gone, there is memory again."""
+    machine_left(tmp_path, available=300)
+    kills = OomKills(root=tmp_path)
+    for at in (0.0, 1.0, 2.0, 3.0):
+        kills.note(at)
+    quiet = kills.rose(3.1)
+    machine_left(tmp_path, available=20)
+    kills.note(4.0)
+    machine_left(tmp_path, available=500)
+    soon = kills.rose(4.5)
+    for at in (5.0, 6.0, 7.0):
+        kills.note(at)
+
+    assert (quiet, soon, kills.rose(7.5)) == (False, True, False)
+
+
+def test_a_machine_that_can_swap_is_not_out_of_memory(tmp_path: Path) -> None:
+    """The kernel takes that first."""
+    machine_left(tmp_path, available=20, swap=0)
+    kills = OomKills(root=tmp_path)
+    machine_left(tmp_path, available=20, swap=500)
+
+    kills.note(0.0)
+
+    assert not kills.rose(1.0)
+
+
+@pytest.mark.parametrize(("script", "out_of_memory"), [("kill -9 $$", True), ("exit 137", True), ("exit 1", False)])
+@pytest.mark.parametrize("is_short", [True, False])
+def test_without_a_count_neither_the_ending_nor_the_machine_tells_alone(
+    script: str, out_of_memory: bool, is_short: bool, tmp_path: Path
+) -> None:
+    """A script that was killed while the machine had memory failed; so did one that exits as it likes."""
+    machine_left(tmp_path, available=20 if is_short else 900)
+    seen = OomKills(root=tmp_path)
+    seen.note(-10.0)
+
+    used = ended(script, tmp_path)
+
+    assert used.out_of_memory is (out_of_memory and is_short)
 
 
 def test_the_kernel_takes_a_process_of_a_script_rather_than_the_worker() -> None:

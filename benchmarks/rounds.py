@@ -27,24 +27,28 @@ class Lap:
         return self.scripts / self.seconds
 
 
-class Contender(Protocol):
-    """One way to run scripts."""
+class Named(Protocol):
+    """What takes part in rounds."""
 
     @property
     def name(self) -> str:
         """What it is called in tables."""
         ...
 
+
+class Contender(Named, Protocol):
+    """One way to run scripts."""
+
     def lap(self, script: str, scripts: int) -> Lap:
         """Run a script so many times; raises `Failed` unless every one of them ran."""
         ...
 
 
-Named = TypeVar("Named", bound=Contender)
+N = TypeVar("N", bound=Named)
 
 
 def interleaved(
-    contenders: Sequence[Named], rounds: int, lap: Callable[[Named], Lap], *, say: Callable[[str], None] = print
+    contenders: Sequence[N], rounds: int, lap: Callable[[N], Lap], *, say: Callable[[str], None] = print
 ) -> dict[str, list[Lap]]:
     """Let each run once in every round; returns the laps of each, in the order of the rounds."""
     laps: dict[str, list[Lap]] = {each.name: [] for each in contenders}

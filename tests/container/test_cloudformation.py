@@ -107,6 +107,15 @@ def test_a_worker_is_the_same_on_ec2_and_on_fargate() -> None:
     assert on_fargate.keys() - on_ec2.keys() == {"EphemeralStorage", "NetworkConfiguration"}
 
 
+def test_an_archive_of_scripts_can_be_pinned() -> None:
+    """By its checksum: the stack's bucket keeps no versions."""
+    [container] = properties("Ec2Definition")["EcsProperties"]["TaskProperties"][0]["Containers"]
+    given = {each["Name"]: each["Value"] for each in container["Environment"]}
+
+    assert given["PYANAMO_SCRIPTS"] == {"Ref": "Scripts"}
+    assert given["PYANAMO_SCRIPTS_SHA256"] == {"Ref": "ScriptsSha256"}
+
+
 def test_batch_ends_no_worker_before_it_ends_itself() -> None:
     """The attempt outlasts the wall time; SIGKILL comes after the grace, and after what a worker does then."""
     defaults = {name: each.get("Default") for name, each in template()["Parameters"].items()}

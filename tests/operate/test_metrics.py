@@ -20,6 +20,7 @@ from pyanamo_async.operate.status import status
 from pyanamo_async.store.memory import MemoryStore
 from simulation.crew import Notes
 from tests.contract.steps import settled
+from tests.docs.pages import DOCS
 from tests.fakes import NOON, an_item
 
 NAME = {"type": "string", "minLength": 1, "maxLength": 1024}
@@ -99,6 +100,18 @@ async def test_a_table_tells_its_backlog_and_how_long_nothing_has_moved() -> Non
     assert exposed["pyanamo_backlog_items", ("genomes",)] == 3
     assert exposed["pyanamo_items", ("genomes", "done")] == 1
     assert exposed["pyanamo_seconds_since_progress", ("genomes",)] == pytest.approx(90)
+
+
+async def test_the_guide_knows_how_many_metrics_are_charged_for() -> None:
+    """CloudWatch charges for each by the month, also where nothing else runs."""
+    table = read_emf(emf_status(await status(await a_table(), "genomes", [], now=NOON)))
+    metrics = WorkerMetrics(Notes(), "genomes")
+    worker = read_emf(metrics.emf())
+    of_table, of_worker = (len(each["_aws"]["CloudWatchMetrics"][0]["Metrics"]) for each in (table, worker))
+
+    page = (DOCS / "guide" / "cost.md").read_text()
+    assert f"| ${of_table * 0.3:.2f} a month | {of_table} metrics of `status --emf`;" in page
+    assert f"the {of_worker} of `run --emf`, however many workers, are ${of_worker * 0.3:.2f} |" in page
 
 
 async def test_what_is_not_known_is_left_out() -> None:

@@ -26,6 +26,7 @@ from pyanamo_async.aws.spot import interruption
 from pyanamo_async.core.folders import NO_FOLDERS, Folder, parse_folders
 from pyanamo_async.core.halting import parse_failed_limit
 from pyanamo_async.core.items import State
+from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import Worker, clock_error, ends_within
 from pyanamo_async.execution import Guard, MemorySampler, MemorySamples, ShellLauncher
@@ -90,6 +91,7 @@ async def work(
             finding.cancel()
         asked = settings.running
         settings = replace(settings, running=within_limits(asked, me.platform, event_log))
+        room = room_for(settings.running, asked, me.platform)
         launcher = await LOOKUPS.run(ShellLauncher, settings.running.shell, guard=guard, memory=memory)
         environment = await LOOKUPS.run(script_environment, settings, me.worker_id)
         adapters = Adapters(store, outputs, launcher, output_namespace, objects, working_folders)
@@ -99,6 +101,7 @@ async def work(
             table=str(settings.table),
             items=str(settings.running.items),
             nests=settings.running.nests,
+            memory=None if room.budget.memory_bytes is None else show_size(room.budget.memory_bytes),
         )
         pilot = _pilot(
             settings,
@@ -113,7 +116,7 @@ async def work(
                 missed=lambda why: event_log.note("heartbeat file not touched", trouble=why),
             ),
             metadata=metadata,
-            room=room_for(settings.running, asked, me.platform),
+            room=room,
             samples=samples,
         )
         with job_control_by_signal(pilot) if handle_signals else nullcontext():

@@ -91,10 +91,10 @@ def _ending(record: TaskRecord) -> str:
 def _checkpoint(use: CheckpointUse) -> str:
     parts = []
     if use.restored:
-        parts.append(f"began from {use.restored}, which took {show_seconds(use.restored_seconds)}")
+        parts.append(f"began from {use.restored}, after {show_seconds(use.restored_seconds)} of work")
     if use.stored:
         size = f"{plural(use.files, 'file')}, {show_size(use.size_bytes)}"
-        parts.append(f"the last is {use.stored}, {size}, which took {show_seconds(use.seconds)}")
+        parts.append(f"the last is {use.stored}, {size}, after {show_seconds(use.seconds)} of work")
     return "; ".join(parts)
 
 

@@ -19,7 +19,7 @@ from pyanamo_async.cli.progress import Bar, Remark
 from pyanamo_async.cli.views import RETRYING
 from pyanamo_async.core.text.plural import plural
 
-SHOWN_BY_THE_BAR = frozenset({"item claimed", "worker started"})
+SHOWN_BY_THE_BAR = frozenset({"item claimed", "item waits for room", "worker started"})
 AGAIN = {"SIGINT": "; Ctrl-C again stops now", "SIGTERM": "; a second SIGTERM stops now"}
 LEAST_PAUSE_S, PAUSE_PER_COUNT = 1.0, 100
 LAST_COUNT_S = 5.0

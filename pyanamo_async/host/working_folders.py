@@ -78,10 +78,14 @@ def fastest_disk(environ: Mapping[str, str], usual: tuple[str, ...] = USUAL) -> 
 
     Those on a network or in memory come last, then those on disks that rotate; of equals the one with most room wins.
     """
-    if (named := environ.get("TMPDIR")) and os.access(named, os.W_OK):
+    if (named := environ.get("TMPDIR")) and _is_writable(named):
         return Path(named).absolute()
-    found = [Path(each) for each in usual if os.path.isdir(each) and os.access(each, os.W_OK | os.X_OK)]  # noqa: PTH112
+    found = [Path(each) for each in usual if _is_writable(each)]
     return min(found, key=_slowness, default=Path("/tmp"))  # noqa: S108
+
+
+def _is_writable(folder: str) -> bool:
+    return os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)  # noqa: PTH112
 
 
 def _slowness(folder: Path) -> tuple[bool, bool, int]:

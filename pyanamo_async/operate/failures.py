@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator
 
 from pyanamo_async.core.items import State, Summary, TaskState
+from pyanamo_async.core.outcomes import Checkpointed
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.values import Value, replace
 from pyanamo_async.operate.selecting import select_items
@@ -17,6 +18,7 @@ from pyanamo_async.ports import Store
 
 MAX_GROUPS = 10_000
 OTHERS = "other reasons"
+NO_FAILURES = (Checkpointed.reason, "interrupted: ", "out of memory with ")  # as reasons of items that wait begin
 
 Failure = tuple[str, str, str, bool]  # a reason, the id of the item, the name of its task if known, whether it retries
 
@@ -55,7 +57,14 @@ async def failures(failed: AsyncIterator[Summary]) -> list[FailureGroup]:
     return await _grouped(
         (each.reason, each.item_id, task_of(each.reason) if each.nested else "", each.is_retrying)
         async for each in failed
+        if _has_failed(each)
     )
+
+
+def _has_failed(each: Summary) -> bool:
+    """Return whether a failure is what an item waits for; others wait for room, or go on from a checkpoint."""
+    reason = generalise(each.reason)
+    return each.state is State.FAILED or (bool(reason) and not reason.startswith(NO_FAILURES))
 
 
 async def failed_and_retrying(store: Store, sample: str | None) -> AsyncIterator[Summary]:

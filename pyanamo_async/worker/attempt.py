@@ -195,6 +195,7 @@ class Attempt:
             record = await script.run()
         except LaunchRefused as refusal:
             self.refusal = str(refusal)
+            self._context.runtime.event_log.note("script not started", item=self.item.item_id, trouble=self.refusal)
             self._end_reason = self._end_reason or InterruptReason.MACHINE
             return
         finally:

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 
+from pyanamo_async.core.items import Item
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.worker.attempt import Attempt
@@ -38,6 +40,13 @@ class MemoryWatch:
             self._end(token, sum(by_token.values()))
         elif self.room.is_limited:
             self.look_again()
+
+    def gate(self, item: Item) -> asyncio.Event | None:
+        """Return what is set when an item that waits for room may start; None when it need not wait."""
+        gate = self.room.gate(item)
+        if gate is not None:
+            self._note("item waits for room", item=item.item_id)
+        return gate
 
     def leave(self, attempt: Attempt) -> None:
         """Give back the room of an attempt whose scripts have ended."""

@@ -139,7 +139,7 @@ class Pilot:
 
     def _start(self, item: Item, slot: int, attempts: asyncio.TaskGroup) -> None:
         self._heartbeats.tell_of_work()
-        alive, gate = self._heartbeats.alive, self._memory.room.gate(item)
+        alive, gate = self._heartbeats.alive, self._memory.gate(item)
         attempt = Attempt(item, self._context, alive=alive, slot=slot, task_ended=self._task_ended, gate=gate)
         if not alive() or self._stop.level >= (Level.DRAIN if attempt.is_waiting else Level.STOP):
             attempt.end(self._end_reason())  # claimed while the order came: back, unstarted

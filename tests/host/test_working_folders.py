@@ -71,9 +71,11 @@ def test_closed_folders_and_links_are_removed(tmp_path: Path) -> None:
 
 
 def test_the_named_disk_comes_first(tmp_path: Path) -> None:
-    """TMPDIR is what schedulers set to a machine's own disk; one that is not there is passed over."""
+    """TMPDIR is what schedulers set to a machine's own disk; one that is no folder is passed over."""
+    (tmp_path / "file").touch()
     assert fastest_disk({"TMPDIR": str(tmp_path)}) == tmp_path
-    assert fastest_disk({"TMPDIR": str(tmp_path / "not")}, (str(tmp_path),)) == tmp_path
+    for odd in ("not", "file"):
+        assert fastest_disk({"TMPDIR": str(tmp_path / odd)}, (str(tmp_path),)) == tmp_path
 
 
 def test_files_folders_and_links_inside_are_found(tmp_path: Path) -> None:

@@ -53,6 +53,17 @@ async def test_retrying_items_are_told_from_failed_ones() -> None:
     assert [(each.retrying, each.count) for each in await failures(troubled())] == [(False, 1), (True, 3)]
 
 
+async def test_what_waits_without_a_failure_is_none() -> None:
+    """An item may wait for room, or go on from a checkpoint, whatever came before."""
+    reasons = ["", "attempt 2: checkpoint taken", "attempt 2: interrupted: stop", "attempt 1: exit status 3"]
+
+    async def waiting() -> AsyncIterator[Summary]:
+        for reason in reasons:
+            yield Summary("n", "s", State.TODO, 1, 0, reason=reason, not_before=NOON)
+
+    assert [each.reason for each in await failures(waiting())] == ["exit status 3"]
+
+
 async def test_the_task_that_failed_first_is_named() -> None:
     """A nested item has the output of many tasks: `logs` needs the name of one."""
 

@@ -60,6 +60,13 @@ def mixed(small: int, large: int, *, declared: bool = True, seed: int = 1) -> li
     ]
 
 
+def test_an_item_that_waits_for_room_is_named() -> None:
+    """A worker holds it and runs nothing of it: the log says so."""
+    done = ran([a_job(0, 3000, 5, memory_bytes=3000), a_job(1, 3000, 5, memory_bytes=3000)])
+
+    assert [each["item"] for each in done.crew.notes.named("item waits for room")] in (["i0000"], ["i0001"])
+
+
 def test_what_declares_its_need_never_exceeds_the_budget() -> None:
     """And it takes not much longer than the best there could be: all memory in use all of the time."""
     items = mixed(190, 10)

@@ -10,15 +10,24 @@ import pytest
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
 from pyanamo_async.core.workers import Orders, Worker
-from pyanamo_async.errors import Unavailable
+from pyanamo_async.errors import LaunchRefused, Unavailable
+from pyanamo_async.ports import Command, Receiver
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew
+from simulation.fake_launcher import FakeLauncher, FakeProcess
 from simulation.virtual_time import VirtualLoop, run
 from tests.fakes import an_item
 
 NEVER = "starts after 1000000"
+
+
+class RefusingLauncher(FakeLauncher):
+    """Starts nothing."""
+
+    async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> FakeProcess:  # noqa: ARG002
+        raise LaunchRefused("no descriptor is left")
 
 
 async def _work(crew: Crew, script: str) -> RunSummary:
@@ -39,6 +48,19 @@ def test_a_stop_gets_through_to_a_start_that_hangs() -> None:
         assert loop.time() == pytest.approx(1 + 20 + 1, abs=0.5)
         assert (tally.settled, tally.work_left) == ({State.TODO: 1}, True)
         assert (item.failures, item.interruptions) == (0, 1)
+
+    run(main)
+
+
+def test_why_a_machine_starts_nothing_is_said() -> None:
+    """At the first attempt: that the machine could not is all that the table has room for."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, launcher=RefusingLauncher())
+        loop.call_later(1, crew.stop.request, Level.STOP, "SIGTERM")
+        await _work(crew, "exit 0")
+
+        assert crew.notes.named("script not started")[0] == {"item": "x", "trouble": "no descriptor is left"}
 
     run(main)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -311,3 +312,61 @@ async def test_a_disk_that_is_full_fails_the_checkpoint_alone(begin: Begin, monk
     await second.restore()
 
     assert content(second) == {"n": b"2"}
+
+
+class Stalling(MemoryObjects):
+    """A store in which what is written waits to be there until `go_on` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on, self.stalled = asyncio.Event(), asyncio.Event()
+        self.go_on.set()
+
+    def open(self, key: ObjectKey) -> Sink:
+        return _Stalling(super().open(key), self)
+
+
+class _Stalling:
+    def __init__(self, sink: Sink, store: Stalling) -> None:
+        self._sink, self._store = sink, store
+
+    async def write(self, chunk: bytes) -> None:
+        await self._sink.write(chunk)
+
+    async def close(self) -> str:
+        self._store.stalled.set()
+        await self._store.go_on.wait()
+        return await self._sink.close()
+
+    async def abort(self) -> None:
+        await self._sink.abort()
+
+
+@pytest.mark.parametrize("at", ["pack", "manifest"])
+async def test_a_checkpoint_that_is_given_up_is_never_found(begin: Begin, at: str) -> None:
+    """As when the claim is lost while it is being stored: neither it nor a part of it is there, then or later."""
+    store = Stalling()
+    first = begin(1, store=store)
+    write(first, "n", "1")
+    await first.store(seconds=1)
+    before = dict(store.kept)
+    write(first, "n", "2")
+    store.go_on.clear()
+    store.stalled.clear()
+    storing = asyncio.create_task(first.store(seconds=2))
+    await store.stalled.wait()
+    if at == "manifest":
+        store.stalled.clear()
+        store.go_on.set()
+        store.go_on.clear()
+        await store.stalled.wait()
+    storing.cancel()
+    await asyncio.gather(storing, return_exceptions=True)
+    store.go_on.set()
+    await first.abort_unfinished()
+    second = begin(2, store=store)
+    await second.restore()
+
+    assert content(second) == {"n": b"1"}
+    assert {each for each in store.kept if each.endswith("manifest")} == {each for each in before if "manifest" in each}
+    assert before.items() <= store.kept.items()

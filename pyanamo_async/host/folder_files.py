@@ -46,6 +46,8 @@ def find_files(folder: Path) -> list[FoundFile]:
         FileChanged: the script is changing it.
         OutputError: something in it is of no kind that can be stored.
     """
+    if folder.is_symlink() or folder.is_file():  # what a link leads to is not the task's
+        raise OutputError("something else is where the folder was")
     found: list[FoundFile] = []
     open_folders = [""]
     while open_folders:

@@ -278,6 +278,17 @@ async def test_what_cannot_be_stored_fails_the_checkpoint(begin: Begin, make: Ca
     assert content(second) == {"n": b"1"}
 
 
+@pytest.mark.parametrize("put", [Path.touch, lambda path: path.symlink_to("/etc", target_is_directory=True)])
+async def test_what_is_put_in_place_of_the_folder_is_not_stored(begin: Begin, put: Callable[[Path], None]) -> None:
+    """Least of all the folder of somebody else."""
+    first = begin(1)
+    folder_of(first).rmdir()
+    put(folder_of(first))
+    for is_last in (False, True):
+        with pytest.raises(OutputError, match="something else is where the folder was"):
+            await first.store(seconds=1, is_last=is_last)
+
+
 async def test_a_full_disk_puts_the_item_back(begin: Begin, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may run on another machine; it does not begin from half of its state."""
     first = begin(1)

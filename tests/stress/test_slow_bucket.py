@@ -37,7 +37,7 @@ def test_a_checkpoint_that_a_stop_cuts_off_leaves_the_last_one_standing(on_aws: 
     env = {**on_aws.env, "AWS_ENDPOINT_URL_S3": bucket_proxy.address}
     far = program(on_aws.folder, table=on_aws.table, bucket=on_aws.bucket, env=env)
     with fleet(far, 1, "--checkpoint-every", "200ms", "--grace", "1s") as workers:
-        until(lambda: manifests(on_aws))
+        until(lambda: bool(manifests(on_aws)))
         bucket_proxy.weather = always(Fault.SILENT, "PUT", "POST", "DELETE")
         workers.running[0].send_signal(signal.SIGTERM)
         assert workers.codes() == [75]

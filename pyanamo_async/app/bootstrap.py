@@ -235,13 +235,8 @@ def _going_home(settings: Settings, row: Worker, store: Store, runtime: Runtime)
     peers = PeerMonitor(
         row, store, runtime=runtime, policy=how.policy, processes=LocalProcesses(), pays_per_read=is_remote
     )
-    return GoingHome(
-        store,
-        peers,
-        runtime=runtime,
-        idle_policy=IdlePolicy(how.wait, how.idle_exit),
-        index_lag=INDEX_LAG if is_remote else timedelta(),
-    )
+    idle_policy, index_lag = IdlePolicy(how.wait, how.idle_exit), INDEX_LAG if is_remote else timedelta()
+    return GoingHome(store, peers, runtime=runtime, idle_policy=idle_policy, index_lag=index_lag)
 
 
 def _rss_bytes() -> int:

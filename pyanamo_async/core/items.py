@@ -15,10 +15,11 @@ from pyanamo_async.core.folders import NO_FOLDERS, Folders
 from pyanamo_async.core.memory.measure import Measure
 from pyanamo_async.core.outcomes import Failed, Failure, Outcome
 from pyanamo_async.core.results import CheckpointUse, Results
+from pyanamo_async.core.text.shortening import shorten
 from pyanamo_async.core.values import Value
 
 SINGLE_TASK = "Task_0"
-LAST_LINE_LENGTH = 100  # characters of the last line of stderr in a reason
+LAST_LINE_BYTES = 100  # of the last line of stderr in a reason
 DEFAULT_PRIORITY = 5  # of 0, the first, to 9
 
 
@@ -229,4 +230,4 @@ def latest(settled: Iterable[Summary], *, most: int) -> list[Summary]:
 
 def _last_line(text: str) -> str:
     lines = (line.strip() for line in reversed(text.splitlines()))
-    return next(filter(None, lines), "")[:LAST_LINE_LENGTH]
+    return shorten(next(filter(None, lines), ""), LAST_LINE_BYTES)

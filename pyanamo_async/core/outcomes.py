@@ -9,6 +9,7 @@ import signal
 from datetime import timedelta
 from enum import StrEnum
 
+from pyanamo_async.core.text.shortening import shorten
 from pyanamo_async.core.values import Value
 
 
@@ -32,7 +33,6 @@ class Succeeded(Value):
 
 
 DETAIL_BYTES = 80  # in UTF-8; a test fills a row to this limit
-CUT = "..."
 
 
 class Failed(Value):
@@ -68,12 +68,8 @@ def detail(text: str) -> str:
 
 
 def trouble_detail(text: str) -> str:
-    """Return a text as `detail` does, but cut in the middle: a trouble has a path there, and its cause at the end."""
-    line = " ".join(text.split()).encode(errors="replace")
-    if len(line) <= DETAIL_BYTES:
-        return line.decode()
-    room = (DETAIL_BYTES - len(CUT.encode())) // 2
-    return CUT.join(part.decode(errors="ignore") for part in (line[:room], line[-room:]))
+    """Return a text as `detail` does, but cut in the middle: the cause of a trouble stands at its end."""
+    return shorten(" ".join(text.split()), DETAIL_BYTES)
 
 
 class TimedOut(Value):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from pyanamo_async.core.items import LAST_LINE_LENGTH, Output, TaskRecord
+from pyanamo_async.core.items import Output, TaskRecord
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
 from tests.fakes import NOON
 
@@ -20,7 +20,13 @@ from tests.fakes import NOON
         (Failed(exit_code=2), " \n", "exit status 2"),
         (Failed(signal=9), "half", "killed by SIGKILL: half"),
         (TimedOut(timedelta(seconds=5)), "at 7 of 9", "ran longer than its limit of 5 s: at 7 of 9"),
-        (Failed(exit_code=1), "x" * 5000, f"exit status 1: {'x' * LAST_LINE_LENGTH}"),
+        (Failed(exit_code=1), "x" * 5000, f"exit status 1: {'x' * 49}...{'x' * 48}"),
+        (
+            Failed(exit_code=2),
+            f"python3: can't open '/{'deep/' * 30}count.py': [Errno 2] No such file or directory",
+            "exit status 2: python3: can't open '/deep/deep/deep/deep/deep/de"
+            "...p/count.py': [Errno 2] No such file or directory",
+        ),
         (Succeeded(), "warned", ""),
         (Interrupted(InterruptReason.STOP), "half", "interrupted: stop"),
     ],

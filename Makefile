@@ -11,7 +11,7 @@ UV      := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url
 
-.PHONY: help demo example-variants example-variants-aws screens test slow check chaos big bench format docs servers lock clean
+.PHONY: help demo memory-picture example-variants example-variants-aws screens test slow check chaos big bench format docs servers lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -42,11 +42,21 @@ example-variants-aws: .venv/dev ## the same with DynamoDB and S3 on this machine
 	@cd $(VARIANTS)-aws && python -m harness.servers ./aws.sh variants
 	@echo "the report is $(VARIANTS)-aws/report.html"
 
-screens: .venv/dev ## type the page of the variant-calling example anew, and take the picture of its report
+screens: .venv/dev memory-picture ## type the page of the variant-calling example anew, and take the pictures of reports
 	examples/variant_calling/install-tools
 	@rm -rf $(VARIANTS) && mkdir -p .cache && cp -r examples/variant_calling $(VARIANTS)
 	@unshare --map-root-user --uts sh -c 'hostname laptop && exec "$$@"' - $(PLAY) --write
 	$(BIN)/python -m harness.picture $(VARIANTS)/report.html examples/variant_calling/report.png
+
+MEMORY := .cache/memory
+
+memory-picture: export PATH := $(CURDIR)/$(BIN):$(PATH)
+memory-picture: .venv/dev ## run a step that asks for too much memory, and take the picture of its report
+	@rm -rf $(MEMORY) && mkdir -p $(MEMORY)
+	$(BIN)/python -m harness.memory_step > $(MEMORY)/items.txt
+	cd $(MEMORY) && pyanamo import items.txt -t sqlite:align.db && pyanamo run -t sqlite:align.db -i 4 --memory 4G --quiet
+	cd $(MEMORY) && pyanamo status sqlite:align.db && pyanamo report sqlite:align.db --to report.html
+	$(BIN)/python -m harness.picture $(MEMORY)/report.html docs/guide/memory.png "What tasks used" 480
 
 test: .venv/dev ## install what is needed, test servers included, and run the tests (ARGS="-k name" for some)
 	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --maxschedchunk 2 $(ARGS)

@@ -112,13 +112,18 @@ class Page:
                     return
                 await asyncio.sleep(0.1)
 
-    async def screenshot(self, path: Path, *, width: int, dark: bool, height: int | None = None) -> None:
-        """Save how the page looks: the whole, or so much from its top."""
+    async def screenshot(
+        self, path: Path, *, width: int, dark: bool, height: int | None = None, heading: str = ""
+    ) -> None:
+        """Save how the page looks: the whole, or so much from its top, or from a heading."""
         scheme = "dark" if dark else "light"
         await self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         await self.send(
             "Emulation.setDeviceMetricsOverride", width=width, height=height or 900, deviceScaleFactor=1, mobile=False
         )
+        if heading:
+            found = f"[...document.querySelectorAll('h2')].find(each => each.textContent === {json.dumps(heading)})"
+            await self.value(f"{found}.scrollIntoView()")
         await self.value("new Promise(done => requestAnimationFrame(() => setTimeout(done, 1000)))")
         taken = await self.send("Page.captureScreenshot", captureBeyondViewport=height is None)
         path.write_bytes(b64decode(taken["data"]))

@@ -127,7 +127,7 @@ class Fleet:
         if trouble is not None:
             raise trouble
         summary = life.result()
-        if not summary.lost:
+        if not summary.lost and self._laws.lives[member.crew.name].said_goodbye:
             rows = self._service.rows.items()
             self._laws.let_go(member.crew.name, [key for key, row in rows if _is_held(row, by=member.crew.name)])
         if is_halted(summary.stopped):

@@ -9,7 +9,7 @@
    that worker has just died, or exits with another code, and is replaced.
 6. No healthy worker is taken for dead: while its heartbeats arrive in time, nobody takes its items or its row, and it
    does not fence itself.
-7. A worker that ends by itself, as one that halts because too much fails, holds nothing any more.
+7. A worker that says goodbye, as one that halts because too much fails, holds nothing any more.
 8. In the end every item is done or failed, unless too many are failed: then every worker has gone home. A worker that
    is cancelled ends (`fleet`).
 """
@@ -188,7 +188,7 @@ class Laws:
                     self.broken(f"{worker}, the last, exits with 0 while {item_id} is {state}")
 
     def let_go(self, worker: str, held: Collection[str]) -> None:
-        """Observe that a worker ended by itself, and lost nothing, while it still is the holder of these items."""
+        """Observe that a worker said goodbye, and lost nothing, while it still is the holder of these items."""
         if held:
             self.broken(f"{worker} ended, and still holds {', '.join(held)}")
 

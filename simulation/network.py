@@ -134,7 +134,7 @@ class Client:
     def _send(self, operation: str, asked: dict[str, Any]) -> asyncio.Future[Any]:
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Any] = loop.create_future()
-        if _is_update_of(operation, asked, WORKER_ROW):
+        if self._is_heartbeat(operation, asked):
             reply.add_done_callback(partial(self._answered, loop.time()), context=NETWORK)
 
         def send(answered: asyncio.Future[Any] | None = reply) -> None:
@@ -154,6 +154,10 @@ class Client:
         if not reply.cancelled() and reply.exception() is None:
             self._on_answered(sent_s)
 
+    def _is_heartbeat(self, operation: str, asked: dict[str, Any]) -> bool:
+        """Return whether a request updates the sender's own row; that of another it marks as dead."""
+        return _is_update_of(operation, asked, f"{WORKER_ROW}{self._sender}")
+
     def _is_lost(self, operation: str, asked: dict[str, Any]) -> bool:
         network = self._network
         if self._is_cut or self._chance(network.lost):
@@ -167,7 +171,7 @@ class Client:
         repeats, self._repeats = self._repeats, []
         if self._chance(network.repeated):
             repeats.append(self._rng.random() * REPEATED_WITHIN_S)
-        if _is_update_of(operation, asked, WORKER_ROW) and self._chance(network.repeated_heartbeats):
+        if self._is_heartbeat(operation, asked) and self._chance(network.repeated_heartbeats):
             repeats.append(REPEATED_WITHIN_S * (1 + self._rng.random()))
         return repeats
 
@@ -180,7 +184,7 @@ class Client:
             error = exc
         if reply is None:
             return
-        if _is_update_of(operation, asked, WORKER_ROW):
+        if error is None and self._is_heartbeat(operation, asked):
             self._on_heartbeat()
         loses = operation in WRITES and self._losses > 0
         self._losses -= loses

@@ -90,6 +90,7 @@ async def fill(table: Table) -> None:
         "object": "head -c 9000 /dev/urandom | base64",
         "parts": LARGE,
         "fails": "exit 1",
+        "results": "seq 9 > $PYANAMO_RESULTS/out.txt",
         "goes on": "[ -e $PYANAMO_CHECKPOINT/n ] || { echo 1 > $PYANAMO_CHECKPOINT/n; exit 85; }",
     }
     rows = [{"itemID": name, "TaskID": "s", "TaskScript": script} for name, script in scripts.items()]
@@ -170,9 +171,13 @@ async def operate(table: Table, outside: Table, program: Program) -> None:
     assert [row async for row in table.trace()]
     assert [found async for found in table.all_logs(Selection(where="exit == 0"))]
     await table.failures()
+    await read_results(table, program)
     await table.retry(Selection(ids=["fails"]))
     await table.hold(Selection(ids=["fails"]))
     await table.set(Selection(ids=["fails"]), priority=1)
+    await table.unhold(Selection(ids=["fails"]))
+    await table.reset(Selection(ids=["goes on", "nested"]), clear=True)
+    await table.cancel(Selection(ids=["nested"]), "withdrawn")
     await vanish(outside, program)
     await table.worker_jobs()
     await table.order("drain", all_workers=True)
@@ -183,6 +188,19 @@ async def operate(table: Table, outside: Table, program: Program) -> None:
     await submit(table)
     found = table.doctor(older_than=timedelta(), remove=True, queue="doctors-fargate", definition="doctors-fargate")
     assert [each.kind async for each in found if not each.removed] == []
+
+
+async def read_results(table: Table, program: Program) -> None:
+    """Read what ran as rows and files: results, an export, a report, outputs and files that tasks left."""
+    async for _ in table.results():
+        pass
+    assert [row async for row in table.rows(["itemID", "TaskScript"])]
+    assert [row async for row in table.items(Selection(where="exit == 0"))]
+    await table.export(program.folder / "export.db")
+    await table.report(program.folder / "report.html")
+    everything = Selection(all=True)
+    assert [each.path async for each in table.files(everything)] == ["out.txt"]
+    assert [path async for path in table.save_files(everything, program.folder / "files")]
 
 
 UNPROVEN: dict[tuple[str, str], str] = {

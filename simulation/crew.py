@@ -11,6 +11,7 @@ from typing import Any
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.halting import parse_failed_limit
 from pyanamo_async.core.memory.admission import NO_LIMIT, Budget
+from pyanamo_async.core.platforms import Platform
 from pyanamo_async.core.wall_time import WallTimeBudget, reserve_s
 from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.fleet.failed_items import FailedItems
@@ -89,16 +90,18 @@ class Crew:
     stagger_s: float = 0
     budget: Budget = NO_LIMIT
     share_bytes: int = 0
+    is_sampled: bool = True
 
     def pilot(self) -> Pilot:
         runtime = Runtime(self.clock or VirtualClock(self.loop), random.Random(self.seed), self.notes)
         me = self._row(runtime.clock)
+        self.store.largest_class = me.largest_class
         reserve = reserve_s(self.wall_s, kill_after_s=5)
         budget = WallTimeBudget(self.wall_s, reserve, self.min_remaining_s, runtime.clock.monotonic())
         context = AttemptContext(
             self.name,
             Adapters(self.store, self.outputs, self.launcher, "table", self.objects, self.working_folders),
-            TaskSettings({}, self.nests, self.timeout, self.policy),
+            TaskSettings({}, self.nests, self.timeout, self.policy, budget_bytes=self.budget.memory_bytes),
             runtime,
             budget,
             StoreCalls(runtime),
@@ -110,7 +113,7 @@ class Crew:
             lease_until=self.lease_until,
             halt_after=self.halt_after,
             failed_items=self._failed_items(runtime.clock),
-            memory=None if self.budget.memory_bytes is None else self.launcher.sample,
+            memory=self.launcher.sample if self.is_sampled and self.budget.memory_bytes is not None else None,
             budget=self.budget,
             share_bytes=self.share_bytes,
             stagger=timedelta(seconds=self.stagger_s),
@@ -129,7 +132,9 @@ class Crew:
 
     def _row(self, clock: Clock) -> Worker:
         now = self.store.service_time(now=clock.now())
-        return Worker(self.name, "host", now, now, timedelta(seconds=self.lease_s), slots=self.slots)
+        platform = Platform(budget_bytes=self.budget.memory_bytes)
+        lease = timedelta(seconds=self.lease_s)
+        return Worker(self.name, "host", now, now, lease, slots=self.slots, platform=platform)
 
     def _going_home(self, me: Worker, runtime: Runtime) -> GoingHome:
         peers = PeerMonitor(

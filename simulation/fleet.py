@@ -9,22 +9,21 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 
 from pyanamo_async.core.halting import is_halted, parse_failed_limit
+from pyanamo_async.core.memory.classes import largest_class
 from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.fleet.going_home import IdlePolicy
 from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew, FakeProcesses
-from simulation.items import an_item
 from simulation.language import Row
 from simulation.laws import Broken, Laws, Life
 from simulation.member import Guard, Member, ObservedLauncher, ObservedNotes
 from simulation.network import NETWORK, Client
-from simulation.schedule import Action, Event, Schedule
+from simulation.schedule import LARGE_GIB, Action, Event, Schedule
 from simulation.service import Service
 from simulation.suspension import Machine, SuspendableLoop, SuspendableProcess
 from simulation.virtual_time import run_on
@@ -52,10 +51,7 @@ class Fleet:
 
     async def live(self) -> Counter[str]:
         """Run the schedule; return how many items ended in which state."""
-        self._service.seed(
-            an_item(f"i{number}", script=scripts[0], nested=scripts if len(scripts) > 1 else ())
-            for number, scripts in enumerate(self._schedule.items)
-        )
+        self._service.seed(self._schedule.rows())
         places = [asyncio.create_task(self._place(number)) for number in range(len(self._schedule.places))]
         for event in self._schedule.events:
             self._loop.call_at(event.at_s, self._happen, event)
@@ -84,11 +80,14 @@ class Fleet:
                 place.result()
             if self._is_settled():
                 self._stop_waiting()
-        if not (self._is_settled() or self._too_many_failed()):
+        if not self._is_over():
             raise Broken(f"all workers went home, and items are left: {dict(self._service.states())}")
 
     def _is_settled(self) -> bool:
         return self._service.states().keys() <= {"done", "failed"}
+
+    def _is_over(self) -> bool:
+        return self._is_settled() or self._too_many_failed()
 
     def _too_many_failed(self) -> bool:
         if self._schedule.max_failed is None:
@@ -102,9 +101,10 @@ class Fleet:
                 member.request(Level.DRAIN)
 
     async def _place(self, number: int) -> None:
-        """Run a worker, and another as long as one was killed or left work behind."""
+        """Run a worker, and another as long as one was killed or left work behind, or is needed for its size."""
         await asyncio.sleep(self._schedule.places[number].starts_s)
-        while not await self._worker(number):  # noqa: ASYNC110 # nothing to wait for
+        is_large = self._schedule.places[number].memory_gib == LARGE_GIB
+        while not await self._worker(number) or (is_large and not self._is_over()):  # noqa: ASYNC110 # no event tells
             await asyncio.sleep(self._rng.random() * REPLACED_WITHIN_S)
 
     async def _worker(self, number: int) -> bool:
@@ -134,8 +134,8 @@ class Fleet:
             return self._too_many_failed()  # otherwise somebody looks at the machine, and starts another worker
         if summary.work_left or summary.errors:
             return False
-        rows = self._service.rows.items()
-        self._laws.went_home(member.crew.name, {key: row["ItemState"]["S"] for key, row in rows if "ItemState" in row})
+        if not summary.too_large:  # otherwise another would not help
+            self._laws.went_home(member.crew.name, self._service.states_by_item(member.crew.store.largest_class))
         return True
 
     def _member(self, number: int) -> Member:
@@ -171,8 +171,11 @@ class Fleet:
             lease_until=guard.lease_until,
             halt_after=plan.halt_after,
             max_failed=self._schedule.max_failed,
+            budget=plan.budget,
+            is_sampled=False,
         )
-        self._laws.lives[name] = Life(process, crew.lease_s, loop.time(), loop.time())
+        now_s, takes = loop.time(), largest_class(plan.budget.memory_bytes)
+        self._laws.lives[name] = Life(process, crew.lease_s, now_s, now_s, largest_class=takes)
         return Member(crew, client, machine, process, scripts, launcher, guard)
 
     def _process_status(self, worker: Worker) -> ProcessStatus:
@@ -235,16 +238,14 @@ def simulate(schedule: Schedule, *, aloud: bool = False) -> Counter[str]:
     try:
         return run_on(SuspendableLoop(), lambda loop: Fleet(schedule, loop, aloud=aloud).live())
     except BaseExceptionGroup as group:
-        raise next((error for error in _leaves(group) if isinstance(error, Broken)), group) from None
+        raise _first_broken(group) or group from None
 
 
 def _is_held(row: Row, *, by: str) -> bool:
     return row.get("ItemState") == {"S": "locked"} and row.get("InstanceID") == {"S": by}
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if not isinstance(error, BaseExceptionGroup):
-        yield error
-        return
-    for inner in error.exceptions:
-        yield from _leaves(inner)
+def _first_broken(error: BaseException) -> Broken | None:
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(_first_broken, error.exceptions)), None)
+    return error if isinstance(error, Broken) else None

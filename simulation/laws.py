@@ -9,8 +9,10 @@
    that worker has just died, or exits with another code, and is replaced.
 6. No healthy worker is taken for dead: while its heartbeats arrive in time, nobody takes its items or its row, and it
    does not fence itself.
-7. A worker that says goodbye, as one that halts because too much fails, holds nothing any more.
-8. In the end every item is done or failed, unless too many are failed: then every worker has gone home. A worker that
+7. No worker claims an item of a memory class that is too large for it. While a worker is large enough, such an item
+   ends, too.
+8. A worker that says goodbye, as one that halts because too much fails, holds nothing any more.
+9. In the end every item is done or failed, unless too many are failed: then every worker has gone home. A worker that
    is cancelled ends (`fleet`).
 """
 
@@ -22,6 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.memory.classes import EVERY_CLASS
 from pyanamo_async.core.stored.record import decode
 from pyanamo_async.store.dynamodb.codec import unmarshal_row
 from pyanamo_async.store.dynamodb.rows import WORKER_ROW
@@ -51,6 +54,7 @@ class Life:
     ended_s: float | None = None
     said_goodbye: bool = False
     is_taken_for_dead: bool = False
+    largest_class: int = EVERY_CLASS
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,9 @@ class Laws:
         was, state, holder = old["ItemState"]["S"], new["ItemState"]["S"], old.get("InstanceID", {}).get("S", "")
         item_id = new["itemID"]["S"]
         if state == State.LOCKED:
+            memory_class = int(old.get("Memory_Class", {}).get("N", 0))
+            if (life := self.lives.get(sender)) and life.largest_class < memory_class:
+                self.note(f"{sender} claims {item_id}, which is of the class of {memory_class} GiB")
             if was != State.LOCKED:
                 self.moved[item_id] = new["InstanceID"]["S"], self.loop.time()
         elif was == State.LOCKED:

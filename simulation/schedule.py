@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from pyanamo_async.core.items import Item
+from pyanamo_async.core.memory.admission import NO_LIMIT, Budget
+from pyanamo_async.core.memory.classes import GIB
 from simulation.index import IndexLag
+from simulation.items import an_item
 from simulation.network import Network
 
 HORIZON_S = 1200.0  # nothing is disturbed later
+SMALL_GIB, LARGE_GIB = 8, 64  # of memory
+WITH_SIZES = 0.3  # of schedules, and of their items
 MEAN_PAUSE_S = 200.0  # between two events of a place, and of what lasts
 
 
@@ -76,7 +82,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A machine on which a worker runs, and another whenever one was killed or left work behind."""
+    """A machine on which a worker runs, and another whenever one was killed or left work behind.
+
+    Its worker may use `memory_gib`, or nothing is known of it. One with as much as any item needs always has a worker.
+    """
 
     starts_s: float = 0.0
     slots: int = 1
@@ -85,11 +94,20 @@ class Place:
     wall_s: float | None = None
     waits: bool = False
     halt_after: int | None = None
+    memory_gib: int | None = None
+
+    @property
+    def budget(self) -> Budget:
+        """Return what its worker may use."""
+        return NO_LIMIT if self.memory_gib is None else Budget(self.memory_gib * GIB, NO_LIMIT.cpus)
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """Items, each of one script or several; places; and what disturbs them. `seed` is for what else is random."""
+    """Items, each of one script or several; places; and what disturbs them. `seed` is for what else is random.
+
+    Items whose numbers are in `large` need `LARGE_GIB` of memory.
+    """
 
     items: tuple[tuple[str, ...], ...]
     places: tuple[Place, ...]
@@ -97,8 +115,21 @@ class Schedule:
     network: Network = field(default_factory=Network)
     index: IndexLag = field(default_factory=IndexLag)
     max_failed: str | None = None
+    large: frozenset[int] = frozenset()
     one_machine: bool = False  # workers can see each other's processes
     seed: int = 0
+
+    def rows(self) -> list[Item]:
+        """Return the items as they stand in the table at first."""
+        return [
+            an_item(
+                f"i{number}",
+                script=scripts[0],
+                nested=scripts if len(scripts) > 1 else (),
+                memory_bytes=LARGE_GIB * GIB if number in self.large else None,
+            )
+            for number, scripts in enumerate(self.items)
+        ]
 
 
 def draw(seed: int, disturbances: Collection[Disturbance] = USUAL) -> Schedule:
@@ -122,9 +153,12 @@ def draw(seed: int, disturbances: Collection[Disturbance] = USUAL) -> Schedule:
         )
         for _ in range(rng.randint(1, 4))
     )
+    items = tuple(_scripts(rng) for _ in range(rng.randint(1, 12)))
+    places, large = _sizes(places, len(items), random.Random(seed + 1))
     return Schedule(
-        items=tuple(_scripts(rng) for _ in range(rng.randint(1, 12))),
+        items=items,
         places=places,
+        large=large,
         events=_events(rng, len(places), disturbances),
         network=_network(rng, disturbances),
         index=_index(rng, disturbances),
@@ -132,6 +166,15 @@ def draw(seed: int, disturbances: Collection[Disturbance] = USUAL) -> Schedule:
         one_machine=rng.random() < 0.3,
         seed=seed,
     )
+
+
+def _sizes(places: tuple[Place, ...], items: int, rng: random.Random) -> tuple[tuple[Place, ...], frozenset[int]]:
+    """Draw which items need a large worker, and of which size workers are: the first is large enough."""
+    if rng.random() > WITH_SIZES:
+        return places, frozenset()
+    sizes = [LARGE_GIB, *(rng.choice([SMALL_GIB, SMALL_GIB, LARGE_GIB]) for _ in places[1:])]
+    sized = (replace(each, memory_gib=size) for each, size in zip(places, sizes, strict=True))
+    return tuple(sized), frozenset(number for number in range(items) if rng.random() < WITH_SIZES)
 
 
 def _scripts(rng: random.Random) -> tuple[str, ...]:

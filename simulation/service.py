@@ -25,7 +25,7 @@ from botocore.exceptions import ClientError
 
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.store.dynamodb import schema
-from pyanamo_async.store.dynamodb.codec import marshal_row
+from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import stored
 from simulation import language
 from simulation.facts import PARTITION_WRITES, WRITE_UNIT_BYTES
@@ -90,6 +90,11 @@ class Service:
     def states(self) -> Counter[str]:
         """Count the items by state, as their rows have it."""
         return Counter(row["ItemState"]["S"] for row in self.rows.values() if "ItemState" in row)
+
+    def states_by_item(self, largest_class: int) -> dict[str, str]:
+        """Return the states of items, without those of memory classes beyond one."""
+        items = ((key, unmarshal_row(row)) for key, row in self.rows.items() if "ItemState" in row)
+        return {key: row["ItemState"] for key, row in items if row.get("Memory_Class", 0) <= largest_class}
 
     def settling_rate(self, share: float) -> float:
         """Return at how many a second this share of all items that are done were settled."""

@@ -13,16 +13,16 @@ from contextlib import closing, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 
 from pyanamo_async.app.identity import Identity, find_platform
-from pyanamo_async.app.limits import RoomSettings, room_for, with_own_limits, within_limits
+from pyanamo_async.app.limits import RoomSettings, room_for, rss_bytes, with_own_limits, within_limits
 from pyanamo_async.app.locations import DynamoTable
 from pyanamo_async.app.script_environment import script_environment
 from pyanamo_async.app.settings import Settings
 from pyanamo_async.app.signals import job_control_by_signal, orders_by_signal
 from pyanamo_async.aws.instance_metadata import InstanceMetadata, metadata_endpoint
 from pyanamo_async.aws.spot import interruption
+from pyanamo_async.core import values
 from pyanamo_async.core.folders import NO_FOLDERS, Folder, parse_folders
 from pyanamo_async.core.halting import parse_failed_limit
 from pyanamo_async.core.items import State
@@ -53,7 +53,8 @@ ENDINGS = {each: str(each) for each in (*SETTLED, State.WALL_TIME_EXCEEDED)} | {
     State.PENDING: "held",
 }
 INDEX_LAG = timedelta(seconds=1)  # of DynamoDB, which shows a write within milliseconds
-NOTHING_LEFT, OUR_FAILURE, SOME_FAILED, WORK_LEFT = 0, 1, 3, 75  # 75 is EX_TEMPFAIL of sysexits.h: try again
+NOTHING_LEFT, OUR_FAILURE, SOME_FAILED, TOO_LARGE = 0, 1, 3, 4
+WORK_LEFT = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 
 async def work(
@@ -148,6 +149,8 @@ def exit_status(summary: RunSummary, *, exit_zero: bool) -> int:
         return OUR_FAILURE
     if summary.work_left:
         return WORK_LEFT
+    if summary.too_large:
+        return TOO_LARGE
     return SOME_FAILED if summary.settled[State.FAILED] and not exit_zero else NOTHING_LEFT
 
 
@@ -175,8 +178,9 @@ def _pilot(
         job=me.job,
         process=own_mark(),
         slots=room.items,
-        platform=me.platform,
+        platform=values.replace(me.platform, budget_bytes=room.budget.memory_bytes),
     )
+    store.largest_class = row.largest_class
     kill_policy = KillPolicy(linger=how.linger, grace=how.grace)
     budget_s = how.wall_time.total_seconds() if how.wall_time else None
     reserve = reserve_s(budget_s, kill_after_s=kill_policy.kill_after.total_seconds())
@@ -194,6 +198,7 @@ def _pilot(
             max_output_bytes=settings.storing.max_output_bytes,
             folders=parse_folders(how.folders) | ({Folder.SCRATCH} if how.scratch else NO_FOLDERS),
             checkpoint_every=how.checkpoint_every,
+            budget_bytes=room.budget.memory_bytes,
         ),
         runtime,
         budget,
@@ -206,7 +211,7 @@ def _pilot(
         row,
         how.heartbeat,
         how.grace,
-        _rss_bytes,
+        rss_bytes,
         interrupted,
         lease_until,
         how.halt_after,
@@ -237,11 +242,3 @@ def _going_home(settings: Settings, row: Worker, store: Store, runtime: Runtime)
     )
     idle_policy, index_lag = IdlePolicy(how.wait, how.idle_exit), INDEX_LAG if is_remote else timedelta()
     return GoingHome(store, peers, runtime=runtime, idle_policy=idle_policy, index_lag=index_lag)
-
-
-def _rss_bytes() -> int:
-    try:
-        pages = Path("/proc/self/statm").read_text().split()[1]
-    except OSError:  # not Linux
-        return 0
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")

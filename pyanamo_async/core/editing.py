@@ -74,6 +74,7 @@ def edit(item: Item, tasks: Collection[str], edits: Edits, *, now: datetime, tok
         timeout=item.timeout if edits.timeout is None else edits.timeout,
         memory_bytes=item.memory_bytes if edits.memory_bytes is None else edits.memory_bytes,
         memory_need_bytes=item.memory_need_bytes if edits.memory_bytes is None else 0,
+        memory_class=item.memory_class if edits.memory_bytes is None else 0,
         cpus=item.cpus if edits.cpus is None else edits.cpus,
         tasks=tuple(
             task

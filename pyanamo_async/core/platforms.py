@@ -38,6 +38,7 @@ class Platform(Value):
     `attempt` and `array_index` are those of a Batch or Slurm job, or the completion index of a Kubernetes Job. `task`
     and `cluster` are those of ECS (the ARN, and the cluster's name), `instance` an EC2 instance id, `node` that of
     Slurm or Kubernetes. `cpus` and `memory_bytes` are what the worker may use.
+    `budget_bytes` is how much memory it lets its scripts use.
     """
 
     kind: PlatformKind = PlatformKind.HOST
@@ -51,6 +52,7 @@ class Platform(Value):
     node: str = ""
     cpus: float | None = None
     memory_bytes: int | None = None
+    budget_bytes: int | None = None
 
 
 NOWHERE = Platform()
@@ -61,6 +63,7 @@ _COLUMNS = Columns(
     *(Column(name, name, text) for name in ("task", "cluster", "instance", "pod", "namespace", "node")),
     Column("cpus", "cpus", number),
     Column("memory_bytes", "memory_bytes", byte_count),
+    Column("budget_bytes", "budget_bytes", byte_count),
 )
 FIELDS = _COLUMNS.names
 

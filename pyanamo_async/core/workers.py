@@ -12,6 +12,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from pyanamo_async.core.memory.classes import largest_class
 from pyanamo_async.core.output_tail import TaskRef
 from pyanamo_async.core.platforms import NOWHERE, Platform
 from pyanamo_async.core.text.durations import show_duration
@@ -83,6 +84,11 @@ class Worker(Value):
     platform: Platform = NOWHERE
     problem: str = ""
     stamp: str = ""
+
+    @property
+    def largest_class(self) -> int:
+        """Return the largest memory class that it takes, in GiB (`core.memory.classes`)."""
+        return largest_class(self.platform.budget_bytes)
 
     @property
     def fenced_itself(self) -> bool:

@@ -22,6 +22,9 @@ Holders are looked at before what can be claimed: an item that is put back in be
 Heartbeats carry the service's time, so one query of the index shows who has sent one since; however late the index is,
 what it shows was written.
 
+Items of memory classes that this worker does not take are nothing that it could run. When it ends, it says so if no
+living worker takes them either: another status then tells whoever started it, and starting it again would not help.
+
 Exit 0 promises nothing about items that living workers hold: a worker that puts something back because it is stopped
 exits with 75, so that AWS Batch, or whoever started it, starts another.
 """
@@ -32,7 +35,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pyanamo_async.core.items import CLAIMABLE
-from pyanamo_async.core.workers import SUSPECT_SHARE
+from pyanamo_async.core.workers import SUSPECT_SHARE, WorkerState, is_suspect
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.fleet.notifications import TableNotifications
 from pyanamo_async.fleet.peers import PeerMonitor
@@ -119,6 +122,28 @@ class GoingHome:
             return bool(holders - await self.peers.living_neighbours(holders)) or await self._is_claimable()
         except PyanamoError:
             return True
+
+    async def too_large(self) -> int:
+        """Return how many items wait in memory classes that no living worker takes, and note which.
+
+        None, when the store does not answer: whoever looks next finds them.
+        """
+        try:
+            counted = await self._store.class_counts()
+            left = {each: number for each, number in counted.items() if each > self._store.largest_class}
+            if not left:
+                return 0
+            now, workers = self.peers.now(), await self._store.workers()
+        except PyanamoError:
+            return 0
+        running = (each for each in workers if each.state is WorkerState.RUNNING and each.worker_id != self.peers.me)
+        living = (each for each in running if not is_suspect(each.heartbeat, now=now, lease=self.peers.lease))
+        largest = max((each.largest_class for each in living), default=0)
+        beyond = {each: number for each, number in left.items() if each > largest}
+        if beyond:
+            needs = ", ".join(f"{number} of {each} GiB" for each, number in sorted(beyond.items()))
+            self._runtime.event_log.note("items need a larger worker", items=needs)
+        return sum(beyond.values())
 
     async def _look_again(self, *, has_unanswered: bool) -> bool:
         first, self._first_look = self._first_look, None

@@ -16,6 +16,7 @@ from typing import Any
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, Task, TaskRecord, TaskState
+from pyanamo_async.core.memory.placing import placed
 from pyanamo_async.core.outcomes import Checkpointed, Interrupted, InterruptReason
 from pyanamo_async.core.output_tail import OutputTail
 from pyanamo_async.errors import Fenced, LaunchRefused, PyanamoError
@@ -47,7 +48,7 @@ class Attempt:
         task_ended: Callable[[Item, TaskRecord], None] = lambda _item, _record: None,
         gate: asyncio.Event | None = None,
     ) -> None:
-        self.item, self.slot = item, slot
+        self.item, self.slot, self.was_alone = item, slot, True  # nothing else ran beside it
         self._context, self._alive, self._task_ended, self._gate = context, alive, task_ended, gate
         self._saved = item
         self._results: dict[str, TaskRecord] = {}
@@ -131,15 +132,16 @@ class Attempt:
             Fenced: the claim was lost; nothing was written.
             Unavailable: the store was away until the claim was given up.
         """
-        runtime = self._context.runtime
-        after = transitions.settle(
+        runtime, tasks = self._context.runtime, self._context.tasks
+        ended = transitions.settle(
             self.item,
             self._results,
             interrupted_by=self._end_reason,
             now=runtime.clock.now(),
-            policy=self._context.tasks.failure_policy,
+            policy=tasks.failure_policy,
             jitter=runtime.rng.random(),
         )
+        after = placed(self.item, ended, tasks.budget_bytes, nests=tasks.nests, was_alone=self.was_alone)
         await self._save(after)
         return after
 
@@ -224,21 +226,20 @@ class Attempt:
 
     async def _keep_progress(self, finished: asyncio.Event) -> None:
         """Write down finished tasks while others run; the last ones are left to the settle."""
+        policy = self._context.tasks.failure_policy
         while True:
             await self._unsaved.wait()
             if not await elapsed(finished, PROGRESS_PAUSE_S):
                 return
             self._unsaved.clear()
-            policy = self._context.tasks.failure_policy
             try:
                 await self._save(transitions.record(self.item, self._results, policy=policy))
             except Fenced:
                 self.end(InterruptReason.FENCED, at_once=True)
                 return
             except PyanamoError as trouble:  # scripts run on; the settle will fail the same way, and count
-                self._context.runtime.event_log.note(
-                    "progress not written", item=self.item.item_id, trouble=trouble.what
-                )
+                note = self._context.runtime.event_log.note
+                note("progress not written", item=self.item.item_id, trouble=trouble.what)
                 return
 
     async def _save(self, after: Item) -> None:

@@ -7,8 +7,9 @@
 3. A claim whose reply was lost is looked for among what the worker holds, or it would be locked for as long as the
    worker lives.
 4. An item that would be buried for one more crash runs alone, so that none is buried for another's.
-5. An item that finds no room, while another waits for it, is put back for a few seconds (`worker.room`).
-6. While this machine cannot start scripts, claims pause ever longer, and not for ever.
+5. An item that needs a larger worker goes to the queue of its memory class, where this one looks no more.
+6. An item that finds no room, while another waits for it, is put back for a few seconds (`worker.room`).
+7. While this machine cannot start scripts, claims pause ever longer, and not for ever.
 """
 
 from __future__ import annotations
@@ -118,19 +119,27 @@ class Claimer:
         chosen = others or ([] if self._attempts else last[:1])
         for item in last:
             if item not in chosen:
-                with suppress(Fenced):
-                    await self._ask(partial(self._store.save, item, transitions.release_unused(item)))
+                await self._save(item, transitions.release_unused(item))
         return chosen
 
     async def _with_room(self, items: list[Item]) -> list[Item]:
-        """Take room for items, and put back those that find neither room nor a place to wait for it."""
+        """Take room for items; put back those that find neither room nor a place to wait, or are too large."""
+        items = [item for item in items if not await self._put_back_too_large(item)]
         entries = [(item, self._room.enter(item)) for item in items]
         for item, entry in entries:
             if entry is Entry.REFUSED:
                 again = self._clock.now() + timedelta(seconds=NO_ROOM_S * (0.5 + self._rng.random()))
-                with suppress(Fenced):
-                    await self._ask(partial(self._store.save, item, transitions.release_unused(item, until=again)))
+                await self._save(item, transitions.release_unused(item, until=again))
         return [item for item, entry in entries if entry is not Entry.REFUSED]
+
+    async def _put_back_too_large(self, item: Item) -> bool:
+        if back := self._room.too_large(item, largest_class=self._store.largest_class):
+            await self._save(item, back)
+        return back is not None
+
+    async def _save(self, item: Item, after: Item) -> None:
+        with suppress(Fenced):
+            await self._ask(partial(self._store.save, item, after))
 
     def _may_start(self) -> bool:
         if not self._wall_time.fits(self._clock.monotonic()):

@@ -59,6 +59,7 @@ class KillPolicy:
 class TaskSettings:
     """How tasks run: their environment, how many of one item at a time, how long, how they end, what failures cost.
 
+    The worker may use `budget_bytes` of memory, if that is known.
     Of each stream, `max_output_bytes` are stored, or all (None). Every task has these `folders`, whatever it asks for.
     Checkpoints are stored every `checkpoint_every` while scripts run.
     """
@@ -71,6 +72,7 @@ class TaskSettings:
     max_output_bytes: int | None = None
     folders: Folders = NO_FOLDERS
     checkpoint_every: timedelta = timedelta(minutes=10)
+    budget_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

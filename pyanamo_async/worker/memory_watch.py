@@ -51,7 +51,7 @@ class MemoryWatch:
     def leave(self, attempt: Attempt) -> None:
         """Give back the room of an attempt whose scripts have ended."""
         was_limited = self.room.is_limited
-        self.room.leave(attempt.item)
+        attempt.was_alone = self.room.leave(attempt.item)
         if was_limited:
             self.look_again()
 

@@ -17,6 +17,7 @@ from enum import Enum, auto
 from pyanamo_async.core.items import Item, TaskRecord
 from pyanamo_async.core.memory.admission import Budget, Occupant
 from pyanamo_async.core.memory.needs import Need, PeakHistory, need_of
+from pyanamo_async.core.memory.placing import too_large
 from pyanamo_async.core.outcomes import Interrupted
 from pyanamo_async.core.values import replace
 
@@ -43,6 +44,7 @@ class Room:
         self._gate = asyncio.Event()  # of the item that waits
         self._needs: deque[Need] = deque(maxlen=RECENT)
         self._starts = 0
+        self._shared: set[str] = set()  # tokens of what runs, and did not always run alone
         self._refused_s: float | None = None
 
     @property
@@ -73,17 +75,24 @@ class Room:
         self._refused_s = self._monotonic()
         return Entry.REFUSED
 
+    def too_large(self, item: Item, *, largest_class: int) -> Item | None:
+        """Return a claimed item as it is put back for a larger worker; None if it may run here."""
+        return too_large(item, budget_bytes=self._budget.memory_bytes, largest_class=largest_class)
+
     def gate(self, item: Item) -> asyncio.Event | None:
         """Return what is set when an item that waits may start; None when it need not wait."""
         return self._gate if self._waiting is not None and self._waiting[0] is item else None
 
-    def leave(self, item: Item) -> None:
-        """Give back what an item took, or its place to wait."""
+    def leave(self, item: Item) -> bool:
+        """Give back what an item took, or its place to wait; return whether it always ran alone."""
         if self._waiting is not None and self._waiting[0].token == item.token:
             self._waiting = None
         self._running.pop(item.token, None)
         self._refused_s = None
         self._admit()
+        was_alone = item.token not in self._shared
+        self._shared.discard(item.token)
+        return was_alone
 
     def observe(self, item: Item, record: TaskRecord) -> None:
         """Learn from a task that came to its own end."""
@@ -113,6 +122,8 @@ class Room:
 
     def _start(self, token: str, need: Need) -> None:
         self._starts += 1
+        if self._running:
+            self._shared |= {*self._running, token}
         self._running[token] = Occupant(need, self._starts)
 
     def _may_start(self, need: Need, running: list[Occupant]) -> bool:

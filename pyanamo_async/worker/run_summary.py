@@ -17,4 +17,5 @@ class RunSummary:
     lost: int = 0  # claims that were lost, or could not be settled
     errors: int = 0
     work_left: bool = False
+    too_large: int = 0  # items that no living worker has the memory for
     stopped: str = ""

@@ -46,6 +46,7 @@ COUNT = a("integer")
 IDS = a_list(a("string"), "itemIDs")
 TIME = a("string", "ISO 8601 in UTC, to the millisecond", pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 TIME_OR_NULL = TIME | {"type": ["string", "null"]}
+SIZES = {"attempt", "array_index", "memory_bytes", "budget_bytes"}  # of a platform
 STATES = [str(state) for state in State]
 BY_STATE = counts("items by state", *STATES)
 
@@ -163,8 +164,8 @@ WORKER = an_object(
     platform=an_object(
         "where it runs; what is unknown is left out",
         FIELDS,
-        **{name: a("string") for name in FIELDS if name not in {"attempt", "array_index", "cpus", "memory_bytes"}},
-        **{name: a("integer") for name in ("attempt", "array_index", "memory_bytes")},
+        **{name: a("string") for name in FIELDS if name not in SIZES | {"cpus"}},
+        **{name: a("integer") for name in sorted(SIZES)},
         cpus=a("number"),
     ),
     stopped_by=a("string", "what makes it end, or nothing"),

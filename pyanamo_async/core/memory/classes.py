@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from itertools import chain
 
 GIB = 1 << 30
@@ -30,6 +30,11 @@ def largest_class(budget_bytes: int | None) -> int:
     if budget_bytes is None:
         return EVERY_CLASS
     return max((each for each in CLASSES if each * GIB * OFFERED <= budget_bytes), default=0)
+
+
+def class_above(budget_bytes: int) -> int:
+    """Return the least class that such a worker does not take, in GiB."""
+    return CLASSES[min(bisect_right(CLASSES, largest_class(budget_bytes)), len(CLASSES) - 1)]
 
 
 def class_beyond(need_bytes: int, budget_bytes: int | None) -> int:

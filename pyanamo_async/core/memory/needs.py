@@ -52,11 +52,21 @@ def quantile(sizes: Collection[int], share: float) -> int:
     return sorted(sizes)[math.ceil(share * len(sizes)) - 1]
 
 
+def tasks_at_once(item: Item, nests: int) -> int:
+    """Return how many of an item's tasks run at a time where `nests` may."""
+    return max(1, min(nests, len(item.todo)))
+
+
+def known_need_bytes(item: Item) -> int:
+    """Return what a task of an item is known to need; 0 when nothing is known."""
+    return max(item.memory_bytes or 0, item.memory_need_bytes)
+
+
 def need_of(item: Item, *, typical_bytes: int, nests: int) -> Need:
     """Return what an item needs, of whose tasks `nests` run at a time.
 
     `typical_bytes` is what a task of the step needs of which nothing is known.
     """
-    at_once = max(1, min(nests, len(item.todo)))
+    at_once = tasks_at_once(item, nests)
     own = typical_bytes if item.memory_bytes is None else item.memory_bytes
     return Need(at_once * max(own, item.memory_need_bytes), at_once * item.cpus)

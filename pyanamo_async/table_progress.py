@@ -29,16 +29,17 @@ class TableProgress(TableReader):
         """Count items and tasks by state, from the queue index."""
         return await (await self._open()).counts()
 
-    async def status(self) -> Status:
+    async def status(self, *, memory: bool = True) -> Status:
         """Return the table's progress.
 
         It has items and tasks by state, nested items by how far they are, living workers, how many items were settled
-        in the last minutes and in the last hour, how long the rest takes, and why items failed.
+        in the last minutes and in the last hour, how long the rest takes, and why items failed. With `memory` it has
+        what a few tasks used of it, too, for which it reads their rows.
         """
         from pyanamo_async.operate.status import status
 
         store, workers = await self._open(), await self.workers()
-        return await status(store, self.address, workers, now=store.service_time(now=datetime.now(UTC)))
+        return await status(store, self.address, workers, now=store.service_time(now=datetime.now(UTC)), memory=memory)
 
     async def watch(
         self, *, every: timedelta = timedelta(seconds=2), missed: Callable[[Unavailable], None] = lambda _: None

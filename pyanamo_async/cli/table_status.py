@@ -72,7 +72,7 @@ async def status(
     if sum((watch is not None, json, prometheus, emf)) > 1 and (prometheus or emf):
         raise UsageError("`prometheus` and `emf` print one look, and nothing else", hint="leave out the other flags")
     if prometheus or emf:
-        seen = [await table.status() for table in tables]
+        seen = [await table.status(memory=False) for table in tables]
         for line in prometheus_status(seen).split("\n")[:-1] if prometheus else map(emf_status, seen):
             say(line)
     elif watch is not None:

@@ -2,7 +2,8 @@
 
 1. The queue index does not have it, so the rows of the items that were settled last are read: of `MOST_ITEMS`, and no
    more when those have `MOST_TASKS`. On DynamoDB that is about one read unit for each.
-2. Of a task that ran for less than a second nothing is taken: before its first sample only an upper bound is known.
+2. Who may read no rows, but the index, is told nothing.
+3. Of a task that ran for less than a second nothing is taken: before its first sample only an upper bound is known.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pyanamo_async.core.items import Item, Summary
 from pyanamo_async.core.memory.advice import MemoryUse, Reserved
 from pyanamo_async.core.memory.needs import ENOUGH, PERCENTILE, quantile
 from pyanamo_async.core.outcomes import Interrupted
+from pyanamo_async.errors import Denied
 from pyanamo_async.ports import ItemReader
 
 MOST_ITEMS, MOST_TASKS = 50, 200
@@ -27,7 +29,10 @@ async def memory_use(reader: ItemReader, latest: Iterable[Summary], reserved: Re
             break
         ids.append(each.item_id)
         tasks += each.tasks
-    return used_by(await reader.read_many(ids) if ids else (), reserved)
+    try:
+        return used_by(await reader.read_many(ids) if ids else (), reserved)
+    except Denied:
+        return None
 
 
 def used_by(items: Sequence[Item], reserved: Reserved | None) -> MemoryUse | None:

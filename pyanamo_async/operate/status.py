@@ -75,9 +75,11 @@ class _Seen:
     memory: MemoryUse | None
 
 
-async def status(store: Store, table: str, workers: Iterable[WorkerStatus], *, now: datetime) -> Status:
-    """Count items, tasks and living workers, group what failed, and estimate the time left."""
-    seen = await _count(store, workers, now=now)
+async def status(
+    store: Store, table: str, workers: Iterable[WorkerStatus], *, now: datetime, memory: bool = True
+) -> Status:
+    """Count items, tasks and living workers, group what failed, estimate the time left; `memory` reads rows."""
+    seen = await _count(store, workers, now=now, memory=memory)
     return replace(_status(table, seen, now=now), last_settled=seen.latest[0].since if seen.latest else None)
 
 
@@ -128,15 +130,15 @@ async def nested_items(store: Store, *, most: int = MOST_IDS) -> dict[Quarter, l
     return found
 
 
-async def _count(store: Store, workers: Iterable[WorkerStatus], *, now: datetime) -> _Seen:
+async def _count(store: Store, workers: Iterable[WorkerStatus], *, now: datetime, memory: bool = True) -> _Seen:
     workers, counts = tuple(workers), await store.counts(since=[now - LONG, now - RECENT])
     groups = await failures(_first(store.summaries(state=State.FAILED))) if counts.items[State.FAILED] else []
     retrying = [each async for each in _first(store.retrying())] if counts.retrying else []
     groups += await failures(_each(retrying))
     until = max((each.not_before for each in retrying if each.not_before), default=None)
     latest = await store.last_settled(most=MOST_ITEMS) if counts.settled else []
-    memory = await memory_use(store, latest, reserved_by(each.worker for each in workers))
-    return _Seen(now, counts, workers, tuple(groups), until, tuple(latest), memory)
+    used = await memory_use(store, latest, reserved_by(each.worker for each in workers)) if memory else None
+    return _Seen(now, counts, workers, tuple(groups), until, tuple(latest), used)
 
 
 async def _each(summaries: Iterable[Summary]) -> AsyncIterator[Summary]:

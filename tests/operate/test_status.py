@@ -19,7 +19,7 @@ from pyanamo_async.core.pace import Pace
 from pyanamo_async.core.platforms import Platform
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
-from pyanamo_async.errors import Unavailable
+from pyanamo_async.errors import Denied, Unavailable
 from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus, list_workers
 from pyanamo_async.operate.memory_use import MOST_ITEMS
 from pyanamo_async.operate.status import OVERLAP, RECOUNT, nested_items, status, watch
@@ -308,6 +308,27 @@ async def test_what_tells_nothing_of_memory_is_left_out(store: CountedStore) -> 
         await store.save(item, ran(item, peak_bytes=GIB, ran_s=60.0 if number < 2 else 0.5))
 
     assert (await status(store, "t", [], now=NOON)).memory is None
+
+
+async def test_who_may_read_no_rows_learns_nothing_of_memory() -> None:
+    """As a job that only counts: everything else is told. Nothing is read when memory is not asked for."""
+
+    class DeniedStore(MemoryStore):
+        asked = 0
+
+        async def read_many(self, item_ids: Sequence[str]) -> list[Item]:  # noqa: ARG002 # none may be read
+            self.asked += 1
+            raise Denied("denied")
+
+    store = DeniedStore()
+    await store.create(shards=1)
+    await store.add([an_item("a")])
+    [item] = await claim(store)
+    await store.save(item, ran(item, peak_bytes=GIB))
+
+    plain = await status(store, "t", [], now=NOON, memory=False)
+    assert (plain.memory, plain.counts.settled, store.asked) == (None, 1, 0)
+    assert (await status(store, "t", [], now=NOON), store.asked) == (plain, 1)
 
 
 async def test_few_rows_are_read_for_memory() -> None:

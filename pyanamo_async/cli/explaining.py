@@ -21,13 +21,15 @@ COMMANDS = {
     NextStep.RESET: "reset",
     NextStep.UNHOLD: "unhold",
     NextStep.RUN: "run",
+    NextStep.RUN_LARGER: "run --memory 95%",
+    NextStep.SET: "set --memory 4G",
     NextStep.RUN_LONGER: "run --wall-time 48h",
     NextStep.RECLAIM: "reclaim",
     NextStep.LIST_WORKERS: "workers",
 }
 OF_A_TASK = {NextStep.SEE_OUTPUT, NextStep.SEE_ERRORS, NextStep.FOLLOW}
 WAITS = {State.TODO, State.WALL_TIME_EXCEEDED}
-OF_THE_TABLE = {NextStep.RUN, NextStep.RUN_LONGER, NextStep.RECLAIM, NextStep.LIST_WORKERS}
+OF_THE_TABLE = {NextStep.RUN, NextStep.RUN_LARGER, NextStep.RUN_LONGER, NextStep.RECLAIM, NextStep.LIST_WORKERS}
 
 
 @on_table

@@ -35,6 +35,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pyanamo_async.core.items import CLAIMABLE
+from pyanamo_async.core.memory.classes import left_by
 from pyanamo_async.core.workers import SUSPECT_SHARE, WorkerState, is_suspect
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.fleet.notifications import TableNotifications
@@ -130,18 +131,16 @@ class GoingHome:
         """
         try:
             counted = await self._store.class_counts()
-            left = {each: number for each, number in counted.items() if each > self._store.largest_class}
-            if not left:
+            if not (left := left_by(counted, [self._store.largest_class])):
                 return 0
             now, workers = self.peers.now(), await self._store.workers()
         except PyanamoError:
             return 0
         running = (each for each in workers if each.state is WorkerState.RUNNING and each.worker_id != self.peers.me)
         living = (each for each in running if not is_suspect(each.heartbeat, now=now, lease=self.peers.lease))
-        largest = max((each.largest_class for each in living), default=0)
-        beyond = {each: number for each, number in left.items() if each > largest}
+        beyond = left_by(left, [each.largest_class for each in living])
         if beyond:
-            needs = ", ".join(f"{number} of {each} GiB" for each, number in sorted(beyond.items()))
+            needs = ", ".join(f"{number} of {each} GiB" for each, number in beyond.items())
             self._runtime.event_log.note("items need a larger worker", items=needs)
         return sum(beyond.values())
 

@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import DEFAULT_PRIORITY, Item, State, Task, TaskState
+from pyanamo_async.core.memory.classes import show_left
 from pyanamo_async.core.outcomes import Checkpointed, Failed, TimedOut
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import Value
 from pyanamo_async.core.workers import Desired
-from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus
+from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus, living
 from pyanamo_async.operate.failures import task_of
 from pyanamo_async.operate.free_workers import NextStep, Told, at_work, show_span
 
@@ -73,10 +74,17 @@ def _todo(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
         sentences = [f"It waits until {_time(item.not_before)} (for {show_span(item.not_before - now)}), {why}."]
     else:
         first = " (0 goes first, 9 last)" if item.priority != DEFAULT_PRIORITY else ""
-        sentences, steps = [f"A worker may claim it now; its priority is {item.priority}{first}."], list[NextStep]()
+        who = "A worker that is large enough" if item.memory_class else "A worker"
+        sentences, steps = [f"{who} may claim it now; its priority is {item.priority}{first}."], list[NextStep]()
     sentences += [*_last_reason(item), *_ledgers(item), *_limits(item)]
     if _is_last_chance(item):
         sentences.append("It is its last chance: it runs only while its worker runs nothing else.")
+    if item.memory_class:
+        able = [each for each in workers if each.worker.largest_class >= item.memory_class]
+        if not living(able):
+            return [*sentences, f"{show_left(item.memory_class, 1)}."], [NextStep.RUN_LARGER, NextStep.SET, *steps]
+        sentences.append(f"It is left to workers that take the memory class of {item.memory_class} GiB.")
+        workers = able
     told, more = at_work(now, workers, not_before=item.not_before)
     return sentences + told, more + steps
 

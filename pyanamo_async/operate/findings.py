@@ -43,6 +43,7 @@ class FindingKind(StrEnum):
     OUTPUT = "output unfinished"
     CHECKPOINT = "checkpoint orphaned"
     CLOCK = "clock wrong"
+    TOO_LARGE = "items too large"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ class NextStep(StrEnum):
     RESET = "run all of it again"
     UNHOLD = "release it"
     RUN = "start a worker"
+    RUN_LARGER = "start a worker that has more memory"
+    SET = "set how much memory it needs"
     RUN_LONGER = "start a worker that has more time"
     RECLAIM = "put back what vanished workers hold"
     LIST_WORKERS = "see the workers"

@@ -14,11 +14,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pyanamo_async.core.items import SINGLE_TASK, Item, State
+from pyanamo_async.core.memory.classes import left_by, show_left
 from pyanamo_async.core.stored.adoption import adopted
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.workers import clock_error
 from pyanamo_async.errors import BadRow
-from pyanamo_async.fleet.membership import WorkerStatus, list_workers
+from pyanamo_async.fleet.membership import WorkerStatus, list_workers, living
 from pyanamo_async.fleet.reclaim import gone_holders
 from pyanamo_async.operate.findings import CLOCK_HINT, Finding, FindingKind
 from pyanamo_async.operate.logs import STDOUT
@@ -29,6 +30,7 @@ RECLAIM_HINT = "`pyanamo reclaim` puts them back; running workers do so by thems
 ROW_HINT = "import the item again with `on_exists` 'replace', or delete the row with the tools of the database"
 STATE_HINT = "leave it to the program, or the later pyanamo, that wrote it; or delete it with the tools of the database"
 WORKER_HINT = "a living worker mends it with its next heartbeat, but for orders; a silent one is taken over from"
+SIZE_HINT = "start a worker on a machine that has it, or set a smaller `memory_bytes`"
 ADOPT_HINT = "`pyanamo table adopt` gives them their place in the queue"
 REMOVE_HINT = "`pyanamo doctor` with `remove` deletes it"
 
@@ -47,6 +49,9 @@ async def left_behind(
         yield finding
     async for finding in _holders(store, workers, now):
         yield finding
+    largest = [each.largest_class for each in living(workers)]
+    for memory_class, items in left_by(await store.class_counts(), largest).items():
+        yield Finding(FindingKind.TOO_LARGE, show_left(memory_class, items), None, SIZE_HINT)
     unknown = set()  # output that nobody can judge
     foreign = 0
     async for bad in store.unreadable():

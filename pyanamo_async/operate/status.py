@@ -10,13 +10,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from pyanamo_async.core.counts import Counts, Quarter, moved, quarter
 from pyanamo_async.core.items import State, Summary, TaskState
 from pyanamo_async.core.memory.advice import MemoryUse, reserved_by
+from pyanamo_async.core.memory.classes import left_by
 from pyanamo_async.core.pace import ENOUGH, LONG, RECENT, Pace, TimeLeft, best_pace, time_left
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import Unavailable
@@ -41,7 +42,8 @@ class Status:
     latest time until which a retrying item waits. `failures` are groups of the `failures_examined` oldest failed items,
     and of retrying ones, which are all of them unless there are very many. `halted` are workers that ended of late
     because too much failed, the latest first. `memory` is what tasks used of it that were settled last; None if that is
-    not known of enough of them. `last_settled` is when an item was last done or failed; None while a table is watched.
+    not known of enough of them. `too_large` are the items in `todo` that no living worker has the memory for, by memory
+    class in GiB. `last_settled` is when an item was last done or failed; None while a table is watched.
     """
 
     table: str
@@ -59,6 +61,7 @@ class Status:
     failures_examined: int = 0
     halted: tuple[Worker, ...] = ()
     memory: MemoryUse | None = None
+    too_large: Mapping[int, int] = field(default_factory=dict)
     last_settled: datetime | None = None
 
 
@@ -73,6 +76,7 @@ class _Seen:
     waits_until: datetime | None
     latest: tuple[Summary, ...]
     memory: MemoryUse | None
+    classes: Mapping[int, int]
 
 
 async def status(
@@ -138,7 +142,8 @@ async def _count(store: Store, workers: Iterable[WorkerStatus], *, now: datetime
     until = max((each.not_before for each in retrying if each.not_before), default=None)
     latest = await store.last_settled(most=MOST_ITEMS) if counts.settled else []
     used = await memory_use(store, latest, reserved_by(each.worker for each in workers)) if memory else None
-    return _Seen(now, counts, workers, tuple(groups), until, tuple(latest), used)
+    classes = await store.class_counts() if counts.items[State.TODO] else {}
+    return _Seen(now, counts, workers, tuple(groups), until, tuple(latest), used, classes)
 
 
 async def _each(summaries: Iterable[Summary]) -> AsyncIterator[Summary]:
@@ -185,6 +190,7 @@ def _status(table: str, seen: _Seen, *, now: datetime) -> Status:
         failures=seen.failures,
         halted=tuple(halts(seen.workers, now=now)),
         memory=seen.memory,
+        too_large=left_by(seen.classes, [each.largest_class for each in alive]),
         failures_examined=sum(each.count for each in seen.failures if not each.retrying),
     )
 

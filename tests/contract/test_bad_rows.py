@@ -228,11 +228,15 @@ async def test_a_row_that_could_not_grow_costs_itself_alone(dynamodb_endpoint: s
         ]
 
 
-async def test_a_due_time_that_cannot_be_read_is_now(raw: Raw) -> None:
-    """A good item with a queue key of another form is run, not waited for for ever."""
+@pytest.mark.parametrize("others", [[], [an_item("large", memory_class=64)]], ids=["alone", "beside a memory class"])
+async def test_a_due_time_that_cannot_be_read_is_now(raw: Raw, others: list[Item]) -> None:
+    """A good item with a queue key of another form is run, not waited for for ever, also by a small worker."""
+    raw.store.largest_class = 16
+    await raw.store.add(others)
     await raw.put([raw.row(an_item("a")) | {"Queue_Key": "zzz"}, raw.row(an_item("b")) | {"Queue_Key": "1tomorrow"}])
 
-    assert {"a", "b"} == {item.item_id for item in await claim(raw.store, "w", limit=2)}
+    assert {"a", "b"} == {item.item_id for item in await claim(raw.store, "w", limit=3)}
+    assert (await raw.store.counts()).total == 2 + len(others)
 
 
 async def test_the_key_outranks_an_id_inside_the_row(tmp_path: Path) -> None:

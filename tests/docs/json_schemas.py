@@ -145,6 +145,9 @@ STATUS = an_object(
     cpu_seconds_lost=a("number", "seconds_lost of each item times its Cpus, added up"),
     cpu_seconds_saved=a("number", "seconds_saved of each item times its Cpus, added up"),
     memory=MEMORY | {"type": ["object", "null"]},
+    too_large=a_list(
+        an_object(memory_class=a("integer", "in GiB"), items=COUNT), "items that no living worker has the memory for"
+    ),
     workers=counts("", "alive", "running", "slots"),
     items_per_second=a("number"),
     settled=an_object("items that came to an end", recent=PACE, last_hour=PACE),

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from pyanamo_async.core.platforms import Platform
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.errors import BadRow
@@ -138,6 +139,18 @@ async def test_workers_that_vanished_are_found_with_what_they_hold() -> None:
         "left in haste with 1 item",
     }
     assert all("pyanamo reclaim" in finding.hint for finding in found)
+
+
+async def test_items_that_no_living_worker_has_the_memory_for_are_found() -> None:
+    """By class, with what to do; those that a living worker takes are none."""
+    ward = Ward()
+    await ward.work(a_worker("w", platform=Platform(budget_bytes=16 << 30)))
+    await ward.store.add([an_item(f"{each}-{number}", memory_class=each) for each in (16, 64) for number in range(3)])
+
+    [found] = await ward.find()
+
+    assert found.kind is FindingKind.TOO_LARGE
+    assert found.what == "3 items need 64 GiB of memory, and no living worker has that"
 
 
 async def test_items_that_nobody_holds_are_found() -> None:

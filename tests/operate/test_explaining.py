@@ -9,6 +9,7 @@ import pytest
 from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import Item, Output, State, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Checkpointed, Failed, Outcome, TimedOut
+from pyanamo_async.core.platforms import Platform
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, Worker
 from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus
@@ -23,6 +24,9 @@ def a_worker(condition: WorkerCondition = WorkerCondition.ALIVE, **fields: objec
     """Make a worker, and how it is."""
     row = Worker("w", "node-7", NOON - 60 * MINUTE, NOON - MINUTE, 3 * MINUTE, slots=4, running=4)
     return WorkerStatus(replace(row, **fields), condition)  # type: ignore[arg-type]
+
+
+SMALL = Platform(budget_bytes=8 << 30)
 
 
 def an_attempt(outcome: Outcome) -> TaskRecord:
@@ -56,6 +60,7 @@ LOCKED = replace(WAITING, state=State.LOCKED, worker="w", token="t", attempt=2, 
 OUT_OF_TIME = replace(WAITING, state=State.WALL_TIME_EXCEEDED, done_at=NOON - MINUTE, wall_time_kills=2)
 HELD = hold(WAITING, now=NOON - MINUTE, why="withdrawn")
 NESTED = an_item("n", nested=["x", "y"])
+TOO_LARGE = replace(WAITING, memory_class=64)
 CASES = [
     (HELD, [], "Somebody held it", NextStep.UNHOLD),
     (HELD, [], "it was todo before. No worker takes it up until it is let go", NextStep.UNHOLD),
@@ -106,6 +111,9 @@ CASES = [
     (failed(WAITING, failures=0, wall_time_kills=5), [], "needs more time than its workers had", NextStep.RUN_LONGER),
     (failed(an_item("n", nested=["x", "y"]), Failed(exit_code=1)), [], "not Task_0, Task_1", NextStep.RETRY),
     (OUT_OF_TIME, [a_worker()], "ended it 2 times without progress; after 5 it fails", NextStep.RUN_LONGER),
+    (TOO_LARGE, [a_worker(platform=SMALL)], "1 item needs 64 GiB of memory, and no living worker", NextStep.SET),
+    (TOO_LARGE, [a_worker(WorkerCondition.ENDED)], "no living worker has that", NextStep.RUN_LARGER),
+    (TOO_LARGE, [a_worker(platform=SMALL), a_worker()], "left to workers that take", NextStep.LIST_WORKERS),
     (OUT_OF_TIME, [], "Workers take it up again when nothing in todo is due. ", NextStep.RUN),
 ]
 

@@ -95,6 +95,16 @@ async def test_status_counts_items_and_living_workers(store: CountedStore) -> No
     assert seen.time_left.likely == timedelta(seconds=6)
 
 
+async def test_status_tells_what_no_living_worker_has_the_memory_for(store: CountedStore) -> None:
+    """By class: what one of them takes, it will do."""
+    await store.add([an_item(f"{each}", memory_class=each) for each in (0, 16, 64)])
+    small = a_worker(platform=Platform(budget_bytes=16 << 30))
+
+    assert (await status(store, "t", [small], now=NOON)).too_large == {64: 1}
+    assert (await status(store, "t", [], now=NOON)).too_large == {16: 1, 64: 1}
+    assert (await status(store, "t", [small, a_worker("unknown")], now=NOON)).too_large == {}
+
+
 async def test_the_pace_is_counted_in_the_table_from_when_work_began(store: CountedStore) -> None:
     """In the last minutes and the last hour, whoever settled; not from before the workers started."""
     await store.add([an_item(f"{number}") for number in range(100)])

@@ -6,7 +6,8 @@
    scripts and its guard stood still as well, the guard does so a moment after they go on.
 4. A worker that goes home leaves no script behind.
 5. When the last worker exits with 0, every item is done or failed, or was in the hands of a living worker a moment ago:
-   that worker has just died, or exits with another code, and is replaced.
+   that worker has just died, or exits with another code, and is replaced. Whoever stood still between its last look
+   and its exit knows no better.
 6. No healthy worker is taken for dead: while its heartbeats arrive in time, nobody takes its items or its row, and it
    does not fence itself.
 7. No worker claims an item of a memory class that is too large for it. While a worker is large enough, such an item
@@ -189,7 +190,8 @@ class Laws:
             if any(process is each.worker for each in attempts.values())
         ]:
             self.broken(f"{worker} went home while its scripts of {', '.join(left)} ran")
-        if all(life.ended_s is not None for life in self.lives.values()):
+        looked_before_it_stood_still = self.loop.time() < process.excused_until_s + LAST_LOOK_S
+        if not looked_before_it_stood_still and all(life.ended_s is not None for life in self.lives.values()):
             for item_id, state in items.items():
                 if state in UNSETTLED and not self._was_in_living_hands(item_id, state):
                     self.broken(f"{worker}, the last, exits with 0 while {item_id} is {state}")

@@ -14,4 +14,5 @@ def test_few_claims_are_lost_where_many_contend(slots: int, most_lost: float) ->
 
     assert result.bill.won == result.contest.items  # each is claimed once, none is left
     assert result.lost < most_lost
-    assert result.bill.reads / result.contest.items < 1.5
+    reads = result.bill.reads - result.contest.workers  # each asks once which memory classes there are
+    assert reads / result.contest.items < 1.5

@@ -129,7 +129,10 @@ class Fleet:
         summary = life.result()
         if not summary.lost and self._laws.lives[member.crew.name].said_goodbye:
             rows = self._service.rows.items()
-            self._laws.let_go(member.crew.name, [key for key, row in rows if _is_held(row, by=member.crew.name)])
+            self._laws.let_go(
+                member.crew.name,
+                [(key, int(row["Attempt"]["N"])) for key, row in rows if _is_held(row, by=member.crew.name)],
+            )
         if is_halted(summary.stopped):
             return self._too_many_failed()  # otherwise somebody looks at the machine, and starts another worker
         if summary.work_left or summary.errors:

@@ -12,7 +12,8 @@
    does not fence itself.
 7. No worker claims an item of a memory class that is too large for it. While a worker is large enough, such an item
    ends, too.
-8. A worker that says goodbye, as one that halts because too much fails, holds nothing any more.
+8. A worker that says goodbye, as one that halts because too much fails, holds nothing any more that
+   it knows of. A claim whose reply was lost while the worker ended is left to the others.
 9. In the end every item is done or failed, unless too many are failed: then every worker has gone home. A worker that
    is cancelled ends (`fleet`).
 """
@@ -71,6 +72,7 @@ class Laws:
     """Observes a fleet."""
 
     loop: SuspendableLoop
+    known: set[tuple[str, int]] = field(default_factory=set)  # attempts whose worker knows that it claimed them
     running: defaultdict[str, dict[str, RunningScript]] = field(default_factory=lambda: defaultdict(dict))
     settled: dict[tuple[str, int], Item] = field(default_factory=dict)
     finished: Counter[str] = field(default_factory=Counter)
@@ -196,10 +198,10 @@ class Laws:
                 if state in UNSETTLED and not self._was_in_living_hands(item_id, state):
                     self.broken(f"{worker}, the last, exits with 0 while {item_id} is {state}")
 
-    def let_go(self, worker: str, held: Collection[str]) -> None:
-        """Observe that a worker said goodbye, and lost nothing, while it still is the holder of these items."""
-        if held:
-            self.broken(f"{worker} ended, and still holds {', '.join(held)}")
+    def let_go(self, worker: str, held: Collection[tuple[str, int]]) -> None:
+        """Observe that a worker said goodbye, and lost nothing, while it still is the holder of these attempts."""
+        if left := [item_id for item_id, attempt in held if (item_id, attempt) in self.known]:
+            self.broken(f"{worker} ended, and still holds {', '.join(left)}")
 
     def _was_in_living_hands(self, item_id: str, state: str) -> bool:
         """Return whether a worker that went home may have seen a living worker hold an item, or nobody yet."""

@@ -90,6 +90,8 @@ class ObservedNotes(Notes):
             said = (f"{key}={fields[key]}" for key in fields)
             print(f"{self.laws.loop.time():9.1f} {self.speaker:>6} {event}", *said, flush=True)
         match event, fields:
+            case "item claimed", {"item": str(item), "attempt": int(attempt)}:
+                self.laws.known.add((item, attempt))
             case "item settled", {"item": str(item), "attempt": int(attempt), "state": State() as state}:
                 self.laws.believed(item, attempt, state, str(fields["reason"]))
             case "fenced", _:

@@ -19,7 +19,6 @@ from pyanamo_async.fleet.going_home import IdlePolicy
 from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew, FakeProcesses
-from simulation.language import Row
 from simulation.laws import Broken, Laws, Life
 from simulation.member import Guard, Member, ObservedLauncher, ObservedNotes
 from simulation.network import NETWORK, Client
@@ -128,11 +127,7 @@ class Fleet:
             raise trouble
         summary = life.result()
         if not summary.lost and self._laws.lives[member.crew.name].said_goodbye:
-            rows = self._service.rows.items()
-            self._laws.let_go(
-                member.crew.name,
-                [(key, int(row["Attempt"]["N"])) for key, row in rows if _is_held(row, by=member.crew.name)],
-            )
+            self._laws.let_go(member.crew.name, self._service.attempts_held_by(member.crew.name))
         if is_halted(summary.stopped):
             return self._too_many_failed()  # otherwise somebody looks at the machine, and starts another worker
         if summary.work_left or summary.errors:
@@ -242,10 +237,6 @@ def simulate(schedule: Schedule, *, aloud: bool = False) -> Counter[str]:
         return run_on(SuspendableLoop(), lambda loop: Fleet(schedule, loop, aloud=aloud).live())
     except BaseExceptionGroup as group:
         raise _first_broken(group) or group from None
-
-
-def _is_held(row: Row, *, by: str) -> bool:
-    return row.get("ItemState") == {"S": "locked"} and row.get("InstanceID") == {"S": by}
 
 
 def _first_broken(error: BaseException) -> Broken | None:

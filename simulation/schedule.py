@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from pyanamo_async.core.items import Item
 from pyanamo_async.core.memory.admission import NO_LIMIT, Budget
-from pyanamo_async.core.memory.classes import GIB
+from pyanamo_async.core.text.byte_sizes import GIB
 from simulation.index import IndexLag
 from simulation.items import an_item
 from simulation.network import Network

@@ -96,6 +96,15 @@ class Service:
         items = ((key, unmarshal_row(row)) for key, row in self.rows.items() if "ItemState" in row)
         return {key: row["ItemState"] for key, row in items if row.get("Memory_Class", 0) <= largest_class}
 
+    def attempts_held_by(self, worker: str) -> list[tuple[str, int]]:
+        """Return the items that a worker holds, with the number of its attempt at each."""
+        items = ((key, unmarshal_row(row)) for key, row in self.rows.items() if "ItemState" in row)
+        return [
+            (key, row["Attempt"])
+            for key, row in items
+            if (row["ItemState"], row.get("InstanceID")) == ("locked", worker)
+        ]
+
     def settling_rate(self, share: float) -> float:
         """Return at how many a second this share of all items that are done were settled."""
         number = round(len(self._settled_s) * share)

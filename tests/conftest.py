@@ -71,12 +71,13 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith(("AWS_", "PYANAMO_")) and "_TEST_" not in name]:
         del os.environ[name]
     os.environ |= NO_ACCOUNT
-    # A shell without job control starts what goes to the back without SIGINT, nohup without SIGHUP: no process of the
-    # tests could be interrupted.
+    # A shell without job control starts what goes to the back without SIGINT and SIGQUIT, nohup without SIGHUP: these
+    # would reach no process of the tests.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

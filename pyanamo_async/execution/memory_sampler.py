@@ -7,7 +7,7 @@
    core, and slows no script much. In between, what was shared at last is taken for shared.
 4. When memory runs out, the kernel takes a process of a script rather than the worker: each is marked when it is first
    seen. A mark at each start would cost short scripts 5 % of their speed.
-5. An error of ours ends the sampling, not the worker: peaks are then those of `wait4`.
+5. An internal error ends the sampling, not the worker. Peaks are then those that `wait4` tells.
 """
 
 from __future__ import annotations

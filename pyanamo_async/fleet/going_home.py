@@ -127,7 +127,7 @@ class GoingHome:
     async def too_large(self) -> int:
         """Return how many items wait in memory classes that no living worker takes, and note which.
 
-        None, when the store does not answer: whoever looks next finds them.
+        0 when the store does not answer: the next worker that ends will find them.
         """
         try:
             counted = await self._store.class_counts()

@@ -15,9 +15,9 @@ class Notifications(Protocol):
         ...
 
     async def notify(self, *, now: datetime) -> None:
-        """Tell workers that wait, or are about to go home, that items were added or put back.
+        """Tell waiting workers, and those about to go home, that items were added or put back.
 
-        Best effort, and never an error of the table's: a worker that misses it finds the items by looking.
+        It raises no error of the table: a worker that is not told finds the items by looking.
         """
         ...
 

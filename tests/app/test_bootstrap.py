@@ -40,10 +40,8 @@ class RemoteStore(MemoryStore):
         return await super().heartbeat(worker, registered=registered)
 
 
-async def test_a_clock_that_is_wrong_is_told_at_the_start() -> None:
-    """Whoever reads the log of the worker learns why the times in the table are wrong."""
-    store, notes = RemoteStore(), Notes()
-    await store.create(shards=1)
+async def run_worker(store: MemoryStore, notes: Notes) -> None:
+    """Let a worker with the usual settings run until nothing is left."""
     await work(
         make_settings(table="memory:"),
         who(),
@@ -52,6 +50,13 @@ async def test_a_clock_that_is_wrong_is_told_at_the_start() -> None:
         objects=MemoryObjects(),
         event_log=notes,
     )
+
+
+async def test_a_clock_that_is_wrong_is_told_at_the_start() -> None:
+    """Whoever reads the log of the worker learns why the times in the table are wrong."""
+    store, notes = RemoteStore(), Notes()
+    await store.create(shards=1)
+    await run_worker(store, notes)
 
     [told] = notes.named("clock wrong")
     assert str(told["error"]).endswith("ahead")
@@ -96,14 +101,7 @@ async def test_a_worker_tells_its_cpus_and_its_memory() -> None:
     store = MemoryStore()
     await store.create(shards=1)
 
-    await work(
-        make_settings(table="memory:"),
-        who(),
-        store=store,
-        outputs=MemoryOutputs(),
-        objects=MemoryObjects(),
-        event_log=Notes(),
-    )
+    await run_worker(store, Notes())
 
     [worker] = await store.workers()
     small, own = Platform(cpus=0.5, memory_bytes=1), with_own_limits(NOWHERE)

@@ -15,7 +15,7 @@ import pytest
 from pyanamo_async.cli.listing import Column, fitting
 from pyanamo_async.cli.memory_view import memory_lines, memory_row, memory_words
 from pyanamo_async.core.memory.advice import MemoryUse, Reserved
-from pyanamo_async.core.memory.machines import GIB
+from pyanamo_async.core.text.byte_sizes import GIB
 from tests.cli.conftest import PYANAMO, Cli, process
 from tests.docs.json_schemas import MEMORY
 

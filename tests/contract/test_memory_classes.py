@@ -56,7 +56,7 @@ WAYS_BACK: dict[str, Callable[[Item], Item]] = {
     "wall time": lambda item: settled(item, Interrupted(InterruptReason.WALL_TIME), ended=InterruptReason.WALL_TIME),
     "unused": lambda item: transitions.release_unused(item, until=NOON),
     "reclaim": reclaimed,
-    "error of ours": lambda item: transitions.settle_internal_error(item, "bug", now=NOON, policy=POLICY),
+    "internal error": lambda item: transitions.settle_internal_error(item, "bug", now=NOON, policy=POLICY),
     "reset of what is held": lambda item: reset(item, token="t"),
     "reset of what is done": lambda item: reset(settled(item, Succeeded()), all_tasks=True, token="t"),
     "reset of what failed": lambda item: reset(settled(replace(item, max_failures=1), Failed(1)), token="t"),

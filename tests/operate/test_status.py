@@ -14,9 +14,9 @@ from pyanamo_async.core.counts import Counts, Quarter
 from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import Item, State, TaskRecord
 from pyanamo_async.core.memory.advice import MemoryUse, Reserved
-from pyanamo_async.core.memory.machines import GIB
 from pyanamo_async.core.pace import Pace
 from pyanamo_async.core.platforms import Platform
+from pyanamo_async.core.text.byte_sizes import GIB
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.errors import Denied, Unavailable

@@ -54,7 +54,8 @@ def lost_s(counted: Path, begun: int, killed_ns: int) -> float:
 def test_a_count_survives_everything_that_ends_its_worker(any_site: Site, counted: Path) -> None:
     """Killed, stopped, cut off and short of wall time in turn: it counts every number, and never starts over.
 
-    Who is killed loses no more than one time between checkpoints, and who is told to stop nothing that was written.
+    A worker that is killed loses at most what was done since the last checkpoint was due. One that is told to stop
+    loses nothing.
     """
     begun = any_site.folder / "begun"
     flags = ("--checkpoint-every", f"{EVERY_S}s", *SHORT_LEASE)

@@ -95,7 +95,7 @@ def test_no_healthy_worker_is_taken_for_dead(disturbance: Disturbance) -> None:
 
 
 def test_too_many_failed_items_send_all_workers_home() -> None:
-    """Those that wait, too; what was not tried to its end stays to do, and nobody holds anything."""
+    """Waiting workers go as well. Items that were not tried as often as allowed stay to do, and nobody holds any."""
     ended = simulate(TOO_MANY_FAILED)
 
     assert (ended["locked"], ended["todo"] > 0) == (0, True)

@@ -9,9 +9,10 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.memory.admission import NO_LIMIT, Budget
-from pyanamo_async.core.memory.classes import CLASSES, GIB, class_beyond, class_of, largest_class
+from pyanamo_async.core.memory.classes import CLASSES, class_beyond, class_of, largest_class
 from pyanamo_async.core.memory.placing import placed
 from pyanamo_async.core.outcomes import OutOfMemory
+from pyanamo_async.core.text.byte_sizes import GIB
 from pyanamo_async.core.values import replace
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.run_summary import RunSummary

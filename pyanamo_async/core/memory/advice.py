@@ -14,9 +14,9 @@ import math
 from collections.abc import Iterable
 
 from pyanamo_async.core.memory.budget import USABLE
-from pyanamo_async.core.memory.machines import GIB, SIZES, Machine, smallest_fargate, smallest_instance
+from pyanamo_async.core.memory.machines import SIZES, Machine, smallest_fargate, smallest_instance
 from pyanamo_async.core.memory.needs import MARGIN
-from pyanamo_async.core.text.byte_sizes import show_size
+from pyanamo_async.core.text.byte_sizes import GIB, show_size
 from pyanamo_async.core.values import Value
 from pyanamo_async.core.workers import Worker
 

@@ -15,9 +15,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from itertools import chain
 
+from pyanamo_async.core.text.byte_sizes import GIB
 from pyanamo_async.core.text.plural import plural
 
-GIB = 1 << 30
 EVERY_CLASS = 99_999  # GiB: what five digits can say
 CLASSES = (1, *chain.from_iterable((1 << power, 3 << (power - 1)) for power in range(1, 16)), 1 << 16, EVERY_CLASS)
 OFFERED = 0.85  # of a machine at least: what it says less what its system, its agents and the reserve take

@@ -6,9 +6,9 @@ ECS task definition parameters for Fargate", task size. A CPU is a vCPU, and GB 
 
 from __future__ import annotations
 
+from pyanamo_async.core.text.byte_sizes import GIB
 from pyanamo_async.core.values import Value
 
-GIB = 1 << 30
 PER_CPU = ((2, "c"), (4, "m"), (8, "r"))  # GB for each CPU, and the family
 SIZES = {
     2: "large",

@@ -9,6 +9,7 @@ from pyanamo_async.core.text.plural import plural
 UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 UNITS |= {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 KILOBYTE = 1024
+GIB = 1 << 30
 ONE_FIGURE = 9.95  # more rounds to two
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,15})?) *([a-z]*)")
 

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
+from pyanamo_async.core.folders import Folder
 from pyanamo_async.core.items import Held, Item, State, TaskState
 from pyanamo_async.core.outcomes import Failed
 from pyanamo_async.core.values import replace
@@ -48,6 +49,24 @@ INDEXED = ("Queue", "Queue_Key")
 GONE = "gone-worker"
 
 
+def demanding(item: Item) -> Item:
+    """Return an item with all that its columns and its past may ask for."""
+    return replace(
+        item,
+        priority=3,
+        memory_bytes=1 << 20,
+        memory_need_bytes=2 << 20,
+        cpus=2,
+        oom_kills=1,
+        folders=frozenset(Folder),
+        crashes=1,
+        interruptions=1,
+        seconds_lost=2.5,
+        seconds_saved=1.5,
+        args_at=6,
+    )
+
+
 def samples() -> list[Item]:
     """An item of each kind: single and nested, to do, due later, held by a worker that is gone, settled, and held."""
     record = a_record(Failed(exit_code=1), an_item("x", attempt=1))
@@ -65,6 +84,7 @@ def samples() -> list[Item]:
         replace(plain, state=State.DONE, done_at=NOON, attempt=1, tasks=(replace(plain.tasks[0], record=record),)),
         replace(plain, state=State.FAILED, done_at=NOON, attempt=1),
         replace(plain, state=State.PENDING, done_at=NOON, held=Held(State.TODO, NOON)),
+        demanding(plain),
     ]
 
 

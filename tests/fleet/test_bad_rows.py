@@ -6,10 +6,14 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
+import orjson
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -35,11 +39,15 @@ from simulation.virtual_time import NOON, VirtualLoop, run
 from simulation.workers import INDEX_LAG, store_of
 from tests.damage import (
     GONE,
+    ODD_NUMBERS,
     columns_of,
     damage,
+    damaged,
     damaged_columns,
+    demanding,
     insert,
     odd_like,
+    paths,
     samples,
     typed_row,
     worker_columns,
@@ -192,6 +200,38 @@ def test_any_item_row_on_sqlite_costs_itself_alone(rows: list[Row]) -> None:
             await check(table, await work(table, loop))
 
     run(main)
+
+
+@pytest.mark.parametrize("number", ODD_NUMBERS)
+def test_an_odd_number_in_whatever_attribute_costs_its_item_alone(number: float) -> None:
+    """One item for each attribute that is a number, on both stores."""
+    item = demanding(samples()[0])
+    columns, row = columns_of(item), stored(item, shards=SHARDS, tiebreak="0badcafe")
+    whole = orjson.loads(columns["Row"])
+
+    async def on_dynamodb(loop: VirtualLoop) -> None:
+        table = DynamoTable()
+        for path in numeric(row):
+            table.service._put(typed_row({**damaged(row, path, number), "itemID": "/".join(path)}))
+        await check(table, await work(table, loop))
+
+    async def on_sqlite(loop: VirtualLoop) -> None:
+        with TemporaryDirectory() as folder:
+            table = SqliteTable(folder)
+            odd_rows = {path: orjson.dumps(damaged(whole, path, number)).decode() for path in numeric(whole)}
+            inside = [{**columns, "itemID": "/".join(path), "Row": text} for path, text in odd_rows.items()]
+            strict = numeric(columns) if isinstance(number, int) else []  # a column of whole numbers takes no other
+            beside = [{**damaged(columns, path, number), "itemID": f"column {path[0]}"} for path in strict]
+            insert(table.path, "items", [*inside, *beside])
+            await check(table, await work(table, loop))
+
+    run(on_dynamodb)
+    run(on_sqlite)
+
+
+def numeric(row: Row) -> list[tuple[str, ...]]:
+    """List the attributes of a row that are numbers."""
+    return [path for path in paths(row) if isinstance(reduce(getitem, path, row), int | float)]
 
 
 @FEW

@@ -91,6 +91,13 @@ def count(value: object) -> int:
     return _whole(value, MOST)
 
 
+def positive(value: object) -> int:
+    """Return a count of one at least: what others are divided by."""
+    if count(value) == 0:
+        raise ValueError("not 1 or more")
+    return count(value)
+
+
 def byte_count(value: object) -> int:
     """Return a size in bytes."""
     return _whole(value, MOST_BYTES)

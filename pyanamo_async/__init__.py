@@ -88,7 +88,8 @@ if TYPE_CHECKING:
     )
     from pyanamo_async.fleet.membership import WorkerCondition as WorkerCondition, WorkerStatus as WorkerStatus
     from pyanamo_async.operate.adopting import AdoptResult as AdoptResult
-    from pyanamo_async.operate.batch import BatchPlan as BatchPlan, CancelledJobs as CancelledJobs
+    from pyanamo_async.operate.batch import CancelledJobs as CancelledJobs
+    from pyanamo_async.operate.batch_planning import BatchPlan as BatchPlan
     from pyanamo_async.operate.changing import (
         ChangeOptions as ChangeOptions,
         ChangeResult as ChangeResult,
@@ -178,7 +179,8 @@ _HOMES = {
     ),
     "pyanamo_async.fleet.membership": ("WorkerCondition", "WorkerStatus"),
     "pyanamo_async.operate.adopting": ("AdoptResult",),
-    "pyanamo_async.operate.batch": ("BatchPlan", "CancelledJobs"),
+    "pyanamo_async.operate.batch": ("CancelledJobs",),
+    "pyanamo_async.operate.batch_planning": ("BatchPlan",),
     "pyanamo_async.operate.changing": ("ChangeOptions", "ChangeResult", "OrderOptions"),
     "pyanamo_async.operate.checking": ("CheckedItems", "check_task_file"),
     "pyanamo_async.operate.findings": ("Finding", "FindingKind"),

@@ -17,7 +17,8 @@ from pyanamo_async.host.liveness import LocalProcesses
 from pyanamo_async.table_capacity import TableCapacity
 
 if TYPE_CHECKING:
-    from pyanamo_async.operate.batch import BatchPlan, CancelledJobs
+    from pyanamo_async.operate.batch import CancelledJobs
+    from pyanamo_async.operate.batch_planning import BatchPlan
     from pyanamo_async.ports.fleet_jobs import FleetJob
 
 TEN_MINUTES = timedelta(minutes=10)
@@ -40,6 +41,7 @@ class TableBatch(TableCapacity):
         environment: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
         share: str = "",
+        memory_class_bytes: int | None = None,
     ) -> BatchPlan:
         """Plan workers: so many `jobs`, or as many as get what is left done `within` a time.
 
@@ -48,12 +50,16 @@ class TableBatch(TableCapacity):
         have the `tags`, and the ECS tasks they become. `share` is the identifier that a queue with a fair-share policy
         wants. Nothing is submitted yet: see `submit_batch`.
 
+        With `memory_class_bytes` the workers are for items whose tasks need so much. They are to be large enough for
+        its memory class, and what is left are the items of the classes up to that.
+
         Raises:
-            UsageError: the table is in a file, output goes to a folder, an argument is wrong or missing, or Batch has
-                no such queue or definition.
+            UsageError: the table is in a file, output goes to a folder, an argument is wrong or missing, Batch has no
+                such queue or definition, or its workers are too small.
             TableMissing: it does not exist: its workers would all fail.
         """
-        from pyanamo_async.operate import batch
+        from pyanamo_async.core.memory.classes import class_of
+        from pyanamo_async.operate import batch_planning
 
         if (jobs is None) == (within is None):
             raise UsageError("give `jobs` or `within`, and not both", hint="`jobs` is how many workers there are")
@@ -61,10 +67,16 @@ class TableBatch(TableCapacity):
             raise UsageError("`seconds_per_item` goes with `within`", hint="`jobs` says it all")
         if seconds_per_item is not None and not 0 < seconds_per_item < inf:
             raise UsageError(f"`seconds_per_item` is {seconds_per_item:g}", hint="give a positive number")
-        number = batch.Deadline(within, seconds_per_item) if within is not None else jobs or 0
+        if memory_class_bytes is not None and memory_class_bytes < 1:
+            raise UsageError(f"`memory_class_bytes` is {memory_class_bytes}", hint="give a size of 1 byte or more")
         name, environment = self._on_dynamodb(), {**self._whereabouts(), **(environment or {})}
-        await (await self._open()).describe()
-        return await batch.plan(
+        store = await self._open()
+        await store.describe()
+        memory_class, items = class_of(memory_class_bytes) if memory_class_bytes else 0, None
+        if memory_class and within is not None:
+            items = sum(count for each, count in (await store.class_counts()).items() if each <= memory_class)
+        number = batch_planning.Deadline(within, seconds_per_item, items) if within is not None else jobs or 0
+        return await batch_planning.plan(
             await self._resources.platform(),
             table=name,
             queue=queue,
@@ -74,6 +86,7 @@ class TableBatch(TableCapacity):
             environment=environment,
             tags=tags or {},
             share=share,
+            memory_class=memory_class,
         )
 
     async def submit_batch(self, plan: BatchPlan) -> list[str]:

@@ -44,22 +44,20 @@ def a_batch(
     )
     with serving(fake) as (batch, address):
         api: Any = client("batch", address)
-        resources = {"type": "FARGATE_SPOT", "maxvCpus": 256, "subnets": ["subnet-1"]}
-        api.create_compute_environment(
-            computeEnvironmentName="fargate-spot", type="MANAGED", computeResources=resources
-        )
+        fargate = {"type": "FARGATE_SPOT", "maxvCpus": 256, "subnets": ["subnet-1"]}
+        api.create_compute_environment(computeEnvironmentName="fargate-spot", type="MANAGED", computeResources=fargate)
         order = [{"order": 1, "computeEnvironment": "fargate-spot"}]
         policy = api.create_scheduling_policy(name="fair")["arn"]
         api.create_job_queue(jobQueueName=QUEUE, priority=1, computeEnvironmentOrder=order)
         api.create_job_queue(
             jobQueueName=FAIR_QUEUE, priority=1, computeEnvironmentOrder=order, schedulingPolicyArn=policy
         )
-        two_cpus = [{"type": "VCPU", "value": "2"}]
+        resources = [{"type": "VCPU", "value": "2"}, {"type": "MEMORY", "value": "16384"}]
         container = {
             "image": "pyanamo-async",
             "command": [*command],
             "environment": [],
-            "resourceRequirements": two_cpus,
+            "resourceRequirements": resources,
         }
         common = {"type": "container", "retryStrategy": RETRY, "timeout": {"attemptDurationSeconds": 86400}}
         api.register_job_definition(jobDefinitionName=DEFINITION, containerProperties=container, **common)

@@ -95,7 +95,8 @@ def _definition(described: Mapping[str, Any]) -> JobDefinition:
         attempt_limit=timedelta(seconds=seconds) if seconds else None,
         stop_timeout=timedelta(seconds=stop_timeout) if stop_timeout else None,
         container=str(container.get("name", "")),
-        cpus=_cpus(container),
+        cpus=_resource(container, "VCPU", "vcpus"),
+        memory_bytes=None if (mebibytes := _resource(container, "MEMORY", "memory")) is None else int(mebibytes) << 20,
     )
 
 
@@ -108,9 +109,9 @@ def _container(described: Mapping[str, Any]) -> tuple[Mapping[str, Any], int | N
     return described.get("containerProperties") or {}, None
 
 
-def _cpus(container: Mapping[str, Any]) -> float | None:
-    asked = [each["value"] for each in container.get("resourceRequirements", ()) if each["type"] == "VCPU"]
-    return float(asked[0]) if asked else container.get("vcpus")
+def _resource(container: Mapping[str, Any], kind: str, older_field: str) -> float | None:
+    asked = [each["value"] for each in container.get("resourceRequirements", ()) if each["type"] == kind]
+    return float(asked[0]) if asked else container.get(older_field)
 
 
 def _rule(rule: Mapping[str, str]) -> RetryRule:

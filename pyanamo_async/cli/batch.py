@@ -13,7 +13,7 @@ from pyanamo_async import BatchPlan, FailurePolicy, OutputSettings, Table, Worke
 from pyanamo_async.cli.asking import ask, need_terminal
 from pyanamo_async.cli.batch_jobs import COLUMNS, job_json, job_row
 from pyanamo_async.cli.console import flush, note, say, say_json, say_json_list
-from pyanamo_async.cli.flags import duration, tags
+from pyanamo_async.cli.flags import duration, size, tags
 from pyanamo_async.cli.handing_on import HandingOn, handed_on
 from pyanamo_async.cli.listing import say_table
 from pyanamo_async.cli.options import JsonOption, command_line, on_table, takes
@@ -68,6 +68,15 @@ async def submit(
     share: Annotated[
         str, typer.Option("--share", metavar="NAME", help="The share identifier, which fair-share queues need.")
     ] = "",
+    memory_class: Annotated[
+        int | None,
+        typer.Option(
+            "--memory-class",
+            metavar="SIZE",
+            parser=size,
+            help="Workers for items that need so much memory: the definition's are to be large enough.",
+        ),
+    ] = None,
     tag: Annotated[
         list[str] | None,
         typer.Option("--tag", metavar="KEY=VALUE", help="A tag of the jobs and their tasks; may be repeated."),
@@ -92,6 +101,7 @@ async def submit(
         environment=handed_on(ctx) | ({"PYANAMO_CLOUDWATCH": f"/PyAnamo/{table.address}"} if own_group else {}),
         tags=tags(tag or ()),
         share=share,
+        memory_class_bytes=memory_class,
     )
     if dry_run or not json:
         _show_plan(plan, json=json)

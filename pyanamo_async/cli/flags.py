@@ -32,6 +32,7 @@ FLAGS = {
     "items": "--items (PYANAMO_ITEMS)",
     "memory_bytes": "--memory",
     "max_output_bytes": "--max-output",
+    "memory_class_bytes": "--memory-class",
     "memory": "--memory (PYANAMO_MEMORY)",
     "max_capacity": "--max",
     "min_capacity": "--min",

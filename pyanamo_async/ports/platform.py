@@ -46,7 +46,8 @@ class JobDefinition(Value):
     """What a job of a definition is: its container's image, command and variables, and when Batch ends or retries it.
 
     `stop_timeout` is the time from SIGTERM to SIGKILL; None where the definition leaves that to the platform.
-    `container` is the name of the container, which only definitions with `ecsProperties` have; `cpus` are its vCPUs.
+    `container` is the name of the container, which only definitions with `ecsProperties` have; `cpus` are its vCPUs and
+    `memory_bytes` its memory.
     """
 
     name: str
@@ -60,6 +61,7 @@ class JobDefinition(Value):
     stop_timeout: timedelta | None = None
     container: str = ""
     cpus: float | None = None
+    memory_bytes: int | None = None
 
 
 class JobQueue(Value):

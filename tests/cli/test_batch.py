@@ -251,3 +251,32 @@ def test_a_reason_that_nobody_knows_is_told_as_it_is() -> None:
     """Without a guess."""
     assert [*why_waiting("NEW:REASON")] == ["Batch says: NEW:REASON"]
     assert [*why_waiting("")] == []
+
+
+def test_workers_for_a_memory_class_come_from_a_definition_that_is_large_enough(batch: FakeBatch, cli: Cli) -> None:
+    """Less the reserve, or what `--memory` leaves to scripts; otherwise nothing is submitted."""
+    enough = cli(*SUBMIT, "--jobs", "2", "--memory-class", "16G", "--json").json()
+    refused = cli(*SUBMIT, "--jobs", "2", "--memory-class", "20G")
+    halved = cli(*SUBMIT, "--jobs", "2", "--memory-class", "16G", "--memory", "50%")
+
+    assert enough["jobs"] == 2
+    assert "PYANAMO_MEMORY_CLASS" not in enough["environment"]
+    assert refused.status == halved.status == 2
+    assert "has 16 GB of memory, and its workers use up to 15 GB: too little" in refused.err
+    assert "the class of 24 GiB" in refused.err
+    assert "use up to 8.0 GB: too little for items of the class of 16 GiB" in halved.err
+    assert [each["jobs"] for each in cli("batch", "list", "--json").json()] == [2]
+
+
+@pytest.mark.usefixtures("batch")
+def test_the_backlog_of_a_memory_class_is_what_waits_in_it(cli: Cli, tmp_path: Path) -> None:
+    """Those up to it, and no others: `--for` counts what large workers are needed for."""
+    tasks = tmp_path / "tasks.tsv"
+    needs = ["12G", "12G", "60G", *["10M"] * 5]
+    rows = [f"{number}\ts\t{need}\ttrue" for number, need in enumerate(needs)]
+    tasks.write_text("\n".join(["itemID\ttaskID\tMemory\tTaskScript", *rows]))
+    cli("import", str(tasks))
+    assert cli("run", "--memory", "1G", "--bucket", f"file:{tmp_path}").status == 4
+
+    told = cli(*SUBMIT, "--for", "1h", "--seconds-per-item", "60", "--memory-class", "12G", "--dry-run")
+    assert (told.status, "2 items of 60 s each" in told.out + told.err) == (0, True), told

@@ -1,0 +1,144 @@
+"""Plan a table's workers on AWS Batch: how many, from which queue, by which definition.
+
+Nothing is submitted that was not planned: a plan says what it will do, and a person may look at it first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+
+from pyanamo_async.core.batch import job_name, jobs_needed, split
+from pyanamo_async.core.memory.budget import USABLE, parse_budget
+from pyanamo_async.core.memory.classes import largest_class
+from pyanamo_async.core.text.byte_sizes import show_size
+from pyanamo_async.core.text.plural import plural
+from pyanamo_async.core.values import Value
+from pyanamo_async.errors import UsageError
+from pyanamo_async.operate.status import Status
+from pyanamo_async.ports.fleet_jobs import JobOrder
+from pyanamo_async.ports.platform import JobDefinition, JobQueue, Platform
+
+ITEMS, MEMORY = "PYANAMO_ITEMS", "PYANAMO_MEMORY"
+ENOUGH_MEASURED = 10
+
+
+class BatchPlan(Value):
+    """The workers to be submitted: how many jobs, and the orders that they take.
+
+    `because` says how the number came about where it was not given.
+    """
+
+    jobs: int
+    orders: tuple[JobOrder, ...]
+    because: str = ""
+
+
+class Deadline(Value):
+    """The time in which the backlog is to be done.
+
+    `seconds_per_item` is how long an item takes, if that is not to be measured. `items` is how many are in the backlog,
+    if it is not all that is left.
+    """
+
+    within: timedelta
+    seconds_per_item: float | None = None
+    items: int | None = None
+
+
+async def plan(
+    platform: Platform,
+    *,
+    table: str,
+    queue: str,
+    definition: str,
+    jobs: int | Deadline,
+    status: Callable[[], Awaitable[Status]],
+    environment: Mapping[str, str],
+    tags: Mapping[str, str],
+    share: str,
+    memory_class: int = 0,
+) -> BatchPlan:
+    """Plan workers, after a look at queue and definition; they are to be large enough for a `memory_class`, in GiB.
+
+    Raises:
+        UsageError: there is no such queue or definition, its workers are too small, the number is unclear, or the share
+            identifier is missing.
+    """
+    found, its = await _queue(platform, queue), await _definition(platform, definition)
+    if found.fair_share and not share:
+        hint = "give `share`, the identifier that its scheduling policy counts by"
+        raise UsageError(f"queue {queue} shares its capacity by identifiers", hint=hint)
+    if share and not found.fair_share:
+        raise UsageError(f"queue {queue} has no scheduling policy", hint="leave `share` out")
+    told = {**its.environment, **{name: value for name, value in environment.items() if value}}
+    if memory_class:
+        _check_memory(its, told.get(MEMORY) or f"{USABLE:.0%}", memory_class)
+    because, number = "", jobs
+    if isinstance(jobs, Deadline):
+        number, because = _number(jobs, await status(), at_once=_at_once(told.get(ITEMS, ""), its))
+    if not isinstance(number, int) or number < 1:
+        raise UsageError(f"`jobs` is {number}", hint="give 1 or more")
+    orders = tuple(
+        JobOrder(job_name(table), queue, definition, size, environment, tags, share, its.container)
+        for size in split(number)
+    )
+    return BatchPlan(number, orders, because)
+
+
+def _number(deadline: Deadline, status: Status, *, at_once: int) -> tuple[int, str]:
+    """Return how many workers get the backlog done in time, and how that came about.
+
+    Raises:
+        UsageError: nothing is left, or nothing tells how long an item takes.
+    """
+    left = status.counts.left if deadline.items is None else deadline.items
+    seconds = deadline.seconds_per_item
+    if deadline.within <= timedelta():
+        raise UsageError("`within` is not positive", hint="give a duration like 2h")
+    if not left:
+        raise UsageError("nothing is left to run", hint="import items, or put some back")
+    at_once = at_once or (status.slots // status.workers if status.workers else 0) or 1
+    if seconds is None:
+        measured = status.recent.settled >= ENOUGH_MEASURED or status.last_hour.settled >= ENOUGH_MEASURED
+        if not (measured and status.slots and status.items_per_second):
+            hint = "give `seconds_per_item`, or let a worker run for some minutes first"
+            raise UsageError("nothing tells how long an item takes", hint=hint)
+        seconds = status.slots / status.items_per_second
+    number = jobs_needed(left, seconds_per_item=seconds, within=deadline.within, items_at_once=at_once)
+    return number, f"{plural(left, 'item')} of {seconds:.3g} s each, {at_once} at once in a worker"
+
+
+def _at_once(items: str, definition: JobDefinition) -> int:
+    """Return how many items a worker takes at once: as it is told, or else as many as it has CPUs; 0 for unknown."""
+    return int(items) if items.isdecimal() else int(definition.cpus or 0)
+
+
+async def _queue(platform: Platform, name: str) -> JobQueue:
+    found = await platform.queue(name)
+    if found is None:
+        raise UsageError(
+            f"`queue` '{name}' does not exist", hint="`aws batch describe-job-queues` lists those of a region"
+        )
+    return found
+
+
+async def _definition(platform: Platform, name: str) -> JobDefinition:
+    found = await platform.definition(name)
+    if found is None:
+        hint = "`aws batch describe-job-definitions` lists those of a region"
+        raise UsageError(f"`definition` '{name}' does not exist", hint=hint)
+    return found
+
+
+def _check_memory(definition: JobDefinition, memory: str, memory_class: int) -> None:
+    if definition.memory_bytes is None:
+        raise UsageError(f"`definition` {definition.name} does not say how much memory its workers have")
+    budget_bytes = parse_budget(memory, definition.memory_bytes)
+    if largest_class(budget_bytes) >= memory_class:
+        return
+    its = f"{show_size(definition.memory_bytes)} of memory, and its workers use up to {show_size(budget_bytes or 0)}"
+    raise UsageError(
+        f"`definition` {definition.name} has {its}: too little for items of the class of {memory_class} GiB",
+        hint=f"give one whose workers have {memory_class} GiB",
+    )

@@ -253,7 +253,8 @@ def test_a_reason_that_nobody_knows_is_told_as_it_is() -> None:
     assert [*why_waiting("")] == []
 
 
-def test_workers_for_a_memory_class_come_from_a_definition_that_is_large_enough(batch: FakeBatch, cli: Cli) -> None:
+@pytest.mark.usefixtures("batch")
+def test_workers_for_a_memory_class_come_from_a_definition_that_is_large_enough(cli: Cli) -> None:
     """Less the reserve, or what `--memory` leaves to scripts; otherwise nothing is submitted."""
     enough = cli(*SUBMIT, "--jobs", "2", "--memory-class", "16G", "--json").json()
     refused = cli(*SUBMIT, "--jobs", "2", "--memory-class", "20G")

@@ -146,10 +146,9 @@ class Attempt:
         return after
 
     async def clean_up(self) -> None:
-        """Remove folders, superfluous checkpoints, and output that was not stored in time.
-
-        Call it after the settle: it may take long.
-        """
+        """Remove folders, superfluous checkpoints and output not stored in time. Slow: call it after the settle."""
+        if not (self._folders or self._leftovers):  # as of most items: no turn of the loop for nothing
+            return
         done = {task.name for task in self._saved.tasks if task.state is TaskState.DONE}  # the table says so
         again = {name for name, record in self._results.items() if isinstance(record.outcome, Checkpointed)}
         forgets = (

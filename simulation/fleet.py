@@ -41,7 +41,7 @@ class Fleet:
     def __init__(self, schedule: Schedule, loop: SuspendableLoop, *, aloud: bool = False) -> None:
         self._schedule, self._loop, self._aloud = schedule, loop, aloud
         self._rng = random.Random(schedule.seed)
-        self._laws = Laws(loop)
+        self._laws = Laws(loop, hides=schedule.index.slow > 0)
         self._service = Service(
             shards=1, rng=random.Random(self._rng.random()), lag=schedule.index, on_write=self._laws.wrote
         )

@@ -12,8 +12,10 @@
    does not fence itself.
 7. No worker claims an item of a memory class that is too large for it. While a worker is large enough, such an item
    ends, too.
-8. A worker that says goodbye, as one that halts because too much fails, holds nothing any more that
-   it knows of. A claim whose reply was lost while the worker ended is left to the others.
+8. A worker that says goodbye, as one that halts because too much fails, holds nothing any more: neither what it knows
+   of, nor what a claim won whose reply was lost. Left to the others is only a claim that took effect after the worker
+   had begun to end, one that a slow index hid from its last looks, and those of a worker that says that it could not
+   look, or fenced itself.
 9. In the end every item is done or failed, unless too many are failed: then every worker has gone home. A worker that
    is cancelled ends (`fleet`).
 """
@@ -55,6 +57,8 @@ class Life:
     answered_s: float
     ended_s: float | None = None
     said_goodbye: bool = False
+    drained_s: float | None = None
+    left_claims: bool = False
     is_taken_for_dead: bool = False
     largest_class: int = EVERY_CLASS
 
@@ -72,6 +76,7 @@ class Laws:
     """Observes a fleet."""
 
     loop: SuspendableLoop
+    hides: bool = False  # whether the index may hide a claim for longer than workers look
     known: set[tuple[str, int]] = field(default_factory=set)  # attempts whose worker knows that it claimed them
     running: defaultdict[str, dict[str, RunningScript]] = field(default_factory=lambda: defaultdict(dict))
     settled: dict[tuple[str, int], Item] = field(default_factory=dict)
@@ -170,9 +175,18 @@ class Laws:
         if is_alive and silent_s < IN_TIME * life.lease_s:
             self.note(f"{worker} is healthy, {silent_s:.0f} s after its last heartbeat: {how} by {by}")
 
+    def draining(self, worker: str) -> None:
+        """Observe a worker that claims no more."""
+        self.lives[worker].drained_s = self.loop.time()
+
+    def left_claims(self, worker: str) -> None:
+        """Observe a worker that ends and could not look for what it holds unawares."""
+        self.lives[worker].left_claims = True
+
     def fenced(self, worker: str) -> None:
         """Observe a worker that ends its claims because its heartbeats do not arrive, as far as it knows."""
         life = self.lives[worker]
+        life.left_claims = True
         now_s = self.loop.time()
         stood_still = now_s < life.process.excused_until_s + life.lease_s
         silent_s = now_s - life.answered_s
@@ -202,6 +216,14 @@ class Laws:
         """Observe that a worker said goodbye, and lost nothing, while it still is the holder of these attempts."""
         if left := [item_id for item_id, attempt in held if (item_id, attempt) in self.known]:
             self.broken(f"{worker} ended, and still holds {', '.join(left)}")
+        if left := [item_id for item_id, _ in held if self._was_to_be_found(item_id, worker)]:
+            self.broken(f"{worker} ended, and holds {', '.join(left)} unawares")
+
+    def _was_to_be_found(self, item_id: str, worker: str) -> bool:
+        """Return whether a worker that ended could find that a claim whose reply was lost had won an item."""
+        life, now_s = self.lives[worker], self.loop.time()
+        looked_s = now_s - LAST_LOOK_S if life.drained_s is None else life.drained_s
+        return not (self.hides or life.left_claims) and self.moved[item_id][1] < looked_s
 
     def _was_in_living_hands(self, item_id: str, state: str) -> bool:
         """Return whether a worker that went home may have seen a living worker hold an item, or nobody yet."""

@@ -94,6 +94,10 @@ class ObservedNotes(Notes):
                 self.laws.known.add((item, attempt))
             case "item settled", {"item": str(item), "attempt": int(attempt), "state": State() as state}:
                 self.laws.believed(item, attempt, state, str(fields["reason"]))
+            case "draining", _:
+                self.laws.draining(self.speaker)
+            case "claims without an answer left to other workers", _:
+                self.laws.left_claims(self.speaker)
             case "fenced", _:
                 self.laws.fenced(self.speaker)
             case "attempt broke", {"exc": Broken() as law}:

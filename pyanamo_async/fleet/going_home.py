@@ -77,7 +77,7 @@ class GoingHome:
     ) -> None:
         self.peers, self.notifications = peers, TableNotifications(store, runtime.clock)
         self._store, self._runtime = store, runtime
-        self._idle_policy, self._index_lag_s = idle_policy, index_lag.total_seconds()
+        self._idle_policy, self.index_lag_s = idle_policy, index_lag.total_seconds()
         self._idle_since_s: float | None = None
         self._first_look: int | None = None  # notifications read before a look that found all settled
         self._looked_s = float("-inf")
@@ -100,7 +100,7 @@ class GoingHome:
         if self._next_look_in_s() > 0:
             return False
         now_s = self._runtime.clock.monotonic()
-        late_s = INDEX_LAG_AT_MOST.total_seconds() if self._index_lag_s else 0.0
+        late_s = INDEX_LAG_AT_MOST.total_seconds() if self.index_lag_s else 0.0
         if unanswered_claim_s is not None and now_s - unanswered_claim_s < late_s:
             self._first_look = None
             return False
@@ -147,13 +147,13 @@ class GoingHome:
     async def _look_again(self, *, has_unanswered: bool) -> bool:
         first, self._first_look = self._first_look, None
         notifications = await self.notifications.count() if first is None else first
-        if first is None and self._runtime.clock.monotonic() - self.notifications.last_s() < self._index_lag_s:
+        if first is None and self._runtime.clock.monotonic() - self.notifications.last_s() < self.index_lag_s:
             return False
         is_settled = await self._finds_all_settled(has_unanswered=has_unanswered)
         self._looked_s = self._runtime.clock.monotonic()
         if not is_settled:
             return False
-        if first is None and self._index_lag_s:
+        if first is None and self.index_lag_s:
             self._first_look = notifications
             return False
         return await self.notifications.count() == notifications
@@ -213,7 +213,7 @@ class GoingHome:
         return False
 
     def _next_look_in_s(self) -> float:
-        return max(0.0, self._looked_s + self._index_lag_s - self._runtime.clock.monotonic())
+        return max(0.0, self._looked_s + self.index_lag_s - self._runtime.clock.monotonic())
 
     def _idle(self) -> timedelta:
         now_s = self._runtime.clock.monotonic()

@@ -5,7 +5,7 @@
    waited for, as are those that a person's order is about to change. When nothing is left that can be waited for, the
    fleet's rule decides (`fleet.going_home`).
 3. A claim whose reply was lost is looked for among what the worker holds, or it would be locked for as long as the
-   worker lives.
+   worker lives (`worker.lost_claims`).
 4. An item that would be buried for one more crash runs alone, so that none is buried for another's.
 5. An item that needs a larger worker goes to the queue of its memory class, where this one looks no more.
 6. An item that finds no room, while another waits for it, is put back for a few seconds (`worker.room`).
@@ -15,7 +15,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -24,10 +23,11 @@ from typing import TypeVar
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import CLAIMABLE, Item, State
-from pyanamo_async.errors import BadRow, Fenced, PyanamoError, Unavailable
+from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.fleet.going_home import GoingHome
 from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.worker.context import AttemptContext
+from pyanamo_async.worker.lost_claims import LostClaims
 from pyanamo_async.worker.memory_watch import MemoryWatch
 from pyanamo_async.worker.releases import ReleaseOrders
 from pyanamo_async.worker.room import NO_ROOM_S, Entry
@@ -40,8 +40,6 @@ FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 15.0
 POLLS_FROM_S = 1.5  # pauses that are worth it
 NOTIFIED_PAUSE_S = 1.0  # at first, when items were announced: an index may show them late
-RECENT = 1024  # tokens of claims that were answered: a late list of what is held may still show them
-SEARCHES = 3  # for a lost claim, while there is other work
 FIRST_REFUSED_S = 0.5
 MOST_REFUSALS = 10  # pauses without a script started: about two minutes
 
@@ -71,11 +69,10 @@ class Claimer:
         self._attempts = releases.attempts
         self._changed = asyncio.Event()
         self._pause_s = FIRST_PAUSE_S
-        self._searches_left = 0
-        self._unanswered_s: float | None = None  # when a claim was last sent and never answered
+        self._lost = LostClaims(context, releases.attempts)
         self._one_at_a_time = False
-        self._recent: deque[str] = deque(maxlen=RECENT)
         self._refusals, self._refused_until_s = 0, 0.0
+        self.put_back = 0  # items that it found to be claimed when it claimed no more
         self.trouble: PyanamoError | None = None
 
     def look_again(self) -> None:
@@ -103,13 +100,14 @@ class Claimer:
             for slot in slots[len(items) :]:
                 self.slots.put_nowait(slot)
             for item, slot in zip(items, slots, strict=False):
-                self._recent.append(item.token)
+                self._lost.answered(item)
                 yield item, slot
             if items:
                 self._pause_s = FIRST_PAUSE_S
                 self._going_home.found_work()
             elif not await self._wait_for_work():
-                return
+                break
+        self.put_back = await self._lost.put_back(self._stop, index_lag_s=self._going_home.index_lag_s)
 
     async def _isolate_last_chance(self, items: list[Item]) -> list[Item]:
         """Keep one item on its last chance if it would be alone; put back others, to come again one at a time."""
@@ -167,39 +165,22 @@ class Claimer:
         return []
 
     async def _claim_in(self, state: State, limit: int) -> list[Item]:
-        if self._searches_left:
-            lost = await self._held_unknown()
-            self._searches_left -= 1
-            if lost:
-                return lost[:limit]
+        if lost := await self._lost.search():
+            return lost[:limit]
         try:
             won = await self._store.claim(self._worker, limit=limit, now=self._clock.now(), state=state)
-            return self._unknown(won)  # a claim that was looked for and found may be answered after all
+            return self._lost.unknown(won)  # a claim that was looked for and found may be answered after all
         except Unavailable as trouble:
             if not trouble.throttled:
-                self._searches_left, self._unanswered_s = SEARCHES, self._clock.monotonic()
+                self._lost.unanswered()
             raise
-
-    async def _held_unknown(self) -> list[Item]:
-        """Return what this worker holds and never heard of; bury what of it cannot be read."""
-        held = await self._store.held(self._worker)
-        running = {attempt.item.item_id for attempt in self._attempts}
-        for each in held:
-            if isinstance(each, BadRow) and each.row_id not in running:
-                buried = await self._store.bury(each, now=self._clock.now())
-                self._store.bad_rows.buried += buried
-        return self._unknown([each for each in held if isinstance(each, Item)])
-
-    def _unknown(self, items: list[Item]) -> list[Item]:
-        """Return the items that were claimed for this worker in an answer that never came."""
-        known = {attempt.item.token for attempt in self._attempts}
-        return [item for item in items if item.token not in known and item.token not in self._recent]
 
     async def _ask(self, question: Callable[[], Awaitable[T]]) -> T | None:
         """Ask the store; None when told to stop while it was away, or when it refuses: then nothing more is claimed."""
         try:
             return await self._calls.call(question, give_up=self._stop.drain)
         except Unavailable:
+            self._lost.unanswered()  # it may have been what puts a claim back
             return None
         except PyanamoError as trouble:  # what runs comes to its end; then the worker says so
             self.trouble = trouble
@@ -214,10 +195,10 @@ class Claimer:
         if due is not None or self._attempts or await self._ask(self._releases.expects_change):
             self._going_home.found_work()
         else:
-            if await self._ask(partial(self._going_home.may_go_home, unanswered_claim_s=self._unanswered_s)):
+            if await self._ask(partial(self._going_home.may_go_home, unanswered_claim_s=self._lost.unanswered_s)):
                 return False
             if self._going_home.holds_unknown_item:
-                self._searches_left = max(1, self._searches_left)
+                self._lost.search_again()
         await self._pause(self._pause_until(due))
         return not self._stop.draining
 

@@ -130,6 +130,7 @@ class Pilot:
         summary = self._summary
         summary.stopped = self._stop.reason
         summary.errors += self._halting.halted
+        summary.put_back += self._claimer.put_back
         if self._stop.draining:
             if summary.put_back:
                 await self._going_home.notifications.notify()
@@ -222,8 +223,7 @@ class Pilot:
             self._note(event, reason=self._stop.reason, **fields)
 
     async def _watch_wall_time(self) -> None:
-        left_s = self._context.wall_time.left_s(self._context.runtime.clock.monotonic())
-        if left_s is None:
+        if (left_s := self._context.wall_time.left_s(self._context.runtime.clock.monotonic())) is None:
             return
         await asyncio.sleep(left_s)
         self._stop.request(Level.DRAIN, "wall time")

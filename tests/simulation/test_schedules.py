@@ -18,6 +18,7 @@ from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.fleet.reclaim import Taken
 from pyanamo_async.store.dynamodb import rows
 from pyanamo_async.worker import heartbeats
+from pyanamo_async.worker.lost_claims import LostClaims
 from simulation.__main__ import run_block
 from simulation.fleet import simulate
 from simulation.index import IndexLag
@@ -47,6 +48,15 @@ CLAIM_UNANSWERED = Schedule(
     (("sleep 100",),), (Place(slots=2),), (Event(0.5, 0, Action.LOSE_REPLY),), network=Network(latency_s=0.2)
 )
 """The reply to the only claim is lost: its worker finds that it holds the item, and then asks for it again."""
+
+STOPPED_UNANSWERED = Schedule(
+    (("sleep 100",),),
+    (Place(),),
+    (Event(0.5, 0, Action.LOSE_REPLY), Event(1, 0, Action.STOP)),
+    network=Network(latency_s=0.2, gives_up_after_s=1),
+    index=IndexLag(at_most_s=3),
+)
+"""The reply to the only claim is lost as its worker is told to stop, and the index shows the claim a little later."""
 
 PAUSED = Schedule(LONG, (Place(), Place(waits=True)), (Event(30, 0, Action.PAUSE, 500),))
 """The first worker is stopped for longer than its lease while its script runs on; the second takes its item over."""
@@ -82,7 +92,9 @@ def test_a_schedule_always_goes_the_same_way() -> None:
     assert simulate(draw(11)) == simulate(draw(11))
 
 
-@pytest.mark.parametrize("schedule", [CUT_OFF, SETTLED_AGAIN, KILLED_BEFORE, CLAIM_UNANSWERED, PAUSED])
+@pytest.mark.parametrize(
+    "schedule", [CUT_OFF, SETTLED_AGAIN, KILLED_BEFORE, CLAIM_UNANSWERED, STOPPED_UNANSWERED, PAUSED]
+)
 def test_every_law_holds(schedule: Schedule) -> None:
     """What the schedules below show broken holds with all rules in place."""
     assert simulate(schedule) == {"done": 1}
@@ -124,6 +136,18 @@ def test_a_guard_that_does_not_end_scripts_is_noticed(monkeypatch: pytest.Monkey
 
     with pytest.raises(Broken, match="runs under attempts 1 and 2"):
         simulate(PAUSED)
+
+
+def test_a_worker_that_leaves_a_claim_behind_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a last look it says goodbye, and holds an item that it never heard of."""
+
+    async def look_no_more(*_: object, **__: object) -> int:
+        return 0
+
+    monkeypatch.setattr(LostClaims, "put_back", look_no_more)
+
+    with pytest.raises(Broken, match="0-w1 ended, and holds i0 unawares"):
+        simulate(STOPPED_UNANSWERED)
 
 
 @pytest.mark.parametrize("fence", [lambda _: {}, lambda item: {"ItemState": str(item.state)}])

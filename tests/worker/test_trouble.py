@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State, TaskState
-from pyanamo_async.errors import Denied, LaunchRefused, StoreError, Unavailable
+from pyanamo_async.errors import BadRow, Denied, LaunchRefused, StoreError, Unavailable
 from pyanamo_async.ports import Command, OutputKey, Receiver, Sink
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.worker.stop import Level
@@ -105,6 +106,66 @@ class BusyStore(MemoryStore):
             self.is_locked = False
             raise Unavailable("the table is locked")
         return await super().claim(*args, **kwargs)  # type: ignore[arg-type]
+
+
+LATE_LOOKS = 2  # one before the next claim, and the first of those when there is none
+
+
+class DeafStore(MemoryStore):
+    """Claims an item and loses the reply, as the worker is told to stop, and shows it late, or is away for good."""
+
+    def __init__(self, stop: Callable[[], None], *, goes_away: bool = False) -> None:
+        super().__init__()
+        self.stop, self.goes_away = stop, goes_away
+        self.looks = 0
+
+    async def held(self, worker_id: str) -> list[Item | BadRow]:
+        self.looks += 1
+        if self.goes_away:
+            raise Unavailable("no answer in time")
+        return await super().held(worker_id) if self.looks > LATE_LOOKS else []
+
+    async def claim(self, *args: object, **kwargs: object) -> list[Item]:
+        await super().claim(*args, **kwargs)  # type: ignore[arg-type]
+        self.stop()
+        raise Unavailable("no answer in time")
+
+
+def test_a_claim_whose_reply_is_lost_when_the_worker_stops_is_put_back() -> None:
+    """Its worker looks once more, though it claims no more: nobody has to take the item over as from a crash."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop, index_lag=timedelta(seconds=1))
+        crew.store = DeafStore(lambda: crew.stop.request(Level.STOP, "SIGTERM"))
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("a")])
+
+        summary = await crew.pilot().run()
+        item = await crew.store.read("a")
+
+        assert (item.state, item.crashes, item.interruptions) == (State.TODO, 0, 0)
+        assert (summary.put_back, summary.work_left) == (1, True)
+        assert loop.time() < 5
+
+    run(main)
+
+
+def test_looking_for_a_claim_without_an_answer_ends() -> None:
+    """A worker that is stopped while the store is away has little time: it says what it leaves."""
+
+    async def main(loop: VirtualLoop) -> None:
+        crew = Crew(loop)
+        store = crew.store = DeafStore(lambda: crew.stop.request(Level.STOP, "SIGTERM"), goes_away=True)
+        await crew.store.create(shards=1)
+        await crew.store.add([an_item("a")])
+
+        await crew.pilot().run()
+
+        assert store.looks > 1
+        assert [each["trouble"] for each in crew.notes.named("claims without an answer left to other workers")]
+        assert loop.time() < 20
+
+    run(main)
 
 
 def test_a_lock_costs_no_wait_at_the_end() -> None:

@@ -14,6 +14,7 @@ from pyanamo_async.cli.main import report
 from pyanamo_async.entrypoint.preparing import Prepared, prepare
 from pyanamo_async.entrypoint.request import Request, missing, read_request
 from pyanamo_async.entrypoint.run_flags import check_run, run_variables
+from pyanamo_async.entrypoint.time_limit import TimeLimit
 from pyanamo_async.entrypoint.variables import OWN, unknown
 from pyanamo_async.errors import PyanamoError, UsageError
 from pyanamo_async.host.pid1 import PASSED_ON
@@ -31,7 +32,9 @@ def main() -> NoReturn:
     with visible_streams():
         try:
             request = read_request(sys.argv[1:], os.environ)
-            prepared = _prepared(request)
+            limit = TimeLimit(request.limit, say=_say)
+            with limit.running():
+                prepared = _prepared(request, limit)
         except PyanamoError as error:
             _fail(str(error))
         except OSError as error:
@@ -46,7 +49,7 @@ def main() -> NoReturn:
         _become(request, prepared)
 
 
-def _prepared(request: Request) -> Prepared:
+def _prepared(request: Request, limit: TimeLimit) -> Prepared:
     environment, has_pipeline = dict(os.environ), bool(request.scripts or os.environ.get("PIPELINE"))
     if not request.command:
         environment |= check_run(request.flags)
@@ -56,7 +59,7 @@ def _prepared(request: Request) -> Prepared:
         raise UsageError(f"there is no command {request.command[0]}", hint=COMMAND_HINT)
     for name, hint in unknown(os.environ, {*OWN, *run_variables()}).items():
         _say(f"{name} has no meaning{hint and f'. hint: {hint}'}")
-    return prepare(request, environment, note=_say)
+    return prepare(request, environment, note=_say, begin=limit.begin)
 
 
 def _become(request: Request, prepared: Prepared) -> NoReturn:

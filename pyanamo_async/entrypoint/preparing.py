@@ -37,9 +37,12 @@ class Prepared(Value):
     sourced: tuple[Path, ...] = ()
 
 
-def prepare(request: Request, environment: Mapping[str, str], *, note: Callable[[str], None]) -> Prepared:
+def prepare(
+    request: Request, environment: Mapping[str, str], *, note: Callable[[str], None], begin: Callable[[str], None]
+) -> Prepared:
     """Fetch and unpack scripts, set the environment up, and make the working directory.
 
+    `begin` is told what is done next.
     With `check` set-up scripts are parsed, not sourced, and what was unpacked is removed.
 
     Raises:
@@ -50,13 +53,13 @@ def prepare(request: Request, environment: Mapping[str, str], *, note: Callable[
     tmpdir, folder = Path(job.get("TMPDIR", DEFAULT_TMPDIR)).absolute(), Path(work_folder(job)).absolute()
     tmpdir.mkdir(parents=True, exist_ok=True)
     given = _absolute({"TMPDIR": str(tmpdir), "wrk": str(folder), **job})
-    pipeline = _pipeline(request.scripts, job, tmpdir, note=note)
+    pipeline = _pipeline(request.scripts, job, tmpdir, note=note, begin=begin)
     if pipeline:
         path = f"{job.get('PATH', os.defpath)}:{pipeline}"
         given = {"PYANAMO": str(pipeline), **given, "PIPELINE": str(pipeline), "PATH": path}
     keep = False
     try:
-        prepared = _set_up(request, job, given, pipeline, folder, note=note)
+        prepared = _set_up(request, job, given, pipeline, folder, note=note, begin=begin)
         keep = not request.check
     finally:
         if pipeline and request.scripts and not keep:
@@ -72,7 +75,9 @@ def _set_up(
     folder: Path,
     *,
     note: Callable[[str], None],
+    begin: Callable[[str], None],
 ) -> Prepared:
+    begin(f"making the folder {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PyanamoError(f"the working directory {folder} cannot be written", hint="give another: PYANAMO_WORKDIR")
@@ -81,6 +86,7 @@ def _set_up(
         if request.check:
             check_syntax(script)
             continue
+        begin(f"sourcing {script}")
         merged = merge(job, given, source(script, given, folder=folder))
         given = merged.environment
         for name in merged.protected:
@@ -91,7 +97,12 @@ def _set_up(
 
 
 def _pipeline(
-    scripts: Scripts | None, job: Mapping[str, str], tmpdir: Path, *, note: Callable[[str], None]
+    scripts: Scripts | None,
+    job: Mapping[str, str],
+    tmpdir: Path,
+    *,
+    note: Callable[[str], None],
+    begin: Callable[[str], None],
 ) -> Path | None:
     """Return the folder of the pipeline: of the archive, or the one that the image has."""
     if scripts is None:
@@ -102,8 +113,10 @@ def _pipeline(
         )
     try:
         with tempfile.TemporaryDirectory(prefix="pyanamo-fetch-", dir=tmpdir) as scratch:
+            begin(f"fetching {scripts.address}")
             region = job.get("AWS_REGION") or job.get("AWS_DEFAULT_REGION")
             archive = fetch(scripts, Path(scratch) / "archive", region=region, limits=LIMITS)
+            begin(f"unpacking {scripts.address}")
             return unpack(archive, tmpdir, limits=LIMITS)
     except ArchiveRefused as error:
         raise ArchiveRefused(f"{scripts.address} is refused: {error.what}", hint=error.hint) from error

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
+from pyanamo_async.core.text.durations import parse_duration
 from pyanamo_async.core.values import Value
+from pyanamo_async.entrypoint.time_limit import VARIABLE as TIMEOUT
 from pyanamo_async.errors import UsageError
 
 CHECK = "--check"
@@ -17,6 +20,7 @@ _S3_OBJECT = re.compile(
     r"s3://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]{2,254})/(?P<key>.+?)(?:\?versionId=(?P<version>.+))?"
 )
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
+DEFAULT_LIMIT = timedelta(hours=1)  # a set-up may fetch much; what takes longer belongs into the image, or a task
 DEFAULT_TMPDIR = "/tmp"  # noqa: S108 - where the environment names none, as POSIX has it
 
 
@@ -37,12 +41,16 @@ class Scripts(Value):
 
 
 class Request(Value):
-    """What a container is asked to do: a `command`, or, without one, a worker with these `flags`."""
+    """What a container is asked to do: a `command`, or, without one, a worker with these `flags`.
+
+    All that comes before may take as long as `limit`.
+    """
 
     scripts: Scripts | None = None
     command: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     check: bool = False
+    limit: timedelta = DEFAULT_LIMIT
 
 
 def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Request:
@@ -52,7 +60,7 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
     `PYANAMO_SCRIPTS`. Behind it stand flags of `pyanamo run`, or a command to run in place of the worker.
 
     Raises:
-        UsageError: the address or its checksum is none.
+        UsageError: the address, its checksum or the time limit is none, or there is a checksum of nothing.
     """
     words = list(arguments)
     check = words[:1] == [CHECK]
@@ -63,9 +71,26 @@ def read_request(arguments: Sequence[str], environment: Mapping[str, str]) -> Re
         address = words.pop(0)
     if not check and words[:1] == [CHECK]:
         check = bool(words.pop(0))
-    scripts = parse_scripts(address, environment.get("PYANAMO_SCRIPTS_SHA256", "")) if address else None
+    sha256 = environment.get("PYANAMO_SCRIPTS_SHA256", "").strip()
+    if sha256 and not address:
+        raise UsageError(
+            "PYANAMO_SCRIPTS_SHA256 is set, and there are no scripts that it could be of",
+            hint="PYANAMO_SCRIPTS names their archive, or a first argument does",
+        )
+    scripts = parse_scripts(address, sha256) if address else None
     flags = words if not words or words[0].startswith("-") else []
-    return Request(scripts, () if flags else tuple(words), tuple(flags), check)
+    limit = _limit(environment.get(TIMEOUT, ""))
+    return Request(scripts, () if flags else tuple(words), tuple(flags), check, limit)
+
+
+def _limit(text: str) -> timedelta:
+    try:
+        limit = parse_duration(text) if text else DEFAULT_LIMIT
+    except ValueError as error:
+        raise UsageError(f"{TIMEOUT}: {error}", hint="write it like 30m or 2h") from None
+    if not limit:
+        raise UsageError(f"{TIMEOUT} is {text}: no set-up ends at once", hint="write it like 30m or 2h")
+    return limit
 
 
 def parse_scripts(address: str, sha256: str) -> Scripts:
@@ -74,7 +99,7 @@ def parse_scripts(address: str, sha256: str) -> Scripts:
     Raises:
         UsageError: it is none, or the checksum is none.
     """
-    sha256 = sha256.strip().lower()
+    sha256 = sha256.lower()
     if sha256 and not _SHA256.fullmatch(sha256):
         raise UsageError(
             "PYANAMO_SCRIPTS_SHA256 is no SHA-256", hint="it has 64 hexadecimal digits, as sha256sum prints"

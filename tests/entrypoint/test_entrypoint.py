@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -197,6 +198,55 @@ def test_a_stop_during_the_set_up_ends_it(step: Program, alone: bool) -> None:
 
     assert (process.returncode, "stopped by SIGTERM" in said) == (75, True), said
     assert nothing_was_claimed(step)
+
+
+def test_a_set_up_that_hangs_ends(step: Program) -> None:
+    """With 75, so that it is tried again elsewhere; the line names the script."""
+    items(step)
+    pipeline = step.folder / "pipeline"
+    pipeline.mkdir()
+    (pipeline / "job-conf.sh").write_text("sleep 3000\n")
+
+    status, _, said = run(step, PIPELINE=str(pipeline), PYANAMO_SETUP_TIMEOUT="1s")
+
+    assert status == 75, said
+    assert f"has not ended within 1s: it was sourcing {pipeline}/job-conf.sh. hint: PYANAMO_SETUP_TIMEOUT" in said
+    assert nothing_was_claimed(step)
+
+
+def test_scripts_that_never_come_are_named(step: Program) -> None:
+    """A storage that takes the request and does not answer would be waited for, again and again."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "eu-west-2"}
+        status, _, said = run(
+            step, "s3://bucket/x.zip", PYANAMO_SETUP_TIMEOUT="2s", AWS_ENDPOINT_URL_S3=endpoint, **keys
+        )
+
+    assert (status, "within 2s: it was fetching s3://bucket/x.zip" in said) == (75, True), said
+    assert [each.name for each in (step.folder / "tmp").iterdir()] == []
+
+
+STUBBORN = """
+import sys, time
+from datetime import timedelta
+from pyanamo_async.entrypoint import time_limit
+time_limit.LAST_S = 0.05
+with time_limit.TimeLimit(timedelta(seconds=0.05), say=print).running():
+    while True:
+        try:
+            time.sleep(3000)
+        except SystemExit:
+            sys.stdout.flush()
+"""
+
+
+def test_what_cannot_be_interrupted_ends_all_the_same() -> None:
+    """A step that goes on when it is told to end gets a little longer, and says so once."""
+    words = [sys.executable, "-c", STUBBORN]
+    ended = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+
+    assert (ended.returncode, ended.stdout.count("it was beginning")) == (75, 1), ended.stderr
 
 
 @pytest.mark.skipif(not can_be_alone(), reason="needs namespaces of processes (unshare)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from pyanamo_async.entrypoint.request import (
@@ -87,6 +89,24 @@ def test_addresses_and_checksums_that_are_none_are_refused(address: str, sha256:
     """Before anything is fetched."""
     with pytest.raises(UsageError):
         read_request([], {"PYANAMO_SCRIPTS": address, "PYANAMO_SCRIPTS_SHA256": sha256})
+
+
+@pytest.mark.parametrize("arguments", [[], ["-i", "4"], ["pyanamo", "status"]])
+def test_a_checksum_without_scripts_is_refused(arguments: list[str]) -> None:
+    """Somebody meant to pin what runs, and nothing would be checked; an empty one, as the stack passes, is none."""
+    with pytest.raises(UsageError, match="no scripts that it could be of"):
+        read_request(arguments, {"PYANAMO_SCRIPTS_SHA256": SHA})
+
+    assert read_request([], {"PYANAMO_SCRIPTS": "", "PYANAMO_SCRIPTS_SHA256": " "}) == Request()
+
+
+def test_a_set_up_has_a_time_limit() -> None:
+    """An hour, or what the variable says; what is no duration is refused, and so is none at all."""
+    assert read_request([], {}).limit == timedelta(hours=1)
+    assert read_request([], {"PYANAMO_SETUP_TIMEOUT": "90s"}).limit == timedelta(seconds=90)
+    for wrong in ("soon", "0"):
+        with pytest.raises(UsageError, match="PYANAMO_SETUP_TIMEOUT"):
+            read_request([], {"PYANAMO_SETUP_TIMEOUT": wrong})
 
 
 def test_missing_variables_are_named() -> None:

@@ -25,7 +25,7 @@ KEPT_S = STOPPED_S + 26  # of the 30 that platforms give
 
 
 @pytest.fixture(autouse=True)
-def _no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let calls that block run on the loop: virtual time does not wait for threads."""
 
     async def call(_: Threads, call: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401

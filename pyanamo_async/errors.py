@@ -136,6 +136,10 @@ class LaunchRefused(LaunchFailed):
     """This machine cannot start scripts for now: it is out of descriptors, processes or memory, or has no shell."""
 
 
+class CheckpointRefused(LaunchRefused):
+    """The storage does not give what the script is to go on from: other machines may fare no better for now."""
+
+
 def first_of_ours(error: BaseException) -> PyanamoError | None:
     """Return the first `PyanamoError` in a group of exceptions; None where there is none."""
     if isinstance(error, BaseExceptionGroup):

@@ -25,6 +25,13 @@ class InterruptReason(StrEnum):
     FENCED = "fenced"  # the claim was lost: nothing may be written
 
 
+class NotStarted(Value):
+    """Why the machine could not start a script; if it is so `everywhere`, others cannot either for now."""
+
+    why: str
+    everywhere: bool = False
+
+
 class Succeeded(Value):
     """The script exited with status 0."""
 

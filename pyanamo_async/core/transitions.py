@@ -30,6 +30,7 @@ from pyanamo_async.core.outcomes import (
     Failure,
     Interrupted,
     InterruptReason,
+    NotStarted,
     OutOfMemory,
 )
 from pyanamo_async.core.reasons import with_reason
@@ -42,6 +43,7 @@ AFTER_CHECKPOINT = timedelta(seconds=1)  # what takes one in no time must not ke
 
 Results = Mapping[str, TaskRecord]
 MORE_AFTER_OOM = 2  # times what it had
+NOT_STARTED = "not started: "
 
 
 def claim(item: Item, *, worker: str, token: str, now: datetime) -> Item:
@@ -82,7 +84,7 @@ def settle(
     before: Item,
     results: Results,
     *,
-    interrupted_by: InterruptReason | None,
+    interrupted_by: InterruptReason | NotStarted | None,
     now: datetime,
     policy: FailurePolicy,
     jitter: float,
@@ -105,13 +107,22 @@ def settle(
         return _retry(item, results, now, policy, jitter)
     if interrupted_by is InterruptReason.WALL_TIME and results:
         return _exceed_wall_time(item, results, now, policy)
-    return release(item, interrupted_by)
+    return _put_back(item, interrupted_by, now + policy.delay(item.interruptions, jitter))
 
 
 def release(item: Item, why: InterruptReason) -> Item:
     """Give a claim back that we interrupted; the item may be claimed again at once."""
     released = replace(item, state=State.TODO, interruptions=item.interruptions + 1)
     return with_reason(released, f"interrupted: {why}")
+
+
+def _put_back(item: Item, why: InterruptReason | NotStarted, later: datetime) -> Item:
+    """Give a claim back that came to no end; what no machine can start for now is not to be claimed before `later`."""
+    if isinstance(why, InterruptReason):
+        return release(item, why)
+    not_before = later if why.everywhere else None
+    back = replace(item, state=State.TODO, interruptions=item.interruptions + 1, not_before=not_before)
+    return with_reason(back, f"{NOT_STARTED}{why.why}")
 
 
 def release_unused(item: Item, *, until: datetime | None = None) -> Item:

@@ -12,9 +12,11 @@ from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import DEFAULT_PRIORITY, Item, State, Task, TaskState
 from pyanamo_async.core.memory.classes import show_left
 from pyanamo_async.core.outcomes import Checkpointed, Failed, TimedOut
+from pyanamo_async.core.reasons import latest
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.text.plural import plural
+from pyanamo_async.core.transitions import NOT_STARTED
 from pyanamo_async.core.values import Value
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus, living
@@ -90,6 +92,8 @@ def _todo(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
 
 
 def _why_it_waits(item: Item) -> tuple[str, list[NextStep]]:
+    if item.reason.startswith(latest(item, NOT_STARTED)):
+        return "because it could not be started", [NextStep.RETRY]
     outcomes = [task.record.outcome for task in item.tasks if task.record and task.record.attempt == item.attempt]
     if not outcomes:
         return "because its last worker had no room for it beside what ran there", []

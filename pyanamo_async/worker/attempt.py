@@ -17,9 +17,9 @@ from typing import Any
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, Task, TaskRecord, TaskState
 from pyanamo_async.core.memory.placing import placed
-from pyanamo_async.core.outcomes import Checkpointed, Interrupted, InterruptReason
+from pyanamo_async.core.outcomes import Checkpointed, Interrupted, InterruptReason, NotStarted
 from pyanamo_async.core.output_tail import OutputTail
-from pyanamo_async.errors import Fenced, LaunchRefused, PyanamoError
+from pyanamo_async.errors import CheckpointRefused, Fenced, LaunchRefused, PyanamoError
 from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.ports import Command
 from pyanamo_async.worker.context import AttemptContext
@@ -56,7 +56,7 @@ class Attempt:
         self._folders: dict[str, TaskFolders] = {}
         self._leftovers: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._end_reason: InterruptReason | None = None
-        self.refusal = ""  # why this machine could not start a script
+        self.refusal: NotStarted | None = None  # why this machine could not start a script
         self._fenced = asyncio.Event()
         self._unsaved = asyncio.Event()
 
@@ -136,7 +136,7 @@ class Attempt:
         ended = transitions.settle(
             self.item,
             self._results,
-            interrupted_by=self._end_reason,
+            interrupted_by=self.refusal if self._end_reason is InterruptReason.MACHINE else self._end_reason,
             now=runtime.clock.now(),
             policy=tasks.failure_policy,
             jitter=runtime.rng.random(),
@@ -195,8 +195,8 @@ class Attempt:
         try:
             record = await script.run()
         except LaunchRefused as refusal:
-            self.refusal = str(refusal)
-            self._context.runtime.event_log.note("script not started", item=self.item.item_id, trouble=self.refusal)
+            self.refusal = NotStarted(refusal.what, isinstance(refusal, CheckpointRefused))
+            self._context.runtime.event_log.note("script not started", item=self.item.item_id, trouble=str(refusal))
             self._end_reason = self._end_reason or InterruptReason.MACHINE
             return
         finally:

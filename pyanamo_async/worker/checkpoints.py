@@ -29,7 +29,14 @@ from pyanamo_async.core.checkpoints import (
     outdated,
 )
 from pyanamo_async.core.values import replace
-from pyanamo_async.errors import LaunchFailed, LaunchRefused, OutputError, OutputMissing, PyanamoError
+from pyanamo_async.errors import (
+    CheckpointRefused,
+    LaunchFailed,
+    LaunchRefused,
+    OutputError,
+    OutputMissing,
+    PyanamoError,
+)
 from pyanamo_async.host.folder_files import FoundFile, find_files, read_file
 from pyanamo_async.host.snapshots import Unpacker, finish_folder, make_skeleton, take_snapshot
 from pyanamo_async.host.working_folders import THREADS, remove_folder
@@ -67,7 +74,7 @@ class Checkpoints:
 
         Raises:
             LaunchFailed: what is stored is damaged.
-            LaunchRefused: there is no room for it here, or the storage does not give it.
+            LaunchRefused, CheckpointRefused: there is no room for it here, or the storage does not give it.
         """
         if self._attempt == 1:
             return
@@ -94,7 +101,7 @@ class Checkpoints:
             what = "no room for" if no_room else "this machine cannot restore"
             raise LaunchRefused(f"{what} its checkpoint: {error.strerror}", hint="TMPDIR names another disk") from error
         except PyanamoError as error:
-            raise LaunchRefused(f"its checkpoint cannot be read: {error.what}", hint=error.hint) from error
+            raise CheckpointRefused(f"its checkpoint cannot be read: {error.what}", hint=error.hint) from error
 
     async def store(self, *, seconds: float, is_last: bool = False) -> bool:
         """Store what is in the folder after `seconds` of this attempt; return whether it differs from what was stored.

@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import CLAIMABLE, Item, State
+from pyanamo_async.core.outcomes import NotStarted
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.fleet.going_home import GoingHome
 from pyanamo_async.host.waiting import elapsed
@@ -79,15 +80,16 @@ class Claimer:
         """End a pause: an attempt was settled, items were taken over, or the worker is to stop."""
         self._changed.set()
 
-    def launched(self, refusal: str) -> bool:
-        """Learn whether this machine started a script, or why not; return False when it has not for too long."""
+    def launched(self, refusal: NotStarted | None) -> str:
+        """Learn whether this machine started a script, or why not; return why when it has not for too long."""
         now_s = self._clock.monotonic()
-        if not refusal:
+        if refusal is None:
             self._refusals = 0
-        elif now_s >= self._refused_until_s:
+            return ""
+        if now_s >= self._refused_until_s:
             self._refused_until_s = now_s + min(FIRST_REFUSED_S * 2**self._refusals, LONGEST_PAUSE_S)
             self._refusals += 1
-        return self._refusals <= MOST_REFUSALS
+        return refusal.why if self._refusals > MOST_REFUSALS else ""
 
     async def claims(self) -> AsyncIterator[tuple[Item, int]]:
         """Yield claimed items, each with the slot taken for it, until drained or told to stop."""

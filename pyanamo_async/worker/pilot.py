@@ -165,9 +165,9 @@ class Pilot:
             summary.put_back += self._stop.draining and after.state in CLAIMABLE
             said = {"item": after.item_id, "attempt": after.attempt, "state": after.state, "reason": after.reason}
             self._note("item settled", **said, retrying=after.is_retrying or None)
-            if not self._claimer.launched(attempt.refusal):
+            if why := self._claimer.launched(attempt.refusal):
                 summary.errors += not self._stop.draining
-                self._stop.request(Level.DRAIN, f"this machine cannot start scripts: {attempt.refusal}")
+                self._stop.request(Level.DRAIN, f"this machine cannot start scripts: {why}")
         finally:
             await attempt.clean_up()
             self._attempts.discard(attempt)

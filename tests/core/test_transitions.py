@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pyanamo_async.core import orders, transitions
 from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
 from pyanamo_async.core.items import Item, State, TaskRecord, TaskState
-from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded, TimedOut
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, NotStarted, Outcome, Succeeded, TimedOut
 from pyanamo_async.core.stored.queue_key import EPOCH
 from pyanamo_async.core.stored.record import decode, encode
 from pyanamo_async.core.values import replace
@@ -31,7 +31,10 @@ def claimed(item: Item) -> Item:
 
 
 def settled(
-    item: Item, *outcomes: Outcome, interrupted_by: InterruptReason | None = None, policy: FailurePolicy = POLICY
+    item: Item,
+    *outcomes: Outcome,
+    interrupted_by: InterruptReason | NotStarted | None = None,
+    policy: FailurePolicy = POLICY,
 ) -> Item:
     results = {task.name: a_record(outcome) for task, outcome in zip(item.todo, outcomes, strict=False)}
     return transitions.settle(item, results, interrupted_by=interrupted_by, now=NOON, policy=policy, jitter=0.5)
@@ -89,6 +92,21 @@ def test_policy_by_ending(rule: tuple[int | str, Verdict], outcome: Outcome, sta
     item = settled(claimed(an_item("a")), outcome, policy=FailurePolicy(on_exit=(rule,)))
 
     assert (item.state, item.failures) == (state, failures)
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_what_could_not_be_started_says_why(everywhere: bool) -> None:
+    """It is no failure. Another machine may take it at once, unless it would fare the same: then later and later."""
+    refusal = NotStarted("its checkpoint cannot be read", everywhere)
+    item, waits_s = an_item("a"), []
+    for _ in range(12):
+        item = settled(claimed(item), interrupted_by=refusal)
+        waits_s.append((item.not_before - NOON).total_seconds() if item.not_before else 0.0)
+
+    assert (item.state, item.failures, item.crashes, item.interruptions) == (State.TODO, 0, 0, 12)
+    assert item.reason == "attempt 12: not started: its checkpoint cannot be read"
+    assert waits_s[:3] == ([0.5, 1.0, 2.0] if everywhere else [0.0] * 3)
+    assert max(waits_s) == (POLICY.backoff_max.total_seconds() / 2 if everywhere else 0.0)
 
 
 def test_interruption_is_no_failure() -> None:

@@ -79,6 +79,12 @@ CASES = [
     (waiting_after(Failed(exit_code=1)), [a_worker()], "(for 5m), because it failed.", NextStep.RETRY),
     (waiting_after(Checkpointed()), [a_worker()], "to go on from its checkpoint.", NextStep.LIST_WORKERS),
     (waiting_after(None), [a_worker()], "had no room for it beside what ran there.", NextStep.LIST_WORKERS),
+    (
+        replace(waiting_after(None), reason="attempt 1: not started: its checkpoint cannot be read: denied"),
+        [a_worker()],
+        "(for 5m), because it could not be started. The latest reason: attempt 1: not started: its checkpoint",
+        NextStep.RETRY,
+    ),
     (replace(WAITING, timeout=90 * MINUTE), [a_worker()], "is ended after 1h30m", NextStep.LIST_WORKERS),
     (replace(WAITING, crashes=4), [a_worker()], "4 crashes (it fails with 5 by default)", NextStep.LIST_WORKERS),
     (replace(WAITING, crashes=4), [a_worker()], "runs only while its worker runs nothing else", NextStep.LIST_WORKERS),

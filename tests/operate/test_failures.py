@@ -64,6 +64,19 @@ async def test_what_waits_without_a_failure_is_none() -> None:
     assert [each.reason for each in await failures(waiting())] == ["exit status 3"]
 
 
+async def test_what_could_not_be_started_is_a_failure_to_look_at() -> None:
+    """It is none of the script's, and it comes again until somebody does something about it."""
+
+    async def waiting() -> AsyncIterator[Summary]:
+        for number in range(3):
+            reason = f"attempt {number}: not started: its checkpoint cannot be read: denied"
+            yield Summary("n", "s", State.TODO, 1, 0, reason=reason, not_before=NOON)
+
+    assert [(each.reason, each.count) for each in await failures(waiting())] == [
+        ("not started: its checkpoint cannot be read: denied", 3)
+    ]
+
+
 async def test_the_task_that_failed_first_is_named() -> None:
     """A nested item has the output of many tasks: `logs` needs the name of one."""
 

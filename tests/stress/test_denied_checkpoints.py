@@ -42,6 +42,8 @@ def test_a_state_that_cannot_be_listed_is_not_begun_without(on_aws: Program) -> 
             assert workers.codes() == [75]
     row = on_aws.rows()["again"]
     assert (row["ItemState"], row["Attempts"], row.get("Failures", 0)) == ("todo", 1, 0)
+    assert "not started: its checkpoint cannot be read" in row["Reason"]
+    assert "not started: its checkpoint cannot be read" in on_aws("explain", "again")
     on_aws("run")
 
     row = on_aws.rows()["again"]

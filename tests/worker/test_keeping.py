@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pyanamo_async.core.items import Item, State
+from pyanamo_async.errors import Denied
 from pyanamo_async.host.threads import Threads
 from pyanamo_async.host.working_folders import WorkingFolders
 from pyanamo_async.outputs.memory import MemoryObjects
-from pyanamo_async.ports import Command, ObjectKey, Sink
+from pyanamo_async.ports import Command, ObjectKey, Sink, StoredObject
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew
 from simulation.fake_launcher import FakeLauncher, FakeProcess
@@ -95,6 +96,40 @@ def test_what_is_not_stored_in_time_is_an_interruption(tmp_path: Path, script: s
     item = settled_in_time(tmp_path, script, twice=twice)
 
     assert (item.state, item.failures, item.interruptions) == (State.TODO, 0, 1)
+
+
+class UnlistedObjects(MemoryObjects):
+    """A storage that takes everything and lists nothing, for want of a right."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.has_right = 0, False
+
+    async def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
+        self.asked += 1
+        if not self.has_right:
+            raise Denied("ListObjectsV2 on the bucket is denied")
+        async for each in super().below(key):
+            yield each
+
+
+def test_a_state_that_is_denied_is_asked_for_ever_more_rarely(tmp_path: Path) -> None:
+    """While other items keep the worker at work: the item says why it waits, and is charged no failure."""
+    objects, hours = UnlistedObjects(), 6
+
+    async def main(loop: VirtualLoop) -> Item:
+        crew = Crew(loop, objects=objects, launcher=LeavingLauncher(), working_folders=WorkingFolders(tmp_path))
+        await crew.store.create(shards=1)
+        others = [an_item(f"i{number}", script="sleep 60") for number in range(60 * hours)]
+        await crew.store.add([an_item("a", script="exit 85;PYANAMO_CHECKPOINT"), *others])
+        await crew.pilot().run()
+        return await crew.store.read("a")
+
+    item = run(main)
+
+    assert (item.failures, item.crashes) == (0, 0)
+    assert item.reason.endswith("not started: its checkpoint cannot be read: ListObjectsV2 on the bucket is denied")
+    assert 10 < objects.asked < 20 * hours
 
 
 def test_of_many_checkpoints_the_last_is_kept(tmp_path: Path) -> None:

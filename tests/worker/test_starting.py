@@ -53,7 +53,7 @@ def test_a_stop_gets_through_to_a_start_that_hangs() -> None:
 
 
 def test_why_a_machine_starts_nothing_is_said() -> None:
-    """At the first attempt: that the machine could not is all that the table has room for."""
+    """In the log at the first attempt, and in the row, for whoever asks the table."""
 
     async def main(loop: VirtualLoop) -> None:
         crew = Crew(loop, launcher=RefusingLauncher())
@@ -61,6 +61,7 @@ def test_why_a_machine_starts_nothing_is_said() -> None:
         await _work(crew, "exit 0")
 
         assert crew.notes.named("script not started")[0] == {"item": "x", "trouble": "no descriptor is left"}
+        assert (await crew.store.read("x")).reason.endswith(": not started: no descriptor is left")
 
     run(main)
 

@@ -10,6 +10,7 @@ so the same schedule always goes the same way.
 - `schedule`, `member`, `fleet`, `laws`: what happens to a fleet, and what must hold all the same.
 - `flow`, `flow_index`, `flow_plan`: the same arithmetic without requests, for ten thousand workers; a test holds it to
   the real workers.
+- `packing`: mixed loads on one worker that learns what its tasks need; `python -m simulation.packing` prints a table.
 
 `python -m simulation 0..9999` runs schedules, `python -m simulation 4711` replays one.
 """

@@ -1,7 +1,7 @@
 """Scripts that need no process: `sleep 2`, `print hello`, `exit 3`, `ignore TERM`, `die 9`, joined by `;`.
 
-`tag S1 0.5` prints a tag, `use 200` takes 200 bytes of memory until another `use`. `cannot start` alone does what it
-says, and so does `starts after 2` in the beginning.
+`tag S1 0.5` prints a tag, `use 200` takes 200 bytes of memory until another `use`, and `grow 200 5` does so little by
+little within 5 s. `cannot start` alone does what it says, and so does `starts after 2` in the beginning.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pyanamo_async.ports import Command, Exit, Receiver
 
 SLOW = "starts after "
 SAMPLE_EVERY_S = 0.25
+STEPS = 20  # of what grows
 
 
 class FakeProcess:
@@ -57,9 +58,12 @@ class FakeProcess:
                 case ["sleep", seconds]:
                     await asyncio.sleep(float(seconds))
                 case ["use", size]:
-                    self.used_bytes = int(size)
-                    self.peak_bytes = max(self.peak_bytes, self.used_bytes)
-                    self._launcher.memory_changed()
+                    self._use(int(size))
+                case ["grow", size, seconds]:
+                    before = self.used_bytes
+                    for step in range(1, STEPS + 1):
+                        await asyncio.sleep(float(seconds) / STEPS)
+                        self._use(before + (int(size) - before) * step // STEPS)
                 case ["print", text]:
                     self._stdout.feed(text.encode() + b"\n")
                 case ["tag", *fields]:
@@ -70,12 +74,16 @@ class FakeProcess:
                     return self._over(Exit(None, int(number)))
         return self._over(Exit(0, None))
 
+    def _use(self, size: int) -> None:
+        self._launcher.memory_changed(size - self.used_bytes)
+        self.used_bytes = size
+        self.peak_bytes = max(self.peak_bytes, size)
+
     def _over(self, exit_: Exit) -> None:
         if not self._exit.done():
-            self.used_bytes = 0
+            self._use(0)
             self._exit.set_result(replace(exit_, max_rss_bytes=self.peak_bytes or None))
             self._launcher.running -= 1
-            self._launcher.memory_changed()
 
 
 class FakeLauncher:
@@ -85,11 +93,12 @@ class FakeLauncher:
         self.running = self.most_running = 0
         self.started: Counter[str] = Counter()
         self.processes: list[FakeProcess] = []
-        self.most_used_bytes = 0
+        self.used_bytes = self.most_used_bytes = 0
 
-    def memory_changed(self) -> None:
+    def memory_changed(self, by_bytes: int) -> None:
         """Keep the most that was ever used at a time."""
-        self.most_used_bytes = max(self.most_used_bytes, sum(each.used_bytes for each in self.processes))
+        self.used_bytes += by_bytes
+        self.most_used_bytes = max(self.most_used_bytes, self.used_bytes)
 
     async def sample(self) -> dict[int, int]:
         """Return after a while what each script uses, by its process id."""

@@ -1,6 +1,6 @@
-"""Watch what the attempts of a worker use of memory, and end the youngest when it runs short.
+"""Watch what the attempts of a worker use of memory, and end some when it runs short.
 
-1. One attempt is ended at a time: with TERM, and at once if it is still there at the next sample that shows too much.
+1. As many are ended as have to be: with TERM, and at once if one is still there at the next sample that shows too much.
 2. Its item is put back as an interruption, and needs next time what it had reached.
 """
 
@@ -25,7 +25,7 @@ class MemoryWatch:
         self.room = Room(plan.budget, nests=nests, share_bytes=plan.share_bytes, monotonic=monotonic)
         self.look_again: Callable[[], None] = lambda: None
         self._samples, self._attempts, self._note = plan.memory, attempts, context.runtime.event_log.note
-        self._ending: Attempt | None = None
+        self._ending: list[Attempt] = []
 
     async def run(self) -> None:
         """Watch until cancelled; without samples there is nothing to watch."""
@@ -35,10 +35,11 @@ class MemoryWatch:
     def see(self, used: Mapping[int, int]) -> None:
         """Learn what each script uses, by its process id, and end an attempt if that is too much."""
         by_token = {each.item.token: sum(used.get(pid, 0) for pid in each.pids) for each in self._attempts}
-        token = self.room.update(by_token)
-        if token is not None:
-            self._end(token, sum(by_token.values()))
-        elif self.room.is_limited:
+        tokens = self.room.update(by_token)
+        self._end([each for each in self._attempts if each.item.token in tokens], sum(by_token.values()))
+        if tokens:
+            return
+        if self.room.is_limited:
             self.look_again()
 
     def gate(self, item: Item) -> asyncio.Event | None:
@@ -61,11 +62,11 @@ class MemoryWatch:
             if attempt.is_waiting:
                 attempt.end(reason)
 
-    def _end(self, token: str, used_bytes: int) -> None:
-        if self._ending is not None and self._ending.running and self._ending in self._attempts:
-            self._ending.end(InterruptReason.MEMORY, at_once=True)
-            return
-        self._ending = next((each for each in self._attempts if each.item.token == token), None)
-        if self._ending is not None:
-            self._note("memory runs short", item=self._ending.item.item_id, used_by_all=show_size(used_bytes))
-            self._ending.end(InterruptReason.MEMORY)
+    def _end(self, attempts: list[Attempt], used_bytes: int) -> None:
+        for each in attempts:
+            if each in self._ending:
+                each.end(InterruptReason.MEMORY, at_once=True)
+            else:
+                self._note("memory runs short", item=each.item.item_id, used_by_all=show_size(used_bytes))
+                each.end(InterruptReason.MEMORY)
+        self._ending = attempts

@@ -5,7 +5,7 @@
 3. An error of ours in one attempt costs that attempt alone.
 4. A worker that stands still by order lets its scripts stand still, too. When it goes on, the lease comes first: they
    go on once a heartbeat has been answered, or are ended.
-5. When memory runs short, the youngest attempt is ended and its item put back.
+5. When memory runs short, attempts that use more than they seemed to need are ended, and their items put back.
 6. A worker that puts items back on being told to stop notifies the others, and says that it leaves work.
 """
 

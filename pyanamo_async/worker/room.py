@@ -10,15 +10,16 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 
 from pyanamo_async.core.items import Item, TaskRecord
 from pyanamo_async.core.memory.admission import Budget, Occupant
-from pyanamo_async.core.memory.needs import Need, PeakHistory, need_of
+from pyanamo_async.core.memory.needs import NOTHING, Need, PeakHistory, need_of
 from pyanamo_async.core.memory.placing import too_large
-from pyanamo_async.core.outcomes import Interrupted
+from pyanamo_async.core.outcomes import Interrupted, InterruptReason
 from pyanamo_async.core.values import replace
 
 NO_ROOM_S = 5.0  # how long nothing is claimed after an item found no room, and the item is left to other workers
@@ -37,9 +38,11 @@ class Room:
     """The room of one worker; `share_bytes` is what a task gets of which nothing is known, `nests` run at a time."""
 
     def __init__(self, budget: Budget, *, nests: int, share_bytes: int, monotonic: Callable[[], float]) -> None:
-        self._budget, self._nests, self._share_bytes, self._monotonic = budget, nests, share_bytes, monotonic
-        self._peaks = PeakHistory()
+        self._budget, self._nests, self._monotonic = budget, nests, monotonic
+        self._peaks = PeakHistory(share_bytes)
         self._running: dict[str, Occupant] = {}  # by token
+        self._takes: dict[str, Need] = {}  # what each of these takes, as was last seen
+        self._taken = NOTHING  # by all together
         self._waiting: tuple[Item, float] | None = None  # since when
         self._gate = asyncio.Event()  # of the item that waits
         self._needs: deque[Need] = deque(maxlen=RECENT)
@@ -53,20 +56,19 @@ class Room:
         return self._waiting is not None or self._refused_s is not None
 
     def places(self, most: int) -> int:
-        """Return how many items of the smaller ones that came lately may be claimed now."""
-        running = [*self._running.values()]
-        if not self._may_start(need := self._expected(), running):
+        """Return how many items of the smaller ones that came lately may be claimed now, of `most`."""
+        each = self._expected()
+        if not self._may_start(each):
             return 0
-        taken_bytes = sum(each.memory_bytes for each in running)
-        if self._budget.memory_bytes is not None and need.memory_bytes:
-            most = min(most, (self._budget.memory_bytes - taken_bytes) // need.memory_bytes)
-        return max(1, min(most, (self._budget.cpus - sum(each.need.cpus for each in running)) // need.cpus))
+        if self._holds(each * most):
+            return most
+        return bisect_left(range(2, most), x=True, key=lambda count: not self._holds(each * count)) + 1
 
     def enter(self, item: Item) -> Entry:
         """Take room for a claimed item, or a place to wait; of one that is refused nothing is kept."""
-        need = self._need(item)
+        need = need_of(item, self._peaks, nests=self._nests)
         self._needs.append(need)
-        if self._may_start(need, [*self._running.values()]):
+        if self._may_start(need):
             self._start(item.token, need)
             return Entry.STARTS
         if self._waiting is None:
@@ -87,7 +89,8 @@ class Room:
         """Give back what an item took, or its place to wait; return whether it always ran alone."""
         if self._waiting is not None and self._waiting[0].token == item.token:
             self._waiting = None
-        self._running.pop(item.token, None)
+        if self._running.pop(item.token, None) is not None:
+            self._taken -= self._takes.pop(item.token)
         self._refused_s = None
         self._admit()
         was_alone = item.token not in self._shared
@@ -95,27 +98,31 @@ class Room:
         return was_alone
 
     def observe(self, item: Item, record: TaskRecord) -> None:
-        """Learn from a task that came to its own end."""
-        if record.max_rss_bytes and item.memory_bytes is None and not isinstance(record.outcome, Interrupted):
+        """Learn from a task that came to its own end, or was ended for its memory."""
+        is_told = not isinstance(record.outcome, Interrupted) or record.outcome.reason is InterruptReason.MEMORY
+        if record.max_rss_bytes and item.memory_bytes is None and is_told:
             self._peaks.observe(record.max_rss_bytes)
 
-    def update(self, used_bytes: Mapping[str, int]) -> str | None:
-        """Learn what runs uses now, by token; return the token of what has to end because memory runs short."""
+    def update(self, used_bytes: Mapping[str, int]) -> list[str]:
+        """Learn what runs uses now, by token; return the tokens of what has to end because memory runs short."""
         for token, used in used_bytes.items():
-            if token in self._running:
-                self._running[token] = replace(self._running[token], used_bytes=used)
-        victim = self._budget.to_end(self._running.values())
-        if victim is not None:
-            return next(token for token, each in self._running.items() if each is victim)
-        self._admit()
-        return None
+            if each := self._running.get(token):
+                grown = max(0, used - each.used_bytes) if each.used_bytes else 0  # to begin with is not to grow
+                self._running[token] = each = replace(each, used_bytes=used, grown_bytes=grown)
+                self._takes[token] = each.takes(self._peaks)
+        self._taken = sum(self._takes.values(), start=NOTHING)
+        ending = self._budget.to_end(self._running.values(), self._peaks)
+        if not ending:
+            self._admit()
+        return [token for token, each in self._running.items() if each in ending]
 
     def _admit(self) -> None:
         """Let the item that waits start if there is room."""
         if self._waiting is None:
             return
-        item, need = self._waiting[0], self._need(self._waiting[0])
-        if self._budget.fits(need, [*self._running.values()]):
+        item = self._waiting[0]
+        need = need_of(item, self._peaks, nests=self._nests)
+        if self._budget.fits(need, self._taken, self._peaks):
             self._waiting = None
             self._start(item.token, need)
             self._gate.set()
@@ -124,23 +131,22 @@ class Room:
         self._starts += 1
         if self._running:
             self._shared |= {*self._running, token}
-        self._running[token] = Occupant(need, self._starts)
+        self._running[token], self._takes[token] = Occupant(need, self._starts), need
+        self._taken += need
 
-    def _may_start(self, need: Need, running: list[Occupant]) -> bool:
+    def _may_start(self, need: Need) -> bool:
         waiting_s = None if self._waiting is None else self._monotonic() - self._waiting[1]
         if self._refused_s is not None and self._monotonic() - self._refused_s < NO_ROOM_S:
             return False
-        return self._budget.may_start(need, running, waiting_s=waiting_s)
+        return self._budget.may_start(need, self._taken, self._peaks, waiting_s=waiting_s)
 
-    def _need(self, item: Item) -> Need:
-        return need_of(item, typical_bytes=self._typical_bytes, nests=self._nests)
+    def _holds(self, need: Need) -> bool:
+        return self._budget.holds(self._taken + need, self._peaks)
 
     def _expected(self) -> Need:
         """Return what one of the smaller items takes: those that come may differ."""
-        least = [need.memory_bytes for need in self._needs], [need.cpus for need in self._needs]
-        return Need(min(least[0], default=self._typical_bytes), min(least[1], default=1))
-
-    @property
-    def _typical_bytes(self) -> int:
-        known = self._peaks.typical_bytes
-        return self._share_bytes if known is None else known
+        if not self._needs:
+            return Need(unknown=1)
+        usual = self._peaks.usual_bytes
+        smallest = min(self._needs, key=lambda each: each.memory_bytes + each.unknown * usual)
+        return replace(smallest, cpus=min(each.cpus for each in self._needs))

@@ -4,31 +4,47 @@
 2. One that fits into no budget runs alone.
 3. One claimed item waits for room, while smaller ones fill gaps. When it has waited for a minute, nothing else starts
    before it: so it starts when what runs now has ended, if not earlier.
-4. When memory runs short, the youngest ends, so that the least work is lost; never the only one.
+4. When memory runs short, or will at the next look if what outgrew its room goes on growing as since the last, the
+   youngest of these end; if none outgrew it, the youngest of all. So the least work is lost, and those that fit go on.
+   The oldest is never ended: whatever happens, work goes on.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection
 
-from pyanamo_async.core.memory.needs import Need
+from pyanamo_async.core.memory.needs import NOTHING, Need, PeakHistory
 from pyanamo_async.core.values import Value
 
 PATIENCE_S = 60.0  # of an item that waits for room
 
 
 class Occupant(Value):
-    """What one running item takes: what it needs, and what it uses now; `order` is that of the starts."""
+    """What runs of one item: what it needs, what it uses now and how much more than at the last look.
+
+    `order` is that of the starts.
+    """
 
     need: Need
     order: int
     used_bytes: int = 0
+    grown_bytes: int = 0
 
-    @property
-    def memory_bytes(self) -> int:
+    def has_outgrown(self, peaks: PeakHistory) -> bool:
+        """Return whether it uses more than it seemed to need."""
+        return self.used_bytes > self.need.memory_bytes + self.need.unknown * peaks.usual_bytes
+
+    def takes(self, peaks: PeakHistory) -> Need:
         """Return what is not there for others."""
-        return max(self.need.memory_bytes, self.used_bytes)
+        if not self.has_outgrown(peaks):
+            return self.need
+        return Need(peaks.likely_bytes(self.used_bytes) if self.need.unknown else self.used_bytes, self.need.cpus)
+
+    def soon_bytes(self, peaks: PeakHistory) -> int:
+        """Return what it uses at the next look if it grows on; one that keeps to a known need does not exceed that."""
+        soon = self.used_bytes + self.grown_bytes
+        return soon if self.need.unknown or self.has_outgrown(peaks) else min(soon, self.need.memory_bytes)
 
 
 class Budget(Value):
@@ -37,25 +53,35 @@ class Budget(Value):
     memory_bytes: int | None
     cpus: int
 
-    def fits(self, need: Need, running: Sequence[Occupant]) -> bool:
-        """Return whether an item may start beside these."""
-        if not running:
-            return True
-        if need.cpus + sum(each.need.cpus for each in running) > self.cpus:
-            return False
-        taken = sum(each.memory_bytes for each in running)
-        return self.memory_bytes is None or need.memory_bytes + taken <= self.memory_bytes
+    def holds(self, taken: Need, peaks: PeakHistory) -> bool:
+        """Return whether there is so much."""
+        return taken.cpus <= self.cpus and (self.memory_bytes is None or peaks.fits(taken, self.memory_bytes))
 
-    def may_start(self, need: Need, running: Sequence[Occupant], *, waiting_s: float | None) -> bool:
+    def fits(self, need: Need, taken: Need, peaks: PeakHistory) -> bool:
+        """Return whether an item may start beside those that take so much together; anything may alone."""
+        return taken == NOTHING or self.holds(taken + need, peaks)
+
+    def may_start(self, need: Need, taken: Need, peaks: PeakHistory, *, waiting_s: float | None) -> bool:
         """Return whether an item may start, while another has waited so long (None: none waits)."""
-        return (waiting_s is None or waiting_s < PATIENCE_S) and self.fits(need, running)
+        return (waiting_s is None or waiting_s < PATIENCE_S) and self.fits(need, taken, peaks)
 
-    def to_end(self, running: Iterable[Occupant]) -> Occupant | None:
-        """Return what has to end because more is used than there is; None when nothing has."""
-        occupants = sorted(running, key=lambda each: each.order)
-        if self.memory_bytes is None or sum(each.used_bytes for each in occupants) <= self.memory_bytes:
-            return None
-        return occupants[-1] if len(occupants) > 1 else None
+    def to_end(self, running: Collection[Occupant], peaks: PeakHistory) -> list[Occupant]:
+        """Return what has to end because more is used than there is, or will be; the first of them first."""
+        if self.memory_bytes is None:
+            return []
+        others = sorted(running, key=lambda each: each.order)[1:]  # never the oldest
+        outgrown = [each for each in others if each.has_outgrown(peaks)]
+        ending = list[Occupant]()
+        used = sum(each.used_bytes for each in running)
+        soon = sum(each.soon_bytes(peaks) for each in running)
+        while outgrown and soon > self.memory_bytes:
+            ending.append(each := outgrown.pop())
+            others.remove(each)
+            used, soon = used - each.used_bytes, soon - each.soon_bytes(peaks)
+        while others and used > self.memory_bytes:
+            ending.append(each := others.pop())
+            used -= each.used_bytes
+        return ending
 
 
 NO_LIMIT = Budget(None, sys.maxsize)

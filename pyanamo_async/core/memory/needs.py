@@ -1,50 +1,112 @@
-"""How much memory, and how many CPUs, an item needs while it runs.
+"""How much memory, and how many CPUs, items need while they run.
 
 1. What an item is known to need outranks what others needed: its column `Memory`, and what it had reached when it was
    ended for want of memory.
-2. Otherwise it is what the step has shown: more than nine in ten of the recent peaks, and a margin.
-3. Before anything is shown, each gets an equal share of the budget, so that nothing is overcommitted.
-4. An item that declares its need teaches nothing about those that do not.
+2. Tasks of which nothing is known get room together: what 95 % of as many recent tasks in a row used together, and a
+   tenth more. So room for a few large ones among many small ones is kept once, not once for each task.
+3. One that uses more than the average is no longer unknown. It counts as the median of the recent peaks above what it
+   has reached.
+4. Before anything is shown, each gets an equal share of the budget, so that nothing is overcommitted.
+5. An item that declares its need teaches nothing about those that do not.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import accumulate, islice
+from operator import sub
 
 from pyanamo_async.core.items import Item
 from pyanamo_async.core.values import Value
 
-RECENT = 50  # peaks
+RECENT = 200  # peaks
 ENOUGH = 3  # peaks, to go by them
 PERCENTILE, MARGIN = 0.95, 1.1
 
 
 class Need(Value):
-    """What an item takes of a worker."""
+    """What items take of a worker: memory that is known, CPUs, and room for so many tasks of `unknown` memory."""
 
     memory_bytes: int = 0
     cpus: int = 1
+    unknown: int = 0
+
+    def __add__(self, other: Need) -> Need:
+        """Return what both take together."""
+        return Need(self.memory_bytes + other.memory_bytes, self.cpus + other.cpus, self.unknown + other.unknown)
+
+    def __sub__(self, other: Need) -> Need:
+        """Return what is left without the other."""
+        return Need(self.memory_bytes - other.memory_bytes, self.cpus - other.cpus, self.unknown - other.unknown)
+
+    def __mul__(self, times: int) -> Need:
+        """Return what so many such items take."""
+        return Need(self.memory_bytes * times, self.cpus * times, self.unknown * times)
+
+
+NOTHING = Need(cpus=0)
 
 
 @dataclass(slots=True)
 class PeakHistory:
-    """The peaks of tasks that did not declare what they need."""
+    """The recent peaks of tasks that did not declare what they need; until some are known, each gets `share_bytes`."""
 
+    share_bytes: int = 0
     _recent: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT))
+    _sorted: list[int] = field(default_factory=list)
+    _total: int = 0
+    _together: dict[int, int] = field(default_factory=dict)  # by number of tasks, since the last peak
 
     def observe(self, peak_bytes: int) -> None:
         """Add the peak of a task that has ended."""
+        if len(self._recent) == RECENT:
+            oldest = self._recent.popleft()
+            self._total -= oldest
+            del self._sorted[bisect_left(self._sorted, oldest)]
         self._recent.append(peak_bytes)
+        self._total += peak_bytes
+        insort(self._sorted, peak_bytes)
+        self._together.clear()
 
     @property
-    def typical_bytes(self) -> int | None:
-        """Return what a task may be expected to need; None before enough is known."""
-        if len(self._recent) < ENOUGH:
-            return None
-        return round(MARGIN * quantile(self._recent, PERCENTILE))
+    def is_enough(self) -> bool:
+        """Return whether enough is known to go by it."""
+        return len(self._recent) >= ENOUGH
+
+    @property
+    def usual_bytes(self) -> int:
+        """Return what a task of unknown need may use until it counts by itself: the average, and a tenth more."""
+        return round(MARGIN * self._total / len(self._recent)) if self.is_enough else self.share_bytes
+
+    def fits(self, need: Need, budget_bytes: int) -> bool:
+        """Return whether so much memory is there for a need."""
+        left = budget_bytes - need.memory_bytes
+        most = MARGIN * self._sorted[-1] if self.is_enough else self.share_bytes
+        return need.unknown * most <= left or self.together_bytes(need.unknown) <= left
+
+    def together_bytes(self, tasks: int) -> int:
+        """Return what so many tasks may be expected to need together of which nothing is known."""
+        if not self.is_enough:
+            return tasks * self.share_bytes
+        if tasks not in self._together:
+            self._together[tasks] = round(MARGIN * self._in_a_row(tasks))
+        return self._together[tasks]
+
+    def likely_bytes(self, reached_bytes: int) -> int:
+        """Return what a task is likely to need that has reached so much: the median of the peaks above that."""
+        above = bisect_right(self._sorted, reached_bytes)
+        return self._sorted[(above + len(self._sorted)) // 2] if above < len(self._sorted) else reached_bytes
+
+    def _in_a_row(self, tasks: int) -> int:
+        """Return what 95 % of so many recent tasks in a row used together; the oldest follows the latest."""
+        rounds, rest = divmod(tasks, len(self._recent))
+        ends = [*accumulate((*self._recent, *islice(self._recent, rest)), initial=0)]
+        rows = [*map(sub, islice(ends, rest, None), ends)][: len(self._recent)]
+        return rounds * self._total + quantile(rows, PERCENTILE)
 
 
 def quantile(sizes: Collection[int], share: float) -> int:
@@ -62,11 +124,12 @@ def known_need_bytes(item: Item) -> int:
     return max(item.memory_bytes or 0, item.memory_need_bytes)
 
 
-def need_of(item: Item, *, typical_bytes: int, nests: int) -> Need:
-    """Return what an item needs, of whose tasks `nests` run at a time.
-
-    `typical_bytes` is what a task of the step needs of which nothing is known.
-    """
+def need_of(item: Item, peaks: PeakHistory, *, nests: int) -> Need:
+    """Return what an item needs, of whose tasks `nests` run at a time, after what others have shown."""
     at_once = tasks_at_once(item, nests)
-    own = typical_bytes if item.memory_bytes is None else item.memory_bytes
-    return Need(at_once * max(own, item.memory_need_bytes), at_once * item.cpus)
+    cpus, known_bytes = at_once * item.cpus, known_need_bytes(item)
+    if not known_bytes:
+        return Need(0, cpus, at_once)
+    if item.memory_bytes is None:  # it was ended for want of memory
+        known_bytes = peaks.likely_bytes(known_bytes)
+    return Need(at_once * known_bytes, cpus)

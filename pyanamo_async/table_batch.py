@@ -19,7 +19,7 @@ from pyanamo_async.table_capacity import TableCapacity
 if TYPE_CHECKING:
     from pyanamo_async.operate.batch import CancelledJobs
     from pyanamo_async.operate.batch_planning import BatchPlan
-    from pyanamo_async.ports.fleet_jobs import FleetJob
+    from pyanamo_async.ports.jobs import FleetJob
 
 TEN_MINUTES = timedelta(minutes=10)
 

@@ -20,8 +20,7 @@ from pyanamo_async.app.locations import DynamoTable
 from pyanamo_async.app.script_environment import script_environment
 from pyanamo_async.app.settings import Settings
 from pyanamo_async.app.signals import job_control_by_signal, orders_by_signal
-from pyanamo_async.aws.instance_metadata import InstanceMetadata, metadata_endpoint
-from pyanamo_async.aws.spot import interruption
+from pyanamo_async.aws.instance_metadata import InstanceMetadata, interruption, metadata_endpoint
 from pyanamo_async.core import values
 from pyanamo_async.core.folders import NO_FOLDERS, Folder, parse_folders
 from pyanamo_async.core.halting import parse_failed_limit

@@ -19,7 +19,7 @@ from pyanamo_async.aws.batch import MOST
 from pyanamo_async.aws.errors import translated
 from pyanamo_async.aws.session import Aws
 from pyanamo_async.core.batch import job_name
-from pyanamo_async.ports.fleet_jobs import FleetJob, FleetJobs, JobOrder
+from pyanamo_async.ports.jobs import FleetJob, FleetJobs, JobOrder
 
 TABLE = "PYANAMO_TABLE"
 PER_SECOND = 10  # of the 50 that Batch takes for an account, which others use too

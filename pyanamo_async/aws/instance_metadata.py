@@ -1,25 +1,31 @@
-"""Ask the metadata service of an EC2 instance.
+"""Ask the metadata service of an EC2 instance, and learn from it that Spot is about to interrupt this one.
 
 1. It is asked with a session token, and without one where none is to be had (version 1). What goes wrong is told once,
    whoever asks: one cause is one line in the log.
 2. Nobody waits for an answer where there is nobody to give one.
+3. A Spot notice comes two minutes ahead; on Fargate it is SIGTERM. Nothing else that the service says ends a worker.
 
-Source: Amazon EC2 user guide, "Use the Instance Metadata Service" and "Detect whether a host is an EC2 instance".
+Source: Amazon EC2 user guide, "Use the Instance Metadata Service", "Detect whether a host is an EC2 instance" and "Spot
+Instance interruption notices".
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import orjson
+
 if TYPE_CHECKING:
     import aiohttp
 
 ENDPOINT = "http://169.254.169.254"
 TOKEN_TTL_S = 21600
+POLL_S = 5.0  # for a Spot notice
 ANSWER_S = 1.0  # as AWS's own tools wait for it
 LONGEST = 1000  # in bytes, of a token or answer
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
@@ -114,3 +120,22 @@ def _content(file: Path) -> bytes:
         return file.read_bytes()
     except OSError:
         return b""
+
+
+async def interruption(metadata: InstanceMetadata, *, poll_s: float = POLL_S) -> str:
+    """Wait until EC2 announces an interruption, and return the notice; wait for ever on other than Spot instances."""
+    while True:
+        notice = await metadata.read("spot/instance-action")
+        if _is_notice(notice):
+            return f"Spot notice: {' '.join(notice.split())}"
+        if notice:
+            metadata.tell("a notice without an action")
+        await asyncio.sleep(poll_s)
+
+
+def _is_notice(text: str) -> bool:
+    try:
+        notice = orjson.loads(text)
+    except ValueError:
+        return False
+    return isinstance(notice, dict) and "action" in notice

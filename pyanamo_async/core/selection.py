@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pyanamo_async.core.arguments import check_type
-from pyanamo_async.core.expressions.expression import Expression, parse_expression
+from pyanamo_async.core.expressions.parser import Expression, parse_expression
 from pyanamo_async.core.expressions.view import TaskView
 from pyanamo_async.core.items import Item, State, Task
 from pyanamo_async.core.names import LONGEST_SHOWN, did_you_mean

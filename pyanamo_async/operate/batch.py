@@ -14,7 +14,7 @@ from pyanamo_async.core.batch import queue_position, quota_sentence, why_waiting
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import PyanamoError, UsageError
 from pyanamo_async.operate.batch_planning import BatchPlan
-from pyanamo_async.ports.fleet_jobs import FleetJob, FleetJobs
+from pyanamo_async.ports.jobs import FleetJob, FleetJobs
 from pyanamo_async.ports.platform import FARGATE, FARGATE_SPOT, JobQueue, Platform
 from pyanamo_async.ports.runtime import Clock
 

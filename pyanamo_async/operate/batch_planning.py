@@ -16,7 +16,7 @@ from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import UsageError
 from pyanamo_async.operate.status import Status
-from pyanamo_async.ports.fleet_jobs import JobOrder
+from pyanamo_async.ports.jobs import JobOrder
 from pyanamo_async.ports.platform import JobDefinition, JobQueue, Platform
 
 ITEMS, MEMORY = "PYANAMO_ITEMS", "PYANAMO_MEMORY"

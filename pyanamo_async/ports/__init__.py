@@ -16,11 +16,17 @@ from pyanamo_async.ports.description import (
     TableOptions,
     Units,
 )
-from pyanamo_async.ports.fleet_jobs import FleetJob, FleetJobs, JobOrder
-from pyanamo_async.ports.jobs import NO_LONGER_KNOWN, Job, JobRun, JobService
+from pyanamo_async.ports.jobs import NO_LONGER_KNOWN, FleetJob, FleetJobs, Job, JobOrder, JobRun, JobService
 from pyanamo_async.ports.notifications import Notifications
-from pyanamo_async.ports.objects import ObjectKey, ObjectStore, StoredObject
-from pyanamo_async.ports.output import OutputKey, OutputStore, Sink, UnfinishedOutput
+from pyanamo_async.ports.output import (
+    ObjectKey,
+    ObjectStore,
+    OutputKey,
+    OutputStore,
+    Sink,
+    StoredObject,
+    UnfinishedOutput,
+)
 from pyanamo_async.ports.output_tails import OutputTails
 from pyanamo_async.ports.platform import (
     BucketCondition,

@@ -18,7 +18,7 @@ from pyanamo_async.aws.session import Aws
 from pyanamo_async.core.batch import job_name
 from pyanamo_async.core.values import replace
 from pyanamo_async.ports import NO_LONGER_KNOWN, JobRun
-from pyanamo_async.ports.fleet_jobs import JobOrder
+from pyanamo_async.ports.jobs import JobOrder
 
 STARTED, STOPPED = datetime(2026, 11, 26, 12, tzinfo=UTC), datetime(2026, 11, 26, 13, tzinfo=UTC)
 TIMES = {"startedAt": int(STARTED.timestamp() * 1000), "stoppedAt": int(STOPPED.timestamp() * 1000)}

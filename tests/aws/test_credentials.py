@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pyanamo_async.aws.credentials import without_credentials
+from pyanamo_async.app.script_environment import without_credentials
 
 KEYS = "aws_access_key_id = k\naws_secret_access_key = s\n"
 SOURCES = {

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from pyanamo_async.aws.instance_metadata import ENDPOINT, InstanceMetadata, metadata_endpoint
-from pyanamo_async.aws.spot import interruption
+from pyanamo_async.aws.instance_metadata import ENDPOINT, InstanceMetadata, interruption, metadata_endpoint
 
 NOTICE = '{"action": "terminate"}'
 

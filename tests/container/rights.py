@@ -13,7 +13,7 @@ from harness.gate import Call, Gate
 from harness.program import Program
 from pyanamo_async import FailurePolicy, Selection, State, Table, WorkerSettings
 from pyanamo_async.entrypoint.archive import Limits
-from pyanamo_async.entrypoint.fetching import fetch
+from pyanamo_async.entrypoint.preparing import fetch
 from pyanamo_async.entrypoint.request import parse_scripts
 from tests.container.stack import of_type, properties, resolved
 

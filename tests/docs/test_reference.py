@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from harness.program import ROOT, Program, program
+from pyanamo_async.app.script_environment import REPLACEMENTS, WITHHELD
 from pyanamo_async.app.settings import DEFAULT_KEY
-from pyanamo_async.aws.credentials import REPLACEMENTS, WITHHELD
 from pyanamo_async.cli.main import DEBUG
 from pyanamo_async.core import trace
-from pyanamo_async.core.expressions.expression import parse_expression
 from pyanamo_async.core.expressions.fields import DERIVED, FIELDS
+from pyanamo_async.core.expressions.parser import parse_expression
 from pyanamo_async.core.folders import Folder
 from pyanamo_async.core.items import Held, Item, Output, State, Task, TaskRecord
 from pyanamo_async.core.memory.measure import Measure

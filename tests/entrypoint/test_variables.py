@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from pyanamo_async.entrypoint.__main__ import check_run
 from pyanamo_async.entrypoint.request import (
     DEFAULT_TMPDIR,
     Request,
@@ -15,7 +16,6 @@ from pyanamo_async.entrypoint.request import (
     table_name,
     work_folder,
 )
-from pyanamo_async.entrypoint.run_flags import check_run
 from pyanamo_async.entrypoint.variables import merge, unknown
 from pyanamo_async.errors import UsageError
 

@@ -1,4 +1,7 @@
-"""Parse expressions: the grammar below is the whole language, and nothing is ever handed to Python.
+"""Select tasks by an expression: `parse_expression('exit == 137 and seconds > 10m').matches(view)`.
+
+The fields stand in `fields`, three-valued logic in `evaluation`. The grammar below is the whole language, and nothing is
+ever handed to Python.
 
     either     = all {"or" all}
     all        = not {"and" not}
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from dataclasses import dataclass, field
 
 from pyanamo_async.core.expressions import evaluation
 from pyanamo_async.core.expressions.evaluation import COMPARISONS, Read, Test
@@ -32,6 +36,7 @@ from pyanamo_async.core.expressions.fields import (
 )
 from pyanamo_async.core.expressions.literals import LiteralInvalid, meaning
 from pyanamo_async.core.expressions.tokens import OTHER_SPELLINGS, WORDS, Token, TokenKind, Tokens
+from pyanamo_async.core.expressions.view import TaskView
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import UsageError
 
@@ -48,15 +53,28 @@ class _Field(Value):
 _Operand = _Field | Token
 
 
-def parse(text: str) -> tuple[frozenset[str], Test]:
-    """Return the fields that an expression names, and the test that it describes.
+@dataclass(frozen=True)
+class Expression:
+    """A parsed expression; `text` is how it was written, `fields` are those that it names."""
+
+    text: str
+    fields: frozenset[str] = field(repr=False, compare=False)
+    _test: Test = field(repr=False, compare=False)
+
+    def matches(self, task: TaskView) -> bool:
+        """Return whether a task is certainly meant: what is unknown because a value is missing does not match."""
+        return self._test(task) is True
+
+
+def parse_expression(text: str) -> Expression:
+    """Return the expression that a text is.
 
     Raises:
-        UsageError: the text is no expression; the error says where, and what to write.
+        UsageError: it is no expression; the error says where in the text, and what to write.
     """
     parser = _Parser(text)
     test = parser.whole()
-    return frozenset(parser.fields), test
+    return Expression(text, frozenset(parser.fields), test)
 
 
 class _Parser:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyanamo_async.core.expressions.expression import parse_expression
+from pyanamo_async.core.expressions.parser import parse_expression
 from pyanamo_async.core.expressions.view import TaskView
 from pyanamo_async.core.items import State
 from pyanamo_async.core.outcomes import Failed, Succeeded

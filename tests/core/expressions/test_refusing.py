@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pyanamo_async.core.expressions.expression import parse_expression
 from pyanamo_async.core.expressions.fields import DERIVED, FIELDS
+from pyanamo_async.core.expressions.parser import parse_expression
 from pyanamo_async.core.expressions.tokens import MAX_LENGTH
 from pyanamo_async.errors import UsageError
 from tests.core.expressions.views import DONE, FAILED, KILLED, NEVER_RAN

@@ -7,6 +7,8 @@ Laws:
 1. botocore's public event `before-parse` hands over the reply; of errors, botocore reads the code and the message.
 2. A reply that is not of the form that its operation returns cannot be parsed; it is never taken for an empty one.
 3. Attributes are passed on unseen: a bad row is the store's to judge, and costs itself alone.
+4. All else is parsed by botocore's parsers. They trust the form of a reply, and break on another with whatever error
+   that leads to: then it cannot be parsed.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+from aiobotocore.parsers import AioResponseParserFactory
 from botocore.parsers import ResponseParserError
 
 from pyanamo_async.aws.meter import READS, WRITES
@@ -34,6 +37,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "integer": int,
     "double": (int, float),
 }
+BROKEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 DEPTH = 2  # of what is checked: down to rows, not into them
 
 
@@ -87,3 +91,28 @@ def _fits(value: object, shape: Any, depth: int) -> bool:  # noqa: ANN401 - boto
         case dict() if depth:
             return all(_fits(value[name], each, depth - 1) for name, each in shape.members.items() if name in value)
     return True
+
+
+class ResponseParsers(AioResponseParserFactory):
+    """What the session's component `response_parser_factory` makes parsers with."""
+
+    def create_parser(self, protocol_name: str) -> Any:  # noqa: ANN401 - botocore's
+        """Return a parser for a protocol."""
+        return _Parser(super().create_parser(protocol_name))
+
+
+class _Parser:
+    """A parser that raises `ResponseParserError` alone."""
+
+    def __init__(self, parser: Any) -> None:  # noqa: ANN401 - botocore's
+        self._parser = parser
+
+    async def parse(self, response: dict[str, Any], shape: Any) -> Any:  # noqa: ANN401 - botocore's
+        """Parse a reply."""
+        try:
+            parsed = await self._parser.parse(response, shape)
+        except BROKEN as exc:
+            raise ResponseParserError(f"a reply that cannot be parsed: {exc!r}") from exc
+        if not isinstance(parsed.get("Error", {}).get("Code", ""), str):  # which botocore looks up next
+            raise ResponseParserError("an error without a code")
+        return parsed

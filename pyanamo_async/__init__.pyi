@@ -102,3 +102,4 @@ from .table_report import (
 )
 
 __version__: str
+__all__: list[str]

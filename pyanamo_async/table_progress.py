@@ -123,9 +123,12 @@ class TableProgress(TableReader):
 
     async def samples(self) -> dict[str, SampleStep]:
         """Count the items of each sample by state; memory grows with the number of samples."""
-        from pyanamo_async.operate.samples import samples_of
+        from pyanamo_async.core.samples import NOTHING, with_item
 
-        return await samples_of((await self._open()).summaries())
+        found: dict[str, SampleStep] = {}
+        async for each in (await self._open()).summaries():
+            found[each.sample] = with_item(found.get(each.sample, NOTHING), each.state)
+        return found
 
 
 async def sample_matrix(

@@ -1,4 +1,7 @@
-"""Put the doctor together: what there is to look at depends on where table and output are."""
+"""Examine a table and all that it stands on: first what would keep workers from working, then what they left behind.
+
+What there is to look at depends on where table and output are.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,22 @@ from pyanamo_async.app.locations import Bucket, DynamoTable
 from pyanamo_async.app.resources import Resources
 from pyanamo_async.errors import RegionMissing
 from pyanamo_async.host.liveness import LocalProcesses
-from pyanamo_async.operate.doctor import ENDS_IT, examine
 from pyanamo_async.operate.findings import Finding, FindingKind
+from pyanamo_async.operate.leftovers import left_behind
 from pyanamo_async.operate.orphaned_checkpoints import orphaned_checkpoints
-from pyanamo_async.operate.platform_checks import Scope
+from pyanamo_async.operate.platform_checks import Scope, check_platform
+
+ENDS_IT = {
+    FindingKind.REGION,
+    FindingKind.CREDENTIALS,
+    FindingKind.TABLE,
+    FindingKind.TABLE_ROW,
+    FindingKind.INDEX,
+    FindingKind.BUCKET,
+    FindingKind.RIGHT,
+    FindingKind.CLOCK,
+}
+"""With one of these, what workers left behind cannot be looked for."""
 
 
 async def examination(
@@ -28,23 +43,20 @@ async def examination(
     of_table = isinstance(resources.settings.table, DynamoTable)
     of_bucket = isinstance(resources.settings.need_output(), Bucket)
     scope = Scope(of_table, of_bucket, queue, definition)
-    on_aws = of_table or of_bucket or bool(queue or definition)
     try:
         store, outputs = await resources.store(), await resources.outputs()
     except RegionMissing as exc:  # clients are made where they are asked for, and none without a region
         yield Finding(FindingKind.REGION, exc.what, None, exc.hint)
         return
     kinds, now = set(), datetime.now(UTC)
-    async for finding in examine(
-        store,
-        outputs,
-        older_than=older_than,
-        remove=remove,
-        now=now,
-        processes=LocalProcesses(),
-        platform=await resources.platform() if on_aws else None,
-        scope=scope,
-        note=note,
+    if of_table or of_bucket or queue or definition:
+        async for finding in check_platform(await resources.platform(), store, outputs, scope, note):
+            kinds.add(finding.kind)
+            yield finding
+    if kinds & ENDS_IT:
+        return
+    async for finding in left_behind(
+        store, outputs, older_than=older_than, remove=remove, now=now, processes=LocalProcesses()
     ):
         kinds.add(finding.kind)
         yield finding

@@ -14,8 +14,7 @@ from pyanamo_async.core.memory.budget import Auto, share_bytes
 from pyanamo_async.core.platforms import Platform
 from pyanamo_async.core.values import replace
 from pyanamo_async.execution import scripts_at_once
-from pyanamo_async.host.cpus import usable_cpus
-from pyanamo_async.host.memory_limits import usable_memory
+from pyanamo_async.host.limits import usable_cpus, usable_memory
 from pyanamo_async.ports import EventLog
 
 

@@ -171,11 +171,11 @@ class Resources:
         address = address_of(location) if location else self.settings.need_output()
         match address:
             case Folder(path=path, key=key):
-                from pyanamo_async.outputs.file_objects import FileObjects
+                from pyanamo_async.outputs.files import FileObjects
 
                 return FileObjects(path, key, umask=self.settings.umask)
             case Bucket(name=name, prefix=prefix):
-                from pyanamo_async.outputs.s3_objects import S3Objects
+                from pyanamo_async.outputs.s3 import S3Objects
 
                 client = await (await self._aws()).s3()
                 return S3Objects(client, name, prefix, sse=self.settings.storing.sse, spool=self._spool)
@@ -236,7 +236,7 @@ class Resources:
                 from pyanamo_async.aws.meter import Meter
 
                 self._meter = Meter()
-            from pyanamo_async.host.cpus import usable_cpus
+            from pyanamo_async.host.limits import usable_cpus
 
             items = self.settings.running.items
             at_once = items if isinstance(items, int) else usable_cpus()

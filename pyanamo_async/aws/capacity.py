@@ -120,15 +120,9 @@ class DynamoCapacity(CapacityAdmin):
     async def template(self) -> dict[str, Any]:
         """Ask DynamoDB for the table, its tags and its backups."""
         described, client = await self._described(), await self._aws.dynamodb()
-        tags: list[Any] = []
+        pages = client.get_paginator("list_tags_of_resource").paginate(ResourceArn=described["TableArn"])
         with translated(self._what):
-            following: dict[str, Any] = {}
-            while True:
-                page: Any = await client.list_tags_of_resource(ResourceArn=described["TableArn"], **following)
-                tags += page.get("Tags", ())
-                if not page.get("NextToken"):
-                    break
-                following = {"NextToken": page["NextToken"]}
+            tags = [each async for page in pages for each in page.get("Tags", ())]
             backups: Any = await client.describe_continuous_backups(TableName=self._table)
         history = backups["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
         return table_template(described, tags, history)

@@ -19,7 +19,6 @@ from urllib.parse import urlsplit
 
 from pyanamo_async.aws.errors import translated
 from pyanamo_async.aws.meter import Meter
-from pyanamo_async.aws.replies import read_as_json
 from pyanamo_async.aws.service_clock import ServiceClock
 
 if TYPE_CHECKING:
@@ -105,7 +104,7 @@ class Aws:
         from aiobotocore.session import AioSession
 
         from pyanamo_async.aws.http_session import HttpSession
-        from pyanamo_async.aws.replies import ResponseParsers
+        from pyanamo_async.aws.replies import ResponseParsers, read_as_json
 
         if self._session is None:
             self._session = AioSession()

@@ -9,9 +9,10 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 from pyanamo_async.core.memory.budget import Auto
 from pyanamo_async.core.text.byte_sizes import parse_size
@@ -116,3 +117,24 @@ def _parse(parse: Callable[[str], T], text: str) -> T:
         return parse(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None  # typer adds the flag, and its variable
+
+
+def standing_alone(*flags: str, without: str, takes: Callable[[str], bool]) -> type[TyperCommand]:
+    """Return commands in which an option, called by any of `flags`, may stand alone: its value is `without` then.
+
+    What follows it is its value if `takes` says so of the word.
+    """
+
+    class Command(TyperCommand):
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - the type is private to typer
+            """Parse the command line."""
+            given: list[str] = []
+            rest = [*args]
+            while rest and rest[0] != "--":
+                arg = rest.pop(0)
+                if arg in flags:
+                    arg = f"{flags[-1]}={rest.pop(0) if rest and takes(rest[0]) else without}"
+                given.append(arg)
+            return super().parse_args(ctx, given + rest)
+
+    return Command

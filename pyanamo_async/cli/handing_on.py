@@ -12,8 +12,13 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from pyanamo_async.cli.run_command import LogGroupMayBeLeftOut, variable
-from pyanamo_async.cli.run_options import failure_policy, output_settings, worker_settings
+from pyanamo_async.cli.run_options import (
+    LogGroupMayBeLeftOut,
+    failure_policy,
+    output_settings,
+    variable,
+    worker_settings,
+)
 
 TYPED = "pyanamo typed"
 OF_RUN = {"no_task_credentials"} | {

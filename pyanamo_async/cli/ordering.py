@@ -12,8 +12,8 @@ import typer
 from pyanamo_async import ChangeOptions, ChangeResult, Selection, Table, UsageError, WorkerCondition
 from pyanamo_async.cli.asking import ask, need_terminal
 from pyanamo_async.cli.console import flush, note, say, say_json
-from pyanamo_async.cli.counting_bar import counting_bar
 from pyanamo_async.cli.options import JsonOption, takes
+from pyanamo_async.cli.reading import counting_bar
 from pyanamo_async.cli.run_async import with_table
 from pyanamo_async.cli.selecting import note_scan
 

@@ -1,9 +1,9 @@
-"""Long reads: how far they are, and how far they go."""
+"""Long work: how far it is, told on stderr, and how far it goes."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, TypeVar
 
@@ -18,6 +18,7 @@ SortOption = Annotated[
 ReverseOption = Annotated[bool, typer.Option("--reverse", help="Sorted the other way round.")]
 
 T = TypeVar("T")
+SHOWN_FROM = 1000  # items; fewer are done before a bar is drawn
 
 
 async def limited(rows: AsyncIterator[T], limit: int | None) -> AsyncIterator[T]:
@@ -46,3 +47,21 @@ def counter(*, prints: bool = True) -> Iterator[list[int]]:
 
     with background_stderr(ReadCount(count)):
         yield count
+
+
+@contextmanager
+def counting_bar(doing: str, items: int) -> Iterator[Callable[[int], None]]:
+    """Draw a bar on a terminal; what is yielded takes how many items are done."""
+    if items < SHOWN_FROM or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from pyanamo_async.cli.background_stderr import background_stderr
+    from pyanamo_async.cli.progress import Bar
+
+    bar = Bar(items, label=doing)
+
+    def draw(done: int) -> None:
+        bar.ended = done
+
+    with background_stderr(bar):
+        yield draw

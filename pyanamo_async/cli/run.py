@@ -19,9 +19,8 @@ from pyanamo_async.cli.console import note
 from pyanamo_async.cli.event_log import LogLines
 from pyanamo_async.cli.main import report
 from pyanamo_async.cli.options import on_new_files, takes
-from pyanamo_async.cli.run_command import RunCommand
 from pyanamo_async.cli.run_ending import Failures, Quiet, ending
-from pyanamo_async.cli.run_options import failure_policy, output_settings, worker_settings
+from pyanamo_async.cli.run_options import RunCommand, failure_policy, output_settings, worker_settings
 from pyanamo_async.cli.worker_metrics import told_metrics
 from pyanamo_async.core.workers import ends_within
 from pyanamo_async.host.pid1 import fork_from_pid1

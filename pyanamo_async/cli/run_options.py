@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperOption
 
 from pyanamo_async import FailurePolicy, OutputSettings, WorkerSettings, parse_on_exit
-from pyanamo_async.cli.flags import Range, duration, duration_range, items, size
+from pyanamo_async.cli.flags import Range, duration, duration_range, items, size, standing_alone
 from pyanamo_async.cli.options import settings
 
 MAX_AT_ONCE = 100_000
@@ -186,3 +188,21 @@ def failure_policy(
         on_exit=parse_on_exit(on_exit),
         fail_on_tag=fail_on_tag,
     )
+
+
+LogGroupMayBeLeftOut: Any = standing_alone("--cloudwatch", without="", takes=lambda word: not word.startswith("-"))
+
+
+def variable(opts: Sequence[str]) -> str:
+    """Return the variable of a flag that has no other: of `--max-failures` it is PYANAMO_MAX_FAILURES."""
+    return f"PYANAMO_{max(opts, key=len).strip('-').replace('-', '_').upper()}"
+
+
+class RunCommand(LogGroupMayBeLeftOut):  # type: ignore[misc] # it is made by a function
+    """Each of its flags has a variable: a container gets those."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - typer's
+        super().__init__(*args, **kwargs)
+        for each in self.params:
+            if isinstance(each, TyperOption) and not each.envvar:
+                each.envvar = variable(each.opts)

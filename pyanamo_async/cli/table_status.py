@@ -14,10 +14,9 @@ import typer
 
 from pyanamo_async import PyanamoError, Status, Table, UsageError, emf_status, prometheus_status
 from pyanamo_async.cli.console import draw, flush, note, on_terminal, say, say_json, screen
-from pyanamo_async.cli.flags import duration
+from pyanamo_async.cli.flags import duration, standing_alone
 from pyanamo_async.cli.options import JsonOption, on_tables
 from pyanamo_async.cli.run_async import ended_by
-from pyanamo_async.cli.standing_alone import standing_alone
 from pyanamo_async.cli.status_view import SERIES, drawn_status, series_line, status_lines, status_row
 from pyanamo_async.core.text.durations import parse_duration
 

@@ -24,6 +24,7 @@ from pyanamo_async.errors import PyanamoError, UsageError
 from pyanamo_async.host.pid1 import PASSED_ON
 
 FAILED = 1
+ALSO_FLAGS = {"table": "PYANAMO_TABLE", "bucket": "S3_BUCKET"}
 ADDRESSES = {"--table": "PYANAMO_TABLE", "--bucket": "S3_BUCKET"}
 COMMAND_HINT = "an archive is s3://..., .tar.gz, .tgz, .tar or .zip"
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -110,17 +111,10 @@ def _say(line: str) -> None:
     note(f"pyanamo-entrypoint: {line}")
 
 
-if __name__ == "__main__":
-    main()
-
-
 def run_variables() -> set[str]:
     """Return the variables that `pyanamo run` reads."""
     named = [each.envvar for each in _command().params if getattr(each, "envvar", None)]
     return {DEBUG}.union(*([each] if isinstance(each, str) else each for each in named))
-
-
-ALSO_FLAGS = {"table": "PYANAMO_TABLE", "bucket": "S3_BUCKET"}
 
 
 def check_run(flags: Sequence[str]) -> dict[str, str]:
@@ -146,3 +140,7 @@ def check_run(flags: Sequence[str]) -> dict[str, str]:
 def _command() -> Any:  # noqa: ANN401 - of click, which typer hides
     group: Any = typer.main.get_command(program("run"))
     return group.commands["run"]
+
+
+if __name__ == "__main__":
+    main()

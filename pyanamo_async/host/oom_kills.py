@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections import deque
 from pathlib import Path
 
-ROOT = Path("/")
+from pyanamo_async.host.limits import ROOT, control_groups, lines_of
+
 WITHIN_S = 2.0
 SHORT = 0.05  # of the machine's memory: with less than that available, the kernel ends processes
 KEPT = 64  # readings; the last that is older than two seconds is among them
@@ -44,9 +45,9 @@ class OomKills:
         return count > (earlier[-1] if earlier else readings[0][1])
 
     def _count(self) -> int | None:
-        lines = _lines(self._file) if self._file else []
+        lines = lines_of(self._file) if self._file else []
         counted = next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
-        if counted is None and (is_short := _is_short(_lines(self._machine))) is not None:
+        if counted is None and (is_short := _is_short(lines_of(self._machine))) is not None:
             self._looks_short += is_short
             return self._looks_short
         return counted
@@ -61,22 +62,9 @@ def _is_short(meminfo: list[str]) -> bool | None:
         return None
 
 
-def _lines(file: Path) -> list[str]:
-    try:
-        return file.read_text().splitlines()
-    except OSError:
-        return []
-
-
 def _count_file(root: Path) -> Path | None:
     """Return the file with the count of our own group; a container may see that as the root."""
-    top = root / "sys/fs/cgroup"
-    for line in _lines(root / "proc/self/cgroup"):
-        _, controllers, path = line.split(":", 2)
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        base, name = (top / "memory", "memory.oom_control") if controllers else (top, "memory.events")
-        for folder in (base / path.strip().lstrip("/"), base):
-            if (folder / name).is_file():
-                return folder / name
-    return None
+    names = ("memory.events", "memory.oom_control")
+    groups = control_groups("memory", root=root)
+    files = (folder / name for group in groups for folder in (group[0], group[-1]) for name in names)
+    return next(filter(Path.is_file, files), None)

@@ -155,7 +155,7 @@ async def change(
         result.confirmed = not result.selected or dry_run or confirm(result.selected)
         if not result.confirmed:
             return result
-        for page in pages(iter(ids)):
+        for page in pages(ids):
             held |= await _change_page(writer, selection, change_item, page, result, dry_run=dry_run)
             if force is None:
                 result.locked += held

@@ -82,7 +82,7 @@ class Forced:
 
     async def _read(self, waiting: dict[str, Collection[str]], result: ChangeResult) -> list[Item]:
         found: list[Item] = []
-        for ids in pages(iter(list(waiting))):
+        for ids in pages(list(waiting)):
             page = await self._store.read_many(ids)
             found += page
             for item_id in {*ids} - {item.item_id for item in page}:
@@ -98,7 +98,7 @@ class Forced:
         result: ChangeResult,
     ) -> None:
         """Change items that are free, or are to be taken; what was claimed at that moment is waited for again."""
-        for some in pages(iter(items)):
+        for some in pages(items):
             changes: list[tuple[Item, Item | None]] = []
             for item in some:
                 freed = self._freed(item)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_fields
 from enum import StrEnum
-from itertools import islice
 
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.text.plural import plural
@@ -20,6 +19,7 @@ from pyanamo_async.core.values import replace
 from pyanamo_async.errors import TableMissing, UsageError
 from pyanamo_async.operate.changing import Writer
 from pyanamo_async.operate.checking import CheckedItems
+from pyanamo_async.operate.selecting import pages
 from pyanamo_async.operate.updating import SKIPPED, UPDATED, update_existing
 from pyanamo_async.ports import AddResult, Clock, Creation, Store
 
@@ -146,7 +146,7 @@ async def add_all(add: Callable[[list[Item]], Awaitable[list[AddResult]]], items
 
     try:
         async with asyncio.TaskGroup() as adding:
-            for batch in _batches(items):
+            for batch in pages(items, BATCH):
                 await room.acquire()
                 adding.create_task(add_one(batch), name="import")
                 await asyncio.sleep(0)  # the table works on it while the next batch is read
@@ -162,11 +162,11 @@ async def preview_import(store: Store, checked: CheckedItems, *, on_exists: OnEx
     try:
         known = await _existing(store, checked)
         if known and on_exists is OnExists.UPDATE:
-            for batch in _batches(checked.read()):
+            for batch in pages(checked.read(), BATCH):
                 became |= await update_existing(Writer(store, clock), batch, dry_run=True)
         if known and on_exists is OnExists.SKIP:
             there = {*known}
-            for batch in _batches(item for item in checked.read() if item.item_id in there):
+            for batch in pages((item for item in checked.read() if item.item_id in there), BATCH):
                 others, bad = await _compare(store, batch)
                 differing += others
                 unreadable += bad
@@ -213,7 +213,7 @@ def _content(item: Item) -> tuple[object, ...]:
 
 async def _existing(store: Store, checked: CheckedItems) -> list[str]:
     known: list[str] = []
-    for batch in _batches(checked.read()):
+    for batch in pages(checked.read(), BATCH):
         there = await store.existing([item.item_id for item in batch])
         known += [item.item_id for item in batch if item.item_id in there]
     return known
@@ -228,9 +228,3 @@ def _refuse(known: list[str], what: str) -> None:
         f"the table already has {plural(len(known), 'item')} of these{f' ({names}{more})' if names else ''}; {what}",
         hint="`on_exists` skip leaves them alone, update changes what differs, replace overwrites them whole",
     )
-
-
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch

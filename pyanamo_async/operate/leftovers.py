@@ -70,7 +70,7 @@ async def left_behind(
     held = [each.item_id async for each in store.summaries(state=State.LOCKED) if each.worker in working]
     running = {
         _attempt(outputs.location(OutputKey(namespace, item.item_id, SINGLE_TASK, item.attempt, STDOUT, item.mark)))
-        for page in pages(iter(held))
+        for page in pages(held)
         for item in await store.read_many(page)
     }
     for each in unfinished:

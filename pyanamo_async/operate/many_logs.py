@@ -8,21 +8,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import OutputError
-from pyanamo_async.operate.batches import batches
 from pyanamo_async.operate.logs import LogReader, TaskLog
-from pyanamo_async.operate.saving import not_written, save_file
+from pyanamo_async.operate.saving import save_all, save_file
 from pyanamo_async.operate.selecting import select_tasks
 from pyanamo_async.outputs.keys import folder_name
 from pyanamo_async.ports import Store
-
-AT_ONCE = 8  # files that are written together
 
 
 class FoundLog(Value):
@@ -46,7 +42,7 @@ async def find_logs(
                     yield FoundLog(item.item_id, task.name if item.nested else "", stream, log)
 
 
-async def save_logs(
+def save_logs(
     found: AsyncIterator[FoundLog], folder: Path, *, umask: int, unreadable: Callable[[FoundLog, OutputError], None]
 ) -> AsyncIterator[Path]:
     """Write each stream into a file of the folder, and yield its path; the folder is made if it is missing.
@@ -54,26 +50,16 @@ async def save_logs(
     Raises:
         OutputError: a file cannot be written.
     """
-    async for batch in batches(found, AT_ONCE):
-        for path in await _save(batch, folder, umask, unreadable):
-            yield path
 
-
-async def _save(
-    batch: Sequence[FoundLog], folder: Path, umask: int, unreadable: Callable[[FoundLog, OutputError], None]
-) -> list[Path]:
-    async def save(found: FoundLog) -> Path | None:
-        path = folder / _path(found)
+    async def save(each: FoundLog, path: Path) -> bool:
         try:
-            await save_file(found.log, path, umask)
-        except OSError as error:
-            raise not_written(path, error) from error
+            await save_file(each.log, path, umask)
         except OutputError as error:
-            unreadable(found, error)
-            return None
-        return path
+            unreadable(each, error)
+            return False
+        return True
 
-    return [path for path in await asyncio.gather(*map(save, batch)) if path]
+    return save_all(found, lambda each: folder / _path(each), save)
 
 
 def _path(found: FoundLog) -> Path:

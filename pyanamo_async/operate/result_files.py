@@ -7,8 +7,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from pyanamo_async.core.items import Item, Task
@@ -17,13 +16,10 @@ from pyanamo_async.core.results import ResultFile, decode_results
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import OutputError
-from pyanamo_async.operate.batches import batches
-from pyanamo_async.operate.saving import not_written, save_file
+from pyanamo_async.operate.saving import save_all, save_file
 from pyanamo_async.operate.selecting import select_tasks
 from pyanamo_async.outputs.keys import folder_name
 from pyanamo_async.ports import ObjectStore, Store
-
-AT_ONCE = 8  # files that are fetched together
 
 OpenObjects = Callable[[str], Awaitable[ObjectStore]]
 """Opens what holds a location."""
@@ -52,7 +48,7 @@ async def find_files(store: Store, open_at: OpenObjects, selection: Selection) -
                     yield _file(item, task, each, at)
 
 
-async def save_files(
+def save_files(
     found: AsyncIterator[TaskFile], open_at: OpenObjects, folder: Path, *, umask: int
 ) -> AsyncIterator[Path]:
     """Fetch files into a folder, which is made if it is missing, and yield their paths.
@@ -60,9 +56,12 @@ async def save_files(
     Raises:
         OutputError: one cannot be read or written.
     """
-    async for batch in batches(found, AT_ONCE):
-        for path in await _save(batch, open_at, folder, umask):
-            yield path
+
+    async def save(file: TaskFile, path: Path) -> bool:
+        await save_file(_whole(await open_at(file.location), file), path, umask)
+        return True
+
+    return save_all(found, lambda file: folder / _path(file), save)
 
 
 def _file(item: Item, task: Task, file: ResultFile, at: str) -> TaskFile:
@@ -77,16 +76,8 @@ async def _listed(objects: ObjectStore, at: str) -> list[ResultFile]:
         raise OutputError(f"{results_index(at)} is damaged: {error}") from error
 
 
-async def _save(batch: Sequence[TaskFile], open_at: OpenObjects, folder: Path, umask: int) -> list[Path]:
-    async def save(file: TaskFile) -> Path:
-        path = folder.joinpath(*map(folder_name, filter(None, (file.item_id, file.task))), file.path)
-        try:
-            await save_file(_whole(await open_at(file.location), file), path, umask)
-        except OSError as error:
-            raise not_written(path, error) from error
-        return path
-
-    return list(await asyncio.gather(*map(save, batch)))
+def _path(file: TaskFile) -> Path:
+    return Path(*map(folder_name, filter(None, (file.item_id, file.task))), file.path)
 
 
 async def _whole(objects: ObjectStore, file: TaskFile) -> AsyncIterator[bytes]:

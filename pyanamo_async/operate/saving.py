@@ -5,12 +5,39 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 from pyanamo_async.errors import OutputError
 from pyanamo_async.host.modes import make_folder, open_new
+from pyanamo_async.operate.batches import batches
+
+T = TypeVar("T")
+AT_ONCE = 8  # files that are written together
+
+
+async def save_all(
+    found: AsyncIterator[T], place: Callable[[T], Path], save: Callable[[T, Path], Awaitable[bool]]
+) -> AsyncIterator[Path]:
+    """Save what is found, several at once, each in its place; yield the paths of what `save` says that it saved.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+
+    async def save_one(each: T) -> Path | None:
+        path = place(each)
+        try:
+            return path if await save(each, path) else None
+        except OSError as error:
+            raise OutputError(f"{path} cannot be written: {error.strerror}", hint="choose another folder") from error
+
+    async for batch in batches(found, AT_ONCE):
+        for path in await asyncio.gather(*map(save_one, batch)):
+            if path:
+                yield path
 
 
 async def save_file(chunks: AsyncIterable[bytes], path: Path, umask: int) -> None:
@@ -25,11 +52,6 @@ async def save_file(chunks: AsyncIterable[bytes], path: Path, umask: int) -> Non
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def not_written(path: Path, error: OSError) -> OutputError:
-    """Return what to tell a person of a file that cannot be written."""
-    return OutputError(f"{path} cannot be written: {error.strerror}", hint="choose another folder")
 
 
 def _make_folders(folder: Path, umask: int) -> None:

@@ -88,7 +88,7 @@ async def _matching(store: Store, selection: Selection) -> AsyncIterator[Item]:
 
 async def _by_id(store: Store, ids: Iterable[str]) -> AsyncIterator[Item]:
     missing: list[str] = []
-    for page in pages(iter(ids)):
+    for page in pages(ids):
         found = {item.item_id: item for item in await store.read_many(page)}
         for item_id in page:
             if item_id in found:
@@ -113,9 +113,10 @@ async def _whole(store: Store, selection: Selection) -> AsyncIterator[Item]:
                 yield item
 
 
-def pages(ids: Iterator[T]) -> Iterator[list[T]]:
+def pages(ids: Iterable[T], size: int = PAGE) -> Iterator[list[T]]:
     """Cut ids, or items, into pages."""
-    return iter(lambda: list(islice(ids, PAGE)), [])
+    left = iter(ids)
+    return iter(lambda: list(islice(left, size)), [])
 
 
 def summary_of(item: Item) -> Summary:

@@ -25,6 +25,7 @@ from pyanamo_async.fleet.membership import WorkerStatus, living
 from pyanamo_async.operate.failures import FailureGroup, failures
 from pyanamo_async.operate.free_workers import halts
 from pyanamo_async.operate.memory_use import MOST_ITEMS, memory_use
+from pyanamo_async.operate.selecting import first
 from pyanamo_async.ports import Clock, Store
 
 RECOUNT = timedelta(minutes=1)
@@ -136,8 +137,10 @@ async def nested_items(store: Store, *, most: int = MOST_IDS) -> dict[Quarter, l
 
 async def _count(store: Store, workers: Iterable[WorkerStatus], *, now: datetime, memory: bool = True) -> _Seen:
     workers, counts = tuple(workers), await store.counts(since=[now - LONG, now - RECENT])
-    groups = await failures(_first(store.summaries(state=State.FAILED))) if counts.items[State.FAILED] else []
-    retrying = [each async for each in _first(store.retrying())] if counts.retrying else []
+    groups = (
+        await failures(first(store.summaries(state=State.FAILED), MOST_EXAMINED)) if counts.items[State.FAILED] else []
+    )
+    retrying = [each async for each in first(store.retrying(), MOST_EXAMINED)] if counts.retrying else []
     groups += await failures(_each(retrying))
     until = max((each.not_before for each in retrying if each.not_before), default=None)
     latest = await store.last_settled(most=MOST_ITEMS) if counts.settled else []
@@ -149,15 +152,6 @@ async def _count(store: Store, workers: Iterable[WorkerStatus], *, now: datetime
 async def _each(summaries: Iterable[Summary]) -> AsyncIterator[Summary]:
     for each in summaries:
         yield each
-
-
-async def _first(summaries: AsyncIterator[Summary]) -> AsyncIterator[Summary]:
-    number = 0
-    async for each in summaries:
-        yield each
-        number += 1
-        if number == MOST_EXAMINED:
-            return
 
 
 def _status(table: str, seen: _Seen, *, now: datetime) -> Status:

@@ -71,21 +71,18 @@ class Compressor:
         return b"".join([header, *deflated, deflater.flush(isal_zlib.Z_FULL_FLUSH)])
 
 
-class GzipSink:
-    """A `ports.Sink` that writes gzip to a target."""
+class PlainSink:
+    """A `ports.Sink` that writes bytes as they are to a target."""
 
     def __init__(self, target: PartialFile | Upload) -> None:
         self._target = target
-        self._compressor = Compressor()
         self._ended = False
 
     async def write(self, chunk: bytes) -> None:
-        """Compress a chunk and pass on what is ready."""
-        if ready := await self._compressor.feed(chunk):
-            await self._target.put(ready)
+        await self._target.put(chunk)
 
     async def close(self) -> str:
-        await self._target.put(await self._compressor.end())
+        await self._target.put(await self._end())
         location = await self._target.finish()
         self._ended = True
         return location
@@ -94,6 +91,25 @@ class GzipSink:
         if not self._ended:
             self._ended = True
             await shielded(self._target.discard())
+
+    async def _end(self) -> bytes:
+        return b""  # put all the same: an empty object is one
+
+
+class GzipSink(PlainSink):
+    """A `ports.Sink` that writes gzip to a target."""
+
+    def __init__(self, target: PartialFile | Upload) -> None:
+        super().__init__(target)
+        self._compressor = Compressor()
+
+    async def write(self, chunk: bytes) -> None:
+        """Compress a chunk and pass on what is ready."""
+        if ready := await self._compressor.feed(chunk):
+            await self._target.put(ready)
+
+    async def _end(self) -> bytes:
+        return await self._compressor.end()
 
 
 async def decompressed(chunks: AsyncIterator[bytes], *, start: int = 0) -> AsyncIterator[bytes]:

@@ -6,6 +6,7 @@ milliseconds, and only for output that is too large for the record. No call bloc
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -17,12 +18,12 @@ import aiofiles
 from pyanamo_async.errors import OutputMissing
 from pyanamo_async.host.modes import PRIVATE
 from pyanamo_async.host.retry import RetrySchedule
-from pyanamo_async.outputs.compression import GzipSink, decompressed
+from pyanamo_async.outputs.compression import GzipSink, PlainSink, decompressed
 from pyanamo_async.outputs.disk import FILES, translated
 from pyanamo_async.outputs.keys import CHECK, folder_name, folder_path
 from pyanamo_async.outputs.partial_file import SCHEME, PartialFile, discard_partial_file, find_partial_files
 from pyanamo_async.outputs.retrying import WRITE_SCHEDULE
-from pyanamo_async.ports import OutputKey, UnfinishedOutput
+from pyanamo_async.ports import ObjectKey, OutputKey, StoredObject, UnfinishedOutput
 
 # Sized for the check of another worker, which may remove our folder at the same moment.
 CHECK_SCHEDULE = RetrySchedule(limit_s=3.0, first_pause_s=0.02)
@@ -30,8 +31,8 @@ CHECK_SCHEDULE = RetrySchedule(limit_s=3.0, first_pause_s=0.02)
 _READ_BYTES = 256 * 1024
 
 
-class FileOutputs:
-    """An `OutputStore` in `folder`, below the path `key`; new files and folders do not permit what `umask` names."""
+class _InFolder:
+    """Stored in `folder`, below the path `key`; new files and folders do not permit what `umask` names."""
 
     def __init__(
         self, folder: Path, key: str = "", *, schedule: RetrySchedule = WRITE_SCHEDULE, umask: int = PRIVATE
@@ -39,6 +40,10 @@ class FileOutputs:
         self._folder = folder.absolute() / key.strip("/")
         self._schedule, self._umask = schedule, umask
         self._made: list[Path] = []
+
+
+class FileOutputs(_InFolder):
+    """An `OutputStore` in `folder`."""
 
     async def check(self) -> None:
         """Write a file and remove it, with the folders made for it; other workers may do so at the same time."""
@@ -96,3 +101,60 @@ async def file_chunks(location: str, *, start: int = 0) -> AsyncIterator[bytes]:
             await opened.seek(start)
             while chunk := await opened.read(_READ_BYTES):
                 yield chunk
+
+
+class FileObjects(_InFolder):
+    """An `ObjectStore` in `folder`, of objects as they are, beside the output of their tasks."""
+
+    def open(self, key: ObjectKey) -> PlainSink:
+        return PlainSink(PartialFile(Path(self._path(key)), self._schedule, umask=self._umask))
+
+    def location(self, key: ObjectKey) -> str:
+        return SCHEME + self._path(key)
+
+    def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
+        return file_chunks(location, start=start)
+
+    def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
+        return self._listed(self._path(key))
+
+    def of_table(self, table: str) -> AsyncIterator[StoredObject]:
+        return self._listed(f"{self._folder}/{folder_name(table)}/")
+
+    async def remove(self, location: str) -> None:
+        with translated(location):
+            await FILES.run(self._unlink, location.removeprefix(SCHEME))
+
+    async def _listed(self, folder: str) -> AsyncIterator[StoredObject]:
+        with translated(folder):
+            found = await FILES.run(_files_below, folder)
+        for path, status in found:
+            since = datetime.fromtimestamp(status.st_mtime, UTC)
+            yield StoredObject(path, f"{SCHEME}{folder}{path}", status.st_size, since)
+
+    def _path(self, key: ObjectKey) -> str:
+        """Return the path of an object; it ends as the key does."""
+        return f"{self._folder}/{'/'.join(map(folder_name, (key.table, key.item_id, key.task)))}/{key.path}"
+
+    def _unlink(self, path: str) -> None:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            os.unlink(path)  # noqa: PTH108 - a path that ends in "/" must stay one
+        for folder in Path(path).parents:
+            if folder == self._folder:
+                break
+            try:
+                folder.rmdir()
+            except OSError:  # others have something there
+                break
+
+
+def _files_below(folder: str) -> list[tuple[str, os.stat_result]]:
+    """List the files below a folder, but for those that are being written."""
+    found = []
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = f"{place.rstrip('/')}/{name}"
+            if not name.startswith("."):
+                with suppress(FileNotFoundError):
+                    found.append((path.removeprefix(folder), os.stat(path)))  # noqa: PTH116
+    return found

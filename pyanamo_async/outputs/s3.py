@@ -1,7 +1,7 @@
 """Output in a bucket: gzip, under `<prefix>/<table>/<itemID>/<task>/<attempt>-<mark>.stdout.gz`.
 
-Objects carry `Content-Type` and `Content-Encoding`, so a browser shows them as text. The caller owns the client and
-closes it after the store.
+Output carries `Content-Type` and `Content-Encoding`, so a browser shows it as text. Objects of tasks are beside it, as
+they are. The caller owns the client and closes it after the stores.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pyanamo_async.aws.errors import translated
 from pyanamo_async.errors import OutputError, OutputMissing
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.bucket import Bucket
-from pyanamo_async.outputs.compression import GzipSink, decompressed
+from pyanamo_async.outputs.compression import GzipSink, PlainSink, decompressed
 from pyanamo_async.outputs.download import download
 from pyanamo_async.outputs.keys import CHECK, output_path, safe_name
 from pyanamo_async.outputs.retrying import WRITE_SCHEDULE
 from pyanamo_async.outputs.spool import SPOOL_BYTES, Spool
 from pyanamo_async.outputs.upload import Upload
-from pyanamo_async.ports import OutputKey, UnfinishedOutput
+from pyanamo_async.ports import ObjectKey, OutputKey, StoredObject, UnfinishedOutput
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -123,3 +123,53 @@ def encryption(sse: str) -> dict[str, Any]:
     if key := sse.removeprefix(method).removeprefix(":"):
         properties["SSEKMSKeyId"] = key
     return properties
+
+
+class S3Objects:
+    """An `ObjectStore` in `bucket`, below the path `prefix`; `sse` and `spool` are as for `S3Outputs`."""
+
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        prefix: str = "",
+        *,
+        sse: str = "",
+        spool: Spool | None = None,
+        schedule: RetrySchedule = WRITE_SCHEDULE,
+    ) -> None:
+        self._client, self._schedule = client, schedule
+        self._prefix = f"{prefix.strip('/')}/".lstrip("/")
+        self._spool = spool or Spool(SPOOL_BYTES, schedule)
+        self._bucket = Bucket(client, bucket, asyncio.Semaphore(PARTS_AT_ONCE), schedule, encryption(sse))
+
+    def open(self, key: ObjectKey) -> PlainSink:
+        return PlainSink(Upload(self._bucket, self._key(key), self._spool))
+
+    def location(self, key: ObjectKey) -> str:
+        return self._bucket.location(self._key(key))
+
+    async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
+        """Stream the object at a location, in any bucket."""
+        bucket, key = bucket_and_key(location)
+        async for chunk in download(self._client, bucket, key, start=start, schedule=self._schedule):
+            yield chunk
+
+    def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
+        return self._listed(self._key(key))
+
+    def of_table(self, table: str) -> AsyncIterator[StoredObject]:
+        return self._listed(f"{self._prefix}{safe_name(table)}/")
+
+    async def remove(self, location: str) -> None:
+        _, key = bucket_and_key(location)
+        await self._bucket.delete(key)
+
+    async def _listed(self, prefix: str) -> AsyncIterator[StoredObject]:
+        async for each in self._bucket.objects(prefix):
+            key = each["Key"]
+            location = self._bucket.location(key)
+            yield StoredObject(key.removeprefix(prefix), location, each["Size"], each["LastModified"])
+
+    def _key(self, key: ObjectKey) -> str:
+        return f"{self._prefix}{'/'.join(map(safe_name, (key.table, key.item_id, key.task)))}/{key.path}"

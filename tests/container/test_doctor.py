@@ -21,21 +21,18 @@ from pyanamo_async.aws.platform import AwsPlatform
 from pyanamo_async.aws.session import Aws
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import ClockRefused, Denied, OutputError
-from pyanamo_async.operate.doctor import examine
 from pyanamo_async.operate.findings import FindingKind
 from pyanamo_async.operate.job_checks import check_image
-from pyanamo_async.operate.platform_checks import Scope
+from pyanamo_async.operate.platform_checks import Scope, check_platform
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import BucketCondition, Caller, Image, JobDefinition, JobQueue, TableCondition
 from pyanamo_async.ports.platform import FARGATE
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.memory import MemoryStore
-from simulation.crew import FakeProcesses
 from tests.cli.conftest import process
 from tests.cli.test_main import on_terminal
 from tests.container.stack import deploy_once, described, serving_batch
 from tests.docs.json_schemas import SCHEMAS
-from tests.fakes import NOON
 
 TABLE = "doctors-table"
 WALL_TIME = "PYANAMO_WALL_TIME"
@@ -295,16 +292,8 @@ class Outputs(MemoryOutputs):
 async def look(platform: object, outputs: Outputs | None = None, scope: Scope | None = None) -> list[FindingKind]:
     store = MemoryStore()
     await store.create(shards=1)
-    found = examine(
-        store,
-        outputs or Outputs(),
-        older_than=timedelta(),
-        remove=False,
-        now=NOON,
-        processes=FakeProcesses(lambda _: None),  # type: ignore[arg-type, return-value]
-        platform=platform,  # type: ignore[arg-type] # has every method
-        scope=scope or Scope(table=True, bucket=True),
-    )
+    scope = scope or Scope(table=True, bucket=True)
+    found = check_platform(platform, store, outputs or Outputs(), scope, lambda _: None)  # type: ignore[arg-type] # it has every method
     return [each.kind async for each in found]
 
 

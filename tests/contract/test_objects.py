@@ -10,9 +10,9 @@ import pytest
 
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import OutputMissing
-from pyanamo_async.outputs.file_objects import FileObjects
+from pyanamo_async.outputs.files import FileObjects
 from pyanamo_async.outputs.memory import MemoryObjects
-from pyanamo_async.outputs.s3_objects import S3Objects
+from pyanamo_async.outputs.s3 import S3Objects
 from pyanamo_async.ports import ObjectKey, ObjectStore
 from tests.outputs.stores import s3_client
 

@@ -12,8 +12,8 @@ from pyanamo_async.core.platforms import Platform
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.errors import BadRow
-from pyanamo_async.operate.doctor import examine
 from pyanamo_async.operate.findings import Finding, FindingKind
+from pyanamo_async.operate.leftovers import left_behind
 from pyanamo_async.outputs.memory import MemoryOutputs
 from pyanamo_async.ports import OutputKey, UnfinishedOutput
 from pyanamo_async.store.memory import MemoryStore
@@ -52,7 +52,7 @@ class Ward:
 
     async def find(self, *keys: OutputKey, older_than: timedelta = HOUR) -> list[Finding]:
         await self.store.create(shards=1)
-        found = examine(
+        found = left_behind(
             self.store,
             Outputs(*keys),
             older_than=older_than,

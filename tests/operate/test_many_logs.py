@@ -9,7 +9,8 @@ import pytest
 from pyanamo_async.core.items import Output
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.errors import OutputError
-from pyanamo_async.operate.many_logs import AT_ONCE, FoundLog, find_logs, save_logs
+from pyanamo_async.operate.many_logs import FoundLog, find_logs, save_logs
+from pyanamo_async.operate.saving import AT_ONCE
 from pyanamo_async.outputs.memory import MemoryOutputs
 from tests.fakes import an_item
 from tests.operate.test_results import a_reader, a_store, done, small

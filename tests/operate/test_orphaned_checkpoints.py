@@ -11,7 +11,7 @@ from pyanamo_async.core.items import TaskState
 from pyanamo_async.core.values import replace
 from pyanamo_async.operate.findings import FindingKind
 from pyanamo_async.operate.orphaned_checkpoints import orphaned_checkpoints
-from pyanamo_async.outputs.file_objects import FileObjects
+from pyanamo_async.outputs.files import FileObjects
 from pyanamo_async.outputs.memory import MemoryObjects
 from pyanamo_async.ports import ObjectKey, ObjectStore
 from pyanamo_async.store.memory import MemoryStore

@@ -16,8 +16,8 @@ STORE_AND_RESTORE = """
 import asyncio, os, sys
 from pathlib import Path
 from aiobotocore.session import get_session
-from pyanamo_async.outputs.file_objects import FileObjects
-from pyanamo_async.outputs.s3_objects import S3Objects
+from pyanamo_async.outputs.files import FileObjects
+from pyanamo_async.outputs.s3 import S3Objects
 from pyanamo_async.ports import ObjectKey
 from pyanamo_async.worker.checkpoints import Checkpoints
 

@@ -1,7 +1,7 @@
 """Select tasks by an expression: `parse_expression('exit == 137 and seconds > 10m').matches(view)`.
 
-The fields stand in `fields`, three-valued logic in `evaluation`. The grammar below is the whole language, and nothing is
-ever handed to Python.
+The fields stand in `fields`, three-valued logic in `evaluation`. The grammar below is the whole language, and nothing
+is ever handed to Python.
 
     either     = all {"or" all}
     all        = not {"and" not}

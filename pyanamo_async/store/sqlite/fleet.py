@@ -28,24 +28,9 @@ from pyanamo_async.core.workers import Desired, Orders, Worker, WorkerState, is_
 from pyanamo_async.errors import BadRow, Fenced, ItemMissing
 from pyanamo_async.ports import OutputTails, WorkerRegistry
 from pyanamo_async.store.sqlite.engine import Engine
-from pyanamo_async.store.sqlite.rows import is_unicode, raw
+from pyanamo_async.store.sqlite.rows import WORKER_COLUMNS, is_unicode, raw
 
-COLUMNS = (
-    *("InstanceID", "Heartbeat", "State"),
-    *(
-        "Host",
-        "Job",
-        "Process",
-        "Started",
-        "Lease",
-        "Slots",
-        "Running",
-        "Done",
-        "RSS",
-        "Stopped_By",
-        "Platform",
-    ),  # of `encode_worker`
-)
+COLUMNS = tuple(WORKER_COLUMNS)
 HEARTBEAT = f"""INSERT INTO workers ({", ".join(COLUMNS)}) VALUES ({", ".join(f":{name}" for name in COLUMNS)})
     ON CONFLICT (InstanceID) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])}"""  # noqa: S608 - constants only
 MARK_DEAD = (

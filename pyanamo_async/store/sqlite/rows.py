@@ -15,26 +15,46 @@ from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.stored.columns import Row, mapping, read_as
 from pyanamo_async.core.stored.record import decode, decode_held
 
-COLUMNS = (
-    "itemID",
-    "taskID",
-    "ItemState",
-    "Queue_Key",
-    "InstanceID",
-    "lockID",
-    "Attempt",
-    "Nested_Tasks",
-    "Log_Length",
-    "Failures",
-    "Crashes",
-    "Interruptions",
-    "Seconds_Lost",
-    "Seconds_Saved",
-    "Cpus",
-    "Mark",
-    "Reason",
-    "Row",
-)
+COLUMNS = {
+    "itemID": "TEXT",
+    "taskID": "TEXT",
+    "ItemState": "TEXT",
+    "Queue_Key": "TEXT",
+    "InstanceID": "TEXT",
+    "lockID": "TEXT",
+    "Attempt": "INTEGER",
+    "Nested_Tasks": "INTEGER",
+    "Log_Length": "INTEGER",
+    "Failures": "INTEGER",
+    "Crashes": "INTEGER",
+    "Interruptions": "INTEGER",
+    "Seconds_Lost": "REAL",
+    "Seconds_Saved": "REAL",
+    "Cpus": "INTEGER",
+    "Mark": "TEXT",
+    "Reason": "TEXT",
+    "Row": "TEXT",
+}
+"""The columns of an item, and what they hold."""
+
+WORKER_COLUMNS = {
+    "InstanceID": "TEXT",
+    "Heartbeat": "TEXT",
+    "State": "TEXT",
+    "Host": "TEXT",
+    "Job": "TEXT",
+    "Process": "TEXT",
+    "Started": "TEXT",
+    "Lease": "REAL",
+    "Slots": "INTEGER",
+    "Running": "INTEGER",
+    "Done": "INTEGER",
+    "RSS": "INTEGER",
+    "Stopped_By": "TEXT",
+    "Platform": "TEXT",
+}
+"""The columns of a worker but its orders: key, heartbeat and state, and those of `encode_worker`."""
+
 NAMES = ("Position", *COLUMNS)
 SELECT = f"SELECT {', '.join(NAMES)} FROM items"  # noqa: S608 - constants only
 

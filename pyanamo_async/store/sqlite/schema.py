@@ -15,7 +15,7 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
@@ -29,6 +29,7 @@ from pyanamo_async.ports import Description, Index
 from pyanamo_async.store.sqlite.at_rest import is_at_rest, on_network, open_at_rest
 from pyanamo_async.store.sqlite.failures import PRIMARY
 from pyanamo_async.store.sqlite.recognition import APPLICATION_ID, SCHEMA_VERSION, is_ours, missing, require_ours
+from pyanamo_async.store.sqlite.rows import COLUMNS, WORKER_COLUMNS
 
 MARK_BYTES = 4
 MARK = re.compile(f"[0-9a-f]{{{2 * MARK_BYTES}}}")
@@ -40,47 +41,18 @@ INDEX_EXTRAS = ("Nested_Tasks", "Log_Length")
 LEDGERS = ("Crashes", "Interruptions", "Seconds_Lost", "Seconds_Saved")
 HAS_LEDGERS = " OR ".join(f"{name} > 0" for name in LEDGERS)
 
+
+def _columns(kinds: Mapping[str, str]) -> str:
+    """Return the definition of columns that all hold something."""
+    return ", ".join(f"{name} {kind} NOT NULL" for name, kind in kinds.items())
+
+
 TABLES = (
-    """CREATE TABLE items (
-        Position INTEGER PRIMARY KEY,
-        itemID TEXT NOT NULL UNIQUE,
-        taskID TEXT NOT NULL,
-        ItemState TEXT NOT NULL,
-        Queue_Key TEXT NOT NULL,
-        InstanceID TEXT NOT NULL,
-        lockID TEXT NOT NULL,
-        Attempt INTEGER NOT NULL,
-        Nested_Tasks INTEGER NOT NULL,
-        Log_Length INTEGER NOT NULL,
-        Failures INTEGER NOT NULL,
-        Crashes INTEGER NOT NULL,
-        Interruptions INTEGER NOT NULL,
-        Seconds_Lost REAL NOT NULL,
-        Seconds_Saved REAL NOT NULL,
-        Cpus INTEGER NOT NULL,
-        Mark TEXT NOT NULL,
-        Reason TEXT NOT NULL,
-        Row TEXT NOT NULL
-    ) STRICT""",
+    f"CREATE TABLE items (Position INTEGER PRIMARY KEY, {_columns(COLUMNS)}, UNIQUE (itemID)) STRICT",
     f"CREATE INDEX {INDEX} ON items ({', '.join(INDEX_KEYS + INDEX_EXTRAS)})",
     f"CREATE INDEX LedgerIndex ON items ({', '.join(LEDGERS)}, Cpus) WHERE {HAS_LEDGERS}",
-    """CREATE TABLE workers (
-        InstanceID TEXT NOT NULL PRIMARY KEY,
-        Heartbeat TEXT NOT NULL,
-        Host TEXT NOT NULL,
-        Job TEXT NOT NULL,
-        Process TEXT NOT NULL,
-        Started TEXT NOT NULL,
-        Lease REAL NOT NULL,
-        Slots INTEGER NOT NULL,
-        Running INTEGER NOT NULL,
-        Done INTEGER NOT NULL,
-        RSS INTEGER NOT NULL,
-        Stopped_By TEXT NOT NULL,
-        Platform TEXT NOT NULL,
-        State TEXT NOT NULL,
-        Desired TEXT NOT NULL DEFAULT 'run'
-    ) STRICT""",
+    f"CREATE TABLE workers ({_columns(WORKER_COLUMNS)}, Desired TEXT NOT NULL DEFAULT 'run', PRIMARY KEY (InstanceID))"
+    " STRICT",
     """CREATE TABLE releases (
         InstanceID TEXT NOT NULL,
         lockID TEXT NOT NULL,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pyanamo_async.host.cpus import usable_cpus
+from pyanamo_async.host.limits import usable_cpus
 
 HERE = len(os.sched_getaffinity(0))
 

@@ -122,7 +122,7 @@ class DynamoCapacity(CapacityAdmin):
         described, client = await self._described(), await self._aws.dynamodb()
         pages = client.get_paginator("list_tags_of_resource").paginate(ResourceArn=described["TableArn"])
         with translated(self._what):
-            tags = [each async for page in pages for each in page.get("Tags", ())]
+            tags: list[Any] = [each async for page in pages for each in page.get("Tags", ())]
             backups: Any = await client.describe_continuous_backups(TableName=self._table)
         history = backups["ContinuousBackupsDescription"].get("PointInTimeRecoveryDescription", {})
         return table_template(described, tags, history)

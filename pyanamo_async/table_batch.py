@@ -12,6 +12,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from pyanamo_async.app.locations import Bucket, DynamoTable
+from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS_AFTER
 from pyanamo_async.errors import TableMissing, UsageError
 from pyanamo_async.host.liveness import LocalProcesses
 from pyanamo_async.table_capacity import TableCapacity
@@ -42,6 +43,8 @@ class TableBatch(TableCapacity):
         tags: Mapping[str, str] | None = None,
         share: str = "",
         memory_class_bytes: int | None = None,
+        last_attempts_on: str = "",
+        last_attempts_after: int = LAST_ATTEMPTS_AFTER,
     ) -> BatchPlan:
         """Plan workers: so many `jobs`, or as many as get what is left done `within` a time.
 
@@ -53,9 +56,13 @@ class TableBatch(TableCapacity):
         With `memory_class_bytes` the workers are for items whose tasks need so much. They are to be large enough for
         its memory class, and what is left are the items of the classes up to that.
 
+        With `last_attempts_on`, a queue of on-demand machines, one more worker starts there. It takes everything, and
+        first the items that lost their machines `last_attempts_after` times: the others leave these alone from then on.
+
         Raises:
             UsageError: the table is in a file, output goes to a folder, an argument is wrong or missing, Batch has no
-                such queue or definition, or its workers are too small.
+                such queue or definition, its workers are too small, or on a queue for last attempts they are
+                interrupted as well.
             TableMissing: it does not exist: its workers would all fail.
         """
         from pyanamo_async.core.memory.classes import class_of
@@ -72,9 +79,12 @@ class TableBatch(TableCapacity):
         name, environment = self._on_dynamodb(), {**self._whereabouts(), **(environment or {})}
         store = await self._open()
         await store.describe()
+        if last_attempts_after < 1:
+            raise UsageError(f"`last_attempts_after` is {last_attempts_after}", hint="give 1 or more")
         memory_class, items = class_of(memory_class_bytes) if memory_class_bytes else 0, None
         if memory_class and within is not None:
-            items = sum(count for each, count in (await store.class_counts()).items() if each <= memory_class)
+            counted = (await store.lane_counts()).items()
+            items = sum(count for lane, count in counted if 0 < lane.memory_class <= memory_class)
         number = batch_planning.Deadline(within, seconds_per_item, items) if within is not None else jobs or 0
         return await batch_planning.plan(
             await self._resources.platform(),
@@ -87,13 +97,18 @@ class TableBatch(TableCapacity):
             tags=tags or {},
             share=share,
             memory_class=memory_class,
+            last_attempts_on=last_attempts_on,
+            last_attempts_after=last_attempts_after,
         )
 
     async def submit_batch(self, plan: BatchPlan) -> list[str]:
-        """Submit the workers of a plan, and return the ids of their jobs and arrays."""
+        """Submit the workers of a plan, and return the ids of their jobs and arrays, last that for last attempts."""
         from pyanamo_async.operate import batch
 
-        return await batch.submit(await self._resources.fleet_jobs(), plan)
+        job_ids = await batch.submit(await self._resources.fleet_jobs(), plan)
+        if plan.last_attempts:  # once there is a worker for them
+            await (await self._open()).leave_last_attempts(plan.last_attempts_after)
+        return job_ids
 
     async def batch_jobs(
         self, job_ids: Collection[str] = (), *, queue: str | None = None, ended: bool = False

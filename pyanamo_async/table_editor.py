@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Unpack
 from pyanamo_async.core.arguments import check_type
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS_AFTER
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.liveness import LocalProcesses
 from pyanamo_async.table_report import TableReport
@@ -104,6 +105,20 @@ class TableEditor(TableReport):
         if not reason.strip():
             raise UsageError("`reason` is empty", hint="say why, for those who find the items later")
         return await self.hold(selection, reason=reason, force=True, wait=wait, **options)
+
+    async def leave_last_attempts(self, after: int | None = LAST_ATTEMPTS_AFTER) -> None:
+        """Leave items that lost their machines `after` times, as on Spot, to workers with `last_attempts`; None: none.
+
+        From then on others leave such an item alone, when it loses its machine next. What is left to them already stays
+        so, until it is done or a person puts it back.
+
+        Raises:
+            UsageError: `after` is below 1.
+        """
+        check_type("after", after, int | None)
+        if after is not None and after < 1:
+            raise UsageError(f"`after` is {after}", hint="give 1 or more, or None")
+        await (await self._open()).leave_last_attempts(after)
 
     async def delete(
         self, selection: Selection, *, outputs: bool = False, **options: Unpack[OrderOptions]

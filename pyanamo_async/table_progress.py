@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pyanamo_async.app.locations import DynamoTable, SqliteTable, parse_table
+from pyanamo_async.core.queue_lanes import left_by, show_left
 from pyanamo_async.errors import TableMissing, Unavailable, UsageError
 from pyanamo_async.fleet.membership import living
 from pyanamo_async.table_reader import TableReader
@@ -83,13 +84,14 @@ class TableProgress(TableReader):
         self,
         *,
         timeout: timedelta | None = None,
-        tell: Callable[[Counts, int], None] | None = None,
+        tell: Callable[[Counts, int, Sequence[str]], None] | None = None,
         missed: Callable[[Unavailable], None] = lambda _: None,
     ) -> WaitResult:
         """Wait until nothing is left to run, for at most `timeout`; held items are not waited for.
 
         It costs little: while workers hold items, only the first of them is looked for. `tell` hears what the table
-        holds, and how many workers live, at once and then each minute; without it nothing is counted before the end.
+        holds, how many workers live, and sentences on items that none of these takes, at once and then each minute;
+        without it nothing is counted before the end.
         `missed` hears of looks that failed because the table does not answer.
 
         Raises:
@@ -102,12 +104,16 @@ class TableProgress(TableReader):
         if timeout is not None and timeout < timedelta():
             raise UsageError(f"`timeout` is {timeout}", hint="give a duration")
 
+        store = await self._open()
+
         async def tell_all(counts: Counts) -> None:
             if tell:
-                tell(counts, len(living(await self.workers())))
+                alive = living(await self.workers())
+                beyond = left_by(await store.lane_counts(), [each.kind for each in alive])
+                tell(counts, len(alive), [show_left(*each) for each in beyond.items()])
 
         return await wait(
-            await self._open(),
+            store,
             timeout=timeout,
             index_lag=INDEX_LAG if isinstance(self._resources.settings.table, DynamoTable) else timedelta(),
             clock=SystemClock(),

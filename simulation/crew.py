@@ -91,11 +91,12 @@ class Crew:
     budget: Budget = NO_LIMIT
     share_bytes: int = 0
     is_sampled: bool = True
+    last_attempts: bool = False
 
     def pilot(self) -> Pilot:
         runtime = Runtime(self.clock or VirtualClock(self.loop), random.Random(self.seed), self.notes)
         me = self._row(runtime.clock)
-        self.store.largest_class = me.largest_class
+        self.store.kind = me.kind
         reserve = reserve_s(self.wall_s, kill_after_s=5)
         budget = WallTimeBudget(self.wall_s, reserve, self.min_remaining_s, runtime.clock.monotonic())
         context = AttemptContext(
@@ -134,7 +135,16 @@ class Crew:
         now = self.store.service_time(now=clock.now())
         platform = Platform(budget_bytes=self.budget.memory_bytes)
         lease = timedelta(seconds=self.lease_s)
-        return Worker(self.name, "host", now, now, lease, slots=self.slots, platform=platform)
+        return Worker(
+            self.name,
+            "host",
+            now,
+            now,
+            lease,
+            slots=self.slots,
+            last_attempts=self.last_attempts,
+            platform=platform,
+        )
 
     def _going_home(self, me: Worker, runtime: Runtime) -> GoingHome:
         peers = PeerMonitor(

@@ -13,6 +13,7 @@ from functools import partial
 
 from pyanamo_async.core.halting import is_halted, parse_failed_limit
 from pyanamo_async.core.memory.classes import largest_class
+from pyanamo_async.core.queue_lanes import WorkerKind
 from pyanamo_async.core.workers import ProcessStatus, Worker
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.fleet.going_home import IdlePolicy
@@ -132,8 +133,8 @@ class Fleet:
             return self._too_many_failed()  # otherwise somebody looks at the machine, and starts another worker
         if summary.work_left or summary.errors:
             return False
-        if not summary.too_large:  # otherwise another would not help
-            self._laws.went_home(member.crew.name, self._service.states_by_item(member.crew.store.largest_class))
+        if not summary.out_of_reach:  # otherwise another would not help
+            self._laws.went_home(member.crew.name, self._service.states_by_item(member.crew.store.kind))
         return True
 
     def _member(self, number: int) -> Member:
@@ -171,9 +172,10 @@ class Fleet:
             max_failed=self._schedule.max_failed,
             budget=plan.budget,
             is_sampled=False,
+            last_attempts=plan.last_attempts,
         )
-        now_s, takes = loop.time(), largest_class(plan.budget.memory_bytes)
-        self._laws.lives[name] = Life(process, crew.lease_s, now_s, now_s, largest_class=takes)
+        now_s, kind = loop.time(), WorkerKind(largest_class(plan.budget.memory_bytes), plan.last_attempts)
+        self._laws.lives[name] = Life(process, crew.lease_s, now_s, now_s, kind=kind)
         return Member(crew, client, machine, process, scripts, launcher, guard)
 
     def _process_status(self, worker: Worker) -> ProcessStatus:

@@ -10,8 +10,7 @@
    and its exit knows no better.
 6. No healthy worker is taken for dead: while its heartbeats arrive in time, nobody takes its items or its row, and it
    does not fence itself.
-7. No worker claims an item of a memory class that is too large for it. While a worker is large enough, such an item
-   ends, too.
+7. No worker claims an item from a lane that it does not take. While a worker takes it, such an item ends, too.
 8. A worker that says goodbye, as one that halts because too much fails, holds nothing any more: neither what it knows
    of, nor what a claim won whose reply was lost. Left to the others is only a claim that took effect after the worker
    had begun to end, one that a slow index hid from its last looks, and those of a worker that says that it could not
@@ -28,7 +27,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.memory.classes import EVERY_CLASS
+from pyanamo_async.core.queue_lanes import EVERYBODY, TAKES_ALL, WorkerKind
+from pyanamo_async.core.stored.queue_key import lane_in
 from pyanamo_async.core.stored.record import decode
 from pyanamo_async.store.dynamodb.codec import unmarshal_row
 from pyanamo_async.store.dynamodb.rows import WORKER_ROW
@@ -60,7 +60,7 @@ class Life:
     drained_s: float | None = None
     left_claims: bool = False
     is_taken_for_dead: bool = False
-    largest_class: int = EVERY_CLASS
+    kind: WorkerKind = TAKES_ALL
 
 
 @dataclass(frozen=True)
@@ -140,9 +140,9 @@ class Laws:
         was, state, holder = old["ItemState"]["S"], new["ItemState"]["S"], old.get("InstanceID", {}).get("S", "")
         item_id = new["itemID"]["S"]
         if state == State.LOCKED:
-            memory_class = int(old.get("Memory_Class", {}).get("N", 0))
-            if (life := self.lives.get(sender)) and life.largest_class < memory_class:
-                self.note(f"{sender} claims {item_id}, which is of the class of {memory_class} GiB")
+            lane = lane_in(old["Queue_Key"]["S"]) if was == State.TODO else EVERYBODY
+            if (life := self.lives.get(sender)) and not life.kind.takes(lane):
+                self.note(f"{sender} claims {item_id}, which is in {lane}")
             if was != State.LOCKED:
                 self.moved[item_id] = new["InstanceID"]["S"], self.loop.time()
         elif was == State.LOCKED:

@@ -95,6 +95,7 @@ class Place:
     waits: bool = False
     halt_after: int | None = None
     memory_gib: int | None = None
+    last_attempts: bool = False
 
     @property
     def budget(self) -> Budget:

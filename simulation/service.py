@@ -24,6 +24,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.queue_lanes import WorkerKind, lane_of
+from pyanamo_async.core.stored.record import decode
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
 from pyanamo_async.store.dynamodb.rows import stored
@@ -91,10 +93,10 @@ class Service:
         """Count the items by state, as their rows have it."""
         return Counter(row["ItemState"]["S"] for row in self.rows.values() if "ItemState" in row)
 
-    def states_by_item(self, largest_class: int) -> dict[str, str]:
-        """Return the states of items, without those of memory classes beyond one."""
-        items = ((key, unmarshal_row(row)) for key, row in self.rows.items() if "ItemState" in row)
-        return {key: row["ItemState"] for key, row in items if row.get("Memory_Class", 0) <= largest_class}
+    def states_by_item(self, kind: WorkerKind) -> dict[str, str]:
+        """Return the states of items, without those in lanes that a worker of a kind does not take."""
+        items = ((key, decode(unmarshal_row(row))) for key, row in self.rows.items() if "ItemState" in row)
+        return {key: item.state for key, item in items if kind.takes(lane_of(item))}
 
     def attempts_held_by(self, worker: str) -> list[tuple[str, int]]:
         """Return the items that a worker holds, with the number of its attempt at each."""

@@ -52,7 +52,7 @@ ENDINGS = {each: str(each) for each in (*SETTLED, State.WALL_TIME_EXCEEDED)} | {
     State.PENDING: "held",
 }
 INDEX_LAG = timedelta(seconds=1)  # of DynamoDB, which shows a write within milliseconds
-NOTHING_LEFT, OUR_FAILURE, SOME_FAILED, TOO_LARGE = 0, 1, 3, 4
+NOTHING_LEFT, OUR_FAILURE, SOME_FAILED, OUT_OF_REACH = 0, 1, 3, 4
 WORK_LEFT = 75  # EX_TEMPFAIL of sysexits.h: try again
 
 
@@ -148,8 +148,8 @@ def exit_status(summary: RunSummary, *, exit_zero: bool) -> int:
         return OUR_FAILURE
     if summary.work_left:
         return WORK_LEFT
-    if summary.too_large:
-        return TOO_LARGE
+    if summary.out_of_reach:
+        return OUT_OF_REACH
     return SOME_FAILED if summary.settled[State.FAILED] and not exit_zero else NOTHING_LEFT
 
 
@@ -177,9 +177,10 @@ def _pilot(
         job=me.job,
         process=own_mark(),
         slots=room.items,
+        last_attempts=how.last_attempts,
         platform=values.replace(me.platform, budget_bytes=room.budget.memory_bytes),
     )
-    store.largest_class = row.largest_class
+    store.kind = row.kind
     kill_policy = KillPolicy(linger=how.linger, grace=how.grace)
     budget_s = how.wall_time.total_seconds() if how.wall_time else None
     reserve = reserve_s(budget_s, kill_after_s=kill_policy.kill_after.total_seconds())

@@ -53,6 +53,9 @@ class WorkerSettings:
     `idle_exit` ends it after so long without any. It waits a random part of `stagger` before its first claim, so that
     thousands that start at once do not all ask at once.
 
+    With `last_attempts` it also takes, and first, items that lost their machines as often as the table's setting says
+    (`Table.leave_last_attempts`), and it stays until no other worker holds an item that may come to that.
+
     Failures: `policy`. With `exit_zero` the exit status is 0 although items failed.
 
     Halting: after `halt_after` failures in a row this worker claims nothing more, and its exit status is 1. With
@@ -77,6 +80,7 @@ class WorkerSettings:
     nests: int = 1
     memory: str = DEFAULT_MEMORY
     wall_time: timedelta | None = None
+    last_attempts: bool = False
     wait: bool = False
     idle_exit: timedelta | None = None
     stagger: timedelta = timedelta()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
-from pyanamo_async import BatchPlan, FailurePolicy, OutputSettings, Table, WorkerSettings
+from pyanamo_async import FailurePolicy, OutputSettings, Table, WorkerSettings
 from pyanamo_async.cli.asking import ask, need_terminal
 from pyanamo_async.cli.batch_jobs import COLUMNS, job_json, job_row
+from pyanamo_async.cli.batch_plan import plan_json, show_plan
 from pyanamo_async.cli.console import flush, note, say, say_json, say_json_list
 from pyanamo_async.cli.flags import duration, size, tags
 from pyanamo_async.cli.handing_on import HandingOn, handed_on
@@ -20,6 +19,7 @@ from pyanamo_async.cli.options import JsonOption, command_line, on_table, takes
 from pyanamo_async.cli.other_words import Group
 from pyanamo_async.cli.run_options import failure_policy, output_settings, worker_settings
 from pyanamo_async.cli.views import one_by_one
+from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS_AFTER
 from pyanamo_async.core.text.plural import plural
 
 ASKED_ABOVE = 100  # jobs
@@ -77,6 +77,23 @@ async def submit(
             help="Workers for items that need so much memory: the definition's are to be large enough.",
         ),
     ] = None,
+    last_attempts_on: Annotated[
+        str,
+        typer.Option(
+            "--last-attempts-on",
+            metavar="QUEUE",
+            help="One more worker on this queue of on-demand machines, for items that lost theirs too often.",
+        ),
+    ] = "",
+    last_attempts_after: Annotated[
+        int,
+        typer.Option(
+            "--last-attempts-after",
+            metavar="N",
+            min=1,
+            help="With --last-attempts-on: how often an item may lose its machine before it is left to that worker.",
+        ),
+    ] = LAST_ATTEMPTS_AFTER,
     tag: Annotated[
         list[str] | None,
         typer.Option("--tag", metavar="KEY=VALUE", help="A tag of the jobs and their tasks; may be repeated."),
@@ -102,9 +119,11 @@ async def submit(
         tags=tags(tag or ()),
         share=share,
         memory_class_bytes=memory_class,
+        last_attempts_on=last_attempts_on,
+        last_attempts_after=last_attempts_after,
     )
     if dry_run or not json:
-        _show_plan(plan, json=json)
+        show_plan(plan, json=json)
     if dry_run:
         return
     if plan.jobs > ASKED_ABOVE and not yes:
@@ -114,10 +133,11 @@ async def submit(
             raise typer.Exit(1)
     job_ids = await table.submit_batch(plan)
     if json:
-        say_json({"dry_run": False, "job_ids": job_ids, **_plan_json(plan)})
+        say_json({"dry_run": False, "job_ids": job_ids, **plan_json(plan)})
         return
-    for job_id, order in zip(job_ids, plan.orders, strict=True):
-        say(f"submitted {job_id}" + (f", an array of {order.size:,}" if order.size > 1 else ""))
+    for job_id, order in zip(job_ids, plan.all_orders, strict=True):
+        array = f", an array of {order.size:,}" if order.size > 1 else ""
+        say(f"submitted {job_id}{array}" + (", for last attempts" if order is plan.last_attempts else ""))
     flush()  # the lines above come first, also on a terminal
     note(f"next: {command_line('batch list', table.address)}; {command_line('status --watch', table.address)}")
 
@@ -198,39 +218,3 @@ async def why(table: Table, *, queue: OfQueue = None, json: JsonOption = False) 
         return
     for each in sentences:
         say(each)
-
-
-def _show_plan(plan: BatchPlan, *, json: bool) -> None:
-    if json:
-        say_json({"dry_run": True, **_plan_json(plan)})
-        return
-    first = plan.orders[0]
-    sizes = " + ".join(f"{order.size:,}" for order in plan.orders)
-    split = f" ({sizes})" if len(plan.orders) > 1 else ""
-    note(f"{plan.jobs:,} job{'s' * (plan.jobs > 1)}{split} of {first.definition} in {first.queue}, called {first.name}")
-    if plan.because:
-        note(f"  for {plan.because}")
-    if first.share:
-        note(f"  share identifier {first.share}")
-    for what, values in (("with", first.environment), ("tagged", first.tags)):
-        if values:
-            note(f"  {what} {_assigned(values)}")
-
-
-def _assigned(values: Mapping[str, str]) -> str:
-    return " ".join(f"{name}={shlex.quote(value)}" for name, value in values.items())
-
-
-def _plan_json(plan: BatchPlan) -> dict[str, object]:
-    first = plan.orders[0]
-    return {
-        "jobs": plan.jobs,
-        "sizes": [order.size for order in plan.orders],
-        "because": plan.because,
-        "name": first.name,
-        "queue": first.queue,
-        "definition": first.definition,
-        "share": first.share or None,
-        "environment": dict(first.environment),
-        "tags": dict(first.tags),
-    }

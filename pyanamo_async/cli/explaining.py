@@ -22,6 +22,7 @@ COMMANDS = {
     NextStep.UNHOLD: "unhold",
     NextStep.RUN: "run",
     NextStep.RUN_LARGER: "run --memory 95%",
+    NextStep.RUN_LAST: "run --last-attempts",
     NextStep.SET: "set --memory 4G",
     NextStep.RUN_LONGER: "run --wall-time 48h",
     NextStep.RECLAIM: "reclaim",

@@ -50,6 +50,11 @@ worker_settings = settings(
         ),
         "min_remaining": _duration("--min-remaining", help="Wall time that must be left for anything to start."),
         "timeout": _duration("--timeout", help="How long each task may take."),
+        "last_attempts": typer.Option(
+            "--last-attempts",
+            envvar="PYANAMO_LAST_ATTEMPTS",
+            help="Take items that lost their machines too often, and these first; for machines that nobody takes away.",
+        ),
         "wait": typer.Option("--wait", help="Keep looking for new work when none is left."),
         "idle_exit": _duration("--idle-exit", help="Like --wait, but end after so long without work."),
         "stagger": _duration(

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pyanamo_async import Counts, Ledgers, Pace, Quarter, State, Status
+from pyanamo_async.cli.flags import name_flags
 from pyanamo_async.cli.memory_view import memory_lines, memory_row, memory_words
 from pyanamo_async.cli.views import COLOURS, RETRYING, RETRYING_COLOUR, by_state, clock_time
 from pyanamo_async.core.items import TaskState
-from pyanamo_async.core.memory.classes import show_left
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.durations import show_cpu_hours, show_duration
 from pyanamo_async.core.text.plural import plural
@@ -46,6 +46,7 @@ def status_row(seen: Status, nested: Mapping[Quarter, Sequence[str]] | None = No
         **counts.ledgers.by_name(),
         "memory": seen.memory and memory_row(seen.memory),
         "too_large": [{"memory_class": each, "items": number} for each, number in seen.too_large.items()],
+        "last_attempts": seen.last_attempts,
         "workers": {"alive": seen.workers, "running": seen.running, "slots": seen.slots},
         "items_per_second": seen.items_per_second,
         "settled": {"recent": _pace(seen.recent), "last_hour": _pace(seen.last_hour)},
@@ -92,6 +93,8 @@ def status_lines(seen: Status) -> Iterator[str]:
     yield from memory_lines(seen.memory)
     for memory_class, number in seen.too_large.items():
         yield f"too large\t{number}\t{memory_class} GiB"
+    if seen.last_attempts:
+        yield f"last attempts\t{seen.last_attempts}"
     for worker in seen.halted[:SHOWN_FAILURES]:
         yield f"halted\t{field(worker.host)}\t{field(worker.stopped_by)}"
     for group in seen.failures[:SHOWN_FAILURES]:
@@ -165,8 +168,8 @@ def _words(seen: Status) -> Iterator[tuple[str, str]]:
     yield from ((line, "") for line in memory_words(seen.memory))
     if not seen.workers and counts.left:
         yield "workers: none", "yellow"
-    for memory_class, number in seen.too_large.items():
-        yield show_left(memory_class, number), "yellow"
+    for sentence in seen.out_of_reach:
+        yield name_flags(sentence), "yellow"
     for worker in seen.halted[:SHOWN_FAILURES]:
         yield f"{worker.host}: {worker.stopped_by}", "yellow"
     for group in seen.failures[:SHOWN_FAILURES]:

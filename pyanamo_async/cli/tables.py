@@ -1,4 +1,4 @@
-"""`pyanamo table create`, `describe`, `adopt`, `clear`, `delete`, and the commands of `capacity`."""
+"""`pyanamo table create`, `describe`, `adopt`, `clear`, `delete`, `last-attempts`, and the commands of `capacity`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pyanamo_async.cli.console import flush, note, say, say_json
 from pyanamo_async.cli.flags import tags
 from pyanamo_async.cli.options import JsonOption, on_new_files, on_table
 from pyanamo_async.cli.other_words import Group
+from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS_AFTER
 from pyanamo_async.core.text.plural import plural
 
 INCOMPLETE = 3
@@ -158,6 +159,28 @@ async def delete(
         _confirm(f"delete {what}?")
     await table.drop(force=force)
     say(f"deleted {what}")
+
+
+@app.command("last-attempts")
+@on_table
+async def last_attempts(
+    table: Table,
+    *,
+    after: Annotated[
+        int, typer.Option("--after", metavar="N", min=1, help="How often an item may lose its machine.")
+    ] = LAST_ATTEMPTS_AFTER,
+    off: Annotated[bool, typer.Option("--off", help="Leave no more items to such workers.")] = False,
+) -> None:
+    """Leave items that lost their machines too often, as on Spot, to workers with --last-attempts.
+
+    Other workers leave them alone, until they are done or a person puts them back.
+    """
+    await table.leave_last_attempts(None if off else after)
+    say(
+        "no more items are left to workers with --last-attempts"
+        if off
+        else f"items that lost their machine {plural(after, 'time')} are left to workers with --last-attempts"
+    )
 
 
 app.command("provision")(capacity.provision)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from pyanamo_async import Counts, PyanamoError, State, Table
 from pyanamo_async.cli.console import note
-from pyanamo_async.cli.flags import duration
+from pyanamo_async.cli.flags import duration, name_flags
 from pyanamo_async.cli.options import command_line, on_table
 from pyanamo_async.core.text.plural import plural
 
@@ -34,9 +35,11 @@ async def wait(table: Table, *, timeout: Timeout = None) -> None:
     On a terminal, stderr says what it waits for. Held items are not waited for.
     """
 
-    def tell(counts: Counts, workers: int) -> None:
+    def tell(counts: Counts, workers: int, out_of_reach: Sequence[str]) -> None:
         if counts.left:
             note(f"waiting for {_left(counts)}; {_alive(workers, table.address)}")
+            for sentence in out_of_reach:
+                note(f"  {name_flags(sentence)}")
 
     def missed(error: PyanamoError) -> None:
         note(f"pyanamo: {error}")

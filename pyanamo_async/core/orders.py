@@ -95,4 +95,6 @@ def _put_back(item: Item) -> Item:
         interruptions=0,
         wall_time_kills=0,
         oom_kills=0,
+        evictions=0,
+        last_attempts=False,
     )

@@ -33,6 +33,7 @@ from pyanamo_async.core.outcomes import (
     NotStarted,
     OutOfMemory,
 )
+from pyanamo_async.core.queue_lanes import EVERYBODY, lane_of
 from pyanamo_async.core.reasons import with_reason
 from pyanamo_async.core.task_results import made_progress, with_result
 from pyanamo_async.core.text.byte_sizes import show_size
@@ -107,7 +108,7 @@ def settle(
         return _retry(item, results, now, policy, jitter)
     if interrupted_by is InterruptReason.WALL_TIME and results:
         return _exceed_wall_time(item, results, now, policy)
-    return _put_back(item, interrupted_by, now + policy.delay(item.interruptions, jitter))
+    return _put_back(_count_eviction(item, results), interrupted_by, now + policy.delay(item.interruptions, jitter))
 
 
 def release(item: Item, why: InterruptReason) -> Item:
@@ -140,7 +141,7 @@ def reclaim(
     of the old holder is refused. Without `seen` the time that was lost is unknown, and none is counted.
     """
     lost_s = unsaved_seconds(item, until=seen) if seen else 0.0
-    item = replace(item, seconds_lost=plus(item.seconds_lost, lost_s))
+    item = replace(item, seconds_lost=plus(item.seconds_lost, lost_s), evictions=item.evictions + 1)
     if interrupted:
         freed = replace(item, state=State.TODO, token="", interruptions=item.interruptions + 1)
         return with_reason(freed, f"interrupted: its worker {item.worker} {interrupted}")
@@ -181,7 +182,7 @@ def _exceed_wall_time(item: Item, results: Results, now: datetime, policy: Failu
         reason = f"the wall time ended it {plural(kills, 'time')} without progress"
         return _bury(counted, reason, now)
     reason = Interrupted(InterruptReason.WALL_TIME).reason
-    if item.memory_class:  # small workers would claim it there
+    if lane_of(item) != EVERYBODY:  # others would claim it there
         return with_reason(replace(counted, state=State.TODO, done_at=None), reason)
     return with_reason(replace(counted, state=State.WALL_TIME_EXCEEDED), reason)
 
@@ -212,6 +213,12 @@ def _count_oom_kills(item: Item, results: Results) -> Item:
     """Count an attempt in which a task ran out of memory."""
     ran_out = any(isinstance(each.outcome, OutOfMemory) for each in results.values())
     return replace(item, oom_kills=item.oom_kills + ran_out)
+
+
+def _count_eviction(item: Item, results: Results) -> Item:
+    """Count an attempt in which a task was ended because its worker was stopped, as when its machine is taken."""
+    stopped = any(result.outcome == Interrupted(InterruptReason.STOP) for result in results.values())
+    return replace(item, evictions=item.evictions + stopped)
 
 
 def _ran_all(item: Item, results: Results) -> bool:

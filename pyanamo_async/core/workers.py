@@ -15,6 +15,7 @@ from enum import StrEnum
 from pyanamo_async.core.memory.classes import largest_class
 from pyanamo_async.core.output_tail import TaskRef
 from pyanamo_async.core.platforms import NOWHERE, Platform
+from pyanamo_async.core.queue_lanes import WorkerKind
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.values import Value
 
@@ -59,6 +60,7 @@ class Worker(Value):
     `worker_id` holds a nonce per start: a Batch job id repeats across attempts. `heartbeat` is in the service's time;
     `lease` is how long after it the worker's claims still stand. `following` lists the tasks whose output somebody
     follows. `process` is a mark by which its own machine finds the process again; empty where there is none.
+    With `last_attempts` it takes the items that are left to such workers.
     `stopped_by` tells what makes it end although work may be left, as `SIGTERM`. `platform` is where it runs.
 
     `problem` says why its row cannot be read. Such a worker may live, and must not lose its items for it, or it may be
@@ -77,6 +79,7 @@ class Worker(Value):
     running: int = 0
     done: int = 0
     rss_bytes: int = 0
+    last_attempts: bool = False
     desired: Desired = Desired.RUN
     following: tuple[TaskRef, ...] = ()
     state: WorkerState = WorkerState.RUNNING
@@ -86,9 +89,9 @@ class Worker(Value):
     stamp: str = ""
 
     @property
-    def largest_class(self) -> int:
-        """Return the largest memory class that it takes, in GiB (`core.memory.classes`)."""
-        return largest_class(self.platform.budget_bytes)
+    def kind(self) -> WorkerKind:
+        """Return which lanes of the queue it takes (`core.queue_lanes`)."""
+        return WorkerKind(largest_class(self.platform.budget_bytes), self.last_attempts)
 
     @property
     def fenced_itself(self) -> bool:

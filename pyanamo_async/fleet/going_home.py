@@ -22,8 +22,11 @@ Holders are looked at before what can be claimed: an item that is put back in be
 Heartbeats carry the service's time, so one query of the index shows who has sent one since; however late the index is,
 what it shows was written.
 
-Items of memory classes that this worker does not take are nothing that it could run. When it ends, it says so if no
-living worker takes them either: another status then tells whoever started it, and starting it again would not help.
+Items in lanes that this worker does not take are nothing that it could run. When it ends, it says so if no living
+worker takes them either: another status then tells whoever started it, and starting it again would not help.
+
+A worker that takes last attempts stays while others hold items that may become such, where the table has that setting:
+the others could not run them.
 
 Exit 0 promises nothing about items that living workers hold: a worker that puts something back because it is stopped
 exits with 75, so that AWS Batch, or whoever started it, starts another.
@@ -31,11 +34,12 @@ exits with 75, so that AWS Batch, or whoever started it, starts another.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pyanamo_async.core.items import CLAIMABLE
-from pyanamo_async.core.memory.classes import left_by
+from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS, left_by
 from pyanamo_async.core.workers import SUSPECT_SHARE, WorkerState, is_suspect
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.fleet.notifications import TableNotifications
@@ -116,32 +120,36 @@ class GoingHome:
     async def work_left(self) -> bool:
         """Return whether something can be claimed, now or later, or is held by workers of other machines.
 
+        To a worker that takes last attempts, what others hold on its own machine is left as well.
         True when the store does not answer.
         """
         try:
             holders = {holder async for holder in self._store.holders()}
-            return bool(holders - await self.peers.living_neighbours(holders)) or await self._is_claimable()
+            others = holders - await self.peers.living_neighbours(holders)
+            return bool(others) or await self._may_leave_last_attempts(holders) or await self._is_claimable()
         except PyanamoError:
             return True
 
-    async def too_large(self) -> int:
-        """Return how many items wait in memory classes that no living worker takes, and note which.
+    async def out_of_reach(self) -> int:
+        """Return how many items wait in lanes into which no living worker looks, and note which.
 
         0 when the store does not answer: the next worker that ends will find them.
         """
         try:
-            counted = await self._store.class_counts()
-            if not (left := left_by(counted, [self._store.largest_class])):
+            counted = await self._store.lane_counts()
+            if not (left := left_by(counted, [self._store.kind])):
                 return 0
             now, workers = self.peers.now(), await self._store.workers()
         except PyanamoError:
             return 0
         running = (each for each in workers if each.state is WorkerState.RUNNING and each.worker_id != self.peers.me)
         living = (each for each in running if not is_suspect(each.heartbeat, now=now, lease=self.peers.lease))
-        beyond = left_by(left, [each.largest_class for each in living])
-        if beyond:
-            needs = ", ".join(f"{number} of {each} GiB" for each, number in beyond.items())
+        beyond = left_by(left, [each.kind for each in living])
+        if classes := {lane.memory_class: number for lane, number in beyond.items() if lane.memory_class}:
+            needs = ", ".join(f"{number} of {each} GiB" for each, number in classes.items())
             self._runtime.event_log.note("items need a larger worker", items=needs)
+        if last := beyond.get(LAST_ATTEMPTS):
+            self._runtime.event_log.note("items wait for a worker that takes last attempts", items=last)
         return sum(beyond.values())
 
     async def _look_again(self, *, has_unanswered: bool) -> bool:
@@ -160,12 +168,21 @@ class GoingHome:
 
     async def _finds_all_settled(self, *, has_unanswered: bool) -> bool:
         if await self._all_holders_live(has_unanswered=has_unanswered):
-            self._is_waiting = False
-            return not await self._is_claimable()
+            is_claimable = await self._is_claimable()
+            if is_claimable or not await self._may_leave_last_attempts(self._first_seen):
+                self._is_waiting = False
+                return not is_claimable
         if not self._is_waiting:
             self._is_waiting = True
             self._runtime.event_log.note("waiting for items of other workers", holders=len(self._first_seen))
         return False
+
+    async def _may_leave_last_attempts(self, holders: Collection[str]) -> bool:
+        """Return whether holders may leave last attempts to this worker, which takes them: those that do not."""
+        others = {*holders} - {self.peers.me}
+        if not (others and self._store.kind.last_attempts) or await self._store.last_attempts_after() is None:
+            return False
+        return others != {each.worker_id for each in await self._store.workers(of=others) if each.last_attempts}
 
     async def _all_holders_live(self, *, has_unanswered: bool) -> bool:
         """Apply clauses 2 to 4 to all holders.

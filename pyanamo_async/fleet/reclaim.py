@@ -12,7 +12,8 @@
 6. What stood still is no crash: items of a process that this machine shows as stopped, and of a worker whose row says
    that it ended because it could send no heartbeats, were interrupted. Of another machine nobody can tell, unless
    whoever runs it says what happened to it.
-7. An item whose row cannot be read is buried, and holds up no other. A worker whose row cannot be read is judged by its
+7. An item that lost its machine as often as the table's setting says is left to workers that take last attempts.
+8. An item whose row cannot be read is buried, and holds up no other. A worker whose row cannot be read is judged by its
    heartbeat, as any other.
 """
 
@@ -26,6 +27,7 @@ from datetime import datetime
 from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
+from pyanamo_async.core.queue_lanes import left_to_last_attempts
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.errors import BadRow, Fenced, RowTooLarge
 from pyanamo_async.ports import Processes, Store
@@ -79,11 +81,14 @@ async def _take(
 ) -> Taken:
     """Put back, or bury, what a holder holds that was seen last at a time, if that is known."""
     taken: Taken = Counter()
-    for item in await store.held(holder):
+    held = await store.held(holder)
+    limit = await store.last_attempts_after() if held else None
+    for item in held:
         if isinstance(item, BadRow):
             taken[State.FAILED] += await store.bury(item, now=now)
             continue
-        after = transitions.reclaim(item, now=now, policy=policy, seen=seen, interrupted=interrupted)
+        reclaimed = transitions.reclaim(item, now=now, policy=policy, seen=seen, interrupted=interrupted)
+        after = left_to_last_attempts(reclaimed, limit)
         with suppress(Fenced, RowTooLarge):  # settled or taken over meanwhile; or it costs itself alone
             await store.save(item, after)
             taken[after.state] += 1

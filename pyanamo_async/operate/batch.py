@@ -32,7 +32,7 @@ class CancelledJobs(Value):
 
 async def submit(fleet: FleetJobs, planned: BatchPlan) -> list[str]:
     """Submit what was planned, and return the ids of jobs and arrays."""
-    return [await fleet.submit(order) for order in planned.orders]
+    return [await fleet.submit(order) for order in planned.all_orders]
 
 
 async def list_jobs(

@@ -5,12 +5,14 @@ Nothing is submitted that was not planned: a plan says what it will do, and a pe
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 from pyanamo_async.core.batch import job_name, jobs_needed, split
 from pyanamo_async.core.memory.budget import USABLE, parse_budget
 from pyanamo_async.core.memory.classes import largest_class
+from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS_AFTER
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import Value
@@ -19,19 +21,27 @@ from pyanamo_async.operate.status import Status
 from pyanamo_async.ports.jobs import JobOrder
 from pyanamo_async.ports.platform import JobDefinition, JobQueue, Platform
 
-ITEMS, MEMORY = "PYANAMO_ITEMS", "PYANAMO_MEMORY"
+ITEMS, MEMORY, LAST_ATTEMPTS = "PYANAMO_ITEMS", "PYANAMO_MEMORY", "PYANAMO_LAST_ATTEMPTS"
 ENOUGH_MEASURED = 10
 
 
 class BatchPlan(Value):
     """The workers to be submitted: how many jobs, and the orders that they take.
 
-    `because` says how the number came about where it was not given.
+    `because` says how the number came about where it was not given. `last_attempts` is one more worker, for items that
+    lost their machines `last_attempts_after` times.
     """
 
     jobs: int
     orders: tuple[JobOrder, ...]
     because: str = ""
+    last_attempts: JobOrder | None = None
+    last_attempts_after: int = LAST_ATTEMPTS_AFTER
+
+    @property
+    def all_orders(self) -> tuple[JobOrder, ...]:
+        """Return the orders of all its workers."""
+        return (*self.orders, self.last_attempts) if self.last_attempts else self.orders
 
 
 class Deadline(Value):
@@ -58,19 +68,20 @@ async def plan(
     tags: Mapping[str, str],
     share: str,
     memory_class: int = 0,
+    last_attempts_on: str = "",
+    last_attempts_after: int = LAST_ATTEMPTS_AFTER,
 ) -> BatchPlan:
     """Plan workers, after a look at queue and definition; they are to be large enough for a `memory_class`, in GiB.
 
+    One more is planned in the queue `last_attempts_on`, for items that lost their machines `last_attempts_after` times.
+
     Raises:
-        UsageError: there is no such queue or definition, its workers are too small, the number is unclear, or the share
-            identifier is missing.
+        UsageError: there is no such queue or definition, its workers are too small, the number is unclear, the share
+            identifier is missing, or a queue cannot be for last attempts.
     """
     found, its = await _queue(platform, queue), await _definition(platform, definition)
-    if found.fair_share and not share:
-        hint = "give `share`, the identifier that its scheduling policy counts by"
-        raise UsageError(f"queue {queue} shares its capacity by identifiers", hint=hint)
-    if share and not found.fair_share:
-        raise UsageError(f"queue {queue} has no scheduling policy", hint="leave `share` out")
+    last = await _queue_for_last_attempts(platform, last_attempts_on, found) if last_attempts_on else None
+    _check_share([found, last] if last else [found], share)
     told = {**its.environment, **{name: value for name, value in environment.items() if value}}
     if memory_class:
         _check_memory(its, told.get(MEMORY) or f"{USABLE:.0%}", memory_class)
@@ -79,11 +90,14 @@ async def plan(
         number, because = _number(jobs, await status(), at_once=_at_once(told.get(ITEMS, ""), its))
     if not isinstance(number, int) or number < 1:
         raise UsageError(f"`jobs` is {number}", hint="give 1 or more")
-    orders = tuple(
-        JobOrder(job_name(table), queue, definition, size, environment, tags, share, its.container)
-        for size in split(number)
-    )
-    return BatchPlan(number, orders, because)
+    order = partial(JobOrder, job_name(table), definition=definition, tags=tags, container=its.container)
+    shared, environment = share if found.fair_share else "", {**environment}
+    orders = tuple(order(queue, size=size, environment=environment, share=shared) for size in split(number))
+    if last is None:
+        return BatchPlan(number, orders, because)
+    shared = share if last.fair_share else ""
+    one_more = order(last_attempts_on, size=1, environment=environment | {LAST_ATTEMPTS: "1"}, share=shared)
+    return BatchPlan(number, orders, because, one_more, last_attempts_after)
 
 
 def _number(deadline: Deadline, status: Status, *, at_once: int) -> tuple[int, str]:
@@ -121,6 +135,31 @@ async def _queue(platform: Platform, name: str) -> JobQueue:
             f"`queue` '{name}' does not exist", hint="`aws batch describe-job-queues` lists those of a region"
         )
     return found
+
+
+async def _queue_for_last_attempts(platform: Platform, name: str, first: JobQueue) -> JobQueue:
+    found = await _queue(platform, name)
+    if found.name == first.name:
+        raise UsageError(
+            f"`last_attempts_on` is the queue {found.name} itself",
+            hint="give one of on-demand machines, which nobody takes away",
+        )
+    if spot := [kind for kind in found.kinds if kind.endswith("SPOT")]:
+        raise UsageError(
+            f"`last_attempts_on` {found.name} starts workers on {', '.join(spot)}, where they are interrupted as well",
+            hint="give a queue whose compute environments are all on demand",
+        )
+    return found
+
+
+def _check_share(queues: Sequence[JobQueue], share: str) -> None:
+    """Check that there is a share identifier if a queue needs one, and none if none does."""
+    fair = [each.name for each in queues if each.fair_share]
+    if fair and not share:
+        hint = "give `share`, the identifier that its scheduling policy counts by"
+        raise UsageError(f"queue {fair[0]} shares its capacity by identifiers", hint=hint)
+    if share and not fair:
+        raise UsageError(f"queue {queues[0].name} has no scheduling policy", hint="leave `share` out")
 
 
 async def _definition(platform: Platform, name: str) -> JobDefinition:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import DEFAULT_PRIORITY, Item, State, Task, TaskState
-from pyanamo_async.core.memory.classes import show_left
 from pyanamo_async.core.outcomes import Checkpointed, Failed, TimedOut
+from pyanamo_async.core.queue_lanes import EVERYBODY, LAST_ATTEMPTS, Lane, lane_of, show_left
 from pyanamo_async.core.reasons import latest
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration
@@ -71,24 +71,38 @@ def _telling(item: Item) -> str:
 
 
 def _todo(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
+    lane = lane_of(item)
     if item.not_before and item.not_before > now:
         why, steps = _why_it_waits(item)
         sentences = [f"It waits until {_time(item.not_before)} (for {show_span(item.not_before - now)}), {why}."]
     else:
         first = " (0 goes first, 9 last)" if item.priority != DEFAULT_PRIORITY else ""
-        who = "A worker that is large enough" if item.memory_class else "A worker"
-        sentences, steps = [f"{who} may claim it now; its priority is {item.priority}{first}."], list[NextStep]()
+        sentences, steps = [f"{_who(lane)} may claim it now; its priority is {item.priority}{first}."], list[NextStep]()
     sentences += [*_last_reason(item), *_ledgers(item), *_limits(item)]
     if _is_last_chance(item):
         sentences.append("It is its last chance: it runs only while its worker runs nothing else.")
-    if item.memory_class:
-        able = [each for each in workers if each.worker.largest_class >= item.memory_class]
+    if lane != EVERYBODY:
+        sentences.append(_left_to(item, lane))
+        able = [each for each in workers if each.worker.kind.takes(lane)]
         if not living(able):
-            return [*sentences, f"{show_left(item.memory_class, 1)}."], [NextStep.RUN_LARGER, NextStep.SET, *steps]
-        sentences.append(f"It is left to workers that take the memory class of {item.memory_class} GiB.")
+            more = [NextStep.RUN_LAST, NextStep.RESET] if lane == LAST_ATTEMPTS else [NextStep.RUN_LARGER, NextStep.SET]
+            return [*sentences, f"{show_left(lane, 1)}."], [*more, *steps]
         workers = able
     told, more = at_work(now, workers, not_before=item.not_before)
     return sentences + told, more + steps
+
+
+def _who(lane: Lane) -> str:
+    if lane == LAST_ATTEMPTS:
+        return "A worker that takes last attempts"
+    return "A worker" if lane == EVERYBODY else "A worker that is large enough"
+
+
+def _left_to(item: Item, lane: Lane) -> str:
+    if lane == LAST_ATTEMPTS:
+        lost = plural(item.evictions, "time")
+        return f"Its machine was lost {lost}, so that it is left to workers with `last_attempts`."
+    return f"It is left to workers that take the memory class of {lane.memory_class} GiB."
 
 
 def _why_it_waits(item: Item) -> tuple[str, list[NextStep]]:

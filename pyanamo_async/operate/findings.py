@@ -44,6 +44,7 @@ class FindingKind(StrEnum):
     CHECKPOINT = "checkpoint orphaned"
     CLOCK = "clock wrong"
     TOO_LARGE = "items too large"
+    LAST = "last attempts left"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class NextStep(StrEnum):
     UNHOLD = "release it"
     RUN = "start a worker"
     RUN_LARGER = "start a worker that has more memory"
+    RUN_LAST = "start a worker that takes last attempts, on a machine that nobody takes away"
     SET = "set how much memory it needs"
     RUN_LONGER = "start a worker that has more time"
     RECLAIM = "put back what vanished workers hold"

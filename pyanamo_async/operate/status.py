@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from pyanamo_async.core.counts import Counts, Quarter, moved, quarter
 from pyanamo_async.core.items import State, Summary, TaskState
 from pyanamo_async.core.memory.advice import MemoryUse, reserved_by
-from pyanamo_async.core.memory.classes import left_by
 from pyanamo_async.core.pace import ENOUGH, LONG, RECENT, Pace, TimeLeft, best_pace, time_left
+from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS, Lane, left_by, show_left
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.fleet.membership import WorkerStatus, living
@@ -44,7 +44,8 @@ class Status:
     and of retrying ones, which are all of them unless there are very many. `halted` are workers that ended of late
     because too much failed, the latest first. `memory` is what tasks used of it that were settled last; None if that is
     not known of enough of them. `too_large` are the items in `todo` that no living worker has the memory for, by memory
-    class in GiB. `last_settled` is when an item was last done or failed; None while a table is watched.
+    class in GiB, `last_attempts` those that wait for a worker that takes these, where none lives; `out_of_reach` tells
+    of both in sentences. `last_settled` is when an item was last done or failed; None while a table is watched.
     """
 
     table: str
@@ -63,6 +64,8 @@ class Status:
     halted: tuple[Worker, ...] = ()
     memory: MemoryUse | None = None
     too_large: Mapping[int, int] = field(default_factory=dict)
+    last_attempts: int = 0
+    out_of_reach: tuple[str, ...] = ()
     last_settled: datetime | None = None
 
 
@@ -77,7 +80,7 @@ class _Seen:
     waits_until: datetime | None
     latest: tuple[Summary, ...]
     memory: MemoryUse | None
-    classes: Mapping[int, int]
+    lanes: Mapping[Lane, int]
 
 
 async def status(
@@ -145,8 +148,8 @@ async def _count(store: Store, workers: Iterable[WorkerStatus], *, now: datetime
     until = max((each.not_before for each in retrying if each.not_before), default=None)
     latest = await store.last_settled(most=MOST_ITEMS) if counts.settled else []
     used = await memory_use(store, latest, reserved_by(each.worker for each in workers)) if memory else None
-    classes = await store.class_counts() if counts.items[State.TODO] else {}
-    return _Seen(now, counts, workers, tuple(groups), until, tuple(latest), used, classes)
+    lanes = await store.lane_counts() if counts.items[State.TODO] else {}
+    return _Seen(now, counts, workers, tuple(groups), until, tuple(latest), used, lanes)
 
 
 async def _each(summaries: Iterable[Summary]) -> AsyncIterator[Summary]:
@@ -169,6 +172,7 @@ def _status(table: str, seen: _Seen, *, now: datetime) -> Status:
     until = seen.waits_until if counts.retrying else None
     if left and until:
         left = left.at_least(until - now)
+    beyond = left_by(seen.lanes, [each.kind for each in alive])
     return Status(
         table,
         now,
@@ -184,7 +188,9 @@ def _status(table: str, seen: _Seen, *, now: datetime) -> Status:
         failures=seen.failures,
         halted=tuple(halts(seen.workers, now=now)),
         memory=seen.memory,
-        too_large=left_by(seen.classes, [each.largest_class for each in alive]),
+        too_large={lane.memory_class: number for lane, number in beyond.items() if lane.memory_class},
+        last_attempts=beyond.get(LAST_ATTEMPTS, 0),
+        out_of_reach=tuple(show_left(*each) for each in beyond.items()),
         failures_examined=sum(each.count for each in seen.failures if not each.retrying),
     )
 

@@ -12,10 +12,12 @@ from typing import Protocol
 
 from pyanamo_async.core.counts import Counts
 from pyanamo_async.core.items import Item, State, Summary
+from pyanamo_async.core.queue_lanes import Lane, WorkerKind
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import BadRow
 from pyanamo_async.ports.description import TableAdmin
+from pyanamo_async.ports.last_attempts import LastAttempts
 from pyanamo_async.ports.notifications import Notifications
 from pyanamo_async.ports.output_tails import OutputTails
 
@@ -37,11 +39,11 @@ class AddResult(StrEnum):
 class ItemQueue(Protocol):
     """Add, claim, save and remove items: every change of an item that can be read (`WorkerRegistry` buries others).
 
-    `largest_class` is the largest memory class, in GiB, whose items `claim`, `next_due` and `notifications` see: for
-    what they say, items of larger ones are not there. They see all, unless somebody sets it.
+    `kind` is that of the worker that asks: `claim`, `next_due` and `notifications` see only the lanes that it takes.
+    For what they say, items in others are not there. They see all, unless somebody sets it.
     """
 
-    largest_class: int
+    kind: WorkerKind
 
     async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
         """Add any number of items, each on its own, and return in their order what became of each.
@@ -56,7 +58,8 @@ class ItemQueue(Protocol):
         """Lock up to `limit` items in `state` for `worker`, as `core.transitions.claim` defines it.
 
         Exactly one worker wins an item, however many try. Items whose `not_before` is after `now` are left alone;
-        larger memory classes go first, then better priorities (lower numbers). A row in `state` that cannot be read is
+        larger memory classes go first, then last attempts, then all others, and within these better priorities (lower
+        numbers). A row in `state` that cannot be read is
         buried instead, and noted in `bad_rows`; a due time that cannot be read is due now. Fewer than `limit`, even
         none, says nothing about what the table holds: `next_due` does. A claim whose reply was lost is found by its
         token when the request is repeated.
@@ -153,8 +156,8 @@ class ItemReader(Protocol):
         """
         ...
 
-    async def class_counts(self) -> Mapping[int, int]:
-        """Count the items in `todo` that have a memory class, by class; it costs nothing where none ever had one."""
+    async def lane_counts(self) -> Mapping[Lane, int]:
+        """Count the items in `todo` that only some workers take, by lane; it costs nothing where none ever was."""
         ...
 
     async def last_settled(self, *, most: int) -> list[Summary]:
@@ -234,5 +237,5 @@ class WorkerRegistry(Protocol):
         ...
 
 
-class Store(TableAdmin, ItemQueue, ItemReader, WorkerRegistry, Notifications, OutputTails, Protocol):
+class Store(TableAdmin, ItemQueue, ItemReader, WorkerRegistry, LastAttempts, Notifications, OutputTails, Protocol):
     """The table: remembers items and workers, decides nothing."""

@@ -15,7 +15,7 @@ from datetime import datetime
 from pyanamo_async.core import transitions
 from pyanamo_async.core.counts import Counts, count, is_moving
 from pyanamo_async.core.items import CLAIMABLE, SETTLED, Item, State, Summary, latest
-from pyanamo_async.core.memory.classes import EVERY_CLASS
+from pyanamo_async.core.queue_lanes import EVERYBODY, TAKES_ALL, Lane, lane_of
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.stored.queue_key import due, queue_key
 from pyanamo_async.core.stored.record import encode, summarise
@@ -32,7 +32,7 @@ class MemoryStore(MemoryWorkers, Store):
 
     def __init__(self, *, token: Callable[[], str] = lambda: secrets.token_hex(8)) -> None:
         self.bad_rows = BadRows()
-        self.largest_class = EVERY_CLASS
+        self.kind = TAKES_ALL
         self._token = token
         self._created: MemoryTable | None = None
 
@@ -82,7 +82,7 @@ class MemoryStore(MemoryWorkers, Store):
         claimable = [item for item in self._visible(state) if item.not_before is None or item.not_before <= now]
         claims = [
             transitions.claim(item, worker=worker, token=self._token(), now=now)
-            for item in heapq.nsmallest(limit, claimable, key=lambda item: (-item.memory_class, _place(item)))
+            for item in heapq.nsmallest(limit, claimable, key=_order)
         ]
         self._table.items |= {claim.item_id: claim for claim in claims}
         return claims
@@ -139,8 +139,14 @@ class MemoryStore(MemoryWorkers, Store):
     async def moving_counts(self, *, since: datetime) -> Counts:
         return count(item for item in self._table.items.values() if is_moving(item, since=since))
 
-    async def class_counts(self) -> Mapping[int, int]:
-        return Counter(item.memory_class for item in self._in_state(State.TODO) if item.memory_class)
+    async def lane_counts(self) -> Mapping[Lane, int]:
+        return Counter(lane for item in self._in_state(State.TODO) if (lane := lane_of(item)) != EVERYBODY)
+
+    async def last_attempts_after(self) -> int | None:
+        return self._table.last_attempts_after
+
+    async def leave_last_attempts(self, after: int | None) -> None:
+        self._table.last_attempts_after = after
 
     async def last_settled(self, *, most: int) -> list[Summary]:
         return latest([each for state in SETTLED async for each in self.summaries(state=state)], most=most)
@@ -160,7 +166,8 @@ class MemoryStore(MemoryWorkers, Store):
         return [item for item in self._table.items.values() if item.state is state]
 
     def _visible(self, state: State) -> list[Item]:
-        return [item for item in self._in_state(state) if item.memory_class <= self.largest_class]
+        items = self._in_state(state)
+        return [item for item in items if state is not State.TODO or self.kind.takes(lane_of(item))]
 
     def another(self) -> MemoryStore:
         """Return another store of the same table, as another worker has it."""
@@ -171,6 +178,12 @@ class MemoryStore(MemoryWorkers, Store):
     def _passes_fence(self, item: Item) -> bool:
         known = self._table.items.get(item.item_id)
         return known is not None and (known.state, known.attempt, known.token) == (item.state, item.attempt, item.token)
+
+
+def _order(item: Item) -> tuple[int, bool, str]:
+    """Return a key that sorts items as they are claimed: lanes of few workers first."""
+    lane = lane_of(item)
+    return -lane.memory_class, not lane.last_attempts, _place(item)
 
 
 def _place(item: Item) -> str:

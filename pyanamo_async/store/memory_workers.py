@@ -27,6 +27,7 @@ class MemoryTable:
     """What a table in memory holds."""
 
     shards: int
+    last_attempts_after: int | None = None
     items: dict[str, Item] = field(default_factory=dict)
     workers: dict[str, Worker] = field(default_factory=dict)
     subscriptions: dict[TaskRef, _Subscription] = field(default_factory=dict)

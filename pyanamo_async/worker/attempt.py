@@ -19,6 +19,7 @@ from pyanamo_async.core.items import Item, Task, TaskRecord, TaskState
 from pyanamo_async.core.memory.placing import placed
 from pyanamo_async.core.outcomes import Checkpointed, Interrupted, InterruptReason, NotStarted
 from pyanamo_async.core.output_tail import OutputTail
+from pyanamo_async.core.queue_lanes import left_to_last_attempts
 from pyanamo_async.errors import CheckpointRefused, Fenced, LaunchRefused, PyanamoError
 from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.ports import Command
@@ -50,6 +51,7 @@ class Attempt:
     ) -> None:
         self.item, self.slot, self.was_alone = item, slot, True  # nothing else ran beside it
         self._context, self._alive, self._task_ended, self._gate = context, alive, task_ended, gate
+        self._note = context.runtime.event_log.note
         self._saved = item
         self._results: dict[str, TaskRecord] = {}
         self._scripts: dict[str, Script] = {}  # those that run, by task name
@@ -142,6 +144,9 @@ class Attempt:
             jitter=runtime.rng.random(),
         )
         after = placed(self.item, ended, tasks.budget_bytes, nests=tasks.nests, was_alone=self.was_alone)
+        if after.evictions > self.item.evictions:
+            asked = self._context.calls.call(self._context.adapters.store.last_attempts_after, give_up=self._fenced)
+            after = left_to_last_attempts(after, await asked)
         await self._save(after)
         return after
 
@@ -160,9 +165,7 @@ class Attempt:
         leftovers = [*self._leftovers, *removes, *forgets]
         for trouble in await asyncio.gather(*(remove() for remove in leftovers), return_exceptions=True):
             if isinstance(trouble, Exception):
-                self._context.runtime.event_log.note(
-                    "output left behind", item=self.item.item_id, trouble=repr(trouble)
-                )
+                self._note("output left behind", item=self.item.item_id, trouble=repr(trouble))
 
     async def give_up(self, problem: str) -> Item:
         """Put the item back after a fault of ours, with the tasks that ended before it; raises as `settle` does."""
@@ -196,7 +199,7 @@ class Attempt:
             record = await script.run()
         except LaunchRefused as refusal:
             self.refusal = NotStarted(refusal.what, isinstance(refusal, CheckpointRefused))
-            self._context.runtime.event_log.note("script not started", item=self.item.item_id, trouble=str(refusal))
+            self._note("script not started", item=self.item.item_id, trouble=str(refusal))
             self._end_reason = self._end_reason or InterruptReason.MACHINE
             return
         finally:
@@ -225,20 +228,20 @@ class Attempt:
 
     async def _keep_progress(self, finished: asyncio.Event) -> None:
         """Write down finished tasks while others run; the last ones are left to the settle."""
-        policy = self._context.tasks.failure_policy
         while True:
             await self._unsaved.wait()
             if not await elapsed(finished, PROGRESS_PAUSE_S):
                 return
             self._unsaved.clear()
             try:
-                await self._save(transitions.record(self.item, self._results, policy=policy))
+                await self._save(
+                    transitions.record(self.item, self._results, policy=self._context.tasks.failure_policy)
+                )
             except Fenced:
                 self.end(InterruptReason.FENCED, at_once=True)
                 return
             except PyanamoError as trouble:  # scripts run on; the settle will fail the same way, and count
-                note = self._context.runtime.event_log.note
-                note("progress not written", item=self.item.item_id, trouble=trouble.what)
+                self._note("progress not written", item=self.item.item_id, trouble=trouble.what)
                 return
 
     async def _save(self, after: Item) -> None:

@@ -7,7 +7,7 @@
 3. A claim whose reply was lost is looked for among what the worker holds, or it would be locked for as long as the
    worker lives (`worker.lost_claims`).
 4. An item that would be buried for one more crash runs alone, so that none is buried for another's.
-5. An item that needs a larger worker goes to the queue of its memory class, where this one looks no more.
+5. An item that needs a larger worker goes to the lane of its memory class, where this one looks no more.
 6. An item that finds no room, while another waits for it, is put back for a few seconds (`worker.room`).
 7. While this machine cannot start scripts, claims pause ever longer, and not for ever.
 """
@@ -133,7 +133,7 @@ class Claimer:
         return [item for item, entry in entries if entry is not Entry.REFUSED]
 
     async def _put_back_too_large(self, item: Item) -> bool:
-        if back := self._room.too_large(item, largest_class=self._store.largest_class):
+        if back := self._room.too_large(item, largest_class=self._store.kind.largest_class):
             await self._save(item, back)
         return back is not None
 

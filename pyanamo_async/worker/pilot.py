@@ -135,7 +135,7 @@ class Pilot:
             if summary.put_back:
                 await self._going_home.notifications.notify()
             summary.work_left = bool(summary.put_back or summary.lost) or await self._going_home.work_left()
-        summary.too_large = 0 if summary.work_left else await self._going_home.too_large()
+        summary.out_of_reach = 0 if summary.work_left else await self._going_home.out_of_reach()
         buried = self._context.adapters.store.bad_rows.buried
         summary.settled += Counter({State.FAILED: self._going_home.peers.taken[State.FAILED] + buried})
 

@@ -17,5 +17,5 @@ class RunSummary:
     lost: int = 0  # claims that were lost, or could not be settled
     errors: int = 0
     work_left: bool = False
-    too_large: int = 0  # items that no living worker has the memory for
+    out_of_reach: int = 0  # items that no living worker takes: they need more memory, or their last attempts are left
     stopped: str = ""

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import pytest
 
+from pyanamo_async.core.queue_lanes import WorkerKind
 from pyanamo_async.ports import Store
 from pyanamo_async.store.memory import MemoryStore
 from pyanamo_async.store.sqlite import SqliteStore
@@ -40,9 +41,9 @@ async def twins(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 @pytest.fixture(params=["memory", "sqlite", "dynamodb"])
 async def sizes(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Store, Store]]:
-    """Two stores of one table: of a worker that takes memory classes up to 16 GiB, and of one that takes all."""
+    """Two stores of one table: of a worker that takes memory classes up to 16 GiB alone, and of one that takes all."""
     async with _twins(request, tmp_path) as (small, large):
-        small.largest_class = 16
+        small.kind = WorkerKind(largest_class=16, last_attempts=False)
         yield small, large
 
 

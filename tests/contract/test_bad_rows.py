@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.orders import reset
 from pyanamo_async.core.output_tail import OutputTail, TailChunk, TaskRef
+from pyanamo_async.core.queue_lanes import WorkerKind
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.row_size import COLLECTION_BYTES, stored_bytes
@@ -231,7 +232,7 @@ async def test_a_row_that_could_not_grow_costs_itself_alone(dynamodb_endpoint: s
 @pytest.mark.parametrize("others", [[], [an_item("large", memory_class=64)]], ids=["alone", "beside a memory class"])
 async def test_a_due_time_that_cannot_be_read_is_now(raw: Raw, others: list[Item]) -> None:
     """A good item with a queue key of another form is run, not waited for for ever, also by a small worker."""
-    raw.store.largest_class = 16
+    raw.store.kind = WorkerKind(largest_class=16)
     await raw.store.add(others)
     await raw.put([raw.row(an_item("a")) | {"Queue_Key": "zzz"}, raw.row(an_item("b")) | {"Queue_Key": "1tomorrow"}])
 

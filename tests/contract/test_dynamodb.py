@@ -17,6 +17,7 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.items import State
 from pyanamo_async.core.outcomes import Failed, Succeeded
 from pyanamo_async.core.output_tail import TAIL_BYTES, OutputTail, TailChunk, TaskRef
+from pyanamo_async.core.queue_lanes import EVERYBODY
 from pyanamo_async.core.stored.queue_key import queue_key, shard_of
 from pyanamo_async.core.stored.record import encode
 from pyanamo_async.core.stored.row_size import stored_bytes
@@ -201,7 +202,7 @@ class TestClaims:
         """What the index still shows, and somebody else has, is neither claimed nor changed."""
         await store.add([an_item("a")])
         shards = (await store.describe()).shards
-        cache = (await store._open()).claimer._caches.of((State.TODO, 0))
+        cache = (await store._open()).claimer._caches.of((State.TODO, EVERYBODY))
         held = await claim_one(another(store), "other")
         stale = Candidate("a", f"todo#{shard_of('a', shards)}", "05ffffffff", 0, "token")
         cache.add_hints([stale], now_s=asyncio.get_running_loop().time())

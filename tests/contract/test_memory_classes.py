@@ -13,6 +13,7 @@ from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.memory.classes import EVERY_CLASS
 from pyanamo_async.core.orders import reset
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded
+from pyanamo_async.core.queue_lanes import Lane
 from pyanamo_async.core.values import replace
 from pyanamo_async.ports import Store
 from tests.contract.steps import POLICY, claim, claim_one, failed, reclaimed, settled
@@ -33,7 +34,7 @@ async def test_a_small_worker_finds_no_item_of_a_larger_class(sizes: tuple[Store
     assert sorted(await _ids(small)) == ["16", "any"]
     assert await small.next_due(consistent=True) is None
     assert not await small.notifications(now=LATER, consistent=True) or await small.claim("w", limit=9, now=LATER) == []
-    assert await large.class_counts() == await small.class_counts() == {64: 1}
+    assert await large.lane_counts() == await small.lane_counts() == {Lane(64): 1}
     assert await _ids(large) == ["64"]
     assert await large.next_due(consistent=True) is None
 
@@ -76,7 +77,7 @@ async def test_an_item_comes_back_to_its_class(sizes: tuple[Store, Store], way: 
     for state in CLAIMABLE:
         assert await small.claim("w", limit=9, now=LATER, state=state) == []
         assert await small.next_due(state=state, consistent=True) is None
-    assert await small.class_counts() == {64: 1}
+    assert await small.lane_counts() == {Lane(64): 1}
     assert await _ids(large) == ["a"]
 
 
@@ -93,7 +94,7 @@ async def test_counts_know_items_of_classes(sizes: tuple[Store, Store]) -> None:
         assert (counts.items[State.TODO], counts.retrying) == (6, 3)
         assert {each.item_id async for each in store.retrying()} == {f"{each}-{NOON}" for each in (0, 16, 64)}
         assert len([each async for each in store.summaries(state=State.TODO)]) == 6
-    assert await large.class_counts() == {16: 2, 64: 2}
+    assert await large.lane_counts() == {Lane(16): 2, Lane(64): 2}
 
 
 async def test_every_class_that_can_be_stored_sorts(sizes: tuple[Store, Store]) -> None:

@@ -46,7 +46,7 @@ def test_a_run_that_leaves_only_items_too_large_for_it_says_so() -> None:
 
     assert [(item.memory_class, item.attempt) for item in left] == [(64, 1)] * 3
     assert "it needs 50 GB of memory" in left[0].reason
-    assert summary.too_large == 3
+    assert summary.out_of_reach == 3
     assert exit_status(summary, exit_zero=True) == 4
 
 
@@ -64,7 +64,7 @@ def test_two_sizes_of_worker_finish_everything() -> None:
 
     small, large = run(scenario)
 
-    assert (small.too_large, large.too_large) == (0, 0)
+    assert (small.out_of_reach, large.out_of_reach) == (0, 0)
     assert not small.settled
     assert large.settled[State.DONE] == 3
 

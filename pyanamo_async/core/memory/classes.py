@@ -12,11 +12,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from pyanamo_async.core.text.byte_sizes import GIB
-from pyanamo_async.core.text.plural import plural
 
 EVERY_CLASS = 99_999  # GiB: what five digits can say
 CLASSES = (1, *chain.from_iterable((1 << power, 3 << (power - 1)) for power in range(1, 16)), 1 << 16, EVERY_CLASS)
@@ -46,15 +44,3 @@ def class_beyond(need_bytes: int, budget_bytes: int | None) -> int:
         return 0
     needed = class_of(need_bytes)
     return needed if needed > largest_class(budget_bytes) else 0
-
-
-def left_by(counted: Mapping[int, int], largest: Iterable[int]) -> dict[int, int]:
-    """Return what workers, with these largest classes, leave of items counted by class: the smallest class first."""
-    most = max(largest, default=0)
-    return {each: number for each, number in sorted(counted.items()) if each > most}
-
-
-def show_left(memory_class: int, items: int) -> str:
-    """Return a sentence on items of a class that no worker takes."""
-    need = "needs" if items == 1 else "need"
-    return f"{plural(items, 'item')} {need} {memory_class} GiB of memory, and no living worker has that"

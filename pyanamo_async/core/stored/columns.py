@@ -88,7 +88,7 @@ def texts(value: object) -> tuple[str, ...]:
 
 def count(value: object) -> int:
     """Return a count."""
-    return _whole(value, MOST)
+    return whole(value, most=MOST)
 
 
 def positive(value: object) -> int:
@@ -100,7 +100,7 @@ def positive(value: object) -> int:
 
 def byte_count(value: object) -> int:
     """Return a size in bytes."""
-    return _whole(value, MOST_BYTES)
+    return whole(value, most=MOST_BYTES)
 
 
 def number(value: object) -> float:
@@ -142,7 +142,8 @@ def duration_column(name: str, field: str) -> Column:
     return Column(name, field, duration, timedelta.total_seconds)
 
 
-def _whole(value: object, most: int) -> int:
+def whole(value: object, *, most: int) -> int:
+    """Return a whole number from 0 up to the largest."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError("not a whole number")
     if not 0 <= value <= most:

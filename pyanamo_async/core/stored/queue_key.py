@@ -2,8 +2,8 @@
 
 1. The key of a claimable item in `todo` is `0<priority><tiebreak>`; of one that has to wait, `1<time><tiebreak>`. An
    item that comes back has another tiebreak, so that a claim of what was seen before fails.
-2. Items of a memory class (`core.memory.classes`) have queues of their own within `todo`: their keys begin with `2` and
-   five digits, the class in GiB, then go on as the others. Workers that are too small end before `2`.
+2. Items that only some workers take have lanes of their own within `todo` (`core.queue_lanes`): their keys begin with
+   `2` and five digits, the memory class in GiB or 0 for last attempts, then go on as the others. Others end before `2`.
 3. The key of a locked item is its worker; of a settled one, the time when it was settled.
 4. Times have a fixed width, so their order as text is their order in time.
 5. A key may have been written by anybody: a due time that cannot be read is due now.
@@ -16,11 +16,12 @@ import zlib
 from datetime import UTC, datetime
 
 from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.queue_lanes import EVERYBODY, LAST_ATTEMPTS, Lane, lane_of
 
 DELAYED = "1"
 READY = "0"
-CLASSES, BEYOND_CLASSES = "2", "3"  # how keys with a class begin, and what comes after all of them
-_CLASS = re.compile(rf"{CLASSES}(\d{{5}})(?=[{READY}{DELAYED}])")
+LANES, BEYOND_LANES = "2", "3"  # how keys with a lane begin, and what comes after all of them
+_LANE = re.compile(rf"{LANES}([0-9]{{5}})(?=[{READY}{DELAYED}])")
 EPOCH = datetime.fromtimestamp(0, UTC)
 TIME_LENGTH = len("1970-01-01T00:00:00.000Z")
 YEARS = range(1970, 9999)  # times that may be shifted to any time zone
@@ -45,35 +46,37 @@ def queue_key(item: Item, tiebreak: str) -> str:
     """Return the key of an item within its queue; `tiebreak` orders, or scatters, items of one priority."""
     match item.state:
         case State.TODO if item.not_before is not None:
-            return f"{class_prefix(item.memory_class)}{DELAYED}{format_time(item.not_before)}{tiebreak}"
+            return f"{lane_prefix(lane_of(item))}{DELAYED}{format_time(item.not_before)}{tiebreak}"
         case State.TODO:
-            return f"{class_prefix(item.memory_class)}{READY}{item.priority}{tiebreak}"
+            return f"{lane_prefix(lane_of(item))}{READY}{item.priority}{tiebreak}"
         case State.LOCKED:
             return item.worker
         case _:
             return format_time(item.done_at) if item.done_at else ""
 
 
-def class_prefix(memory_class: int) -> str:
-    """Return how keys of a memory class begin; those without a class (0) have no prefix."""
-    return f"{CLASSES}{memory_class:05}" if memory_class else ""
+def lane_prefix(lane: Lane) -> str:
+    """Return how keys of a lane begin; those of the lane of everybody have no prefix."""
+    return "" if lane == EVERYBODY else f"{LANES}{lane.memory_class:05}"
 
 
-def class_bounds(memory_class: int) -> tuple[str, str]:
-    """Return the first key that a memory class may have, and what comes after all of them."""
-    prefix = class_prefix(memory_class)
+def lane_bounds(lane: Lane) -> tuple[str, str]:
+    """Return the first key that a lane may have, and what comes after all of them."""
+    prefix = lane_prefix(lane)
     return prefix, f"{prefix}{chr(ord(DELAYED) + 1)}"
 
 
-def class_in(key: str) -> int:
-    """Return the memory class that the key of an item in `todo` tells; 0 if it has none."""
-    found = _CLASS.match(key)
-    return int(found[1]) if found else 0
+def lane_in(key: str) -> Lane:
+    """Return the lane that the key of an item in `todo` tells."""
+    found = _LANE.match(key)
+    if found is None:
+        return EVERYBODY
+    return Lane(int(found[1])) if int(found[1]) else LAST_ATTEMPTS
 
 
-def within_class(key: str) -> str:
-    """Return a key without its memory class."""
-    return key[len(CLASSES) + 5 :] if _CLASS.match(key) else key
+def within_lane(key: str) -> str:
+    """Return a key without its lane."""
+    return key[len(LANES) + 5 :] if _LANE.match(key) else key
 
 
 def format_time(time: datetime) -> str:
@@ -108,5 +111,5 @@ def due(key: str) -> datetime:
 
 def not_before(key: str) -> datetime | None:
     """Return until when an item has to wait, from its queue key; None when it need not."""
-    key = within_class(key)
+    key = within_lane(key)
     return time_in(key[1 : 1 + TIME_LENGTH]) if key.startswith(DELAYED) else None

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pyanamo_async.core.folders import Folders, parse_folders, show_folders
@@ -31,6 +32,7 @@ from pyanamo_async.core.stored.columns import (
     text,
     texts,
     time_column,
+    whole,
 )
 from pyanamo_async.core.stored.queue_key import not_before, time_in
 from pyanamo_async.core.stored.task_record import decode_record, encode_record
@@ -50,22 +52,12 @@ def _item_id(value: object) -> str:
     return item_id
 
 
-def _priority(value: object) -> int:
-    priority = count(value)
-    if priority > LOWEST_PRIORITY:
-        raise ValueError(f"not from 0 to {LOWEST_PRIORITY}")
-    return priority
-
-
 def _folders(value: object) -> Folders:
     return parse_folders(text(value))
 
 
-def _memory_class(value: object) -> int:
-    memory_class = count(value)
-    if memory_class > EVERY_CLASS:
-        raise ValueError(f"not up to {EVERY_CLASS} GiB")
-    return memory_class
+def _flag(value: object) -> bool:
+    return bool(count(value))
 
 
 def _held(value: object) -> Held:
@@ -100,7 +92,7 @@ ITEM = Columns(
     Column("Seconds_Saved", "seconds_saved", seconds),
     Column("Mark", "mark", text),
     Column("Args_At", "args_at", count),
-    Column("Priority", "priority", _priority),
+    Column("Priority", "priority", partial(whole, most=LOWEST_PRIORITY)),
     Column("MaxFailures", "max_failures", count),
     duration_column("Timeout", "timeout"),
     Column("Memory", "memory_bytes", byte_count),
@@ -108,7 +100,9 @@ ITEM = Columns(
     Column("Folders", "folders", _folders, show_folders),
     Column("Memory_Need", "memory_need_bytes", byte_count),
     Column("OOM_Kills", "oom_kills", count),
-    Column("Memory_Class", "memory_class", _memory_class),
+    Column("Memory_Class", "memory_class", partial(whole, most=EVERY_CLASS)),
+    Column("Evictions", "evictions", count),
+    Column("Last_Attempts", "last_attempts", _flag, int),
     Column("Reason", "reason", text),
     Column("History", "history", texts, list),
 )

@@ -27,6 +27,7 @@ def encode_worker(worker: Worker) -> Row:
         "Running": worker.running,
         "Done": worker.done,
         "RSS": worker.rss_bytes,
+        "Last_Attempts": int(worker.last_attempts),
         "Stopped_By": worker.stopped_by,
         "Platform": encode_platform(worker.platform),
     }
@@ -59,6 +60,7 @@ def read_worker(
             running=read_as(count, "Running", row["Running"]),
             done=read_as(count, "Done", row["Done"]),
             rss_bytes=read_as(byte_count, "RSS", row["RSS"]),
+            last_attempts=bool(read_as(count, "Last_Attempts", row.get("Last_Attempts", 0))),
             desired=read_as(Desired, "Desired", row.get("Desired", Desired.RUN)),
             following=tuple(sorted(read_as(TaskRef.read, "Following", each) for each in following)),
             state=read_as(WorkerState, "State", state),

@@ -22,7 +22,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from pyanamo_async.core.items import State
-from pyanamo_async.core.stored.queue_key import READY, due, within_class
+from pyanamo_async.core.queue_lanes import Lane
+from pyanamo_async.core.stored.queue_key import READY, due, within_lane
 from pyanamo_async.core.values import Value, replace
 from pyanamo_async.store.dynamodb.rows import Candidate
 
@@ -34,7 +35,7 @@ IDLE_TTL_S = 5.0  # of a head, for each shard: an idle worker reads one every 4 
 IDLE_TTL_WALL_TIME_S = 240.0  # at least, for what workers leave at their wall time: that is announced
 LAGGING_S = 3.0  # after a notification: by then the index shows 19 of 20 items
 
-Queued = tuple[State, int]  # a queue: of a state, or of one memory class in `todo` (0: without one)
+Queued = tuple[State, Lane]  # a queue: of a state, or of one lane in `todo`
 
 
 class ShardHead(Value):
@@ -129,7 +130,7 @@ class CandidateCache:
         return [
             shard
             for shard in self._shards
-            if (head := self._believed(shard, now_s)) is None or within_class(head.key or "").startswith(READY)
+            if (head := self._believed(shard, now_s)) is None or within_lane(head.key or "").startswith(READY)
         ]
 
     def next_due(self) -> datetime | None:
@@ -171,4 +172,4 @@ class QueueCaches:
 
 def _priority(candidate: Candidate) -> str:
     """Order what is claimable at once before what was delayed, and better priorities first."""
-    return within_class(candidate.queue_key)[: len(READY) + 1]
+    return within_lane(candidate.queue_key)[: len(READY) + 1]

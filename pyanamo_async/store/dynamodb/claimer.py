@@ -5,7 +5,7 @@ Laws:
 2. A claim that was never answered is repeated with the same token, and found by it.
 3. What was won is returned, whatever fails afterwards.
 4. A candidate, or a claimed row, that cannot be read is buried, and costs no other.
-5. Items of memory classes are in queues of their own, which come first, the largest class first.
+5. Items that only few workers take are in lanes of their own, which come first, the largest memory class first.
 6. What this store has just put back is due although the index does not show it yet: nobody goes home over it.
 """
 
@@ -17,14 +17,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.queue_lanes import EVERYBODY, lane_of
 from pyanamo_async.core.stored.bad_rows import BadRows, read_row
 from pyanamo_async.core.stored.columns import Row
-from pyanamo_async.core.stored.queue_key import READY, due, shard_of, within_class
+from pyanamo_async.core.stored.queue_key import READY, due, shard_of, within_lane
 from pyanamo_async.core.stored.record import decode
 from pyanamo_async.errors import BadRow, PyanamoError, RowTooLarge, Unavailable
 from pyanamo_async.store.dynamodb.candidate_cache import CandidateCache, QueueCaches, Queued
 from pyanamo_async.store.dynamodb.candidate_pages import Keys, candidate_page
-from pyanamo_async.store.dynamodb.memory_classes import MemoryClasses
+from pyanamo_async.store.dynamodb.lanes import QueueLanes
 from pyanamo_async.store.dynamodb.returned import ReturnedItems
 from pyanamo_async.store.dynamodb.rows import Candidate, burying, candidate, claiming, is_buried
 from pyanamo_async.store.dynamodb.table import Reply, Table, gather_all
@@ -36,10 +37,8 @@ PAGE = 25
 class QueueClaimer:
     """The claims of one store."""
 
-    def __init__(
-        self, table: Table, shards: int, classes: MemoryClasses, *, rng: random.Random, bad_rows: BadRows
-    ) -> None:
-        self._table, self.shards, self.classes, self._rng, self._bad_rows = table, shards, classes, rng, bad_rows
+    def __init__(self, table: Table, shards: int, lanes: QueueLanes, *, rng: random.Random, bad_rows: BadRows) -> None:
+        self._table, self.shards, self.lanes, self._rng, self._bad_rows = table, shards, lanes, rng, bad_rows
         self._caches = QueueCaches(shards, rng=rng)
         self._returned = ReturnedItems(table)
 
@@ -73,12 +72,12 @@ class QueueClaimer:
     async def next_due(self, state: State, *, consistent: bool = False) -> datetime | None:
         """Return when the next item may be claimed; see `ports.ItemQueue.next_due`."""
         known, times = -1, set[datetime]()
-        while known != len(self.classes.known):  # else the queue showed a class that is new
-            known = len(self.classes.known)
+        while known != len(self.lanes.known):  # else the queue showed a lane that is new
+            known = len(self.lanes.known)
             times = {due for queued in self._queues(state) if (due := await self._due_in(queued, consistent))}
         if times:
             return min(times)
-        return await self._returned.next_due(state, largest_class=self.classes.largest, now_s=_now_s())
+        return await self._returned.next_due(state, kind=self.lanes.kind, now_s=_now_s())
 
     async def _due_in(self, queued: Queued, consistent: bool) -> datetime | None:
         cache = self._caches.of(queued)
@@ -89,7 +88,7 @@ class QueueClaimer:
     def note_write(self, *forms: Item) -> None:
         """Note that this store wrote an item, in these forms before and after."""
         shard, now_s = shard_of(forms[0].item_id, self.shards), _now_s()
-        for queued in {(form.state, form.memory_class if form.state is State.TODO else 0) for form in forms}:
+        for queued in {(form.state, lane_of(form) if form.state is State.TODO else EVERYBODY) for form in forms}:
             self._caches.of(queued).forget_shard(shard, now_s=now_s)
         self._returned.note(forms[-1], now_s=now_s)
 
@@ -207,18 +206,18 @@ class QueueClaimer:
         cache.note_head(shard, rows[0]["Queue_Key"] if rows else None, now_s=_now_s())
 
     async def _page(self, queued: Queued, shard: int, *, limit: int, keys: Keys | None = None) -> list[Row]:
-        state, memory_class = queued
-        everywhere = self.classes.ranges(memory_class) if state is State.TODO else [(None, None)]
+        state, lane = queued
+        everywhere = self.lanes.ranges(lane) if state is State.TODO else [(None, None)]
         for each in [keys] if keys else everywhere:
             rows = await candidate_page(self._table, state, shard, bad_rows=self._bad_rows, limit=limit, keys=each)
-            if queued == (State.TODO, 0) and await self.classes.discover(self._table, rows):
+            if queued == (State.TODO, EVERYBODY) and await self.lanes.discover(self._table, rows):
                 return await self._page(queued, shard, limit=limit)
             if rows:
                 return rows
         return []
 
     def _queues(self, state: State) -> list[Queued]:
-        return [(state, each) for each in self.classes.own()] if state is State.TODO else [(state, 0)]
+        return [(state, each) for each in self.lanes.own()] if state is State.TODO else [(state, EVERYBODY)]
 
     def _candidate(self, row: Row) -> Candidate:
         return candidate(row, token=f"{self._rng.getrandbits(64):016x}")
@@ -229,8 +228,8 @@ def _common_priority(rows: Sequence[Row]) -> str:
     if len(rows) < PAGE:
         return ""
     first, last = rows[0]["Queue_Key"], rows[-1]["Queue_Key"]
-    prefix = first[: len(first) - len(within_class(first)) + 2]
-    return prefix if last.startswith(prefix) and within_class(first).startswith(READY) else ""
+    prefix = first[: len(first) - len(within_lane(first)) + 2]
+    return prefix if last.startswith(prefix) and within_lane(first).startswith(READY) else ""
 
 
 def _shard(seen: Candidate) -> int:

@@ -8,13 +8,14 @@ from typing import Any
 
 from pyanamo_async.core.counts import QUARTERS, Counted, Ledgers, quarter
 from pyanamo_async.core.items import SETTLED, State
+from pyanamo_async.core.queue_lanes import Lane
 from pyanamo_async.core.stored.queue_key import (
-    BEYOND_CLASSES,
-    CLASSES,
+    BEYOND_LANES,
     DELAYED,
+    LANES,
     READY,
-    class_bounds,
-    class_prefix,
+    lane_bounds,
+    lane_prefix,
     queue,
 )
 from pyanamo_async.core.values import replace
@@ -38,7 +39,7 @@ def index_query(values: dict[str, str]) -> dict[str, Any]:
     }
 
 
-async def count_all(table: Table, shard: int, since: Sequence[str], classes: Collection[int]) -> list[Counted]:
+async def count_all(table: Table, shard: int, since: Sequence[str], lanes: Collection[Lane]) -> list[Counted]:
     """Count the items of a shard, against their way: none that moves on meanwhile is counted twice."""
     parts = []
     for state in NOT_TODO[::-1]:
@@ -47,11 +48,11 @@ async def count_all(table: Table, shard: int, since: Sequence[str], classes: Col
             counted = await _count(table, state, shard, keys)
             settled = tuple(counted.items if place < number else 0 for place in range(len(marks)))
             parts.append(replace(counted, settled_since=settled))
-    for each in sorted(classes):
-        parts += await _count_todo(table, shard, class_prefix(each), BEYOND_DELAYED)
-    if classes:
-        parts.append(await _count(table, State.TODO, shard, (BEYOND_CLASSES, None)))
-    return parts + await _count_todo(table, shard, "", CLASSES if classes else None)
+    for each in sorted(lanes, key=lane_prefix):
+        parts += await _count_todo(table, shard, lane_prefix(each), BEYOND_DELAYED)
+    if lanes:
+        parts.append(await _count(table, State.TODO, shard, (BEYOND_LANES, None)))
+    return parts + await _count_todo(table, shard, "", LANES if lanes else None)
 
 
 async def _count_todo(table: Table, shard: int, prefix: str, end: str | None) -> list[Counted]:
@@ -64,9 +65,9 @@ async def _count_todo(table: Table, shard: int, prefix: str, end: str | None) ->
     ]
 
 
-async def count_class(table: Table, memory_class: int, shard: int) -> list[Counted]:
-    """Count the items in `todo` that have a memory class."""
-    return [await _count(table, State.TODO, shard, class_bounds(memory_class))]
+async def count_lane(table: Table, lane: Lane, shard: int) -> list[Counted]:
+    """Count the items in `todo` that wait in a lane."""
+    return [await _count(table, State.TODO, shard, lane_bounds(lane))]
 
 
 async def count_moving(table: Table, shard: int, since: str) -> list[Counted]:

@@ -14,7 +14,7 @@ from pyanamo_async.core.stored.queue_key import format_time, time_in
 from pyanamo_async.errors import PyanamoError
 from pyanamo_async.ports import INDEX_LAG_AT_MOST, Notifications
 from pyanamo_async.store.dynamodb.codec import marshal, unmarshal_row
-from pyanamo_async.store.dynamodb.memory_classes import MEMORY_CLASSES, classes_of
+from pyanamo_async.store.dynamodb.lanes import NAMING, lanes_of
 from pyanamo_async.store.dynamodb.opening import OpenedTable
 from pyanamo_async.store.dynamodb.rows import TABLE_ROW
 from pyanamo_async.store.dynamodb.schema import NOTIFICATIONS, SCHEMA_VERSION
@@ -40,13 +40,13 @@ class DynamoNotifications(OpenedTable, Notifications):
         asked: Any = {
             "TableName": self._table.name,
             "Key": {KEY: marshal(TABLE_ROW)},
-            "ProjectionExpression": f"{NOTIFICATIONS}, {MEMORY_CLASSES}",  # half a read unit
+            "ProjectionExpression": ", ".join((NOTIFICATIONS, *NAMING)),  # half a read unit
         }
         answer = await self._table.call(self._table.client.get_item(**asked, ConsistentRead=consistent))
         before, is_first = opened.word, not opened.has_looked
         row = unmarshal_row(answer.get("Item", {}))
         opened.word, opened.has_looked = str(row.get(NOTIFICATIONS, "")), True
-        came = opened.claimer.classes.learn(classes_of(row))  # somebody needs a larger worker
+        came = opened.claimer.lanes.learn(lanes_of(row))  # somebody needs another kind of worker
         came |= opened.word != before or (is_first and not consistent and _is_recent(before, now))
         if came:
             opened.claimer.expire_heads()

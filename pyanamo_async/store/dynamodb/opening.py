@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from pyanamo_async.core.memory.classes import EVERY_CLASS
+from pyanamo_async.core.queue_lanes import TAKES_ALL, Lane, WorkerKind
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.claimer import QueueClaimer
-from pyanamo_async.store.dynamodb.memory_classes import MemoryClasses, classes_of
+from pyanamo_async.store.dynamodb.lanes import QueueLanes, lanes_of
 from pyanamo_async.store.dynamodb.rows import TABLE_ROW
 from pyanamo_async.store.dynamodb.table import Table
 
@@ -29,7 +29,7 @@ class OpenedTable:
     _table: Table
     _rng: random.Random
     bad_rows: BadRows
-    largest_class: int = EVERY_CLASS
+    kind: WorkerKind = TAKES_ALL
     _opened: Opened | None = None
 
     async def _open(self) -> Opened:
@@ -37,20 +37,20 @@ class OpenedTable:
         if self._opened is None or self._table.gone:
             row = await self._table.get(TABLE_ROW) or {}
             shards = schema.shards_of(row, self._table.name)
-            classes = MemoryClasses(row)
-            claimer = QueueClaimer(self._table, shards, classes, rng=self._rng, bad_rows=self.bad_rows)
+            lanes = QueueLanes(row)
+            claimer = QueueClaimer(self._table, shards, lanes, rng=self._rng, bad_rows=self.bad_rows)
             self._opened = Opened(claimer, word=str(row.get(schema.NOTIFICATIONS, "")))
             self._table.gone = False
-        self._opened.claimer.classes.largest = self.largest_class
+        self._opened.claimer.lanes.kind = self.kind
         return self._opened
 
-    async def _classes(self) -> set[int]:
-        """Return the memory classes that the table's row names now."""
+    async def _lanes(self) -> set[Lane]:
+        """Return the lanes that the table's row names now."""
         was_open = self._opened is not None
-        classes = (await self._open()).claimer.classes
+        lanes = (await self._open()).claimer.lanes
         if was_open:
-            classes.learn(classes_of(await self._table.get(TABLE_ROW) or {}))
-        return {*classes.known}
+            lanes.learn(lanes_of(await self._table.get(TABLE_ROW) or {}))
+        return {*lanes.known}
 
     async def _shards(self) -> int:
         return (await self._open()).claimer.shards

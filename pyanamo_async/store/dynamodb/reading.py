@@ -10,6 +10,7 @@ from typing import Any
 
 from pyanamo_async.core.counts import Counted, Counts
 from pyanamo_async.core.items import SETTLED, Item, State, Summary, latest
+from pyanamo_async.core.queue_lanes import Lane
 from pyanamo_async.core.stored.bad_rows import read_row, sort_rows
 from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.queue_key import DELAYED, format_time, queue
@@ -18,7 +19,7 @@ from pyanamo_async.errors import BadRow, ItemMissing
 from pyanamo_async.ports import ItemReader
 from pyanamo_async.store.dynamodb.candidate_pages import within_keys
 from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
-from pyanamo_async.store.dynamodb.counting import count_all, count_class, count_moving, index_query
+from pyanamo_async.store.dynamodb.counting import count_all, count_lane, count_moving, index_query
 from pyanamo_async.store.dynamodb.fleet import bad_workers
 from pyanamo_async.store.dynamodb.opening import OpenedTable
 from pyanamo_async.store.dynamodb.rows import (
@@ -97,18 +98,18 @@ class DynamoReader(OpenedTable, ItemReader):
 
     async def counts(self, *, since: Sequence[datetime] = ()) -> Counts:
         times = [format_time(each) for each in since]
-        classes = await self._classes()
-        counted = await self._count_shards(lambda shard: count_all(self._table, shard, times, classes))
+        lanes = await self._lanes()
+        counted = await self._count_shards(lambda shard: count_all(self._table, shard, times, lanes))
         return Counts.add_up(counted, times=len(times))
 
     async def moving_counts(self, *, since: datetime) -> Counts:
         start = format_time(since)
         return Counts.add_up(await self._count_shards(lambda shard: count_moving(self._table, shard, start)))
 
-    async def class_counts(self) -> Mapping[int, int]:
-        found: Counter[int] = Counter()
-        for each in sorted(await self._classes()):
-            shards = await self._count_shards(partial(count_class, self._table, each))
+    async def lane_counts(self) -> Mapping[Lane, int]:
+        found: Counter[Lane] = Counter()
+        for each in await self._lanes():
+            shards = await self._count_shards(partial(count_lane, self._table, each))
             found[each] = sum(counted.items for counted in shards)
         return +found
 

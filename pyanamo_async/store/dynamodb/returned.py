@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from pyanamo_async.core.items import CLAIMABLE, Item, State
-from pyanamo_async.core.stored.queue_key import class_in, due
+from pyanamo_async.core.queue_lanes import WorkerKind
+from pyanamo_async.core.stored.queue_key import due, lane_in
 from pyanamo_async.ports import INDEX_LAG_AT_MOST
 from pyanamo_async.store.dynamodb.table import Table
 
@@ -27,9 +28,9 @@ class ReturnedItems:
         if len(self._at_s) > MOST:
             del self._at_s[next(iter(self._at_s))]
 
-    async def next_due(self, state: State, *, largest_class: int, now_s: float) -> datetime | None:
-        """Read the rows themselves, and return when the first of a state, of a class up to the largest, is due."""
+    async def next_due(self, state: State, *, kind: WorkerKind, now_s: float) -> datetime | None:
+        """Read the rows themselves, and return when the first of a state that such a worker takes is due."""
         since_s = now_s - INDEX_LAG_AT_MOST.total_seconds()
         rows = await self._table.get_many(key for key, at_s in self._at_s.items() if at_s > since_s)
         keys = [str(row.get("Queue_Key")) for row in rows if row.get("ItemState") == state]
-        return min((due(key) for key in keys if class_in(key) <= largest_class), default=None)
+        return min((due(key) for key in keys if kind.takes(lane_in(key))), default=None)

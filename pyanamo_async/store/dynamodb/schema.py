@@ -38,6 +38,8 @@ NUMBERS = frozenset(
         "Memory_Need",
         "OOM_Kills",
         "Memory_Class",
+        "Evictions",
+        "Last_Attempts",
     }
 )
 

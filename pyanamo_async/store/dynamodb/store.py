@@ -19,11 +19,12 @@ from pyanamo_async.errors import BadRow, Fenced
 from pyanamo_async.ports import AddResult, Store
 from pyanamo_async.store.dynamodb.adder import ItemAdder
 from pyanamo_async.store.dynamodb.claimer import QueueClaimer
+from pyanamo_async.store.dynamodb.lanes import last_attempts_after
 from pyanamo_async.store.dynamodb.lifecycle import DynamoAdmin
 from pyanamo_async.store.dynamodb.notifications import DynamoNotifications
 from pyanamo_async.store.dynamodb.output_tails import DynamoOutputTails
 from pyanamo_async.store.dynamodb.reading import DynamoReader
-from pyanamo_async.store.dynamodb.rows import adopting, change, fence, passes_fence
+from pyanamo_async.store.dynamodb.rows import TABLE_ROW, adopting, change, fence, passes_fence
 from pyanamo_async.store.dynamodb.table import Reply, Table
 from pyanamo_async.store.dynamodb.writes import Delete, Write
 
@@ -50,7 +51,7 @@ class DynamoStore(DynamoAdmin, DynamoReader, DynamoNotifications, DynamoOutputTa
 
     async def add(self, items: Sequence[Item], *, replace: bool = False) -> list[AddResult]:
         claimer = (await self._open()).claimer
-        await claimer.classes.name(self._table, items)
+        await claimer.lanes.name(self._table, items)
         try:
             return await ItemAdder(self._table, claimer.shards, rng=self._rng).add(items, replace=replace)
         finally:
@@ -65,7 +66,7 @@ class DynamoStore(DynamoAdmin, DynamoReader, DynamoNotifications, DynamoOutputTa
 
     async def save(self, before: Item, after: Item) -> None:
         claimer = (await self._open()).claimer
-        await claimer.classes.name(self._table, [after])
+        await claimer.lanes.name(self._table, [after])
         write = change(before, after, shards=claimer.shards, tiebreak=self._tiebreak())
         reply = await self._write(write, claimer, before, after)
         if not reply.met:
@@ -82,11 +83,18 @@ class DynamoStore(DynamoAdmin, DynamoReader, DynamoNotifications, DynamoOutputTa
 
     async def adopt(self, bad: BadRow, item: Item) -> bool:
         claimer = (await self._open()).claimer
-        await claimer.classes.name(self._table, [item])
+        await claimer.lanes.name(self._table, [item])
         write = adopting(bad.row, item, shards=claimer.shards, tiebreak=self._tiebreak())
         reply = await self._write(write, claimer, item)
         row = reply.row or (await self._table.get(item.item_id) if reply.resent else None)
         return reply.met or (row is not None and row.get("Mark") == item.mark and passes_fence(row, item))
+
+    async def last_attempts_after(self) -> int | None:
+        await self._open()
+        return last_attempts_after(await self._table.get(TABLE_ROW, urgent=True) or {})
+
+    async def leave_last_attempts(self, after: int | None) -> None:
+        await (await self._open()).claimer.lanes.leave_last_attempts(self._table, after)
 
     async def bury(self, bad: BadRow, *, now: datetime) -> bool:
         return await (await self._open()).claimer.bury(bad, now=now)

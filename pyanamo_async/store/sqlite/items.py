@@ -17,6 +17,7 @@ import orjson
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import CLAIMABLE, Item, State
+from pyanamo_async.core.queue_lanes import WorkerKind
 from pyanamo_async.core.stored.bad_rows import BadRows, burial, sort_rows
 from pyanamo_async.core.stored.columns import MOST, Row
 from pyanamo_async.core.stored.queue_key import due, queue_key
@@ -64,7 +65,7 @@ class SqliteItems(ItemQueue, Notifications):
 
     path: Path
     bad_rows: BadRows
-    largest_class: int
+    kind: WorkerKind
     _engine: Engine
     _token: Callable[[], str]
 
@@ -80,7 +81,7 @@ class SqliteItems(ItemQueue, Notifications):
             claims: list[Item] = []
             buried: list[BadRow] = []
             while (most := limit - len(claims)) > 0:
-                rows = _due(connection, state, most, now, largest=self.largest_class)
+                rows = _due(connection, state, most, now, kind=self.kind)
                 good, bad = sort_rows(rows, read_item)
                 won = [transitions.claim(item, worker=worker, token=self._token(), now=now) for item in good]
                 if won and connection.executemany(UPDATE, map(_values, won)).rowcount != len(won):
@@ -104,7 +105,7 @@ class SqliteItems(ItemQueue, Notifications):
         state: State = State.TODO,
         consistent: bool = False,  # noqa: ARG002 # it always is
     ) -> datetime | None:
-        return await self._engine.read(partial(_next_due, state=state, largest=self.largest_class))
+        return await self._engine.read(partial(_next_due, state=state, kind=self.kind))
 
     async def save(self, before: Item, after: Item) -> None:
         values = _values(after) + _fence(before)
@@ -133,7 +134,7 @@ class SqliteItems(ItemQueue, Notifications):
 
     async def notifications(self, *, now: datetime, consistent: bool = False) -> bool:  # noqa: ARG002 # it always is
         def work(connection: sqlite3.Connection) -> bool:
-            times = (_next_due(connection, state, self.largest_class) for state in CLAIMABLE)
+            times = (_next_due(connection, state, self.kind) for state in CLAIMABLE)
             return any(time is not None and time <= now for time in times)
 
         return await self._engine.read(work)
@@ -198,8 +199,8 @@ def _insertion(rows: int) -> str:
     return f"INSERT INTO items ({', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)}"  # noqa: S608 - constants only
 
 
-def _next_due(connection: sqlite3.Connection, state: State, largest: int) -> datetime | None:
-    ranges = queue_ranges(connection, state, largest)
+def _next_due(connection: sqlite3.Connection, state: State, kind: WorkerKind) -> datetime | None:
+    ranges = queue_ranges(connection, state, kind)
     heads = (connection.execute(NEXT, (state.value, *each)).fetchone() for each in ranges)
     return min((due(key) for [key] in heads if key is not None), default=None)
 
@@ -211,10 +212,10 @@ def _require(connection: sqlite3.Connection, item: Item) -> None:
         raise Fenced(f"item {item.item_id} is no longer as it was seen")
 
 
-def _due(connection: sqlite3.Connection, state: State, most: int, now: datetime, *, largest: int) -> list[Row]:
+def _due(connection: sqlite3.Connection, state: State, most: int, now: datetime, *, kind: WorkerKind) -> list[Row]:
     """Return the first rows of a queue, as far as they are due."""
     found: list[Row] = []
-    for each in queue_ranges(connection, state, largest):
+    for each in queue_ranges(connection, state, kind):
         rows = map(to_row, connection.execute(CANDIDATES, (state.value, *each, most - len(found))).fetchall())
         found += [row for row in rows if due(row["Queue_Key"]) <= now]
         if len(found) >= most:

@@ -1,8 +1,8 @@
 """Ranges of the queue in which a worker finds items, in the order in which it takes them.
 
-Items of a memory class come first, the largest class first: only few workers take those. Where there are none, finding
-that out costs one step in the index. A key that begins like a class and names none was written by another program:
-such an item is for everybody.
+Items that only few workers take come first, the largest memory class first, then last attempts. Where there are none,
+finding that out costs one step in the index. A key that begins like one with a lane and names none was written by
+another program: such an item is for everybody.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import sqlite3
 from collections.abc import Iterator
 
 from pyanamo_async.core.items import State
-from pyanamo_async.core.stored.queue_key import BEYOND_CLASSES, CLASSES, class_bounds, class_in
+from pyanamo_async.core.queue_lanes import EVERYBODY, Lane, WorkerKind
+from pyanamo_async.core.stored.queue_key import BEYOND_LANES, LANES, lane_bounds, lane_in
 from pyanamo_async.store.sqlite.rows import raw
 
 Range = tuple[bytes, bytes]  # from the first key on, and before the second, as stored
@@ -20,23 +21,23 @@ WITHIN = "Queue_Key >= CAST(? AS TEXT) AND Queue_Key < CAST(? AS TEXT)"
 LAST = f"SELECT max(Queue_Key) FROM items WHERE ItemState = 'todo' AND {WITHIN}"  # noqa: S608 - constants only
 
 
-def queue_ranges(connection: sqlite3.Connection, state: State, largest_class: int) -> Iterator[Range]:
-    """Yield the ranges of a state's queue in which a worker that takes classes up to the largest finds items."""
+def queue_ranges(connection: sqlite3.Connection, state: State, kind: WorkerKind) -> Iterator[Range]:
+    """Yield the ranges of a state's queue in which a worker of a kind finds items."""
     if state is not State.TODO:
         yield b"", NO_END
         return
-    for memory_class, found in class_ranges(connection):
-        if memory_class <= largest_class:
+    for lane, found in lane_ranges(connection):
+        if kind.takes(lane):
             yield found
-    yield b"", raw(CLASSES)
-    yield raw(BEYOND_CLASSES), NO_END
+    yield b"", raw(LANES)
+    yield raw(BEYOND_LANES), NO_END
 
 
-def class_ranges(connection: sqlite3.Connection) -> Iterator[tuple[int, Range]]:
-    """Yield the memory classes that items in `todo` have, from the largest on, each with its range."""
-    first, end = raw(CLASSES), raw(BEYOND_CLASSES)
+def lane_ranges(connection: sqlite3.Connection) -> Iterator[tuple[Lane, Range]]:
+    """Yield the lanes that items in `todo` have, from the largest memory class on, each with its range."""
+    first, end = raw(LANES), raw(BEYOND_LANES)
     while (key := connection.execute(LAST, (first, end)).fetchone()[0]) is not None:
-        memory_class = class_in(key)
-        within = class_bounds(memory_class) if memory_class else (key, f"{key}\0")
-        yield memory_class, (raw(within[0]), raw(within[1]))
+        lane = lane_in(key)
+        within = (key, f"{key}\0") if lane == EVERYBODY else lane_bounds(lane)
+        yield lane, (raw(within[0]), raw(within[1]))
         end = raw(within[0])

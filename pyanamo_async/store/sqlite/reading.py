@@ -13,15 +13,16 @@ from typing import Any
 
 from pyanamo_async.core.counts import QUARTERS, Counted, Counts, Ledgers
 from pyanamo_async.core.items import SETTLED, Item, State, Summary, latest
+from pyanamo_async.core.queue_lanes import EVERYBODY, Lane
 from pyanamo_async.core.stored.bad_rows import BadRows, read_row, sort_rows
 from pyanamo_async.core.stored.columns import MOST, Row
-from pyanamo_async.core.stored.queue_key import CLASSES, DELAYED, format_time
+from pyanamo_async.core.stored.queue_key import DELAYED, LANES, format_time
 from pyanamo_async.core.stored.record import summarise
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import BadRow, ItemMissing
 from pyanamo_async.ports import ItemReader
 from pyanamo_async.store.sqlite.engine import Engine
-from pyanamo_async.store.sqlite.ranges import WITHIN, class_ranges
+from pyanamo_async.store.sqlite.ranges import WITHIN, lane_ranges
 from pyanamo_async.store.sqlite.rows import SELECT, raw, read_held, read_item, read_placed, to_row
 from pyanamo_async.store.sqlite.schema import HAS_LEDGERS
 from pyanamo_async.store.sqlite.schema import LEDGERS as LEDGER_COLUMNS
@@ -54,7 +55,7 @@ SUMMARIES = f"""{LIST} AND Queue_Key = CAST(?2 AS TEXT) AND Position > ?3
     UNION ALL {LIST} AND Queue_Key > CAST(?2 AS TEXT) ORDER BY Queue_Key, Position LIMIT ?5"""
 WHOLE = f"""{SELECT} WHERE Position > ?1 AND (?2 IS NULL OR ItemState = ?2)
     AND (?3 IS NULL OR taskID = ?3) ORDER BY Position LIMIT ?4"""
-IN_CLASS = f"SELECT count(*) FROM items WHERE ItemState = 'todo' AND {WITHIN}"  # noqa: S608 - constants only
+IN_LANE = f"SELECT count(*) FROM items WHERE ItemState = 'todo' AND {WITHIN}"  # noqa: S608 - constants only
 LAST = f"""SELECT {", ".join(LISTED)} FROM items
     WHERE ItemState = ? ORDER BY Queue_Key DESC, Position DESC LIMIT ?"""  # noqa: S608 - constants only
 READ = f"{SELECT} WHERE itemID = ?"
@@ -66,9 +67,7 @@ EVERYTHING = f"items WHERE ItemState IN ({STATES})"
 _COUNTED = "SELECT ItemState, Queue_Key, Nested_Tasks, Log_Length FROM items"  # what the index has
 MOVING = f"""({_COUNTED} WHERE ItemState = 'locked'
     UNION ALL {_COUNTED} WHERE ItemState IN ({OFF_QUEUE}) AND Queue_Key >= ?) WHERE true"""
-RETRYING = (
-    f"Queue_Key >= '{DELAYED}' AND (Queue_Key < '{CLASSES}' OR Queue_Key GLOB '{CLASSES}{'[0-9]' * 5}{DELAYED}*')"
-)
+RETRYING = f"Queue_Key >= '{DELAYED}' AND (Queue_Key < '{LANES}' OR Queue_Key GLOB '{LANES}{'[0-9]' * 5}{DELAYED}*')"
 COUNTS = f"""SELECT ItemState, count(*), sum(iif({NESTED}, Nested_Tasks, 1)),
     sum(iif({NESTED}, max(0, min(Log_Length, Nested_Tasks)), ItemState = 'done')),
     sum(ItemState = 'todo' AND {RETRYING}), sum({NESTED})"""
@@ -159,12 +158,12 @@ class SqliteReader(ItemReader):
     async def moving_counts(self, *, since: datetime) -> Counts:
         return await self._engine.read(partial(_count, MOVING, values=[format_time(since)]))
 
-    async def class_counts(self) -> Mapping[int, int]:
-        def work(connection: sqlite3.Connection) -> Mapping[int, int]:
+    async def lane_counts(self) -> Mapping[Lane, int]:
+        def work(connection: sqlite3.Connection) -> Mapping[Lane, int]:
             return {
-                memory_class: connection.execute(IN_CLASS, found).fetchone()[0]
-                for memory_class, found in class_ranges(connection)
-                if memory_class
+                lane: connection.execute(IN_LANE, found).fetchone()[0]
+                for lane, found in lane_ranges(connection)
+                if lane != EVERYBODY
             }
 
         return await self._engine.read(work)

@@ -50,6 +50,7 @@ WORKER_COLUMNS = {
     "Running": "INTEGER",
     "Done": "INTEGER",
     "RSS": "INTEGER",
+    "Last_Attempts": "INTEGER",
     "Stopped_By": "TEXT",
     "Platform": "TEXT",
 }

@@ -67,7 +67,8 @@ TABLES = (
         Stderr BLOB NOT NULL DEFAULT x'',
         Stderr_End INTEGER NOT NULL DEFAULT 0
     ) STRICT""",
-    "CREATE TABLE description (Shards INTEGER NOT NULL, Created TEXT NOT NULL, Mark TEXT NOT NULL) STRICT",
+    """CREATE TABLE description (Shards INTEGER NOT NULL, Created TEXT NOT NULL, Mark TEXT NOT NULL,
+        Last_Attempts_After INTEGER) STRICT""",
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
@@ -125,7 +126,7 @@ def create_table(
         for statement in TABLES:
             connection.execute(statement)
         connection.execute(
-            "INSERT INTO description VALUES (?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?)",
+            "INSERT INTO description VALUES (?, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?, NULL)",
             (shards, secrets.token_hex(MARK_BYTES)),
         )
         connection.execute("COMMIT")

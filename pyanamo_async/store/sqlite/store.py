@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
-from pyanamo_async.core.memory.classes import EVERY_CLASS
+from pyanamo_async.core.queue_lanes import TAKES_ALL
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.errors import BadRow, UsageError
 from pyanamo_async.host.file_systems import network_file_system
@@ -24,6 +24,8 @@ from pyanamo_async.store.sqlite.items import SqliteItems
 from pyanamo_async.store.sqlite.reading import SqliteReader
 
 BUSY_TIMEOUT = timedelta(seconds=5)
+LAST_ATTEMPTS_AFTER = "SELECT Last_Attempts_After FROM description"
+LEAVE_LAST_ATTEMPTS = "UPDATE description SET Last_Attempts_After = ?"
 
 
 class SqliteStore(SqliteItems, SqliteReader, SqliteWorkers, Store):
@@ -47,7 +49,7 @@ class SqliteStore(SqliteItems, SqliteReader, SqliteWorkers, Store):
         self._busy_timeout = busy_timeout
         self._token = token
         self.bad_rows = BadRows()
-        self.largest_class = EVERY_CLASS
+        self.kind = TAKES_ALL
         self._creation = partial(schema.create_table, self.path, busy_timeout, umask=umask, network=network)
         self._engine = Engine(self.path, partial(schema.open_table, self.path, busy_timeout, network=network))
 
@@ -59,6 +61,13 @@ class SqliteStore(SqliteItems, SqliteReader, SqliteWorkers, Store):
 
     async def describe(self) -> Description:
         return await self._engine.read(partial(schema.describe, path=self.path))
+
+    async def last_attempts_after(self) -> int | None:
+        rows = await self._engine.read(lambda connection: connection.execute(LAST_ATTEMPTS_AFTER).fetchall())
+        return next((after for [after] in rows if isinstance(after, int) and after > 0), None)
+
+    async def leave_last_attempts(self, after: int | None) -> None:
+        await self._engine.write(lambda connection: connection.execute(LEAVE_LAST_ATTEMPTS, (after,)))
 
     async def unreadable(self) -> AsyncIterator[BadRow]:
         async for bad in self.bad_items():

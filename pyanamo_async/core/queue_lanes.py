@@ -1,0 +1,76 @@
+"""Lanes of the queue: items that only some workers may run wait in lanes of their own, where others do not look.
+
+1. An item that needs a larger worker waits in the lane of its memory class (`core.memory.classes`).
+2. An item whose machine was lost as often as the table's setting says waits in the lane of last attempts, for a worker
+   that was started to take those: on machines that nobody takes away. A memory class outranks that, as only few workers
+   have so much memory: whoever is large enough takes the item.
+3. Such a worker takes all else as well. A worker that is too small, or takes no last attempts, never sees those lanes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pyanamo_async.core.items import Item, State
+from pyanamo_async.core.memory.classes import EVERY_CLASS
+from pyanamo_async.core.text.plural import plural
+from pyanamo_async.core.values import Value, replace
+
+LAST_ATTEMPTS_AFTER = 3  # lost machines, unless a person says another number
+
+
+class Lane(Value):
+    """A part of the queue of `todo`: of a memory class in GiB, or of last attempts; neither is that of everybody."""
+
+    memory_class: int = 0
+    last_attempts: bool = False
+
+
+EVERYBODY, LAST_ATTEMPTS = Lane(), Lane(last_attempts=True)
+
+
+class WorkerKind(Value):
+    """Which lanes a worker looks into: those of memory classes up to the largest, in GiB, and that of last attempts."""
+
+    largest_class: int = EVERY_CLASS
+    last_attempts: bool = True
+
+    def takes(self, lane: Lane) -> bool:
+        """Return whether it looks into a lane."""
+        return lane.memory_class <= self.largest_class and (self.last_attempts or not lane.last_attempts)
+
+
+TAKES_ALL = WorkerKind()
+
+
+def lane_of(item: Item) -> Lane:
+    """Return the lane in which an item waits while it is in `todo`."""
+    if item.memory_class:
+        return Lane(item.memory_class)
+    return LAST_ATTEMPTS if item.last_attempts else EVERYBODY
+
+
+def left_to_last_attempts(item: Item, after: int | None) -> Item:
+    """Return an item that has just lost its machine, for workers that take last attempts if it has lost enough.
+
+    `after` is how often that may happen; None if nothing is left to them.
+    """
+    if after is None or item.state is not State.TODO or item.evictions < after:
+        return item
+    return replace(item, last_attempts=True)
+
+
+def left_by(counted: Mapping[Lane, int], kinds: Iterable[WorkerKind]) -> dict[Lane, int]:
+    """Return what workers of these kinds leave of items counted by lane: last attempts, then the smallest class."""
+    able = [*kinds]
+    lanes = sorted(counted, key=lambda lane: lane.memory_class)
+    return {lane: counted[lane] for lane in lanes if not any(kind.takes(lane) for kind in able)}
+
+
+def show_left(lane: Lane, items: int) -> str:
+    """Return a sentence on items of a lane that no living worker looks into."""
+    if lane.last_attempts:
+        wait = "waits" if items == 1 else "wait"
+        return f"{plural(items, 'item')} {wait} for a worker with `last_attempts`, and no living worker has that"
+    need = "needs" if items == 1 else "need"
+    return f"{plural(items, 'item')} {need} {lane.memory_class} GiB of memory, and no living worker has that"

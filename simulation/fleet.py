@@ -51,7 +51,7 @@ class Fleet:
 
     async def live(self) -> Counter[str]:
         """Run the schedule; return how many items ended in which state."""
-        self._service.seed(self._schedule.rows())
+        self._service.seed(self._schedule.rows(), last_attempts_after=self._schedule.last_attempts_after)
         places = [asyncio.create_task(self._place(number)) for number in range(len(self._schedule.places))]
         for event in self._schedule.events:
             self._loop.call_at(event.at_s, self._happen, event)

@@ -20,6 +20,7 @@ from simulation.network import Network
 HORIZON_S = 1200.0  # nothing is disturbed later
 SMALL_GIB, LARGE_GIB = 8, 64  # of memory
 WITH_SIZES = 0.3  # of schedules, and of their items
+WITH_LAST_ATTEMPTS = 0.3  # of schedules, and of their places beside the first
 MEAN_PAUSE_S = 200.0  # between two events of a place, and of what lasts
 
 
@@ -85,6 +86,7 @@ class Place:
     """A machine on which a worker runs, and another whenever one was killed or left work behind.
 
     Its worker may use `memory_gib`, or nothing is known of it. One with as much as any item needs always has a worker.
+    With `last_attempts` its worker takes those.
     """
 
     starts_s: float = 0.0
@@ -107,7 +109,8 @@ class Place:
 class Schedule:
     """Items, each of one script or several; places; and what disturbs them. `seed` is for what else is random.
 
-    Items whose numbers are in `large` need `LARGE_GIB` of memory.
+    Items whose numbers are in `large` need `LARGE_GIB` of memory. Items that lost their machines `last_attempts_after`
+    times are left to workers that take last attempts.
     """
 
     items: tuple[tuple[str, ...], ...]
@@ -117,6 +120,7 @@ class Schedule:
     index: IndexLag = field(default_factory=IndexLag)
     max_failed: str | None = None
     large: frozenset[int] = frozenset()
+    last_attempts_after: int | None = None
     one_machine: bool = False  # workers can see each other's processes
     seed: int = 0
 
@@ -156,10 +160,12 @@ def draw(seed: int, disturbances: Collection[Disturbance] = USUAL) -> Schedule:
     )
     items = tuple(_scripts(rng) for _ in range(rng.randint(1, 12)))
     places, large = _sizes(places, len(items), random.Random(seed + 1))
+    places, after = _last_attempts(places, random.Random(f"{seed} last attempts"))
     return Schedule(
         items=items,
         places=places,
         large=large,
+        last_attempts_after=after,
         events=_events(rng, len(places), disturbances),
         network=_network(rng, disturbances),
         index=_index(rng, disturbances),
@@ -176,6 +182,15 @@ def _sizes(places: tuple[Place, ...], items: int, rng: random.Random) -> tuple[t
     sizes = [LARGE_GIB, *(rng.choice([SMALL_GIB, SMALL_GIB, LARGE_GIB]) for _ in places[1:])]
     sized = (replace(each, memory_gib=size) for each, size in zip(places, sizes, strict=True))
     return tuple(sized), frozenset(number for number in range(items) if rng.random() < WITH_SIZES)
+
+
+def _last_attempts(places: tuple[Place, ...], rng: random.Random) -> tuple[tuple[Place, ...], int | None]:
+    """Draw after how many lost machines items are left to some workers, and to which: the first is one of them."""
+    if rng.random() > WITH_LAST_ATTEMPTS:
+        return places, None
+    first, *others = places
+    chosen = [replace(each, last_attempts=rng.random() < WITH_LAST_ATTEMPTS) for each in others]
+    return (replace(first, last_attempts=True), *chosen), rng.randint(1, 3)
 
 
 def _scripts(rng: random.Random) -> tuple[str, ...]:

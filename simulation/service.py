@@ -28,6 +28,7 @@ from pyanamo_async.core.queue_lanes import WorkerKind, lane_of
 from pyanamo_async.core.stored.record import decode
 from pyanamo_async.store.dynamodb import schema
 from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
+from pyanamo_async.store.dynamodb.lanes import LAST_ATTEMPTS_AFTER
 from pyanamo_async.store.dynamodb.rows import stored
 from simulation import language
 from simulation.facts import PARTITION_WRITES, WRITE_UNIT_BYTES
@@ -84,8 +85,10 @@ class Service:
         self._date = (-1, "")
         self._put(marshal_row(schema.table_row(shards)))
 
-    def seed(self, items: Iterable[Item]) -> None:
-        """Put items that have always been there."""
+    def seed(self, items: Iterable[Item], *, last_attempts_after: int | None = None) -> None:
+        """Put items, and a setting, that have always been there."""
+        if last_attempts_after is not None:
+            self._put(marshal_row({**schema.table_row(self.shards), LAST_ATTEMPTS_AFTER: last_attempts_after}))
         for item in items:
             self._put(marshal_row(stored(item, shards=self.shards, tiebreak=f"{self._rng.getrandbits(32):08x}")))
 

@@ -22,8 +22,8 @@ class RunResult:
     """How a worker ended: the items it settled or reclaimed, by the state it left them in, and its exit status.
 
     `exit_status` is 0 when nothing is left and nothing failed, 3 when nothing is left but items failed, 4 when only
-    items are left that no living worker takes: they need more memory, or one with `last_attempts`; 75 when the worker was interrupted with work left,
-    and 1 when the worker itself had errors.
+    items are left that no living worker takes (they need more memory, or a worker with `last_attempts`), 75 when the
+    worker was interrupted with work left, and 1 when the worker itself had errors.
     """
 
     exit_status: int

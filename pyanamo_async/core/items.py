@@ -131,8 +131,8 @@ class Item(Value):
     `seconds_saved` adds up how long they had run for checkpoints from which others went on.
     `memory_bytes` and `cpus` are what each of its tasks needs, as its columns say; `memory_need_bytes` is what it was
     found to need, and stays whatever a person resets. `oom_kills` counts attempts in which memory ran out. With a
-    `memory_class`, in GiB, it waits for a worker that is large enough, and with `last_attempts` for one that takes those
-    (`core.queue_lanes`): `evictions` counts how often its machine was lost, as by Spot.
+    `memory_class`, in GiB, it waits for a worker that is large enough, and with `last_attempts` for one that takes
+    those (`core.queue_lanes`); `evictions` counts how often its machine was lost, as by Spot.
     Each of its tasks has the `folders`, whatever its script names.
     `mark` is random: it tells this item from another of the same id that was deleted. `args_at` is where, in the
     scripts of a nested item, the argument of the task begins, in characters; 0 if it was imported without arguments.

@@ -9,11 +9,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from pyanamo_async.core.items import Item
-from pyanamo_async.fleet.going_home import IdlePolicy
+from pyanamo_async.fleet.going_home import GoingHome, IdlePolicy
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.fleet.reclaim import Taken
 from pyanamo_async.store.dynamodb import rows
@@ -65,6 +66,11 @@ TOO_MANY_FAILED = Schedule(
     (("exit 1",), *[("sleep 50;exit 1",)] * 6), (Place(slots=2), Place(starts_s=1, waits=True)), max_failed="1"
 )
 """The first item to fail for good does so while the others wait for their last try."""
+
+LAST_ATTEMPTS = Schedule(
+    LONG, (Place(), Place(starts_s=5, last_attempts=True)), (Event(100, 0, Action.STOP),), last_attempts_after=1
+)
+"""The first worker is stopped and leaves its item to the second, which takes last attempts and has no other work."""
 
 ONE_EACH = {
     Disturbance.INDEX_GAPS: Schedule(HOUR, (Place(), Place(waits=True)), index=IndexLag(at_most_s=10, gaps=True)),
@@ -120,6 +126,25 @@ def test_a_worker_that_halts_is_replaced_until_all_is_settled() -> None:
     )
 
     assert simulate(schedule) == {"failed": 1, "done": 2}
+
+
+@pytest.mark.parametrize("action", [Action.STOP, Action.KILL])
+def test_a_worker_for_last_attempts_is_there_for_them(action: Action) -> None:
+    """Whatever became of the machine; the worker that comes in its place leaves the item alone."""
+    assert simulate(replace(LAST_ATTEMPTS, events=(Event(100, 0, action),))) == {"done": 1}
+
+
+def test_a_worker_for_last_attempts_that_does_not_wait_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes home while another holds what is then left to it, and to nobody else."""
+    monkeypatch.setattr(GoingHome, "_may_leave_last_attempts", no_wait)
+
+    with pytest.raises(Broken, match="all workers went home, and items are left"):
+        simulate(LAST_ATTEMPTS)
+
+
+async def no_wait(*_: object) -> bool:
+    """Expect nothing of others."""
+    return False
 
 
 def test_a_worker_that_does_not_fence_itself_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

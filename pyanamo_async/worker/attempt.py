@@ -59,8 +59,7 @@ class Attempt:
         self._leftovers: list[Callable[[], Coroutine[Any, Any, None]]] = []
         self._end_reason: InterruptReason | None = None
         self.refusal: NotStarted | None = None  # why this machine could not start a script
-        self._fenced = asyncio.Event()
-        self._unsaved = asyncio.Event()
+        self._fenced, self._unsaved = asyncio.Event(), asyncio.Event()
 
     def end(self, reason: InterruptReason, *, at_once: bool = False) -> None:
         """End what runs and start no further task."""
@@ -228,15 +227,14 @@ class Attempt:
 
     async def _keep_progress(self, finished: asyncio.Event) -> None:
         """Write down finished tasks while others run; the last ones are left to the settle."""
+        policy = self._context.tasks.failure_policy
         while True:
             await self._unsaved.wait()
             if not await elapsed(finished, PROGRESS_PAUSE_S):
                 return
             self._unsaved.clear()
             try:
-                await self._save(
-                    transitions.record(self.item, self._results, policy=self._context.tasks.failure_policy)
-                )
+                await self._save(transitions.record(self.item, self._results, policy=policy))
             except Fenced:
                 self.end(InterruptReason.FENCED, at_once=True)
                 return

@@ -91,6 +91,8 @@ def _full_items() -> Iterable[Item]:
         "memory_need_bytes": 1,
         "oom_kills": 1,
         "memory_class": 1,
+        "evictions": 1,
+        "last_attempts": True,
         "attempt": 1,
         "token": "t",
         "worker": "w1",
@@ -160,6 +162,7 @@ async def test_rows_of_workers_and_of_the_table_are_documented(dynamodb_endpoint
         await store.mark_dead(worker)
         await store.add([an_item("a", memory_class=1)])
         await store.notify(now=NOON)
+        await store.leave_last_attempts(3)
         scanned = await dynamodb.scan(TableName=(await store.describe()).table)
         stored = {row["itemID"]["S"]: row.keys() - {"itemID"} for row in scanned["Items"]}
 

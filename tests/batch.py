@@ -12,6 +12,7 @@ from harness.batch import FakeBatch, serving
 from harness.servers.clients import client
 
 QUEUE, FAIR_QUEUE, DEFINITION, ECS_DEFINITION = "spot", "fair", "worker", "worker-ecs"
+ON_DEMAND_QUEUE, FAIR_ON_DEMAND_QUEUE = "on-demand", "fair-on-demand"
 RETRY = {
     "attempts": 5,
     "evaluateOnExit": [
@@ -34,7 +35,7 @@ def a_batch(
     capacity: int = 1000,
     kill_after_s: float = 30.0,
 ) -> Iterator[tuple[FakeBatch, str]]:
-    """Serve a fake with a queue of Fargate Spot, one that shares fairly, and a definition of either form."""
+    """Serve a fake with queues on Spot and on demand, two that share fairly, and a definition of either form."""
     fake = FakeBatch(
         entrypoint=entrypoint,
         environment={"PATH": os.environ["PATH"], **(environment or {})},
@@ -44,14 +45,18 @@ def a_batch(
     )
     with serving(fake) as (batch, address):
         api: Any = client("batch", address)
-        fargate = {"type": "FARGATE_SPOT", "maxvCpus": 256, "subnets": ["subnet-1"]}
-        api.create_compute_environment(computeEnvironmentName="fargate-spot", type="MANAGED", computeResources=fargate)
-        order = [{"order": 1, "computeEnvironment": "fargate-spot"}]
         policy = api.create_scheduling_policy(name="fair")["arn"]
-        api.create_job_queue(jobQueueName=QUEUE, priority=1, computeEnvironmentOrder=order)
-        api.create_job_queue(
-            jobQueueName=FAIR_QUEUE, priority=1, computeEnvironmentOrder=order, schedulingPolicyArn=policy
-        )
+        for name, kind, plain, fair in (
+            ("fargate-spot", "FARGATE_SPOT", QUEUE, FAIR_QUEUE),
+            ("fargate", "FARGATE", ON_DEMAND_QUEUE, FAIR_ON_DEMAND_QUEUE),
+        ):
+            fargate = {"type": kind, "maxvCpus": 256, "subnets": ["subnet-1"]}
+            api.create_compute_environment(computeEnvironmentName=name, type="MANAGED", computeResources=fargate)
+            order = [{"order": 1, "computeEnvironment": name}]
+            api.create_job_queue(jobQueueName=plain, priority=1, computeEnvironmentOrder=order)
+            api.create_job_queue(
+                jobQueueName=fair, priority=1, computeEnvironmentOrder=order, schedulingPolicyArn=policy
+            )
         resources = [{"type": "VCPU", "value": "2"}, {"type": "MEMORY", "value": "16384"}]
         container = {
             "image": "pyanamo-async",

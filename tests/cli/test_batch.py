@@ -11,7 +11,15 @@ import pytest
 from harness.batch import FakeBatch
 from pyanamo_async.cli.handing_on import OF_RUN
 from pyanamo_async.core.batch import why_waiting
-from tests.batch import DEFINITION, ECS_DEFINITION, FAIR_QUEUE, QUEUE, a_batch
+from tests.batch import (
+    DEFINITION,
+    ECS_DEFINITION,
+    FAIR_ON_DEMAND_QUEUE,
+    FAIR_QUEUE,
+    ON_DEMAND_QUEUE,
+    QUEUE,
+    a_batch,
+)
 from tests.cli.conftest import Cli
 from tests.docs.cli_reference import find, options
 
@@ -281,3 +289,47 @@ def test_the_backlog_of_a_memory_class_is_what_waits_in_it(cli: Cli, tmp_path: P
 
     told = cli(*SUBMIT, "--for", "1h", "--seconds-per-item", "60", "--memory-class", "12G", "--dry-run")
     assert (told.status, "2 items of 60 s each" in told.out + told.err) == (0, True), told
+
+
+LAST = (*SUBMIT, "--jobs", "2", "--last-attempts-on")
+
+
+def test_one_more_worker_takes_last_attempts_on_demand(batch: FakeBatch, cli: Cli) -> None:
+    """With the same options and that flag, and items are left to it from then on; the array knows nothing of it."""
+    batch.block(ON_DEMAND_QUEUE)
+    planned = cli(*LAST, ON_DEMAND_QUEUE, "-i", "4", "--last-attempts-after", "2", "--dry-run")
+    assert "1 job in on-demand, for items that lost their machine 2 times" in planned.err
+    assert batch.statuses() == []
+
+    told = cli(*LAST, ON_DEMAND_QUEUE, "-i", "4", "--json").json()
+
+    [array, last] = told["job_ids"]
+    assert (told["sizes"], told["last_attempts"]["queue"], told["last_attempts"]["after"]) == ([2], "on-demand", 3)
+    environments = {name: batch.job(job).environment for name, job in (("array", f"{array}:0"), ("last", last))}
+    assert environments["last"].pop("PYANAMO_LAST_ATTEMPTS") == "1"
+    assert environments["last"] == environments["array"] == told["environment"]
+    assert {each["queue"] for each in cli("batch", "list", "--json").json()} == {QUEUE, ON_DEMAND_QUEUE}
+    assert cli("table", "last-attempts", "--off").status == 0
+
+
+def test_last_attempts_need_a_queue_that_nobody_interrupts(batch: FakeBatch, cli: Cli) -> None:
+    """Neither the same, nor another on Spot, nor one that is missing: nothing is submitted, and each is said."""
+    for queue, why in (
+        (QUEUE, f"--last-attempts-on is the queue {QUEUE} itself"),
+        (FAIR_QUEUE, "starts workers on FARGATE_SPOT, where they are interrupted as well"),
+        ("nowhere", "'nowhere' does not exist"),
+        (FAIR_ON_DEMAND_QUEUE, f"queue {FAIR_ON_DEMAND_QUEUE} shares its capacity by identifiers"),
+    ):
+        refused = cli(*LAST, queue)
+        assert (refused.status, why in refused.err, "hint: " in refused.err) == (2, True, True), refused
+    assert batch.statuses() == []
+
+
+def test_each_queue_gets_the_share_identifier_that_it_needs(batch: FakeBatch, cli: Cli) -> None:
+    """The other refuses one."""
+    batch.block(FAIR_ON_DEMAND_QUEUE)
+
+    [array, last] = cli(*LAST, FAIR_ON_DEMAND_QUEUE, "--share", "genomes", "--json").json()["job_ids"]
+
+    assert batch.job(last).request["shareIdentifier"] == "genomes"
+    assert "shareIdentifier" not in batch.job(array).request

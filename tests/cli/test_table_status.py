@@ -48,6 +48,7 @@ def test_status_as_json(ran: Cli) -> None:
         "cpu_seconds_saved": 0.0,
         "memory": None,
         "too_large": [],
+        "last_attempts": 0,
         "workers": {"alive": 0, "running": 0, "slots": 0},
         "seconds_left": None,
         "failures": [{"retrying": False, "reason": "exit status 3", "items": 1}],

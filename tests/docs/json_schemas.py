@@ -148,6 +148,7 @@ STATUS = an_object(
     too_large=a_list(
         an_object(memory_class=a("integer", "in GiB"), items=COUNT), "items that no living worker has the memory for"
     ),
+    last_attempts=a("integer", "items that wait for a worker with --last-attempts, where none lives"),
     workers=counts("", "alive", "running", "slots"),
     items_per_second=a("number"),
     settled=an_object("items that came to an end", recent=PACE, last_hour=PACE),
@@ -284,7 +285,9 @@ SCHEMAS: dict[str, Schema] = {
         "",
         {"job_ids"},
         dry_run=a("boolean"),
-        job_ids=a_list(a("string"), "of jobs and arrays, in the order of `sizes`; not with dry_run"),
+        job_ids=a_list(
+            a("string"), "of jobs and arrays, in the order of `sizes`, then for last attempts; not with dry_run"
+        ),
         jobs=COUNT,
         sizes=a_list(COUNT, "of arrays; 1 is a plain job"),
         because=a("string", "how their number came about with --for, or nothing"),
@@ -292,6 +295,13 @@ SCHEMAS: dict[str, Schema] = {
         queue=a("string"),
         definition=a("string"),
         share=a("string?"),
+        last_attempts=an_object(
+            "the worker for items that lost their machines so often",
+            queue=a("string"),
+            after=COUNT,
+            environment=a("object"),
+        )
+        | {"type": ["object", "null"]},
         environment=a("object", "the variables of the workers"),
         tags=a("object"),
     ),

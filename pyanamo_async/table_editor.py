@@ -120,6 +120,10 @@ class TableEditor(TableReport):
             raise UsageError(f"`after` is {after}", hint="give 1 or more, or None")
         await (await self._open()).leave_last_attempts(after)
 
+    async def last_attempts_after(self) -> int | None:
+        """Return how often items may lose their machines until they are left to such workers; None for ever."""
+        return await (await self._open()).last_attempts_after()
+
     async def delete(
         self, selection: Selection, *, outputs: bool = False, **options: Unpack[OrderOptions]
     ) -> ChangeResult:

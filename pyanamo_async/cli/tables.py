@@ -81,11 +81,13 @@ async def create(
 @on_table
 async def describe(table: Table, *, json: JsonOption = False) -> None:
     """Show the table's keys, indexes, counts and billing."""
-    seen, counts = await table.describe(), await table.counts()
+    seen, counts, after = await table.describe(), await table.counts(), await table.last_attempts_after()
     if json:
-        say_json(views.description_row(seen, counts, table=table.address))
-    else:
-        views.show_description(seen, counts, table=table.address)
+        say_json(views.description_row(seen, counts, table=table.address) | {"last_attempts_after": after})
+        return
+    views.show_description(seen, counts, table=table.address)
+    if after is not None:
+        say(f"items that lost their machine {plural(after, 'time')} are left to workers with --last-attempts")
 
 
 @app.command("adopt")

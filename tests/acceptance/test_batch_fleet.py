@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.batch.jobs import ENDED, Status
 from harness.program import PYANAMO, Program, until
-from tests.batch import DEFINITION, QUEUE, a_batch
+from tests.batch import DEFINITION, ON_DEMAND_QUEUE, QUEUE, a_batch
 
 ITEMS, WORKERS = 48, 6
 MANY = 400  # more than are done before a busy machine has cancelled them
@@ -68,3 +68,28 @@ def test_a_cancelled_fleet_finishes_what_it_runs(on_aws: Program, tmp_path: Path
     assert (
         sum(row.get("Crashes", 0) + row.get("Failures", 0) + row.get("Interruptions", 0) for row in rows.values()) == 0
     )
+
+
+def test_an_item_that_spot_interrupts_ends_on_demand(on_aws: Program, tmp_path: Path) -> None:
+    """Its worker on Spot is started again, leaves it alone, and goes home; the other is there for it."""
+    go = tmp_path / "go"
+    on_aws.import_rows(*(f"{name}|s|until [ -e {go} ]; do sleep 0.1; done" for name in ("a", "b")))
+    with a_batch(tmp_path / "batch", entrypoint=[PYANAMO, "run", *RUN], environment=on_aws.env) as (batch, address):
+        pyanamo = replace(on_aws, env={**on_aws.env, "AWS_ENDPOINT_URL_BATCH": address})
+        last = ("--last-attempts-on", ON_DEMAND_QUEUE, "--last-attempts-after", "1", "--json")
+        submit = ("batch", "submit", "--queue", QUEUE, "--definition", DEFINITION, "--jobs", "1", "-i", "1", *last)
+        spot, on_demand = json.loads(pyanamo(*submit))["job_ids"]
+        until(lambda: pyanamo.status()["items"]["locked"] == 2)
+
+        batch.take_capacity([spot])
+        batch.wait(lambda: batch.job(spot).status in ENDED)
+        [left] = [item_id for item_id, row in on_aws.rows().items() if row["ItemState"] == "todo"]
+        go.touch()
+        batch.wait(lambda: batch.job(on_demand).status in ENDED)
+
+        jobs: list[Any] = [batch.job(each) for each in (spot, on_demand)]
+        assert [[each.end.exit_code for each in job.attempts] for job in jobs] == [[75, 0], [0]]
+    rows = on_aws.rows()
+    assert {row["ItemState"] for row in rows.values()} == {"done"}
+    assert (rows[left]["Last_Attempts"], rows[left]["Evictions"]) == (1, 1)
+    assert all(row["InstanceID"].startswith(on_demand) for row in rows.values())

@@ -41,6 +41,18 @@ def test_describe(cli: Cli) -> None:
         assert words in text
 
 
+def test_last_attempts_are_turned_on_and_off(cli: Cli) -> None:
+    """A description shows it; a number that is none is refused."""
+    cli("table", "create")
+    assert cli("table", "describe", "--json").json()["last_attempts_after"] is None
+
+    said = cli("table", "last-attempts", "--after", "2").out
+    assert said == "items that lost their machine 2 times are left to workers with --last-attempts\n"
+    assert (said in cli("table", "describe").out, cli("table", "last-attempts", "--after", "0").status) == (True, 2)
+    assert cli("table", "last-attempts", "--off").out == "no more items are left to workers with --last-attempts\n"
+    assert cli("table", "describe", "--json").json()["last_attempts_after"] is None
+
+
 def test_adopt_finds_nothing_where_no_other_program_writes(cli: Cli) -> None:
     """And may be repeated."""
     cli("import", "single.txt")

@@ -148,14 +148,15 @@ async def look(table: Table, _: Table, __: Program) -> None:
 
 
 async def submit(table: Table) -> None:
-    """Start workers that wait for capacity, look why, and cancel them; cancel one that runs."""
-    definition, blocked = "doctors-fargate", "doctors-fargate-spot"
+    """Start workers that wait for capacity, look why, and cancel them; cancel one that runs, for last attempts."""
+    definition, blocked, on_demand = "doctors-fargate", "doctors-fargate-spot", "doctors-fargate"
     plan = await table.plan_batch(queue=blocked, definition=definition, jobs=3, tags={"project": "genomes"})
     waiting = await table.submit_batch(plan)
     assert await table.explain_batch(queue=blocked)
     await table.cancel_batch(waiting, drain_for=timedelta(seconds=9))
-    running = await table.submit_batch(await table.plan_batch(queue="doctors-fargate", definition=definition, jobs=1))
-    while [each.status for each in await table.batch_jobs()] != ["RUNNING"]:  # noqa: ASYNC110 # of Batch
+    plan = await table.plan_batch(queue=blocked, definition=definition, jobs=1, last_attempts_on=on_demand)
+    running = await table.submit_batch(plan)
+    while "RUNNING" not in [each.status for each in await table.batch_jobs()]:  # noqa: ASYNC110 # of Batch
         await asyncio.sleep(0.1)
     await table.cancel_batch(running, drain_for=timedelta())
 

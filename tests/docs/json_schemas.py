@@ -339,6 +339,7 @@ SCHEMAS: dict[str, Schema] = {
         created=TIME_OR_NULL,
         items=BY_STATE,
         total=COUNT,
+        last_attempts_after=a("integer?", "how often an item may lose its machine until it is left to last attempts"),
     ),
     "table adopt --json": an_object(
         "",

@@ -153,6 +153,23 @@ async def test_items_that_no_living_worker_has_the_memory_for_are_found() -> Non
     assert found.what == "3 items need 64 GiB of memory, and no living worker has that"
 
 
+async def test_items_that_wait_for_last_attempts_are_found() -> None:
+    """Where no living worker takes them, with what to do."""
+    ward = Ward()
+    await ward.work(a_worker("w"))
+    await ward.store.add([an_item("a", last_attempts=True)])
+
+    [found] = await ward.find()
+
+    assert (found.kind, found.what) == (
+        FindingKind.LAST,
+        "1 item waits for a worker with `last_attempts`, and no living worker has that",
+    )
+    assert "pyanamo reset" in found.hint
+    await ward.work(a_worker("last", last_attempts=True))
+    assert await ward.find() == []
+
+
 async def test_items_that_nobody_holds_are_found() -> None:
     """Held by a worker without a row."""
     ward = Ward()

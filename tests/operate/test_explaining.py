@@ -61,6 +61,7 @@ OUT_OF_TIME = replace(WAITING, state=State.WALL_TIME_EXCEEDED, done_at=NOON - MI
 HELD = hold(WAITING, now=NOON - MINUTE, why="withdrawn")
 NESTED = an_item("n", nested=["x", "y"])
 TOO_LARGE = replace(WAITING, memory_class=64)
+LAST = replace(WAITING, evictions=3, last_attempts=True)
 CASES = [
     (HELD, [], "Somebody held it", NextStep.UNHOLD),
     (HELD, [], "it was todo before. No worker takes it up until it is let go", NextStep.UNHOLD),
@@ -120,6 +121,10 @@ CASES = [
     (TOO_LARGE, [a_worker(platform=SMALL)], "1 item needs 64 GiB of memory, and no living worker", NextStep.SET),
     (TOO_LARGE, [a_worker(WorkerCondition.ENDED)], "no living worker has that", NextStep.RUN_LARGER),
     (TOO_LARGE, [a_worker(platform=SMALL), a_worker()], "left to workers that take", NextStep.LIST_WORKERS),
+    (LAST, [a_worker()], "A worker that takes last attempts may claim it now", NextStep.RUN_LAST),
+    (LAST, [a_worker()], "Its machine was lost 3 times, so that it is left to workers with", NextStep.RESET),
+    (LAST, [a_worker()], "1 item waits for a worker with `last_attempts`, and no living", NextStep.RUN_LAST),
+    (LAST, [a_worker(), a_worker(last_attempts=True, running=1)], "1 worker is alive, with 3", NextStep.LIST_WORKERS),
     (OUT_OF_TIME, [], "Workers take it up again when nothing in todo is due. ", NextStep.RUN),
 ]
 

@@ -105,6 +105,17 @@ async def test_status_tells_what_no_living_worker_has_the_memory_for(store: Coun
     assert (await status(store, "t", [small, a_worker("unknown")], now=NOON)).too_large == {}
 
 
+async def test_status_tells_what_waits_for_last_attempts(store: CountedStore) -> None:
+    """Unless a living worker takes them."""
+    await store.add([an_item("a", last_attempts=True), an_item("b", last_attempts=True), an_item("c")])
+
+    seen = await status(store, "t", [a_worker()], now=NOON)
+
+    assert (seen.last_attempts, seen.too_large) == (2, {})
+    assert seen.out_of_reach == ("2 items wait for a worker with `last_attempts`, and no living worker has that",)
+    assert (await status(store, "t", [a_worker(last_attempts=True)], now=NOON)).out_of_reach == ()
+
+
 async def test_the_pace_is_counted_in_the_table_from_when_work_began(store: CountedStore) -> None:
     """In the last minutes and the last hour, whoever settled; not from before the workers started."""
     await store.add([an_item(f"{number}") for number in range(100)])

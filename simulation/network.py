@@ -110,7 +110,7 @@ class Client:
             send()
 
     def repeat_next_write(self, after_s: float) -> None:
-        """Deliver the next write a second time, so much later."""
+        """Deliver the next write that is no heartbeat a second time, so much later."""
         self._repeats.append(after_s)
 
     def lose_next_reply(self) -> None:
@@ -168,10 +168,12 @@ class Client:
         network = self._network
         if operation not in WRITES:
             return []
-        repeats, self._repeats = self._repeats, []
+        repeats: list[float] = []
+        if not (is_heartbeat := self._is_heartbeat(operation, asked)):
+            repeats, self._repeats = self._repeats, repeats
         if self._chance(network.repeated):
             repeats.append(self._rng.random() * REPEATED_WITHIN_S)
-        if self._is_heartbeat(operation, asked) and self._chance(network.repeated_heartbeats):
+        if is_heartbeat and self._chance(network.repeated_heartbeats):
             repeats.append(REPEATED_WITHIN_S * (1 + self._rng.random()))
         return repeats
 

@@ -97,7 +97,7 @@ def settle(
 
     What the order of a person ended is held, so that nobody claims it before that person has changed it.
     """
-    item = _count_oom_kills(record(before, results, policy=policy), results)
+    item = _count_ends(record(before, results, policy=policy), results)
     if not item.todo:
         return finish(item, results, now)
     if item.oom_kills > before.oom_kills and (ended := _out_of_memory(item, results, now, policy)):
@@ -108,7 +108,7 @@ def settle(
         return _retry(item, results, now, policy, jitter)
     if interrupted_by is InterruptReason.WALL_TIME and results:
         return _exceed_wall_time(item, results, now, policy)
-    return _put_back(_count_eviction(item, results), interrupted_by, now + policy.delay(item.interruptions, jitter))
+    return _put_back(item, interrupted_by, now + policy.delay(item.interruptions, jitter))
 
 
 def release(item: Item, why: InterruptReason) -> Item:
@@ -209,16 +209,12 @@ def _out_of_memory(item: Item, results: Results, now: datetime, policy: FailureP
     return with_reason(replace(item, state=State.TODO), f"out of memory with {had}; it needs more now")
 
 
-def _count_oom_kills(item: Item, results: Results) -> Item:
-    """Count an attempt in which a task ran out of memory."""
-    ran_out = any(isinstance(each.outcome, OutOfMemory) for each in results.values())
-    return replace(item, oom_kills=item.oom_kills + ran_out)
-
-
-def _count_eviction(item: Item, results: Results) -> Item:
-    """Count an attempt in which a task was ended because its worker was stopped, as when its machine is taken."""
-    stopped = any(result.outcome == Interrupted(InterruptReason.STOP) for result in results.values())
-    return replace(item, evictions=item.evictions + stopped)
+def _count_ends(item: Item, results: Results) -> Item:
+    """Count an attempt in which a task ran out of memory, or was ended because its worker was stopped."""
+    ended = [each.outcome for each in results.values()]
+    ran_out = any(isinstance(each, OutOfMemory) for each in ended)
+    evicted = Interrupted(InterruptReason.STOP) in ended
+    return replace(item, oom_kills=item.oom_kills + ran_out, evictions=item.evictions + evicted)
 
 
 def _ran_all(item: Item, results: Results) -> bool:

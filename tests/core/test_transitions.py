@@ -343,3 +343,21 @@ def test_whatever_happens_no_task_is_lost(
         assert (after.state is State.FAILED) <= (not after.todo)
         assert replace(after, tasks=()) != replace(item, tasks=())
         item = after
+
+
+@pytest.mark.parametrize("why", InterruptReason)
+def test_only_a_worker_that_is_stopped_costs_an_item_its_machine(why: InterruptReason) -> None:
+    """A wall time, memory, or an order for the item are nothing that another machine would spare it."""
+    after = settled(claimed(an_item("a")), Interrupted(why), interrupted_by=why)
+
+    assert after.evictions == (why is InterruptReason.STOP)
+
+
+def test_what_never_started_lost_no_machine() -> None:
+    """A stop that comes between claim and start, and what our own fault ended; a worker that vanished lost it."""
+    item = claimed(an_item("a"))
+
+    assert settled(item, interrupted_by=InterruptReason.STOP).evictions == 0
+    assert transitions.settle_internal_error(item, "bug", now=NOON, policy=POLICY).evictions == 0
+    assert transitions.reclaim(item, now=NOON, policy=POLICY).evictions == 1
+    assert transitions.reclaim(item, now=NOON, policy=POLICY, interrupted="stood still").evictions == 1

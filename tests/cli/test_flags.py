@@ -19,6 +19,7 @@ COMMANDS = [
     *("import", "run", "list", "logs", "results", "export", "reset", "set", "cancel", "bench", "doctor", "status"),
     *("samples", "wait", "report"),
     *("batch submit", "workers drain", "table create", "table delete", "table provision", "table autoscale"),
+    "table last-attempts",
 ]
 
 

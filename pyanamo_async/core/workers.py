@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.memory.classes import largest_class
+from pyanamo_async.core.memory.room_wait import NOTHING_WAITS, RoomWait
 from pyanamo_async.core.output_tail import TaskRef
 from pyanamo_async.core.platforms import NOWHERE, Platform
 from pyanamo_async.core.queue_lanes import WorkerKind
@@ -61,7 +62,8 @@ class Worker(Value):
     `lease` is how long after it the worker's claims still stand. `following` lists the tasks whose output somebody
     follows. `process` is a mark by which its own machine finds the process again; empty where there is none.
     With `last_attempts` it takes the items that are left to such workers.
-    `stopped_by` tells what makes it end although work may be left, as `SIGTERM`. `platform` is where it runs.
+    `stopped_by` tells what makes it end although work may be left, as `SIGTERM`. `platform` is where it runs. `waiting`
+    tells of the item that waits there for room, if one does.
 
     `problem` says why its row cannot be read. Such a worker may live, and must not lose its items for it, or it may be
     dead, and must lose them: its id, its state and its heartbeat are kept (`NEVER` if that cannot be read; `stamp` is
@@ -85,6 +87,7 @@ class Worker(Value):
     state: WorkerState = WorkerState.RUNNING
     stopped_by: str = ""
     platform: Platform = NOWHERE
+    waiting: RoomWait = NOTHING_WAITS
     problem: str = ""
     stamp: str = ""
 

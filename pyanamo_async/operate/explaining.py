@@ -152,6 +152,10 @@ def _locked(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
             ordered = holder.worker.desired
             told = f" It was told to {ordered}." if ordered is not Desired.RUN else ""
             sentences.append(f"That worker is alive: {heartbeat}.{told}")
+            if item.token and item.token == (wait := holder.worker.waiting).token:
+                needs = f": it needs {wait.show()}" if wait.show() else ", and there was enough"
+                waits = f"Nothing of it ran then: it waited there for room{needs}."
+                return [*sentences, waits, *_limits(item)], [NextStep.LIST_WORKERS, NextStep.SHOW]
             return [*sentences, *_limits(item)], [NextStep.FOLLOW, NextStep.SHOW]
         case WorkerCondition.STANDING:
             sentences.append(f"That worker was stopped on this machine, and may go on: {heartbeat}.")

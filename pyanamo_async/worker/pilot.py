@@ -99,6 +99,7 @@ class Pilot:
             done=self._summary.settled[State.DONE],
             rss_bytes=self._plan.rss_bytes(),
             stopped_by=self._stop.reason,
+            waiting=self._memory.room.wait,
         )
 
     async def _run(self) -> RunSummary:

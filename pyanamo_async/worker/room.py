@@ -19,6 +19,7 @@ from pyanamo_async.core.items import Item, TaskRecord
 from pyanamo_async.core.memory.admission import Budget, Occupant
 from pyanamo_async.core.memory.needs import NOTHING, Need, PeakHistory, need_of
 from pyanamo_async.core.memory.placing import too_large
+from pyanamo_async.core.memory.room_wait import NOTHING_WAITS, RoomWait
 from pyanamo_async.core.outcomes import Interrupted, InterruptReason
 from pyanamo_async.core.values import replace
 
@@ -63,6 +64,21 @@ class Room:
         if self._holds(each * most):
             return most
         return bisect_left(range(2, most), x=True, key=lambda count: not self._holds(each * count)) + 1
+
+    @property
+    def wait(self) -> RoomWait:
+        """Return what the item lacks that waits for room, if one does."""
+        if self._waiting is None:
+            return NOTHING_WAITS
+        item, taken, budget_bytes = self._waiting[0], self._taken, self._budget.memory_bytes
+        need, wait = need_of(item, self._peaks, nests=self._nests), RoomWait(item.token)
+        if need.cpus > (free_cpus := self._budget.cpus - taken.cpus):
+            wait = replace(wait, cpus=need.cpus, free_cpus=max(0, free_cpus))
+        if budget_bytes is None or self._peaks.fits(taken + need, budget_bytes):
+            return wait
+        taken_bytes = self._peaks.expected_bytes(taken)
+        more_bytes = self._peaks.expected_bytes(taken + need) - taken_bytes
+        return replace(wait, memory_bytes=more_bytes, free_bytes=max(0, budget_bytes - taken_bytes))
 
     def enter(self, item: Item) -> Entry:
         """Take room for a claimed item, or a place to wait; of one that is refused nothing is kept."""

@@ -17,6 +17,7 @@ from pyanamo_async.app.bootstrap import work
 from pyanamo_async.app.identity import find_platform, who
 from pyanamo_async.app.settings import WorkerSettings, make_settings
 from pyanamo_async.aws.instance_metadata import InstanceMetadata
+from pyanamo_async.core.memory.room_wait import RoomWait
 from pyanamo_async.core.platforms import NOWHERE, Platform, PlatformKind
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.stored.worker_row import encode_worker
@@ -169,6 +170,7 @@ def test_a_workers_row_stays_below_the_kilobyte_that_a_write_costs() -> None:
         process="x" * 80,
         stopped_by="ordered to drain",
         platform=platform,
+        waiting=RoomWait("0" * 32, memory_bytes=1 << 40, free_bytes=1 << 39, cpus=64, free_cpus=63),
     )
     row = {
         "itemID": f"#worker#{worker.worker_id}",

@@ -82,7 +82,7 @@ async def test_another_schema_version_is_named(store: SqliteStore, version: int)
     other = SqliteStore(store.path)
 
     for call in (other.counts, lambda: other.create(shards=1), other.drop):
-        with pytest.raises(SchemaMismatch, match=rf"{store.path} has schema version {version}, .* version 7.*hint: "):
+        with pytest.raises(SchemaMismatch, match=rf"{store.path} has schema version {version}, .* version 8.*hint: "):
             await call()
     assert store.path.exists()
     await other.close()

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from pyanamo_async.core.memory.room_wait import RoomWait
 from pyanamo_async.core.output_tail import TaskRef
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Desired, Orders, WorkerState
@@ -22,6 +23,7 @@ FEED = TaskRef("a", "Task_0", 1)
 async def test_a_heartbeat_is_written_whole(store: Store) -> None:
     """What a worker says of itself stands in the table, the latest of it."""
     first = a_worker("w1", job="job:3", process="boot ns 7 99", slots=8, running=8, done=0, rss_bytes=2**33)
+    first = replace(first, waiting=RoomWait("token", memory_bytes=2**33, free_bytes=2**32))
     latest = a_worker("w1", heartbeat=NOON + SECOND, job="job:3", slots=8, running=0, done=9, rss_bytes=0)
     latest = replace(latest, state=WorkerState.ENDED)
 

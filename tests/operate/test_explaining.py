@@ -8,6 +8,7 @@ import pytest
 
 from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import Item, Output, State, TaskRecord, TaskState
+from pyanamo_async.core.memory.room_wait import RoomWait
 from pyanamo_async.core.outcomes import Checkpointed, Failed, Outcome, TimedOut
 from pyanamo_async.core.platforms import Platform
 from pyanamo_async.core.values import replace
@@ -96,6 +97,21 @@ CASES = [
         "with attempt 2. That worker is alive: its last heartbeat was 1m ago",
         NextStep.SHOW,
     ),
+    (
+        LOCKED,
+        [a_worker(waiting=RoomWait("t", memory_bytes=3 << 30, free_bytes=1 << 30))],
+        "heartbeat was 1m ago, on node-7. Nothing of it ran then: it waited there for room: it needs 3.0 GB of memory, "
+        "of which 1.0 GB was free. ",
+        NextStep.LIST_WORKERS,
+    ),
+    (
+        LOCKED,
+        [a_worker(waiting=RoomWait("t", cpus=4, free_cpus=1))],
+        "waited there for room: it needs 4 CPUs, of which 1 could be had. ",
+        NextStep.SHOW,
+    ),
+    (LOCKED, [a_worker(waiting=RoomWait("t"))], "waited there for room, and there was enough. ", NextStep.SHOW),
+    (LOCKED, [a_worker(waiting=RoomWait("of another"))], "1m ago, on node-7. ", NextStep.FOLLOW),
     (LOCKED, [a_worker(desired=Desired.STOP)], "It was told to stop.", NextStep.FOLLOW),
     (
         LOCKED,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +11,7 @@ import pytest
 
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.memory.admission import PATIENCE_S, Budget
+from pyanamo_async.core.memory.room_wait import NOTHING_WAITS, RoomWait
 from pyanamo_async.core.values import replace
 from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level
@@ -65,6 +67,31 @@ def test_an_item_that_waits_for_room_is_named() -> None:
     done = ran([a_job(0, 3000, 5, memory_bytes=3000), a_job(1, 3000, 5, memory_bytes=3000)])
 
     assert [each["item"] for each in done.crew.notes.named("item waits for room")] in (["i0000"], ["i0001"])
+
+
+def test_a_heartbeat_tells_what_waits_for_room_and_what_it_lacks() -> None:
+    """So that it can be told from what runs, at no request of its own; once it runs nothing is said of it."""
+
+    async def main(loop: VirtualLoop) -> tuple[set[str], list[RoomWait]]:
+        crew = Crew(loop, budget=Budget(BUDGET, 4))
+        await crew.store.create(shards=1)
+        await crew.store.add(
+            [a_job(0, 3000, 50, memory_bytes=3000, cpus=3), a_job(1, 3000, 50, memory_bytes=3000, cpus=3)]
+        )
+        seen, working = [], loop.create_task(crew.pilot().run())
+        for at_s in (45, 85):
+            await asyncio.sleep(at_s - loop.time())
+            [row] = await crew.store.workers()
+            seen.append(row.waiting)
+        tokens = {(await crew.store.read(name)).token for name in ("i0000", "i0001")}
+        await working
+        return tokens, seen
+
+    tokens, [waits, later] = run(main)
+
+    assert waits.token in tokens
+    assert waits == RoomWait(waits.token, memory_bytes=3000, free_bytes=BUDGET - 3000, cpus=3, free_cpus=1)
+    assert later == NOTHING_WAITS
 
 
 def test_what_declares_its_need_never_exceeds_the_budget() -> None:

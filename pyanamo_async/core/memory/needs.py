@@ -88,6 +88,10 @@ class PeakHistory:
         most = MARGIN * self._sorted[-1] if self.is_enough else self.share_bytes
         return need.unknown * most <= left or self.together_bytes(need.unknown) <= left
 
+    def expected_bytes(self, need: Need) -> int:
+        """Return how much memory a need may be expected to be, with that of unknown tasks."""
+        return need.memory_bytes + self.together_bytes(need.unknown)
+
     def together_bytes(self, tasks: int) -> int:
         """Return what so many tasks may be expected to need together of which nothing is known."""
         if not self.is_enough:

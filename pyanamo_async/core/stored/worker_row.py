@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from pyanamo_async.core.memory.room_wait import encode_wait, read_wait
 from pyanamo_async.core.output_tail import TailChunk, TaskRef
 from pyanamo_async.core.platforms import encode_platform, read_platform
 from pyanamo_async.core.stored.bad_rows import read_row
@@ -30,6 +31,7 @@ def encode_worker(worker: Worker) -> Row:
         "Last_Attempts": int(worker.last_attempts),
         "Stopped_By": worker.stopped_by,
         "Platform": encode_platform(worker.platform),
+        "Waiting": encode_wait(worker.waiting),
     }
 
 
@@ -66,6 +68,7 @@ def read_worker(
             state=read_as(WorkerState, "State", state),
             stopped_by=read_as(text, "Stopped_By", row.get("Stopped_By", "")),
             platform=read_as(read_platform, "Platform", row.get("Platform", {})),
+            waiting=read_as(read_wait, "Waiting", row.get("Waiting", {})),
         )
 
     try:

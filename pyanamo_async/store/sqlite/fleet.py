@@ -30,6 +30,7 @@ from pyanamo_async.ports import OutputTails, WorkerRegistry
 from pyanamo_async.store.sqlite.engine import Engine
 from pyanamo_async.store.sqlite.rows import WORKER_COLUMNS, is_unicode, raw
 
+MAPS = ("Platform", "Waiting")  # as JSON
 COLUMNS = tuple(WORKER_COLUMNS)
 HEARTBEAT = f"""INSERT INTO workers ({", ".join(COLUMNS)}) VALUES ({", ".join(f":{name}" for name in COLUMNS)})
     ON CONFLICT (InstanceID) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[1:])}"""  # noqa: S608 - constants only
@@ -70,7 +71,7 @@ class SqliteWorkers(WorkerRegistry, OutputTails):
             "Heartbeat": format_time(worker.heartbeat),
             "State": worker.state.value,
             **(said := encode_worker(worker)),
-            "Platform": orjson.dumps(said["Platform"]).decode(),
+            **{name: orjson.dumps(said[name]).decode() for name in MAPS},
         }
 
         def work(connection: sqlite3.Connection) -> Orders:
@@ -178,7 +179,7 @@ def _worker_rows(connection: sqlite3.Connection, ids: str | None) -> Iterator[Ro
 
 def _worker(row: Row, note: Callable[[BadRow], None]) -> Worker:
     stamp, following = row["Heartbeat"], row[FOLLOWING]
-    row = row | {"Platform": _map(row["Platform"])}
+    row = row | {name: _map(row[name]) for name in MAPS}
     return read_worker(row, row["InstanceID"], stamp=stamp, state=_state(row), following=following, note=note)
 
 

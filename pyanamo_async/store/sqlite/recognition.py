@@ -12,7 +12,7 @@ from pathlib import Path
 from pyanamo_async.errors import SchemaMismatch, TableMissing
 
 APPLICATION_ID = 0x5059414E  # "PYAN", which `file` shows too
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 SMALLEST_PAGE = 512  # bytes; SQLite takes a smaller file for an empty one and would overwrite it
 FOREIGN = "SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')"
 

@@ -53,6 +53,7 @@ WORKER_COLUMNS = {
     "Last_Attempts": "INTEGER",
     "Stopped_By": "TEXT",
     "Platform": "TEXT",
+    "Waiting": "TEXT",
 }
 """The columns of a worker but its orders: key, heartbeat and state, and those of `encode_worker`."""
 

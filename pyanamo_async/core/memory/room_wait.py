@@ -1,0 +1,58 @@
+"""What an item lacks that a worker has claimed and that waits there for room; at most one item of a worker does.
+
+The worker says so with its heartbeats, so that telling such an item from one that runs takes no request of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pyanamo_async.core.stored.columns import Column, Columns, byte_count, count, text
+from pyanamo_async.core.text.byte_sizes import show_size
+from pyanamo_async.core.text.plural import plural
+from pyanamo_async.core.values import Value
+
+
+class RoomWait(Value):
+    """The `token` of the claim that waits, and of memory and CPUs what is short: how much it needs, and was free."""
+
+    token: str = ""
+    memory_bytes: int = 0
+    free_bytes: int = 0
+    cpus: int = 0
+    free_cpus: int = 0
+
+    def show(self) -> str:
+        """Return what it needs and did not find; empty when it found enough, so that it starts in a moment."""
+        short = []
+        if self.memory_bytes:
+            short.append(f"{show_size(self.memory_bytes)} of memory, of which {show_size(self.free_bytes)} was free")
+        if self.cpus:
+            short.append(f"{plural(self.cpus, 'CPU')}, of which {self.free_cpus} could be had")
+        return " and ".join(short)
+
+
+NOTHING_WAITS = RoomWait()
+_COLUMNS = Columns(
+    NOTHING_WAITS,
+    Column("lockID", "token", text),
+    *(Column(name, name, byte_count) for name in ("memory_bytes", "free_bytes")),
+    *(Column(name, name, count) for name in ("cpus", "free_cpus")),
+)
+FIELDS = _COLUMNS.names
+
+
+def encode_wait(wait: RoomWait) -> dict[str, object]:
+    """Return it as a map, empty when nothing waits."""
+    return _COLUMNS.encode(wait)
+
+
+def read_wait(stored: object) -> RoomWait:
+    """Return what a map as stored says.
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
+    if not isinstance(stored, Mapping):
+        raise TypeError("not a map")
+    return _COLUMNS.decode(stored)

@@ -93,7 +93,7 @@ class PidfdTransport(asyncio.SubprocessTransport):
         self._pid = pid
         self._usages = usages
         self._returncode: int | None = None
-        self._exited = loop.create_future()
+        self._waiters: list[asyncio.Future[None]] = []
         self._is_closing = False
         self._pidfd = os.pidfd_open(pid)
         loop.add_reader(self._pidfd, self._reap)
@@ -138,7 +138,9 @@ class PidfdTransport(asyncio.SubprocessTransport):
     async def _wait(self) -> int | None:
         """Wait for the exit. `asyncio.subprocess.Process.wait` calls this, so every transport must define it."""
         if self._returncode is None:
-            await asyncio.shield(self._exited)  # one that stops waiting does not stop the others
+            waiter: asyncio.Future[None] = self._loop.create_future()  # one that stops waiting does not stop the others
+            self._waiters.append(waiter)
+            await waiter
         return self._returncode
 
     def _reap(self) -> None:
@@ -151,6 +153,8 @@ class PidfdTransport(asyncio.SubprocessTransport):
             self._usages[self._pid] = usage
         except ChildProcessError:
             self._returncode = UNKNOWN_RETURNCODE
-        self._exited.set_result(None)
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
         self._protocol.process_exited()
         self._protocol.connection_lost(None)

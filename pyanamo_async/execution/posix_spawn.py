@@ -12,7 +12,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 
 Text = str | bytes
 
@@ -38,7 +38,7 @@ class PreparedSpawn:
         self._folder = None if folder is None else _encoded(folder)
         self._path = _encoded(path)
         self._arguments = _array(map(_encoded, args))
-        self._environment = _array(_entry(name, value) for name, value in env.items())
+        self._environment = _array(map(_entry, env.keys(), env.values()))
 
     def spawn(self, outputs: Sequence[int]) -> int:
         """Start the process with these descriptors, all above 2, as stdout and stderr; return its id.
@@ -113,6 +113,7 @@ def _encoded(text: Text) -> bytes:
     return encoded
 
 
+@lru_cache(maxsize=1024)  # most of an environment is the same for all scripts
 def _entry(name: str, value: str) -> bytes:
     if not name or "=" in name:
         raise ValueError("illegal environment variable name")

@@ -76,10 +76,11 @@ class ShellProcess:
         try:
             for pipe in self._pipes:
                 await pipe.drained()
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(deadline):
-                    for pipe in self._pipes:
-                        await pipe.ended()
+            if any(pipe.is_open for pipe in self._pipes):  # which is rare
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(deadline):
+                        for pipe in self._pipes:
+                            await pipe.ended()
         finally:
             for pipe in self._pipes:
                 pipe.close()

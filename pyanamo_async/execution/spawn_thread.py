@@ -17,8 +17,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
 from fcntl import F_DUPFD_CLOEXEC, fcntl
 from functools import partial
 from queue import SimpleQueue
@@ -29,9 +27,11 @@ from pyanamo_async.execution.posix_spawn import PreparedSpawn
 FIRST_DESCRIPTOR = 3  # behind the standard streams
 MAX_ABANDONED = 30
 ABANDONED_AFTER_S = 1.0
-MAX_IDLE = 4  # a new thread costs a start 0.1 ms of CPU
+MAX_IDLE = 16  # starting a thread holds the event loop up for 0.1 to 1 ms
 
-_under_way: set[Future[int]] = set()
+Started = asyncio.Future[int]
+
+_under_way: set[Started] = set()
 idle_threads: list[SimpleQueue[Callable[[], None]]] = []  # the queues at which they wait
 os.register_at_fork(after_in_child=idle_threads.clear)  # threads stay with the parent
 
@@ -42,7 +42,7 @@ async def spawn_in_thread(prepared: PreparedSpawn, outputs: Iterable[int]) -> in
     Raises:
         OSError: it could not be started.
     """
-    started: Future[int] = Future()
+    started: Started = asyncio.get_running_loop().create_future()
     copies: list[int] = []  # the caller may close its own whenever it likes
     _under_way.add(started)
     try:
@@ -53,9 +53,9 @@ async def spawn_in_thread(prepared: PreparedSpawn, outputs: Iterable[int]) -> in
         _under_way.discard(started)
         raise
     try:
-        return await asyncio.wrap_future(started)
+        return await started
     except asyncio.CancelledError:
-        if not started.cancel() and not started.exception():  # it came through at the same moment
+        if not started.cancelled() and not started.exception():  # it came through at the same moment
             kill_child(started.result())
         deadline = time.monotonic() + ABANDONED_AFTER_S
         while started in _under_way and time.monotonic() < deadline:  # noqa: ASYNC110 - a thread sets no event
@@ -95,22 +95,41 @@ def _serve(jobs: SimpleQueue[Callable[[], None]]) -> None:
         idle_threads.append(jobs)
 
 
-def _spawn(prepared: PreparedSpawn, outputs: list[int], started: Future[int]) -> None:
+def _spawn(prepared: PreparedSpawn, outputs: list[int], started: Started) -> None:
+    """Start the process in the thread, and tell the loop."""
+    result: int | OSError
     try:
-        try:
-            pid = prepared.spawn(outputs)
-        finally:
-            _close(outputs)  # before the caller goes on, so that it can tell whether descriptors were left open
+        result = prepared.spawn(outputs)
     except OSError as error:
-        with suppress(InvalidStateError):  # nobody waits for it any more
-            started.set_exception(error)
-    else:
-        try:
-            started.set_result(pid)
-        except InvalidStateError:
-            kill_child(pid)
+        result = error
     finally:
-        _under_way.discard(started)
+        _close(outputs)  # before the caller goes on, so that it can tell whether descriptors were left open
+    try:
+        if not started.cancelled():
+            started.get_loop().call_soon_threadsafe(_arrive, started, result)
+            return
+    except RuntimeError:  # the loop was closed meanwhile
+        pass
+    _discard(started, result)
+
+
+def _arrive(started: Started, result: int | OSError) -> None:
+    """Hand over what came of a start, unless it was cancelled just now."""
+    if started.cancelled():
+        _discard(started, result)
+        return
+    _under_way.discard(started)
+    if isinstance(result, OSError):
+        started.set_exception(result)
+    else:
+        started.set_result(result)
+
+
+def _discard(started: Started, result: int | OSError) -> None:
+    """End a process that nobody waits for."""
+    if isinstance(result, int):
+        kill_child(result)
+    _under_way.discard(started)
 
 
 def _close(descriptors: list[int]) -> None:

@@ -53,7 +53,6 @@ async def retry(
     Raises:
         Unavailable: the call still failed when the time was up or `give_up` was set.
     """
-    never = asyncio.Event()
     since_s: float | None = None
     failures = 0
     while True:
@@ -70,5 +69,5 @@ async def retry(
                 if left_s <= 0:
                     raise
                 pause_s = min(pause_s, left_s)
-            if not await elapsed(give_up or never, pause_s):
+            if not await elapsed(give_up or asyncio.Event(), pause_s):
                 raise

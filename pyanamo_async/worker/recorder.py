@@ -30,7 +30,7 @@ class Recorder:
         self._open_sink = open_sink
         self._most, self._passed, self._cut = most_bytes, 0, 0  # bytes for the sink, and beyond
         self._waiting_bytes = 0
-        self._paused = False
+        self._paused = self._is_ended = False
         self._lost = ""
         self._location = ""
         self._kept: Output | None = None
@@ -68,13 +68,21 @@ class Recorder:
         """Return the first tag so far that means a failure."""
         return self._capture.failing_tag
 
-    async def close(self) -> Output:
-        """Make the output durable and return what is known of it."""
+    def end(self) -> None:
+        """Take the end of the stream: nothing follows, and the sink gets what it has not got; harmless when repeated."""
+        if self._is_ended:
+            return
+        self._is_ended = True
         for_sink = self._allowed(self._capture.end())
         if for_sink and not self._lost:
             self._put(for_sink)
         if self._pump is not None:
             self._waiting.put_nowait(b"")
+
+    async def close(self) -> Output:
+        """Make the output durable and return what is known of it."""
+        self.end()
+        if self._pump is not None:
             await asyncio.wait([self._pump])  # when the caller cannot wait that long, the pump goes on
         self._kept = self._capture.output(at=self._location, status=self._lost or self._shortened())
         return self._kept

@@ -218,8 +218,8 @@ class Script:
                 if process is not None:
                     await process.finish(linger=self._kill_policy.linger)
                 if self._end_reason is not InterruptReason.FENCED:
-                    stdout, stderr = await asyncio.gather(self._stdout.close(), self._stderr.close())
-                    return stdout, stderr
+                    self._stderr.end()  # so that both are stored at the same time
+                    return await self._stdout.close(), await self._stderr.close()
         except TimeoutError:
             self.gave_up = True
         late = f"not stored: {self._hurry} came before the storage was done"

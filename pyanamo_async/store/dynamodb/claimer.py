@@ -133,7 +133,7 @@ class QueueClaimer:
                     cache.forget_head(_shard(seen), now_s=_now_s())
                     won.append(item)
         if is_lost:
-            cache.drop_hints()
+            cache.note_lost_claim(now_s=_now_s())
         errors += await self._bury_all(cache, bad_rows, now)
         if errors and not won:
             raise min(errors, key=_rank)

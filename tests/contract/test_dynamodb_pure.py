@@ -242,20 +242,22 @@ class TestCandidateCache:
         assert cache.shards_to_query(NOON + timedelta(seconds=5), now_s=2.5) == [0]
 
     def test_hints_go_stale(self) -> None:
-        """What is left over of a page is tried for a second; then others may have had it."""
+        """What is left over of a page is tried for 40 ms: then others have had it."""
         cache = a_cache()
         cache.add_hints([Candidate(name, "todo#0", "05a", 0, "t") for name in "abc"], now_s=0)
 
-        assert len(cache.take(2, now_s=1.0)) == 2
-        assert cache.take(2, now_s=1.1) == []
+        assert len(cache.take(2, now_s=0.04)) == 2
+        assert cache.take(2, now_s=0.05) == []
 
-    def test_hints_go_stale_soon_after_a_lost_claim(self) -> None:
-        """Where others claim, what is left over is tried for 40 ms, until no claim was lost for half a minute."""
+    def test_hints_live_long_where_nobody_else_claims(self) -> None:
+        """When no claim was lost for 15 s, what is left over of a page is tried for a second."""
         cache = a_cache()
-        cache.note_lost_claim(now_s=0)
-        for added_s, taken_s, expected in ((1, 1.04, 1), (2, 2.05, 0), (40, 40.9, 1)):
+        for added_s, taken_s, expected in ((0, 0.5, 0), (16, 16.9, 1), (17, 18.1, 0)):
             cache.add_hints([Candidate(str(added_s), "todo#0", "05a", 0, "t")], now_s=added_s)
             assert len(cache.take(1, now_s=taken_s)) == expected
+        cache.note_lost_claim(now_s=19)
+        cache.add_hints([Candidate("late", "todo#0", "05a", 0, "t")], now_s=20)
+        assert cache.take(1, now_s=20.5) == []
 
     def test_a_lost_claim_drops_the_rest_of_its_page(self) -> None:
         """Another worker knows the same page: the next is read elsewhere."""

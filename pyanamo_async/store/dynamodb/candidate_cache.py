@@ -3,8 +3,8 @@
 The index is a hint, and so is everything here.
 
 Laws:
-1. Candidates left over from a page are hints for a second. Where a claim was lost, others know the same page: then the
-   rest is dropped, and for half a minute hints live 40 ms.
+1. Candidates left over from a page are hints for 40 ms: with many workers, others know the same page. Where a claim
+   was lost, the rest of the page is dropped. After 15 s without a lost claim, hints live a second.
 2. A shard's head is believed for 2 s. It is believed for a minute or so while this store has moved nothing into or
    out of this state and no notification came. So an idle worker queries no shard for 2 s, then one each time it asks,
    and each about once a minute (16 shards): that finds what nobody announced.
@@ -27,8 +27,8 @@ from pyanamo_async.core.stored.queue_key import READY, due, within_lane
 from pyanamo_async.core.values import Value, replace
 from pyanamo_async.store.dynamodb.rows import Candidate
 
-HINT_TTL_S = 1.0
-CONTENDED_TTL_S, CONTENDED_FOR_S = 0.04, 30.0
+HINT_TTL_S = 0.04
+UNCONTENDED_TTL_S, UNCONTENDED_AFTER_S = 1.0, 15.0
 HEAD_TTL_S = 2.0
 RANDOM_START_TTL_S = 30.0
 MAX_TRIED = 2000
@@ -59,10 +59,12 @@ class CandidateCache:
         self._random_starts: dict[int, tuple[str, float]] = {}
         self._hints: deque[tuple[Candidate, float]] = deque()
         self._tried: dict[tuple[str, str], None] = {}
-        self._changed_s = self._contended_until_s = float("-inf")
+        self._changed_s = float("-inf")
+        self._contended_s: float | None = None  # when a claim was lost, or the first page read
 
     def add_hints(self, seen: Iterable[Candidate], *, now_s: float) -> None:
         """Keep candidates, shuffled within their priority, without those that were tried."""
+        self._contended_s = now_s if self._contended_s is None else self._contended_s
         fresh = [each for each in seen if (each.item_id, each.queue_key) not in self._tried]
         self._rng.shuffle(fresh)
         fresh.sort(key=_priority)
@@ -71,7 +73,8 @@ class CandidateCache:
     def take(self, most: int, *, now_s: float) -> list[Candidate]:
         """Take up to `most` candidates to claim."""
         taken: list[Candidate] = []
-        ttl_s = CONTENDED_TTL_S if now_s < self._contended_until_s else HINT_TTL_S
+        calm_s = 0.0 if self._contended_s is None else now_s - self._contended_s
+        ttl_s = HINT_TTL_S if calm_s < UNCONTENDED_AFTER_S else UNCONTENDED_TTL_S
         while self._hints and len(taken) < most:
             candidate, seen_s = self._hints.popleft()
             place = candidate.item_id, candidate.queue_key
@@ -84,7 +87,7 @@ class CandidateCache:
 
     def note_lost_claim(self, *, now_s: float) -> None:
         """Forget candidates, except those whose claim was never answered: another worker knows the same page."""
-        self._contended_until_s = now_s + CONTENDED_FOR_S
+        self._contended_s = now_s
         self._hints = deque(hint for hint in self._hints if hint[0].unanswered)
 
     def keep_unanswered(self, candidate: Candidate) -> None:

@@ -3,8 +3,8 @@
 First all contenders prove, with scripts that leave a line behind, that they run every script; then they take turns at
 `true`. "per second" is the whole run of the process from start to exit, its own start-up included; "start" is a run of
 a single script, and "then" the rate without it. CPU is the worker's own, without its scripts. Like is compared with
-like: pyanamo starts every script through bash, as xargs is told to here; with `--shell sh` it is compared with xargs and
-sh, and with GNU parallel, HyperShell and HyperQueue, which start sh.
+like: pyanamo starts every script through bash, as one xargs does here; with `--shell sh` it is compared with the other
+xargs, and with GNU parallel, HyperShell and HyperQueue, which start sh.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Recorder:
         return self._capture.failing_tag
 
     def end(self) -> None:
-        """Take the end of the stream: nothing follows, and the sink gets what it has not got; harmless when repeated."""
+        """Take the end of the stream: the sink gets what it has not got. Harmless when repeated."""
         if self._is_ended:
             return
         self._is_ended = True

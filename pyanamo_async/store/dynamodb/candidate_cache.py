@@ -78,7 +78,9 @@ class CandidateCache:
         while self._hints and len(taken) < most:
             candidate, seen_s = self._hints.popleft()
             place = candidate.item_id, candidate.queue_key
-            if now_s <= seen_s + ttl_s and (candidate.unanswered or place not in self._tried):  # two pages may have shown it
+            if now_s <= seen_s + ttl_s and (
+                candidate.unanswered or place not in self._tried
+            ):  # two pages may have shown it
                 taken.append(candidate)
                 self._tried[place] = None
         while len(self._tried) > MAX_TRIED:

@@ -31,7 +31,7 @@ class TableReport(TableFiles):
         It shows progress, when which worker ran what, throughput, what tasks used, failures, losses to Spot and to
         crashes, and a list of tasks with search and sort. Of more than 50,000 attempts the list and the timeline have
         10,000, chosen at random, and say so. Without `scripts` the page holds no commands. With `price_per_hour`, of
-        one running task, it tells costs. Needs the extra `[report]`.
+        each CPU that a running task asks for, it tells costs. Needs the extra `[report]`.
 
         Raises:
             UsageError: Bokeh is not installed, `to` cannot be written, or `price_per_hour` is negative.

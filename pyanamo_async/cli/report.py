@@ -25,7 +25,9 @@ def report(
     no_scripts: Annotated[bool, typer.Option("--no-scripts", help="Leave commands out of the page.")] = False,
     price_per_hour: Annotated[
         float | None,
-        typer.Option("--price-per-hour", metavar="NUMBER", help="What an hour of one running task costs: show costs."),
+        typer.Option(
+            "--price-per-hour", metavar="NUMBER", help="What an hour of one CPU of a running task costs: show costs."
+        ),
     ] = None,
     perfetto: Annotated[
         Path | None,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pyanamo_async.core.counts import Ledgers
 from pyanamo_async.core.items import State
 from pyanamo_async.core.metrics import Metric, MetricKind, emf_line, prometheus_text
 from pyanamo_async.operate.exporting.files import new_file
@@ -46,7 +47,13 @@ def table_metrics(seen: Status) -> list[Metric]:
         Metric("Interruptions", "interruptions", counts.ledgers.interruptions, "Interruptions of all items so far."),
         Metric("Crashes", "crashes", counts.ledgers.crashes, "Crashes of all items so far."),
         Metric("SecondsLost", "seconds_lost", counts.ledgers.seconds_lost, "What scripts ran in vain.", "Seconds"),
+        *(Metric("", exposed, value, told) for exposed, value, told in _cpu_seconds(counts.ledgers)),
     ]
+
+
+def _cpu_seconds(ledgers: Ledgers) -> Iterator[tuple[str, float, str]]:
+    yield "cpu_seconds_lost", ledgers.cpu_seconds_lost, "What scripts ran in vain, times the CPUs that they ask for."
+    yield "cpu_seconds_saved", ledgers.cpu_seconds_saved, "What checkpoints saved of that."
 
 
 def prometheus_status(seen: list[Status]) -> str:
@@ -55,8 +62,10 @@ def prometheus_status(seen: list[Status]) -> str:
 
 
 def emf_status(seen: Status) -> str:
-    """Return the metrics of a table as a line for CloudWatch."""
-    return emf_line(seen.table, table_metrics(seen), at=seen.at)
+    """Return the metrics of a table as a line for CloudWatch; some numbers are fields beside them, free of charge."""
+    ledgers = seen.counts.ledgers
+    fields = {"CpuSecondsLost": ledgers.cpu_seconds_lost, "CpuSecondsSaved": ledgers.cpu_seconds_saved}
+    return emf_line(seen.table, table_metrics(seen), at=seen.at, fields=fields)
 
 
 class WorkerMetrics:

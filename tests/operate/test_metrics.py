@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pyanamo_async.core.items import State
 from pyanamo_async.core.metrics import Metric, MetricKind, emf_line, prometheus_text
+from pyanamo_async.core.values import replace
 from pyanamo_async.operate.metrics import WorkerMetrics, emf_status, prometheus_status
 from pyanamo_async.operate.status import status
 from pyanamo_async.store.memory import MemoryStore
@@ -100,6 +101,22 @@ async def test_a_table_tells_its_backlog_and_how_long_nothing_has_moved() -> Non
     assert exposed["pyanamo_backlog_items", ("genomes",)] == 3
     assert exposed["pyanamo_items", ("genomes", "done")] == 1
     assert exposed["pyanamo_seconds_since_progress", ("genomes",)] == pytest.approx(90)
+
+
+async def test_what_was_lost_and_saved_is_told_in_cpu_seconds() -> None:
+    """As `status` does: to Prometheus, and to CloudWatch in fields of the line, which are not charged for."""
+    store = await a_table()
+    lost = replace(an_item("lost"), cpus=4, interruptions=1, seconds_lost=100.0, seconds_saved=25.0)
+    await store.add([lost])
+    seen = await status(store, "genomes", [], now=NOON)
+    told, exposed = read_emf(emf_status(seen)), read_prometheus(prometheus_status([seen]))
+
+    assert (told["CpuSecondsLost"], told["CpuSecondsSaved"]) == (400, 100)
+    assert not {"CpuSecondsLost", "CpuSecondsSaved"} & {
+        each["Name"] for each in told["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    }
+    assert exposed["pyanamo_cpu_seconds_lost", ("genomes",)] == 400
+    assert exposed["pyanamo_cpu_seconds_saved", ("genomes",)] == 100
 
 
 async def test_the_guide_knows_how_many_metrics_are_charged_for() -> None:

@@ -108,6 +108,18 @@ async def test_losses_are_added_up_and_the_worst_named() -> None:
     assert [each[2] for each in collected.worst()] == [str(number) for number in range(29, 19, -1)]
 
 
+async def test_a_task_costs_as_much_as_the_cpus_that_it_holds(tmp_path: Path) -> None:
+    """What it ran, and what was lost of it, times its column `Cpus`: others cannot have them meanwhile."""
+    store = MemoryStore()
+    await store.create(shards=1)
+    await store.add([replace(ended(number), cpus=4, seconds_lost=900.0) for number in range(2)])
+    await write_report([("step", store)], tmp_path / "report.html", scripts=False, price=3600, at=NOON, umask=0o077)
+    page = (tmp_path / "report.html").read_text()
+
+    costs = re.findall(r"<td[^>]*>([^<]*)</td>", page[page.index("<h2>Cost</h2>") :].partition("</table>")[0])
+    assert costs == ["step", "8", "7200", ""]
+
+
 async def test_workers_are_listed_with_where_they_ran(tmp_path: Path) -> None:
     """The one heard of last comes first, with its instance and what stopped it."""
     store = await a_store(1)

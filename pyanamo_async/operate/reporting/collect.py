@@ -71,6 +71,7 @@ class Step:
     reserved: Reserved | None = None
     efficiency: Histogram = field(default_factory=by_percent)
     seconds_run: float = 0.0
+    cpu_seconds_held: float = 0.0  # times that attempts took, each times the CPUs that it asked for
     ledgers: Ledgers = field(default_factory=Ledgers)
 
     @property
@@ -154,6 +155,7 @@ class Collected:
         step.attempts[outcome.status] += 1
         step.seconds.add(record.seconds)
         step.seconds_run += record.seconds
+        step.cpu_seconds_held += record.seconds * item.cpus
         if record.max_rss_bytes is not None:
             step.memory.add(record.max_rss_bytes)
         if item.memory_bytes is not None:

@@ -222,12 +222,12 @@ def _worker(worker: Worker) -> Sequence[Cell]:
 
 
 def _costs(collected: Collected, price: float) -> Iterator[str]:
-    told = f"At {price:g} for an hour of one running task. Attempts before the last are not counted."
+    told = f"At {price:g} for an hour of each CPU that a task asks for. Attempts before the last are not counted."
     yield f'<h2>Cost</h2>\n<p class="soft">{told}</p>\n'
     rows = []
     for step in collected.steps:
-        ran_s = step.seconds_run + step.ledgers.seconds_saved
-        ran, lost = (price * seconds / 3600 for seconds in (ran_s, step.ledgers.seconds_lost))
+        ran_s = step.cpu_seconds_held + step.ledgers.cpu_seconds_saved
+        ran, lost = (price * seconds / 3600 for seconds in (ran_s, step.ledgers.cpu_seconds_lost))
         done = step.items[State.DONE]
         rows.append((step.name, f"{ran:.4g}", f"{lost:.4g}", f"{(ran + lost) / done:.4g}" if done else ""))
     yield table("", ("step", "ran", "lost", "each item done"), rows)

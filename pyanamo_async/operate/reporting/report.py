@@ -81,4 +81,4 @@ async def write_perfetto(stores: Sequence[tuple[str, Store]], to: Path, *, umask
 def check_price(price: float | None) -> None:
     """Raise `UsageError` for a price below 0, or none."""
     if price is not None and not 0 <= price < float("inf"):
-        raise UsageError(f"`price_per_hour` is {price}", hint="give what a running task costs in an hour, 0 or more")
+        raise UsageError(f"`price_per_hour` is {price}", hint="give what a CPU costs in an hour, 0 or more")

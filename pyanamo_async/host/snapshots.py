@@ -1,7 +1,8 @@
 """Take a snapshot of a folder by hard links, and fill a folder from stored files.
 
 1. A snapshot takes no room and no time to speak of: a file that its script replaces by rename stays in it as it was.
-2. Restoring writes nothing outside of the folder, and overwrites nothing.
+2. Restoring writes nothing outside of the folder, and overwrites nothing. Where a file has many zeros it gets a hole:
+   it takes no more room than the one that was stored, which may have had one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pyanamo_async.errors import OutputError
 from pyanamo_async.host.folder_files import FileChanged, FoundFile, find_files, stays_inside
 from pyanamo_async.host.working_folders import remove_folder
 
+HOLE_BYTES = 64 * 1024  # the smallest hole, and what is written at a time
+ZEROS = bytes(HOLE_BYTES)
 TRIES = 5  # a script that renames files while they are listed
 
 
@@ -140,10 +143,16 @@ class Unpacker:
         self._at += len(part)
         self._rest -= len(part)
         while part and self._file is not None:
-            part = part[os.write(self._file, part) :]
+            block = part[:HOLE_BYTES]
+            if not (block[0] or block[-1]) and bytes(block) == ZEROS[: len(block)]:
+                os.lseek(self._file, len(block), os.SEEK_CUR)
+                part = part[len(block) :]
+            else:
+                part = part[os.write(self._file, block) :]
 
     def _close(self, entry: Entry) -> None:
         if self._file is not None:
+            os.ftruncate(self._file, entry.size_bytes)  # which may end with a hole
             os.close(self._file)
             self._file = None
         self._waiting.pop()

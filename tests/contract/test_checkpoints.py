@@ -79,6 +79,23 @@ async def test_the_next_attempt_finds_what_the_last_one_left(begin: Begin) -> No
     assert (second.restored.seconds, str(second.restored_from)) == (2, "1/2")
 
 
+async def test_a_file_with_holes_takes_no_more_room_when_it_is_restored(begin: Begin) -> None:
+    """What is stored is zeros; where the next attempt finds the same bytes, its disk holds no zeros."""
+    first, size, data = begin(1), 32 << 20, b"x" * 5000
+    with (folder_of(first) / "sparse").open("wb") as file:
+        for at in (0, 10 << 20, (20 << 20) + 123):
+            file.seek(at)
+            file.write(data)
+        file.truncate(size)
+    await first.store(seconds=1)
+    second = begin(2)
+    await second.restore()
+
+    restored = (folder_of(second) / "sparse").stat()
+    assert content(second) == content(first)
+    assert (restored.st_size, restored.st_blocks * 512 < size // 8) == (size, True)
+
+
 async def test_only_what_changed_is_stored_again(begin: Begin, objects: ObjectStore) -> None:
     """In one pack and a manifest; nothing at all when nothing changed, and what is superseded goes."""
     first = begin(1)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async import Finding, Table
+from pyanamo_async import Finding, FindingKind, Table
 from pyanamo_async.cli.console import note, on_terminal, say_json_list
 from pyanamo_async.cli.flags import duration, name_flags
 from pyanamo_async.cli.listing import Column, Row, say_table
@@ -72,7 +72,11 @@ async def doctor(
 
 def _row(finding: Finding) -> Row:
     hint = "" if on_terminal() and not finding.removed else _hint(finding)  # there it stands below, once, and whole
-    return Row((str(finding.kind), finding.what, clock_time(finding.since) if finding.since else "", hint))
+    return Row((str(finding.kind), _what(finding), clock_time(finding.since) if finding.since else "", hint))
+
+
+def _what(finding: Finding) -> str:
+    return name_flags(finding.what) if finding.kind is FindingKind.LAST else finding.what  # others quote rows
 
 
 def _hint(finding: Finding) -> str:
@@ -82,7 +86,7 @@ def _hint(finding: Finding) -> str:
 def _json(finding: Finding) -> dict[str, object]:
     return {
         "finding": str(finding.kind),
-        "which": finding.what,
+        "which": _what(finding),
         "since": format_time(finding.since) if finding.since else None,
         "removed": finding.removed,
         "hint": _hint(finding),

@@ -30,7 +30,8 @@ COMMANDS = {
 }
 OF_A_TASK = {NextStep.SEE_OUTPUT, NextStep.SEE_ERRORS, NextStep.FOLLOW}
 WAITS = {State.TODO, State.WALL_TIME_EXCEEDED}
-OF_THE_TABLE = {NextStep.RUN, NextStep.RUN_LARGER, NextStep.RUN_LONGER, NextStep.RECLAIM, NextStep.LIST_WORKERS}
+RUNS = {NextStep.RUN, NextStep.RUN_LARGER, NextStep.RUN_LAST, NextStep.RUN_LONGER}
+OF_THE_TABLE = {*RUNS, NextStep.RECLAIM, NextStep.LIST_WORKERS}
 
 
 @on_table

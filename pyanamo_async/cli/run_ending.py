@@ -9,6 +9,7 @@ from pyanamo_async.cli.options import flag_of
 from pyanamo_async.core.text.plural import plural
 
 SHOWN_IDS = 3
+OUT_OF_REACH = 4  # an exit status
 
 
 class Failures:
@@ -61,7 +62,10 @@ def ending(result: RunResult, failed_ids: Sequence[str], counts: Counts | None, 
     running = counts.items.get(State.LOCKED, 0) if counts else 0  # by others: this worker has ended
     if running:
         yield f"{_are(running)} being run by {'another worker' if running == 1 else 'other workers'}"
-    if left > running:
+    if left > running and result.exit_status == OUT_OF_REACH:
+        told = _command("status", address)
+        yield f"{_are(left - running)} left that no living worker takes: {told} says what they need"
+    elif left > running:
         yield f"{_are(left - running)} left: {_command('run', address)}"
 
 

@@ -137,13 +137,14 @@ def test_a_run_in_a_pipe_says_one_line_for_each_event(cli: Cli) -> None:
 def test_what_others_run_is_not_left_to_do() -> None:
     """A worker that ends first leaves nothing to start another for."""
 
-    def said(**left: int) -> list[str]:
+    def said(status: int = 0, **left: int) -> list[str]:
         items = {State[name.upper()]: number for name, number in left.items()}
-        return [*ending(RunResult(0), [], Counts(items, {}), address="sqlite:pyanamo.db")]
+        return [*ending(RunResult(status), [], Counts(items, {}), address="sqlite:pyanamo.db")]
 
     assert said(locked=1) == ["1 item is being run by another worker"]
     assert said(locked=2, todo=1)[0] == "2 items are being run by other workers"
     assert said(locked=2, todo=1)[1].startswith("1 item is left: pyanamo run")
+    assert said(4, todo=2)[0].startswith("2 items are left that no living worker takes: pyanamo status")
 
 
 def test_a_quiet_run_says_nothing_but_errors(cli: Cli) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from harness.program import until
 from pyanamo_async.cli.listing import Column, fitting
 from pyanamo_async.cli.memory_view import memory_lines, memory_row, memory_words
 from pyanamo_async.core.memory.advice import MemoryUse, Reserved
@@ -331,3 +332,23 @@ def test_what_tasks_used_of_memory_is_shown() -> None:
     assert {line.partition("\t")[2] for line in memory_lines(None)} == {""}
     jsonschema.validate(memory_row(use), MEMORY)
     jsonschema.validate(memory_row(MemoryUse(3, 1 << 50, 1 << 50)), MEMORY)
+
+
+def test_what_waits_for_last_attempts_is_told_with_what_to_type(cli: Cli, folder: Path) -> None:
+    """By every command that a person asks: of a worker that was stopped, in a table with that setting."""
+    (folder / "long.txt").write_text("touch began; sleep 100\n")
+    cli("import", "long.txt")
+    cli("table", "last-attempts", "--after", "1")
+    worker = subprocess.Popen([PYANAMO, "run", "--quiet", "--grace", "0"])
+    until((folder / "began").exists)
+    worker.terminate()
+    assert worker.wait(60) == 75
+    [item] = cli("list", "--json").json()
+
+    assert process("run").status == 4
+    assert cli("status", "--json").json()[0]["last_attempts"] == 1
+    assert "last attempts\t1" in cli("status").out
+    sentence = "1 item waits for a worker with --last-attempts, and no living worker has that"
+    told = cli("explain", item["itemID"])
+    assert (f"{sentence}." in told.out, "\n  pyanamo run --last-attempts  #" in told.out) == (True, True)
+    assert sentence in cli("doctor").out

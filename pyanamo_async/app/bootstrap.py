@@ -92,6 +92,7 @@ async def work(
         asked = settings.running
         settings = replace(settings, running=within_limits(asked, me.platform, event_log))
         room = room_for(settings.running, asked, me.platform)
+        memory.budget_bytes = room.budget.memory_bytes
         launcher = await LOOKUPS.run(ShellLauncher, settings.running.shell, guard=guard, memory=memory)
         environment = await LOOKUPS.run(script_environment, settings, me.worker_id)
         adapters = Adapters(store, outputs, launcher, output_namespace, objects, working_folders)

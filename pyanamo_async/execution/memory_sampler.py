@@ -1,6 +1,8 @@
 """Sample the memory of running scripts, each with all its processes, in one thread beside the event loop.
 
-1. A sample is taken every 2 s, or more often while that costs less than half a percent of a core.
+1. A sample is taken every 2 s, or more often while that costs less than half a percent of a core. One is taken at once
+   when the machine's free memory has fallen by a quarter of what the scripts had left of `budget_bytes`: ten times a second
+   that costs one small file.
 2. Of what happened between two samples the kernel tells the peak of each process (`VmHWM`). The largest such peak
    counts, beside what the others use.
 3. Processes that share memory are read page by page (PSS), as far as that too costs no more than half a percent of a
@@ -18,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pyanamo_async.core.memory.measure import Measure, Peak
+from pyanamo_async.host.limits import available_memory
 from pyanamo_async.host.oom_kills import OomKills
 from pyanamo_async.host.process_memory import (
     Member,
@@ -28,7 +31,8 @@ from pyanamo_async.host.process_memory import (
     tree_members,
 )
 
-EVERY_S, AT_MOST_EVERY_S = 2.0, 0.25
+EVERY_S, AT_MOST_EVERY_S, GLANCE_EVERY_S = 2.0, 0.25, 0.1
+LITTLE_LEFT = 0.05  # of the budget: less than that is no reason to look all the time
 SHARE_OF_CORE = 0.005
 LITTLE_SHARE = 0.1  # of a tree: what all processes but the largest may share without being read page by page
 LITTLE_BYTES = 32 << 20
@@ -66,6 +70,7 @@ class MemorySampler:
         on_sample: Callable[[Mapping[int, int]], None] = lambda _: None,
         share_of_core: float = SHARE_OF_CORE,
         oom_kills: OomKills | None = None,
+        available: Callable[[], int | None] = available_memory,
     ) -> None:
         self._oom_kills = oom_kills or OomKills()
         self._oom_kills.note(time.monotonic())
@@ -74,6 +79,8 @@ class MemorySampler:
         self._wake, self._is_closing = threading.Event(), False
         self._thread: threading.Thread | None = None
         self._pss_after_s = 0.0
+        self.budget_bytes: int | None = None  # what scripts may use together; None: no limit
+        self._available, self._available_bytes, self._left_bytes = available, available(), 0
 
     def started(self, pid: int) -> None:
         """Watch a script from now on."""
@@ -102,21 +109,39 @@ class MemorySampler:
 
     def sample(self) -> None:
         """Look at all scripts once."""
-        trees = dict(self._trees)
+        trees, self._available_bytes = dict(self._trees), self._available()
         self._oom_kills.note(time.monotonic())
         for root, members in tree_members(trees.keys()).items():
             self._update(trees[root], members)
-        self._on_sample({root: tree.now_bytes for root, tree in trees.items()})
+        now_bytes = {root: tree.now_bytes for root, tree in trees.items()}
+        if self.budget_bytes is not None:
+            self._left_bytes = max(self.budget_bytes - sum(now_bytes.values()), int(LITTLE_LEFT * self.budget_bytes))
+        self._on_sample(now_bytes)
 
     def _run(self) -> None:
         pause_s = AT_MOST_EVERY_S
         while not self._is_closing:
-            self._wake.wait(pause_s)
+            self._wait(pause_s)
             began_s = time.thread_time()
             if self._trees and not self._is_closing:
                 self.sample()
             cost_s = time.thread_time() - began_s
             pause_s = min(max(cost_s / self._share_of_core, AT_MOST_EVERY_S), EVERY_S)
+
+    def _wait(self, pause_s: float) -> None:
+        """Wait for so long, or until scripts may have taken a quarter of what they had left of the budget."""
+        until_s = time.monotonic() + pause_s
+        longest_s = pause_s if self.budget_bytes is None else GLANCE_EVERY_S
+        while (left_s := until_s - time.monotonic()) > 0 and not self._wake.wait(min(left_s, longest_s)):
+            if self._trees and self.is_filling():
+                return
+
+    def is_filling(self) -> bool:
+        """Return whether the machine's free memory has fallen since the last sample by a quarter of what was left."""
+        if self.budget_bytes is None or self._available_bytes is None:
+            return False
+        available_bytes = self._available()
+        return available_bytes is not None and self._available_bytes - available_bytes > self._left_bytes / 4
 
     def _update(self, tree: TreeMemory, members: Mapping[int, Member]) -> None:
         processes = _memories(members)

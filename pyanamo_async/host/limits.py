@@ -35,6 +35,12 @@ def usable_memory(*, root: Path = ROOT) -> int | None:
     )
 
 
+def available_memory(*, root: Path = ROOT) -> int | None:
+    """Return how many bytes the machine can still give to programs; None where Linux does not tell."""
+    sizes = (line.split()[1] for line in lines_of(root / "proc/meminfo") if line.startswith("MemAvailable:"))
+    return next((int(size) * KIB for size in sizes), None)
+
+
 def _quotas(root: Path) -> Iterator[float]:
     """Yield the quotas in force, in CPUs: those of our groups and their parents, in both versions of control groups."""
     for group in control_groups("cpu", root=root):

@@ -142,3 +142,21 @@ def test_a_script_that_ends_between_samples_has_the_peak_of_its_largest_process(
 
     assert ended.measure is Measure.PROCESS
     assert (ended.max_rss_bytes or 0) > 0
+
+
+def test_a_fall_of_free_memory_that_may_fill_the_budget_is_reason_to_look_at_once() -> None:
+    """A quarter of what was left; without a budget, or where the machine does not tell, there is no such reason."""
+    free: list[int | None] = [10_000]
+    sampler = MemorySampler(available=lambda: free[0])
+    sampler.sample()
+    free[0] = 0
+    assert not sampler.is_filling()
+
+    sampler.budget_bytes, free[0] = 4000, 10_000
+    sampler.sample()
+    filling = []
+    for each in (9000, 8999, None):
+        free[0] = each
+        filling.append(sampler.is_filling())
+
+    assert filling == [False, True, False]

@@ -5,7 +5,7 @@
 2. Tasks of which nothing is known get room together: what 95 % of as many recent tasks in a row used together, and a
    tenth more. So room for a few large ones among many small ones is kept once, not once for each task.
 3. One that uses more than the average is no longer unknown. It counts as the median of the recent peaks above what it
-   has reached.
+   has reached, or as twice that where there is none.
 4. Before anything is shown, each gets an equal share of the budget, so that nothing is overcommitted.
 5. An item that declares its need teaches nothing about those that do not.
 """
@@ -101,9 +101,9 @@ class PeakHistory:
         return self._together[tasks]
 
     def likely_bytes(self, reached_bytes: int) -> int:
-        """Return what a task is likely to need that has reached so much: the median of the peaks above that."""
+        """Return what a task is likely to need that has reached so much: the median of the peaks above that, or twice."""
         above = bisect_right(self._sorted, reached_bytes)
-        return self._sorted[(above + len(self._sorted)) // 2] if above < len(self._sorted) else reached_bytes
+        return self._sorted[(above + len(self._sorted)) // 2] if above < len(self._sorted) else 2 * reached_bytes
 
     def _in_a_row(self, tasks: int) -> int:
         """Return what 95 % of so many recent tasks in a row used together; the oldest follows the latest."""
@@ -134,6 +134,6 @@ def need_of(item: Item, peaks: PeakHistory, *, nests: int) -> Need:
     cpus, known_bytes = at_once * item.cpus, known_need_bytes(item)
     if not known_bytes:
         return Need(0, cpus, at_once)
-    if item.memory_bytes is None:  # it was ended for want of memory
+    if item.memory_bytes is None and not item.oom_kills:  # it was ended on the way to its peak
         known_bytes = peaks.likely_bytes(known_bytes)
     return Need(at_once * known_bytes, cpus)

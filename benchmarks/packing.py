@@ -142,6 +142,7 @@ def measure(course: Course) -> Section:
         Goal.at_most("most memory of packed, of the budget", OVER, packed.most_bytes / (load.budget * MIB)),
         Goal.at_most("tasks ended for memory, packed", 0, packed.interruptions, "{:.0f}"),
         Goal.at_most("time of learning, of the best fixed number", 1.15, against_best(learning.name)),
+        Goal.at_most("most memory of learning, of the budget", OVER, learning.most_bytes / (load.budget * MIB)),
     )
     title = f"{load.tasks} scripts on {load.budget} MB; the best fixed number is {best.removeprefix('fixed, ')}"
     columns = ("", "seconds", "most memory, of the budget", "ended for memory, all rounds", "fits")

@@ -76,14 +76,14 @@ class Histogram:
         return None
 
 
-def by_magnitude() -> Histogram:
-    """Return a histogram with ten bins for each power of ten."""
-    least, most = SMALLEST * PER_DECADE, LARGEST * PER_DECADE
+def by_magnitude(per_decade: int = PER_DECADE) -> Histogram:
+    """Return a histogram with so many bins for each power of ten."""
+    least, most = SMALLEST * per_decade, LARGEST * per_decade
 
     def number_of(value: float) -> int:
-        return least if value <= 10**SMALLEST else min(most, math.floor(math.log10(value) * PER_DECADE))
+        return least if value <= 10**SMALLEST else min(most, math.floor(math.log10(value) * per_decade))
 
-    return Histogram(number_of, lambda number: 10 ** (number / PER_DECADE))
+    return Histogram(number_of, lambda number: 10 ** (number / per_decade))
 
 
 def by_percent() -> Histogram:

@@ -1,8 +1,8 @@
 """Sample the memory of running scripts, each with all its processes, in one thread beside the event loop.
 
 1. A sample is taken every 2 s, or more often while that costs less than half a percent of a core. One is taken at once
-   when the machine's free memory has fallen by a quarter of what the scripts had left of `budget_bytes`: ten times a second
-   that costs one small file.
+   when the machine's free memory has fallen by a quarter of what the scripts had left of `budget_bytes`: a small file,
+   read ten times a second.
 2. Of what happened between two samples the kernel tells the peak of each process (`VmHWM`). The largest such peak
    counts, beside what the others use.
 3. Processes that share memory are read page by page (PSS), as far as that too costs no more than half a percent of a

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pyanamo_async.host.limits import usable_cpus
+from pyanamo_async.host.limits import available_memory, usable_cpus
 
 HERE = len(os.sched_getaffinity(0))
 
@@ -71,3 +71,12 @@ def test_the_old_hierarchy_counts_for_the_group_of_a_job(tmp_path: Path, mount: 
     (tmp_path / "proc/self/cgroup").write_text("5:memory:/elsewhere\n4:cpu,cpuacct:/slurm/job_7/step_0\n0::/\n")
 
     assert usable_cpus(root=tmp_path) == 1
+
+
+def test_available_memory_is_what_the_machine_says(tmp_path: Path) -> None:
+    """Nothing is known where it says nothing."""
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 9 kB\nMemAvailable:       5 kB\n")
+
+    assert available_memory(root=tmp_path) == 5 * 1024
+    assert available_memory(root=tmp_path / "elsewhere") is None

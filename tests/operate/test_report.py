@@ -192,3 +192,22 @@ async def test_a_trace_has_every_attempt_on_a_slot_of_its_worker(tmp_path: Path)
     assert sorted((each["ts"] - spans[0]["ts"], each["tid"]) for each in spans) == [
         (second * 1_000_000, slot) for second in range(3) for slot in (1, 2)
     ]
+
+
+async def test_advice_of_a_report_is_what_the_tasks_used_within_a_hundredth() -> None:
+    """The plot's bins are far wider; the largest peak is told as it was."""
+    store, sizes = MemoryStore(), [1_290_000_000 + 100 * number for number in range(50)]
+    await store.create(shards=1)
+    for number, size in enumerate(sizes):
+        item = ended(number)
+        [task] = item.tasks
+        assert task.record
+        await store.add([replace(item, tasks=(replace(task, record=replace(task.record, max_rss_bytes=size)),))])
+    collected = Collected(random.Random(1))
+
+    await collected.read(store, "t")
+
+    [step] = collected.steps
+    assert step.memory_use
+    assert step.memory_use.typical_bytes == pytest.approx(sizes[47], rel=0.01)
+    assert step.memory_use.largest_bytes == sizes[-1]

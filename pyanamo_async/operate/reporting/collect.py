@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from heapq import heappush, heappushpop
 
 from pyanamo_async.core.bins import Histogram, TimeBins, by_magnitude, by_percent
@@ -31,6 +32,7 @@ MOST_NAMES = 10_000  # of reasons, hosts and samples
 MOST_LOSERS = 10
 MOST_WORKERS = 200  # of each step: those that were heard of last
 SHORTEST_S = 0.01  # of which a share of a CPU can be told
+PEAKS_PER_DECADE = 240  # bins of 1 %
 STARTED, ADDED = "started", "added"
 
 
@@ -63,6 +65,8 @@ class Step:
     attempts: Counter[str] = field(default_factory=Counter)  # by how they ended
     seconds: Histogram = field(default_factory=by_magnitude)
     memory: Histogram = field(default_factory=by_magnitude)
+    peaks: Histogram = field(default_factory=partial(by_magnitude, PEAKS_PER_DECADE))  # the same, to tell one
+    largest_bytes: int = 0
     asked_bytes: int = 0  # of memory, by those attempts that
     asking: int = 0  # asked for some
     cpus: int = 0  # that attempts asked for, together
@@ -77,13 +81,13 @@ class Step:
     @property
     def memory_use(self) -> MemoryUse | None:
         """Return what the attempts used of memory; None if that is not known of any."""
-        attempts, typical = sum(self.attempts.values()), self.memory.quantile(PERCENTILE)
+        attempts, typical = sum(self.attempts.values()), self.peaks.quantile(PERCENTILE)
         if typical is None:
             return None
         return MemoryUse(
             tasks=self.memory.total,
-            typical_bytes=round(typical),
-            largest_bytes=round(self.memory.quantile(1.0) or typical),
+            typical_bytes=min(round(typical), self.largest_bytes),
+            largest_bytes=self.largest_bytes,
             asked_bytes=self.asked_bytes // self.asking if self.asking else None,
             cpus=self.cpus / attempts,
             busy_cpus=self.cpu_seconds / self.timed_seconds if self.timed_seconds else None,
@@ -158,6 +162,8 @@ class Collected:
         step.cpu_seconds_held += record.seconds * item.cpus
         if record.max_rss_bytes is not None:
             step.memory.add(record.max_rss_bytes)
+            step.peaks.add(record.max_rss_bytes)
+            step.largest_bytes = max(step.largest_bytes, record.max_rss_bytes)
         if item.memory_bytes is not None:
             step.asked_bytes, step.asking = step.asked_bytes + item.memory_bytes, step.asking + 1
         step.cpus += item.cpus

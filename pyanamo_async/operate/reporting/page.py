@@ -160,7 +160,7 @@ def _usage(step: Step) -> Sequence[Cell]:
         sum(step.attempts.values()),
         _duration(step.seconds_run),
         *(duration(step.seconds.quantile(part)) for part in (0.5, 0.95)),
-        *(size(step.memory.quantile(part)) for part in (0.5, 0.95)),
+        *(size(step.peaks.quantile(part)) for part in (0.5, 0.95)),
         *(share(step.efficiency.quantile(part)) for part in (0.5, 0.95)),
     )
 

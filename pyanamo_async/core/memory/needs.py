@@ -101,7 +101,7 @@ class PeakHistory:
         return self._together[tasks]
 
     def likely_bytes(self, reached_bytes: int) -> int:
-        """Return what a task is likely to need that has reached so much: the median of the larger peaks, or twice that."""
+        """Return what one is likely to need that has reached so much: the median of the larger peaks, or twice that."""
         above = bisect_right(self._sorted, reached_bytes)
         return self._sorted[(above + len(self._sorted)) // 2] if above < len(self._sorted) else 2 * reached_bytes
 

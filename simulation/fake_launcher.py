@@ -1,7 +1,8 @@
 """Scripts that need no process: `sleep 2`, `print hello`, `exit 3`, `ignore TERM`, `die 9`, joined by `;`.
 
 `tag S1 0.5` prints a tag, `use 200` takes 200 bytes of memory until another `use`, and `grow 200 5` does so little by
-little within 5 s. `cannot start` alone does what it says, and so does `starts after 2` in the beginning.
+little within 5 s; `out of memory` ends it as the kernel does. `cannot start` alone does what it says, and so does
+`starts after 2` in the beginning.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ class FakeProcess:
                     return self._over(Exit(int(code), None))
                 case ["die", number]:
                     return self._over(Exit(None, int(number)))
+                case ["out", "of", "memory"]:
+                    return self._over(Exit(None, signal.SIGKILL, out_of_memory=True))
         return self._over(Exit(0, None))
 
     def _use(self, size: int) -> None:

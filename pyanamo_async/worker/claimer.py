@@ -7,7 +7,8 @@
 3. A claim whose reply was lost is looked for among what the worker holds, or it would be locked for as long as the
    worker lives (`worker.lost_claims`).
 4. An item that would be buried for one more crash runs alone, so that none is buried for another's.
-5. An item that needs a larger worker goes to the lane of its memory class, where this one looks no more.
+5. An item that needs a larger worker goes to the lane of its memory class, where this one looks no more. Workers that
+   wait are notified of it, as of any that another kind of worker is to take.
 6. An item that finds no room, while another waits for it, is put back for a few seconds (`worker.room`).
 7. While this machine cannot start scripts, claims pause ever longer, and not for ever.
 """
@@ -24,6 +25,7 @@ from typing import TypeVar
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.outcomes import NotStarted
+from pyanamo_async.core.queue_lanes import EVERYBODY, lane_of
 from pyanamo_async.errors import Fenced, PyanamoError, Unavailable
 from pyanamo_async.fleet.going_home import GoingHome
 from pyanamo_async.host.waiting import elapsed
@@ -91,6 +93,13 @@ class Claimer:
             self._refusals += 1
         return refusal.why if self._refusals > MOST_REFUSALS else ""
 
+    async def settled(self, before: Item, after: Item) -> None:
+        """Learn what became of an item; notify others if it waits for another kind of worker from now on."""
+        self._releases.settled(after)
+        is_moved = after.state is State.TODO and lane_of(after) not in {EVERYBODY, lane_of(before)}
+        if is_moved and not self._stop.draining:  # a worker that is stopped does so once, at its end
+            await self._going_home.notifications.notify()
+
     async def claims(self) -> AsyncIterator[tuple[Item, int]]:
         """Yield claimed items, each with the slot taken for it, until drained or told to stop."""
         while not self._stop.draining:
@@ -124,7 +133,10 @@ class Claimer:
 
     async def _with_room(self, items: list[Item]) -> list[Item]:
         """Take room for items; put back those that find neither room nor a place to wait, or are too large."""
+        claimed = len(items)
         items = [item for item in items if not await self._put_back_too_large(item)]
+        if len(items) < claimed:
+            await self._going_home.notifications.notify()
         entries = [(item, self._room.enter(item)) for item in items]
         for item, entry in entries:
             if entry is Entry.REFUSED:

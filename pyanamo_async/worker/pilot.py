@@ -162,7 +162,7 @@ class Pilot:
         else:
             summary.settled[after.state] += 1
             self._halting.settled(after)
-            self._releases.settled(after)
+            await self._claimer.settled(item, after)
             summary.put_back += self._stop.draining and after.state in CLAIMABLE
             said = {"item": after.item_id, "attempt": after.attempt, "state": after.state, "reason": after.reason}
             self._note("item settled", **said, retrying=after.is_retrying or None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 
 from pyanamo_async.app.bootstrap import exit_status
@@ -67,6 +69,44 @@ def test_two_sizes_of_worker_finish_everything() -> None:
     assert (small.out_of_reach, large.out_of_reach) == (0, 0)
     assert not small.settled
     assert large.settled[State.DONE] == 3
+
+
+class Announced(MemoryStore):
+    """A table in memory that knows how often it was notified that items came."""
+
+    notified = 0
+
+    async def notify(self, *, now: datetime) -> None:  # noqa: ARG002 - whenever
+        self.notified += 1
+
+
+@pytest.mark.parametrize(("need_gib", "notified"), [(50, 1), (1, 0)])
+def test_what_is_left_to_larger_workers_is_notified(need_gib: int, notified: int) -> None:
+    """Once for what was claimed together: one that waits believes for more than a minute that their lane is empty."""
+
+    async def scenario(loop: VirtualLoop) -> int:
+        store = Announced()
+        await store.create(shards=4)
+        await store.add([an_item(f"{number}", memory_bytes=need_gib * GIB) for number in range(2)])
+        await crew("small", SMALL, store, loop).pilot().run()
+        return store.notified
+
+    assert run(scenario) == notified
+
+
+def test_what_turns_out_to_need_a_larger_worker_is_notified() -> None:
+    """One that ran out of memory although it ran alone."""
+
+    async def scenario(loop: VirtualLoop) -> tuple[int, Item]:
+        store = Announced()
+        await store.create(shards=4)
+        await store.add([an_item("a", script=f"use {7 * GIB};out of memory")])
+        await crew("small", SMALL, store, loop).pilot().run()
+        return store.notified, await store.read("a")
+
+    notified, item = run(scenario)
+
+    assert (item.memory_class, notified) == (16, 1)
 
 
 @pytest.mark.parametrize("gib", [0.5, 7.5, 30.4, 60.8, 114])

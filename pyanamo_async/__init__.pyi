@@ -31,7 +31,7 @@ from .core.outcomes import (
 from .core.pace import Pace as Pace, TimeLeft as TimeLeft
 from .core.samples import SampleRow as SampleRow, SampleStep as SampleStep
 from .core.selection import Selection as Selection
-from .core.tag_columns import Misfit as Misfit
+from .core.tags import Misfit as Misfit
 from .core.taskfile.parameters import ItemTemplate as ItemTemplate
 from .core.workers import Desired as Desired, Worker as Worker
 from .errors import (

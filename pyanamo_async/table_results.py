@@ -16,7 +16,7 @@ from pyanamo_async.table_reader import check_streams, one_selection
 
 if TYPE_CHECKING:
     from pyanamo_async.core.selection import Selection
-    from pyanamo_async.core.tag_columns import Cell, Misfit
+    from pyanamo_async.core.tags import Cell, Misfit
     from pyanamo_async.operate.exporting.export import ExportResult
     from pyanamo_async.operate.many_logs import FoundLog
 
@@ -113,7 +113,7 @@ class TableResults(TableProgress):
             ItemMissing: the selection names ids that the table does not have.
             UsageError: `tag_names` is invalid, or a line does not fit and there is no `on_misfit`.
         """
-        from pyanamo_async.core.tag_columns import parse_tag_names
+        from pyanamo_async.core.tags import parse_tag_names
         from pyanamo_async.operate import results
 
         columns = None if tag_names is None else parse_tag_names(tag_names, taken=results.FIXED)
@@ -156,7 +156,7 @@ class TableResults(TableProgress):
             ItemMissing: the selection names ids that the table does not have.
             UsageError: `to` cannot be written, is of no known kind, or holds something else; or `tag_names` is invalid.
         """
-        from pyanamo_async.core.tag_columns import parse_tag_names
+        from pyanamo_async.core.tags import parse_tag_names
         from pyanamo_async.operate.exporting.export import Export, export
         from pyanamo_async.operate.exporting.rows import FIXED
 

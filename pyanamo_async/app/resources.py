@@ -126,7 +126,7 @@ class Resources:
 
     async def fleet_jobs(self) -> FleetJobs:
         """Open what submits and ends workers as jobs of AWS Batch; nothing is contacted yet."""
-        from pyanamo_async.aws.batch_fleet import BatchFleet
+        from pyanamo_async.aws.batch import BatchFleet
 
         return BatchFleet(await self._aws())
 

@@ -1,21 +1,149 @@
-"""The jobs of AWS Batch.
+"""The workers of a table as jobs of AWS Batch.
 
-Source: `DescribeJobs`, `JobDetail` and `AttemptDetail` in the AWS Batch API reference.
+1. A table's jobs are found by their name and known by their variable PYANAMO_TABLE: several tables may share a name.
+2. An array is one call to submit, to cancel and to terminate, however many jobs it has. Plain jobs are ended fifty a
+   call where the SDK knows that call. Others, and those that the reply names as errors, are ended one by one,
+   `PER_SECOND` at most.
+
+Source: AWS Batch API reference, `SubmitJob`, `ListJobs`, `DescribeJobs`, `JobDetail`, `AttemptDetail`,
+`GetJobQueueSnapshot`, `TerminateJob`, `TerminateJobs`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from pyanamo_async.aws.errors import translated
 from pyanamo_async.aws.session import Aws
+from pyanamo_async.core.batch import job_name
 from pyanamo_async.core.values import replace
-from pyanamo_async.ports.jobs import NO_LONGER_KNOWN, Job, JobRun, JobService
+from pyanamo_async.ports.jobs import NO_LONGER_KNOWN, FleetJob, FleetJobs, Job, JobOrder, JobRun, JobService
 
-MOST = 100  # ids of one call
+TABLE = "PYANAMO_TABLE"
+PER_SECOND = 10  # of the 50 that Batch takes for an account, which others use too
+IN_BULK = 50  # ids of one call, to end
+WHAT = "AWS Batch"
+MOST = 100  # ids of one call, to describe
 ENDED = {"SUCCEEDED", "FAILED"}
+
+
+class BatchFleet(FleetJobs):
+    """Jobs of the account and region of a session."""
+
+    def __init__(self, aws: Aws, *, per_second: float = PER_SECOND) -> None:
+        self._aws = aws
+        self._pause_s = 1 / per_second
+
+    async def submit(self, order: JobOrder) -> str:
+        """Submit a job, or an array."""
+        client = await self._aws.client("batch")
+        with translated(f"job queue {order.queue}"):
+            reply = await client.submit_job(**_request(order))
+        return str(reply["jobId"])
+
+    async def jobs(self, table: str, *, queue: str | None = None) -> AsyncIterator[FleetJob]:
+        """List them by name in each queue, then look at their variables, a hundred at a time."""
+        client = await self._aws.client("batch")
+        for each in [queue] if queue else await self._queues():
+            with translated(f"job queue {each}"):
+                asked = {"jobQueue": each, "filters": [{"name": "JOB_NAME", "values": [f"{job_name(table)}*"]}]}
+                async for page in client.get_paginator("list_jobs").paginate(**asked):
+                    ids = [str(one["jobId"]) for one in page["jobSummaryList"]]
+                    for start in range(0, len(ids), MOST):
+                        reply = await client.describe_jobs(jobs=ids[start : start + MOST])
+                        for detail in reply["jobs"]:
+                            if _environment(detail).get(TABLE) == table:
+                                yield _fleet_job(detail)
+
+    async def waiting_reason(self, job: FleetJob) -> str:
+        """Ask for the jobs of an array that wait; a plain job has its reason."""
+        if job.size == 1:
+            return job.reason
+        client = await self._aws.client("batch")
+        with translated(WHAT):
+            async for page in client.get_paginator("list_jobs").paginate(
+                arrayJobId=job.job_id, jobStatus="RUNNABLE", PaginationConfig={"PageSize": MOST}
+            ):
+                for each in page["jobSummaryList"]:
+                    if each.get("statusReason"):
+                        return str(each["statusReason"])
+        return ""
+
+    async def front(self, queue: str) -> list[str]:
+        """Take the snapshot of a queue."""
+        client = await self._aws.client("batch")
+        with translated(f"job queue {queue}"):
+            reply = await client.get_job_queue_snapshot(jobQueue=queue)
+        return [str(each["jobArn"]).rpartition("/")[2] for each in reply.get("frontOfQueue", {}).get("jobs", ())]
+
+    async def cancel(self, job_ids: Collection[str], reason: str) -> None:
+        """Cancel them."""
+        client = await self._aws.client("batch")
+        await self._end(client.cancel_job, getattr(client, "cancel_jobs", None), [*job_ids], reason)
+
+    async def terminate(self, job_ids: Collection[str], reason: str) -> None:
+        """Terminate them."""
+        client = await self._aws.client("batch")
+        await self._end(client.terminate_job, getattr(client, "terminate_jobs", None), [*job_ids], reason)
+
+    async def _end(
+        self, one: Callable[..., Any], many: Callable[..., Any] | None, job_ids: Sequence[str], reason: str
+    ) -> None:
+        with translated(WHAT):
+            left = job_ids
+            if many and len(job_ids) > 1:
+                parts = [job_ids[start : start + IN_BULK] for start in range(0, len(job_ids), IN_BULK)]
+                replies = [await many(jobs=part, reason=reason) for part in parts]
+                left = [each["job"] for reply in replies for each in reply.get("errors", ())]
+            for number, job_id in enumerate(left):
+                if number:
+                    await asyncio.sleep(self._pause_s)
+                await one(jobId=job_id, reason=reason)
+
+    async def _queues(self) -> list[str]:
+        client = await self._aws.client("batch")
+        with translated(WHAT):
+            pages = client.get_paginator("describe_job_queues").paginate()
+            return [str(each["jobQueueName"]) async for page in pages for each in page["jobQueues"]]
+
+
+def _request(order: JobOrder) -> dict[str, Any]:
+    variables = [{"name": name, "value": value} for name, value in order.environment.items()]
+    override: dict[str, Any] = {"containerOverrides": {"environment": variables}}
+    if order.container:
+        containers = [{"name": order.container, "environment": variables}]
+        override = {"ecsPropertiesOverride": {"taskProperties": [{"containers": containers}]}}
+    tagged = {"tags": dict(order.tags), "propagateTags": True} if order.tags else {}
+    return {
+        "jobName": order.name,
+        "jobQueue": order.queue,
+        "jobDefinition": order.definition,
+        **override,
+        **tagged,
+        **({"arrayProperties": {"size": order.size}} if order.size > 1 else {}),
+        **({"shareIdentifier": order.share} if order.share else {}),
+    }
+
+
+def _fleet_job(detail: Mapping[str, Any]) -> FleetJob:
+    array = detail.get("arrayProperties", {})
+    return FleetJob(
+        job_id=str(detail["jobId"]),
+        name=str(detail["jobName"]),
+        queue=str(detail["jobQueue"]).rpartition("/")[2],
+        status=str(detail["status"]),
+        created=datetime.fromtimestamp(detail.get("createdAt", 0) / 1000, UTC),
+        size=int(array.get("size", 1)),
+        by_status={name: int(number) for name, number in array.get("statusSummary", {}).items() if number},
+        reason=str(detail.get("statusReason", "")),
+    )
+
+
+def _environment(detail: Mapping[str, Any]) -> dict[str, str]:
+    return {each["name"]: each.get("value", "") for one in _containers(detail) for each in one.get("environment", ())}
 
 
 class BatchJobs(JobService):

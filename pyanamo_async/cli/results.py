@@ -15,7 +15,7 @@ from pyanamo_async.cli.misfits import Misfits, TagNames
 from pyanamo_async.cli.options import on_table
 from pyanamo_async.cli.reading import limited
 from pyanamo_async.cli.selecting import note_scan, selects_items
-from pyanamo_async.core.tag_columns import parse_tag_names
+from pyanamo_async.core.tags import parse_tag_names
 
 FIXED = ("taskID", "itemID", "Task", "Argument")
 RANKS = {"taskID": 2, "itemID": 0, "Task": 4, "Argument": 3}

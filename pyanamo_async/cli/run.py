@@ -1,10 +1,15 @@
-"""`pyanamo run`: a worker."""
+"""`pyanamo run`: a worker, and what it tells monitoring, now and then and at its end.
+
+Lines for CloudWatch go to stderr, between those of the log: a worker's stderr is written by a thread and never waits
+for whoever reads it, and the log driver of a container takes both streams.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, closing
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -13,15 +18,25 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async import EventLog, FailurePolicy, OutputSettings, RunResult, Table, WorkerSettings, run_on_loop
+from pyanamo_async import (
+    EventLog,
+    FailurePolicy,
+    OutputSettings,
+    PyanamoError,
+    RunResult,
+    Table,
+    WorkerMetrics,
+    WorkerSettings,
+    run_on_loop,
+)
 from pyanamo_async.cli.background_stderr import BackgroundStderr, background_stderr
 from pyanamo_async.cli.console import note
 from pyanamo_async.cli.event_log import LogLines
+from pyanamo_async.cli.flags import name_flags
 from pyanamo_async.cli.main import report
 from pyanamo_async.cli.options import on_new_files, takes
 from pyanamo_async.cli.run_ending import Failures, Quiet, ending
 from pyanamo_async.cli.run_options import RunCommand, failure_policy, output_settings, worker_settings
-from pyanamo_async.cli.worker_metrics import told_metrics
 from pyanamo_async.core.workers import ends_within
 from pyanamo_async.host.pid1 import fork_from_pid1
 from pyanamo_async.host.watchdog import Watchdog
@@ -37,6 +52,7 @@ Exit status:
   2   invalid usage
   1   the worker itself failed
 """
+EVERY_S = 60.0  # as often as CloudWatch keeps metrics of normal resolution, and Prometheus usually scrapes
 
 
 @on_new_files
@@ -127,3 +143,44 @@ async def _run(
             note(line)
     watchdog.exit_within(CLOSED_WITHIN_S, result.exit_status)  # threads that hang are not waited for
     return result
+
+
+@asynccontextmanager
+async def told_metrics(
+    log: EventLog,
+    table: str,
+    *,
+    emf: Callable[[str], None] | None,
+    prometheus: Path | None,
+    every_s: float = EVERY_S,
+) -> AsyncIterator[EventLog]:
+    """Yield an event log that counts; tell what it counted every minute and at the end, if anybody is to hear it."""
+    if emf is None and prometheus is None:
+        yield log
+        return
+    metrics = WorkerMetrics(log, table)
+    telling = asyncio.create_task(_tell_on(metrics, emf, prometheus, every_s), name="metrics")
+    try:
+        yield metrics
+    finally:
+        telling.cancel()
+        await asyncio.wait([telling])
+        await _tell(metrics, emf, prometheus)
+
+
+async def _tell_on(
+    metrics: WorkerMetrics, emf: Callable[[str], None] | None, prometheus: Path | None, every_s: float
+) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        await _tell(metrics, emf, prometheus)
+
+
+async def _tell(metrics: WorkerMetrics, emf: Callable[[str], None] | None, prometheus: Path | None) -> None:
+    if emf is not None:
+        emf(f"{metrics.emf()}\n")
+    if prometheus is not None:
+        try:
+            await asyncio.to_thread(metrics.write, prometheus)
+        except PyanamoError as error:  # monitoring that is ill ends no worker
+            note(f"pyanamo: {name_flags(str(error))}")

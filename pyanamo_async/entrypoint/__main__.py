@@ -17,9 +17,8 @@ from pyanamo_async.cli.main import DEBUG, invalid_usage, report
 from pyanamo_async.cli.program import program
 from pyanamo_async.core.text.visible import one_line
 from pyanamo_async.entrypoint.preparing import Prepared, prepare
-from pyanamo_async.entrypoint.request import Request, missing, read_request
+from pyanamo_async.entrypoint.request import OWN, Request, missing, read_request, unknown
 from pyanamo_async.entrypoint.time_limit import TimeLimit
-from pyanamo_async.entrypoint.variables import OWN, unknown
 from pyanamo_async.errors import PyanamoError, UsageError
 from pyanamo_async.host.pid1 import PASSED_ON
 

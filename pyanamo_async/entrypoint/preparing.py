@@ -20,12 +20,12 @@ from pyanamo_async.entrypoint.request import (
     SQLITE,
     Request,
     Scripts,
+    merge,
     table_name,
     work_folder,
 )
 from pyanamo_async.entrypoint.sourcing import check_syntax, source
 from pyanamo_async.entrypoint.unpacking import remove, unpack
-from pyanamo_async.entrypoint.variables import merge
 from pyanamo_async.errors import OutputError, PyanamoError
 from pyanamo_async.host.retry import RetrySchedule, retry
 

@@ -1,11 +1,16 @@
-"""Read what a container is asked to do, from its arguments and its environment."""
+"""Read what a container is asked to do, from its arguments and its environment, and decide what its worker gets of that.
+
+1. What the job definition says wins over what set-up scripts say, except for `PATH`, which they may extend.
+2. Set-up scripts do not change `AWS_*`, `LD_*` and `PYANAMO_*`: where credentials, code and items come from.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
+from pyanamo_async.core.names import did_you_mean
 from pyanamo_async.core.text.durations import parse_duration
 from pyanamo_async.core.values import Value
 from pyanamo_async.entrypoint.time_limit import VARIABLE as TIMEOUT
@@ -22,6 +27,11 @@ _S3_OBJECT = re.compile(
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 DEFAULT_LIMIT = timedelta(hours=1)  # a set-up may fetch much; what takes longer belongs into the image, or a task
 DEFAULT_TMPDIR = "/tmp"  # noqa: S108 - where the environment names none, as POSIX has it
+PROTECTED = ("AWS_", "LD_", "PYANAMO_")
+EXTENDED = {"PATH"}
+OF_SHELLS = {"_", "SHLVL", "PWD", "OLDPWD", "BASHOPTS", "SHELLOPTS", "BASH_ENV", "ENV"}
+PREFIX = "PYANAMO_"
+OWN = ("PYANAMO_SCRIPTS", "PYANAMO_SCRIPTS_SHA256", "PYANAMO_SETUP", "PYANAMO_SETUP_TIMEOUT", "PYANAMO_WORKDIR")
 
 
 class Scripts(Value):
@@ -136,3 +146,42 @@ def work_folder(environment: Mapping[str, str]) -> str:
     """Return the folder in which tasks run."""
     default = f"{environment.get('TMPDIR') or DEFAULT_TMPDIR}/{table_name(environment.get('PYANAMO_TABLE', ''))}"
     return environment.get("PYANAMO_WORKDIR") or default
+
+
+class Merged(Value):
+    """The environment of the worker; `protected` and `kept` are the names that set-up scripts could not change."""
+
+    environment: dict[str, str]
+    protected: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+
+def merge(job: Mapping[str, str], given: Mapping[str, str], after: Mapping[str, str]) -> Merged:
+    """Return the environment after the set-up.
+
+    `job` is the environment of the container, `given` what set-up scripts began with, `after` what they left.
+    """
+    environment, protected, kept = dict(given), [], []
+    for name in sorted(OF_SHELLS | given.keys() | after.keys()):
+        before, now = given.get(name), after.get(name)
+        if name in OF_SHELLS or now == before:
+            continue
+        if name.startswith(PROTECTED):
+            protected.append(name)
+        elif name in job and name not in EXTENDED:
+            kept.append(name)
+        elif now is None:
+            del environment[name]
+        else:
+            environment[name] = now
+    return Merged(environment, tuple(protected), tuple(kept))
+
+
+def unknown(environment: Mapping[str, str], known: Collection[str]) -> dict[str, str]:
+    """Return the variables that begin with `PYANAMO_` and have no meaning, each with what may be meant, or ""."""
+    names = {name.removeprefix(PREFIX).casefold(): name for name in known}
+    return {
+        name: did_you_mean(name.removeprefix(PREFIX), names).rstrip()
+        for name in sorted(environment)
+        if name.startswith(PREFIX) and name not in known
+    }

@@ -15,8 +15,8 @@ from pyanamo_async.core.names import find_name
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.stored.columns import Row
 from pyanamo_async.core.stored.record import ITEM, SUMMARY, encode, encode_summary
+from pyanamo_async.operate.row_files import sort_rows
 from pyanamo_async.operate.selecting import select, select_items, summary_of
-from pyanamo_async.operate.sorting import sort_rows
 from pyanamo_async.ports import Store
 
 OF_TASKS = ("TaskScript", "ItemState", "Log", "Log_Length", "Nested_Tasks", "Attempts", "Failures")

@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from pyanamo_async.core.expressions.view import TaskView
 from pyanamo_async.core.items import Item, TaskState
 from pyanamo_async.core.selection import Selection
-from pyanamo_async.core.tag_columns import Cell, Misfit, TagColumn, Unfit, column_order, on_line, tag_values
+from pyanamo_async.core.tags import Cell, Misfit, TagColumn, Unfit, column_order, on_line, tag_values
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.errors import UsageError
 from pyanamo_async.operate.logs import LogReader
-from pyanamo_async.operate.row_spool import with_same_columns
+from pyanamo_async.operate.row_files import with_same_columns
 from pyanamo_async.operate.selecting import select_items, with_hosts
 from pyanamo_async.operate.tagged_tasks import TaggedTask, tagged_tasks
 from pyanamo_async.ports import Store

@@ -12,8 +12,8 @@ from pyanamo_async.core.arguments import check_type
 from pyanamo_async.core.names import find_name
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.errors import UsageError
+from pyanamo_async.operate.row_files import sort_rows
 from pyanamo_async.operate.selecting import first, select_tasks
-from pyanamo_async.operate.sorting import sort_rows
 from pyanamo_async.ports import Store
 
 ALIASES = {

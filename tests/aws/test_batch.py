@@ -12,8 +12,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from harness.servers.clients import client
-from pyanamo_async.aws.batch import BatchJobs
-from pyanamo_async.aws.batch_fleet import BatchFleet
+from pyanamo_async.aws.batch import BatchFleet, BatchJobs
 from pyanamo_async.aws.session import Aws
 from pyanamo_async.core.batch import job_name
 from pyanamo_async.core.values import replace

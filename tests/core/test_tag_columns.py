@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyanamo_async.core.tag_columns import (
+from pyanamo_async.core.tags import (
     TagColumn,
     TagKind,
     Unfit,

@@ -11,12 +11,13 @@ from pyanamo_async.entrypoint.request import (
     DEFAULT_TMPDIR,
     Request,
     Scripts,
+    merge,
     missing,
     read_request,
     table_name,
+    unknown,
     work_folder,
 )
-from pyanamo_async.entrypoint.variables import merge, unknown
 from pyanamo_async.errors import UsageError
 
 

@@ -14,9 +14,16 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from pyanamo_async.core.items import State
-from pyanamo_async.core.metrics import Metric, MetricKind, emf_line, prometheus_text
 from pyanamo_async.core.values import replace
-from pyanamo_async.operate.metrics import WorkerMetrics, emf_status, prometheus_status
+from pyanamo_async.operate.metrics import (
+    Metric,
+    MetricKind,
+    WorkerMetrics,
+    emf_line,
+    emf_status,
+    prometheus_status,
+    prometheus_text,
+)
 from pyanamo_async.operate.status import status
 from pyanamo_async.store.memory import MemoryStore
 from simulation.crew import Notes

@@ -11,7 +11,7 @@ import pytest
 from pyanamo_async.core.items import Item, Output, State, TaskRecord, TaskState
 from pyanamo_async.core.outcomes import Failed, Succeeded
 from pyanamo_async.core.selection import Selection
-from pyanamo_async.core.tag_columns import Misfit, parse_tag_names
+from pyanamo_async.core.tags import Misfit, parse_tag_names
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import UsageError
 from pyanamo_async.operate import tagged_tasks

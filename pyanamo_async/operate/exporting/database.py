@@ -19,7 +19,7 @@ import orjson
 from pyanamo_async.core.arguments import check_type
 from pyanamo_async.core.expressions.view import TaskView
 from pyanamo_async.core.items import Item
-from pyanamo_async.core.tag_columns import Misfit, TagKind, kind_of
+from pyanamo_async.core.tags import Misfit, TagKind, kind_of
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.modes import create_file
 from pyanamo_async.operate.exporting.files import misfit_row

@@ -9,7 +9,7 @@ from typing import IO
 
 from pyanamo_async.core.items import Item
 from pyanamo_async.core.selection import Selection
-from pyanamo_async.core.tag_columns import Misfit, TagKind, column_order, kind_of
+from pyanamo_async.core.tags import Misfit, TagKind, column_order, kind_of
 from pyanamo_async.errors import UsageError
 from pyanamo_async.operate.batches import batches
 from pyanamo_async.operate.exporting.database import BATCH, ExportDatabase, how, open_database
@@ -18,7 +18,7 @@ from pyanamo_async.operate.exporting.parquet import require_pyarrow, write_parqu
 from pyanamo_async.operate.exporting.rows import FIXED, Exported, Row, export_rows
 from pyanamo_async.operate.logs import LogReader
 from pyanamo_async.operate.results import Columns
-from pyanamo_async.operate.row_spool import with_same_columns
+from pyanamo_async.operate.row_files import with_same_columns
 from pyanamo_async.ports import Store
 
 DATABASES = (".db", ".sqlite", ".sqlite3")

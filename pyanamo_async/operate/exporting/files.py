@@ -11,7 +11,7 @@ from typing import IO
 
 import orjson
 
-from pyanamo_async.core.tag_columns import Misfit
+from pyanamo_async.core.tags import Misfit
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.modes import open_new
 from pyanamo_async.operate.exporting.rows import Row

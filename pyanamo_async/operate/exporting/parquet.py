@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import IO, Any
 
 from pyanamo_async.core.stored.queue_key import parse_time
-from pyanamo_async.core.tag_columns import TagKind
+from pyanamo_async.core.tags import TagKind
 from pyanamo_async.errors import UsageError
 from pyanamo_async.operate.exporting.rows import TIMES, Row
 

@@ -14,7 +14,7 @@ from pyanamo_async.core.expressions.view import TaskView
 from pyanamo_async.core.items import Item, TaskState
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.stored.task_record import encode_record
-from pyanamo_async.core.tag_columns import Misfit
+from pyanamo_async.core.tags import Misfit
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.operate.logs import LogReader
 from pyanamo_async.operate.results import Columns, fitting, in_one_row, missing_tags

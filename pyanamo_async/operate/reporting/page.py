@@ -83,7 +83,9 @@ def page(
         plots=plots,
         failures=_failures(collected),
         losses=map(_losses, steps),
-        losers=[(step, item, times, crashes, _duration(lost)) for lost, step, item, times, crashes in collected.worst()],
+        losers=[
+            (step, item, times, crashes, _duration(lost)) for lost, step, item, times, crashes in collected.worst()
+        ],
         workers=[(step, *_worker(each)) for step, each in reversed(collected.workers)],
         price=None if price is None else f"{price:g}",
         costs=[_costs(step, price or 0.0) for step in steps],

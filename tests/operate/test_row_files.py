@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyanamo_async.operate.row_spool import with_same_columns
-from pyanamo_async.operate.sorting import sort_rows
+from pyanamo_async.operate.row_files import sort_rows, with_same_columns
 
 KEYS = st.none() | st.integers(0, 9) | st.floats(0, 9) | st.sampled_from(["a", "b", "B"])
 Row = tuple[int, object]

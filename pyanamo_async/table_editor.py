@@ -6,9 +6,9 @@ Every method is thin: what it does is in `operate/`, which is imported when it i
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, NamedTuple, Unpack
 
 from pyanamo_async.core.arguments import check_type
 from pyanamo_async.core.failure_policy import FailurePolicy
@@ -21,8 +21,16 @@ from pyanamo_async.table_report import TableReport
 if TYPE_CHECKING:
     from pyanamo_async.core.selection import Selection
     from pyanamo_async.operate.adopting import AdoptResult
-    from pyanamo_async.operate.changing import Change, ChangeOptions, ChangeResult, OrderOptions, Written
+    from pyanamo_async.operate.changing import ChangeOptions, ChangeResult, OrderOptions, Written
     from pyanamo_async.operate.workers import ReclaimResult
+
+
+class Order(NamedTuple):
+    """What tells an order from others: its token, why it was given, and when."""
+
+    token: str
+    why: str
+    now: datetime
 
 
 class TableEditor(TableReport):
@@ -42,13 +50,10 @@ class TableEditor(TableReport):
         from pyanamo_async.core.orders import reset
         from pyanamo_async.core.selection import Selection
 
-        token, why = _token(), options.get("reason", "")
-        failed = Selection(states=[State.FAILED])
+        def put_back(item: Item, tasks: Collection[str], order: Order) -> Item:
+            return reset(item, tasks=tasks, token=order.token, why=order.why)
 
-        def put_back(item: Item, tasks: Collection[str]) -> Item:
-            return reset(item, tasks=tasks, token=token, why=why)
-
-        return await self._change(selection or failed, put_back, token, options)
+        return await self._change(selection or Selection(states=[State.FAILED]), put_back, options)
 
     async def reset(
         self, selection: Selection, *, clear: bool = False, **options: Unpack[OrderOptions]
@@ -60,12 +65,10 @@ class TableEditor(TableReport):
         """
         from pyanamo_async.core.orders import reset
 
-        token, why = _token(), options.get("reason", "")
+        def put_back(item: Item, tasks: Collection[str], order: Order) -> Item:
+            return reset(item, tasks=tasks, all_tasks=True, clear=clear, token=order.token, why=order.why)
 
-        def put_back(item: Item, tasks: Collection[str]) -> Item:
-            return reset(item, tasks=tasks, all_tasks=True, clear=clear, token=token, why=why)
-
-        return await self._change(selection, put_back, token, options)
+        return await self._change(selection, put_back, options)
 
     async def hold(self, selection: Selection, **options: Unpack[OrderOptions]) -> ChangeResult:
         """Hold the selected items: nobody claims them until they are let go by `unhold`, or `reset`.
@@ -74,23 +77,19 @@ class TableEditor(TableReport):
         """
         from pyanamo_async.core.holding import hold
 
-        token, why, now = _token(), options.get("reason", ""), datetime.now(UTC)
+        def park(item: Item, _: Collection[str], order: Order) -> Item:
+            return hold(item, now=order.now, token=order.token, why=order.why)
 
-        def park(item: Item, _: Collection[str]) -> Item:
-            return hold(item, now=now, token=token, why=why)
-
-        return await self._change(selection, park, token, options)
+        return await self._change(selection, park, options)
 
     async def unhold(self, selection: Selection, **options: Unpack[OrderOptions]) -> ChangeResult:
         """Let the selected items go that are held: each is again what it was before."""
         from pyanamo_async.core.holding import unhold
 
-        token, why = _token(), options.get("reason", "")
+        def free(item: Item, _: Collection[str], order: Order) -> Item:
+            return unhold(item, token=order.token, why=order.why)
 
-        def free(item: Item, _: Collection[str]) -> Item:
-            return unhold(item, token=token, why=why)
-
-        return await self._change(selection, free, token, options)
+        return await self._change(selection, free, options)
 
     async def cancel(
         self, selection: Selection, reason: str, *, wait: bool = True, **options: Unpack[ChangeOptions]
@@ -137,15 +136,14 @@ class TableEditor(TableReport):
         from pyanamo_async.core.orders import drop_tasks
         from pyanamo_async.operate.deleting import OutputRemover
 
-        token, now = _token(), datetime.now(UTC)
         namespace = (await self.describe()).output_namespace
         stores = self._resources
         remover = OutputRemover(await stores.outputs(), await stores.objects(), namespace) if outputs else None
 
-        def drop(item: Item, tasks: Collection[str]) -> Item | None:
-            return None if selection.task is None else drop_tasks(item, tasks, now=now, token=token)
+        def drop(item: Item, tasks: Collection[str], order: Order) -> Item | None:
+            return None if selection.task is None else drop_tasks(item, tasks, now=order.now, token=order.token)
 
-        return await self._change(selection, drop, token, options, written=remover)
+        return await self._change(selection, drop, options, written=remover)
 
     async def set(
         self,
@@ -170,14 +168,13 @@ class TableEditor(TableReport):
         """
         from pyanamo_async.core.editing import Edits, check_edits, edit
 
-        token, why, now = _token(), options.get("reason", ""), datetime.now(UTC)
         edits = Edits(priority, max_failures, timeout, memory_bytes, cpus, script)
         check_edits(edits)
 
-        def change(item: Item, tasks: Collection[str]) -> Item:
-            return edit(item, tasks, edits, now=now, token=token, why=why)
+        def change(item: Item, tasks: Collection[str], order: Order) -> Item:
+            return edit(item, tasks, edits, now=order.now, token=order.token, why=order.why)
 
-        return await self._change(selection, change, token, options)
+        return await self._change(selection, change, options)
 
     async def adopt(self, *, locked: bool = False, dry_run: bool = False) -> AdoptResult:
         """Give items that another program imported, or moved by their state alone, their place in the queue.
@@ -219,8 +216,7 @@ class TableEditor(TableReport):
     async def _change(
         self,
         selection: Selection,
-        change_item: Change,
-        token: str,
+        change_item: Callable[[Item, Collection[str], Order], Item | None],
         options: ChangeOptions | OrderOptions,
         *,
         written: Written | None = None,
@@ -230,17 +226,14 @@ class TableEditor(TableReport):
         from pyanamo_async.operate.forcing import Forced
 
         progress, wait = options.get("progress", lambda _: None), bool(options.get("wait", True))
+        order = Order(secrets.token_hex(8), str(options.get("reason", "")), datetime.now(UTC))
         writer = Writer(await self._open(), SystemClock(), written)
         return await change(
             writer,
             selection,
-            change_item,
-            force=Forced(writer, LocalProcesses(), token, wait, progress) if options.get("force") else None,
+            lambda item, tasks: change_item(item, tasks, order),
+            force=Forced(writer, LocalProcesses(), order.token, wait, progress) if options.get("force") else None,
             dry_run=options.get("dry_run", False),
             confirm=options.get("confirm", lambda _: True),
             progress=progress,
         )
-
-
-def _token() -> str:
-    return secrets.token_hex(8)

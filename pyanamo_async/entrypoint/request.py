@@ -1,4 +1,4 @@
-"""Read what a container is asked to do, from its arguments and its environment, and decide what its worker gets of that.
+"""Read what a container is asked to do, from its arguments and its environment, and decide what its worker gets.
 
 1. What the job definition says wins over what set-up scripts say, except for `PATH`, which they may extend.
 2. Set-up scripts do not change `AWS_*`, `LD_*` and `PYANAMO_*`: where credentials, code and items come from.

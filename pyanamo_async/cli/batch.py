@@ -9,12 +9,12 @@ import typer
 
 from pyanamo_async import FailurePolicy, OutputSettings, Table, WorkerSettings
 from pyanamo_async.cli.asking import ask, need_terminal
-from pyanamo_async.cli.batch_jobs import COLUMNS, job_json, job_row
+from pyanamo_async.cli.batch_jobs import COLUMNS, job_json
 from pyanamo_async.cli.batch_plan import plan_json, show_plan
 from pyanamo_async.cli.console import flush, note, say, say_json, say_json_list
 from pyanamo_async.cli.flags import duration, size, tags
 from pyanamo_async.cli.handing_on import HandingOn, handed_on
-from pyanamo_async.cli.listing import say_table
+from pyanamo_async.cli.listing import rows_of, say_table
 from pyanamo_async.cli.options import JsonOption, command_line, on_table, takes
 from pyanamo_async.cli.other_words import Group
 from pyanamo_async.cli.run_options import failure_policy, output_settings, worker_settings
@@ -152,11 +152,11 @@ async def list_jobs(
     json: JsonOption = False,
 ) -> None:
     """List the jobs of AWS Batch that are workers of this table, the newest first."""
-    listed = one_by_one(await table.batch_jobs(queue=queue, ended=everything))
+    listed = await table.batch_jobs(queue=queue, ended=everything)
     if json:
-        await say_json_list(job_json(each) async for each in listed)
+        await say_json_list(one_by_one(map(job_json, listed)))
     else:
-        await say_table(COLUMNS, (job_row(each) async for each in listed))
+        await say_table(COLUMNS, rows_of(COLUMNS, listed))
 
 
 @app.command("cancel")
@@ -192,7 +192,7 @@ async def cancel(
         )
         return
     if dry_run:
-        await say_table(COLUMNS, (job_row(each) async for each in one_by_one(found)))
+        await say_table(COLUMNS, rows_of(COLUMNS, found))
         return
     if found and not yes:
         need_terminal("cancelling jobs", "give --yes or --dry-run")

@@ -7,30 +7,29 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async import PartCapacity, ScalingPolicy, Table
+from pyanamo_async import ScalingPolicy, Table
 from pyanamo_async.cli.console import note, say, say_json
 from pyanamo_async.cli.flags import duration
-from pyanamo_async.cli.listing import Column, Row, say_table
+from pyanamo_async.cli.listing import Column, rows_of, say_table
 from pyanamo_async.cli.options import JsonOption, on_table
-from pyanamo_async.cli.views import one_by_one
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.text.yaml import to_yaml
 
 SWITCHES = "DynamoDB lets a table be switched to on demand at most four times in 24 hours"
 CAPACITY_COLUMNS = (
-    Column("part"),
-    Column("reads/s", rank=1, right=True),
-    Column("writes/s", rank=2, right=True),
-    Column("warm reads/s", rank=4, right=True),
-    Column("warm writes/s", rank=3, right=True),
+    Column("part", show=lambda part: part.index or "table"),
+    Column("reads/s", rank=1, right=True, show=lambda part: str(part.provisioned.read or "")),
+    Column("writes/s", rank=2, right=True, show=lambda part: str(part.provisioned.write or "")),
+    Column("warm reads/s", rank=4, right=True, show=lambda part: str(part.warm.read or "")),
+    Column("warm writes/s", rank=3, right=True, show=lambda part: str(part.warm.write or "")),
 )
 SCALING_COLUMNS = (
-    Column("policy"),
-    Column("min", rank=1, right=True),
-    Column("max", rank=2, right=True),
-    Column("target", rank=3, right=True),
-    Column("in cooldown", rank=5, right=True),
-    Column("out cooldown", rank=4, right=True),
+    Column("policy", show=lambda policy: policy.name),
+    Column("min", rank=1, right=True, show=lambda policy: str(policy.min_capacity)),
+    Column("max", rank=2, right=True, show=lambda policy: str(policy.max_capacity)),
+    Column("target", rank=3, right=True, show=lambda policy: f"{policy.target_percent:g}%"),
+    Column("in cooldown", rank=5, right=True, show=lambda policy: show_duration(policy.in_cooldown)),
+    Column("out cooldown", rank=4, right=True, show=lambda policy: show_duration(policy.out_cooldown)),
 )
 
 
@@ -104,7 +103,7 @@ async def autoscale(
     if json:
         say_json([_policy_json(each) for each in registered])
     else:
-        await say_table(SCALING_COLUMNS, one_by_one(_policy_row(each) for each in registered))
+        await say_table(SCALING_COLUMNS, rows_of(SCALING_COLUMNS, registered))
 
 
 @on_table
@@ -126,24 +125,7 @@ async def _show_change(table: Table, *, changed: bool) -> None:
     note(f"table {seen.table} is billed {billing}" + ("" if changed else "; nothing was changed"))
     if seen.is_changing:
         note("DynamoDB carries the change out within minutes; the table works on meanwhile")
-    await say_table(CAPACITY_COLUMNS, one_by_one(_capacity_row(each) for each in seen.parts))
-
-
-def _capacity_row(part: PartCapacity) -> Row:
-    units = (part.provisioned.read, part.provisioned.write, part.warm.read, part.warm.write)
-    return Row((part.index or "table", *(str(each) if each else "" for each in units)))
-
-
-def _policy_row(policy: ScalingPolicy) -> Row:
-    fields = (
-        policy.name,
-        str(policy.min_capacity),
-        str(policy.max_capacity),
-        f"{policy.target_percent:g}%",
-        show_duration(policy.in_cooldown),
-        show_duration(policy.out_cooldown),
-    )
-    return Row(fields)
+    await say_table(CAPACITY_COLUMNS, rows_of(CAPACITY_COLUMNS, seen.parts))
 
 
 def _policy_json(policy: ScalingPolicy) -> dict[str, object]:

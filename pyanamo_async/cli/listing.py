@@ -7,8 +7,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyanamo_async.cli.console import draw, on_terminal, say
 from pyanamo_async.core.text.visible import field
@@ -23,7 +24,7 @@ class Column:
     """A column: of those that do not fit, the one with the highest `rank` goes first, and rank 0 never.
 
     A `cut` one takes what the others leave, and ends in an ellipsis. One that says something `even_empty` is left out
-    only for want of room.
+    only for want of room. `show` says what stands in it of a value.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Column:
     cut: bool = False
     right: bool = False
     even_empty: bool = False
+    show: Callable[[Any], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,12 @@ class Row:
 
     fields: Sequence[str]
     style: str = ""
+
+
+async def rows_of(columns: Sequence[Column], values: Iterable[object]) -> AsyncIterator[Row]:
+    """Yield the row of each value, as the columns show it."""
+    for value in values:
+        yield Row([column.show(value) for column in columns])
 
 
 async def say_table(

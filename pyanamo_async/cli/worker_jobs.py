@@ -6,43 +6,29 @@ from datetime import datetime
 
 from pyanamo_async import Table, WorkerJob
 from pyanamo_async.cli.console import on_terminal, say_json_list
-from pyanamo_async.cli.listing import Column, Row, say_table
+from pyanamo_async.cli.listing import Column, rows_of, say_table
 from pyanamo_async.cli.views import clock_time, one_by_one, short_time
 from pyanamo_async.core.stored.queue_key import format_time
 
 COLUMNS = (
-    Column("itemID"),
-    Column("job state", rank=1),
-    Column("reason", rank=2, cut=True),
-    Column("exit", rank=3, right=True),
-    Column("stopped", rank=4),
-    Column("started", rank=6),
-    Column("worker", rank=5),
+    Column("itemID", show=lambda pair: pair[1]),
+    Column("job state", rank=1, show=lambda pair: _state(pair[0])),
+    Column("reason", rank=2, cut=True, show=lambda pair: pair[0].run.reason),
+    Column("exit", rank=3, right=True, show=lambda pair: "" if (code := pair[0].run.exit_code) is None else str(code)),
+    Column("stopped", rank=4, show=lambda pair: _when(pair[0].run.stopped)),
+    Column("started", rank=6, show=lambda pair: _when(pair[0].run.started)),
+    Column("worker", rank=5, show=lambda pair: pair[0].worker_id),
 )
 NO_JOB = "no job"  # of Batch's: a worker elsewhere
 
 
 async def show_jobs(table: Table, *, json: bool) -> None:
     """Show them, an item a line; as JSON a worker with its items."""
-    listed = one_by_one(await table.worker_jobs())
+    listed = await table.worker_jobs()
     if json:
-        await say_json_list(_json(each) async for each in listed)
+        await say_json_list(one_by_one(map(_json, listed)))
     else:
-        await say_table(COLUMNS, (_row(each, item_id) async for each in listed for item_id in each.item_ids))
-
-
-def _row(each: WorkerJob, item_id: str) -> Row:
-    run = each.run
-    fields = (
-        item_id,
-        _state(each),
-        run.reason,
-        "" if run.exit_code is None else str(run.exit_code),
-        _when(run.stopped),
-        _when(run.started),
-        each.worker_id,
-    )
-    return Row(fields)
+        await say_table(COLUMNS, rows_of(COLUMNS, ((each, item_id) for each in listed for item_id in each.item_ids)))
 
 
 def _state(each: WorkerJob) -> str:

@@ -8,7 +8,7 @@ import typer
 
 from pyanamo_async import Desired, FailurePolicy, ReclaimResult, Table, UsageError, WorkerCondition, WorkerStatus
 from pyanamo_async.cli.console import note, say, say_json, say_json_list
-from pyanamo_async.cli.listing import Column, Row, say_table
+from pyanamo_async.cli.listing import Column, rows_of, say_table
 from pyanamo_async.cli.options import JsonOption, on_table
 from pyanamo_async.cli.other_words import Group
 from pyanamo_async.cli.views import clock_time, one_by_one
@@ -18,17 +18,6 @@ from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.plural import plural
 
-COLUMNS = (
-    Column("worker"),
-    Column("condition", rank=1, cut=True),
-    Column("last heartbeat", rank=4),
-    Column("running", rank=2, right=True),
-    Column("done", rank=3, right=True),
-    Column("memory", rank=6, right=True),
-    Column("ordered to", rank=5),
-    Column("job", rank=7),
-    Column("platform", rank=8),
-)
 CONDITIONS = {
     WorkerCondition.ALIVE: "alive",
     WorkerCondition.STANDING: "standing still",
@@ -36,6 +25,32 @@ CONDITIONS = {
     WorkerCondition.DIED: "vanished: process died",
     WorkerCondition.ENDED: "ended",
 }
+
+
+def _condition(status: WorkerStatus) -> str:
+    by = status.worker.stopped_by
+    match status.condition:
+        case WorkerCondition.ENDED if by:
+            return f"stopped: {by}"
+        case WorkerCondition.ALIVE if by:
+            return f"stopping: {by}"
+        case condition:
+            return CONDITIONS[condition]
+
+
+COLUMNS = (
+    Column("worker", show=lambda each: each.worker.worker_id),
+    Column("condition", rank=1, cut=True, show=_condition),
+    Column("last heartbeat", rank=4, show=lambda each: clock_time(each.worker.heartbeat)),
+    Column("running", rank=2, right=True, show=lambda each: f"{each.worker.running}/{each.worker.slots}"),
+    Column("done", rank=3, right=True, show=lambda each: str(each.worker.done)),
+    Column("memory", rank=6, right=True, show=lambda each: show_size(each.worker.rss_bytes)),
+    Column(
+        "ordered to", rank=5, show=lambda each: "" if each.worker.desired is Desired.RUN else str(each.worker.desired)
+    ),
+    Column("job", rank=7, show=lambda each: each.worker.job),
+    Column("platform", rank=8, show=lambda each: show_platform(each.worker.platform)),
+)
 
 WorkerArgument = Annotated[str | None, typer.Argument(metavar="[WORKER]", help="A worker's id.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Every worker that is alive.")]
@@ -66,11 +81,11 @@ async def workers(
             raise UsageError("--jobs lists the workers that hold items, not the stale ones", hint="leave one out")
         await show_jobs(table, json=json)
         return
-    listed = one_by_one(await table.workers(stale=stale))
+    listed = await table.workers(stale=stale)
     if json:
-        await say_json_list(_json(each) async for each in listed)
+        await say_json_list(one_by_one(map(_json, listed)))
     else:
-        await say_table(COLUMNS, (_row(each) async for each in listed))
+        await say_table(COLUMNS, rows_of(COLUMNS, listed))
 
 
 def _refuse_flags_before(ctx: typer.Context, subcommand: str) -> None:
@@ -144,33 +159,6 @@ async def _order(table: Table, desired: Desired, worker: str | None, everyone: b
         say(f"{each} will {desired} with its next heartbeat")
     if not ordered:
         note("no workers are alive")
-
-
-def _row(status: WorkerStatus) -> Row:
-    worker = status.worker
-    fields = (
-        worker.worker_id,
-        _condition(status),
-        clock_time(worker.heartbeat),
-        f"{worker.running}/{worker.slots}",
-        str(worker.done),
-        show_size(worker.rss_bytes),
-        "" if worker.desired is Desired.RUN else str(worker.desired),
-        worker.job,
-        show_platform(worker.platform),
-    )
-    return Row(fields)
-
-
-def _condition(status: WorkerStatus) -> str:
-    by = status.worker.stopped_by
-    match status.condition:
-        case WorkerCondition.ENDED if by:
-            return f"stopped: {by}"
-        case WorkerCondition.ALIVE if by:
-            return f"stopping: {by}"
-        case condition:
-            return CONDITIONS[condition]
 
 
 def _json(status: WorkerStatus) -> dict[str, object]:

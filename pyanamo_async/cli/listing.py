@@ -43,10 +43,15 @@ class Row:
     style: str = ""
 
 
+def row_of(columns: Sequence[Column], value: object, style: str = "") -> Row:
+    """Return the row of a value, as the columns show it."""
+    return Row([column.show(value) for column in columns], style)
+
+
 async def rows_of(columns: Sequence[Column], values: Iterable[object]) -> AsyncIterator[Row]:
     """Yield the row of each value, as the columns show it."""
     for value in values:
-        yield Row([column.show(value) for column in columns])
+        yield row_of(columns, value)
 
 
 async def say_table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ import typer
 
 from pyanamo_async import Selection, Succeeded, Table, UsageError
 from pyanamo_async.cli.console import on_terminal, say_exactly, say_json, say_json_list
-from pyanamo_async.cli.listing import Column, Row, say_table
+from pyanamo_async.cli.listing import Column, row_of, say_table
 from pyanamo_async.cli.options import JsonOption, on_table
 from pyanamo_async.cli.reading import ReverseOption, SortOption, limited
 from pyanamo_async.cli.selecting import note_scan, selects_items
@@ -21,18 +21,23 @@ from pyanamo_async.core.text.durations import show_seconds
 from pyanamo_async.core.text.visible import field
 from pyanamo_async.core.trace import COLUMNS
 
-IN_A_PIPE = [Column(name) for name in COLUMNS]
+
+def _of(name: str, show: Callable[[Any], str] = str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda row: "" if row[name] is None else show(row[name])
+
+
+IN_A_PIPE = [Column(name, show=_of(name)) for name in COLUMNS]
 ON_TERMINAL = (
-    Column("itemID"),
-    Column("task", rank=4),
-    Column("argument", rank=3),
-    Column("attempt", rank=9, right=True),
-    Column("status", rank=1),
-    Column("started", rank=7),
-    Column("took", rank=2, right=True),
-    Column("CPU", rank=6, right=True),
-    Column("memory", rank=5, right=True),
-    Column("reason", rank=8, cut=True),
+    Column("itemID", show=_of("itemID")),
+    Column("task", rank=4, show=_of("Task")),
+    Column("argument", rank=3, show=_of("Argument")),
+    Column("attempt", rank=9, right=True, show=_of("Attempt", lambda number: str(number or ""))),
+    Column("status", rank=1, show=_of("Status")),
+    Column("started", rank=7, show=_of("Started", lambda time: short_time(parse_time(time)))),
+    Column("took", rank=2, right=True, show=_of("Seconds", show_seconds)),
+    Column("CPU", rank=6, right=True, show=_of("CPU_Seconds", show_seconds)),
+    Column("memory", rank=5, right=True, show=_of("Max_RSS", show_size)),
+    Column("reason", rank=8, cut=True, show=_of("Reason")),
 )
 
 
@@ -73,26 +78,9 @@ async def trace(
         async for row in rows:
             say_json(row, lines=True)
         return
-    show, columns = (_short, ON_TERMINAL) if on_terminal() and not tsv else (_whole, IN_A_PIPE)
-    await say_table(columns, (show(row) async for row in rows), plain=tsv)
+    columns = ON_TERMINAL if on_terminal() and not tsv else IN_A_PIPE
+    await say_table(columns, (row_of(columns, row, _style(row)) async for row in rows), plain=tsv)
 
 
-def _whole(row: Mapping[str, Any]) -> Row:
-    return Row(["" if row[name] is None else str(row[name]) for name in COLUMNS])
-
-
-def _short(row: Mapping[str, Any]) -> Row:
-    cpu, memory = row["CPU_Seconds"], row["Max_RSS"]
-    fields = (
-        row["itemID"],
-        row["Task"],
-        row["Argument"] or "",
-        str(row["Attempt"] or ""),
-        row["Status"],
-        short_time(parse_time(row["Started"])),
-        show_seconds(row["Seconds"]),
-        "" if cpu is None else show_seconds(cpu),
-        "" if memory is None else show_size(memory),
-        row["Reason"] or "",
-    )
-    return Row(fields, "" if row["Status"] == Succeeded.status else "red")
+def _style(row: Mapping[str, Any]) -> str:
+    return "" if row["Status"] == Succeeded.status else "red"

@@ -133,7 +133,7 @@ class ItemReader(Protocol):
         """List, as `summaries` does, those in `todo` that wait to be tried again; it reads only those."""
         ...
 
-    def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
+    def items(self, *, sample: str | None = None) -> AsyncIterator[Item]:
         """Read items whole, in no order; memory does not grow with their number.
 
         Whatever others write meanwhile: an item that matches throughout is read once.

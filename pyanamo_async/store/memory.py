@@ -128,9 +128,9 @@ class MemoryStore(MemoryWorkers, Store):
             if each.is_retrying:
                 yield each
 
-    async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
+    async def items(self, *, sample: str | None = None) -> AsyncIterator[Item]:
         for item in list(self._table.items.values()):
-            if state in (None, item.state) and sample in (None, item.sample):
+            if sample in (None, item.sample):
                 yield item
 
     async def counts(self, *, since: Sequence[datetime] = ()) -> Counts:

@@ -12,7 +12,7 @@ import pytest
 
 from pyanamo_async import JobRun, WorkerJob
 from pyanamo_async.cli import worker_jobs
-from pyanamo_async.cli.listing import fitting
+from pyanamo_async.cli.listing import fitting, row_of
 from pyanamo_async.cli.workers import COLUMNS
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Worker, WorkerState
@@ -171,9 +171,9 @@ def test_why_a_job_stopped_shows_on_a_narrow_terminal() -> None:
     job, run = "0a1b2c3d-0000-4000-8000-00000000000a:4", JobRun(reason=f"Host EC2 ({'i' * 20}) terminated.")
     held = WorkerJob(f"{job}-00000001", ("s1-chr1",), job, 1, "RUNNING", replace(run, stopped=datetime.now(UTC)))
 
-    row = worker_jobs._row(held, "s1-chr1").fields
+    row = row_of(worker_jobs.COLUMNS, (held, "s1-chr1")).fields
     widths = fitting(worker_jobs.COLUMNS, [row], width=80, among=range(len(worker_jobs.COLUMNS)))
 
-    assert row[:2] == ("s1-chr1", "RUNNING again")
+    assert row[:2] == ["s1-chr1", "RUNNING again"]
     assert {worker_jobs.COLUMNS[index].name for index in widths} >= {"itemID", "job state", "reason"}
     assert widths[2] > len("Host EC2 (")

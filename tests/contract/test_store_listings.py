@@ -260,16 +260,13 @@ async def test_a_listing_goes_on_past_one_megabyte(store: Store) -> None:
 
 
 async def test_items_are_read_whole(store: Store) -> None:
-    """All there are, in any order, or those of a state, of a sample, of both; no row of anything else."""
+    """All there are, in any order, or those of a sample; no row of anything else."""
     await _one_of_each(store)
     await store.heartbeat(a_worker("w1"))
 
     items = {item.item_id: item async for item in store.items()}
     assert items == {item_id: await store.read(item_id) for item_id in ONE_OF_EACH}
-    for state in State:
-        assert [item.state async for item in store.items(state=state)] == [state]
     assert {item.item_id async for item in store.items(sample="s1")} == {"todo", "done", "ended"}
-    assert [item.item_id async for item in store.items(sample="s2", state=State.LOCKED)] == ["locked"]
     assert [item async for item in store.items(sample="s3")] == []
 
 

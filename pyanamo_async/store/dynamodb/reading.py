@@ -75,13 +75,15 @@ class DynamoReader(OpenedTable, ItemReader):
                 for listed in self.bad_rows.skip(map(unmarshal_row, page["Items"]), summary):
                     yield listed
 
-    async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
+    async def items(self, *, sample: str | None = None) -> AsyncIterator[Item]:
         await self._open()
-        wanted = {name: value for name, value in (("ItemState", state), ("taskID", sample)) if value is not None}
-        conditions = ["attribute_exists(ItemState)", *(f"{name} = :{name}" for name in wanted)]  # only items have one
-        query: dict[str, Any] = {"FilterExpression": " AND ".join(conditions), "ConsistentRead": True}
-        if wanted:
-            query["ExpressionAttributeValues"] = marshal_row({f":{name}": value for name, value in wanted.items()})
+        query: dict[str, Any] = {
+            "FilterExpression": "attribute_exists(ItemState)",
+            "ConsistentRead": True,
+        }  # items only
+        if sample is not None:
+            query["FilterExpression"] += " AND taskID = :sample"
+            query["ExpressionAttributeValues"] = marshal_row({":sample": sample})
         async for page in self._table.pages(query, scan=True, first=FIRST_ROWS):
             for item in self.bad_rows.skip(map(unmarshal_row, page["Items"]), decode):
                 yield item

@@ -53,8 +53,7 @@ LIST = f"""SELECT {", ".join(LISTED)} FROM items
     WHERE ItemState = ?1 AND (?4 IS NULL OR taskID = ?4)"""  # noqa: S608 - constants only
 SUMMARIES = f"""{LIST} AND Queue_Key = CAST(?2 AS TEXT) AND Position > ?3
     UNION ALL {LIST} AND Queue_Key > CAST(?2 AS TEXT) ORDER BY Queue_Key, Position LIMIT ?5"""
-WHOLE = f"""{SELECT} WHERE Position > ?1 AND (?2 IS NULL OR ItemState = ?2)
-    AND (?3 IS NULL OR taskID = ?3) ORDER BY Position LIMIT ?4"""
+WHOLE = f"{SELECT} WHERE Position > ?1 AND (?2 IS NULL OR taskID = ?2) ORDER BY Position LIMIT ?3"
 IN_LANE = f"SELECT count(*) FROM items WHERE ItemState = 'todo' AND {WITHIN}"  # noqa: S608 - constants only
 LAST = f"""SELECT {", ".join(LISTED)} FROM items
     WHERE ItemState = ? ORDER BY Queue_Key DESC, Position DESC LIMIT ?"""  # noqa: S608 - constants only
@@ -129,20 +128,20 @@ class SqliteReader(ItemReader):
         rows = (dict(zip(LISTED, each, strict=True)) for each in listed)
         return self.bad_rows.skip(rows, partial(_summary, state=state))
 
-    async def items(self, *, state: State | None = None, sample: str | None = None) -> AsyncIterator[Item]:
-        async for page in self._pages(state and state.value, sample):
+    async def items(self, *, sample: str | None = None) -> AsyncIterator[Item]:
+        async for page in self._pages(sample):
             for item in self.bad_rows.skip(page, read_item):
                 yield item
 
     async def bad_items(self) -> AsyncIterator[BadRow]:
         """Find the items whose rows cannot be read."""
-        async for page in self._pages(None, None):
+        async for page in self._pages(None):
             for bad in sort_rows(page, read_placed)[1]:
                 yield bad
 
-    async def _pages(self, state: str | None, sample: str | None) -> AsyncIterator[list[Row]]:
+    async def _pages(self, sample: str | None) -> AsyncIterator[list[Row]]:
         position = 0
-        while page := await self._rows(WHOLE, position, state, sample, FULL_PAGE):
+        while page := await self._rows(WHOLE, position, sample, FULL_PAGE):
             position = page[-1][0]
             yield [to_row(values) for values in page]
 

@@ -1,7 +1,8 @@
 """Output in a bucket: gzip, under `<prefix>/<table>/<itemID>/<task>/<attempt>-<mark>.stdout.gz`.
 
 Output carries `Content-Type` and `Content-Encoding`, so a browser shows it as text. Objects of tasks are beside it, as
-they are. The caller owns the client and closes it after the stores.
+they are. Reading takes constant memory, whatever becomes of connections. The caller owns the client and closes it
+after the stores.
 """
 
 from __future__ import annotations
@@ -17,20 +18,21 @@ from pyanamo_async.errors import OutputError, OutputMissing
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.bucket import Bucket
 from pyanamo_async.outputs.compression import GzipSink, PlainSink, decompressed
-from pyanamo_async.outputs.download import download
 from pyanamo_async.outputs.keys import CHECK, output_path, safe_name
-from pyanamo_async.outputs.retrying import WRITE_SCHEDULE
+from pyanamo_async.outputs.retrying import READ_SCHEDULE, WRITE_SCHEDULE, retry_output
 from pyanamo_async.outputs.spool import SPOOL_BYTES, Spool
 from pyanamo_async.outputs.upload import Upload
 from pyanamo_async.ports import ObjectKey, OutputKey, StoredObject, UnfinishedOutput
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
+    from types_aiobotocore_s3.type_defs import GetObjectOutputTypeDef
 
 SCHEME = "s3://"
 PARTS_AT_ONCE = 16  # requests that carry parts, of the whole worker: enough for the network of one machine
 _TEXT = {"ContentType": "text/plain; charset=utf-8", "ContentEncoding": "gzip"}
 KMS, DOUBLE_KMS = "aws:kms", "aws:kms:dsse"
+READ_BYTES = 256 * 1024
 
 
 class S3Outputs:
@@ -173,3 +175,43 @@ class S3Objects:
 
     def _key(self, key: ObjectKey) -> str:
         return f"{self._prefix}{'/'.join(map(safe_name, (key.table, key.item_id, key.task)))}/{key.path}"
+
+
+async def download(
+    client: S3Client, bucket: str, key: str, *, start: int = 0, schedule: RetrySchedule = READ_SCHEDULE
+) -> AsyncIterator[bytes]:
+    """Stream an object from byte `start` of it on; resume where a broken connection stopped it.
+
+    Raises:
+        OutputMissing: there is no such object.
+        OutputError: the connection breaks again and again, or the object may not be read.
+    """
+    offset = 0
+    first: GetObjectOutputTypeDef | None = None
+    response: GetObjectOutputTypeDef | None = None
+
+    async def read() -> bytes:
+        """Return the next chunk, empty at the end; after an error, the next call resumes with a new request."""
+        nonlocal first, response
+        if first and offset == first.get("ContentLength"):
+            return b""
+        resumed: Any = {"Range": f"bytes={start + offset}-"} if start + offset else {}
+        resumed |= {"IfMatch": first.get("ETag", "*")} if first else {}
+        with translated(f"s3://{bucket}/{key}", otherwise=OutputError):
+            current, response = response or await client.get_object(Bucket=bucket, Key=key, **resumed), None
+            first = first or current
+            try:
+                chunk = await current["Body"].read(READ_BYTES)
+            except BaseException:
+                current["Body"].close()
+                raise
+        response = current
+        return chunk
+
+    try:
+        while chunk := await retry_output(read, schedule):
+            offset += len(chunk)
+            yield chunk
+    finally:
+        if response:
+            response["Body"].close()

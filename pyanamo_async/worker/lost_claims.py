@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Collection
 from contextlib import suppress
 from functools import partial
@@ -37,13 +36,15 @@ class LostClaims:
     def __init__(self, context: AttemptContext, attempts: Collection[Attempt]) -> None:
         self._worker, self._store, self._calls = context.worker, context.adapters.store, context.calls
         self._runtime, self._attempts = context.runtime, attempts
-        self._answered: deque[str] = deque(maxlen=RECENT)
+        self._answered: dict[str, None] = {}  # the latest last
         self._searches_left = 0
         self.unanswered_s: float | None = None  # when a claim was last sent and never answered
 
     def answered(self, item: Item) -> None:
         """Remember a claim that was answered."""
-        self._answered.append(item.token)
+        self._answered[item.token] = None
+        if len(self._answered) > RECENT:
+            del self._answered[next(iter(self._answered))]
 
     def unanswered(self) -> None:
         """Note that a claim was sent and never answered."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 
@@ -46,7 +46,8 @@ class Room:
         self._taken = NOTHING  # by all together
         self._waiting: tuple[Item, float] | None = None  # since when
         self._gate = asyncio.Event()  # of the item that waits
-        self._needs: deque[Need] = deque(maxlen=RECENT)
+        self._needs: deque[Need] = deque()
+        self._counts = Counter[Need]()  # most are alike
         self._starts = 0
         self._shared: set[str] = set()  # tokens of what runs, and did not always run alone
         self._refused_s: float | None = None
@@ -83,7 +84,7 @@ class Room:
     def enter(self, item: Item) -> Entry:
         """Take room for a claimed item, or a place to wait; of one that is refused nothing is kept."""
         need = need_of(item, self._peaks, nests=self._nests)
-        self._needs.append(need)
+        self._remember(need)
         if self._may_start(need):
             self._start(item.token, need)
             return Entry.STARTS
@@ -163,6 +164,15 @@ class Room:
         """Return what one of the smaller items takes: those that come may differ."""
         if not self._needs:
             return Need(unknown=1)
-        usual = self._peaks.usual_bytes
-        smallest = min(self._needs, key=lambda each: each.memory_bytes + each.unknown * usual)
-        return replace(smallest, cpus=min(each.cpus for each in self._needs))
+        usual, different = self._peaks.usual_bytes, self._counts
+        smallest = min(different, key=lambda each: each.memory_bytes + each.unknown * usual)
+        return smallest if len(different) == 1 else replace(smallest, cpus=min(each.cpus for each in different))
+
+    def _remember(self, need: Need) -> None:
+        self._needs.append(need)
+        self._counts[need] += 1
+        if len(self._needs) > RECENT:
+            oldest = self._needs.popleft()
+            self._counts[oldest] -= 1
+            if not self._counts[oldest]:
+                del self._counts[oldest]

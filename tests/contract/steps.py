@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
+from pyanamo_async.core.holding import hold, unhold
 from pyanamo_async.core.items import Item, Output, State, Summary, TaskRecord
-from pyanamo_async.core.outcomes import Failed, InterruptReason, Outcome, Succeeded
+from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded
 from pyanamo_async.core.stored.queue_key import shard_of
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.ports import Store
@@ -50,6 +52,18 @@ def failed(before: Item, *, now: datetime = NOON) -> Item:
 def reclaimed(before: Item) -> Item:
     """Take an item from a worker that vanished."""
     return transitions.reclaim(before, now=NOON, policy=POLICY)
+
+
+WAYS_BACK: dict[str, Callable[[Item], Item]] = {
+    "retry": failed,
+    "interruption": lambda item: settled(item, Interrupted(InterruptReason.STOP), ended=InterruptReason.STOP),
+    "wall time": lambda item: settled(item, Interrupted(InterruptReason.WALL_TIME), ended=InterruptReason.WALL_TIME),
+    "unused": lambda item: transitions.release_unused(item, until=NOON),
+    "reclaim": reclaimed,
+    "internal error": lambda item: transitions.settle_internal_error(item, "bug", now=NOON, policy=POLICY),
+    "unhold": lambda item: unhold(hold(failed(item), now=NOON), token="t"),
+}
+"""What brings a claimed item back by itself, or by somebody who holds it and lets it go."""
 
 
 def a_record(outcome: Outcome, item: Item) -> TaskRecord:

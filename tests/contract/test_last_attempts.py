@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from pyanamo_async.core import transitions
-from pyanamo_async.core.holding import hold, unhold
-from pyanamo_async.core.items import CLAIMABLE, Item, State
+from pyanamo_async.core.items import CLAIMABLE, State
 from pyanamo_async.core.orders import reset
-from pyanamo_async.core.outcomes import Interrupted, InterruptReason, Succeeded
+from pyanamo_async.core.outcomes import Succeeded
 from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS, Lane
 from pyanamo_async.core.values import replace
 from pyanamo_async.ports import Store
-from tests.contract.steps import POLICY, a_worker, claim, claim_one, failed, reclaimed, settled
+from tests.contract.steps import WAYS_BACK, a_worker, claim, claim_one, settled
 from tests.fakes import NOON, an_item
 
 LATER = NOON + timedelta(hours=1)
@@ -69,17 +66,6 @@ async def test_a_memory_class_outranks_last_attempts(sizes: tuple[Store, Store])
 
     assert await last.lane_counts() == {Lane(16): 1}
     assert await _ids(ordinary) == ["both"]
-
-
-WAYS_BACK: dict[str, Callable[[Item], Item]] = {
-    "retry": failed,
-    "interruption": lambda item: settled(item, Interrupted(InterruptReason.STOP), ended=InterruptReason.STOP),
-    "wall time": lambda item: settled(item, Interrupted(InterruptReason.WALL_TIME), ended=InterruptReason.WALL_TIME),
-    "unused": lambda item: transitions.release_unused(item, until=NOON),
-    "reclaim": reclaimed,
-    "internal error": lambda item: transitions.settle_internal_error(item, "bug", now=NOON, policy=POLICY),
-    "unhold": lambda item: unhold(hold(failed(item), now=NOON), token="t"),
-}
 
 
 @pytest.mark.parametrize("way", WAYS_BACK)

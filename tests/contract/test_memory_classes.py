@@ -7,16 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from pyanamo_async.core import transitions
-from pyanamo_async.core.holding import hold, unhold
 from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.memory.classes import EVERY_CLASS
 from pyanamo_async.core.orders import reset
-from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Succeeded
+from pyanamo_async.core.outcomes import Failed, Succeeded
 from pyanamo_async.core.queue_lanes import Lane
 from pyanamo_async.core.values import replace
 from pyanamo_async.ports import Store
-from tests.contract.steps import POLICY, claim, claim_one, failed, reclaimed, settled
+from tests.contract.steps import WAYS_BACK, claim, claim_one, settled
 from tests.fakes import NOON, an_item
 
 LATER = NOON + timedelta(hours=1)
@@ -51,28 +49,21 @@ async def test_a_large_worker_takes_large_items_first(sizes: tuple[Store, Store]
     assert await large.next_due(consistent=True) == LATER + timedelta(hours=1)
 
 
-WAYS_BACK: dict[str, Callable[[Item], Item]] = {
-    "retry": failed,
-    "interruption": lambda item: settled(item, Interrupted(InterruptReason.STOP), ended=InterruptReason.STOP),
-    "wall time": lambda item: settled(item, Interrupted(InterruptReason.WALL_TIME), ended=InterruptReason.WALL_TIME),
-    "unused": lambda item: transitions.release_unused(item, until=NOON),
-    "reclaim": reclaimed,
-    "internal error": lambda item: transitions.settle_internal_error(item, "bug", now=NOON, policy=POLICY),
+ORDERS: dict[str, Callable[[Item], Item]] = {
     "reset of what is held": lambda item: reset(item, token="t"),
     "reset of what is done": lambda item: reset(settled(item, Succeeded()), all_tasks=True, token="t"),
     "reset of what failed": lambda item: reset(settled(replace(item, max_failures=1), Failed(1)), token="t"),
-    "unhold": lambda item: unhold(hold(failed(item), now=NOON), token="t"),
 }
 
 
-@pytest.mark.parametrize("way", WAYS_BACK)
+@pytest.mark.parametrize("way", [*WAYS_BACK, *ORDERS])
 async def test_an_item_comes_back_to_its_class(sizes: tuple[Store, Store], way: str) -> None:
     """Whatever brings it back, at once or later: no small worker ever finds it."""
     small, large = sizes
     await large.add([an_item("a", memory_class=64)])
     claimed = await claim_one(large)
 
-    await large.save(claimed, WAYS_BACK[way](claimed))
+    await large.save(claimed, (WAYS_BACK | ORDERS)[way](claimed))
 
     for state in CLAIMABLE:
         assert await small.claim("w", limit=9, now=LATER, state=state) == []

@@ -1,1 +1,1 @@
-"""WORKERS AMONG EACH OTHER: membership, reclaim, when to go home, notifications."""
+"""COORDINATES WORKERS: which have died, taking over their items, when a worker goes home, notifications."""

@@ -42,7 +42,7 @@ MOST_AT_ONCE = 25  # what one batch of DynamoDB takes
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 15.0
 POLLS_FROM_S = 1.5  # pauses that are worth it
-NOTIFIED_PAUSE_S = 1.0  # at first, when items were announced: an index may show them late
+NOTIFIED_PAUSE_S = 1.0  # at first, after a notification: an index may show the items late
 FIRST_REFUSED_S = 0.5
 MOST_REFUSALS = 10  # pauses without a script started: about two minutes
 

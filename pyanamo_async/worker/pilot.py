@@ -231,8 +231,8 @@ class Pilot:
         self._end(InterruptReason.WALL_TIME)
 
     async def _watch_platform(self) -> None:
-        if announced := self._plan.interruption:
-            self._stop.request(Level.STOP, await announced())
+        if interruption := self._plan.interruption:
+            self._stop.request(Level.STOP, await interruption())
 
     async def _watch_peers(self) -> None:
         """Look after the other workers: at once, then about once a heartbeat."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyanamo_async.core.bins import Histogram, TimeBins, by_magnitude, by_percent
-from pyanamo_async.core.lanes import Lanes
+from pyanamo_async.core.timeline_lanes import TimelineLanes
 
 TIMES = st.lists(st.floats(0, 4e9), min_size=1, max_size=50)
 
@@ -40,7 +40,7 @@ def test_histograms_lose_nothing(make: type[Histogram], values: list[float]) -> 
 
 def test_rounded_times_take_no_other_lane() -> None:
     """A task that began as another ended, but for a millisecond of rounding, has the same slot."""
-    lanes = Lanes()
+    lanes = TimelineLanes()
 
     assert [lanes.place(29.553, 29.553 + 2.192), lanes.place(31.744, 33.992), lanes.place(33.0, 34.0)] == [0, 0, 1]
 
@@ -48,7 +48,7 @@ def test_rounded_times_take_no_other_lane() -> None:
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 20)), max_size=40))
 def test_attempts_on_a_lane_follow_each_other(attempts: list[tuple[int, int]]) -> None:
     """No two of a lane overlap, and there are as many lanes as ran at once."""
-    lanes, ends = Lanes(), dict[int, int]()
+    lanes, ends = TimelineLanes(), dict[int, int]()
     for started, took in sorted(attempts):
         lane = lanes.place(started, started + took)
 

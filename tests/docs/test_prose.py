@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.program import ROOT
-from tests.docs.pages import DECISIONS, DOCS, GENERATED, PAGES, README, links, name, prose
+from tests.docs.pages import DECISIONS, DOCS, GENERATED, PAGES, README, codes, links, name, prose
 
 README_LINES = 150
 FIRST_SCREEN_LINES = 24
@@ -16,6 +16,8 @@ DEAD_WORDS = re.compile(
     r"\b(Boards?|calm|Patience|IMPATIENT|farewells?|beats?|thrift\w*|unborn|Manners|TimeKeeper|Leaving|Outlook|Others'"
     r"|Sights?|Tally|announce[ds]?|announcements?|filed_as|dice|Persistence|Rest)\b"
 )
+PACKAGE = ROOT / "pyanamo_async"
+_SOURCE_FILE = re.compile(r"[\w/]+/\w+\.py(::\w+)?")  # in a folder: a name alone may be a reader's own file
 WRITTEN_BY_HAND = [page for page in PAGES if page != GENERATED and page not in DECISIONS]
 
 
@@ -37,6 +39,14 @@ def test_the_first_screen_has_the_problem_and_the_solution() -> None:
 def test_a_page_uses_words_that_a_stranger_knows(page: Path) -> None:
     """No word of a mechanism that is gone, and no private name; only decisions look back."""
     assert DEAD_WORDS.findall(prose(page)) == []
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in DECISIONS], ids=name)
+def test_a_page_names_files_that_exist(page: Path) -> None:
+    """By their place in the package or in the repository; decisions name what was there on their day."""
+    named = {word.partition("::")[0] for word in codes(prose(page)) if _SOURCE_FILE.fullmatch(word)}
+
+    assert [file for file in sorted(named) if not any((root / file).exists() for root in (PACKAGE, ROOT))] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

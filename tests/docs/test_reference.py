@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import pyanamo_async
 from harness.program import ROOT, Program, program
 from pyanamo_async.app.script_environment import REPLACEMENTS, WITHHELD
 from pyanamo_async.app.settings import DEFAULT_KEY
@@ -283,6 +284,16 @@ def test_the_map_names_every_room() -> None:
     assert rooms == {
         word for row in rows(section(CONTRIBUTING, "The map"))[1:] for word in codes(row[0]) if word.endswith("/")
     }
+
+
+def test_the_map_beside_the_code_names_every_room_and_module() -> None:
+    """Exactly the folders and the modules at the top of the package."""
+    package = ROOT / "pyanamo_async"
+    folders = {f"{path.parent.name}/" for path in package.glob("*/__init__.py")}
+    modules = {path.name for path in package.glob("*.py") if not path.name.startswith("__")}
+
+    named = re.findall(r"^(\w+(?:/|\.py)) +\w", pyanamo_async.__doc__ or "", re.MULTILINE)
+    assert sorted(folders | modules) == sorted(named)
 
 
 def test_every_page_is_in_the_menu() -> None:

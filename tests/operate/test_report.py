@@ -16,10 +16,12 @@ from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Su
 from pyanamo_async.core.platforms import Platform, PlatformKind
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import Worker
+from pyanamo_async.operate.reporting import perfetto, plots
 from pyanamo_async.operate.reporting.collect import Collected
 from pyanamo_async.operate.reporting.report import write_perfetto, write_report
 from pyanamo_async.store.memory import MemoryStore
 from tests.fakes import NOON, an_item
+from tests.outcomes import OUTCOMES as EVERY_OUTCOME
 
 OUTCOMES = (
     Succeeded(),
@@ -54,6 +56,13 @@ async def a_store(number: int, *, text: str = "") -> MemoryStore:
     await store.create(shards=1)
     await store.add([ended(each, text=text) for each in range(number)])
     return store
+
+
+def test_every_outcome_has_a_colour() -> None:
+    """In the report and in Perfetto: an outcome without one would end in an error."""
+    statuses = {outcome.status for outcome in EVERY_OUTCOME}
+
+    assert statuses == set(plots.STATUS_COLOURS) == set(perfetto.COLOURS)
 
 
 class Markup(HTMLParser):

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.memory.admission import PATIENCE_S, Budget
+from pyanamo_async.core.memory.admission import RESERVES_AFTER_S, Budget
 from pyanamo_async.core.memory.room_wait import NOTHING_WAITS, RoomWait
 from pyanamo_async.core.values import replace
 from pyanamo_async.worker.run_summary import RunSummary
@@ -156,7 +156,7 @@ def test_after_a_minute_nothing_starts_before_the_item_that_waits() -> None:
     settled = [each["item"] for each in done.crew.notes.named("item settled") if each["state"] is State.DONE]
     before = settled.index("i0000")
     assert before < len(items) / 2
-    assert PATIENCE_S / longest * 40 < before
+    assert RESERVES_AFTER_S / longest * 40 < before
 
 
 def test_two_large_items_do_not_keep_small_ones_away() -> None:

@@ -17,7 +17,7 @@ from collections.abc import Collection
 from pyanamo_async.core.memory.needs import NOTHING, Need, PeakHistory
 from pyanamo_async.core.values import Value
 
-PATIENCE_S = 60.0  # of an item that waits for room
+RESERVES_AFTER_S = 60.0  # an item that has waited this long for room keeps others from starting
 
 
 class Occupant(Value):
@@ -63,7 +63,7 @@ class Budget(Value):
 
     def may_start(self, need: Need, taken: Need, peaks: PeakHistory, *, waiting_s: float | None) -> bool:
         """Return whether an item may start, while another has waited so long (None: none waits)."""
-        return (waiting_s is None or waiting_s < PATIENCE_S) and self.fits(need, taken, peaks)
+        return (waiting_s is None or waiting_s < RESERVES_AFTER_S) and self.fits(need, taken, peaks)
 
     def to_end(self, running: Collection[Occupant], peaks: PeakHistory) -> list[Occupant]:
         """Return what has to end because more is used than there is, or will be; the first of them first."""

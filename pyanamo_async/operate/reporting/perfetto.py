@@ -10,10 +10,10 @@ from typing import IO, Any
 
 import orjson
 
-from pyanamo_async.core.lanes import Lanes
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.stored.queue_key import parse_time
 from pyanamo_async.core.text.visible import field
+from pyanamo_async.core.timeline_lanes import TimelineLanes
 from pyanamo_async.operate.tracing import trace
 from pyanamo_async.ports import Store
 
@@ -47,12 +47,12 @@ async def write_trace(stores: Sequence[tuple[str, Store]], file: IO[bytes]) -> i
 
 async def _events(step: str, store: Store, workers: dict[tuple[str, str], int]) -> AsyncIterator[Event]:
     """Yield the events of a table; the process of each worker gets its name before its first one."""
-    lanes: dict[int, Lanes] = {}
+    lanes: dict[int, TimelineLanes] = {}
     async for row in trace(store, Selection(all=True), sort="Started", reverse=False, limit=None):
         worker = (step, row["Worker"] or "")
         process = workers.setdefault(worker, len(workers) + 1)
         if process not in lanes:
-            lanes[process] = Lanes()
+            lanes[process] = TimelineLanes()
             yield {"ph": "M", "name": "process_name", "pid": process, "args": {"name": field(": ".join(worker))}}
         started, seconds = parse_time(row["Started"]).timestamp(), float(row["Seconds"])
         yield {

@@ -13,9 +13,9 @@ from itertools import accumulate
 from typing import Any
 
 from pyanamo_async.core.bins import Histogram
-from pyanamo_async.core.lanes import Lanes
 from pyanamo_async.core.outcomes import Checkpointed, Failed, Interrupted, OutOfMemory, Succeeded, TimedOut
 from pyanamo_async.core.text.visible import field
+from pyanamo_async.core.timeline_lanes import TimelineLanes
 from pyanamo_async.errors import UsageError
 from pyanamo_async.operate.reporting.collect import STARTED, Attempt, Collected
 
@@ -100,9 +100,10 @@ def _timeline(attempts: Sequence[Attempt]) -> Any:  # noqa: ANN401
     from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, PlainText
     from numpy import float64
 
-    lanes: dict[str, Lanes] = {}
+    lanes: dict[str, TimelineLanes] = {}
     places = [
-        lanes.setdefault(each.worker, Lanes()).place(each.started, each.started + each.seconds) for each in attempts
+        lanes.setdefault(each.worker, TimelineLanes()).place(each.started, each.started + each.seconds)
+        for each in attempts
     ]
     tops = dict(zip(lanes, accumulate((each.count + GAP for each in lanes.values()), initial=0.0), strict=False))
     height = sum(each.count + GAP for each in lanes.values())

@@ -7,7 +7,7 @@ Laws:
    was lost, the rest of the page is dropped. After 15 s without a lost claim, hints live a second.
 2. A shard's head is believed for 2 s. It is believed for a minute or so while this store has moved nothing into or
    out of this state and no notification came. So an idle worker queries no shard for 2 s, then one each time it asks,
-   and each about once a minute (16 shards): that finds what nobody announced.
+   and each about once a minute (16 shards): that finds items of which no notification came.
 3. An item that was tried is not tried again at the same place in the queue, though the index may still show it; unless
    its claim was never answered.
 
@@ -33,7 +33,7 @@ HEAD_TTL_S = 2.0
 RANDOM_START_TTL_S = 30.0
 MAX_TRIED = 2000
 IDLE_TTL_S = 5.0  # of a head, for each shard: an idle worker reads one every 4 s
-IDLE_TTL_WALL_TIME_S = 240.0  # at least, for what workers leave at their wall time: that is announced
+IDLE_TTL_WALL_TIME_S = 240.0  # at least, for what workers leave at their wall time: those send a notification
 LAGGING_S = 3.0  # after a notification: by then the index shows 19 of 20 items
 
 Queued = tuple[State, Lane]  # a queue: of a state, or of one lane in `todo`
@@ -73,8 +73,8 @@ class CandidateCache:
     def take(self, most: int, *, now_s: float) -> list[Candidate]:
         """Take up to `most` candidates to claim."""
         taken: list[Candidate] = []
-        calm_s = 0.0 if self._contended_s is None else now_s - self._contended_s
-        ttl_s = HINT_TTL_S if calm_s < UNCONTENDED_AFTER_S else UNCONTENDED_TTL_S
+        uncontended_s = 0.0 if self._contended_s is None else now_s - self._contended_s
+        ttl_s = HINT_TTL_S if uncontended_s < UNCONTENDED_AFTER_S else UNCONTENDED_TTL_S
         while self._hints and len(taken) < most:
             candidate, seen_s = self._hints.popleft()
             place = candidate.item_id, candidate.queue_key

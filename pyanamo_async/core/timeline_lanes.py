@@ -1,14 +1,17 @@
-"""Put attempts that ran at once on lanes beside each other, as slots of a worker."""
+"""Place attempts that ran at the same time on parallel lanes of a timeline, one for each slot of their worker.
+
+Lanes of the queue are in `core.queue_lanes`.
+"""
 
 from __future__ import annotations
 
 from heapq import heappop, heappush
 
-ROUNDED_S = 0.002  # records have milliseconds: an end reckoned from two of them may lie behind the next beginning
+ROUNDED_S = 0.002  # records have milliseconds: an end computed from two of them may be after the next beginning
 
 
-class Lanes:
-    """The lanes of one worker; attempts come in the order in which they began."""
+class TimelineLanes:
+    """The lanes of one worker; `place` is called in the order in which attempts began."""
 
     def __init__(self) -> None:
         self.count = 0

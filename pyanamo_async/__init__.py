@@ -27,7 +27,7 @@ execution/  runs one script: event loop, process group, pipes, resource usage
 aws/        the platform: session, clients, Spot notices
 host/       the machine: clock, CPUs, PID 1, which processes are alive
 ports/      the seams: small protocols, whose docstrings are law
-core/       the rules: pure functions on items; memory/, stored/, taskfile/, expressions/ and text/ are rooms of their own
+core/       the rules: pure functions on items; within it memory/, stored/, taskfile/, expressions/ and text/
 errors.py   the whole error tree
 """
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State, TaskRecord
-from pyanamo_async.core.memory.admission import PATIENCE_S, Budget, Occupant
+from pyanamo_async.core.memory.admission import RESERVES_AFTER_S, Budget, Occupant
 from pyanamo_async.core.memory.advice import (
     MemoryUse,
     Reserved,
@@ -90,7 +90,7 @@ def test_a_larger_budget_never_starts_less(
         assert Budget(size + more, 50).fits(need, taken, peaks)
 
 
-@given(BUDGETS, NEEDS, RUNNING, PEAKS, st.floats(PATIENCE_S, 1e6))
+@given(BUDGETS, NEEDS, RUNNING, PEAKS, st.floats(RESERVES_AFTER_S, 1e6))
 def test_nothing_starts_before_an_item_that_has_waited_for_a_minute(
     budget: Budget, need: Need, running: list[Occupant], peaks: PeakHistory, waiting_s: float
 ) -> None:

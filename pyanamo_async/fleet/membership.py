@@ -72,3 +72,18 @@ def living(workers: Iterable[WorkerStatus]) -> list[Worker]:
     """Return the workers that live, as far as anybody can know; one that stands still does until its lease is over."""
     there = {WorkerCondition.ALIVE, WorkerCondition.STANDING}
     return [each.worker for each in workers if each.condition in there and not each.vanished]
+
+
+async def largest_living_budget(store: Store, *, now: datetime) -> int | None:
+    """Return how much memory the largest worker lets its scripts use, in bytes, of those heard of within their lease.
+
+    None when it is unknown of one of them, or of all.
+    """
+    workers = await store.workers(of=[*await store.heartbeats()])
+    now = store.service_time(now=now)
+    budgets = [
+        each.platform.budget_bytes
+        for each in workers
+        if not each.problem and each.state is WorkerState.RUNNING and now - each.heartbeat <= each.lease
+    ]
+    return max((each or 0 for each in budgets), default=None) if None not in budgets else None

@@ -16,14 +16,13 @@ from typing import Any
 
 from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, Task, TaskRecord, TaskState
-from pyanamo_async.core.memory.placing import placed
 from pyanamo_async.core.outcomes import Checkpointed, Interrupted, InterruptReason, NotStarted
 from pyanamo_async.core.output_tail import OutputTail
-from pyanamo_async.core.queue_lanes import left_to_last_attempts
 from pyanamo_async.errors import CheckpointRefused, Fenced, LaunchRefused, PyanamoError
 from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.ports import Command
 from pyanamo_async.worker.context import AttemptContext
+from pyanamo_async.worker.placing import place
 from pyanamo_async.worker.recorder import recorder_for
 from pyanamo_async.worker.script import Script
 from pyanamo_async.worker.task_environment import task_environment
@@ -133,19 +132,16 @@ class Attempt:
             Fenced: the claim was lost; nothing was written.
             Unavailable: the store was away until the claim was given up.
         """
-        runtime, tasks = self._context.runtime, self._context.tasks
+        runtime = self._context.runtime
         ended = transitions.settle(
             self.item,
             self._results,
             interrupted_by=self.refusal if self._end_reason is InterruptReason.MACHINE else self._end_reason,
             now=runtime.clock.now(),
-            policy=tasks.failure_policy,
+            policy=self._context.tasks.failure_policy,
             jitter=runtime.rng.random(),
         )
-        after = placed(self.item, ended, tasks.budget_bytes, nests=tasks.nests, was_alone=self.was_alone)
-        if after.evictions > self.item.evictions:
-            asked = self._context.calls.call(self._context.adapters.store.last_attempts_after, give_up=self._fenced)
-            after = left_to_last_attempts(after, await asked)
+        after = await place(self.item, ended, self._context, was_alone=self.was_alone, give_up=self._fenced)
         await self._save(after)
         return after
 

@@ -122,13 +122,47 @@ def test_what_fits_a_budget_is_never_left_to_others(gib: float) -> None:
         assert largest_class(each * GIB) == each == class_of(each * GIB) == class_of(each * GIB - 1)
 
 
-def _ran_out(item: Item, *, had_gib: int, alone: bool, nests: int = 1, budget_gib: int = 32) -> Item:
+def test_what_ran_out_asks_for_no_more_than_the_largest_living_worker_takes() -> None:
+    """Twice what it had is a guess: a fleet whose largest machine is a little smaller is worth a try."""
+
+    async def scenario(loop: VirtualLoop) -> tuple[Item, RunSummary]:
+        store = MemoryStore()
+        await store.create(shards=4)
+        await store.add([an_item("a", script=f"use {7 * GIB};out of memory")])
+        small, middle = crew("small", SMALL, store, loop), crew("middle", 11, store.another(), loop)
+        await middle.register()
+        await small.pilot().run()
+        return await store.read("a"), await middle.pilot().run()
+
+    item, ended = run(scenario)
+
+    assert (item.memory_class, item.memory_need_bytes) == (12, 11 * GIB)
+    assert ended.settled[State.TODO] == 1  # it was tried there, and ran out of memory again
+
+
+@pytest.mark.parametrize(
+    ("largest_gib", "memory_class", "need_gib"),
+    [(None, 64, 60), (32, 64, 60), (33, 64, 60), (45, 48, 45), (50, 48, 48), (60, 64, 60), (500, 64, 60)],
+)
+def test_only_a_larger_worker_bounds_what_an_item_asks_for(
+    largest_gib: int | None, memory_class: int, need_gib: int
+) -> None:
+    """And it takes the class in which the item then waits."""
+    after = _ran_out(an_item("a"), had_gib=30, alone=True, largest_gib=largest_gib)
+
+    assert (after.memory_class, after.memory_need_bytes) == (memory_class, need_gib * GIB)
+
+
+def _ran_out(
+    item: Item, *, had_gib: int, alone: bool, nests: int = 1, budget_gib: int = 32, largest_gib: int | None = None
+) -> Item:
     claimed = transitions.claim(item, worker="w", token="t", now=NOON)
     record = replace(a_record(OutOfMemory(), claimed), max_rss_bytes=had_gib * GIB)
     results = {task.name: record for task in claimed.todo}
     policy = FailurePolicy()
     after = transitions.settle(claimed, results, interrupted_by=None, now=NOON, policy=policy, jitter=0)
-    return placed(claimed, after, budget_gib * GIB, nests=nests, was_alone=alone)
+    largest_bytes = None if largest_gib is None else largest_gib * GIB
+    return placed(claimed, after, budget_gib * GIB, nests=nests, was_alone=alone, largest_bytes=largest_bytes)
 
 
 def test_what_ran_out_of_memory_beside_others_is_tried_alone_first() -> None:

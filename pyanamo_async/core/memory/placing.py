@@ -5,24 +5,35 @@
 2. One that ran out of memory beside others is tried alone first, with all that the worker may use: it may fit.
 3. A nested item is too large when one of its tasks is: several that are too large together run alone on the worker. If
    memory runs out even so, the item goes one class further than the worker's.
-4. Only what is known of the item itself counts, not what its step has shown: of guesses no item is left to others.
+4. Twice what a task had may be more than any worker has. Then its item asks for what the largest living worker takes,
+   if that takes more than this one.
+5. Only what is known of the item itself counts, not what its step has shown: of guesses no item is left to others.
 """
 
 from __future__ import annotations
 
 from pyanamo_async.core.items import CLAIMABLE, Item, State
-from pyanamo_async.core.memory.classes import class_above, class_beyond
+from pyanamo_async.core.memory.classes import class_above, class_beyond, class_of, largest_class
 from pyanamo_async.core.memory.needs import known_need_bytes, tasks_at_once
 from pyanamo_async.core.reasons import with_reason
-from pyanamo_async.core.text.byte_sizes import show_size
+from pyanamo_async.core.text.byte_sizes import GIB, show_size
 from pyanamo_async.core.transitions import release_unused
 from pyanamo_async.core.values import replace
 
 
-def placed(before: Item, after: Item, budget_bytes: int | None, *, nests: int, was_alone: bool) -> Item:
+def placed(
+    before: Item,
+    after: Item,
+    budget_bytes: int | None,
+    *,
+    nests: int,
+    was_alone: bool,
+    largest_bytes: int | None = None,
+) -> Item:
     """Return an item that an attempt leaves, in the class where it can be held if it needs a larger worker.
 
-    `before` is the item as claimed; the worker runs `nests` of its tasks at a time.
+    `before` is the item as claimed; the worker runs `nests` of its tasks at a time. The largest living worker may use
+    `largest_bytes` of memory, if that is known.
     """
     if budget_bytes is None or after.state not in CLAIMABLE:
         return after
@@ -30,12 +41,22 @@ def placed(before: Item, after: Item, budget_bytes: int | None, *, nests: int, w
     if ran_out and not was_alone:
         alone = budget_bytes // at_once
         after = replace(after, memory_need_bytes=max(before.memory_need_bytes, min(after.memory_need_bytes, alone)))
+    elif ran_out and largest_bytes is not None:
+        after = _within_largest(after, budget_bytes, largest_bytes)
     beyond = class_beyond(known_need_bytes(after), budget_bytes)
     if ran_out and was_alone and at_once > 1:
         beyond = max(beyond, class_above(budget_bytes))
     if beyond <= after.memory_class:
         return after
     return replace(after, memory_class=beyond, state=State.TODO, done_at=None)
+
+
+def _within_largest(item: Item, budget_bytes: int, largest_bytes: int) -> Item:
+    """Return an item that asks for no more than the largest worker takes, if that takes more than this one."""
+    most = largest_class(largest_bytes)
+    if not largest_class(budget_bytes) < most < class_of(item.memory_need_bytes):
+        return item
+    return replace(item, memory_need_bytes=min(largest_bytes, most * GIB))
 
 
 def too_large(item: Item, *, budget_bytes: int | None, largest_class: int) -> Item | None:

@@ -23,7 +23,7 @@ COMMANDS = {
     NextStep.RUN: "run",
     NextStep.RUN_LARGER: "run --memory 95%",
     NextStep.RUN_LAST: "run --last-attempts",
-    NextStep.SET: "set --memory 4G",
+    NextStep.SET: "set --memory SIZE",
     NextStep.RUN_LONGER: "run --wall-time 48h",
     NextStep.RECLAIM: "reclaim",
     NextStep.LIST_WORKERS: "workers",

@@ -47,7 +47,8 @@ EPILOG = """\b
 Exit status:
   0   nothing is left, and nothing this worker ran failed
   3   nothing is left, but items failed (0 with --exit-zero)
-  4   only items are left that need more memory than any worker has
+  4   only items are left that no living worker takes: they need more memory,
+      or a worker with --last-attempts
   75  interrupted, with work left
   2   invalid usage
   1   the worker itself failed

@@ -186,6 +186,8 @@ def _failed(item: Item, now: datetime) -> Told:
         limit = f"; the limit is {item.max_failures}" if item.max_failures is not None else ""
         sentences.append(f"Its script failed {plural(most, 'time')}{limit}.")
         sentences += _causes(by_itself)
+    elif item.oom_kills:
+        sentences.append(f"Memory ran out {plural(item.oom_kills, 'time')}: it needs a worker that has more.")
     elif item.wall_time_kills:
         sentences.append(
             f"The wall time ended it {plural(item.wall_time_kills, 'time')} without progress: it needs more time than "
@@ -196,7 +198,9 @@ def _failed(item: Item, now: datetime) -> Told:
             f"{plural(item.crashes, 'worker')} vanished while they ran it: it may take the machine down, as with too "
             "much memory."
         )
-    more = [NextStep.RUN_LONGER] if item.wall_time_kills and not by_itself else []
+    more = list[NextStep]()
+    if not by_itself and (item.oom_kills or item.wall_time_kills):
+        more = [NextStep.RUN_LARGER if item.oom_kills else NextStep.RUN_LONGER]
     return sentences, [NextStep.SEE_ERRORS, NextStep.RETRY, *more]
 
 
@@ -223,6 +227,7 @@ def _ledgers(item: Item) -> Iterator[str]:
         (item.failures, "failure", item.max_failures, ""),
         (item.crashes, "crash", DEFAULTS.crash_limit, " by default"),
         (item.interruptions, "interruption", None, ""),
+        (item.oom_kills, "OOM kill", DEFAULTS.oom_limit, " by default"),
     )
     found = [
         f"{plural(number, noun)}{f' (it fails with {limit}{how})' if limit is not None else ''}"

@@ -26,7 +26,7 @@ class NextStep(StrEnum):
     RUN = "start a worker"
     RUN_LARGER = "start a worker that has more memory"
     RUN_LAST = "start a worker that takes last attempts, on a machine that nobody takes away"
-    SET = "set how much memory it needs"
+    SET = "if it needs less, say how much"
     RUN_LONGER = "start a worker that has more time"
     RECLAIM = "put back what vanished workers hold"
     LIST_WORKERS = "see the workers"

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from harness.program import until
+from pyanamo_async.cli.explaining import COMMANDS, OF_THE_TABLE
 from pyanamo_async.cli.listing import Column, fitting
 from pyanamo_async.cli.memory_view import memory_lines, memory_row, memory_words
 from pyanamo_async.core.memory.advice import MemoryUse, Reserved
@@ -180,6 +181,13 @@ def test_explain_tells_why_and_what_to_type(ran: Cli) -> None:
     assert (told["itemID"], told["state"]) == ("b", "failed")
     assert told["next"][1] == {"command": "pyanamo retry b", "purpose": "run again what did not succeed"}
     assert ran("explain", "nope").status == 1
+
+
+def test_what_to_type_names_the_item_where_a_command_takes_one(cli: Cli) -> None:
+    """`run` and the like are for the whole table."""
+    usage = {each: cli(command.partition(" ")[0], "--help").out.splitlines()[0] for each, command in COMMANDS.items()}
+
+    assert {each for each, line in usage.items() if "ITEM" not in line} == OF_THE_TABLE
 
 
 @pytest.fixture

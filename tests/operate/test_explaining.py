@@ -90,6 +90,7 @@ CASES = [
     (replace(WAITING, timeout=90 * MINUTE), [a_worker()], "is ended after 1h30m", NextStep.LIST_WORKERS),
     (replace(WAITING, crashes=4), [a_worker()], "4 crashes (it fails with 5 by default)", NextStep.LIST_WORKERS),
     (replace(WAITING, crashes=4), [a_worker()], "runs only while its worker runs nothing else", NextStep.LIST_WORKERS),
+    (replace(WAITING, oom_kills=2), [a_worker()], "2 OOM kills (it fails with 3 by default)", NextStep.LIST_WORKERS),
     (LOCKED, [a_worker()], "w holds it since", NextStep.FOLLOW),
     (
         LOCKED,
@@ -132,6 +133,7 @@ CASES = [
     (failed(WAITING, TimedOut(90 * MINUTE)), [], "Its time limit, 1h30m, may be too short.", NextStep.RETRY),
     (failed(WAITING, failures=0, crashes=5), [], "5 workers vanished while they ran it", NextStep.RETRY),
     (failed(WAITING, failures=0, wall_time_kills=5), [], "needs more time than its workers had", NextStep.RUN_LONGER),
+    (failed(WAITING, failures=0, oom_kills=3), [], "ran out 3 times: it needs a worker that has more", NextStep.RUN_LARGER),
     (failed(an_item("n", nested=["x", "y"]), Failed(exit_code=1)), [], "not Task_0, Task_1", NextStep.RETRY),
     (OUT_OF_TIME, [a_worker()], "ended it 2 times without progress; after 5 it fails", NextStep.RUN_LONGER),
     (TOO_LARGE, [a_worker(platform=SMALL)], "1 item needs 64 GiB of memory, and no living worker", NextStep.SET),

@@ -66,6 +66,7 @@ class TableBatch(TableCapacity):
             TableMissing: it does not exist: its workers would all fail.
         """
         from pyanamo_async.core.memory.classes import class_of
+        from pyanamo_async.core.taskfile.row import MEMORY
         from pyanamo_async.operate import batch_planning
 
         if (jobs is None) == (within is None):
@@ -74,8 +75,10 @@ class TableBatch(TableCapacity):
             raise UsageError("`seconds_per_item` goes with `within`", hint="`jobs` says it all")
         if seconds_per_item is not None and not 0 < seconds_per_item < inf:
             raise UsageError(f"`seconds_per_item` is {seconds_per_item:g}", hint="give a positive number")
-        if memory_class_bytes is not None and memory_class_bytes < 1:
-            raise UsageError(f"`memory_class_bytes` is {memory_class_bytes}", hint="give a size of 1 byte or more")
+        if memory_class_bytes is not None and memory_class_bytes not in MEMORY:
+            raise UsageError(
+                f"`memory_class_bytes` is {memory_class_bytes}", hint="give a size of 1 MiB or more, as 64G"
+            )
         name, environment = self._on_dynamodb(), {**self._whereabouts(), **(environment or {})}
         store = await self._open()
         await store.describe()

@@ -12,11 +12,11 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from pyanamo_async.core.arguments import check_fields
-from pyanamo_async.core.items import Item, Task
+from pyanamo_async.core.items import Item, State, Task
 from pyanamo_async.core.orders import restate
 from pyanamo_async.core.reasons import with_reason
 from pyanamo_async.core.taskfile.lines import InvalidLine
-from pyanamo_async.core.taskfile.row import CPUS, FAILURES, MOST_MEMORY, PRIORITIES, check_script
+from pyanamo_async.core.taskfile.row import CPUS, FAILURES, MEMORY, PRIORITIES, check_script
 from pyanamo_async.core.values import Value, replace
 from pyanamo_async.errors import UsageError
 
@@ -53,8 +53,8 @@ def check_edits(edits: Edits) -> None:
     ):
         if value is not None and value not in allowed:
             raise UsageError(f"`{name}` is {value}", hint=f"give {allowed[0]} to {allowed[-1]}")
-    if edits.memory_bytes is not None and not 0 < edits.memory_bytes <= MOST_MEMORY:
-        raise UsageError(f"`memory_bytes` is {edits.memory_bytes}", hint="give a size from 1 byte to 1 PiB")
+    if edits.memory_bytes is not None and edits.memory_bytes not in MEMORY:
+        raise UsageError(f"`memory_bytes` is {edits.memory_bytes}", hint="give a size from 1 MiB to 1 PiB, as 4G")
     if edits.timeout == timedelta():
         raise UsageError("`timeout` is zero", hint="give a duration such as 90m")
     if edits.script is not None:
@@ -87,7 +87,7 @@ def edit(item: Item, tasks: Collection[str], edits: Edits, *, now: datetime, tok
         after = replace(after, args_at=0)  # the new script does not begin as the others do
     if after == item:
         return item
-    changed = restate(replace(after, token=token), now=now)
+    changed = _restated(item, replace(after, token=token), now)
     return with_reason(changed, why) if why else changed
 
 
@@ -99,6 +99,7 @@ def update(stored: Item, wanted: Item, *, now: datetime, token: str) -> Item:
     known: defaultdict[str, deque[Task]] = defaultdict(deque)
     for task in stored.tasks:
         known[task.script].append(task)
+    needs_as_before = wanted.memory_bytes == stored.memory_bytes
     after = replace(
         stored,
         sample=wanted.sample,
@@ -109,15 +110,23 @@ def update(stored: Item, wanted: Item, *, now: datetime, token: str) -> Item:
         max_failures=wanted.max_failures,
         timeout=wanted.timeout,
         memory_bytes=wanted.memory_bytes,
+        memory_need_bytes=stored.memory_need_bytes if needs_as_before else 0,
+        memory_class=stored.memory_class if needs_as_before else 0,
         cpus=wanted.cpus,
         folders=wanted.folders,
-        memory_class=stored.memory_class if wanted.memory_bytes == stored.memory_bytes else 0,
     )
     if after == stored:
         return stored
     is_new = any(task.record is None and not task.attempts for task in after.todo)
     not_before = None if is_new else stored.not_before
-    return restate(replace(after, token=token, not_before=not_before), now=now)
+    return _restated(stored, replace(after, token=token, not_before=not_before), now)
+
+
+def _restated(before: Item, after: Item, now: datetime) -> Item:
+    """Return a changed item in its state, without the reason of a memory class that it has no longer."""
+    changed = restate(after, now=now)
+    left_class = before.memory_class and not after.memory_class and changed.state is State.TODO
+    return with_reason(changed, "") if left_class else changed
 
 
 def _next(item: Item) -> int:

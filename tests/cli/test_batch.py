@@ -267,12 +267,14 @@ def test_workers_for_a_memory_class_come_from_a_definition_that_is_large_enough(
     enough = cli(*SUBMIT, "--jobs", "2", "--memory-class", "16G", "--json").json()
     refused = cli(*SUBMIT, "--jobs", "2", "--memory-class", "20G")
     halved = cli(*SUBMIT, "--jobs", "2", "--memory-class", "16G", "--memory", "50%")
+    no_unit = cli(*SUBMIT, "--jobs", "2", "--memory-class", "16")
 
     assert enough["jobs"] == 2
     assert "PYANAMO_MEMORY_CLASS" not in enough["environment"]
     assert refused.status == halved.status == 2
     assert "has 16 GB of memory, and its workers use up to 15 GB: too little" in refused.err
     assert "the class of 24 GiB" in refused.err
+    assert "--memory-class is 16. hint: give a size of 1 MiB or more, as 64G" in no_unit.err
     assert "use up to 8.0 GB: too little for items of the class of 16 GiB" in halved.err
     assert [each["jobs"] for each in cli("batch", "list", "--json").json()] == [2]
 

@@ -135,7 +135,7 @@ def test_limits_are_set(failed: Cli) -> None:
             ["set", "x1", "--yes"],
             "nothing is to be set. hint: give --priority, --max-failures, --timeout, --memory",
         ),
-        (["set", "x1", "--yes", "--memory", "0"], "--memory is 0. hint: give a size from 1 byte to 1 PiB"),
+        (["set", "x1", "--yes", "--memory", "0"], "--memory is 0. hint: give a size from 1 MiB to 1 PiB, as 4G"),
         (["set", "x1", "--yes", "--memory", "lots"], "'lots' is not a size like 64MiB"),
         (["set", "x1", "--yes", "--cpus", "0"], "--cpus is 0"),
         (["set", "x1", "--yes", "--priority", "11"], "--priority is 11"),

@@ -189,14 +189,20 @@ def test_what_is_likely_is_never_less_than_what_was_reached(sizes: list[int], re
 
 @pytest.mark.parametrize(
     ("text", "usable", "budget"),
-    [("12G", None, 12 * GB), ("90%", 10 * GB, 9 * GB), ("95 %", None, None), ("100%", 7, 7), ("1000", 10, 1000)],
+    [
+        ("12G", None, 12 * GB),
+        ("90%", 10 * GB, 9 * GB),
+        ("95 %", None, None),
+        ("100%", 7, 7),
+        ("5000000", 10, 5_000_000),
+    ],
 )
 def test_a_budget_is_a_size_or_a_share(text: str, usable: int | None, budget: int | None) -> None:
     """A share of what is unknown is unknown."""
     assert parse_budget(text, usable) == budget
 
 
-@pytest.mark.parametrize("text", ["", "0", "0%", "101%", "much", "-1", "%"])
+@pytest.mark.parametrize("text", ["", "0", "0%", "101%", "much", "-1", "%", "12", "1000 K"])
 def test_what_is_no_budget_is_refused(text: str) -> None:
     """The message names the argument."""
     with pytest.raises(UsageError, match="`memory`"):

@@ -127,12 +127,12 @@ def test_tasks_are_deleted_and_the_state_follows() -> None:
 def test_limits_are_set_and_the_state_stays() -> None:
     """Priority, failures, the time limit, memory and CPUs; set to what they are, nothing is written."""
     for item in in_every_state():
-        edits = Edits(priority=1, max_failures=9, timeout=timedelta(minutes=90), memory_bytes=5, cpus=3)
+        edits = Edits(priority=1, max_failures=9, timeout=timedelta(minutes=90), memory_bytes=5 << 20, cpus=3)
 
         changed = edit(item, [], edits, now=LATER, token="t")
 
         assert (changed.priority, changed.max_failures, changed.timeout) == (1, 9, timedelta(minutes=90))
-        assert (changed.memory_bytes, changed.cpus) == (5, 3)
+        assert (changed.memory_bytes, changed.cpus) == (5 << 20, 3)
         assert (changed.state, changed.tasks) == (item.state, item.tasks)
         assert edit(changed, [], edits, now=LATER, token="u") is changed
 
@@ -144,6 +144,13 @@ def test_memory_that_is_set_takes_the_place_of_what_an_item_was_found_to_need() 
     assert edit(found, [], Edits(priority=1), now=NOON, token="t").memory_need_bytes == 40
     changed = edit(found, [], Edits(memory_bytes=10), now=NOON, token="t")
     assert (changed.memory_bytes, changed.memory_need_bytes) == (10, 0)
+    waiting = replace(found, memory_class=64, reason="attempt 1: it needs 40 bytes")
+    assert update(waiting, an_item("a", memory_bytes=10), now=NOON, token="t") is waiting
+    for changed in (
+        update(waiting, an_item("a", memory_bytes=9), now=NOON, token="t"),
+        edit(waiting, [], Edits(memory_bytes=9), now=NOON, token="t"),
+    ):
+        assert (changed.memory_bytes, changed.memory_need_bytes, changed.memory_class, changed.reason) == (9, 0, 0, "")
 
 
 def test_a_task_whose_script_is_set_is_to_run_again() -> None:
@@ -170,7 +177,8 @@ def test_a_task_whose_script_is_set_is_to_run_again() -> None:
         (Edits(max_failures=0), "`max_failures` is 0"),
         (Edits(timeout=timedelta()), "`timeout` is zero"),
         (Edits(memory_bytes=0), "`memory_bytes` is 0"),
-        (Edits(memory_bytes=2 << 50), "from 1 byte to 1 PiB"),
+        (Edits(memory_bytes=30), "from 1 MiB to 1 PiB, as 4G"),
+        (Edits(memory_bytes=2 << 50), "from 1 MiB to 1 PiB"),
         (Edits(cpus=0), "`cpus` is 0"),
         (Edits(cpus=10_001), "`cpus` is 10001"),
         (Edits(timeout=-timedelta(1)), "`timeout` is negative"),

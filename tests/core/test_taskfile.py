@@ -201,6 +201,8 @@ def test_an_invalid_line_is_reported_with_its_number_and_reason(line: str, reaso
     [
         ("MaxFailures", "0", "from 1 to 1000"),
         ("MaxFailures", "three", "from 1 to 1000"),
+        ("Memory", "0", "from 1 MiB to 1 PiB"),
+        ("Memory", "30", "from 1 MiB to 1 PiB; a number without a unit is bytes"),
         ("Folders", "checkpoints", "'checkpoints' is none of checkpoint, results, scratch"),
         ("Priority", "10", "from 0 to 9"),
         ("Priority", "-1", "from 0 to 9"),

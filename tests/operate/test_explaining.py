@@ -133,7 +133,12 @@ CASES = [
     (failed(WAITING, TimedOut(90 * MINUTE)), [], "Its time limit, 1h30m, may be too short.", NextStep.RETRY),
     (failed(WAITING, failures=0, crashes=5), [], "5 workers vanished while they ran it", NextStep.RETRY),
     (failed(WAITING, failures=0, wall_time_kills=5), [], "needs more time than its workers had", NextStep.RUN_LONGER),
-    (failed(WAITING, failures=0, oom_kills=3), [], "ran out 3 times: it needs a worker that has more", NextStep.RUN_LARGER),
+    (
+        failed(WAITING, failures=0, oom_kills=3),
+        [],
+        "ran out 3 times: it needs a worker that has more",
+        NextStep.RUN_LARGER,
+    ),
     (failed(an_item("n", nested=["x", "y"]), Failed(exit_code=1)), [], "not Task_0, Task_1", NextStep.RETRY),
     (OUT_OF_TIME, [a_worker()], "ended it 2 times without progress; after 5 it fails", NextStep.RUN_LONGER),
     (TOO_LARGE, [a_worker(platform=SMALL)], "1 item needs 64 GiB of memory, and no living worker", NextStep.SET),

@@ -11,6 +11,7 @@ from pyanamo_async.errors import UsageError
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) *%")
 WHOLE = 100
 USABLE = 0.95  # of all memory; the rest is for the worker, and for what the kernel needs
+LEAST = 1 << 20  # bytes; who writes `12` means no bytes
 FIRST_FEW = 4  # of unknown need, which "auto" starts at a time
 
 
@@ -24,14 +25,14 @@ def parse_budget(text: str, usable_bytes: int | None) -> int | None:
     """Return a size like `12G`, or a share like `90%` of what is usable; None for a share of what is unknown.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: it is neither, or less than 1 MiB.
     """
     share = _SHARE.fullmatch(text.strip())
     try:
         size = float(share[1]) if share else parse_size(text)
     except ValueError:
         size = 0
-    if size <= 0 or (share and size > WHOLE):
+    if not 0 < size <= WHOLE if share else size < LEAST:
         raise UsageError(f"`memory` is '{text}'", hint="give a size like 12G, or a share like 90%")
     if share:
         return None if usable_bytes is None else int(usable_bytes * size / WHOLE)

@@ -30,7 +30,7 @@ TASK_NAME = re.compile(r"Task_(0|[1-9][0-9]{0,5})")
 PRIORITIES = range(10)
 FAILURES = range(1, 1001)
 CPUS = range(1, 10_001)
-MOST_MEMORY = 1 << 50
+MEMORY = range(1 << 20, (1 << 50) + 1)  # no script needs less: who writes `30` means no bytes
 
 Fields = Mapping[str, object]
 Default = TypeVar("Default", int, None)
@@ -186,8 +186,8 @@ def _memory(fields: Fields) -> int | None:
         size = parse_size(str(value))
     except ValueError as error:
         raise InvalidLine(f"Memory {error}") from None
-    if not 0 < size <= MOST_MEMORY:
-        raise InvalidLine(f"Memory '{value}' is not from 1 byte to 1 PiB")
+    if size not in MEMORY:
+        raise InvalidLine(f"Memory '{value}' is not from 1 MiB to 1 PiB; a number without a unit is bytes")
     return size
 
 

@@ -10,6 +10,7 @@ import asyncio
 import errno
 import os
 import shutil
+import time
 from pathlib import Path
 from subprocess import DEVNULL
 
@@ -61,6 +62,7 @@ class ShellLauncher:
         how = shell_command(command.script, self._shell)
         loop = asyncio.get_running_loop()
         pipes: list[OutputPipe] = []
+        began_s = time.monotonic()
         try:
             pipes.extend(OutputPipe(receiver, loop) for receiver in (stdout, stderr))
             if self._guard:
@@ -88,7 +90,7 @@ class ShellLauncher:
         if self._guard:
             self._guard.started(process.pid)
         if self._memory:
-            self._memory.started(process.pid)
+            self._memory.started(process.pid, since_s=began_s)
         return ShellProcess(process, pipes, loop, guard=self._guard, memory=self._memory)
 
     async def _failure(self, exc: OSError | ValueError) -> LaunchFailed:

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from pyanamo_async.core.memory.measure import Measure, Peak
 from pyanamo_async.host.limits import available_memory
@@ -51,6 +52,7 @@ class TreeMemory:
     shared_bytes: int = 0  # what the sum counts too often, as was last read
     most_bytes: int = 0  # the largest sum so far
     peaks: dict[int, int] = field(default_factory=dict)  # of its processes, as last seen
+    since_s: float = -inf  # it did not run before; by the monotonic clock
 
     @property
     def peak(self) -> Peak | None:
@@ -82,9 +84,9 @@ class MemorySampler:
         self.budget_bytes: int | None = None  # what scripts may use together; None: no limit
         self._available, self._available_bytes, self._left_bytes = available, available(), 0
 
-    def started(self, pid: int) -> None:
-        """Watch a script from now on."""
-        self._trees[pid] = TreeMemory()
+    def started(self, pid: int, *, since_s: float = -inf) -> None:
+        """Watch a script from now on, which did not run before `since_s`."""
+        self._trees[pid] = TreeMemory(since_s=since_s)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
             try:
@@ -96,9 +98,9 @@ class MemorySampler:
         """Forget a script, and return what is known of it."""
         return self._trees.pop(pid, None) or TreeMemory()
 
-    def ran_out(self) -> bool:
-        """Return whether the kernel ended a process within the last seconds because memory ran out."""
-        return self._oom_kills.rose(time.monotonic())
+    def ran_out(self, *, since_s: float = -inf) -> bool:
+        """Return whether the kernel ended a process within the last seconds, since then, because memory ran out."""
+        return self._oom_kills.rose(time.monotonic(), since_s=since_s)
 
     def close(self) -> None:
         """End the sampling; harmless when repeated."""

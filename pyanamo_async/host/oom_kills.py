@@ -5,7 +5,8 @@ An exit status alone never tells: a person's `kill -9` ends a script in the same
 Source: "Control Group v2", memory.events; "Memory Resource Controller" (v1), memory.oom_control; proc(5),
 /proc/meminfo.
 
-1. A count that rose within the last seconds explains all scripts that were killed within them.
+1. A count that rose within the last seconds explains all scripts that were killed within them, but none that started
+   later: what is tried again at once, and is killed by something else, would look as if memory had run out again.
 2. Where there is no count, looks are counted that find the machine nearly out of memory, swap included.
 3. Where the machine does not tell that either, nothing is taken for out of memory.
 """
@@ -13,6 +14,7 @@ Source: "Control Group v2", memory.events; "Memory Resource Controller" (v1), me
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 from pathlib import Path
 
 from pyanamo_async.host.limits import ROOT, control_groups, lines_of
@@ -36,12 +38,20 @@ class OomKills:
         if count is not None:
             self._readings.append((now_s, count))
 
-    def rose(self, now_s: float) -> bool:
-        """Return whether the count rose within the last two seconds, or since it was read last before them."""
+    def rose(self, now_s: float, *, since_s: float = -inf) -> bool:
+        """Return whether the count rose within the last two seconds, and as far as is known, not before `since_s`.
+
+        That is since it was read last before them.
+        """
         count, readings = self._count(), [*self._readings]
         if count is None or not readings:
             return False
-        earlier = [each for at_s, each in readings if at_s <= now_s - WITHIN_S]
+        from_s = now_s - WITHIN_S
+        if not self._looks_short:  # looks tell too late what was short before a script started
+            from_s = max(from_s, since_s)
+            if count != readings[-1][1]:
+                self._readings.append((now_s, count))
+        earlier = [each for at_s, each in readings if at_s <= from_s]
         return count > (earlier[-1] if earlier else readings[0][1])
 
     def _count(self) -> int | None:

@@ -112,6 +112,25 @@ def test_a_count_explains_what_ended_within_two_seconds(tmp_path: Path) -> None:
     assert (quiet, at_once, later) == (False, [True, True], False)
 
 
+def test_a_count_explains_nothing_that_started_after_it_rose(tmp_path: Path) -> None:
+    """A script that is killed by something else and tried again at once did not run out of memory three times."""
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
+    count = tmp_path / "sys/fs/cgroup/memory.events"
+    count.parent.mkdir(parents=True)
+    count.write_text("oom_kill 3\n")
+    kills = OomKills(root=tmp_path)
+    kills.note(0.0)
+
+    count.write_text("oom_kill 4\n")
+    beside = [kills.rose(10.0, since_s=9.0), kills.rose(10.1, since_s=9.5)]
+    next_one = kills.rose(10.2, since_s=10.1)
+    count.write_text("oom_kill 5\n")
+    again = kills.rose(10.3, since_s=10.1)
+
+    assert (beside, next_one, again) == ([True, True], False, True)
+
+
 def test_without_a_count_or_a_machine_that_tells_nothing_is_out_of_memory(tmp_path: Path) -> None:
     """As where there are no control groups, and no /proc."""
     kills = OomKills(root=tmp_path)

@@ -95,7 +95,9 @@ class ShellProcess:
         seen, killed_for_memory = TreeMemory(), False
         if self._memory:
             seen = self._memory.ended(self.pid)
-            killed_for_memory = (signal == SIGKILL or code == KILLED_CHILD) and self._memory.ran_out(since_s=seen.since_s)
+            killed_for_memory = (signal == SIGKILL or code == KILLED_CHILD) and self._memory.ran_out(
+                since_s=seen.since_s
+            )
         if usage is None:
             return Exit(code, signal, seen.peak_bytes or None, measure=seen.measure, out_of_memory=killed_for_memory)
         peak = best_peak(

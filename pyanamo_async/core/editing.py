@@ -24,9 +24,9 @@ EDITABLE = "`priority`, `max_failures`, `timeout`, `memory_bytes`, `cpus` or `sc
 
 
 class Edits(Value):
-    """What is to be changed of items; None leaves it as it is.
+    """What to change about items; None leaves it as it is.
 
-    `memory_bytes` takes the place also of what an item was found to need.
+    `memory_bytes` also replaces what an item was found to need.
     """
 
     priority: int | None = None
@@ -123,7 +123,7 @@ def update(stored: Item, wanted: Item, *, now: datetime, token: str) -> Item:
 
 
 def _restated(before: Item, after: Item, now: datetime) -> Item:
-    """Return a changed item in its state, without the reason of a memory class that it has no longer."""
+    """Return a changed item in its state, without the reason that a memory class gave which it no longer has."""
     changed = restate(after, now=now)
     left_class = before.memory_class and not after.memory_class and changed.state is State.TODO
     return with_reason(changed, "") if left_class else changed

@@ -51,5 +51,5 @@ def show_folders(folders: Folders) -> str:
 
 
 def requested_before_s(last_storing_s: float) -> float:
-    """Return how long before the wall time ends a script is asked for a checkpoint, given how long the last took."""
+    """Return how long before the end of the wall time to ask for a checkpoint, given how long storing the last took."""
     return REQUEST_S + 2 * last_storing_s

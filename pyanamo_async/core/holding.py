@@ -1,7 +1,7 @@
 """Hold an item, so that no worker claims it, and let it go as it was.
 
-1. A held item is `Pending`, and keeps in `held` what it was. Held twice it is held once: only the reason changes.
-2. What is done has nothing left to hold.
+1. A held item is `Pending`, and keeps in `held` what it was. Holding it again changes only the reason.
+2. An item that is done cannot be held.
 """
 
 from __future__ import annotations

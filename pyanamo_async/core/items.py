@@ -125,15 +125,15 @@ class Item(Value):
 
     `attempt` is the fencing number: claims so far, never reused. `token`, `worker` and `locked_at` name the holder,
     or after a settle the last one. An item in `todo` is not claimed before `not_before`. `held` is what a `Pending`
-    item was before. Three ledgers are here, while failures are with the tasks: `crashes`, `interruptions`, and
-    `wall_time_kills` since the last progress.
+    item was before. Its ledgers are `crashes`, `interruptions`, `oom_kills`, and `wall_time_kills` since the last
+    progress; failures are with the tasks.
     `seconds_lost` adds up how long scripts ran in vain because of crashes and interruptions, whatever a person resets.
     `seconds_saved` adds up how long they had run for checkpoints from which others went on.
     `memory_bytes` and `cpus` are what each of its tasks needs, as its columns say; `memory_need_bytes` is what it was
     found to need, and stays whatever a person resets. `oom_kills` counts attempts in which memory ran out. With a
     `memory_class`, in GiB, it waits for a worker that is large enough, and with `last_attempts` for one that takes
-    those (`core.queue_lanes`); `evictions` counts how often its machine was lost, as by Spot.
-    Each of its tasks has the `folders`, whatever its script names.
+    those (`core.queue_lanes`); `evictions` counts how often it lost its machine, for instance to Spot.
+    Each of its tasks has these `folders`, besides those that its script names.
     `mark` is random: it tells this item from another of the same id that was deleted. `args_at` is where, in the
     scripts of a nested item, the argument of the task begins, in characters; 0 if it was imported without arguments.
     """

@@ -1,4 +1,4 @@
-"""How long scripts ran in vain: what crashes and interruptions of an item cost, and what checkpoints saved of that.
+"""How long scripts ran in vain because of crashes and interruptions, and how much of that checkpoints saved.
 
 The sum is a cost and no limit, so nothing resets it.
 """
@@ -26,7 +26,7 @@ def interrupted_seconds(results: Mapping[str, TaskRecord]) -> float:
 
 
 def unsaved_seconds(item: Item, *, until: datetime) -> float:
-    """Return how long a claim had run without a result: since it began, or since its last task that ended."""
+    """Return how long a claim has run without a result: since it began, or since its last task ended."""
     records = (task.record for task in item.tasks)
     ends = [record.finished for record in records if record and record.attempt == item.attempt]
     since = max([*ends, item.locked_at or until])
@@ -36,7 +36,7 @@ def unsaved_seconds(item: Item, *, until: datetime) -> float:
 def saved_seconds(tasks: Iterable[Task], results: Mapping[str, TaskRecord]) -> tuple[float, float]:
     """Return how long scripts had run for the checkpoints that results began from, and how much of it counts as lost.
 
-    Each second counts once, however many attempts begin from it. One that ended its attempt with exit status 85 saved
+    Each second counts once, however many attempts begin from it. A checkpoint that was taken by exiting with 85 saved
     nothing. What ran until a failure was not lost to an interruption.
     """
     saved_s = was_lost_s = 0.0

@@ -1,10 +1,11 @@
 """Lanes of the queue: items that only some workers may run wait in lanes of their own, where others do not look.
 
 1. An item that needs a larger worker waits in the lane of its memory class (`core.memory.classes`).
-2. An item whose machine was lost as often as the table's setting says waits in the lane of last attempts, for a worker
-   that was started to take those: on machines that nobody takes away. A memory class outranks that, as only few workers
-   have so much memory: whoever is large enough takes the item.
-3. Such a worker takes all else as well. A worker that is too small, or takes no last attempts, never sees those lanes.
+2. An item that has lost its machine as often as the table's setting says waits in the lane of last attempts, for a
+   worker that was started to take those, on a machine that nobody takes away. A memory class outranks this, because few
+   workers have so much memory: any worker that is large enough takes the item.
+3. Workers that take such lanes take all other items as well. A worker that is too small, or takes no last attempts,
+   never sees them.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LAST_ATTEMPTS_AFTER = 3  # lost machines, unless a person says another number
 
 
 class Lane(Value):
-    """A part of the queue of `todo`: of a memory class in GiB, or of last attempts; neither is that of everybody."""
+    """A part of the queue of `todo`: of a memory class in GiB, of last attempts, or with neither, of everybody."""
 
     memory_class: int = 0
     last_attempts: bool = False
@@ -51,7 +52,7 @@ def lane_of(item: Item) -> Lane:
 
 
 def left_to_last_attempts(item: Item, after: int | None) -> Item:
-    """Return an item that has just lost its machine, for workers that take last attempts if it has lost enough.
+    """Leave an item that has just lost its machine to workers that take last attempts, if that happened often enough.
 
     `after` is how often that may happen; None if nothing is left to them.
     """

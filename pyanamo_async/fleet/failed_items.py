@@ -1,8 +1,8 @@
 """Let all workers drain when too many items of the table are failed.
 
-1. A worker looks before its first claim, and after items of its own failed: what it costs grows with what fails. Only a
-   share needs a count of everything, and only once something has failed.
-2. Whoever finds the limit reached orders all that live to drain. Those that start later find it themselves.
+1. A worker looks before its first claim, and after items of its own failed, so the cost grows with what fails. Only a
+   limit in percent needs a count of all items, and only once something has failed.
+2. A worker that finds the limit reached orders all living workers to drain. Those that start later find it themselves.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Decide when a worker that finds nothing to claim goes home: the whole rule, and why each clause is in it.
 
-A worker goes home when two looks at the table, `index_lag` apart, find all of this. Where nothing lags one look does.
+A worker goes home when two looks at the table, `index_lag` apart, find all of this. Where nothing lags, one look is
+enough.
 
 1. Nothing can be claimed now or later, in `todo` or `Wall_Time_Exceeded`: a retry that is due in an hour is work too.
-2. No holder is without a row, and none has a row that says that it ended: nobody will ever settle what these hold, so
-   it has to be taken over. (Without this clause 15 of 50 simulated schedules left an item.)
+2. No holder is without a row, and none has a row that says that it ended: nobody will ever settle what such holders
+   hold, so it has to be taken over. (Without this clause 15 of 50 simulated schedules left an item.)
 3. This worker has no claim that has been unanswered for less than `INDEX_LAG_AT_MOST`, and is no holder after an older
    one: a claim whose reply was lost may have been won, and the index shows it late. (On SQLite it shows it at once.)
    (An item that it still holds although every claim was answered is one whose settle was refused. Others take it over
@@ -22,8 +23,8 @@ Holders are looked at before what can be claimed: an item that is put back in be
 Heartbeats carry the service's time, so one query of the index shows who has sent one since; however late the index is,
 what it shows was written.
 
-Items in lanes that this worker does not take are nothing that it could run. When it ends, it says so if no living
-worker takes them either: another status then tells whoever started it, and starting it again would not help.
+Items in lanes that this worker does not take are nothing that it could run. If no living worker takes them either, it
+exits with a status of its own, which tells whoever started it that starting it again would not help.
 
 A worker that takes last attempts stays while others hold items that may become such, where the table has that setting:
 the others could not run them.

@@ -1,4 +1,4 @@
-"""A table's workers on AWS Batch: submit, list and cancel them, and tell why they do not start.
+"""A table's workers on AWS Batch: submit, list and cancel them, and say why they do not start.
 
 Cancelling drains first. A worker that is drained exits with 75, which Batch retries, so what waits is cancelled
 again and again until nothing of the jobs is left, or the time is over and what runs is terminated.

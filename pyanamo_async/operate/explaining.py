@@ -29,9 +29,9 @@ NAMED = 5  # tasks in a sentence
 
 
 class Explanation(Value):
-    """Why an item is as it is, in sentences, and what a person may do about it, the likeliest first.
+    """Why an item is as it is, in sentences, and what a person may do about it, the most likely first.
 
-    `task` is the task of a nested item whose output tells most: one that failed, or else that is to do.
+    `task` is the task of a nested item that is worth looking at first: one that failed, or else one left to run.
     """
 
     item_id: str
@@ -205,7 +205,7 @@ def _failed(item: Item, now: datetime) -> Told:
 
 
 def _causes(tasks: Sequence[Task]) -> Iterator[str]:
-    """Tell what a failure suggests that its status does not say."""
+    """Return what a failure suggests beyond what its status says."""
     records = [task.record for task in tasks if task.record]
     if limit := next((each.outcome.limit for each in records if isinstance(each.outcome, TimedOut)), None):
         yield f"Its time limit, {show_duration(limit)}, may be too short."
@@ -222,7 +222,7 @@ def _last_reason(item: Item) -> Iterator[str]:
 
 
 def _ledgers(item: Item) -> Iterator[str]:
-    """Tell what was counted against the item so far."""
+    """Return what was counted against the item so far."""
     counts = (
         (item.failures, "failure", item.max_failures, ""),
         (item.crashes, "crash", DEFAULTS.crash_limit, " by default"),

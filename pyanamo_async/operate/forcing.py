@@ -4,10 +4,11 @@
    ends the script and holds the item for us: no other worker claims it before it is changed.
 2. A worker that vanished is marked dead before an item is taken from it, on condition of its last heartbeat, and what
    it started on this machine is ended.
-3. Whatever else became of an item meanwhile is changed as it is then; one that another worker holds is ordered anew.
+3. An item that something else became of meanwhile is changed as it is then; one that another worker holds is ordered
+   again.
 4. Few orders at a time are left for a worker, whose row is written with every heartbeat. They are withdrawn at the end;
    what is left of them the worker withdraws itself.
-5. Who does not wait takes the items at once, through the fence; their scripts end with the next heartbeat.
+5. An order that does not wait takes the items at once, through the fence; their scripts end with the next heartbeat.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ class Forced:
         return [item for item in held.values() if item.worker in gone]
 
     async def _leave(self, waiting: dict[str, Collection[str]], change_item: Change, result: ChangeResult) -> None:
-        """Leave no order behind; who stops waiting leaves nothing held that was let go already."""
+        """Withdraw all orders; when the waiting is stopped, no item that was let go already stays held."""
         with suppress(PyanamoError, TimeoutError):
             async with asyncio.timeout(LEFT_WITHIN_S):
                 for worker, tokens in self._orders.items():

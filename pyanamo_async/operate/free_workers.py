@@ -1,4 +1,4 @@
-"""Tell whether any worker would take up what can be claimed, and what a person may do about it."""
+"""Say whether any worker would take what can be claimed, and what a person may do if not."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Told = tuple[list[str], list[NextStep]]
 
 
 def at_work(now: datetime, workers: Sequence[WorkerStatus], *, not_before: datetime | None = None) -> Told:
-    """Tell whether anybody would take up what can be claimed."""
+    """Say whether any worker would take what can be claimed."""
     alive = [each.worker for each in workers if each.condition is WorkerCondition.ALIVE]
     if not alive:
         last = max((each.worker.heartbeat for each in workers), default=None)
@@ -68,7 +68,7 @@ def at_work(now: datetime, workers: Sequence[WorkerStatus], *, not_before: datet
 
 
 def halts(workers: Sequence[WorkerStatus], *, now: datetime) -> list[Worker]:
-    """Return the workers that halted of late because too much failed, the latest first."""
+    """Return the workers that halted recently because too much failed, the latest first."""
     shown_for = SHOWN_FOR if any(each.condition is WorkerCondition.ALIVE for each in workers) else SHOWN_WHILE_IDLE_FOR
     halted = (each.worker for each in workers if is_halted(each.worker.stopped_by))
     recent = (each for each in halted if now - each.heartbeat < shown_for)

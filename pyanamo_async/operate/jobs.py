@@ -1,9 +1,9 @@
-"""Tell what became of the jobs of AWS Batch behind the workers that hold items.
+"""Find what became of the AWS Batch jobs behind the workers that hold items.
 
 1. A job's id repeats across its attempts. A worker says in its row which attempt it is, and is judged by that one.
-2. A worker whose job stopped is given up for dead `STOPPED_FOR_GOOD` later: until then its container may still run.
-   One that sent a heartbeat after that time lives, whatever Batch says.
-3. A job that Batch no longer knows says nothing of its worker, which is judged by its heartbeat, as any other.
+2. A worker whose job stopped counts as dead `STOPPED_FOR_GOOD` later: until then its container may still run. One that
+   sent a heartbeat after that time lives, whatever Batch says.
+3. A job that Batch no longer knows says nothing about its worker, which is judged by its heartbeat like any other.
 """
 
 from __future__ import annotations

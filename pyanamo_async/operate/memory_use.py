@@ -1,9 +1,9 @@
-"""What the tasks of a table used of memory of late, from a few rows, however large the table is.
+"""How much memory the latest tasks of a table used, from a few rows, however large the table is.
 
-1. The queue index does not have it, so the rows of the items that were settled last are read: of `MOST_ITEMS`, and no
-   more when those have `MOST_TASKS`. On DynamoDB that is about one read unit for each.
-2. Who may read no rows, but the index, is told nothing.
-3. Of a task that ran for less than a second nothing is taken: before its first sample only an upper bound is known.
+1. The queue index does not hold it, so the rows of the items that were settled last are read: up to `MOST_ITEMS`, fewer
+   once those have `MOST_TASKS` tasks. On DynamoDB that is about one read unit for each.
+2. A role that may read the index alone gets no figures.
+3. Tasks that ran for less than a second do not count: before the first sample only an upper bound is known.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHORTEST_S = 1.0
 
 
 async def memory_use(reader: ItemReader, latest: Iterable[Summary], reserved: Reserved | None) -> MemoryUse | None:
-    """Return what tasks of the items that were settled last used; None if that is too little to go by."""
+    """Return what the tasks of the items that were settled last used; None if there are too few to go by."""
     ids, tasks = list[str](), 0
     for each in latest:
         if len(ids) == MOST_ITEMS or tasks >= MOST_TASKS:
@@ -36,7 +36,7 @@ async def memory_use(reader: ItemReader, latest: Iterable[Summary], reserved: Re
 
 
 def used_by(items: Sequence[Item], reserved: Reserved | None) -> MemoryUse | None:
-    """Return what the tasks of items used; None if fewer than three tell."""
+    """Return what the tasks of items used; None if fewer than three have a figure."""
     told = [
         (item, task.record)
         for item in items

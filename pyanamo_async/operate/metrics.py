@@ -1,8 +1,8 @@
-"""What monitoring is told: of a table by whoever looks at it, and of a worker by itself.
+"""Metrics for monitoring: of a table by a command that looks at it, and of a worker by the worker itself.
 
 1. In CloudWatch a metric has one dimension, the table: each combination of dimensions is a metric of its own, and costs
    as one ($0.30 a month), so workers and hosts are fields beside it, which Logs Insights finds.
-2. A number that is not known is left out: no zero stands for it.
+2. A number that is not known is left out, and not replaced by zero.
 
 Sources: "Exposition formats" of Prometheus (text format 0.0.4); CloudWatch user guide, "Specification: Embedded metric
 format".
@@ -86,7 +86,7 @@ def emf_status(seen: Status) -> str:
 class WorkerMetrics:
     """An event log that passes events on, and counts what a worker does.
 
-    `emf` tells what happened since it was asked last: sums over all workers are the table's.
+    `emf` returns what happened since it was last called: sums over all workers are the table's.
     """
 
     def __init__(self, log: EventLog, table: str) -> None:
@@ -230,5 +230,5 @@ def _number(value: float) -> str:
 
 
 def _dimension(text: str) -> str:
-    """Return the value of a dimension: CloudWatch takes printable ASCII, and no more than so much."""
+    """Return the value of a dimension: CloudWatch takes a limited length of printable ASCII."""
     return re.sub(r"[^ -~]", "?", text)[:LONGEST_DIMENSION].strip() or "?"

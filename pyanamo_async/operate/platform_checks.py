@@ -1,9 +1,9 @@
-"""Look at what a fleet stands on: credentials, table, bucket, key, job definition, queue and quota.
+"""Check what a fleet depends on: credentials, table, bucket, key, job definition, queue and quota.
 
 1. Every look is made, whatever another has found, unless nothing can be asked at all.
 2. Nothing that is there is changed: rights are tried by calls whose condition cannot be met, and by an upload that is
    aborted.
-3. What the caller may not look at is a finding of its own: nobody takes it for being well.
+3. What the caller may not look at is a finding of its own: it does not count as being well.
 """
 
 from __future__ import annotations

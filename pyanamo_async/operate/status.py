@@ -1,10 +1,10 @@
 """Look at a table's progress: how far a step is, how fast it moves, and how long it will still take.
 
-1. Everything is counted by the queue index; whole are read a few items, for their memory (`operate.memory_use`).
-2. Who watches counts everything once a minute, and in between only what moves: locked items, and those that were
-   settled since. What that misses, the next count of everything has.
-3. Items settle in the clocks of their workers. What moves is counted twice from the same time on, a little before the
-   count of everything, and the difference added: clocks that differ by less do no harm.
+1. Everything is counted in the queue index. Only a few items are read whole, for their memory (`operate.memory_use`).
+2. `watch` counts everything once a minute, and in between only what moves: locked items, and those that were settled
+   since. What that misses is in the next count of everything.
+3. Times of settled items are those of their workers' clocks. What moves is counted twice from the same time on, a
+   little before the count of everything, and the difference is added: clocks that differ by less do no harm.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from typing import Self
 class Deadline:
     """A time limit for one wait after another: `async with deadline.within(seconds)`, None for no limit.
 
-    It raises `TimeoutError` when the limit is over. `allowed_s` is what a wait gets when it is to be cut short, unless
-    whoever does that says otherwise.
+    It raises `TimeoutError` when the limit is over. `allowed_s` is how long a wait may still take once it is cut
+    short, unless `cut_short` says otherwise.
     """
 
     def __init__(self) -> None:

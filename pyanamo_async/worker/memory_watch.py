@@ -1,7 +1,8 @@
-"""Watch what the attempts of a worker use of memory, and end some when it runs short.
+"""Watch how much memory the attempts of a worker use, and end some when it runs short.
 
-1. As many are ended as have to be: with TERM, and at once if one is still there at the next sample that shows too much.
-2. Its item is put back as an interruption, and needs next time what it had reached.
+1. No more are ended than necessary: with TERM, then with KILL if one is still there when the next sample shows too
+   much.
+2. The item is put back as an interruption, and counts as needing what it had reached.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pyanamo_async.worker.room import Room
 
 
 class MemoryWatch:
-    """Keeps the attempts of one worker within its room; `look_again` is called when there may be some."""
+    """Keeps the attempts of one worker within its room; `look_again` is called when there may be room again."""
 
     def __init__(self, plan: Plan, context: AttemptContext, attempts: Collection[Attempt]) -> None:
         nests, monotonic = context.tasks.nests, context.runtime.clock.monotonic
@@ -43,7 +44,7 @@ class MemoryWatch:
             self.look_again()
 
     def gate(self, item: Item) -> asyncio.Event | None:
-        """Return what is set when an item that waits for room may start; None when it need not wait."""
+        """Return the event that lets an item that waits for room start; None when it need not wait."""
         gate = self.room.gate(item)
         if gate is not None:
             self._note("item waits for room", item=item.item_id)

@@ -1,7 +1,7 @@
-"""Let claims go that a person orders a worker to let go.
+"""Release the claims that a person orders a worker to let go.
 
-1. Such an attempt ends at once, as for a stop, and its item is held for that person: a moment later it may be there to
-   claim again, so that it is waited for. But not for ever, for the person's command may have been killed.
+1. Such an attempt ends at once, as for a stop, and its item is held for that person. It may be claimable again a moment
+   later, so the worker waits for it, but not for ever: the person's command may have been killed.
 2. An order for a claim that this worker does not hold is withdrawn, so that its row stays small.
 """
 
@@ -42,7 +42,7 @@ class ReleaseOrders:
             self._let_go[item.item_id] = item.token, self._clock.monotonic() + CHANGED_WITHIN_S
 
     async def expects_change(self) -> bool:
-        """Return whether an item that was let go is still as we left it, so that its order is not carried out yet.
+        """Return whether an item that was let go is still as this worker left it: the order is not carried out yet.
 
         An order that is carried out leaves its own token in the item, or deletes it.
         """

@@ -1,7 +1,7 @@
 """Store what a script left in its folder for results, before its task counts as done.
 
-Each file becomes an object of its own name, which other tools find. A list of them is stored last: where that is, all
-of them are.
+Each file becomes an object of its own name, which other tools find. A list of them is stored last: where that stands,
+all the files do.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ AT_ONCE = 8
 async def store_results(
     folder: Path, objects: ObjectStore, key: ObjectKey, *, attempt: int, mark: str, unfinished: list[Sink]
 ) -> Results:
-    """Store the files of a folder as those of an attempt at the task of `key`; none are stored of an empty folder.
+    """Store the files of a folder as those of an attempt at the task of `key`; an empty folder stores nothing.
 
     What could not be stored is put into `unfinished`, to be aborted when there is time: storages may be slow.
 

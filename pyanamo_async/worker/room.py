@@ -1,10 +1,10 @@
-"""The room in one worker: what runs takes memory and CPUs, and what comes next starts when there is enough.
+"""The room of one worker: running items take memory and CPUs, and the next one starts when enough is free.
 
-`core.memory.admission` has the rules; here is what they are applied to.
+`core.memory.admission` has the rules; this module applies them to the items of a worker.
 
 1. An item enters when it is claimed, and leaves when its scripts have ended.
-2. One item waits at most. What is claimed beside it and does not fit either is to be put back.
-3. Without a budget of memory, and with CPUs as the slots, everything fits.
+2. At most one item waits. One that is claimed meanwhile and does not fit either is to be put back.
+3. Without a budget of memory, and with as many CPUs as slots, everything fits.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Entry(Enum):
 
 
 class Room:
-    """The room of one worker; `share_bytes` is what a task gets of which nothing is known, `nests` run at a time."""
+    """The room of one worker, which runs `nests` tasks of an item; one of unknown need counts as `share_bytes` at first."""
 
     def __init__(self, budget: Budget, *, nests: int, share_bytes: int, monotonic: Callable[[], float]) -> None:
         self._budget, self._nests, self._monotonic = budget, nests, monotonic
@@ -58,7 +58,7 @@ class Room:
         return self._waiting is not None or self._refused_s is not None
 
     def places(self, most: int) -> int:
-        """Return how many items of the smaller ones that came lately may be claimed now, of `most`."""
+        """Return how many items may be claimed now, up to `most`, if they are as small as the smallest of late."""
         each = self._expected()
         if not self._may_start(each):
             return 0
@@ -68,7 +68,7 @@ class Room:
 
     @property
     def wait(self) -> RoomWait:
-        """Return what the item lacks that waits for room, if one does."""
+        """Return what the waiting item lacks, if one waits."""
         if self._waiting is None:
             return NOTHING_WAITS
         item, taken, budget_bytes = self._waiting[0], self._taken, self._budget.memory_bytes
@@ -82,7 +82,7 @@ class Room:
         return replace(wait, memory_bytes=more_bytes, free_bytes=max(0, budget_bytes - taken_bytes))
 
     def enter(self, item: Item) -> Entry:
-        """Take room for a claimed item, or a place to wait; of one that is refused nothing is kept."""
+        """Take room for a claimed item, or the place to wait; nothing is kept of an item that is refused."""
         need = need_of(item, self._peaks, nests=self._nests)
         self._remember(need)
         if self._may_start(need):
@@ -95,11 +95,11 @@ class Room:
         return Entry.REFUSED
 
     def too_large(self, item: Item, *, largest_class: int) -> Item | None:
-        """Return a claimed item as it is put back for a larger worker; None if it may run here."""
+        """Return a claimed item as it is to be put back for a larger worker; None if it may run here."""
         return too_large(item, budget_bytes=self._budget.memory_bytes, largest_class=largest_class)
 
     def gate(self, item: Item) -> asyncio.Event | None:
-        """Return what is set when an item that waits may start; None when it need not wait."""
+        """Return the event that lets a waiting item start; None when it need not wait."""
         return self._gate if self._waiting is not None and self._waiting[0] is item else None
 
     def leave(self, item: Item) -> bool:
@@ -115,7 +115,7 @@ class Room:
         return was_alone
 
     def observe(self, item: Item, record: TaskRecord) -> None:
-        """Learn from a task that came to its own end, or was ended for its memory."""
+        """Learn from a task that came to its own end, or was ended because memory ran short."""
         is_told = not isinstance(record.outcome, Interrupted) or record.outcome.reason is InterruptReason.MEMORY
         if record.max_rss_bytes and item.memory_bytes is None and is_told:
             self._peaks.observe(record.max_rss_bytes)
@@ -161,7 +161,7 @@ class Room:
         return self._budget.holds(self._taken + need, self._peaks)
 
     def _expected(self) -> Need:
-        """Return what one of the smaller items takes: those that come may differ."""
+        """Return what one of the smaller items took lately; the next may differ."""
         if not self._needs:
             return Need(unknown=1)
         usual, different = self._peaks.usual_bytes, self._counts

@@ -1,4 +1,4 @@
-"""Let workers that start at once claim at random times: thousands would all ask the table at once."""
+"""Spread the first claims of workers that start at the same time: otherwise thousands ask the table at once."""
 
 from __future__ import annotations
 

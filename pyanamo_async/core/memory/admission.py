@@ -1,12 +1,14 @@
 """Decide what may start beside what runs, within a budget of memory and CPUs.
 
-1. An item starts when its need fits beside what runs. What runs takes what it needs, or what it uses if that is more.
-2. One that fits into no budget runs alone.
-3. One claimed item waits for room, while smaller ones fill gaps. When it has waited for a minute, nothing else starts
-   before it: so it starts when what runs now has ended, if not earlier.
-4. When memory runs short, or will at the next look if what outgrew its room goes on growing as since the last, the
-   youngest of these end; if none outgrew it, the youngest of all. So the least work is lost, and those that fit go on.
-   The oldest is never ended: whatever happens, work goes on.
+1. An item starts when its need fits beside what runs. A running item takes what it needs, or what it uses if that is
+   more.
+2. An item that needs more than the whole budget runs alone.
+3. One claimed item waits for room, while smaller ones fill the gaps. When it has waited for a minute, nothing else
+   starts before it. So it starts when what runs now has ended, if not earlier.
+4. Memory runs short when more is used than there is, or will be at the next look if the items that have outgrown their
+   need go on growing as fast. Then the youngest of those are ended, or if there is none, the youngest of all. So the
+   least work is lost, and items that keep to their need go on. The oldest is never ended, so that some work always goes
+   on.
 """
 
 from __future__ import annotations
@@ -21,9 +23,9 @@ RESERVES_AFTER_S = 60.0  # an item that has waited this long for room keeps othe
 
 
 class Occupant(Value):
-    """What runs of one item: what it needs, what it uses now and how much more than at the last look.
+    """A running item: what it needs, what it uses now, and how much that has grown since the last look.
 
-    `order` is that of the starts.
+    `order` grows with each start: the youngest has the greatest.
     """
 
     need: Need
@@ -32,11 +34,11 @@ class Occupant(Value):
     grown_bytes: int = 0
 
     def has_outgrown(self, peaks: PeakHistory) -> bool:
-        """Return whether it uses more than it seemed to need."""
+        """Return whether it uses more than it was expected to need."""
         return self.used_bytes > self.need.memory_bytes + self.need.unknown * peaks.usual_bytes
 
     def takes(self, peaks: PeakHistory) -> Need:
-        """Return what is not there for others."""
+        """Return what it takes from others."""
         if not self.has_outgrown(peaks):
             return self.need
         return Need(peaks.likely_bytes(self.used_bytes) if self.need.unknown else self.used_bytes, self.need.cpus)
@@ -48,25 +50,25 @@ class Occupant(Value):
 
 
 class Budget(Value):
-    """What a worker may use; without `memory_bytes` nothing is known of the machine, and memory is no limit."""
+    """What the scripts of a worker may use together; None means that the machine's memory is unknown, so no limit."""
 
     memory_bytes: int | None
     cpus: int
 
     def holds(self, taken: Need, peaks: PeakHistory) -> bool:
-        """Return whether there is so much."""
+        """Return whether this much fits into the budget."""
         return taken.cpus <= self.cpus and (self.memory_bytes is None or peaks.fits(taken, self.memory_bytes))
 
     def fits(self, need: Need, taken: Need, peaks: PeakHistory) -> bool:
-        """Return whether an item may start beside those that take so much together; anything may alone."""
+        """Return whether an item may start beside those that together take `taken`; alone, any item may."""
         return taken == NOTHING or self.holds(taken + need, peaks)
 
     def may_start(self, need: Need, taken: Need, peaks: PeakHistory, *, waiting_s: float | None) -> bool:
-        """Return whether an item may start, while another has waited so long (None: none waits)."""
+        """Return whether an item may start, while another has waited for `waiting_s` (None: none waits)."""
         return (waiting_s is None or waiting_s < RESERVES_AFTER_S) and self.fits(need, taken, peaks)
 
     def to_end(self, running: Collection[Occupant], peaks: PeakHistory) -> list[Occupant]:
-        """Return what has to end because more is used than there is, or will be; the first of them first."""
+        """Return what has to end because memory runs short, in the order in which to end it."""
         if self.memory_bytes is None:
             return []
         others = sorted(running, key=lambda each: each.order)[1:]  # never the oldest

@@ -1,11 +1,11 @@
-"""What a step asked for of memory, used of it and had reserved, and what would have fitted.
+"""How much memory the tasks of a step asked for, used and had reserved, and what would have fitted.
 
-1. A task needs what 95 % of them stay below, and a tenth more, as workers reckon that learn.
+1. A task needs what 95 % of the tasks stay below, and a tenth more: workers that learn needs use the same figures.
 2. It takes as many CPUs as its column `Cpus` says, or as it kept busy if those are more. Where half of a worker's CPUs
-   were idle, it takes what it kept busy, but no less than a quarter: what waited may compute next time.
+   were idle, it takes what it kept busy, but at least a quarter of one: a task that waited may compute next time.
 3. A worker that has these CPUs runs as many tasks at a time as have room in its memory, less the reserve.
 4. A machine that fits has the CPUs of the worker, or at least those that one task takes, and memory for all tasks that
-   those CPUs can run. Where no machine has so much for each CPU, it has more CPUs.
+   those CPUs can run. Where no machine has so much memory for each CPU, a machine with more CPUs fits.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Reserved(Value):
 
 
 class MemoryUse(Value):
-    """What tasks used: `tasks` of them were looked at, of which most (95 %) had peaks below `typical_bytes`.
+    """What tasks used: `tasks` of them were looked at, and 95 % of their peaks were below `typical_bytes`.
 
-    They asked for `asked_bytes` on average (None: not at all), and for `cpus`; they kept `busy_cpus` busy. `reserved`
-    is the worker that ran them, or one of these: its CPUs, its memory, and how many items it ran at a time.
+    On average they asked for `asked_bytes` (None: no task did) and `cpus`, and kept `busy_cpus` busy. `reserved` is
+    what a worker that ran them had: its CPUs, its memory, and how many items it ran at a time.
     """
 
     tasks: int
@@ -75,7 +75,7 @@ class Fit(Value):
 
 
 def reserved_by(workers: Iterable[Worker]) -> Reserved | None:
-    """Return what the worker reserved that was heard of last, of those whose size is known; they are in that order."""
+    """Return what the last of these workers reserved whose size is known; they are ordered by last heartbeat."""
     found = None
     for each in workers:
         cpus, memory_bytes = each.platform.cpus, each.platform.memory_bytes
@@ -124,7 +124,7 @@ def memory_used(use: MemoryUse) -> str:
 
 
 def memory_advice(use: MemoryUse, *, run: str = "{items} at a time within {memory}") -> str:
-    """Return what would have fitted, in words; `run` says how that of a worker is told."""
+    """Return what would have fitted, in words; `run` is the template of what is said about a worker."""
     fit = what_fits(use)
     told = []
     if fit.memory_of_tasks is not None:
@@ -149,7 +149,7 @@ def _machines(fit: Fit) -> str:
 
 
 def size_flag(count: int) -> str:
-    """Return at least so many bytes, as people type them: `620M`, `3.4G`, `27G`."""
+    """Return a size of at least `count` bytes as people type it: `620M`, `3.4G`, `27G`."""
     tenths = math.ceil(10 * count / GIB)
     if count < GIB:
         return f"{max(1, math.ceil(count / MIB))}M"

@@ -40,5 +40,5 @@ def parse_budget(text: str, usable_bytes: int | None) -> int | None:
 
 
 def share_bytes(budget_bytes: int | None, *, at_once: int, is_careful: bool) -> int:
-    """Return what a task gets before anything is known of the step: an equal share, or if careful a large one."""
+    """Return what a task counts as before anything is known of the step: an equal share, or a larger one if careful."""
     return 0 if budget_bytes is None else budget_bytes // (min(at_once, FIRST_FEW) if is_careful else at_once)

@@ -1,12 +1,12 @@
-"""Classes of memory: which items wait for a larger worker, and which workers take those of which class.
+"""Memory classes: in which class an item waits for a larger worker, and which classes a worker takes.
 
-1. An item whose known need is more than its worker may use has a class, in GiB: the least that holds the need. It
-   waits in the queue of that class, and keeps it whatever becomes of it.
-2. A worker takes the classes of which it may use all but a reserve: a machine of 64 GiB offers some 60 to scripts, and
-   takes the class of 64. A need within its class that is larger than its budget runs alone (`admission`).
-3. Classes are powers of two, and one and a half times those: as machines are sold. So twice what a task had when memory
+1. An item whose known need is more than its worker may use gets a class, in GiB: the least that holds the need. It
+   waits in the lane of that class, and keeps the class until a person changes its need.
+2. A worker takes a class of which it may use all but a reserve: a machine of 64 GiB offers some 60 to scripts, and
+   takes the class of 64. An item within its class that needs more than its budget runs alone (`admission`).
+3. Classes are powers of two, and one and a half times those, as machines are sold. So twice what a task had when memory
    ran out is at most two classes more.
-4. A worker of which nothing is known takes every class.
+4. A worker whose memory is unknown takes every class.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def class_above(budget_bytes: int) -> int:
 
 
 def class_beyond(need_bytes: int, budget_bytes: int | None) -> int:
-    """Return the class in which an item has to wait for a worker larger than this; 0 if this one may run it."""
+    """Return the class in which an item has to wait for a larger worker than this one; 0 if this one may run it."""
     if budget_bytes is None or need_bytes <= budget_bytes:
         return 0
     needed = class_of(need_bytes)

@@ -1,8 +1,8 @@
 """How the peak memory of a task was measured, and which of several figures is taken.
 
 1. Anonymous and shared memory count. Pages of files do not: the kernel takes those back whenever it needs memory.
-2. `wait4` tells the peak of the largest process that was waited for, exactly, but never less than the worker's own:
-   scripts are started by vfork, and the kernel counts the parent's memory until the `exec`. So such a figure says
+2. `wait4` gives the exact peak of the largest process that was waited for, but never less than the worker's own:
+   scripts are started by vfork, and the kernel counts the parent's memory until the `exec`. So the figure says
    something only when it is larger.
 """
 
@@ -29,10 +29,10 @@ class Peak(Value):
 
 
 def best_peak(sampled: Peak | None, largest_process_bytes: int | None, *, file_bytes: int, worker_bytes: int) -> Peak:
-    """Return the peak of a task that has ended; of nothing known it is zero.
+    """Return the peak of a task that has ended; zero if nothing is known.
 
-    `sampled` is the peak of the samples of all its processes, `largest_process_bytes` what `wait4` tells. Of that,
-    `file_bytes` are taken for pages of files: the most that a sample showed of one process. `worker_bytes` is the
+    `sampled` is the peak of the samples of all its processes, `largest_process_bytes` what `wait4` gives. Of
+    that, `file_bytes` count as pages of files: the most that a sample showed for one process. `worker_bytes` is the
     worker's own peak.
     """
     if largest_process_bytes is None:

@@ -1,12 +1,12 @@
 """How much memory, and how many CPUs, items need while they run.
 
 1. What an item is known to need outranks what others needed: its column `Memory`, and what it had reached when it was
-   ended for want of memory.
-2. Tasks of which nothing is known get room together: what 95 % of as many recent tasks in a row used together, and a
-   tenth more. So room for a few large ones among many small ones is kept once, not once for each task.
-3. One that uses more than the average is no longer unknown. It counts as the median of the recent peaks above what it
-   has reached, or as twice that where there is none.
-4. Before anything is shown, each gets an equal share of the budget, so that nothing is overcommitted.
+   ended because memory ran short.
+2. Tasks whose need is unknown get room together: what as many recent tasks in a row used together at most, in 95 % of
+   the rows, and a tenth more. So room for a few large ones among many small ones is kept once, not once for each task.
+3. The need of a task that uses more than the average is no longer unknown. It counts as the median of the recent peaks
+   above what it has reached, or as twice what it has reached where there is none.
+4. Before any peaks are known, each task gets an equal share of the budget, so that nothing is overcommitted.
 5. An item that declares its need teaches nothing about those that do not.
 """
 
@@ -29,7 +29,7 @@ PERCENTILE, MARGIN = 0.95, 1.1
 
 
 class Need(Value):
-    """What items take of a worker: memory that is known, CPUs, and room for so many tasks of `unknown` memory."""
+    """What items take of a worker: known memory, CPUs, and room for `unknown` tasks whose memory is not known."""
 
     memory_bytes: int = 0
     cpus: int = 1
@@ -44,7 +44,7 @@ class Need(Value):
         return Need(self.memory_bytes - other.memory_bytes, self.cpus - other.cpus, self.unknown - other.unknown)
 
     def __mul__(self, times: int) -> Need:
-        """Return what so many such items take."""
+        """Return what this many such items take."""
         return Need(self.memory_bytes * times, self.cpus * times, self.unknown * times)
 
 
@@ -74,7 +74,7 @@ class PeakHistory:
 
     @property
     def is_enough(self) -> bool:
-        """Return whether enough is known to go by it."""
+        """Return whether there are enough peaks to go by."""
         return len(self._recent) >= ENOUGH
 
     @property
@@ -83,17 +83,17 @@ class PeakHistory:
         return round(MARGIN * self._total / len(self._recent)) if self.is_enough else self.share_bytes
 
     def fits(self, need: Need, budget_bytes: int) -> bool:
-        """Return whether so much memory is there for a need."""
+        """Return whether a need fits into a budget of memory."""
         left = budget_bytes - need.memory_bytes
         most = MARGIN * self._sorted[-1] if self.is_enough else self.share_bytes
         return need.unknown * most <= left or self.together_bytes(need.unknown) <= left
 
     def expected_bytes(self, need: Need) -> int:
-        """Return how much memory a need may be expected to be, with that of unknown tasks."""
+        """Return how much memory is expected to be needed, with that of unknown tasks."""
         return need.memory_bytes + self.together_bytes(need.unknown)
 
     def together_bytes(self, tasks: int) -> int:
-        """Return what so many tasks may be expected to need together of which nothing is known."""
+        """Return what this many tasks of unknown need are expected to need together."""
         if not self.is_enough:
             return tasks * self.share_bytes
         if tasks not in self._together:
@@ -101,12 +101,12 @@ class PeakHistory:
         return self._together[tasks]
 
     def likely_bytes(self, reached_bytes: int) -> int:
-        """Return what one is likely to need that has reached so much: the median of the larger peaks, or twice that."""
+        """Return what a task is likely to need that has reached so much: the median of larger peaks, or twice that."""
         above = bisect_right(self._sorted, reached_bytes)
         return self._sorted[(above + len(self._sorted)) // 2] if above < len(self._sorted) else 2 * reached_bytes
 
     def _in_a_row(self, tasks: int) -> int:
-        """Return what 95 % of so many recent tasks in a row used together; the oldest follows the latest."""
+        """Return what this many tasks in a row used together, in 95 % of the rows at most; the oldest follows the latest."""
         rounds, rest = divmod(tasks, len(self._recent))
         ends = [*accumulate((*self._recent, *islice(self._recent, rest)), initial=0)]
         rows = [*map(sub, islice(ends, rest, None), ends)][: len(self._recent)]
@@ -114,12 +114,12 @@ class PeakHistory:
 
 
 def quantile(sizes: Collection[int], share: float) -> int:
-    """Return the least of the sizes that a share of them does not exceed."""
+    """Return the least of the sizes that at least this share of them does not exceed."""
     return sorted(sizes)[math.ceil(share * len(sizes)) - 1]
 
 
 def tasks_at_once(item: Item, nests: int) -> int:
-    """Return how many of an item's tasks run at a time where `nests` may."""
+    """Return how many of an item's tasks run at a time, if at most `nests` may."""
     return max(1, min(nests, len(item.todo)))
 
 
@@ -129,7 +129,7 @@ def known_need_bytes(item: Item) -> int:
 
 
 def need_of(item: Item, peaks: PeakHistory, *, nests: int) -> Need:
-    """Return what an item needs, of whose tasks `nests` run at a time, after what others have shown."""
+    """Return what an item needs if at most `nests` of its tasks run at a time, given the `peaks` of others."""
     at_once = tasks_at_once(item, nests)
     cpus, known_bytes = at_once * item.cpus, known_need_bytes(item)
     if not known_bytes:

@@ -1,13 +1,14 @@
 """Decide which items wait for a larger worker.
 
-1. An item whose known need is beyond a worker's class goes to the class of its need, from which that worker never gets
+1. An item whose known need is beyond a worker's largest class goes to the class of its need. That worker does not see
    it again.
 2. One that ran out of memory beside others is tried alone first, with all that the worker may use: it may fit.
 3. A nested item is too large when one of its tasks is: several that are too large together run alone on the worker. If
-   memory runs out even so, the item goes one class further than the worker's.
+   memory runs out even so, the item goes one class beyond the worker's.
 4. Twice what a task had may be more than any worker has. Then its item asks for what the largest living worker takes,
    if that takes more than this one.
-5. Only what is known of the item itself counts, not what its step has shown: of guesses no item is left to others.
+5. Only what is known of the item itself counts, not what its step has shown: no item is left to others because of a
+   guess.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def placed(
     was_alone: bool,
     largest_bytes: int | None = None,
 ) -> Item:
-    """Return an item that an attempt leaves, in the class where it can be held if it needs a larger worker.
+    """Return an item as an attempt leaves it, in the lane of the class that it needs if this worker is too small.
 
     `before` is the item as claimed; the worker runs `nests` of its tasks at a time. The largest living worker may use
     `largest_bytes` of memory, if that is known.

@@ -1,6 +1,6 @@
-"""What an item lacks that a worker has claimed and that waits there for room; at most one item of a worker does.
+"""What a claimed item lacks that waits for room in its worker; in each worker at most one item waits.
 
-The worker says so with its heartbeats, so that telling such an item from one that runs takes no request of its own.
+The worker writes it with its heartbeats, so that commands can tell such an item from one that runs without a request.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pyanamo_async.core.values import Value
 
 
 class RoomWait(Value):
-    """The `token` of the claim that waits, and of memory and CPUs what is short: how much it needs, and was free."""
+    """The `token` of the claim that waits, and of memory and CPUs, where short, what it needs and what was free."""
 
     token: str = ""
     memory_bytes: int = 0
@@ -23,7 +23,7 @@ class RoomWait(Value):
     free_cpus: int = 0
 
     def show(self) -> str:
-        """Return what it needs and did not find; empty when it found enough, so that it starts in a moment."""
+        """Return what it needs and did not find; empty when enough is free, so that it starts in a moment."""
         short = []
         if self.memory_bytes:
             short.append(f"{show_size(self.memory_bytes)} of memory, of which {show_size(self.free_bytes)} was free")

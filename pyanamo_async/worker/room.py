@@ -36,7 +36,7 @@ class Entry(Enum):
 
 
 class Room:
-    """The room of one worker, which runs `nests` tasks of an item; one of unknown need counts as `share_bytes` at first."""
+    """The room of one worker, which runs `nests` tasks of an item; an unknown need counts as `share_bytes` at first."""
 
     def __init__(self, budget: Budget, *, nests: int, share_bytes: int, monotonic: Callable[[], float]) -> None:
         self._budget, self._nests, self._monotonic = budget, nests, monotonic

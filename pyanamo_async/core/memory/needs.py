@@ -106,7 +106,7 @@ class PeakHistory:
         return self._sorted[(above + len(self._sorted)) // 2] if above < len(self._sorted) else 2 * reached_bytes
 
     def _in_a_row(self, tasks: int) -> int:
-        """Return what this many tasks in a row used together, in 95 % of the rows at most; the oldest follows the latest."""
+        """Return what this many tasks in a row used together, in 95 % of the rows; the oldest follows the latest."""
         rounds, rest = divmod(tasks, len(self._recent))
         ends = [*accumulate((*self._recent, *islice(self._recent, rest)), initial=0)]
         rows = [*map(sub, islice(ends, rest, None), ends)][: len(self._recent)]

@@ -79,7 +79,7 @@ def _todo(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
         first = " (0 goes first, 9 last)" if item.priority != DEFAULT_PRIORITY else ""
         sentences, steps = [f"{_who(lane)} may claim it now; its priority is {item.priority}{first}."], list[NextStep]()
     sentences += [*_last_reason(item), *_ledgers(item), *_limits(item)]
-    if _is_last_chance(item):
+    if DEFAULTS.is_last_chance(item.crashes):
         sentences.append("It is its last chance: it runs only while its worker runs nothing else.")
     if lane != EVERYBODY:
         sentences.append(_left_to(item, lane))
@@ -241,10 +241,6 @@ def _ledgers(item: Item) -> Iterator[str]:
 def _limits(item: Item) -> Iterator[str]:
     if item.timeout:
         yield f"Each of its scripts is ended after {show_duration(item.timeout)}."
-
-
-def _is_last_chance(item: Item) -> bool:
-    return DEFAULTS.is_last_chance(item.crashes)
 
 
 def _at(time: datetime | None, now: datetime) -> str:

@@ -144,8 +144,7 @@ def _locked(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
     holder = next((each for each in workers if each.worker.worker_id == item.worker), None)
     taken = "Other workers take the item over by themselves"
     if holder is None:
-        sentences.append(f"The table knows nothing of that worker. {taken}.")
-        return sentences, [NextStep.RECLAIM, NextStep.RUN]
+        return [*sentences, f"The table knows nothing of that worker. {taken}."], [NextStep.RECLAIM, NextStep.RUN]
     heartbeat = f"its last heartbeat was {show_span(now - holder.worker.heartbeat)} ago, on {holder.worker.host}"
     match holder.condition:
         case WorkerCondition.ALIVE:

@@ -66,6 +66,11 @@ class ItemQueue(Protocol):
         """
         ...
 
+    @property
+    def has_unanswered_claims(self) -> bool:
+        """Return whether a claim was sent and not answered, though others of its call were, and not repeated since."""
+        return False
+
     async def next_due(self, *, state: State = State.TODO, consistent: bool = False) -> datetime | None:
         """Return when the next item of `state` may be claimed (in the past: now); None when there is none.
 

@@ -183,6 +183,8 @@ class Claimer:
             return lost[:limit]
         try:
             won = await self._store.claim(self._worker, limit=limit, now=self._clock.now(), state=state)
+            if self._store.has_unanswered_claims:
+                self._lost.unanswered()
             return self._lost.unknown(won)  # a claim that was looked for and found may be answered after all
         except Unavailable as trouble:
             if not trouble.throttled:

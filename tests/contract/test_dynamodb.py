@@ -26,6 +26,8 @@ from pyanamo_async.errors import Fenced, SchemaMismatch, StoreError, Unavailable
 from pyanamo_async.ports import AddResult, Creation, Store
 from pyanamo_async.store.dynamodb import DynamoStore, schema
 from pyanamo_async.store.dynamodb.rows import Candidate, claiming, stored
+from pyanamo_async.store.dynamodb.table import Reply
+from pyanamo_async.store.dynamodb.writes import Update
 from tests.contract.steps import POLICY, a_record, a_worker, claim, claim_one, settled
 from tests.contract.weather import Call, CountsUnmet, LosesReplies, ThrottlesOne, Weather, sends_twice
 from tests.fakes import NOON, an_item
@@ -197,6 +199,29 @@ class TestClaims:
 
         assert len({item.item_id for each in won for item in each}) == 60
         assert lost.unmet == 0
+
+    async def test_a_claim_without_an_answer_is_known_of_beside_others_that_were_won(
+        self, store: DynamoStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The call returns what was won; who claims no more has to look for the rest."""
+        shards = (await store.describe()).shards
+        first, second = [name for name in map(str, range(100)) if shard_of(name, shards) == 0][:2]
+        await store.add([an_item(first), an_item(second)])
+        save = store._table.save
+
+        async def save_unheard(write: Update) -> Reply:
+            reply = await save(write)
+            if write.key == second:
+                raise Unavailable("no reply")
+            return reply
+
+        monkeypatch.setattr(store._table, "save", save_unheard)
+        [won] = await store.claim("w1", limit=2, now=NOON)
+        assert (won.item_id, store.has_unanswered_claims) == (first, True)
+
+        monkeypatch.undo()
+        [found] = await store.claim("w1", limit=1, now=NOON)
+        assert (found.item_id, store.has_unanswered_claims) == (second, False)
 
     async def test_a_stale_hint_loses_cleanly(self, store: DynamoStore) -> None:
         """What the index still shows, and somebody else has, is neither claimed nor changed."""

@@ -96,6 +96,11 @@ class CandidateCache:
         """Keep a candidate whose claim was sent and never answered: only repeating it shows whether it was won."""
         self._hints.appendleft((replace(candidate, unanswered=True), float("inf")))
 
+    @property
+    def has_unanswered(self) -> bool:
+        """Return whether such a candidate is there."""
+        return any(candidate.unanswered for candidate, _ in self._hints)
+
     def note_head(self, shard: int, key: str | None, *, now_s: float) -> None:
         """Note the first key of a shard."""
         self._heads[shard] = ShardHead(key, now_s, self._idle_ttl_s * (1 - 0.4 * self._rng.random()))

@@ -69,6 +69,11 @@ class QueueClaimer:
                 break
             await self._query(cache, queued, shards.pop(), now)
 
+    @property
+    def has_unanswered(self) -> bool:
+        """Return whether a claim was never answered; see `ports.ItemQueue.has_unanswered_claims`."""
+        return any(cache.has_unanswered for cache in self._caches.all())
+
     async def next_due(self, state: State, *, consistent: bool = False) -> datetime | None:
         """Return when the next item may be claimed; see `ports.ItemQueue.next_due`."""
         known, times = -1, set[datetime]()

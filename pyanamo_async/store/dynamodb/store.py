@@ -61,6 +61,10 @@ class DynamoStore(DynamoAdmin, DynamoReader, DynamoNotifications, DynamoOutputTa
     async def claim(self, worker: str, *, limit: int, now: datetime, state: State = State.TODO) -> list[Item]:
         return await (await self._open()).claimer.claim(worker, limit=limit, now=now, state=state)
 
+    @property
+    def has_unanswered_claims(self) -> bool:
+        return self._opened is not None and self._opened.claimer.has_unanswered
+
     async def next_due(self, *, state: State = State.TODO, consistent: bool = False) -> datetime | None:
         return await (await self._open()).claimer.next_due(state, consistent=consistent)
 

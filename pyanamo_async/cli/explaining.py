@@ -30,8 +30,8 @@ COMMANDS = {
 }
 OF_A_TASK = {NextStep.SEE_OUTPUT, NextStep.SEE_ERRORS, NextStep.FOLLOW}
 WAITS = {State.TODO, State.WALL_TIME_EXCEEDED}
-RUNS = {NextStep.RUN, NextStep.RUN_LARGER, NextStep.RUN_LAST, NextStep.RUN_LONGER}
-OF_THE_TABLE = {*RUNS, NextStep.RECLAIM, NextStep.LIST_WORKERS}
+NOBODY_TAKES_IT = {NextStep.RUN, NextStep.RUN_LARGER, NextStep.RUN_LAST}
+OF_THE_TABLE = {*NOBODY_TAKES_IT, NextStep.RUN_LONGER, NextStep.RECLAIM, NextStep.LIST_WORKERS}
 
 
 @on_table
@@ -55,7 +55,7 @@ async def explain(
     """
     told = await table.explain(item)
     because = [name_flags(each) for each in told.because]
-    if queue and told.state in WAITS and NextStep.RUN in told.next_steps:
+    if queue and told.state in WAITS and NOBODY_TAKES_IT & {*told.next_steps}:
         because += await table.explain_batch(queue=queue)
     steps = [
         (

@@ -20,7 +20,7 @@ from tests.batch import (
     QUEUE,
     a_batch,
 )
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, process
 from tests.docs.cli_reference import find, options
 
 SUBMIT = ("batch", "submit", "--queue", QUEUE, "--definition", DEFINITION)
@@ -247,6 +247,9 @@ def test_an_item_that_waits_for_jobs_is_explained_by_what_these_wait_for(cli: Cl
 
     assert told[-len(why) :] == why
     assert "AWS" not in cli("explain", item["itemID"]).out
+    cli("set", "--all", "--memory", "1T", "--yes")
+    assert process("run", "--memory", "1G", "--bucket", "file:logs", "--quiet").status == 4
+    assert cli("explain", item["itemID"], "--queue", QUEUE, "--json").json()["because"][-len(why) :] == why
 
 
 def test_a_file_and_a_folder_are_out_of_reach(cli: Cli) -> None:

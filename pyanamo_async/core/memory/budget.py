@@ -11,7 +11,7 @@ from pyanamo_async.errors import UsageError
 _SHARE = re.compile(r"(\d{1,3}(?:\.\d{1,3})?) *%")
 WHOLE = 100
 USABLE = 0.95  # of all memory; the rest is for the worker, and for what the kernel needs
-LEAST = 1 << 20  # bytes; who writes `12` means no bytes
+LEAST_BYTES = 1 << 20  # of a need or a budget: who writes `30` means no bytes
 FIRST_FEW = 4  # of unknown need, which "auto" starts at a time
 
 
@@ -32,7 +32,7 @@ def parse_budget(text: str, usable_bytes: int | None) -> int | None:
         size = float(share[1]) if share else parse_size(text)
     except ValueError:
         size = 0
-    if not 0 < size <= WHOLE if share else size < LEAST:
+    if not 0 < size <= WHOLE if share else size < LEAST_BYTES:
         raise UsageError(f"`memory` is '{text}'", hint="give a size like 12G, or a share like 90%")
     if share:
         return None if usable_bytes is None else int(usable_bytes * size / WHOLE)

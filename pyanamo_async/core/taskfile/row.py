@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from pyanamo_async.core.folders import NO_FOLDERS, Folders, parse_folders
 from pyanamo_async.core.items import DEFAULT_PRIORITY, SINGLE_TASK, Item, Task
+from pyanamo_async.core.memory.budget import LEAST_BYTES
 from pyanamo_async.core.shell_command import shell_command
 from pyanamo_async.core.taskfile import columns as col
 from pyanamo_async.core.taskfile.lines import InvalidLine
@@ -30,7 +31,7 @@ TASK_NAME = re.compile(r"Task_(0|[1-9][0-9]{0,5})")
 PRIORITIES = range(10)
 FAILURES = range(1, 1001)
 CPUS = range(1, 10_001)
-MEMORY = range(1 << 20, (1 << 50) + 1)  # no script needs less: who writes `30` means no bytes
+MEMORY = range(LEAST_BYTES, (1 << 50) + 1)
 
 Fields = Mapping[str, object]
 Default = TypeVar("Default", int, None)

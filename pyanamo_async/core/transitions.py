@@ -12,9 +12,8 @@
    ran out.
 3. Finished tasks stay finished, whatever becomes of their siblings. A failed item has no task left to run.
 4. Progress clears the count of wall-time kills: a task that succeeded, or a new checkpoint.
-5. Nothing resets the seconds lost, which are a cost and no limit; nor, but a person who says another, the memory that
-   an item turned out to need.
-   What a checkpoint saved of them is taken off when an attempt that began from it ends.
+5. Nothing resets the seconds lost, which are a cost and no limit. What a checkpoint saved of them is taken off when an
+   attempt that began from it ends. Only a person changes the memory that an item turned out to need.
 """
 
 from __future__ import annotations

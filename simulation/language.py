@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from simulation.index import MAX_KEY
+
 Row = dict[str, Any]
 Path = tuple[str, ...]
 
@@ -179,3 +181,21 @@ def _condition(asked: dict[str, Any]) -> Callable[[Row | None], bool]:
 
 def _plain(value: Row) -> Any:
     return float(value["N"]) if "N" in value else value["S"]
+
+
+def key_bounds(condition: str, values: dict[str, str]) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return the lowest and the highest key, with the id behind it, that the condition of a query allows."""
+    match condition.removeprefix("Queue = :queue").split():
+        case []:
+            return ("", ""), (MAX_KEY, "")
+        case ["AND", "Queue_Key", "BETWEEN", start, "AND", end]:
+            return (values[start], ""), (values[end], MAX_KEY)
+        case ["AND", "Queue_Key", "<", then]:
+            return ("", ""), (values[then], "")
+        case ["AND", "Queue_Key", ">", then]:
+            return (values[then], MAX_KEY), (MAX_KEY, "")
+        case ["AND", "Queue_Key", ">=", then]:
+            return (values[then], ""), (MAX_KEY, "")
+        case ["AND", "Queue_Key", "=", key]:
+            return (values[key], ""), (values[key], MAX_KEY)
+    raise NotImplementedError(condition)

@@ -32,7 +32,7 @@ from pyanamo_async.store.dynamodb.lanes import LAST_ATTEMPTS_AFTER
 from pyanamo_async.store.dynamodb.rows import stored
 from simulation import language
 from simulation.facts import PARTITION_WRITES, WRITE_UNIT_BYTES
-from simulation.index import MAX_KEY, Entry, IndexLag, QueueIndex, row_bytes
+from simulation.index import Entry, IndexLag, QueueIndex, row_bytes
 from simulation.language import KEY, Change, Row
 from simulation.limits import Charge, Partitions, take
 from simulation.virtual_time import NOON
@@ -148,7 +148,7 @@ class Service:
 
     def _query(self, asked: dict[str, Any]) -> dict[str, Any]:
         values = {name: value["S"] for name, value in asked["ExpressionAttributeValues"].items()}
-        low, high = _bounds(asked["KeyConditionExpression"], values)
+        low, high = language.key_bounds(asked["KeyConditionExpression"], values)
         after = asked.get("ExclusiveStartKey")
         forward = asked.get("ScanIndexForward", True)
         rows, more, units = self.index.query(values[":queue"], low, high, after, asked.get("Limit"), forward=forward)
@@ -234,23 +234,6 @@ class Service:
         self.rows[key], self._units[key], self._entries[key] = row, _units(row_bytes(row)), entry
         self._versions[key] = 1
         self.index.show(key, 1, entry)
-
-
-def _bounds(condition: str, values: dict[str, str]) -> tuple[tuple[str, str], tuple[str, str]]:
-    match condition.removeprefix("Queue = :queue").split():
-        case []:
-            return ("", ""), (MAX_KEY, "")
-        case ["AND", "Queue_Key", "BETWEEN", start, "AND", end]:
-            return (values[start], ""), (values[end], MAX_KEY)
-        case ["AND", "Queue_Key", "<", then]:
-            return ("", ""), (values[then], "")
-        case ["AND", "Queue_Key", ">", then]:
-            return (values[then], MAX_KEY), (MAX_KEY, "")
-        case ["AND", "Queue_Key", ">=", then]:
-            return (values[then], ""), (MAX_KEY, "")
-        case ["AND", "Queue_Key", "=", key]:
-            return (values[key], ""), (values[key], MAX_KEY)
-    raise NotImplementedError(condition)
 
 
 def _moved(old: Entry | None, new: Entry | None) -> list[Entry]:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 
-from pyanamo_async.core.stored.columns import Column, Columns, byte_count, count, number, text
+from pyanamo_async.core.stored.columns import Column, Columns, byte_count, count, mapping, number, text
 from pyanamo_async.core.values import Value, replace
 
 LONGEST_NAME = 255  # of a host; a Batch job has a UUID and an index, an ECS task some 120 characters
@@ -115,9 +115,7 @@ def read_platform(stored: object) -> Platform:
     Raises:
         TypeError, ValueError: it is none.
     """
-    if not isinstance(stored, Mapping):
-        raise TypeError("not a map")
-    return _COLUMNS.decode(stored)
+    return _COLUMNS.decode(mapping(stored))
 
 
 def show_platform(platform: Platform) -> str:

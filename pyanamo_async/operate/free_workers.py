@@ -1,4 +1,4 @@
-"""Say whether any worker would take what can be claimed, and what a person may do if not."""
+"""Tell whether there are workers for the items that can be claimed, and if not, which to start."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Told = tuple[list[str], list[NextStep]]
 
 
 def at_work(now: datetime, workers: Sequence[WorkerStatus], *, not_before: datetime | None = None) -> Told:
-    """Say whether any worker would take what can be claimed."""
+    """Tell whether there are workers for the items that can be claimed."""
     alive = [each.worker for each in workers if each.condition is WorkerCondition.ALIVE]
     if not alive:
         last = max((each.worker.heartbeat for each in workers), default=None)

@@ -60,7 +60,7 @@ async def test_workers_for_last_attempts_take_these_first_and_all_else(sizes: tu
 
 
 async def test_a_memory_class_outranks_last_attempts(sizes: tuple[Store, Store]) -> None:
-    """Whoever is large enough takes an item that is in both: only few workers are."""
+    """An item that is left to both is taken by any worker that is large enough, since those are few."""
     ordinary, last = sizes
     await last.add([an_item("both", memory_class=16, last_attempts=True)])
 

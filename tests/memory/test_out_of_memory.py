@@ -92,15 +92,21 @@ def test_what_anybody_killed_did_not_run_out_of_memory(script: str, group: Path,
     assert not used.out_of_memory
 
 
-def test_a_count_explains_what_ended_within_two_seconds(tmp_path: Path) -> None:
-    """Several at once, too; what ends later was killed by something else. In version 2 as in version 1."""
-    (tmp_path / "proc/self").mkdir(parents=True)
-    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
-    count = tmp_path / "sys/fs/cgroup/memory.events"
+def a_count(root: Path) -> tuple[OomKills, Path]:
+    """Return what watches the kernel's count of three kills, in control groups of version 2, and the file of it."""
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text("0::/\n")
+    count = root / "sys/fs/cgroup/memory.events"
     count.parent.mkdir(parents=True)
     count.write_text("oom 0\noom_kill 3\n")
-    kills = OomKills(root=tmp_path)
+    kills = OomKills(root=root)
     kills.note(0.0)
+    return kills, count
+
+
+def test_a_count_explains_what_ended_within_two_seconds(tmp_path: Path) -> None:
+    """Several at once, too; what ends later was killed by something else. In version 2 as in version 1."""
+    kills, count = a_count(tmp_path)
     quiet = kills.rose(5.0)
 
     count.write_text("oom 1\noom_kill 4\n")
@@ -114,13 +120,7 @@ def test_a_count_explains_what_ended_within_two_seconds(tmp_path: Path) -> None:
 
 def test_a_count_explains_nothing_that_started_after_it_rose(tmp_path: Path) -> None:
     """A script that is killed by something else and tried again at once did not run out of memory three times."""
-    (tmp_path / "proc/self").mkdir(parents=True)
-    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
-    count = tmp_path / "sys/fs/cgroup/memory.events"
-    count.parent.mkdir(parents=True)
-    count.write_text("oom_kill 3\n")
-    kills = OomKills(root=tmp_path)
-    kills.note(0.0)
+    kills, count = a_count(tmp_path)
 
     count.write_text("oom_kill 4\n")
     beside = [kills.rose(10.0, since_s=9.0), kills.rose(10.1, since_s=9.5)]

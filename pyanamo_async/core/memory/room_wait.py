@@ -5,9 +5,7 @@ The worker writes it with its heartbeats, so that commands can tell such an item
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from pyanamo_async.core.stored.columns import Column, Columns, byte_count, count, text
+from pyanamo_async.core.stored.columns import Column, Columns, byte_count, count, mapping, text
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import Value
@@ -53,6 +51,4 @@ def read_wait(stored: object) -> RoomWait:
     Raises:
         TypeError, ValueError: it is none.
     """
-    if not isinstance(stored, Mapping):
-        raise TypeError("not a map")
-    return _COLUMNS.decode(stored)
+    return _COLUMNS.decode(mapping(stored))

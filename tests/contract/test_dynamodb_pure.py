@@ -294,6 +294,17 @@ class TestCandidateCache:
 
         assert cache.take(1, now_s=999) == [replace(seen, unanswered=True)]
 
+    def test_a_throttled_claim_is_tried_again_and_was_not_won(self) -> None:
+        """A throttled worker does not look again and again for what it may hold; unless an earlier claim was lost."""
+        cache = a_cache()
+        for was_lost in (False, True):
+            cache.keep_unanswered(Candidate("a", "todo#0", "05a", 0, "t", unanswered=was_lost), throttled=True)
+            assert cache.has_unanswered is was_lost
+            [again] = cache.take(1, now_s=99)
+            cache.keep_unanswered(again, throttled=True)
+            assert cache.has_unanswered is was_lost
+            assert [each.item_id for each in cache.take(1, now_s=99)] == ["a"]
+
 
 def a_cache(shards: int = 1) -> CandidateCache:
     """An empty cache."""

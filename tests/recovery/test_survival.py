@@ -47,8 +47,8 @@ def reach(counted: Path, number: int) -> None:
 
 def lost_s(counted: Path, begun: int, killed_ns: int) -> float:
     """Return for how long a killed attempt had counted on since the number from which its successor began."""
-    [at] = [at for number, attempt, at in numbers(counted) if (number, attempt) == (begun, 1)]
-    return (killed_ns - at) / 1e9
+    [at] = [at for number, attempt, *at in numbers(counted) if (number, attempt) == (begun, 1)]
+    return (killed_ns - at[0]) / 1e9
 
 
 def test_a_count_survives_everything_that_ends_its_worker(any_site: Site, counted: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_count_survives_everything_that_ends_its_worker(any_site: Site, counte
     stored = int(told["Restored_From"].partition("/")[2])
     mean_s = float(told["Restored_Seconds"]) / stored
     assert lost_s(counted, starts[1], killed_ns) < EVERY_S + UNEVENLY * mean_s, (stored, told["Restored_Seconds"])
-    assert starts[2] >= max(number for number, attempt, _ in numbers(counted) if attempt == 2) - 1
+    assert starts[2] >= max(number for number, attempt, *_ in numbers(counted) if attempt == 2) - 1
     saved = any_site.rows()["count"]["Seconds_Saved"]
     assert saved > 0
     assert not any("checkpoint" in path.parts for path in (any_site.folder / "logs").rglob("*"))

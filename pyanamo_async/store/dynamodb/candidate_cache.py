@@ -92,14 +92,15 @@ class CandidateCache:
         self._contended_s = now_s
         self._hints = deque(hint for hint in self._hints if hint[0].unanswered)
 
-    def keep_unanswered(self, candidate: Candidate) -> None:
+    def keep_unanswered(self, seen: Candidate, *, throttled: bool = False) -> None:
         """Keep a candidate whose claim was sent and never answered: only repeating it shows whether it was won."""
-        self._hints.appendleft((replace(candidate, unanswered=True), float("inf")))
+        throttled = throttled and (seen.throttled or not seen.unanswered)  # an earlier claim may have been won
+        self._hints.appendleft((replace(seen, unanswered=True, throttled=throttled), float("inf")))
 
     @property
     def has_unanswered(self) -> bool:
-        """Return whether such a candidate is there."""
-        return any(candidate.unanswered for candidate, _ in self._hints)
+        """Return whether a candidate is there whose claim may have been won."""
+        return any(seen.unanswered and not seen.throttled for seen, _ in self._hints)
 
     def note_head(self, shard: int, key: str | None, *, now_s: float) -> None:
         """Note the first key of a shard."""

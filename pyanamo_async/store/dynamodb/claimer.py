@@ -125,7 +125,7 @@ class QueueClaimer:
             try:
                 item = await self._item_if_won(seen, worker, reply)
             except Unavailable as unavailable:
-                cache.keep_unanswered(seen)
+                cache.keep_unanswered(seen, throttled=unavailable.throttled)
                 errors.append(unavailable)
             except BadRow as bad:
                 bad_rows.append((seen, bad))

@@ -45,8 +45,8 @@ MOST_MEMBERS = 40  # changed one by one; with more the whole map goes, and the t
 class Candidate(Value):
     """An item seen in the index, and the token with which it will be claimed.
 
-    `unanswered`: a claim was sent and its reply was lost, so it may be claimed already. `bad`: what the index shows
-    cannot be read, so that it is buried instead.
+    `unanswered`: a claim was sent and its reply was lost, so it may be claimed already; `throttled`: the reply was that
+    the service did not try. `bad`: what the index shows cannot be read, so that it is buried instead.
     """
 
     item_id: str
@@ -55,6 +55,7 @@ class Candidate(Value):
     attempt: int
     token: str
     unanswered: bool = False
+    throttled: bool = False
     bad: BadRow | None = None
 
 

@@ -42,8 +42,8 @@ sys.exit(run_on_loop(main()))
 def _hold(site: Site) -> None:
     """Import items whose first attempt never ends; one leaves its process group as well."""
     sign = site.folder / "sign.sh"
-    said = '"end $PYANAMO_ITEM_ID $PYANAMO_TASK $PYANAMO_ATTEMPT $(date +%s%N)"'
-    sign.write_text(f"while :; do echo {said} >> {site.witness.file}; sleep 0.05; done\n")
+    said = '"end $PYANAMO_ITEM_ID $PYANAMO_TASK $PYANAMO_ATTEMPT $at"'
+    sign.write_text(f"while :; do at=$(date +%s%N) && echo {said} >> {site.witness.file}; sleep 0.05; done\n")
     first = "test $PYANAMO_ATTEMPT != 1 ||"
     work = (f"{first} sh {sign}", f"{first} {{ setsid sh {sign} & sh {sign}; }}")
     site.items(*(f"i{number}|s|{site.witness.script(work[number])}" for number in range(ITEMS)))

@@ -15,7 +15,7 @@ from harness.program import Program
 from tests.stress.workers import Fleet, Worker, fleet
 
 WITNESS = """\
-say() { echo "$1 $PYANAMO_ITEM_ID $PYANAMO_ATTEMPT $(date +%s.%N) $$" >> witness; }
+say() { at=$(date +%s.%N) && echo "$1 $PYANAMO_ITEM_ID $PYANAMO_ATTEMPT $at $$" >> witness; }
 exec 9>> "locks/$PYANAMO_ITEM_ID"
 flock --nonblock 9 || say overlap
 say start

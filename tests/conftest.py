@@ -31,6 +31,7 @@ SLOW = (
         f"tests/acceptance/test_{name}.py"
         for name in (
             "batch_fleet",
+            "batch_lanes",
             "bench",
             "big_output",
             "changing",

@@ -6,7 +6,7 @@ names under which they are stored, `core.transitions` how an item moves from sta
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from heapq import nlargest
@@ -93,6 +93,10 @@ class TaskRecord(Value):
         is_told = isinstance(self.outcome, Failed) and self.outcome.detail
         said = _last_line(self.stderr.text) if isinstance(self.outcome, Failure) and not is_told else ""
         return f"{reason}: {said}" if said else reason
+
+
+TaskRecords = Mapping[str, TaskRecord]
+"""How tasks of one item ended, by task name."""
 
 
 class Task(Value):

@@ -5,10 +5,10 @@ The sum is a cost and no limit, so nothing resets it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 
-from pyanamo_async.core.items import Item, Task, TaskRecord
+from pyanamo_async.core.items import Item, Task, TaskRecord, TaskRecords
 from pyanamo_async.core.outcomes import Checkpointed, Interrupted, OutOfMemory
 
 MOST_SECONDS = 1e9  # clocks may be wrong by more, and a row with more could not be read
@@ -19,7 +19,7 @@ def plus(lost_s: float, more_s: float) -> float:
     return min(MOST_SECONDS, round(lost_s + more_s, 3))
 
 
-def interrupted_seconds(results: Mapping[str, TaskRecord]) -> float:
+def interrupted_seconds(results: TaskRecords) -> float:
     """Return how long scripts ran that were interrupted, or ran out of memory."""
     lost = (result for result in results.values() if isinstance(result.outcome, Interrupted | OutOfMemory))
     return sum(result.seconds for result in lost)
@@ -33,7 +33,7 @@ def unsaved_seconds(item: Item, *, until: datetime) -> float:
     return max(0.0, (until - since).total_seconds())
 
 
-def saved_seconds(tasks: Iterable[Task], results: Mapping[str, TaskRecord]) -> tuple[float, float]:
+def saved_seconds(tasks: Iterable[Task], results: TaskRecords) -> tuple[float, float]:
     """Return how long scripts had run for the checkpoints that results began from, and how much of it counts as lost.
 
     Each second counts once, however many attempts begin from it. A checkpoint that was taken by exiting with 85 saved

@@ -1,4 +1,4 @@
-"""What a record says of files that a task left: its results, with the list stored beside them, and checkpoints."""
+"""What a record says about the files of a task: its result files, with the list stored beside them, and checkpoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyanamo_async.core.values import Value
 
 
 class Results(Value):
-    """What a record says of them: the location below which they are, how many, and of what size together."""
+    """Where the result files of a task are stored, how many there are, and how large they are together."""
 
     at: str = ""
     files: int = 0
@@ -19,10 +19,10 @@ class Results(Value):
 
 
 class CheckpointUse(Value):
-    """What a record says of checkpoints: the last that was stored, and the one restored.
+    """The last checkpoint that an attempt stored, and the one that it began from.
 
-    `stored` and `restored` are the attempt and a number, as in `3/7`. Seconds are those that the script had run for it,
-    in all attempts that led to it.
+    `stored` and `restored` are the attempt and a number, as in `3/7`. `seconds` and `restored_seconds` are how long the
+    script had run for that checkpoint, in all attempts that led to it.
     """
 
     stored: str = ""
@@ -35,24 +35,24 @@ class CheckpointUse(Value):
 
 
 class ResultFile(Value):
-    """One of them, with its path as the script had it."""
+    """One result file, with its path in the folder of the script."""
 
     path: str
     size_bytes: int
 
 
 def encode_results(files: Iterable[ResultFile]) -> bytes:
-    """Return the list as it is stored."""
+    """Return the list of result files as it is stored."""
     return orjson.dumps(
         [{"path": each.path, "bytes": each.size_bytes} for each in files], option=orjson.OPT_APPEND_NEWLINE
     )
 
 
 def decode_results(content: bytes) -> list[ResultFile]:
-    """Return the files of a stored list.
+    """Return the result files of a stored list.
 
     Raises:
-        ValueError: it is none, or a path leads out of the folder.
+        ValueError: the content is no list of files, or a path leads out of the folder.
     """
     files = [ResultFile(str(each["path"]), int(each["bytes"])) for each in _objects(orjson.loads(content))]
     for each in files:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import assert_never
 
 from pyanamo_async.core.failure_policy import FailurePolicy, Verdict
-from pyanamo_async.core.items import Task, TaskRecord, TaskState
+from pyanamo_async.core.items import Task, TaskRecord, TaskRecords, TaskState
 from pyanamo_async.core.outcomes import Checkpointed, Failed, Interrupted, OutOfMemory, Succeeded, TimedOut
 from pyanamo_async.core.values import replace
 
@@ -31,6 +30,6 @@ def with_result(task: Task, result: TaskRecord, policy: FailurePolicy, limit: in
     return replace(task, state=state, attempts=attempts, failures=failures, record=result)
 
 
-def made_progress(results: Mapping[str, TaskRecord]) -> bool:
+def made_progress(results: TaskRecords) -> bool:
     """Return whether a task succeeded, or left a new checkpoint."""
     return any(isinstance(each.outcome, Succeeded) or each.checkpoint.made_progress for each in results.values())

@@ -18,12 +18,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.holding import hold
-from pyanamo_async.core.items import Item, State, TaskRecord, TaskState
+from pyanamo_async.core.items import Item, State, TaskRecords, TaskState
 from pyanamo_async.core.lost_time import interrupted_seconds, plus, saved_seconds, unsaved_seconds
 from pyanamo_async.core.outcomes import (
     Checkpointed,
@@ -42,7 +41,6 @@ from pyanamo_async.core.values import replace
 
 AFTER_CHECKPOINT = timedelta(seconds=1)  # what takes one in no time must not keep a worker busy
 
-Results = Mapping[str, TaskRecord]
 MORE_AFTER_OOM = 2  # times what it had
 NOT_STARTED = "not started: "
 
@@ -61,7 +59,7 @@ def claim(item: Item, *, worker: str, token: str, now: datetime) -> Item:
     )
 
 
-def record(item: Item, results: Results, *, policy: FailurePolicy) -> Item:
+def record(item: Item, results: TaskRecords, *, policy: FailurePolicy) -> Item:
     """Add the results of tasks, by task name, and leave the item in its state."""
     limit = policy.max_failures if item.max_failures is None else item.max_failures
     tasks = tuple(
@@ -83,7 +81,7 @@ def record(item: Item, results: Results, *, policy: FailurePolicy) -> Item:
 
 def settle(
     before: Item,
-    results: Results,
+    results: TaskRecords,
     *,
     interrupted_by: InterruptReason | NotStarted | None,
     now: datetime,
@@ -167,14 +165,14 @@ def settle_internal_error(item: Item, problem: str, *, now: datetime, policy: Fa
     return with_reason(replace(broken, state=State.TODO), problem)
 
 
-def finish(item: Item, results: Results, now: datetime) -> Item:
+def finish(item: Item, results: TaskRecords, now: datetime) -> Item:
     """Settle an item that has no task left to run."""
     if all(task.state is TaskState.DONE for task in item.tasks):
         return with_reason(replace(item, state=State.DONE, done_at=now), "")
     return with_reason(replace(item, state=State.FAILED, done_at=now), _failure_reason(item, results))
 
 
-def _exceed_wall_time(item: Item, results: Results, now: datetime, policy: FailurePolicy) -> Item:
+def _exceed_wall_time(item: Item, results: TaskRecords, now: datetime, policy: FailurePolicy) -> Item:
     killed = any(result.outcome == Interrupted(InterruptReason.WALL_TIME) for result in results.values())
     kills = item.wall_time_kills + (killed and not made_progress(results))
     counted = replace(item, wall_time_kills=kills, interruptions=item.interruptions + 1, done_at=now)
@@ -187,7 +185,7 @@ def _exceed_wall_time(item: Item, results: Results, now: datetime, policy: Failu
     return with_reason(replace(counted, state=State.WALL_TIME_EXCEEDED), reason)
 
 
-def _reached_bytes(results: Results) -> int:
+def _reached_bytes(results: TaskRecords) -> int:
     """Return what a task is known to need by how it ended: what it had, or twice that when memory ran out."""
     needs = [0]
     for each in results.values():
@@ -198,7 +196,7 @@ def _reached_bytes(results: Results) -> int:
     return max(needs)
 
 
-def _out_of_memory(item: Item, results: Results, now: datetime, policy: FailurePolicy) -> Item | None:
+def _out_of_memory(item: Item, results: TaskRecords, now: datetime, policy: FailurePolicy) -> Item | None:
     """Bury an item that ran out of memory too often, or put it back with a larger need; None if a task failed, too."""
     peaks = (each.max_rss_bytes or 0 for each in results.values() if isinstance(each.outcome, OutOfMemory))
     had = show_size(max(peaks))
@@ -209,7 +207,7 @@ def _out_of_memory(item: Item, results: Results, now: datetime, policy: FailureP
     return with_reason(replace(item, state=State.TODO), f"out of memory with {had}; it needs more now")
 
 
-def _count_ends(item: Item, results: Results) -> Item:
+def _count_ends(item: Item, results: TaskRecords) -> Item:
     """Count an attempt in which a task ran out of memory, or was ended because its worker was stopped."""
     ended = [each.outcome for each in results.values()]
     ran_out = any(isinstance(each, OutOfMemory) for each in ended)
@@ -217,7 +215,7 @@ def _count_ends(item: Item, results: Results) -> Item:
     return replace(item, oom_kills=item.oom_kills + ran_out, evictions=item.evictions + evicted)
 
 
-def _ran_all(item: Item, results: Results) -> bool:
+def _ran_all(item: Item, results: TaskRecords) -> bool:
     """Return whether every task left to run did run to its own end, so that no stop can have cut it short."""
     ran = {name for name, result in results.items() if not isinstance(result.outcome, Interrupted)}
     return all(task.name in ran for task in item.todo)
@@ -231,7 +229,7 @@ def _bury(item: Item, reason: str, now: datetime) -> Item:
     return with_reason(replace(item, tasks=tasks, state=State.FAILED, done_at=now), reason)
 
 
-def _retry(item: Item, results: Results, now: datetime, policy: FailurePolicy, jitter: float) -> Item:
+def _retry(item: Item, results: TaskRecords, now: datetime, policy: FailurePolicy, jitter: float) -> Item:
     if all(isinstance(results[task.name].outcome, Checkpointed) for task in item.todo if task.name in results):
         again = replace(item, state=State.TODO, not_before=now + AFTER_CHECKPOINT)
         return with_reason(again, Checkpointed.reason)
@@ -240,7 +238,7 @@ def _retry(item: Item, results: Results, now: datetime, policy: FailurePolicy, j
     return with_reason(replace(item, state=State.TODO, not_before=not_before), _failure_reason(item, results))
 
 
-def _failure_reason(item: Item, results: Results) -> str:
+def _failure_reason(item: Item, results: TaskRecords) -> str:
     """Return why the first task that is not done failed: in this attempt, or else in an earlier one."""
     unfinished = [task for task in item.tasks if task.state is not TaskState.DONE]
     for task in sorted(unfinished, key=lambda task: task.name not in results):  # stable: otherwise in their order

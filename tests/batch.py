@@ -23,6 +23,7 @@ RETRY = {
         {"onReason": "*", "action": "EXIT"},
     ],
 }
+COMMON = {"type": "container", "retryStrategy": RETRY, "timeout": {"attemptDurationSeconds": 86400}}
 
 
 @contextmanager
@@ -57,15 +58,27 @@ def a_batch(
             api.create_job_queue(
                 jobQueueName=fair, priority=1, computeEnvironmentOrder=order, schedulingPolicyArn=policy
             )
-        resources = [{"type": "VCPU", "value": "2"}, {"type": "MEMORY", "value": "16384"}]
-        container = {
-            "image": "pyanamo-async",
-            "command": [*command],
-            "environment": [],
-            "resourceRequirements": resources,
-        }
-        common = {"type": "container", "retryStrategy": RETRY, "timeout": {"attemptDurationSeconds": 86400}}
-        api.register_job_definition(jobDefinitionName=DEFINITION, containerProperties=container, **common)
-        tasks = [{"containers": [{**container, "name": "worker", "essential": True}]}]
-        api.register_job_definition(jobDefinitionName=ECS_DEFINITION, ecsProperties={"taskProperties": tasks}, **common)
+        define(address, DEFINITION, command=command)
+        tasks = [{"containers": [{**a_container(command), "name": "worker", "essential": True}]}]
+        api.register_job_definition(jobDefinitionName=ECS_DEFINITION, ecsProperties={"taskProperties": tasks}, **COMMON)
         yield batch, address
+
+
+def a_container(command: Sequence[str] = (), *, memory_mib: int = 16384) -> dict[str, Any]:
+    """Return the container of a definition."""
+    return {
+        "image": "pyanamo-async",
+        "command": [*command],
+        "environment": [],
+        "resourceRequirements": [{"type": "VCPU", "value": "2"}, {"type": "MEMORY", "value": str(memory_mib)}],
+    }
+
+
+def define(
+    address: str, name: str, *, command: Sequence[str] = (), memory_mib: int = 16384, variables: Mapping[str, str] = {}
+) -> None:
+    """Register a definition of one container."""
+    api: Any = client("batch", address)
+    container = a_container(command, memory_mib=memory_mib)
+    container["environment"] = [{"name": name, "value": value} for name, value in variables.items()]
+    api.register_job_definition(jobDefinitionName=name, containerProperties=container, **COMMON)

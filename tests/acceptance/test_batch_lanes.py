@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,8 @@ from typing import Any
 from harness.batch import FakeBatch
 from harness.batch.jobs import ENDED, Job
 from harness.program import PYANAMO, Program, until
-from tests.batch import DEFINITION, ON_DEMAND_QUEUE, QUEUE, a_batch
+from tests.batch import DEFINITION, ON_DEMAND_QUEUE, QUEUE, a_batch, define
+from tests.memory.control_groups import a_control_group
 from tests.recovery.processes import Witness
 
 RUN = ("--grace", "100ms", "--heartbeat", "2s", "--lease", "2m")
@@ -19,6 +22,10 @@ SMALL = ("--jobs", "2", "-i", "1", "--memory", "100M")
 LAST = ("--last-attempts-on", ON_DEMAND_QUEUE, "--last-attempts-after", "2")
 LARGE = ("--memory-class", "300M", "--for", "1h", "--seconds-per-item", "60")
 QUICK = 4
+HUNGRY = f"{shlex.quote(sys.executable)} -S -c 'x = bytearray(b\"x\") * (256 << 20)' && echo fed"
+IN_A_CONTAINER = """\
+mkdir "$0/$$" && echo $((MIB << 20)) > "$0/$$/memory.limit_in_bytes" && echo $$ > "$0/$$/cgroup.procs" && exec "$@"
+"""
 INTERRUPTED, OUT_OF_REACH, KILLED = 75, 4, 137  # exit codes
 
 
@@ -72,6 +79,40 @@ def test_what_small_workers_on_spot_leave_is_done_by_others(on_aws: Program, tmp
     assert witness.overlaps() == []
     assert {item: pyanamo("logs", item) for item in rows} == {item: f"{item}\n" for item in rows}
     assert found(pyanamo) == set()
+
+
+def test_an_item_that_ran_out_of_memory_in_a_small_container_is_done_in_a_large_one(
+    on_aws: Program, tmp_path: Path
+) -> None:
+    """The kernel ends its script, not the worker; nobody had to say what it needs, and it costs no failure."""
+    on_aws.import_rows(f"hungry|s|{HUNGRY}", *(f"quick-{number}|s|echo fine" for number in range(QUICK)))
+    with (
+        a_control_group() as group,
+        a_batch(
+            tmp_path / "batch",
+            entrypoint=["sh", "-c", IN_A_CONTAINER, str(group), PYANAMO, "run", *RUN],
+            environment=on_aws.env,
+        ) as (batch, address),
+    ):
+        for name, mib in (("small", 256), ("large", 1024)):
+            define(address, name, memory_mib=mib, variables={"MIB": str(mib)})
+        pyanamo = replace(on_aws, env={**on_aws.env, "AWS_ENDPOINT_URL_BATCH": address})
+        submit = ("batch", "submit", "--json", "--queue", QUEUE, "--jobs", "1", "--definition")
+
+        [small] = json.loads(pyanamo(*submit, "small"))["job_ids"]
+        batch.wait(lambda: batch.job(small).status in ENDED)
+
+        assert exit_codes(batch.job(small)) == [OUT_OF_REACH]
+        assert beyond(pyanamo) == {"todo": 1, "done": QUICK, "too_large": [(1, 1)], "last_attempts": 0}
+
+        [large] = json.loads(pyanamo(*submit, "large", "--memory-class", "1G"))["job_ids"]
+        batch.wait(lambda: batch.job(large).status in ENDED)
+        assert exit_codes(batch.job(large)) == [0]
+
+    row = pyanamo.rows()["hungry"]
+    assert (row["ItemState"], row["InstanceID"].startswith(large), row.get("Failures", 0)) == ("done", True, 0)
+    assert row["OOM_Kills"] >= 1
+    assert pyanamo("logs", "hungry") == "fed\n"
 
 
 def take_worker_of(item: str, pyanamo: Program, batch: FakeBatch, *, kill_after_s: float) -> str:

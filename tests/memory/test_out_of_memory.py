@@ -7,7 +7,6 @@ import os
 import shlex
 import signal
 import sys
-import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from pyanamo_async.execution import MemorySampler, ShellLauncher, run
 from pyanamo_async.host.oom_kills import OomKills
 from pyanamo_async.ports import Command, Exit
+from tests.memory.control_groups import a_control_group, limit
 from tests.memory.test_peaks import Lines, Samples
 
 LIMIT = 64 << 20
@@ -26,23 +26,9 @@ HUNGRY = f"{shlex.quote(sys.executable)} -S -c 'x = bytearray(b\"x\") * (256 << 
 @pytest.fixture
 def group() -> Iterator[Path]:
     """Return a control group with little memory, below our own."""
-    base = Path("/sys/fs/cgroup/memory")
-    own = next(
-        (
-            line.split(":", 2)[2]
-            for line in Path("/proc/self/cgroup").read_text().splitlines()
-            if line.split(":")[1] == "memory"
-        ),
-        "",
-    )
-    folder = base / own.lstrip("/") / f"test-{uuid.uuid4().hex[:8]}"
-    try:
-        folder.mkdir()
-        (folder / "memory.limit_in_bytes").write_text(str(LIMIT))
-    except OSError as error:
-        pytest.skip(f"no control group of version 1 can be made: {error}")
-    yield folder
-    folder.rmdir()
+    with a_control_group() as folder:
+        limit(folder, LIMIT)
+        yield folder
 
 
 def a_root(folder: Path, group: Path) -> Path:

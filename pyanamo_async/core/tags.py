@@ -76,10 +76,12 @@ def parse_tag_names(names: str | Iterable[str], *, taken: Collection[str]) -> tu
     used = {name.casefold() for name in taken}
     for name in [column.name for column in columns if column.name]:
         if name.casefold() in used:
-            raise UsageError(f"`tag_names` has {name!r} twice, or it is another column's", hint="choose another name")
+            raise UsageError(
+                f"`tag_names` has {name!r} twice, or another column has that name", hint="choose another name"
+            )
         if _LINE.fullmatch(name) or len(name) > LONGEST_NAME or not name.isprintable():
             raise UsageError(
-                f"`tag_names` has {name[:LONGEST_NAME]!r}, which is no name", hint="give letters and digits"
+                f"`tag_names` has {name[:LONGEST_NAME]!r}, which is not a valid name", hint="give letters and digits"
             )
         used.add(name.casefold())
     if not any(column.name for column in columns):
@@ -96,10 +98,10 @@ def tag_values(tag: str, columns: Sequence[TagColumn] | None) -> dict[str, Cell]
     fields = tag.split("\t")
     if columns is None:
         if len(fields) > MAX_FIELDS:
-            raise Unfit(f"{len(fields)} fields, and at most {MAX_FIELDS} have a column")
+            raise Unfit(f"{len(fields)} fields, but at most {MAX_FIELDS} can have a column")
         return {f"{TAG}{number}": field for number, field in enumerate(fields, start=1)}
     if len(fields) != len(columns):
-        raise Unfit(f"{plural(len(fields), 'field')}, and {plural(len(columns), 'name')}")
+        raise Unfit(f"{plural(len(fields), 'field')}, but {plural(len(columns), 'name')}")
     return {column.name: _cell(field, column) for field, column in zip(fields, columns, strict=True) if column.name}
 
 
@@ -137,7 +139,8 @@ def _column(text: str) -> TagColumn:
         return TagColumn(name, TagKind(kind))
     except ValueError:
         raise UsageError(
-            f"`tag_names` has {text[:LONGEST_NAME]!r}, whose type is none", hint=f"give one of {', '.join(TagKind)}"
+            f"`tag_names` has {text[:LONGEST_NAME]!r}, which has an unknown type",
+            hint=f"give one of {', '.join(TagKind)}",
         ) from None
 
 
@@ -154,7 +157,7 @@ def _cell(field: str, column: TagColumn) -> Cell:
             return float(text)
     except ValueError:
         pass
-    raise Unfit(f"{column.name} is {field[:LONGEST_NAME]!r}, and no {column.kind}")
+    raise Unfit(f"{column.name} is {field[:LONGEST_NAME]!r}, not of type {column.kind}")
 
 
 def tag_lines(output: Output) -> tuple[str, ...]:

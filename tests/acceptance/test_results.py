@@ -28,7 +28,7 @@ def test_results_and_an_export_agree(pyanamo: Program, tmp_path: Path) -> None:
         [exported] = database.execute("SELECT itemID, Status, SampleID, number FROM tasks").fetchall()
     shown = pyanamo("results", "--wide", "--tsv", "--sample", "s1").splitlines()
 
-    assert (said.returncode, said.stderr.count("does not fit: odd Task_0: number is 'x', and no int")) == (3, 1)
+    assert (said.returncode, said.stderr.count("does not fit: odd Task_0: number is 'x', not of type int")) == (3, 1)
     assert found == [*(("large", number) for number in range(1, MANY + 1)), ("small", 1)]
     assert exported == ("small", "Succeeded", "s1", 1)
     assert shown == ["taskID\titemID\tTask\tArgument\ttag_1\ttag_2", "s1\tsmall\tTask_0\t\ts1\t1"]

@@ -76,7 +76,7 @@ def test_results_have_names_and_types(reported: Cli) -> None:
     } in rows
     assert (said.status, len(rows)) == (3, 1 + 200 + 3)
     assert said.err.splitlines()[:2] == [
-        "does not fit: wrong Task_0: chromosome is 'X', and no int",
+        "does not fit: wrong Task_0: chromosome is 'X', not of type int",
         "1 result left out. hint: pyanamo reset runs tasks again",
     ]
 
@@ -133,7 +133,7 @@ def test_an_export_has_a_row_for_each_task(reported: Cli, folder: Path) -> None:
     assert said.status == 3
     assert ("nest", "Task_1", "chr1", "Succeeded", "s5", 1, 3.0) in rows
     assert ("fails", "Task_0", None, "Failed", None, None, None) in rows
-    assert misfits == [("large", "Task_0", "200 tags"), ("wrong", "Task_0", "chromosome is 'X', and no int")]
+    assert misfits == [("large", "Task_0", "200 tags"), ("wrong", "Task_0", "chromosome is 'X', not of type int")]
 
 
 def test_a_repeated_export_writes_what_changed(reported: Cli, folder: Path) -> None:

@@ -43,12 +43,12 @@ def test_without_names_fields_are_numbered_texts() -> None:
     [
         ("", "names nothing"),
         (",,", "names nothing"),
-        ("a,b:number", "'b:number', whose type is none"),
+        ("a,b:number", "'b:number', which has an unknown type"),
         ("a,A", "'A' twice"),
-        ("a,ItemID", "another column's"),
-        ("depth_line2", "no name"),
-        ("a\x1b", "no name"),
-        ("x" * 101, "no name"),
+        ("a,ItemID", "another column has that name"),
+        ("depth_line2", "not a valid name"),
+        ("a\x1b", "not a valid name"),
+        ("x" * 101, "not a valid name"),
     ],
 )
 def test_invalid_names_are_refused(names: str, says: str) -> None:
@@ -66,17 +66,17 @@ def test_numbers_may_be_missing(missing: str) -> None:
 @pytest.mark.parametrize(
     ("tag", "why"),
     [
-        ("S1\t21\tx", "3 fields, and 4 names"),
-        ("S1\t21\tx\t1\t2", "5 fields, and 4 names"),
-        ("S1\tX\tx\t1", "chromosome is 'X', and no int"),
-        ("S1\t1.5\tx\t1", "chromosome is '1.5', and no int"),
-        ("S1\t1_0\tx\t1", "chromosome is '1_0', and no int"),
-        ("S1\t٣\tx\t1", "and no int"),
-        (f"S1\t{'9' * 19}\tx\t1", "and no int"),
-        ("S1\t1\tx\tinf", "depth is 'inf', and no float"),
-        ("S1\t1\tx\t1e999", "and no float"),
-        ("S1\t1\tx\t1_0.5", "and no float"),
-        ("S1\t1\tx\tdeep", "depth is 'deep', and no float"),
+        ("S1\t21\tx", "3 fields, but 4 names"),
+        ("S1\t21\tx\t1\t2", "5 fields, but 4 names"),
+        ("S1\tX\tx\t1", "chromosome is 'X', not of type int"),
+        ("S1\t1.5\tx\t1", "chromosome is '1.5', not of type int"),
+        ("S1\t1_0\tx\t1", "chromosome is '1_0', not of type int"),
+        ("S1\t٣\tx\t1", "not of type int"),
+        (f"S1\t{'9' * 19}\tx\t1", "not of type int"),
+        ("S1\t1\tx\tinf", "depth is 'inf', not of type float"),
+        ("S1\t1\tx\t1e999", "not of type float"),
+        ("S1\t1\tx\t1_0.5", "not of type float"),
+        ("S1\t1\tx\tdeep", "depth is 'deep', not of type float"),
     ],
 )
 def test_what_does_not_fit_says_why(tag: str, why: str) -> None:

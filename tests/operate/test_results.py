@@ -137,10 +137,10 @@ async def test_what_does_not_fit_is_told_and_left_out() -> None:
     [row] = await rows_of(store, MemoryOutputs(), names="SampleID,chromosome:int", misfits=misfits)
     assert row["chromosome"] == 21
     assert sorted(misfits, key=str) == [
-        Misfit("a", "Task_0", 2, "S1\tX", "chromosome is 'X', and no int"),
+        Misfit("a", "Task_0", 2, "S1\tX", "chromosome is 'X', not of type int"),
         Misfit("b", "Task_0", 0, "", "no tag"),
     ]
-    with pytest.raises(UsageError, match="a result does not fit: a Task_0: chromosome is 'X', and no int"):
+    with pytest.raises(UsageError, match="a result does not fit: a Task_0: chromosome is 'X', not of type int"):
         await rows_of(store, MemoryOutputs(), Selection(ids=["a"]), names="SampleID,chromosome:int")
 
 

@@ -167,10 +167,13 @@ class TableBatch(TableCapacity):
         )
 
     async def explain_batch(self, *, queue: str | None = None) -> list[str]:
-        """Tell of the table's jobs how many are in which state, and why those that wait do not start."""
+        """Tell how many of the jobs are in which state, why those that wait do not start, and how others failed.
+
+        Of those that failed the latest is explained, by exit statuses, unless a later one succeeded.
+        """
         from pyanamo_async.operate import batch
 
-        found = await self.batch_jobs(queue=queue)
+        found = await self.batch_jobs(queue=queue, ended=True)
         return await batch.why(await self._resources.fleet_jobs(), await self._resources.platform(), found)
 
     def _on_dynamodb(self) -> str:

@@ -72,6 +72,18 @@ class BatchFleet(FleetJobs):
                         return str(each["statusReason"])
         return ""
 
+    async def failed_with(self, job: FleetJob) -> list[int]:
+        """Describe the job, or those of the array that come first among the failed."""
+        client = await self._aws.client("batch")
+        with translated(WHAT):
+            ids = [job.job_id]
+            if job.size > 1:
+                listed = await client.list_jobs(arrayJobId=job.job_id, jobStatus="FAILED", maxResults=MOST)
+                ids = [str(each["jobId"]) for each in listed["jobSummaryList"]]
+            reply = await client.describe_jobs(jobs=ids) if ids else {"jobs": []}
+        codes = [_run(detail).exit_code for detail in reply["jobs"] if detail["status"] == "FAILED"]
+        return [code for code in codes if code is not None]
+
     async def front(self, queue: str) -> list[str]:
         """Take the snapshot of a queue."""
         client = await self._aws.client("batch")

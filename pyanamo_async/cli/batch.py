@@ -29,7 +29,7 @@ Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
 
 app = typer.Typer(
     cls=Group,
-    help="Start workers as jobs of AWS Batch, list and cancel them, or tell why they do not start.",
+    help="Start workers as jobs of AWS Batch, list and cancel them, or tell why they do not start or failed.",
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
@@ -211,7 +211,7 @@ async def cancel(
 @app.command("why")
 @on_table
 async def why(table: Table, *, queue: OfQueue = None, json: JsonOption = False) -> None:
-    """Tell why jobs of this table do not start."""
+    """Tell why jobs of this table do not start, or failed."""
     sentences = await table.explain_batch(queue=queue)
     if json:
         say_json({"because": sentences})

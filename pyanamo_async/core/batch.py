@@ -6,7 +6,8 @@ Sources: AWS Batch user guide, "Array jobs" and "Jobs stuck in a RUNNABLE status
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from math import ceil
 
@@ -28,6 +29,16 @@ REASONS = {
     "ACTION_REQUIRED": "The compute environments of the queue are invalid: look at them in the console of AWS Batch.",
     "UNDETERMINED": "Batch does not know why: look at the compute environment and at the limits of the account.",
 }
+
+ENDINGS = {
+    1: "the worker itself failed, and the last lines of its log say why.",
+    2: "an option or a variable cannot be used as it was given, and its log says which.",
+    3: "nothing was left, but items failed: `pyanamo failures` says why.",
+    4: "only items were left that no living worker takes: `pyanamo status` says what they need.",
+    75: "interrupted with work left, and not started again: submit more workers.",
+    137: "killed, as when a container runs out of memory or a machine is lost, and not started again.",
+}
+"""What the exit statuses of `run` mean to whoever sees a job that Batch calls FAILED."""
 
 
 def split(jobs: int) -> list[int]:
@@ -58,6 +69,13 @@ def why_waiting(reason: str) -> Iterator[str]:
     yield f"Batch says: {reason}"
     if told:
         yield told
+
+
+def why_failed(job_id: str, exit_codes: Iterable[int]) -> Iterator[str]:
+    """Tell with which exit statuses a job or those of an array failed, the most frequent first, and what that means."""
+    for code, number in Counter(exit_codes).most_common():
+        meaning = ENDINGS.get(code, "the last lines of its log say why.")
+        yield f"{plural(number, 'job')} of {job_id} ended with exit status {code}: {meaning}"
 
 
 def queue_position(position: int | None, *, first: int) -> str:

@@ -1,4 +1,4 @@
-"""A table's workers on AWS Batch: submit, list and cancel them, and say why they do not start.
+"""A table's workers on AWS Batch: submit, list and cancel them, and say why they do not start or failed.
 
 Cancelling drains first. A worker that is drained exits with 75, which Batch retries, so what waits is cancelled
 again and again until nothing of the jobs is left, or the time is over and what runs is terminated.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
+from itertools import takewhile
 
-from pyanamo_async.core.batch import queue_position, quota_sentence, why_waiting
+from pyanamo_async.core.batch import queue_position, quota_sentence, why_failed, why_waiting
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import PyanamoError, UsageError
 from pyanamo_async.operate.batch_planning import BatchPlan
@@ -20,6 +21,7 @@ from pyanamo_async.ports.runtime import Clock
 
 FRONT = 100
 LOOK_EVERY = timedelta(seconds=5)
+SUCCEEDED, FAILED = "SUCCEEDED", "FAILED"
 WAITING = {"SUBMITTED", "PENDING", "RUNNABLE"}
 
 
@@ -76,12 +78,17 @@ async def cancel(
 
 
 async def why(fleet: FleetJobs, platform: Platform, found: list[FleetJob]) -> list[str]:
-    """Tell of jobs that have not ended how many run, and why the others do not."""
-    if not found:
-        return ["The table has no jobs in AWS Batch that have not ended."]
-    sentences = []
-    for queue in dict.fromkeys(each.queue for each in found):
-        sentences += await _why_in(queue, fleet, platform, [each for each in found if each.queue == queue])
+    """Tell of jobs, the newest first, how many run, why the others do not, and how those of the latest failed.
+
+    What failed before something succeeded is of the past.
+    """
+    left = [each for each in found if not each.is_over]
+    sentences = [] if left else ["The table has no jobs in AWS Batch that have not ended."]
+    for queue in dict.fromkeys(each.queue for each in left):
+        sentences += await _why_in(queue, fleet, platform, [each for each in left if each.queue == queue])
+    since = takewhile(lambda each: each.status != SUCCEEDED, found)
+    if failed := next((each for each in since if each.status == FAILED or each.by_status.get(FAILED)), None):
+        sentences += why_failed(failed.job_id, await fleet.failed_with(failed))
     return sentences
 
 

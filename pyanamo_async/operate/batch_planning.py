@@ -87,7 +87,9 @@ async def plan(
         _check_memory(its, told.get(MEMORY) or f"{USABLE:.0%}", memory_class)
     because, number = "", jobs
     if isinstance(jobs, Deadline):
-        number, because = _number(jobs, await status(), at_once=_at_once(told.get(ITEMS, ""), its))
+        number, because = _number(
+            jobs, await status(), at_once=_at_once(told.get(ITEMS, ""), its), memory_class=memory_class
+        )
     if not isinstance(number, int) or number < 1:
         raise UsageError(f"`jobs` is {number}", hint="give 1 or more")
     order = partial(JobOrder, job_name(table), definition=definition, tags=tags, container=its.container)
@@ -100,7 +102,7 @@ async def plan(
     return BatchPlan(number, orders, because, one_more, last_attempts_after)
 
 
-def _number(deadline: Deadline, status: Status, *, at_once: int) -> tuple[int, str]:
+def _number(deadline: Deadline, status: Status, *, at_once: int, memory_class: int) -> tuple[int, str]:
     """Return how many workers get the backlog done in time, and how that came about.
 
     Raises:
@@ -110,6 +112,12 @@ def _number(deadline: Deadline, status: Status, *, at_once: int) -> tuple[int, s
     seconds = deadline.seconds_per_item
     if deadline.within <= timedelta():
         raise UsageError("`within` is not positive", hint="give a duration like 2h")
+    if not left and memory_class:
+        raise UsageError(
+            f"no item waits for a larger worker in the memory class of {memory_class} GiB or a lower one",
+            hint="`pyanamo status` says what items need, once a smaller worker has claimed them; "
+            "or give `jobs`, how many workers there are",
+        )
     if not left:
         raise UsageError("nothing is left to run", hint="import items, or put some back")
     at_once = at_once or (status.slots // status.workers if status.workers else 0) or 1
@@ -120,7 +128,8 @@ def _number(deadline: Deadline, status: Status, *, at_once: int) -> tuple[int, s
             raise UsageError("nothing tells how long an item takes", hint=hint)
         seconds = status.slots / status.items_per_second
     number = jobs_needed(left, seconds_per_item=seconds, within=deadline.within, items_at_once=at_once)
-    return number, f"{plural(left, 'item')} of {seconds:.3g} s each, {at_once} at once in a worker"
+    which = f" in memory classes up to {memory_class} GiB" if memory_class else ""
+    return number, f"{plural(left, 'item')}{which}, {seconds:.3g} s an item, {at_once} at once in a worker"
 
 
 def _at_once(items: str, definition: JobDefinition) -> int:

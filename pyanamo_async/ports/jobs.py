@@ -93,6 +93,13 @@ class FleetJobs(Protocol):
         """Return why Batch says that a job, or the first job of an array, does not start; empty if it does not say."""
         ...
 
+    async def failed_with(self, job: FleetJob) -> list[int]:
+        """Return the exit codes of a job that failed, or of the jobs of an array that did, a hundred at most.
+
+        A job that was ended before it started has none.
+        """
+        ...
+
     async def front(self, queue: str) -> list[str]:
         """Return the ids of the first hundred jobs that wait in a queue, the first one first."""
         ...

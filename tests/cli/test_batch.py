@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.batch import FakeBatch
+from harness.batch.jobs import ENDED
 from pyanamo_async.cli.handing_on import OF_RUN
 from pyanamo_async.core.batch import why_waiting
 from tests.batch import (
@@ -19,6 +21,7 @@ from tests.batch import (
     ON_DEMAND_QUEUE,
     QUEUE,
     a_batch,
+    define,
 )
 from tests.cli.conftest import Cli, process
 from tests.docs.cli_reference import find, options
@@ -29,7 +32,8 @@ SUBMIT = ("batch", "submit", "--queue", QUEUE, "--definition", DEFINITION)
 @pytest.fixture
 def batch(tmp_path: Path, aws_env: dict[str, str], monkeypatch: pytest.MonkeyPatch, cli: Cli) -> Iterator[FakeBatch]:
     """A fake that starts nothing, an empty table, and a bucket."""
-    with a_batch(tmp_path / "batch", entrypoint=["sleep", "100"]) as (fake, address):
+    worker = ["sh", "-c", '[ $# = 0 ] && exec sleep 100; exit "$1"', "worker"]
+    with a_batch(tmp_path / "batch", entrypoint=worker) as (fake, address):
         fake.block(QUEUE)
         for name, value in {
             **aws_env,
@@ -235,6 +239,31 @@ def test_jobs_that_wait_are_explained(cli: Cli) -> None:
     assert "6 vCPUs" in quota
 
 
+def test_jobs_that_failed_are_explained_by_their_exit_statuses(batch: FakeBatch, cli: Cli) -> None:
+    """Batch says no more of them than FAILED; what failed before something succeeded is of the past."""
+    for code in ("0", "4", "1"):
+        define(os.environ["AWS_ENDPOINT_URL_BATCH"], f"exit-{code}", command=[code])
+    submit = ("batch", "submit", "--queue", ON_DEMAND_QUEUE, "--json", "--definition")
+
+    def why(code: str, *, jobs: int) -> list[str]:
+        [job_id] = cli(*submit, f"exit-{code}", "--jobs", str(jobs)).json()["job_ids"]
+        batch.wait(lambda: batch.job(job_id).status in ENDED)
+        told: list[str] = cli("batch", "why", "--json").json()["because"]
+        return [each.replace(job_id, "it") for each in told]
+
+    nothing_left = "The table has no jobs in AWS Batch that have not ended."
+    assert why("1", jobs=1) == [
+        nothing_left,
+        "1 job of it ended with exit status 1: the worker itself failed, and the last lines of its log say why.",
+    ]
+    assert why("0", jobs=1) == [nothing_left]
+    assert why("4", jobs=3) == [
+        nothing_left,
+        "3 jobs of it ended with exit status 4: only items were left that no living worker takes: "
+        "`pyanamo status` says what they need.",
+    ]
+
+
 @pytest.mark.usefixtures("batch")
 def test_an_item_that_waits_for_jobs_is_explained_by_what_these_wait_for(cli: Cli, folder: Path) -> None:
     """As `batch why` tells it, if a queue is named and nobody is at work."""
@@ -292,8 +321,12 @@ def test_the_backlog_of_a_memory_class_is_what_waits_in_it(cli: Cli, tmp_path: P
     cli("import", str(tasks))
     assert cli("run", "--memory", "1G", "--bucket", f"file:{tmp_path}").status == 4
 
-    told = cli(*SUBMIT, "--for", "1h", "--seconds-per-item", "60", "--memory-class", "12G", "--dry-run")
-    assert (told.status, "2 items of 60 s each" in told.out + told.err) == (0, True), told
+    planned = (*SUBMIT, "--for", "1h", "--seconds-per-item", "60", "--dry-run", "--memory-class")
+    told, none = cli(*planned, "12G"), cli(*planned, "8G")
+
+    assert "2 items in memory classes up to 12 GiB, 60 s an item" in told.err
+    assert (none.status, "no item waits for a larger worker" in none.err) == (2, True)
+    assert "--jobs" in none.err
 
 
 LAST = (*SUBMIT, "--jobs", "2", "--last-attempts-on")

@@ -1,9 +1,10 @@
 """The workers of a table as jobs of AWS Batch.
 
-1. A table's jobs are found by their name and known by their variable PYANAMO_TABLE: several tables may share a name.
-2. An array is one call to submit, to cancel and to terminate, however many jobs it has. Plain jobs are ended fifty a
-   call where the SDK knows that call. Others, and those that the reply names as errors, are ended one by one,
-   `PER_SECOND` at most.
+1. The jobs of a table are listed by their name and then told apart by their variable PYANAMO_TABLE, because jobs of
+   several tables may have the same name.
+2. To submit, cancel or terminate an array takes one call, however many jobs it has. Plain jobs are ended with fifty in
+   a call if the SDK has that call. Otherwise, and if the reply reports errors, they are ended one by one, at most
+   `PER_SECOND`.
 
 Source: AWS Batch API reference, `SubmitJob`, `ListJobs`, `DescribeJobs`, `JobDetail`, `AttemptDetail`,
 `GetJobQueueSnapshot`, `TerminateJob`, `TerminateJobs`.
@@ -23,10 +24,10 @@ from pyanamo_async.core.values import replace
 from pyanamo_async.ports.jobs import NO_LONGER_KNOWN, FleetJob, FleetJobs, Job, JobOrder, JobRun, JobService
 
 TABLE = "PYANAMO_TABLE"
-PER_SECOND = 10  # of the 50 that Batch takes for an account, which others use too
-IN_BULK = 50  # ids of one call, to end
+PER_SECOND = 10  # of the 50 that Batch allows an account, for all its users
+IN_BULK = 50  # ids in one call that ends jobs
 WHAT = "AWS Batch"
-MOST = 100  # ids of one call, to describe
+MOST = 100  # ids in one call that describes jobs
 ENDED = {"SUCCEEDED", "FAILED"}
 
 
@@ -45,7 +46,7 @@ class BatchFleet(FleetJobs):
         return str(reply["jobId"])
 
     async def jobs(self, table: str, *, queue: str | None = None) -> AsyncIterator[FleetJob]:
-        """List them by name in each queue, then look at their variables, a hundred at a time."""
+        """List jobs by name in each queue, then look at their variables, a hundred jobs at a time."""
         client = await self._aws.client("batch")
         for each in [queue] if queue else await self._queues():
             with translated(f"job queue {each}"):
@@ -59,7 +60,7 @@ class BatchFleet(FleetJobs):
                                 yield _fleet_job(detail)
 
     async def waiting_reason(self, job: FleetJob) -> str:
-        """Ask for the jobs of an array that wait; a plain job has its reason."""
+        """Ask for the waiting jobs of an array; a plain job has its own reason."""
         if job.size == 1:
             return job.reason
         client = await self._aws.client("batch")
@@ -85,19 +86,19 @@ class BatchFleet(FleetJobs):
         return [code for code in codes if code is not None]
 
     async def front(self, queue: str) -> list[str]:
-        """Take the snapshot of a queue."""
+        """Ask for the snapshot of a queue."""
         client = await self._aws.client("batch")
         with translated(f"job queue {queue}"):
             reply = await client.get_job_queue_snapshot(jobQueue=queue)
         return [str(each["jobArn"]).rpartition("/")[2] for each in reply.get("frontOfQueue", {}).get("jobs", ())]
 
     async def cancel(self, job_ids: Collection[str], reason: str) -> None:
-        """Cancel them."""
+        """Cancel jobs."""
         client = await self._aws.client("batch")
         await self._end(client.cancel_job, getattr(client, "cancel_jobs", None), [*job_ids], reason)
 
     async def terminate(self, job_ids: Collection[str], reason: str) -> None:
-        """Terminate them."""
+        """Terminate jobs."""
         client = await self._aws.client("batch")
         await self._end(client.terminate_job, getattr(client, "terminate_jobs", None), [*job_ids], reason)
 
@@ -165,7 +166,7 @@ class BatchJobs(JobService):
         self._aws = aws
 
     async def states(self, job_ids: Collection[str]) -> Mapping[str, Job]:
-        """Ask for a hundred jobs at a time; for none, nothing is asked."""
+        """Ask for a hundred jobs at a time; without ids, send no request."""
         ids, found = sorted({*job_ids}), dict[str, Job]()
         for start in range(0, len(ids), MOST):
             client = await self._aws.client("batch")
@@ -178,7 +179,7 @@ class BatchJobs(JobService):
 def _job(detail: Mapping[str, Any]) -> Job:
     whole, status = _run(detail), str(detail["status"])
     attempts = [_run(each) for each in detail.get("attempts", ())]
-    if status in ENDED and attempts:  # of its last attempt the job itself may say more, as why somebody terminated it
+    if status in ENDED and attempts:  # the job may say more of it: why somebody terminated it
         last = attempts[-1]
         attempts[-1] = JobRun(
             started=last.started or whole.started,

@@ -1,4 +1,4 @@
-"""What a DynamoDB table takes: provisioned, on demand, warm, and scaled by Application Auto Scaling.
+"""The capacity of a DynamoDB table: provisioned, on demand, warm, or scaled by Application Auto Scaling.
 
 Sources: `UpdateTable` and `WarmThroughput` in the DynamoDB API reference; "Managing throughput capacity automatically
 with auto scaling" in its guide; `RegisterScalableTarget` and `PutScalingPolicy` in the reference of Application Auto
@@ -163,7 +163,7 @@ def _dimension(policy: ScalingPolicy) -> str:
 
 
 def _policy(index: str, policy: Mapping[str, Any], target: Mapping[str, Any]) -> ScalingPolicy | None:
-    """Read a policy; None for one that tracks something else than the use of what is provisioned."""
+    """Read a policy; None if it tracks anything but the use of provisioned capacity."""
     tracking = policy.get("TargetTrackingScalingPolicyConfiguration", {})
     metric = tracking.get("PredefinedMetricSpecification", {}).get("PredefinedMetricType")
     operation = next((each for each, name in METRICS.items() if name == metric), None)

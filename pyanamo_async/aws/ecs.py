@@ -1,7 +1,7 @@
-"""Ask ECS which task this is, and what it may use. Batch runs its jobs as tasks of ECS, too.
+"""Ask ECS which task this is, and how many CPUs and how much memory it may use. Jobs of Batch are ECS tasks, too.
 
-Nothing depends on the answer but what people are shown, and how many items run at a time unless they say so: on EC2 the
-CPUs of a container are a share, not a limit, and no control group tells them.
+The answer is shown to people, and it sets how many items run at a time unless they say so. Nothing else depends on it.
+On EC2 the CPUs of a container are a share and not a limit, so no control group has their number.
 
 Source: Amazon ECS developer guide, "Amazon ECS task metadata endpoint version 4". A task's CPUs are in vCPUs, those of
 a container in 1/1024 of one; memory is in MiB.
@@ -25,10 +25,10 @@ MOST_CPUS, MOST_MIB = 4096, 1 << 30  # beyond what any machine has
 
 
 async def ecs_task(uri: str, *, answer_s: float = ANSWER_S) -> Platform:
-    """Return what the endpoint says of this task.
+    """Return what the metadata endpoint says about this task.
 
     Raises:
-        ValueError: it does not answer, or not what it should.
+        ValueError: there is no answer, or it is invalid.
     """
     import aiohttp
 
@@ -38,7 +38,7 @@ async def ecs_task(uri: str, *, answer_s: float = ANSWER_S) -> Platform:
             task = await _get(session, f"{uri.rstrip('/')}/task")
             limits = _limits(task.get("Limits"), per_cpu=1)
             if None in limits:
-                with suppress(ValueError):  # the task is known all the same
+                with suppress(ValueError):  # the task itself is known
                     own = _limits((await _get(session, uri)).get("Limits"), per_cpu=UNITS_PER_CPU)
                     limits = limits[0] or own[0], limits[1] or own[1]
     except (aiohttp.ClientError, OSError) as exc:  # TimeoutError is an OSError
@@ -62,12 +62,12 @@ async def _get(session: Any, url: str) -> Mapping[str, Any]:  # noqa: ANN401 - a
         raise ValueError(f"the answer has status {answer.status}")
     found = orjson.loads(bytes(content))
     if not isinstance(found, dict):
-        raise ValueError("the answer is no object")  # noqa: TRY004 - as for all that it says
+        raise ValueError("the answer is not an object")  # noqa: TRY004 - as for any invalid answer
     return found
 
 
 def _limits(limits: object, *, per_cpu: int) -> tuple[float | None, int | None]:
-    """Return CPUs and bytes; None for what is not limited."""
+    """Return the CPUs and the bytes of memory; None for no limit."""
     known = limits if isinstance(limits, Mapping) else {}
     cpus, mib = _number(known.get("CPU"), MOST_CPUS * per_cpu), _number(known.get("Memory"), MOST_MIB)
     return cpus and cpus / per_cpu, int(mib * MIB) if mib else None

@@ -1,12 +1,13 @@
-"""Translate errors of AWS and the network into ours.
+"""Translate errors of AWS and the network into those of this package.
 
 Laws:
 1. If the same call may succeed later, the error is `Unavailable`, and callers retry.
-2. If credentials are missing or refused, it is `Denied`, which no retry heals.
-3. If the thing itself is missing or wrong, the error names it.
+2. If credentials are missing or refused, it is `Denied`, and a retry does not help.
+3. If the table, bucket or object itself is missing or invalid, the error names it.
 
-An expired credential is `Unavailable`: roles, SSO and mounted files are renewed from outside, and a worker with hours
-of work behind it retries until its lease is over. So is a wrong clock, which a machine that slept has for a moment.
+Expired credentials are `Unavailable`: roles, SSO and mounted files are renewed from outside, and a worker with hours of
+work behind it retries until its lease expires. A wrong clock is `Unavailable`, too: after a machine was suspended, its
+clock is wrong for a moment.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from pyanamo_async.errors import (
     Unavailable,
 )
 
-# Codes without `Exception` at their end: those of errors mostly have it, those of the statements of a batch never.
+# Codes without the ending `Exception`, which most errors have, but no statement of a batch.
 THROTTLED = {
     "BandwidthLimitExceeded",
     "LimitExceeded",
@@ -82,7 +83,7 @@ UNREACHABLE = (
     boto.CredentialRetrievalError,
     boto.MetadataRetrievalError,
     HttpError,
-    ResponseParserError,  # a proxy's page, or a reply that was cut
+    ResponseParserError,  # the page of a proxy, or an incomplete reply
     OSError,  # TimeoutError among them
 )
 NO_CREDENTIALS = (
@@ -95,10 +96,10 @@ NO_CREDENTIALS = (
 )
 CREDENTIALS_HINT = (
     "set AWS_PROFILE, or log in (aws sso login, aws configure), or give the job a role;"
-    " a session of `aws login` is handed on by what `aws configure export-credentials` prints"
+    " after `aws login`, set the variables that `aws configure export-credentials --format env` prints"
 )
-CLOCK_HINT = "is this machine's clock right? set it by NTP: `timedatectl status` or `chronyc tracking` shows it"
-ITEM_LIMIT_HINT = "DynamoDB stores at most 400 KB an item: shorten its scripts, or split it into several items"
+CLOCK_HINT = "check this machine's clock with `timedatectl status` or `chronyc tracking`, and set it by NTP"
+ITEM_LIMIT_HINT = "DynamoDB stores at most 400 KB for an item: shorten its scripts, or split it into several items"
 OTHER_SCHEMA_MESSAGES = (
     "does not have the specified index",
     "key element does not match the schema",
@@ -106,14 +107,14 @@ OTHER_SCHEMA_MESSAGES = (
 )
 REDIRECTS = range(300, 400)
 FIRST_SERVER_ERROR = 500
-LONGEST_WAIT_S = 60.0  # that a service may ask for: a lease ends sooner than a reply that asks for a day
+LONGEST_WAIT_S = 60.0  # at most, however long a pause the service asks for: the lease would expire
 
 
 @contextmanager
 def translated(what: str, *, otherwise: type[PyanamoError] = StoreError) -> Iterator[None]:
-    """Raise our errors for those of AWS and the network; `what` names the thing concerned, like `table 'reads'`.
+    """Raise errors of this package for those of AWS and the network; `what` is their subject, like `table 'reads'`.
 
-    `otherwise` is the error for a refusal that no rule knows.
+    `otherwise` is the class of the error if no rule knows the code.
     """
     try:
         yield
@@ -122,7 +123,7 @@ def translated(what: str, *, otherwise: type[PyanamoError] = StoreError) -> Iter
 
 
 def translate(exc: Exception, what: str, *, otherwise: type[PyanamoError] = StoreError) -> PyanamoError:
-    """Return our error for one of theirs."""
+    """Return the error of this package for one of AWS or the network."""
     match exc:
         case boto.ClientError():
             return _refusal(exc, what, otherwise)
@@ -132,7 +133,7 @@ def translate(exc: Exception, what: str, *, otherwise: type[PyanamoError] = Stor
                 hint="give `region`, or set AWS_REGION; a table in a file is sqlite:PATH",
             )
         case boto.EndpointResolutionError() | boto.InvalidRegionError():
-            return Denied(f"no AWS endpoint is known for {what}: {exc}", hint="is the region spelled right?")
+            return Denied(f"no AWS endpoint is known for {what}: {exc}", hint="check the spelling of the region")
         case _ if isinstance(exc, NO_CREDENTIALS):
             return Denied(
                 f"no usable AWS credentials for {what}: {exc}",
@@ -146,7 +147,7 @@ def translate(exc: Exception, what: str, *, otherwise: type[PyanamoError] = Stor
 def refusal(
     code: str, message: str, what: str, *, action: str = "", otherwise: type[PyanamoError] = StoreError
 ) -> PyanamoError:
-    """Return our error for an error code of AWS, as exceptions and the statements of a batch carry it."""
+    """Return the error for a code of AWS, which may come from an exception or from a statement of a batch."""
     kind = code.removesuffix("Exception")
     if kind in THROTTLED:
         return Unavailable(f"{what} is throttled ({code}): {message}", throttled=True)
@@ -158,7 +159,7 @@ def refusal(
         hint = "renew them: aws sso login, or a new role"
         return Unavailable(f"the AWS credentials for {what} have expired", hint=hint)
     if kind in REFUSED:
-        hint = "do the credentials and their policy allow it?"
+        hint = "check the credentials, and whether their policy allows it"
         return Denied(f"{action or 'access'} on {what} is denied ({code}): {message}", hint=hint)
     return _lasting(code, message, what, otherwise)
 
@@ -172,7 +173,7 @@ def _lasting(code: str, message: str, what: str, otherwise: type[PyanamoError]) 
         case "NoSuchKey" | "NoSuchUpload":
             return OutputMissing(f"there is nothing at {what}")
     if any(part in message for part in OTHER_SCHEMA_MESSAGES):
-        return SchemaMismatch(f"{what} is not one of ours: {message}", hint="use another table name")
+        return SchemaMismatch(f"{what} does not belong to pyanamo: {message}", hint="use another table name")
     if "exceeded the maximum allowed size" in message:
         return RowTooLarge(f"{what}: {message} ({code})", hint=ITEM_LIMIT_HINT)
     return otherwise(f"{what}: {message} ({code})")
@@ -188,6 +189,8 @@ def _refusal(exc: boto.ClientError, what: str, otherwise: type[PyanamoError]) ->
         known.retry_after_s = min(float(seconds), LONGEST_WAIT_S) if seconds.isdecimal() else None
         return known
     status = meta.get("HTTPStatusCode", 0)
-    if status >= FIRST_SERVER_ERROR or (status in REDIRECTS and code == str(status)):  # those of S3 name their reason
+    if status >= FIRST_SERVER_ERROR or (
+        status in REDIRECTS and code == str(status)
+    ):  # redirects of S3 have another code
         return Unavailable(f"{what} does not answer for now ({code}): {message}")
     return known

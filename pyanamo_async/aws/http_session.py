@@ -1,15 +1,15 @@
-"""Carry the HTTP requests of AWS clients, through aiohttp, without following redirects.
+"""Send the HTTP requests of AWS clients with aiohttp, without following redirects.
 
-aiobotocore's own session lets aiohttp follow them, which sends the session token on to wherever the answer points.
-botocore itself follows none: S3's redirects name a region, and it finds that by itself.
+aiobotocore's own session lets aiohttp follow redirects, and so sends the session token to any address that an answer
+names. botocore does not need them: a redirect of S3 names a region, and botocore finds that out by itself.
 
 Laws:
 1. A redirect is an answer like any other: nothing is sent to where it points.
 2. Certificates are verified, also behind a proxy, and read once for all clients of a process (25 ms of CPU).
-3. An error is one of botocore's, so that botocore retries it.
-4. A reply that is damaged, or is not the service's but of something in between, is such an error. botocore itself
-   parses before it looks at the checksum, and believes a wrong one in the end.
-5. A reply ends: what grows too large or comes in drops is given up.
+3. Errors are botocore's own, so that botocore retries the request.
+4. A reply that is damaged, or that does not come from the service but from a proxy, is such an error. botocore itself
+   parses a reply before it checks the checksum, and finally accepts one whose checksum is wrong.
+5. Every reply ends: one that becomes too large, or arrives too slowly, is given up.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from botocore.httpsession import ProxyConfiguration, create_urllib3_context, get
 from yarl import URL
 
 LARGEST_REPLY_BYTES = 64 << 20  # DynamoDB sends up to 16 MB of rows
-READ_TIMEOUTS = 6  # so many of them a reply may take in all
-SLOWEST_BYTES_PER_S = 64 << 10  # of a network that output is still sent through
+READ_TIMEOUTS = 6  # how many of them a whole reply may take
+SLOWEST_BYTES_PER_S = 64 << 10  # the slowest network on which sending output still works
 DYNAMODB = "application/x-amz-json-1.0"  # the type of its requests and replies
 FIRST_ERROR = 300
 
@@ -123,7 +123,7 @@ async def _read(reply: aiohttp.ClientResponse) -> bytes:
 
 
 def _fault(request: Mapping[str, str], reply: Mapping[str, str], content: bytes) -> str:
-    """Return what shows that a reply is damaged, or not the service's; empty if nothing does.
+    """Return what is wrong with a reply that is damaged or not from the service; empty if it is sound.
 
     `request` and `reply` are headers, those of the reply in lower case.
     """
@@ -132,8 +132,8 @@ def _fault(request: Mapping[str, str], reply: Mapping[str, str], content: bytes)
         return "" if checksum == str(crc32(content)) else "is damaged: its checksum is wrong"
     if request.get("Content-Type") == DYNAMODB:
         if not reply.get("content-type", "").startswith(DYNAMODB):
-            return f"is not DynamoDB's, but {reply.get('content-type', 'of no type')}"
-        return "" if _is_object(content) else "is damaged: it is no JSON object"
+            return f"is not from DynamoDB: its content type is {reply.get('content-type', 'missing')}"
+        return "" if _is_object(content) else "is damaged: it is not a JSON object"
     return "is a web page" if content[:1000].lstrip().lower().startswith((b"<!doctype html", b"<html")) else ""
 
 
@@ -146,7 +146,7 @@ def _is_object(content: bytes) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """What was read, in the place of what botocore would read from."""
+    """The content of a reply, in place of the stream from which botocore would read it."""
 
     content: bytes
 
@@ -155,7 +155,7 @@ class _Content:
 
 
 class _SendingFailed(HTTPClientError):
-    fmt = "{error}"  # in words of aiohttp's, which name the host
+    fmt = "{error}"  # the words of aiohttp, which name the host
 
 
 class _KeptOpen(io.RawIOBase):

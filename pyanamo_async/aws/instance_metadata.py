@@ -1,9 +1,10 @@
-"""Ask the metadata service of an EC2 instance, and learn from it that Spot is about to interrupt this one.
+"""Ask the metadata service of an EC2 instance for facts about it, such as a Spot interruption that is about to come.
 
-1. It is asked with a session token, and without one where none is to be had (version 1). What goes wrong is told once,
-   whoever asks: one cause is one line in the log.
-2. Nobody waits for an answer where there is nobody to give one.
-3. A Spot notice comes two minutes ahead; on Fargate it is SIGTERM. Nothing else that the service says ends a worker.
+1. Requests have a session token, or none if the service does not give one (version 1). Trouble is reported once,
+   whatever was asked for: one cause is one line in the log.
+2. No request is sent outside EC2, so nothing waits for an answer there.
+3. A Spot notice comes two minutes before the interruption; on Fargate the notice is SIGTERM. No other answer of the
+   service ends a worker.
 
 Source: Amazon EC2 user guide, "Use the Instance Metadata Service", "Detect whether a host is an EC2 instance" and "Spot
 Instance interruption notices".
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 ENDPOINT = "http://169.254.169.254"
 TOKEN_TTL_S = 21600
 POLL_S = 5.0  # for a Spot notice
-ANSWER_S = 1.0  # as AWS's own tools wait for it
+ANSWER_S = 1.0  # the timeout of AWS's own tools
 LONGEST = 1000  # in bytes, of a token or answer
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 
@@ -39,7 +40,7 @@ def metadata_endpoint(
 ) -> str:
     """Return the address of the service; empty outside EC2, or where it is disabled.
 
-    The variables are botocore's own. Nitro instances have a vendor, those on Xen an identifier.
+    The environment variables are botocore's. A Nitro instance is known by its vendor, a Xen instance by its identifier.
     """
     if environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true" or "FARGATE" in environ.get(
         "AWS_EXECUTION_ENV", ""
@@ -52,7 +53,7 @@ def metadata_endpoint(
 
 
 class InstanceMetadata:
-    """The metadata service at an address; `on_trouble` is told once why answers come without a token, or not at all."""
+    """The metadata service at an address; `on_trouble` is called once if there is no session token, or no answer."""
 
     def __init__(
         self, endpoint: str, *, on_trouble: Callable[[str], None] = lambda _: None, answer_s: float = ANSWER_S
@@ -62,13 +63,13 @@ class InstanceMetadata:
         self._told = False
 
     def tell(self, trouble: str) -> None:
-        """Tell of trouble, unless some was told."""
+        """Report trouble, unless some was reported before."""
         if not self._told:
             self._told = True
             self._on_trouble(f"instance metadata: {trouble}")
 
     async def read(self, path: str) -> str:
-        """Return what the service has at a path below `latest/meta-data/`; empty when it has nothing, or no answer."""
+        """Return what is at a path below `latest/meta-data/`; empty if there is nothing, or no answer."""
         import aiohttp
 
         failures = (aiohttp.ClientError, OSError, ValueError)  # TimeoutError is an OSError
@@ -90,21 +91,21 @@ class InstanceMetadata:
         return text
 
     async def instance_id(self) -> str:
-        """Return the id of the instance; empty when it is not to be had."""
+        """Return the id of the instance; empty if the service does not give one."""
         text = await self.read("instance-id")
         if text and not INSTANCE_ID.fullmatch(text):
-            self.tell("what it calls the instance's id is none")
+            self.tell("the answer to the request for the instance id is not an id")
             return ""
         return text
 
     async def _new_token(self, session: aiohttp.ClientSession) -> str:
-        """Return a session token; raise `ValueError` for an answer that is none."""
+        """Return a session token; raise `ValueError` if the answer is not a token."""
         ttl = {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_TTL_S)}
         url = f"{self._endpoint}/latest/api/token"
         async with session.put(url, headers=ttl, allow_redirects=False) as answer:
             token = (await answer.content.read(LONGEST)).decode("ascii")
         if not answer.ok or not re.fullmatch(r"[!-~]+", token):
-            raise ValueError(f"the answer to the request for one has status {answer.status}, and is none")
+            raise ValueError(f"the answer has status {answer.status} and is not a token")
         return token
 
     async def _get(self, session: aiohttp.ClientSession, path: str) -> tuple[int, str]:
@@ -123,7 +124,7 @@ def _content(file: Path) -> bytes:
 
 
 async def interruption(metadata: InstanceMetadata, *, poll_s: float = POLL_S) -> str:
-    """Wait until EC2 announces an interruption, and return the notice; wait for ever on other than Spot instances."""
+    """Wait until EC2 announces an interruption, and return the notice; wait for ever if this is not a Spot instance."""
     while True:
         notice = await metadata.read("spot/instance-action")
         if _is_notice(notice):

@@ -1,8 +1,8 @@
-"""What AWS Batch starts workers with: job definitions and queues.
+"""The job definitions and queues with which AWS Batch starts workers.
 
 Source: `DescribeJobDefinitions`, `DescribeJobQueues` and `DescribeComputeEnvironments` in the AWS Batch API reference.
-botocore's model of the service is older than `stopTimeout` and would leave it out, so replies about job definitions are
-taken as the JSON they are, by botocore's public event `before-parse`.
+botocore's model of the service is older than `stopTimeout` and would leave it out. So replies about job definitions are
+read as plain JSON, in botocore's public event `before-parse`.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _definition(described: Mapping[str, Any]) -> JobDefinition:
 
 
 def _container(described: Mapping[str, Any]) -> tuple[Mapping[str, Any], int | None]:
-    """Return the container that is a worker, and its time to stop, which only one form of a definition has."""
+    """Return the container that is a worker, and its stop timeout in seconds, which only ECS properties have."""
     for task in (described.get("ecsProperties") or {}).get("taskProperties", ()):
         for container in task.get("containers", ()):
             if container.get("essential", True):

@@ -1,6 +1,7 @@
 """Count what requests to DynamoDB cost: the capacity units that its replies report on request.
 
-Refusals do not report them, though a write whose condition was not met is charged; nor does DynamoDB Local for batches.
+Error replies do not report units, although a write whose condition was not met is charged. Nor do replies of DynamoDB
+Local to batches.
 """
 
 from __future__ import annotations

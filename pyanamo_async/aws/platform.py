@@ -1,6 +1,6 @@
-"""Look at what stands around a table on AWS: whose credentials, the table, the bucket, the image, quotas.
+"""Look up what a table on AWS depends on: credentials, the table itself, the bucket, the image, quotas.
 
-Sources: `GetCallerIdentity` in the STS API reference, which nobody can be denied; `HeadBucket` and
+Sources: `GetCallerIdentity` in the STS API reference, which no policy can deny; `HeadBucket` and
 `GetBucketLifecycleConfiguration` in that of S3; `DescribeImages` in that of ECR; "Fargate service quotas" in the
 Developer Guide of Amazon ECS.
 """
@@ -38,7 +38,7 @@ class AwsPlatform(BatchSetup, Platform):
         self._table, self._key, self._index, self._bucket, self._prefix = table, key, index, bucket, prefix
 
     async def caller(self) -> Caller:
-        """Ask STS, in the region that DynamoDB is spoken to in."""
+        """Ask STS, in the region of the DynamoDB client."""
         region = (await self._aws.dynamodb()).meta.region_name
         client = await self._aws.client("sts")
         with translated("AWS STS"):
@@ -55,7 +55,7 @@ class AwsPlatform(BatchSetup, Platform):
         return TableCondition(described["TableStatus"], status)
 
     async def denied(self) -> list[str]:
-        """Change a row that does not exist, on the condition that it exists; read it and its place in the index."""
+        """Try each right on a row that does not exist; writes have the condition that it exists, so nothing changes."""
         client: Any = await self._aws.dynamodb()
         name, no_row = self._table, {self._key: {"S": f"#nobody#{self._key}"}}
         unmet = {"TableName": name, "Key": no_row, "ConditionExpression": f"attribute_exists({self._key})"}
@@ -114,7 +114,7 @@ class AwsPlatform(BatchSetup, Platform):
         return BucketCondition(head.get("BucketRegion", ""), timedelta(days=after) if after else None)
 
     async def image(self, address: str) -> Image | None:
-        """Ask ECR, for an address in it."""
+        """Ask ECR; raise `UsageError` for an address elsewhere."""
         found = _ECR.fullmatch(address)
         if not found:
             raise UsageError(f"image {address} is not in ECR")
@@ -144,7 +144,7 @@ class AwsPlatform(BatchSetup, Platform):
 
 
 def _prefix(rule: Mapping[str, Any]) -> str:
-    """Return what keys begin with that a rule is for; one for tags or sizes is for none of ours."""
+    """Return the prefix of the keys that a rule applies to; a rule for tags or sizes applies to none of ours."""
     narrow = {*rule.get("Filter", ())} - {"Prefix"}
     return "/" if narrow else str(rule.get("Prefix") or rule.get("Filter", {}).get("Prefix") or "").rstrip("/")
 

@@ -1,14 +1,15 @@
-"""Read DynamoDB's replies about items as the JSON they are, instead of through botocore's model of the service.
+"""Read DynamoDB's replies about items as plain JSON, instead of through botocore's model of the service.
 
-Our store takes attributes in the service's own form, which is what the model arrives at, value by value. For a claimed
-row of 480 KB with 1,000 tasks that blocks the loop for 115 ms, this for 12; for a small row it takes 0.3 ms less of 1.
+The store uses attributes in the form in which the service sends them. The model goes through them value by value, and
+returns the same form. For a claimed row of 480 KB with 1,000 tasks the model blocks the event loop for 115 ms, plain
+JSON for 12 ms. For a small row plain JSON saves 0.3 ms of 1 ms.
 
 Laws:
-1. botocore's public event `before-parse` hands over the reply; of errors, botocore reads the code and the message.
-2. A reply that is not of the form that its operation returns cannot be parsed; it is never taken for an empty one.
-3. Attributes are passed on unseen: a bad row is the store's to judge, and costs itself alone.
-4. All else is parsed by botocore's parsers. They trust the form of a reply, and break on another with whatever error
-   that leads to: then it cannot be parsed.
+1. The reply comes from botocore's public event `before-parse`. botocore still reads the code and the message of errors.
+2. A reply that does not have the form of its operation is a `ResponseParserError`, and is never taken for an empty one.
+3. Attributes are not checked here: the store judges a bad row, and the other rows of the reply stay usable.
+4. Everything else is parsed by botocore's parsers. They rely on the form of a reply, and fail on an unexpected one with
+   all kinds of errors, which become `ResponseParserError`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "double": (int, float),
 }
 BROKEN = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-DEPTH = 2  # of what is checked: down to rows, not into them
+DEPTH = 2  # of the check: it goes down to rows, not into them
 
 
 def read_as_json(client: Any) -> None:  # noqa: ANN401 - its events have no types
@@ -53,7 +54,7 @@ def _parse(
     operation_model: Any,  # noqa: ANN401 - botocore's
     **_: object,
 ) -> None:
-    """Fill the reply in; what is left for botocore to parse is an empty object, or a bare error."""
+    """Fill in the reply, and leave only an empty object, or the error, for botocore to parse."""
     reply = _object(response_dict["body"])
     if response_dict["status_code"] >= FIRST_ERROR:
         if isinstance(item := reply.pop("Item", None), dict):  # the row that did not meet a condition
@@ -64,7 +65,7 @@ def _parse(
     parsed = {name: reply[name] for name in known if name in reply}
     fits = all(_fits(value, known[name], DEPTH) for name, value in parsed.items())
     if not fits or not parsed.keys() >= set(ALWAYS.get(operation_model.name, ())):
-        raise ResponseParserError(f"DynamoDB sent a reply that is none to {operation_model.name}")
+        raise ResponseParserError(f"DynamoDB sent an invalid reply to {operation_model.name}")
     customized_response_dict.update(parsed)
     response_dict["body"] = b"{}"
 
@@ -75,12 +76,12 @@ def _object(body: bytes) -> dict[str, Any]:
     except ValueError:
         reply = None
     if not isinstance(reply, dict):
-        raise ResponseParserError("DynamoDB sent a reply that is no JSON object")
+        raise ResponseParserError("DynamoDB sent a reply that is not a JSON object")
     return reply
 
 
 def _fits(value: object, shape: Any, depth: int) -> bool:  # noqa: ANN401 - botocore's
-    """Return whether a value is of the kind that the service's model says, down to some depth."""
+    """Return whether a value has the type that the model of the service says, down to `depth`."""
     if not isinstance(value, KINDS.get(shape.type_name, object)):
         return False
     match value:
@@ -94,7 +95,7 @@ def _fits(value: object, shape: Any, depth: int) -> bool:  # noqa: ANN401 - boto
 
 
 class ResponseParsers(AioResponseParserFactory):
-    """What the session's component `response_parser_factory` makes parsers with."""
+    """The session's component `response_parser_factory`, which makes parsers."""
 
     def create_parser(self, protocol_name: str) -> Any:  # noqa: ANN401 - botocore's
         """Return a parser for a protocol."""
@@ -102,7 +103,7 @@ class ResponseParsers(AioResponseParserFactory):
 
 
 class _Parser:
-    """A parser that raises `ResponseParserError` alone."""
+    """A parser that raises no other error than `ResponseParserError`."""
 
     def __init__(self, parser: Any) -> None:  # noqa: ANN401 - botocore's
         self._parser = parser
@@ -113,6 +114,6 @@ class _Parser:
             parsed = await self._parser.parse(response, shape)
         except BROKEN as exc:
             raise ResponseParserError(f"a reply that cannot be parsed: {exc!r}") from exc
-        if not isinstance(parsed.get("Error", {}).get("Code", ""), str):  # which botocore looks up next
+        if not isinstance(parsed.get("Error", {}).get("Code", ""), str):  # botocore looks it up next
             raise ResponseParserError("an error without a code")
         return parsed

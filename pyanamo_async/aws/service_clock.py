@@ -1,8 +1,9 @@
-"""The time of a service, as the `Date` headers of its replies tell it.
+"""The time of a service, from the `Date` headers of its replies.
 
-1. Between replies it goes on with the monotonic clock; a machine whose own clock is wrong is right here.
-2. A header has whole seconds: an estimate that fits the last one is kept, so that the time hardly ever goes back.
-3. Before the first reply the machine's clock is all there is.
+1. Between replies the time goes on with the monotonic clock, so it is right even if the machine's own clock is wrong.
+2. A header has whole seconds. An estimate that agrees with the latest header is kept, so that the time hardly ever goes
+   backwards.
+3. Before the first reply the time is that of the machine's clock.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ class ServiceClock:
         headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
         try:
             told = parsedate_to_datetime(headers.get("date", ""))
-        except ValueError:  # a proxy's
+        except ValueError:  # the header of a proxy
             return
-        told = told if told.tzinfo else told.replace(tzinfo=UTC)  # "-0000" is UTC of an unknown place
-        if told.year not in CREDIBLE_YEARS:  # one cannot count on from an end of the calendar
+        told = told if told.tzinfo else told.replace(tzinfo=UTC)  # "-0000" is UTC, too
+        if told.year not in CREDIBLE_YEARS:  # at the end of the calendar, adding to it would fail
             return
         estimate = self._estimate()
         if estimate is None or not told <= estimate <= told + RESOLUTION:

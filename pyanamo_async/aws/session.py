@@ -2,9 +2,9 @@
 
 Laws:
 1. A client is made once, when it is first asked for: making one blocks the loop for 30 to 150 ms.
-2. What the user configured for botocore holds: profile, region, endpoints, checksums, proxies, certificates. We choose
+2. The user's configuration of botocore applies: profile, region, endpoints, checksums, proxies, certificates. We choose
    timeouts, retries and pools.
-3. Heartbeats, claims and settles have a client of their own, so that no throttled read keeps a connection from them.
+3. Heartbeats, claims and settles have a client of their own, so that no throttled read takes a connection from them.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class _Role:
 
 
 USUAL = _Role("dynamodb")
-URGENT = _Role("dynamodb", read_timeout_s=5, connect_timeout_s=2)  # the lease runs while it waits
-OBJECTS = _Role("s3", read_timeout_s=30)  # S3 answers when a part of 128 MiB is stored
+URGENT = _Role("dynamodb", read_timeout_s=5, connect_timeout_s=2)  # the lease may expire while it waits
+OBJECTS = _Role("s3", read_timeout_s=30)  # S3 answers only when a part of 128 MiB is stored
 
 
 class Aws:
@@ -137,7 +137,7 @@ class Aws:
 
 
 def _for_other_servers(session: AioSession) -> dict[str, Any]:
-    """Choose what S3-compatible servers understand, where S3 is one and the user chose nothing else."""
+    """Return what S3-compatible servers need, if the endpoint is one and the user chose nothing else."""
     profile = session.get_scoped_config()
     endpoint = _s3_endpoint(session, profile)
     if not endpoint or (urlsplit(endpoint).hostname or "").endswith(AMAZON):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 LOGICAL_ID = "Table"
-SYSTEM_TAGS = "aws:"  # of AWS's own making: nobody may ask for them
+SYSTEM_TAGS = "aws:"  # made by AWS: nobody else may set them
 
 
 def table_template(
@@ -73,7 +73,7 @@ def _projection(projection: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _throughput(described: Mapping[str, Any], *, on_demand: bool) -> dict[str, Any]:
-    if on_demand:  # where it must not be named
+    if on_demand:  # it must be left out then
         return {}
     units = ("ReadCapacityUnits", "WriteCapacityUnits")
     return {"ProvisionedThroughput": {unit: described["ProvisionedThroughput"][unit] for unit in units}}

@@ -1,11 +1,12 @@
-"""The fast loop: uvloop whose shell commands start by `posix_spawn`, in threads, and are watched by pidfd.
+"""The fast loop: uvloop, except that scripts are started by `posix_spawn` in threads and watched by pidfd.
 
-Stock uvloop forks: that copies the page tables of a worker that grows, and the loop stands still meanwhile.
+Stock uvloop forks. A fork copies the page tables of the worker: the larger it is, the longer its event loop is blocked.
 
-1. A script as the launcher starts it is ours; a command with any other options is uvloop's own.
-2. Its exit is noticed without a thread and without SIGCHLD; signals go through the pidfd, so never to a stranger.
-3. What a process used is known before anybody hears of its exit.
-4. A command that could not be watched, or whose start was cancelled, leaves no process and nothing of its group.
+1. A command that has the options of the launcher is started in this way, any other command by uvloop.
+2. The exit of a script is noticed without a thread and without SIGCHLD. Signals go through the pidfd, so they never
+   reach a later process with the same id.
+3. The resource usage of a process is known before its exit is reported.
+4. A process that cannot be watched, or whose start is cancelled, is killed with its group.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ P = TypeVar("P", bound=asyncio.SubprocessProtocol)
 
 
 class FastLoop(uvloop.Loop):
-    """An event loop on which scripts start cheaply, and which knows what they used."""
+    """An event loop that starts scripts cheaply and records what resources they used."""
 
     def __init__(self) -> None:
         super().__init__()
         self._usages: dict[int, struct_rusage] = {}
 
     def usage(self, pid: int) -> struct_rusage | None:
-        """Return what a shell command used that has exited, once; None for any other process, or asked again."""
+        """Return what a script that has exited used; None when asked again, and for any other process."""
         return self._usages.pop(pid, None)
 
     async def subprocess_shell(  # type: ignore[override]  # uvloop's stub calls the transport a protocol
@@ -66,7 +67,7 @@ class FastLoop(uvloop.Loop):
 
 
 def _is_script(*, stdout: object = -1, stderr: object = -1, **options: Any) -> bool:  # noqa: ANN401 - Popen's
-    """Return whether a command is started as the launcher does it, in a session of its own and without stdin."""
+    """Return whether a command has the options that the launcher gives: a session of its own, and no stdin."""
     options.pop("env", None)
     return (
         (options.pop("cwd", None) is None or can_change_folder())
@@ -77,7 +78,7 @@ def _is_script(*, stdout: object = -1, stderr: object = -1, **options: Any) -> b
 
 
 class PidfdTransport(asyncio.SubprocessTransport):
-    """One child process of our own, without pipes."""
+    """The transport of one child process, without pipes."""
 
     def __init__(
         self,
@@ -108,7 +109,7 @@ class PidfdTransport(asyncio.SubprocessTransport):
         return self._returncode
 
     def get_pipe_transport(self, fd: int) -> asyncio.BaseTransport | None:  # noqa: ARG002
-        """Return None: there are no pipes of the loop's."""
+        """Return None: the loop has no pipes to the process."""
         return None
 
     def send_signal(self, signal: int) -> None:
@@ -130,7 +131,7 @@ class PidfdTransport(asyncio.SubprocessTransport):
         return self._is_closing
 
     def close(self) -> None:
-        """Kill the process if it still runs; it is reaped all the same."""
+        """Kill the process if it still runs; it is reaped afterwards."""
         if not self._is_closing and self._returncode is None:
             self.kill()
         self._is_closing = True
@@ -138,7 +139,7 @@ class PidfdTransport(asyncio.SubprocessTransport):
     async def _wait(self) -> int | None:
         """Wait for the exit. `asyncio.subprocess.Process.wait` calls this, so every transport must define it."""
         if self._returncode is None:
-            waiter: asyncio.Future[None] = self._loop.create_future()  # one that stops waiting does not stop the others
+            waiter: asyncio.Future[None] = self._loop.create_future()  # a cancelled waiter does not cancel others
             self._waiters.append(waiter)
             await waiter
         return self._returncode

@@ -1,8 +1,8 @@
-"""The process group of a script: signal all of it, and never a stranger.
+"""Signal the process group of a script as a whole, and never an unrelated process.
 
-The kernel gives a number to no new process while any process bears it, be it only as its group. So the group is ours
-while its leader has not been reaped, or while any member lives. When the leader has been reaped and the last member has
-died, the number may be reused. A process that bears it as its own id is then a stranger: no member of ours can.
+The kernel gives no new process a number that is in use as the id of a process or of a group. So the number of a group
+is ours until its leader has been reaped and its last member has died. Then it may be reused. Once the leader has been
+reaped, a process that has the number as its own id is unrelated: no other member of the group can have it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import signal
 import time
 from contextlib import suppress
 
-GONE_WITHIN_S = 0.5  # KILL takes effect at once, except on disk waits and where nobody reaps orphans
+GONE_WITHIN_S = 0.5  # SIGKILL works at once, unless a process waits for a disk or nobody reaps orphans
 POLL_S = 0.005
 
 
@@ -55,7 +55,7 @@ def _exists(pid: int) -> bool:
 
 
 def _reap_adopted(pgid: int) -> None:
-    """Reap orphans of the group that became our children, as all do when the worker is PID 1 of a container."""
+    """Reap orphans of the group that became our children; all do if the worker is PID 1 of a container."""
     with suppress(ChildProcessError):
         while os.waitpid(-pgid, os.WNOHANG)[0]:
             pass

@@ -1,23 +1,25 @@
-"""A process that ends the scripts of a worker that cannot do it itself.
+"""A process that ends the scripts of a worker when the worker cannot do so itself.
 
-That worker died without a word (SIGKILL, a crash), or it stands still for longer than its lease (SIGSTOP, a blocked
+Either the worker was killed (SIGKILL, a crash), or it has not run for longer than its lease (SIGSTOP, a blocked event
 loop, swapping).
 
 The guard is a shell of 1.7 MB in a session of its own. It waits for the end of a pipe whose only writer is the worker,
-and looks every two seconds whether the lease has passed; then it kills the process groups listed in memory that both
-share. The worker writes there without a system call: a script costs the guard nothing, nothing can block, and what the
-worker wrote survives it.
+and checks every two seconds whether the lease has expired. In both cases it kills the process groups that are listed in
+memory shared with the worker. The worker writes there without a system call: a script costs the guard nothing, the
+worker cannot be blocked, and the list outlives the worker.
 
-1. Scripts that are in no listed group are found by a mark in their environment: they left their group (`setsid`), or
-   the worker died while it started them. In a container the death of PID 1 ends everything anyway.
-2. After the lease the guard kills again and again: a thread of a worker that stands still may yet start a script.
-3. A group whose leader was reaped may be gone, and its number a stranger's: such a number is left alone when a process
-   has it as its own id.
-4. A guard that was killed is replaced before the next script and at the next heartbeat; it finds the list as it was.
+1. A process may be in no listed group: it left its group (`setsid`), or the worker died while starting it. Such
+   processes are found by a mark in their environment. In a container they end with PID 1 anyway.
+2. After the lease has expired, the guard kills every two seconds: a thread of a blocked worker may still start a
+   script.
+3. A group whose leader was reaped may be gone, and its number reused. It is left alone if a process has the number as
+   its own id.
+4. A guard that was killed is replaced before the next script and at the next heartbeat. The new one finds the same
+   list.
 
-A worker with an abandoned start (see `spawn_thread`) leaves its guard waiting. The pipe then ends when the
-worker has gone and the late process has called `exec`, because until then that holds a copy of the pipe. So the guard
-looks for marked processes just when there is one to kill.
+If a start was abandoned (see `spawn_thread`), the worker ends without ending its guard. The process that is being
+started keeps the pipe open until it calls `exec`. So the pipe ends, and the guard looks for marked processes, just when
+there is one to kill.
 """
 
 from __future__ import annotations
@@ -79,19 +81,19 @@ for pause in 0 1 2; do # a process that was just being started shows the mark a 
   kill_marked
 done
 """
-GOODBYE = b"goodbye\n"  # the worker ends in order, and has ended its scripts
-CLOSED_WITHIN_S = 2.0  # somebody may have stopped it
+GOODBYE = b"goodbye\n"  # the worker exits normally, and has ended its scripts
+CLOSED_WITHIN_S = 2.0  # somebody may have stopped the guard
 POLL_S = 0.005
 SLOT_BYTES = 8  # six hexadecimal digits (Linux stops at 0x3fffff), a sign and a line end; aligned, so written whole
 FREE = b" " * (SLOT_BYTES - 1) + b"\n"
-LEASE_SLOT = 0  # when the lease passes, in whole seconds as /proc/uptime counts them
+LEASE_SLOT = 0  # when the lease expires, in whole seconds as /proc/uptime counts them
 SLOTS_PER_PAGE = mmap.PAGESIZE // SLOT_BYTES
 
 
 class Guard:
-    """Watches over process groups from when they start to when they have ended; runs from the first `start`.
+    """The guard of a worker, and the list of process groups that it shares with it; it runs from the first `start`.
 
-    `mark` is what the environment of all their processes holds, and nobody else's.
+    `mark` is a text that the environment of every process of a script contains, and of no other process.
     """
 
     def __init__(self, mark: str = "") -> None:
@@ -104,7 +106,7 @@ class Guard:
         self._memory_fd = self._pipe = self.pid = -1
 
     def start(self) -> None:
-        """Start the guard unless it runs; raises `OSError` when it cannot be."""
+        """Start the guard unless it runs; raises `OSError` when it cannot be started."""
         if self._memory_fd < 0:
             self._share_memory()
         if self.pid >= 0 and _has_ended(self.pid):
@@ -114,26 +116,26 @@ class Guard:
             self._spawn()
 
     def started(self, pgid: int) -> None:
-        """Watch over a group from now on."""
+        """Add a group to the list."""
         self.start()
         slot = self._slots[pgid] = self._free.pop() if self._free else self._grow()
         self._write(slot, b"%-7x\n" % pgid)
 
     def reaped(self, pgid: int) -> None:
-        """Know that a group has lost its leader: what is left of it keeps the number, and nothing else does."""
+        """Note that the leader of a group was reaped: a process with this number as its id is no longer ours."""
         slot = self._slots.get(pgid)
         if slot is not None:
             self._write(slot, (b"%x+" % pgid).ljust(SLOT_BYTES - 1) + b"\n")
 
     def ended(self, pgid: int) -> None:
-        """Forget a group: its number may soon be a stranger's. Harmless when it is unknown."""
+        """Remove a group from the list, because its number may be reused; harmless if it is not there."""
         slot = self._slots.pop(pgid, None)
         if slot is not None:
             self._write(slot, FREE)
             self._free.append(slot)
 
     def lease_until(self, boottime_s: float) -> None:
-        """Kill whatever runs at this time (of `CLOCK_BOOTTIME`), unless a later one is given before."""
+        """Say when the lease expires, by `CLOCK_BOOTTIME`: what still runs then is killed."""
         if self._uptime_s is None:
             return
         self._lease = b"%-7x\n" % math.ceil(boottime_s + self._uptime_s)
@@ -143,7 +145,7 @@ class Guard:
             self._write(LEASE_SLOT, self._lease)
 
     def close(self) -> None:
-        """End the guard, and any group not yet forgotten, unless a start is abandoned; harmless when repeated."""
+        """End the guard and every group in its list, unless a start was abandoned; harmless when repeated."""
         if self.pid < 0 or abandoned_starts():
             return
         with suppress(BrokenPipeError):  # somebody killed it
@@ -174,7 +176,7 @@ class Guard:
             self.pid = os.posix_spawn(
                 SHELL,
                 [SHELL, "-c", WATCH, "guard", self._mark],
-                {"PATH": os.environ.get("PATH", os.defpath)},  # not the mark of a worker that runs this one as a script
+                {"PATH": os.environ.get("PATH", os.defpath)},  # without the mark of an outer worker
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, reading, 0),
                     (os.POSIX_SPAWN_DUP2, self._memory_fd, 3),
@@ -212,9 +214,9 @@ def _has_ended(pid: int) -> bool:
 
 
 def _uptime_s() -> float | None:
-    """Return what to add to `CLOCK_BOOTTIME` for the time of /proc/uptime, which containers may have of their own.
+    """Return what to add to `CLOCK_BOOTTIME` to get the time of /proc/uptime, which may differ in a container.
 
-    None where one of them is missing.
+    None if this system lacks one of them.
     """
     try:
         return float(UPTIME.read_text().split()[0]) - time.clock_gettime(time.CLOCK_BOOTTIME)

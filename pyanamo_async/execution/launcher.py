@@ -1,4 +1,4 @@
-"""Start scripts, each in a session and process group of its own, with stdin empty and outputs in pipes of ours.
+"""Start scripts, each in a session and process group of its own, with an empty stdin and a pipe for each output.
 
 1. Every script is started by `asyncio.create_subprocess_shell`.
 2. A script that could not be started leaves no process and no descriptor, and the error names what was missing.
@@ -47,7 +47,7 @@ class ShellLauncher:
         self._posix_shell = find_shell()
         self._shell = [self._posix_shell] if shell is None else shell_words(shell)
         if os.sep in self._shell[0]:
-            self._shell[0] = str(Path(self._shell[0]).absolute())  # wherever a script starts
+            self._shell[0] = str(Path(self._shell[0]).absolute())  # scripts start in other folders
         self._guard, self._memory = guard, memory
 
     async def start(self, command: Command, *, stdout: Receiver, stderr: Receiver) -> ShellProcess:
@@ -76,7 +76,7 @@ class ShellLauncher:
                 env=dict(command.env),  # stock uvloop takes no other mapping
                 cwd=command.folder,
                 start_new_session=True,
-                close_fds=False,  # Python's own are never inherited, and looking for others costs more than the start
+                close_fds=False,  # Python's are not inherited, and looking for others costs more than the start
             )
         except BaseException as exc:
             for pipe in pipes:

@@ -1,15 +1,15 @@
 """Sample the memory of running scripts, each with all its processes, in one thread beside the event loop.
 
 1. A sample is taken every 2 s, or more often while that costs less than half a percent of a core. One is taken at once
-   when the machine's free memory has fallen by a quarter of what the scripts had left of `budget_bytes`: a small file,
-   read ten times a second.
-2. Of what happened between two samples the kernel tells the peak of each process (`VmHWM`). The largest such peak
-   counts, beside what the others use.
-3. Processes that share memory are read page by page (PSS), as far as that too costs no more than half a percent of a
-   core, and slows no script much. In between, what was shared at last is taken for shared.
-4. When memory runs out, the kernel takes a process of a script rather than the worker: each is marked when it is first
-   seen. A mark at each start would cost short scripts 5 % of their speed.
-5. An internal error ends the sampling, not the worker. Peaks are then those that `wait4` tells.
+   when the machine's free memory has fallen by a quarter of what the scripts had left of `budget_bytes`. Free memory is
+   read from a small file, ten times a second.
+2. Between two samples the kernel keeps the peak of each process (`VmHWM`). The largest rise of one process is added to
+   what all of them use.
+3. If processes share memory, it is read page by page (PSS), as far as that too costs no more than half a percent of a
+   core, and so hardly slows the scripts. Until the next reading, as much is taken to be shared as at the last one.
+4. When memory runs out, the kernel kills a process of a script rather than the worker: each process is marked for that
+   when it is first seen. Marking it when it starts would slow short scripts by 5 %.
+5. An internal error ends the sampling, not the worker. Peaks are then those that `wait4` reports.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ from pyanamo_async.host.process_memory import (
 )
 
 EVERY_S, AT_MOST_EVERY_S, GLANCE_EVERY_S = 2.0, 0.25, 0.1
-LITTLE_LEFT = 0.05  # of the budget: less than that is no reason to look all the time
+LITTLE_LEFT = 0.05  # of the budget: with less than that left, sampling does not become more frequent still
 SHARE_OF_CORE = 0.005
-LITTLE_SHARE = 0.1  # of a tree: what all processes but the largest may share without being read page by page
+LITTLE_SHARE = 0.1  # of a tree: page by page is read only if all processes but the largest use more than that
 LITTLE_BYTES = 32 << 20
-NEAR = 0.9  # of the largest sum: then it is worth reading what is shared
+NEAR = 0.9  # of the largest sum so far: above that it is worth reading what is shared
 CLOSED_WITHIN_S = 2.0
 
 
 @dataclass(slots=True)
 class TreeMemory:
-    """What is known of the memory of one script and its processes: now, and at most so far."""
+    """The memory of one script with its processes: now, and at its peak so far."""
 
     now_bytes: int = 0
     peak_bytes: int = 0
-    file_bytes: int = 0  # of one process, at most
+    file_bytes: int = 0  # the most that one process has of files
     measure: Measure = Measure.PROCESS
-    shared_bytes: int = 0  # what the sum counts too often, as was last read
+    shared_bytes: int = 0  # what the sum counts more than once, as last read
     most_bytes: int = 0  # the largest sum so far
     peaks: dict[int, int] = field(default_factory=dict)  # of its processes, as last seen
     since_s: float = -inf  # it did not run before; by the monotonic clock
@@ -61,9 +61,9 @@ class TreeMemory:
 
 
 class MemorySampler:
-    """Watches scripts by their process ids, which are also those of their sessions; begins with the first of them.
+    """Watches scripts by their process ids, which are also the ids of their sessions; starts with the first script.
 
-    After each sample `on_sample` is called, in the thread, with what each script uses now.
+    After each sample `on_sample` is called, in the sampling thread, with the bytes that each script uses.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class MemorySampler:
         self._available, self._available_bytes, self._left_bytes = available, available(), 0
 
     def started(self, pid: int, *, since_s: float = -inf) -> None:
-        """Watch a script from now on, which did not run before `since_s`."""
+        """Watch a script from now on; it did not run before `since_s`."""
         self._trees[pid] = TreeMemory(since_s=since_s)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
@@ -95,11 +95,11 @@ class MemorySampler:
                 self._thread = None
 
     def ended(self, pid: int) -> TreeMemory:
-        """Forget a script, and return what is known of it."""
+        """Stop watching a script, and return what was seen of it."""
         return self._trees.pop(pid, None) or TreeMemory()
 
     def ran_out(self, *, since_s: float = -inf) -> bool:
-        """Return whether the kernel ended a process within the last seconds, since then, because memory ran out."""
+        """Return whether the kernel killed a process because memory ran out: in the last seconds, after `since_s`."""
         return self._oom_kills.rose(time.monotonic(), since_s=since_s)
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class MemorySampler:
             self._thread.join(CLOSED_WITHIN_S)
 
     def sample(self) -> None:
-        """Look at all scripts once."""
+        """Sample all scripts once."""
         trees, self._available_bytes = dict(self._trees), self._available()
         self._oom_kills.note(time.monotonic())
         for root, members in tree_members(trees.keys()).items():
@@ -131,7 +131,7 @@ class MemorySampler:
             pause_s = min(max(cost_s / self._share_of_core, AT_MOST_EVERY_S), EVERY_S)
 
     def _wait(self, pause_s: float) -> None:
-        """Wait for so long, or until scripts may have taken a quarter of what they had left of the budget."""
+        """Wait for `pause_s`, or until scripts may have taken a quarter of what they had left of the budget."""
         until_s = time.monotonic() + pause_s
         longest_s = pause_s if self.budget_bytes is None else GLANCE_EVERY_S
         while (left_s := until_s - time.monotonic()) > 0 and not self._wake.wait(min(left_s, longest_s)):
@@ -165,7 +165,7 @@ class MemorySampler:
         tree.peak_bytes = max(tree.peak_bytes, tree.now_bytes + spike)
 
     def _read_shares(self, tree: TreeMemory, pids: Iterable[int], total: int) -> None:
-        """Learn how much of the sum is left when shared pages count once."""
+        """Read how much smaller the sum is when shared pages count once."""
         began_s = time.monotonic()
         if began_s < self._pss_after_s:
             return
@@ -179,9 +179,9 @@ class MemorySampler:
 
 
 def _memories(members: Mapping[int, Member]) -> dict[int, ProcessMemory]:
-    """Return the memory of processes, but for those that are one in memory with their parent.
+    """Return the memory of processes, without those that still use the memory of their parent.
 
-    That is so between vfork and exec: then figures and stack are the same.
+    That is so between vfork and exec. Such a process has the same figures and the same stack as its parent.
     """
     found = {pid: memory for pid in members if (memory := process_memory(pid)) is not None}
 

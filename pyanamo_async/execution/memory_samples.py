@@ -1,4 +1,4 @@
-"""Bring what the thread of `MemorySampler` sees to the event loop."""
+"""Pass the samples from the thread of `MemorySampler` to the event loop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 
 class MemorySamples:
-    """The latest sample, for one that waits for it on the loop where this was created."""
+    """The latest sample, for a task that waits for it on the event loop where this was created."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -16,7 +16,7 @@ class MemorySamples:
         self._latest: Mapping[int, int] = {}
 
     def put(self, now_bytes: Mapping[int, int]) -> None:
-        """Take a sample, in whatever thread: what each script uses now, by its process id."""
+        """Take a sample, in any thread: the bytes that each script uses, by its process id."""
         with suppress(RuntimeError):  # the loop has been closed
             self._loop.call_soon_threadsafe(self._take, now_bytes)
 

@@ -1,11 +1,11 @@
 """The reading end of one output of a script: read as output comes, into a receiver that may ask for a pause.
 
-There is no task and no stream per pipe: a callback of the loop, or a direct read after the exit, hands on each chunk.
-Larger pipes and chunks were measured: no gain.
+There is no task and no stream for each pipe: a callback of the loop, or a direct read after the exit, passes each chunk
+on. Larger pipes and chunks were measured and are not faster.
 
 1. Nothing is read after the receiver asked for a pause.
-2. Everything that was printed before the exit reaches the receiver. A read that could have taken more took the last of
-   it.
+2. Everything that was printed before the exit reaches the receiver. A read that returns less than it asked for has
+   emptied the pipe.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import os
 from pyanamo_async.ports import Receiver
 
 CHUNK_BYTES = 1 << 16  # what a pipe holds unless a program enlarges it
-MAX_PIPE_BYTES = 1 << 20  # to which it may do that (/proc/sys/fs/pipe-max-size)
+MAX_PIPE_BYTES = 1 << 20  # the most to which a program may enlarge it (/proc/sys/fs/pipe-max-size)
 
 
 class OutputPipe:
-    """A pipe of ours. `write_end` is for the script and must be closed here once it has started."""
+    """A pipe. `write_end` is for the script; whoever starts that must close it in this process afterwards."""
 
     __slots__ = ("_backlog_bytes", "_changed", "_fd", "_is_paused", "_loop", "_receiver", "write_end")
 
@@ -36,7 +36,7 @@ class OutputPipe:
 
     @property
     def is_open(self) -> bool:
-        """Return whether somebody may still print."""
+        """Return whether more output may come."""
         return self._fd >= 0
 
     def resume(self) -> None:
@@ -47,7 +47,7 @@ class OutputPipe:
                 self._loop.add_reader(self._fd, self._read)
 
     def drain(self) -> None:
-        """After the exit: read what was printed before, unless paused, and look for the end behind it."""
+        """After the exit: read what was printed before, unless paused, and notice if the pipe has ended."""
         self._backlog_bytes = MAX_PIPE_BYTES
         while self._has_backlog and not self._is_paused:
             self._read()

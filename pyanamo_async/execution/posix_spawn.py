@@ -1,8 +1,8 @@
-"""`posix_spawn` of the C library, called without Python's lock.
+"""Call `posix_spawn` of the C library without Python's global lock (GIL).
 
-`os.posix_spawn` holds the lock until the new process has called `exec` (vfork), so the whole worker stands still
-meanwhile, whichever thread calls it: for milliseconds on a busy machine, for ever when the shell is on a dead mount.
-Here everything is prepared first, and what is left is one call that needs nothing of Python. Source: posix_spawn(3).
+`os.posix_spawn` holds the lock until the new process has called `exec` (vfork). Whichever thread calls it, the whole
+worker is blocked meanwhile: for milliseconds on a busy machine, for ever if the shell is on a dead mount. Here all is
+prepared first, so that the call itself needs nothing from Python. Source: posix_spawn(3).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class PreparedSpawn:
     """A process that is ready to be started, in any thread.
 
     Its stdin is empty, and other descriptors are inherited unless they are close-on-exec. It gets a session and a
-    process group of its own, and starts in `folder`, if there is one, which takes a library that `can_change_folder`.
+    process group of its own. It starts in `folder` if one is given, which works only if `can_change_folder()`.
     """
 
     __slots__ = ("_arguments", "_environment", "_folder", "_path")
 
     def __init__(self, args: Sequence[Text], *, path: Text, env: Mapping[str, str], folder: Text | None = None) -> None:
-        """Encode everything; raises `ValueError` for a NUL, or for a name in `env` that is not one."""
+        """Encode everything; raises `ValueError` for a NUL byte, and for an invalid name in `env`."""
         self._folder = None if folder is None else _encoded(folder)
         self._path = _encoded(path)
         self._arguments = _array(map(_encoded, args))

@@ -1,8 +1,8 @@
 """A running script: its exit, its process group, its two outputs.
 
-1. The script's own exit ends it, not the end of its pipes. What it printed before has been fed by then, unless a
-   receiver is paused.
-2. After `finish` no process of its group and no descriptor of ours is left.
+1. A script ends when its own process exits, not when its pipes end. By then its receivers have been fed what it printed
+   before the exit, unless one of them is paused.
+2. After `finish` no process of its group is left, and its descriptors are closed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pyanamo_async.execution.pipe import OutputPipe
 from pyanamo_async.ports import Exit
 
 KIB = 1024
-KILLED_CHILD = 128 + SIGKILL  # how a shell ends whose last command was killed
+KILLED_CHILD = 128 + SIGKILL  # the exit status of a shell whose last command was killed
 
 
 class ShellProcess:
@@ -47,7 +47,7 @@ class ShellProcess:
         self._exit: Exit | None = None
 
     async def wait(self) -> Exit:
-        """Wait for the script's own exit; what it printed before has been fed by then, unless a receiver is paused."""
+        """Wait for the script's own exit; receivers have been fed what it printed before, unless one is paused."""
         returncode = await self._process.wait()
         if self._exit is None:
             if self._guard:
@@ -63,7 +63,7 @@ class ShellProcess:
             pipe.resume()
 
     def signal(self, number: int) -> None:
-        """Send a signal to the whole group; harmless when that is gone."""
+        """Send a signal to the whole group; harmless when the group is gone."""
         if self._process.returncode is None:
             signal_group(self.pid, number)
         else:

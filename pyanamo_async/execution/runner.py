@@ -1,6 +1,6 @@
-"""Run a coroutine on the fast loop, or where that cannot run on plain asyncio; the log says once what is missing.
+"""Run a coroutine on the fast loop, or on plain asyncio if the fast loop cannot run; the log says once why not.
 
-Plain asyncio is slower at starting processes, and knows no resource usage.
+Plain asyncio starts processes more slowly, and does not know what resources they used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pyanamo_async.host.threads import Threads
 
 WORKER_FILES = 64  # connections, tables, standard streams
 SCRIPT_FILES = 5  # two pipes, a pidfd, and two files where output is large
-MAX_FILES = 65_536  # a script costs three descriptors; more than this slows programs that close all they might have
+MAX_FILES = 65_536  # a script takes three; a higher limit slows programs that close every possible descriptor
 
 NAMES = Threads("host names", 4)
 
@@ -28,7 +28,7 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 class PlainLoop(asyncio.SelectorEventLoop):
-    """Plain asyncio that looks up host names in threads of their own: nothing else that blocks holds them up."""
+    """Plain asyncio that looks up host names in threads of their own, so that no other blocking call delays them."""
 
     async def getaddrinfo(self, host: Any, port: Any, **options: int) -> Any:  # noqa: ANN401 - as the library has it
         """Look up a host, as documented for `asyncio.loop.getaddrinfo`."""
@@ -38,7 +38,7 @@ class PlainLoop(asyncio.SelectorEventLoop):
 def run(main: Coroutine[Any, Any, T], *, loop_factory: LoopFactory | None = None) -> T:
     """Run `main` to its end on a new event loop, with as many open files as the system grants (up to 65,536)."""
     allow_many_files()
-    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # inherited: neither we nor scripts would hear of exits
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # inherited: neither we nor scripts would notice exits
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with asyncio.Runner(loop_factory=loop_factory or fastest_loop()) as runner:
         return runner.run(main)
@@ -46,7 +46,7 @@ def run(main: Coroutine[Any, Any, T], *, loop_factory: LoopFactory | None = None
 
 @cache
 def fastest_loop() -> LoopFactory:
-    """Return what makes the fast loop, or plain asyncio's where that cannot run."""
+    """Return the class of the fast loop, or of plain asyncio if the fast loop cannot run."""
     if missing := missing_for_fast():
         logging.getLogger(__name__).warning(
             "plain asyncio takes the place of the fast loop: %s; scripts start slower, usage is unknown", missing
@@ -58,7 +58,7 @@ def fastest_loop() -> LoopFactory:
 
 
 def missing_for_fast() -> str:
-    """Return what the fast loop lacks here, in words; empty when nothing."""
+    """Return in words what the fast loop needs and this system lacks; empty if nothing."""
     try:
         os.close(os.pidfd_open(os.getpid()))
     except (AttributeError, OSError) as exc:  # not Linux, a kernel before 5.3, or a container's seccomp profile

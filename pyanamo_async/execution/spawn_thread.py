@@ -1,12 +1,12 @@
-"""Start processes in threads, so that the event loop goes on while the kernel makes them.
+"""Start processes in threads, so that the event loop goes on while the kernel creates them.
 
-A start hangs, and its thread with it, while the shell is on a dead mount.
+If the shell is on a dead mount, a start hangs, and its thread with it.
 
-1. Starts do not wait for each other: one that finds no idle thread gets a new one. Few threads stay when idle.
+1. Starts do not wait for each other: if no thread is idle, a new one is started. At most 16 idle threads are kept.
 2. A cancelled start returns within about a second; its process is killed, with its group, as soon as it appears. A
-   start that hangs on is abandoned: nobody waits for it. With 30 of them, no new thread is started.
-3. No thread keeps the worker alive. Processes of abandoned starts that appear after its end are left to the guard.
-4. Without an idle thread or a new one, a start fails like a fork.
+   start that still hangs then is abandoned: nothing waits for it. While there are 30 of them, no new thread is started.
+3. No thread keeps the worker alive. If the process of an abandoned start appears after that, the guard kills it.
+4. If no thread is idle and none can be started, the start fails with the error of a failed fork.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from pyanamo_async.execution.posix_spawn import PreparedSpawn
 FIRST_DESCRIPTOR = 3  # behind the standard streams
 MAX_ABANDONED = 30
 ABANDONED_AFTER_S = 1.0
-MAX_IDLE = 16  # starting a thread holds the event loop up for 0.1 to 1 ms
+MAX_IDLE = 16  # starting a thread blocks the event loop for 0.1 to 1 ms
 
 Started = asyncio.Future[int]
 
 _under_way: set[Started] = set()
-idle_threads: list[SimpleQueue[Callable[[], None]]] = []  # the queues at which they wait
+idle_threads: list[SimpleQueue[Callable[[], None]]] = []  # their queues of jobs
 os.register_at_fork(after_in_child=idle_threads.clear)  # threads stay with the parent
 
 
@@ -55,7 +55,7 @@ async def spawn_in_thread(prepared: PreparedSpawn, outputs: Iterable[int]) -> in
     try:
         return await started
     except asyncio.CancelledError:
-        if not started.cancelled() and not started.exception():  # it came through at the same moment
+        if not started.cancelled() and not started.exception():  # it succeeded at the same moment
             kill_child(started.result())
         deadline = time.monotonic() + ABANDONED_AFTER_S
         while started in _under_way and time.monotonic() < deadline:  # noqa: ASYNC110 - a thread sets no event
@@ -64,7 +64,7 @@ async def spawn_in_thread(prepared: PreparedSpawn, outputs: Iterable[int]) -> in
 
 
 def abandoned_starts() -> int:
-    """Count the cancelled starts that still hang; each is killed when it comes through while this process lives."""
+    """Count the cancelled starts that still hang; if one succeeds while this process lives, its process is killed."""
     return sum(start.cancelled() for start in tuple(_under_way))
 
 
@@ -96,7 +96,7 @@ def _serve(jobs: SimpleQueue[Callable[[], None]]) -> None:
 
 
 def _spawn(prepared: PreparedSpawn, outputs: list[int], started: Started) -> None:
-    """Start the process in the thread, and tell the loop."""
+    """Start the process, in the thread, and pass the result to the event loop."""
     result: int | OSError
     try:
         result = prepared.spawn(outputs)
@@ -114,7 +114,7 @@ def _spawn(prepared: PreparedSpawn, outputs: list[int], started: Started) -> Non
 
 
 def _arrive(started: Started, result: int | OSError) -> None:
-    """Hand over what came of a start, unless it was cancelled just now."""
+    """Deliver the result of a start, unless it was cancelled meanwhile."""
     if started.cancelled():
         _discard(started, result)
         return

@@ -189,8 +189,7 @@ def _refusal(exc: boto.ClientError, what: str, otherwise: type[PyanamoError]) ->
         known.retry_after_s = min(float(seconds), LONGEST_WAIT_S) if seconds.isdecimal() else None
         return known
     status = meta.get("HTTPStatusCode", 0)
-    if status >= FIRST_SERVER_ERROR or (
-        status in REDIRECTS and code == str(status)
-    ):  # redirects of S3 have another code
+    is_proxys_redirect = status in REDIRECTS and code == str(status)  # those of S3 have a code in words
+    if status >= FIRST_SERVER_ERROR or is_proxys_redirect:
         return Unavailable(f"{what} does not answer for now ({code}): {message}")
     return known

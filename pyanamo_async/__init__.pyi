@@ -29,6 +29,7 @@ from .core.outcomes import (
     TimedOut as TimedOut,
 )
 from .core.pace import Pace as Pace, TimeLeft as TimeLeft
+from .core.queue_lanes import Lane as Lane, OutOfReach as OutOfReach
 from .core.samples import SampleRow as SampleRow, SampleStep as SampleStep
 from .core.selection import Selection as Selection
 from .core.tags import Misfit as Misfit

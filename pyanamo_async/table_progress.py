@@ -10,13 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pyanamo_async.app.locations import DynamoTable, SqliteTable, parse_table
-from pyanamo_async.core.queue_lanes import left_by, show_left
+from pyanamo_async.core.items import Item, State
 from pyanamo_async.errors import TableMissing, Unavailable, UsageError
-from pyanamo_async.fleet.membership import living
+from pyanamo_async.fleet.left_items import left_items
+from pyanamo_async.fleet.membership import WorkerStatus, list_workers, living
+from pyanamo_async.host.liveness import LocalProcesses
 from pyanamo_async.table_reader import TableReader
 
 if TYPE_CHECKING:
     from pyanamo_async.core.counts import Counts, Quarter
+    from pyanamo_async.core.queue_lanes import OutOfReach
     from pyanamo_async.core.samples import SampleRow, SampleStep
     from pyanamo_async.operate.explaining import Explanation
     from pyanamo_async.operate.status import Status
@@ -80,17 +83,28 @@ class TableProgress(TableReader):
         item, workers, store = await self.item(item_id), await self.workers(), await self._open()
         return explain(item, now=store.service_time(now=datetime.now(UTC)), workers=workers)
 
+    async def holder(self, item: Item) -> WorkerStatus | None:
+        """Return the worker that holds an item; None if none does, or the table knows nothing of it.
+
+        If the item waits there for room, `worker.waiting` has the item's token.
+        """
+        if item.state is not State.LOCKED:
+            return None
+        store, now = await self._open(), datetime.now(UTC)
+        found = await list_workers(store, now=now, processes=LocalProcesses(), of=[item.worker])
+        return found[0] if found else None
+
     async def wait(
         self,
         *,
         timeout: timedelta | None = None,
-        tell: Callable[[Counts, int, Sequence[str]], None] | None = None,
+        tell: Callable[[Counts, int, Sequence[OutOfReach]], None] | None = None,
         missed: Callable[[Unavailable], None] = lambda _: None,
     ) -> WaitResult:
         """Wait until nothing is left to run, for at most `timeout`; held items are not waited for.
 
         It costs little: while workers hold items, only the first of them is looked for. `tell` hears what the table
-        holds, how many workers live, and sentences on items that none of these takes, at once and then each minute;
+        holds, how many workers live, and the items that none of these takes, at once and then each minute;
         without it nothing is counted before the end.
         `missed` hears of looks that failed because the table does not answer.
 
@@ -109,8 +123,7 @@ class TableProgress(TableReader):
         async def tell_all(counts: Counts) -> None:
             if tell:
                 alive = living(await self.workers())
-                beyond = left_by(await store.lane_counts(), [each.kind for each in alive])
-                tell(counts, len(alive), [show_left(*each) for each in beyond.items()])
+                tell(counts, len(alive), await left_items(store, [each.kind for each in alive]))
 
         return await wait(
             store,

@@ -1,9 +1,10 @@
-"""What tasks used of memory and what would have fitted: for a terminal, as lines for a pipe, and as JSON."""
+"""What tasks used of memory, what would have fitted, and what nobody has the memory for: for people, pipes and JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from pyanamo_async import OutOfReach
 from pyanamo_async.core.memory.advice import MemoryUse, memory_advice, memory_used, what_fits
 from pyanamo_async.core.memory.machines import Machine
 
@@ -50,6 +51,27 @@ def memory_words(use: MemoryUse | None) -> Iterator[str]:
     if use:
         yield f"memory: {memory_used(use)}"
         yield f"would have fitted: {memory_advice(use, run=RUN)}"
+
+
+def out_of_reach_rows(left: Sequence[OutOfReach]) -> dict[str, object]:
+    """Return the items that no living worker takes, for JSON."""
+    return {
+        "too_large": [
+            {"memory_class": each.lane.memory_class, "items": each.items, "need_bytes": each.most_bytes or None}
+            for each in left
+            if each.lane.memory_class
+        ],
+        "last_attempts": sum(each.items for each in left if each.lane.last_attempts),
+    }
+
+
+def out_of_reach_lines(left: Sequence[OutOfReach]) -> Iterator[str]:
+    """Yield lines on them, of memory with the most that one of them needs, in bytes."""
+    for each in left:
+        if each.lane.last_attempts:
+            yield f"last attempts\t{each.items}"
+        else:
+            yield f"too large\t{each.items}\t{each.most_bytes or each.class_bytes}"
 
 
 def _size(machine: Machine) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pyanamo_async import Table
+from pyanamo_async import Table, Worker
 from pyanamo_async.cli.console import draw, on_terminal, say, say_json
 from pyanamo_async.cli.options import ItemArgument, JsonOption, on_table
 from pyanamo_async.cli.views import COLOURS, RETRYING, clock_time
@@ -15,6 +15,7 @@ from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration, show_seconds
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.text.visible import one_line
+from pyanamo_async.core.workers import is_waiting
 
 Line = tuple[str, str]  # a text, and its style on a terminal
 
@@ -29,12 +30,16 @@ async def show(table: Table, *, item: ItemArgument, json: JsonOption = False) ->
     if json:
         say_json(encode(found))
     else:
-        show_item(found)
+        holder = await table.holder(found)
+        show_item(found, holder.worker if holder else None)
 
 
-def show_item(item: Item) -> None:
-    """Print one item; control characters in scripts and output are made visible."""
-    for text, style in (*_head(item), *(line for task in item.tasks for line in _task(task, nested=item.nested))):
+def show_item(item: Item, holder: Worker | None = None) -> None:
+    """Print one item, which this worker holds; control characters in scripts and output are made visible."""
+    for text, style in (
+        *_head(item, holder),
+        *(line for task in item.tasks for line in _task(task, nested=item.nested)),
+    ):
         _print(text, style)
 
 
@@ -47,7 +52,7 @@ def _print(text: str, style: str) -> None:
     draw(Text(one_line(text), style=style, overflow="fold"))
 
 
-def _head(item: Item) -> Iterator[Line]:
+def _head(item: Item, holder: Worker | None) -> Iterator[Line]:
     yield f"item      {item.item_id}", "bold"
     yield f"sample    {item.sample}", ""
     since = item.locked_at if item.state is State.LOCKED else item.done_at
@@ -55,6 +60,9 @@ def _head(item: Item) -> Iterator[Line]:
     yield f"state     {item.state}{retrying}{f' since {clock_time(since)}' if since else ''}", COLOURS[item.state]
     if item.not_before:
         yield f"waits     until {clock_time(item.not_before)}", ""
+    if holder and is_waiting(item, holder):
+        needs = holder.waiting.show()
+        yield f"waits     for room in its worker{f': it needs {needs}' if needs else ''}", ""
     if item.attempt:
         yield f"attempt   {item.attempt}{f', by {item.worker}' if item.worker else ''}", ""
     counts = {"failure": item.failures, "crash": item.crashes, "interruption": item.interruptions}

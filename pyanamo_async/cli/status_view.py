@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pyanamo_async import Counts, Ledgers, Pace, Quarter, State, Status
 from pyanamo_async.cli.flags import name_flags
-from pyanamo_async.cli.memory_view import memory_lines, memory_row, memory_words
+from pyanamo_async.cli.memory_view import memory_lines, memory_row, memory_words, out_of_reach_lines, out_of_reach_rows
+from pyanamo_async.cli.movement_view import movement_words
 from pyanamo_async.cli.views import COLOURS, RETRYING, RETRYING_COLOUR, by_state, clock_time
 from pyanamo_async.core.items import TaskState
 from pyanamo_async.core.stored.queue_key import format_time
-from pyanamo_async.core.text.durations import show_cpu_hours, show_duration
+from pyanamo_async.core.text.durations import show_cpu_hours
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.text.visible import field, one_line
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 BAR_WIDTH = 24
 BESIDE_THE_BAR = 38  # cells of the other columns, with items in the billions
 SHOWN_FAILURES = 5
-MINUTE = timedelta(minutes=1)
 SERIES = (
     *("at", "table", *map(str, State), "retrying", "total", "tasks done", "tasks total", "workers"),
     *("items per second", "seconds left"),
@@ -45,9 +44,13 @@ def status_row(seen: Status, nested: Mapping[Quarter, Sequence[str]] | None = No
         },
         **counts.ledgers.by_name(),
         "memory": seen.memory and memory_row(seen.memory),
-        "too_large": [{"memory_class": each, "items": number} for each, number in seen.too_large.items()],
-        "last_attempts": seen.last_attempts,
-        "workers": {"alive": seen.workers, "running": seen.running, "slots": seen.slots},
+        **out_of_reach_rows(seen.out_of_reach),
+        "workers": {
+            "alive": seen.workers,
+            "running": seen.running,
+            "waiting_for_room": seen.waiting_for_room,
+            "slots": seen.slots,
+        },
         "items_per_second": seen.items_per_second,
         "settled": {"recent": _pace(seen.recent), "last_hour": _pace(seen.last_hour)},
         "seconds_left": left
@@ -85,16 +88,14 @@ def status_lines(seen: Status) -> Iterator[str]:
         yield f"{name.replace('_', ' ')}\t{number:.0f}"
     yield f"workers\t{seen.workers}"
     yield f"running\t{seen.running}"
+    yield f"waiting for room\t{seen.waiting_for_room}"
     yield f"slots\t{seen.slots}"
     yield f"items per second\t{seen.items_per_second:.4g}"
     yield f"seconds left\t{_seconds(seen)}"
     yield f"seconds left at least\t{left.least.total_seconds():.0f}" if left else "seconds left at least\t"
     yield f"seconds left at most\t{left.most.total_seconds():.0f}" if left and left.most else "seconds left at most\t"
     yield from memory_lines(seen.memory)
-    for memory_class, number in seen.too_large.items():
-        yield f"too large\t{number}\t{memory_class} GiB"
-    if seen.last_attempts:
-        yield f"last attempts\t{seen.last_attempts}"
+    yield from out_of_reach_lines(seen.out_of_reach)
     for worker in seen.halted[:SHOWN_FAILURES]:
         yield f"halted\t{field(worker.host)}\t{field(worker.stopped_by)}"
     for group in seen.failures[:SHOWN_FAILURES]:
@@ -160,7 +161,7 @@ def _words(seen: Status) -> Iterator[tuple[str, str]]:
         yield f"tasks: {tasks['done']:,} of {tasks['total']:,} done{failed}", ""
     if counts.total_nested:
         yield f"nested: {', '.join(_quarters(counts))}", ""
-    yield from ((line, "") for line in _movement(seen))
+    yield from ((line, "") for line in movement_words(seen))
     if counts.ledgers.crashes or counts.ledgers.interruptions:
         yield f"trouble: {_trouble(counts.ledgers)}", ""
     if saved := show_cpu_hours(counts.ledgers.cpu_seconds_saved):
@@ -168,8 +169,8 @@ def _words(seen: Status) -> Iterator[tuple[str, str]]:
     yield from ((line, "") for line in memory_words(seen.memory))
     if not seen.workers and counts.left:
         yield "workers: none", "yellow"
-    for sentence in seen.out_of_reach:
-        yield name_flags(sentence), "yellow"
+    for each in seen.out_of_reach:
+        yield name_flags(str(each)), "yellow"
     for worker in seen.halted[:SHOWN_FAILURES]:
         yield f"{worker.host}: {worker.stopped_by}", "yellow"
     for group in seen.failures[:SHOWN_FAILURES]:
@@ -185,56 +186,10 @@ def _trouble(ledgers: Ledgers) -> str:
     return f"{told}, {lost} lost by them" if lost else told
 
 
-def _movement(seen: Status) -> Iterator[str]:
-    """Yield lines on workers, pace and the time left, as long as something is left."""
-    if seen.workers:
-        yield f"workers: {seen.workers:,}, running {seen.running:,} of {seen.slots:,} at a time"
-    if not seen.counts.left:
-        return
-    paces = [f"{_rate(pace)} in the last {_roughly(pace.span)}" for pace in _paces(seen)]
-    if paces:
-        yield f"pace: {', '.join(paces)}"
-    elif seen.items_per_second:
-        yield f"pace: {seen.items_per_second:.3g} items/s since the workers started"
-    if seen.time_left:
-        likely, least, most = seen.time_left.likely, seen.time_left.least, seen.time_left.most
-        until = f"{show_duration(least)} to {show_duration(most)}" if most else f"at least {show_duration(least)}"
-        yield f"left: about {show_duration(likely)} ({until})"
-    elif seen.workers and seen.counts.left <= seen.counts.items[State.LOCKED] + seen.counts.retrying:
-        waits = (
-            f" or waits, until {clock_time(seen.waits_until)} at most"
-            if seen.waits_until and seen.waits_until > seen.at
-            else ""
-        )
-        yield f"left: no estimate, because all that is left runs{waits}"
-
-
 def _quarters(counts: Counts) -> Iterator[str]:
     for each, count in counts.nested.items():
         if count:
             yield f"{count:,} {each}" if each in {Quarter.TODO, Quarter.DONE} else f"{count:,} at {each} %"
-
-
-def _paces(seen: Status) -> Iterator[Pace]:
-    """Yield the paces that tell something: the second only if it covers more time."""
-    if seen.recent.settled:
-        yield seen.recent
-    if seen.last_hour.settled and seen.last_hour.span > seen.recent.span:
-        yield seen.last_hour
-
-
-def _roughly(span: timedelta) -> str:
-    """Return a span in whole minutes, or below two in whole seconds."""
-    unit = MINUTE if span >= 2 * MINUTE else timedelta(seconds=1)
-    return show_duration(round(span / unit) * unit)
-
-
-def _rate(pace: Pace) -> str:
-    """Return a rate with the unit in which it is a number that people grasp."""
-    for unit, seconds in (("s", 1), ("min", 60), ("h", 3600)):
-        if (rate := pace.per_second * seconds) >= 1 or unit == "h":
-            break
-    return f"{rate:,.3g} items/{unit}"
 
 
 def _seconds(seen: Status) -> str:

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async import Counts, PyanamoError, State, Table
+from pyanamo_async import Counts, NextStep, OutOfReach, PyanamoError, State, Table
 from pyanamo_async.cli.console import note
+from pyanamo_async.cli.explaining import COMMANDS
 from pyanamo_async.cli.flags import duration, name_flags
 from pyanamo_async.cli.options import command_line, on_table
 from pyanamo_async.core.text.plural import plural
@@ -35,11 +36,12 @@ async def wait(table: Table, *, timeout: Timeout = None) -> None:
     On a terminal, stderr says what it waits for. Held items are not waited for.
     """
 
-    def tell(counts: Counts, workers: int, out_of_reach: Sequence[str]) -> None:
+    def tell(counts: Counts, workers: int, out_of_reach: Sequence[OutOfReach]) -> None:
         if counts.left:
-            note(f"waiting for {_left(counts)}; {_alive(workers, table.address)}")
-            for sentence in out_of_reach:
-                note(f"  {name_flags(sentence)}")
+            is_taken = counts.left > sum(each.items for each in out_of_reach)
+            note(f"waiting for {_left(counts)}; {_alive(workers, table.address if is_taken else '')}")
+            for each in out_of_reach:
+                note(f"  {name_flags(str(each))}: {_to_start(each, table.address)}")
 
     def missed(error: PyanamoError) -> None:
         note(f"pyanamo: {error}")
@@ -53,7 +55,15 @@ def _left(counts: Counts) -> str:
     return f"{plural(counts.left, 'item')}, of which {locked:,} {'is' if locked == 1 else 'are'} running"
 
 
+def _to_start(left: OutOfReach, address: str) -> str:
+    """Return what to type for items that no living worker takes."""
+    if left.lane.last_attempts:
+        return command_line(COMMANDS[NextStep.RUN_LAST], address)
+    return f"{command_line(COMMANDS[NextStep.RUN_LARGER], address)} on a machine that has it"
+
+
 def _alive(workers: int, address: str) -> str:
+    """Return how many workers live, and with an address how to start one if none does."""
     if workers:
         return f"{plural(workers, 'worker')} {'is' if workers == 1 else 'are'} alive"
-    return f"no worker is alive, {command_line('run', address)} starts one"
+    return f"no worker is alive, {command_line('run', address)} starts one" if address else "no worker is alive"

@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.memory.classes import EVERY_CLASS
+from pyanamo_async.core.memory.classes import EVERY_CLASS, class_of
+from pyanamo_async.core.memory.needs import known_need_bytes
+from pyanamo_async.core.text.byte_sizes import GIB, show_size
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import Value, replace
 
@@ -68,10 +70,53 @@ def left_by(counted: Mapping[Lane, int], kinds: Iterable[WorkerKind]) -> dict[La
     return {lane: counted[lane] for lane in lanes if not any(kind.takes(lane) for kind in able)}
 
 
-def show_left(lane: Lane, items: int) -> str:
-    """Return a sentence on items of a lane that no living worker looks into."""
-    if lane.last_attempts:
-        wait = "waits" if items == 1 else "wait"
-        return f"{plural(items, 'item')} {wait} for a worker with `last_attempts`, and no living worker has that"
-    need = "needs" if items == 1 else "need"
-    return f"{plural(items, 'item')} {need} {lane.memory_class} GiB of memory, and no living worker has that"
+class OutOfReach(Value):
+    """Items of a lane that no living worker looks into, and the memory that a worker has to have for them.
+
+    `least_bytes` and `most_bytes` are of those `seen`, which may be fewer than all; 0 if none was, or of last attempts.
+    As a text it is a sentence.
+    """
+
+    lane: Lane
+    items: int
+    seen: int = 0
+    least_bytes: int = 0
+    most_bytes: int = 0
+
+    def __str__(self) -> str:
+        """Return a sentence, without its end."""
+        if self.lane.last_attempts:
+            wait = "waits" if self.items == 1 else "wait"
+            return (
+                f"{plural(self.items, 'item')} {wait} for a worker with `last_attempts`, and no living worker has that"
+            )
+        need = "needs" if self.items == 1 else "need"
+        return f"{plural(self.items, 'item')} {need} {self.memory} of memory, and no living worker has that"
+
+    @property
+    def memory(self) -> str:
+        """Return how much memory they need: exactly, if all were seen, or else at most."""
+        least, most = show_size(self.least_bytes), show_size(self.most_bytes)
+        if self.seen < self.items:
+            return f"up to {show_size(self.class_bytes)}" + (f" (one of them {most})" if self.seen else "")
+        return most if least == most else f"{least} to {most}"
+
+    @property
+    def class_bytes(self) -> int:
+        """Return the most that an item of the lane's memory class needs."""
+        return self.lane.memory_class * GIB
+
+
+def out_of_reach(lane: Lane, items: int, seen: Iterable[Item] = ()) -> OutOfReach:
+    """Return so many items of a lane, of which these were `seen`."""
+    needs = [worker_need_bytes(each) for each in seen if lane.memory_class]
+    return OutOfReach(lane, items, len(needs), min(needs, default=0), max(needs, default=0))
+
+
+def worker_need_bytes(item: Item) -> int:
+    """Return how much memory a worker has to have for an item of a memory class.
+
+    That is what its tasks need, each; or all of its class, where several that ran at a time needed more together.
+    """
+    need_bytes = known_need_bytes(item)
+    return need_bytes if class_of(need_bytes) >= item.memory_class else item.memory_class * GIB

@@ -12,6 +12,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from pyanamo_async.core.items import Item
 from pyanamo_async.core.memory.classes import largest_class
 from pyanamo_async.core.memory.room_wait import NOTHING_WAITS, RoomWait
 from pyanamo_async.core.output_tail import TaskRef
@@ -100,6 +101,11 @@ class Worker(Value):
     def fenced_itself(self) -> bool:
         """Return whether it ended because it could send no heartbeats: no item is to blame for that."""
         return self.state is WorkerState.ENDED and self.stopped_by in {UNREACHABLE, STOOD_STILL}
+
+
+def is_waiting(item: Item, holder: Worker) -> bool:
+    """Return whether an item waited for room in the worker that holds it when that sent its last heartbeat."""
+    return bool(item.token) and item.token == holder.waiting.token
 
 
 def is_suspect(heartbeat: datetime, *, now: datetime, lease: timedelta) -> bool:

@@ -43,6 +43,7 @@ from pyanamo_async.core.items import CLAIMABLE
 from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS, left_by
 from pyanamo_async.core.workers import SUSPECT_SHARE, WorkerState, is_suspect
 from pyanamo_async.errors import PyanamoError
+from pyanamo_async.fleet.left_items import described
 from pyanamo_async.fleet.notifications import TableNotifications
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.ports import INDEX_LAG_AT_MOST, Runtime, Store
@@ -141,17 +142,19 @@ class GoingHome:
             if not (left := left_by(counted, [self._store.kind])):
                 return 0
             now, workers = self.peers.now(), await self._store.workers()
+            running = (
+                each for each in workers if each.state is WorkerState.RUNNING and each.worker_id != self.peers.me
+            )
+            living = (each for each in running if not is_suspect(each.heartbeat, now=now, lease=self.peers.lease))
+            found = await described(self._store, left_by(left, [each.kind for each in living]))
         except PyanamoError:
             return 0
-        running = (each for each in workers if each.state is WorkerState.RUNNING and each.worker_id != self.peers.me)
-        living = (each for each in running if not is_suspect(each.heartbeat, now=now, lease=self.peers.lease))
-        beyond = left_by(left, [each.kind for each in living])
-        if classes := {lane.memory_class: number for lane, number in beyond.items() if lane.memory_class}:
-            needs = ", ".join(f"{number} of {each} GiB" for each, number in classes.items())
+        if needs := ", ".join(f"{each.items} of {each.memory}" for each in found if each.lane.memory_class):
             self._runtime.event_log.note("items need a larger worker", items=needs)
-        if last := beyond.get(LAST_ATTEMPTS):
-            self._runtime.event_log.note("items wait for a worker that takes last attempts", items=last)
-        return sum(beyond.values())
+        for each in found:
+            if each.lane == LAST_ATTEMPTS:
+                self._runtime.event_log.note("items wait for a worker that takes last attempts", items=each.items)
+        return sum(each.items for each in found)
 
     async def _look_again(self, *, has_unanswered: bool) -> bool:
         first, self._first_look = self._first_look, None

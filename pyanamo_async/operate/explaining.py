@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import DEFAULT_PRIORITY, Item, State, Task, TaskState
 from pyanamo_async.core.outcomes import Checkpointed, Failed, TimedOut
-from pyanamo_async.core.queue_lanes import EVERYBODY, LAST_ATTEMPTS, Lane, lane_of, show_left
+from pyanamo_async.core.queue_lanes import EVERYBODY, lane_of
 from pyanamo_async.core.reasons import latest
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.transitions import NOT_STARTED
 from pyanamo_async.core.values import Value
-from pyanamo_async.core.workers import Desired
+from pyanamo_async.core.workers import Desired, is_waiting
 from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus, living
 from pyanamo_async.operate.failures import task_of
-from pyanamo_async.operate.free_workers import NextStep, Told, at_work, show_span
+from pyanamo_async.operate.free_workers import NextStep, Told, at_work, left_to, show_span, to_start, who_takes
 
 DEFAULTS = FailurePolicy()
 SIGKILL = 9
@@ -77,32 +77,20 @@ def _todo(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
         sentences = [f"It waits until {_time(item.not_before)} (for {show_span(item.not_before - now)}), {why}."]
     else:
         first = " (0 goes first, 9 last)" if item.priority != DEFAULT_PRIORITY else ""
-        sentences, steps = [f"{_who(lane)} may claim it now; its priority is {item.priority}{first}."], list[NextStep]()
+        sentences, steps = (
+            [f"{who_takes(lane)} may claim it now; its priority is {item.priority}{first}."],
+            list[NextStep](),
+        )
     sentences += [*_last_reason(item), *_ledgers(item), *_limits(item)]
     if DEFAULTS.is_last_chance(item.crashes):
         sentences.append("It is its last chance: it runs only while its worker runs nothing else.")
     if lane != EVERYBODY:
-        sentences.append(_left_to(item, lane))
-        able = [each for each in workers if each.worker.kind.takes(lane)]
-        if not living(able):
-            more = [NextStep.RUN_LAST, NextStep.RESET] if lane == LAST_ATTEMPTS else [NextStep.RUN_LARGER, NextStep.SET]
-            return [*sentences, f"{show_left(lane, 1)}."], [*more, *steps]
-        workers = able
+        workers = [each for each in workers if each.worker.kind.takes(lane)]
+        sentences.append(left_to(item, lane, is_taken=bool(living(workers))))
+        if not living(workers):
+            return sentences, [*to_start(lane), *steps]
     told, more = at_work(now, workers, not_before=item.not_before)
     return sentences + told, more + steps
-
-
-def _who(lane: Lane) -> str:
-    if lane == LAST_ATTEMPTS:
-        return "A worker that takes last attempts"
-    return "A worker" if lane == EVERYBODY else "A worker that is large enough"
-
-
-def _left_to(item: Item, lane: Lane) -> str:
-    if lane == LAST_ATTEMPTS:
-        lost = plural(item.evictions, "time")
-        return f"Its machine was lost {lost}, so that it is left to workers with `last_attempts`."
-    return f"It is left to workers that take the memory class of {lane.memory_class} GiB."
 
 
 def _why_it_waits(item: Item) -> tuple[str, list[NextStep]]:
@@ -151,8 +139,9 @@ def _locked(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
             ordered = holder.worker.desired
             told = f" It was told to {ordered}." if ordered is not Desired.RUN else ""
             sentences.append(f"That worker is alive: {heartbeat}.{told}")
-            if item.token and item.token == (wait := holder.worker.waiting).token:
-                needs = f": it needs {wait.show()}" if wait.show() else ", and there was enough"
+            if is_waiting(item, holder.worker):
+                wait = holder.worker.waiting.show()
+                needs = f": it needs {wait}" if wait else ", and there was enough"
                 waits = f"Nothing of it ran then: it waited there for room{needs}."
                 return [*sentences, waits, *_limits(item)], [NextStep.LIST_WORKERS, NextStep.SHOW]
             return [*sentences, *_limits(item)], [NextStep.FOLLOW, NextStep.SHOW]

@@ -1,4 +1,4 @@
-"""Tell whether there are workers for the items that can be claimed, and if not, which to start."""
+"""Tell whether there are workers for items that can be claimed, which of them may take an item, and which to start."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pyanamo_async.core.halting import is_halted
+from pyanamo_async.core.items import Item
+from pyanamo_async.core.queue_lanes import EVERYBODY, LAST_ATTEMPTS, Lane, worker_need_bytes
+from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.workers import Desired, Worker
@@ -65,6 +68,31 @@ def at_work(now: datetime, workers: Sequence[WorkerStatus], *, not_before: datet
             "it waits for its turn."
         )
     return [sentence], [NextStep.LIST_WORKERS]
+
+
+def who_takes(lane: Lane) -> str:
+    """Return who may claim an item of a lane, as the subject of a sentence."""
+    if lane == LAST_ATTEMPTS:
+        return "A worker that takes last attempts"
+    return "A worker" if lane == EVERYBODY else "A worker that is large enough"
+
+
+def left_to(item: Item, lane: Lane, *, is_taken: bool) -> str:
+    """Return a sentence on why only some workers take an item, and whether one of these lives."""
+    if lane == LAST_ATTEMPTS:
+        why = (
+            f"Its machine was lost {plural(item.evictions, 'time')}, so that it is left to workers with `last_attempts`"
+        )
+        return f"{why}." if is_taken else f"{why}, and no living worker has that."
+    need = f"It needs {show_size(worker_need_bytes(item))} of memory"
+    return (
+        f"{need}, and is left to workers that have so much." if is_taken else f"{need}, and no living worker has that."
+    )
+
+
+def to_start(lane: Lane) -> list[NextStep]:
+    """Return what a person may do about items that no living worker takes."""
+    return [NextStep.RUN_LAST, NextStep.RETRY] if lane == LAST_ATTEMPTS else [NextStep.RUN_LARGER, NextStep.SET]
 
 
 def halts(workers: Sequence[WorkerStatus], *, now: datetime) -> list[Worker]:

@@ -14,11 +14,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from pyanamo_async.core.items import SINGLE_TASK, Item, State
-from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS, left_by, show_left
+from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS
 from pyanamo_async.core.stored.adoption import adopted
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.workers import clock_error
 from pyanamo_async.errors import BadRow
+from pyanamo_async.fleet.left_items import left_items
 from pyanamo_async.fleet.membership import WorkerStatus, list_workers, living
 from pyanamo_async.fleet.reclaim import gone_holders
 from pyanamo_async.operate.findings import CLOCK_HINT, Finding, FindingKind
@@ -31,7 +32,7 @@ ROW_HINT = "import the item again with `on_exists` 'replace', or delete the row 
 STATE_HINT = "leave it to the program, or the later pyanamo, that wrote it; or delete it with the tools of the database"
 WORKER_HINT = "a living worker mends it with its next heartbeat, but for orders; a silent one is taken over from"
 SIZE_HINT = "start a worker on a machine that has it, or set a smaller `memory_bytes`"
-LAST_HINT = "start one on a machine that nobody takes away, or `pyanamo reset` them, to run as any other"
+LAST_HINT = "start one on a machine that nobody takes away, or `pyanamo retry` them, to run as any other"
 ADOPT_HINT = "`pyanamo table adopt` gives them their place in the queue"
 REMOVE_HINT = "`pyanamo doctor` with `remove` deletes it"
 
@@ -50,9 +51,10 @@ async def left_behind(
         yield finding
     async for finding in _holders(store, workers, now):
         yield finding
-    for lane, items in left_by(await store.lane_counts(), [each.kind for each in living(workers)]).items():
-        kind, hint = (FindingKind.LAST, LAST_HINT) if lane == LAST_ATTEMPTS else (FindingKind.TOO_LARGE, SIZE_HINT)
-        yield Finding(kind, show_left(lane, items), None, hint)
+    for left in await left_items(store, [each.kind for each in living(workers)]):
+        is_last = left.lane == LAST_ATTEMPTS
+        kind, hint = (FindingKind.LAST, LAST_HINT) if is_last else (FindingKind.TOO_LARGE, SIZE_HINT)
+        yield Finding(kind, str(left), None, hint)
     unknown = set()  # output that nobody can judge
     foreign = 0
     async for bad in store.unreadable():

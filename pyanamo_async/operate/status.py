@@ -10,17 +10,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pyanamo_async.core.counts import Counts, Quarter, moved, quarter
 from pyanamo_async.core.items import State, Summary, TaskState
 from pyanamo_async.core.memory.advice import MemoryUse, reserved_by
+from pyanamo_async.core.memory.room_wait import NOTHING_WAITS
 from pyanamo_async.core.pace import ENOUGH, LONG, RECENT, Pace, TimeLeft, best_pace, time_left
-from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS, Lane, left_by, show_left
+from pyanamo_async.core.queue_lanes import OutOfReach
 from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import Unavailable
+from pyanamo_async.fleet.left_items import left_items
 from pyanamo_async.fleet.membership import WorkerStatus, living
 from pyanamo_async.operate.failures import FailureGroup, failures
 from pyanamo_async.operate.free_workers import halts
@@ -43,9 +45,10 @@ class Status:
     latest time until which a retrying item waits. `failures` are groups of the `failures_examined` oldest failed items,
     and of retrying ones, which are all of them unless there are very many. `halted` are workers that ended of late
     because too much failed, the latest first. `memory` is what tasks used of it that were settled last; None if that is
-    not known of enough of them. `too_large` are the items in `todo` that no living worker has the memory for, by memory
-    class in GiB, `last_attempts` those that wait for a worker that takes these, where none lives; `out_of_reach` tells
-    of both in sentences. `last_settled` is when an item was last done or failed; None while a table is watched.
+    not known of enough of them. `out_of_reach` are the items in `todo` that no living worker takes: none has the memory
+    for them, or they wait for one that takes last attempts. `waiting_for_room` are items that workers hold and have no
+    room for, as of their last heartbeats. `last_settled` is when an item was last done or failed; None while a table is
+    watched.
     """
 
     table: str
@@ -63,9 +66,8 @@ class Status:
     failures_examined: int = 0
     halted: tuple[Worker, ...] = ()
     memory: MemoryUse | None = None
-    too_large: Mapping[int, int] = field(default_factory=dict)
-    last_attempts: int = 0
-    out_of_reach: tuple[str, ...] = ()
+    out_of_reach: tuple[OutOfReach, ...] = ()
+    waiting_for_room: int = 0
     last_settled: datetime | None = None
 
 
@@ -80,7 +82,7 @@ class _Seen:
     waits_until: datetime | None
     latest: tuple[Summary, ...]
     memory: MemoryUse | None
-    lanes: Mapping[Lane, int]
+    out_of_reach: tuple[OutOfReach, ...]
 
 
 async def status(
@@ -148,8 +150,8 @@ async def _count(store: Store, workers: Iterable[WorkerStatus], *, now: datetime
     until = max((each.not_before for each in retrying if each.not_before), default=None)
     latest = await store.last_settled(most=MOST_ITEMS) if counts.settled else []
     used = await memory_use(store, latest, reserved_by(each.worker for each in workers)) if memory else None
-    lanes = await store.lane_counts() if counts.items[State.TODO] else {}
-    return _Seen(now, counts, workers, tuple(groups), until, tuple(latest), used, lanes)
+    left = await left_items(store, [each.kind for each in living(workers)]) if counts.items[State.TODO] else []
+    return _Seen(now, counts, workers, tuple(groups), until, tuple(latest), used, tuple(left))
 
 
 async def _each(summaries: Iterable[Summary]) -> AsyncIterator[Summary]:
@@ -172,7 +174,6 @@ def _status(table: str, seen: _Seen, *, now: datetime) -> Status:
     until = seen.waits_until if counts.retrying else None
     if left and until:
         left = left.at_least(until - now)
-    beyond = left_by(seen.lanes, [each.kind for each in alive])
     return Status(
         table,
         now,
@@ -188,9 +189,8 @@ def _status(table: str, seen: _Seen, *, now: datetime) -> Status:
         failures=seen.failures,
         halted=tuple(halts(seen.workers, now=now)),
         memory=seen.memory,
-        too_large={lane.memory_class: number for lane, number in beyond.items() if lane.memory_class},
-        last_attempts=beyond.get(LAST_ATTEMPTS, 0),
-        out_of_reach=tuple(show_left(*each) for each in beyond.items()),
+        out_of_reach=seen.out_of_reach,
+        waiting_for_room=sum(each.waiting != NOTHING_WAITS for each in alive),
         failures_examined=sum(each.count for each in seen.failures if not each.retrying),
     )
 

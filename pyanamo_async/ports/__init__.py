@@ -17,6 +17,7 @@ from pyanamo_async.ports.description import (
     Units,
 )
 from pyanamo_async.ports.jobs import NO_LONGER_KNOWN, FleetJob, FleetJobs, Job, JobOrder, JobRun, JobService
+from pyanamo_async.ports.lanes import LaneReader
 from pyanamo_async.ports.notifications import Notifications
 from pyanamo_async.ports.output import (
     ObjectKey,
@@ -77,6 +78,7 @@ __all__ = [
     "JobQueue",
     "JobRun",
     "JobService",
+    "LaneReader",
     "Launcher",
     "Notifications",
     "ObjectKey",

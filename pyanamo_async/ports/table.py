@@ -12,12 +12,12 @@ from typing import Protocol
 
 from pyanamo_async.core.counts import Counts
 from pyanamo_async.core.items import Item, State, Summary
-from pyanamo_async.core.queue_lanes import Lane, WorkerKind
+from pyanamo_async.core.queue_lanes import WorkerKind
 from pyanamo_async.core.stored.bad_rows import BadRows
 from pyanamo_async.core.workers import Desired, Orders, Worker
 from pyanamo_async.errors import BadRow
 from pyanamo_async.ports.description import TableAdmin
-from pyanamo_async.ports.last_attempts import LastAttempts
+from pyanamo_async.ports.lanes import LaneReader, LastAttempts
 from pyanamo_async.ports.notifications import Notifications
 from pyanamo_async.ports.output_tails import OutputTails
 
@@ -161,10 +161,6 @@ class ItemReader(Protocol):
         """
         ...
 
-    async def lane_counts(self) -> Mapping[Lane, int]:
-        """Count the items in `todo` that only some workers take, by lane; it costs nothing where none ever was."""
-        ...
-
     async def last_settled(self, *, most: int) -> list[Summary]:
         """List up to `most` items that were done or failed last, the latest first, which alone is surely the latest."""
         ...
@@ -242,5 +238,7 @@ class WorkerRegistry(Protocol):
         ...
 
 
-class Store(TableAdmin, ItemQueue, ItemReader, WorkerRegistry, LastAttempts, Notifications, OutputTails, Protocol):
+class Store(
+    TableAdmin, ItemQueue, ItemReader, LaneReader, WorkerRegistry, LastAttempts, Notifications, OutputTails, Protocol
+):
     """The table: remembers items and workers, decides nothing."""

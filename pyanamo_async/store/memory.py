@@ -142,6 +142,9 @@ class MemoryStore(MemoryWorkers, Store):
     async def lane_counts(self) -> Mapping[Lane, int]:
         return Counter(lane for item in self._in_state(State.TODO) if (lane := lane_of(item)) != EVERYBODY)
 
+    async def in_lane(self, lane: Lane, *, most: int) -> list[Item]:
+        return [item for item in self._in_state(State.TODO) if lane_of(item) == lane][:most]
+
     async def last_attempts_after(self) -> int | None:
         return self._table.last_attempts_after
 

@@ -142,6 +142,7 @@ class Pilot:
 
     def _start(self, item: Item, slot: int, attempts: asyncio.TaskGroup) -> None:
         self._heartbeats.tell_of_work()
+        self._note("item claimed", item=item.item_id, attempt=item.attempt)
         alive, gate = self._heartbeats.alive, self._memory.gate(item)
         attempt = Attempt(item, self._context, alive=alive, slot=slot, task_ended=self._task_ended, gate=gate)
         if not alive() or self._stop.level >= (Level.DRAIN if attempt.is_waiting else Level.STOP):
@@ -151,7 +152,6 @@ class Pilot:
 
     async def _attempt(self, attempt: Attempt) -> None:
         item, summary = attempt.item, self._summary
-        self._note("item claimed", item=item.item_id, attempt=item.attempt)
         try:
             after = await self._settled(attempt)
         except PyanamoError as lost:  # what ran is not written down; others take the item over when we are gone

@@ -166,7 +166,7 @@ def test_tables_are_drawn_on_a_terminal(ran: Cli) -> None:
     assert "exit status 3" in shown
 
 
-def on_terminal(*argv: str, stderr: bool = False, columns: int = 100) -> str:
+def on_terminal(*argv: str, stderr: bool = False, columns: int = 100, status: int = 0) -> str:
     """Run a command with a terminal for stdout, and for stderr if so, and return what appears on it."""
     ours, theirs = pty.openpty()
     env = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
@@ -177,7 +177,7 @@ def on_terminal(*argv: str, stderr: bool = False, columns: int = 100) -> str:
         while piece := _read(ours):
             pieces.append(piece)
     os.close(ours)
-    assert shown.returncode == 0
+    assert shown.returncode == status
     return b"".join(pieces).decode()
 
 

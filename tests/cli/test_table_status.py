@@ -19,6 +19,7 @@ from pyanamo_async.cli.memory_view import memory_lines, memory_row, memory_words
 from pyanamo_async.core.memory.advice import MemoryUse, Reserved
 from pyanamo_async.core.text.byte_sizes import GIB
 from tests.cli.conftest import PYANAMO, Cli, process
+from tests.cli.test_main import on_terminal
 from tests.docs.json_schemas import MEMORY
 
 TABLE = "sqlite:pyanamo.db"
@@ -51,7 +52,7 @@ def test_status_as_json(ran: Cli) -> None:
         "memory": None,
         "too_large": [],
         "last_attempts": 0,
-        "workers": {"alive": 0, "running": 0, "slots": 0},
+        "workers": {"alive": 0, "running": 0, "waiting_for_room": 0, "slots": 0},
         "seconds_left": None,
         "failures": [{"retrying": False, "reason": "exit status 3", "items": 1}],
         "waits_until": None,
@@ -358,5 +359,31 @@ def test_what_waits_for_last_attempts_is_told_with_what_to_type(cli: Cli, folder
     assert "last attempts\t1" in cli("status").out
     sentence = "1 item waits for a worker with --last-attempts, and no living worker has that"
     told = cli("explain", item["itemID"])
-    assert (f"{sentence}." in told.out, "\n  pyanamo run --last-attempts  #" in told.out) == (True, True)
+    assert (
+        "--last-attempts, and no living worker has that." in told.out,
+        "\n  pyanamo run --last-attempts  #" in told.out,
+    ) == (True, True)
     assert sentence in cli("doctor").out
+    waits = on_terminal("wait", "--timeout", "0", stderr=True, status=75)
+    assert f"{sentence}: pyanamo run --last-attempts\r\n" in waits
+    assert cli("retry", item["itemID"], "--yes").status == 0
+    assert cli("doctor").status == 0
+
+
+def test_what_no_worker_has_the_memory_for_is_told_with_its_need(cli: Cli, folder: Path) -> None:
+    """Not only with its memory class; and nobody suggests a worker that would not take it."""
+    (folder / "large.txt").write_text("itemID|TaskID|Memory|TaskScript\na|s|900G|true\nb|s|800G|true\n")
+    cli("import", "large.txt")
+    assert process("run", "--quiet", "--memory", "2M").status == 4
+    sentence = "2 items need 800 GB to 900 GB of memory, and no living worker has that"
+
+    told = on_terminal("wait", "--timeout", "0", stderr=True, status=75)
+
+    assert "no worker is alive\r\n" in told
+    assert f"{sentence}: pyanamo run --memory 95% on a machine that has it" in told
+    assert cli("status", "--json").json()[0]["too_large"] == [
+        {"memory_class": 1024, "items": 2, "need_bytes": 900 * GIB}
+    ]
+    assert f"too large\t2\t{900 * GIB}" in cli("status").out
+    assert sentence in cli("doctor").out
+    assert "It needs 900 GB of memory, and no living worker has that." in cli("explain", "a").out

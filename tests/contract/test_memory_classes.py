@@ -11,7 +11,7 @@ from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.memory.classes import EVERY_CLASS
 from pyanamo_async.core.orders import reset
 from pyanamo_async.core.outcomes import Failed, Succeeded
-from pyanamo_async.core.queue_lanes import Lane
+from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS, Lane
 from pyanamo_async.core.values import replace
 from pyanamo_async.ports import Store
 from tests.contract.steps import WAYS_BACK, claim, claim_one, settled
@@ -95,3 +95,19 @@ async def test_every_class_that_can_be_stored_sorts(sizes: tuple[Store, Store]) 
 
     assert await _ids(small) == ["1"]
     assert await _ids(large) == ["most"]
+
+
+async def test_items_of_a_lane_are_read_whole(sizes: tuple[Store, Store]) -> None:
+    """Up to a number, by any worker; what a worker holds, and what waits in other lanes, is none of them."""
+    small, large = sizes
+    await small.add([an_item(f"64-{number}", memory_class=64, memory_bytes=50 << 30) for number in range(3)])
+    await small.add([an_item("48", memory_class=48), an_item("any"), an_item("last", last_attempts=True)])
+    held = await claim_one(large)
+
+    found = await small.in_lane(Lane(64), most=9)
+
+    assert {each.item_id for each in found} == {f"64-{number}" for number in range(3)} - {held.item_id}
+    assert {each.memory_bytes for each in found} == {50 << 30}
+    assert len(await small.in_lane(Lane(64), most=1)) == 1
+    assert [each.item_id for each in await small.in_lane(LAST_ATTEMPTS, most=9)] == ["last"]
+    assert await small.in_lane(Lane(16), most=9) == []

@@ -300,7 +300,7 @@ def test_the_larger_of_two_measures_counts(
 
 
 USED = MemoryUse(tasks=50, typical_bytes=3 * GB, largest_bytes=3 * GB, busy_cpus=0.9)
-LARGE = Reserved(cpus=8, memory_bytes=32 * GB, items=2)
+LARGE = Reserved(cpus=8, memory_bytes=32 * GB, items=2)  # with the reserve, of a larger machine
 
 
 @pytest.mark.parametrize(
@@ -347,7 +347,7 @@ def test_what_is_said_to_fit_fits(need: int, cpus: int, memory: int, slots: int,
     fit = what_fits(use)
 
     assert fit.items is not None
-    assert fit.items == 1 or fit.items * use.need_bytes <= USABLE * memory
+    assert fit.items == 1 or fit.items * use.need_bytes <= memory
     for machine in filter(None, (fit.instance, fit.fargate)):
         assert machine.cpus >= cpus
         assert machine.gigabytes * GB * USABLE >= use.need_bytes * (1 - 1e-9)
@@ -390,9 +390,11 @@ def test_a_size_as_a_flag_is_no_less(size: int) -> None:
 
 
 def test_the_worker_that_was_heard_of_last_tells_what_was_reserved() -> None:
-    """Of those whose size is known."""
+    """Of those whose size is known: the budget that it was given, or its machine less the reserve."""
     old = Worker("w", "h", NOON, NOON, timedelta(seconds=60), slots=2)
-    sized = replace(old, platform=Platform(cpus=8, memory_bytes=32 * GB))
+    sized = replace(old, platform=Platform(cpus=8, memory_bytes=100 * GB))
+    limited = replace(sized, platform=replace(sized.platform, budget_bytes=32 * GB))
 
     assert reserved_by([]) is reserved_by([old]) is None
-    assert reserved_by([replace(sized, slots=4), sized, old]) == LARGE
+    assert reserved_by([replace(limited, slots=4), limited, old]) == LARGE
+    assert reserved_by([limited, sized]) == replace(LARGE, memory_bytes=95 * GB)

@@ -146,10 +146,15 @@ STATUS = an_object(
     cpu_seconds_saved=a("number", "seconds_saved of each item times its Cpus, added up"),
     memory=MEMORY | {"type": ["object", "null"]},
     too_large=a_list(
-        an_object(memory_class=a("integer", "in GiB"), items=COUNT), "items that no living worker has the memory for"
+        an_object(
+            memory_class=a("integer", "in GiB"),
+            items=COUNT,
+            need_bytes=a("integer?", "the most that one of them needs, of up to 50; null where rows may not be read"),
+        ),
+        "items that no living worker has the memory for",
     ),
     last_attempts=a("integer", "items that wait for a worker with --last-attempts, where none lives"),
-    workers=counts("", "alive", "running", "slots"),
+    workers=counts("", "alive", "running", "waiting_for_room", "slots"),
     items_per_second=a("number"),
     settled=an_object("items that came to an end", recent=PACE, last_hour=PACE),
     seconds_left=SECONDS_LEFT | {"type": ["object", "null"]},

@@ -142,15 +142,18 @@ async def test_workers_that_vanished_are_found_with_what_they_hold() -> None:
 
 
 async def test_items_that_no_living_worker_has_the_memory_for_are_found() -> None:
-    """By class, with what to do; those that a living worker takes are none."""
+    """With what they need and what to do; those that a living worker takes are none."""
     ward = Ward()
     await ward.work(a_worker("w", platform=Platform(budget_bytes=16 << 30)))
-    await ward.store.add([an_item(f"{each}-{number}", memory_class=each) for each in (16, 64) for number in range(3)])
+    sizes = [(each, number) for each in (16, 64) for number in range(3)]
+    await ward.store.add(
+        [an_item(f"{each}-{number}", memory_class=each, memory_need_bytes=50 << 30) for each, number in sizes]
+    )
 
     [found] = await ward.find()
 
     assert found.kind is FindingKind.TOO_LARGE
-    assert found.what == "3 items need 64 GiB of memory, and no living worker has that"
+    assert found.what == "3 items need 50 GB of memory, and no living worker has that"
 
 
 async def test_items_that_wait_for_last_attempts_are_found() -> None:
@@ -165,7 +168,7 @@ async def test_items_that_wait_for_last_attempts_are_found() -> None:
         FindingKind.LAST,
         "1 item waits for a worker with `last_attempts`, and no living worker has that",
     )
-    assert "pyanamo reset" in found.hint
+    assert "pyanamo retry" in found.hint
     await ward.work(a_worker("last", last_attempts=True))
     assert await ward.find() == []
 

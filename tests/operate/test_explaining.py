@@ -61,7 +61,8 @@ LOCKED = replace(WAITING, state=State.LOCKED, worker="w", token="t", attempt=2, 
 OUT_OF_TIME = replace(WAITING, state=State.WALL_TIME_EXCEEDED, done_at=NOON - MINUTE, wall_time_kills=2)
 HELD = hold(WAITING, now=NOON - MINUTE, why="withdrawn")
 NESTED = an_item("n", nested=["x", "y"])
-TOO_LARGE = replace(WAITING, memory_class=64)
+TOO_LARGE = replace(WAITING, memory_class=64, memory_bytes=50 << 30)
+LARGE_TOGETHER = replace(TOO_LARGE, memory_bytes=20 << 30)
 LAST = replace(WAITING, evictions=3, last_attempts=True)
 CASES = [
     (HELD, [], "Somebody held it", NextStep.UNHOLD),
@@ -141,12 +142,18 @@ CASES = [
     ),
     (failed(an_item("n", nested=["x", "y"]), Failed(exit_code=1)), [], "not Task_0, Task_1", NextStep.RETRY),
     (OUT_OF_TIME, [a_worker()], "ended it 2 times without progress; after 5 it fails", NextStep.RUN_LONGER),
-    (TOO_LARGE, [a_worker(platform=SMALL)], "1 item needs 64 GiB of memory, and no living worker", NextStep.SET),
+    (TOO_LARGE, [a_worker(platform=SMALL)], "It needs 50 GB of memory, and no living worker has that.", NextStep.SET),
+    (LARGE_TOGETHER, [a_worker(platform=SMALL)], "It needs 64 GB of memory, and no living", NextStep.RUN_LARGER),
     (TOO_LARGE, [a_worker(WorkerCondition.ENDED)], "no living worker has that", NextStep.RUN_LARGER),
-    (TOO_LARGE, [a_worker(platform=SMALL), a_worker()], "left to workers that take", NextStep.LIST_WORKERS),
+    (
+        TOO_LARGE,
+        [a_worker(platform=SMALL), a_worker()],
+        "and is left to workers that have so much.",
+        NextStep.LIST_WORKERS,
+    ),
     (LAST, [a_worker()], "A worker that takes last attempts may claim it now", NextStep.RUN_LAST),
-    (LAST, [a_worker()], "Its machine was lost 3 times, so that it is left to workers with", NextStep.RESET),
-    (LAST, [a_worker()], "1 item waits for a worker with `last_attempts`, and no living", NextStep.RUN_LAST),
+    (LAST, [a_worker()], "Its machine was lost 3 times, so that it is left to workers with", NextStep.RETRY),
+    (LAST, [a_worker()], "left to workers with `last_attempts`, and no living worker has that.", NextStep.RUN_LAST),
     (LAST, [a_worker(), a_worker(last_attempts=True, running=1)], "1 worker is alive, with 3", NextStep.LIST_WORKERS),
     (OUT_OF_TIME, [], "Workers take it up again when nothing in todo is due. ", NextStep.RUN),
 ]

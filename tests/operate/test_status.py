@@ -14,8 +14,10 @@ from pyanamo_async.core.counts import Counts, Quarter
 from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import Item, State, TaskRecord
 from pyanamo_async.core.memory.advice import MemoryUse, Reserved
+from pyanamo_async.core.memory.room_wait import RoomWait
 from pyanamo_async.core.pace import Pace
 from pyanamo_async.core.platforms import Platform
+from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS, Lane, OutOfReach
 from pyanamo_async.core.text.byte_sizes import GIB
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
@@ -96,13 +98,34 @@ async def test_status_counts_items_and_living_workers(store: CountedStore) -> No
 
 
 async def test_status_tells_what_no_living_worker_has_the_memory_for(store: CountedStore) -> None:
-    """By class: what one of them takes, it will do."""
-    await store.add([an_item(f"{each}", memory_class=each) for each in (0, 16, 64)])
-    small = a_worker(platform=Platform(budget_bytes=16 << 30))
+    """With what the items need themselves, by class: what one of the workers takes, it will do."""
+    needs = (0, 0), (16, 13), (64, 50), (64, 55)
+    await store.add([an_item(f"{need}", memory_class=each, memory_bytes=need * GIB or None) for each, need in needs])
+    small = a_worker(platform=Platform(budget_bytes=16 * GIB))
+    large = OutOfReach(Lane(64), 2, 2, 50 * GIB, 55 * GIB)
 
-    assert (await status(store, "t", [small], now=NOON)).too_large == {64: 1}
-    assert (await status(store, "t", [], now=NOON)).too_large == {16: 1, 64: 1}
-    assert (await status(store, "t", [small, a_worker("unknown")], now=NOON)).too_large == {}
+    assert (await status(store, "t", [small], now=NOON)).out_of_reach == (large,)
+    assert (await status(store, "t", [], now=NOON)).out_of_reach == (
+        OutOfReach(Lane(16), 1, 1, 13 * GIB, 13 * GIB),
+        large,
+    )
+    assert (await status(store, "t", [small, a_worker("unknown")], now=NOON)).out_of_reach == ()
+
+
+async def test_few_of_many_items_are_read_for_what_they_need(store: CountedStore) -> None:
+    """The class says what the others need at most."""
+    await store.add([an_item(f"{number}", memory_class=64, memory_bytes=50 * GIB) for number in range(51)])
+
+    [left] = (await status(store, "t", [], now=NOON)).out_of_reach
+
+    assert (left.items, left.seen, left.memory) == (51, 50, "up to 64 GB (one of them 50 GB)")
+
+
+async def test_status_counts_what_waits_for_room_in_living_workers(store: CountedStore) -> None:
+    """As their heartbeats tell it: no request is made for it."""
+    waiting = a_worker("w1", waiting=RoomWait("t")), a_worker("w2", waiting=RoomWait("u")), a_worker("w3")
+
+    assert (await status(store, "t", waiting, now=NOON)).waiting_for_room == 2
 
 
 async def test_status_tells_what_waits_for_last_attempts(store: CountedStore) -> None:
@@ -111,8 +134,8 @@ async def test_status_tells_what_waits_for_last_attempts(store: CountedStore) ->
 
     seen = await status(store, "t", [a_worker()], now=NOON)
 
-    assert (seen.last_attempts, seen.too_large) == (2, {})
-    assert seen.out_of_reach == ("2 items wait for a worker with `last_attempts`, and no living worker has that",)
+    assert seen.out_of_reach == (OutOfReach(LAST_ATTEMPTS, 2),)
+    assert str(seen.out_of_reach[0]) == "2 items wait for a worker with `last_attempts`, and no living worker has that"
     assert (await status(store, "t", [a_worker(last_attempts=True)], now=NOON)).out_of_reach == ()
 
 
@@ -314,7 +337,7 @@ async def test_status_tells_what_tasks_used_of_memory(store: CountedStore) -> No
     await store.add(asking)
     for number, item in enumerate(await claim(store, limit=20)):
         await store.save(item, ran(item, peak_bytes=(number + 1) * GIB))
-    sized = a_worker(slots=2, platform=Platform(cpus=4, memory_bytes=32 * GIB))
+    sized = a_worker(slots=2, platform=Platform(cpus=4, memory_bytes=64 * GIB, budget_bytes=32 * GIB))
 
     seen = (await status(store, "t", [a_worker("other"), sized], now=NOON)).memory
 

@@ -63,10 +63,14 @@ def mixed(small: int, large: int, *, declared: bool = True, seed: int = 1) -> li
 
 
 def test_an_item_that_waits_for_room_is_named() -> None:
-    """A worker holds it and runs nothing of it: the log says so."""
+    """A worker holds it and runs nothing of it: the log says so, once it has said that it holds it."""
     done = ran([a_job(0, 3000, 5, memory_bytes=3000), a_job(1, 3000, 5, memory_bytes=3000)])
 
-    assert [each["item"] for each in done.crew.notes.named("item waits for room")] in (["i0000"], ["i0001"])
+    [waiting] = done.crew.notes.named("item waits for room")
+    said = [event for event, fields in done.crew.notes.taken if fields.get("item") == waiting["item"]]
+
+    assert waiting["item"] in {"i0000", "i0001"}
+    assert said == ["item claimed", "item waits for room", "item settled"]
 
 
 def test_a_heartbeat_tells_what_waits_for_room_and_what_it_lacks() -> None:

@@ -3,7 +3,8 @@
 1. A task needs what 95 % of the tasks stay below, and a tenth more: workers that learn needs use the same figures.
 2. It takes as many CPUs as its column `Cpus` says, or as it kept busy if those are more. Where half of a worker's CPUs
    were idle, it takes what it kept busy, but at least a quarter of one: a task that waited may compute next time.
-3. A worker that has these CPUs runs as many tasks at a time as have room in its memory, less the reserve.
+3. A worker that has these CPUs runs as many tasks at a time as have room in its budget: what `--memory` gave it, or all
+   of its memory, less the reserve.
 4. A machine that fits has the CPUs of the worker, or at least those that one task takes, and memory for all tasks that
    those CPUs can run. Where no machine has so much memory for each CPU, a machine with more CPUs fits.
 """
@@ -28,7 +29,7 @@ LEAST_CPUS = 0.25
 
 
 class Reserved(Value):
-    """The CPUs and the memory of a worker, and how many items it runs at a time at most."""
+    """The CPUs of a worker, the memory that its scripts may use together, and how many items run at a time at most."""
 
     cpus: float
     memory_bytes: int
@@ -78,9 +79,10 @@ def reserved_by(workers: Iterable[Worker]) -> Reserved | None:
     """Return what the last of these workers reserved whose size is known; they are ordered by last heartbeat."""
     found = None
     for each in workers:
-        cpus, memory_bytes = each.platform.cpus, each.platform.memory_bytes
-        if cpus and memory_bytes and each.slots:
-            found = Reserved(cpus, memory_bytes, each.slots)
+        cpus, budget_bytes, memory_bytes = each.platform.cpus, each.platform.budget_bytes, each.platform.memory_bytes
+        usable_bytes = budget_bytes or int((memory_bytes or 0) * USABLE)
+        if cpus and usable_bytes and each.slots:
+            found = Reserved(cpus, usable_bytes, each.slots)
     return found
 
 
@@ -92,7 +94,7 @@ def what_fits(use: MemoryUse) -> Fit:
     of_all = at_once * need / USABLE
     items = memory_bytes = None
     if worker:
-        items = max(1, min(at_once, int(worker.memory_bytes * USABLE / need)))
+        items = max(1, min(at_once, int(worker.memory_bytes / need)))
         memory_bytes = GIB * math.ceil(items * need / GIB)
     asks_badly = use.asked_bytes is not None and not use.typical_bytes <= use.asked_bytes <= TOO_MUCH_ASKED * need
     return Fit(

@@ -10,14 +10,14 @@ from typing import Any
 
 from pyanamo_async.core.counts import Counted, Counts
 from pyanamo_async.core.items import SETTLED, Item, State, Summary, latest
-from pyanamo_async.core.queue_lanes import Lane
+from pyanamo_async.core.queue_lanes import Lane, lane_of
 from pyanamo_async.core.stored.bad_rows import read_row, sort_rows
 from pyanamo_async.core.stored.columns import Row
-from pyanamo_async.core.stored.queue_key import DELAYED, format_time, queue
+from pyanamo_async.core.stored.queue_key import DELAYED, format_time, lane_bounds, queue
 from pyanamo_async.core.stored.record import decode, decode_held
 from pyanamo_async.errors import BadRow, ItemMissing
-from pyanamo_async.ports import ItemReader
-from pyanamo_async.store.dynamodb.candidate_pages import within_keys
+from pyanamo_async.ports import ItemReader, LaneReader
+from pyanamo_async.store.dynamodb.candidate_pages import candidate_page, within_keys
 from pyanamo_async.store.dynamodb.codec import marshal_row, unmarshal_row
 from pyanamo_async.store.dynamodb.counting import count_all, count_lane, count_moving, index_query
 from pyanamo_async.store.dynamodb.fleet import bad_workers
@@ -36,7 +36,7 @@ from pyanamo_async.store.dynamodb.writes import KEY
 FIRST_ROWS = 200  # of a scan: what a person asks for is often among them, and a page of 1 MB takes a second
 
 
-class DynamoReader(OpenedTable, ItemReader):
+class DynamoReader(OpenedTable, ItemReader, LaneReader):
     """Reads the items of a table."""
 
     async def read(self, item_id: str) -> Item:
@@ -114,6 +114,15 @@ class DynamoReader(OpenedTable, ItemReader):
             shards = await self._count_shards(partial(count_lane, self._table, each))
             found[each] = sum(counted.items for counted in shards)
         return +found
+
+    async def in_lane(self, lane: Lane, *, most: int) -> list[Item]:
+        shards = range(await self._shards())
+        pages = await gather_all(
+            candidate_page(self._table, State.TODO, shard, bad_rows=self.bad_rows, limit=most, keys=lane_bounds(lane))
+            for shard in shards
+        )
+        found = await self.read_many([str(row[KEY]) for page in pages for row in page][:most])
+        return [item for item in found if item.state is State.TODO and lane_of(item) == lane]  # the index may be late
 
     async def last_settled(self, *, most: int) -> list[Summary]:
         shards = await self._shards()

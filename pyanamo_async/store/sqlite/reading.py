@@ -16,11 +16,11 @@ from pyanamo_async.core.items import SETTLED, Item, State, Summary, latest
 from pyanamo_async.core.queue_lanes import EVERYBODY, Lane
 from pyanamo_async.core.stored.bad_rows import BadRows, read_row, sort_rows
 from pyanamo_async.core.stored.columns import MOST, Row
-from pyanamo_async.core.stored.queue_key import DELAYED, LANES, format_time
+from pyanamo_async.core.stored.queue_key import DELAYED, LANES, format_time, lane_bounds
 from pyanamo_async.core.stored.record import summarise
 from pyanamo_async.core.values import replace
 from pyanamo_async.errors import BadRow, ItemMissing
-from pyanamo_async.ports import ItemReader
+from pyanamo_async.ports import ItemReader, LaneReader
 from pyanamo_async.store.sqlite.engine import Engine
 from pyanamo_async.store.sqlite.ranges import WITHIN, lane_ranges
 from pyanamo_async.store.sqlite.rows import SELECT, raw, read_held, read_item, read_placed, to_row
@@ -54,7 +54,8 @@ LIST = f"""SELECT {", ".join(LISTED)} FROM items
 SUMMARIES = f"""{LIST} AND Queue_Key = CAST(?2 AS TEXT) AND Position > ?3
     UNION ALL {LIST} AND Queue_Key > CAST(?2 AS TEXT) ORDER BY Queue_Key, Position LIMIT ?5"""
 WHOLE = f"{SELECT} WHERE Position > ?1 AND (?2 IS NULL OR taskID = ?2) ORDER BY Position LIMIT ?3"
-IN_LANE = f"SELECT count(*) FROM items WHERE ItemState = 'todo' AND {WITHIN}"  # noqa: S608 - constants only
+COUNT_LANE = f"SELECT count(*) FROM items WHERE ItemState = 'todo' AND {WITHIN}"  # noqa: S608 - constants only
+IN_LANE = f"{SELECT} WHERE ItemState = 'todo' AND {WITHIN} LIMIT ?"
 LAST = f"""SELECT {", ".join(LISTED)} FROM items
     WHERE ItemState = ? ORDER BY Queue_Key DESC, Position DESC LIMIT ?"""  # noqa: S608 - constants only
 READ = f"{SELECT} WHERE itemID = ?"
@@ -80,7 +81,7 @@ LEDGERS = f"""SELECT sum({CRASHES}), sum({INTERRUPTIONS}), sum({LOST}), sum({SAV
     sum({SAVED} * {CPUS}) FROM items WHERE {HAS_LEDGERS}"""  # noqa: S608 - constants only
 
 
-class SqliteReader(ItemReader):
+class SqliteReader(ItemReader, LaneReader):
     """Reads the items of a table in a file."""
 
     path: Path
@@ -160,12 +161,16 @@ class SqliteReader(ItemReader):
     async def lane_counts(self) -> Mapping[Lane, int]:
         def work(connection: sqlite3.Connection) -> Mapping[Lane, int]:
             return {
-                lane: connection.execute(IN_LANE, found).fetchone()[0]
+                lane: connection.execute(COUNT_LANE, found).fetchone()[0]
                 for lane, found in lane_ranges(connection)
                 if lane != EVERYBODY
             }
 
         return await self._engine.read(work)
+
+    async def in_lane(self, lane: Lane, *, most: int) -> list[Item]:
+        first, end = map(raw, lane_bounds(lane))
+        return self.bad_rows.skip(map(to_row, await self._rows(IN_LANE, first, end, most)), read_item)
 
     async def last_settled(self, *, most: int) -> list[Summary]:
         found = [self._summarised(await self._rows(LAST, state.value, most), state) for state in SETTLED]

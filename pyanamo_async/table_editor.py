@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Unpack
 from pyanamo_async.core.arguments import check_type
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS_AFTER
+from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS, LAST_ATTEMPTS_AFTER
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.liveness import LocalProcesses
 from pyanamo_async.table_report import TableReport
@@ -105,11 +105,11 @@ class TableEditor(TableReport):
             raise UsageError("`reason` is empty", hint="say why, for those who find the items later")
         return await self.hold(selection, reason=reason, force=True, wait=wait, **options)
 
-    async def leave_last_attempts(self, after: int | None = LAST_ATTEMPTS_AFTER) -> None:
+    async def leave_last_attempts(self, after: int | None = LAST_ATTEMPTS_AFTER) -> int:
         """Leave items that lost their machines `after` times, as on Spot, to workers with `last_attempts`; None: none.
 
         From then on others leave such an item alone, when it loses its machine next. What is left to them already stays
-        so, until it is done or a person puts it back.
+        so, until it is done or a person puts it back; return how many items that are in `todo`.
 
         Raises:
             UsageError: `after` is below 1.
@@ -117,7 +117,9 @@ class TableEditor(TableReport):
         check_type("after", after, int | None)
         if after is not None and after < 1:
             raise UsageError(f"`after` is {after}", hint="give 1 or more, or None")
-        await (await self._open()).leave_last_attempts(after)
+        store = await self._open()
+        await store.leave_last_attempts(after)
+        return (await store.lane_counts()).get(LAST_ATTEMPTS, 0)
 
     async def last_attempts_after(self) -> int | None:
         """Return how often items may lose their machines until they are left to such workers; None for ever."""

@@ -82,7 +82,8 @@ async def submit(
         typer.Option(
             "--last-attempts-on",
             metavar="QUEUE",
-            help="One more worker on this queue of on-demand machines, for items that lost theirs too often.",
+            help="One more worker on this queue of on-demand machines, for items that lost theirs too often. The table "
+            "keeps that until `pyanamo table last-attempts --off`.",
         ),
     ] = "",
     last_attempts_after: Annotated[

@@ -13,7 +13,7 @@ from pyanamo_async.cli.asking import ask, need_terminal
 from pyanamo_async.cli.changing import Outputs, delete_items
 from pyanamo_async.cli.console import flush, note, say, say_json
 from pyanamo_async.cli.flags import tags
-from pyanamo_async.cli.options import JsonOption, on_new_files, on_table
+from pyanamo_async.cli.options import JsonOption, command_line, on_new_files, on_table
 from pyanamo_async.cli.other_words import Group
 from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS_AFTER
 from pyanamo_async.core.text.plural import plural
@@ -177,12 +177,18 @@ async def last_attempts(
 
     Other workers leave them alone, until they are done or a person puts them back.
     """
-    await table.leave_last_attempts(None if off else after)
+    waiting = await table.leave_last_attempts(None if off else after)
     say(
         "no more items are left to workers with --last-attempts"
         if off
         else f"items that lost their machine {plural(after, 'time')} are left to workers with --last-attempts"
     )
+    if waiting and off:
+        takes, frees = (command_line(each, table.address) for each in ("run --last-attempts", "retry --state todo"))
+        wait, them = ("waits", "it") if waiting == 1 else ("wait", "them")
+        note(
+            f"{plural(waiting, 'item')} still {wait} for one: {takes} runs {them}, {frees} leaves {them} to all workers"
+        )
 
 
 app.command("provision")(capacity.provision)

@@ -32,7 +32,9 @@ ROW_HINT = "import the item again with `on_exists` 'replace', or delete the row 
 STATE_HINT = "leave it to the program, or the later pyanamo, that wrote it; or delete it with the tools of the database"
 WORKER_HINT = "a living worker mends it with its next heartbeat, but for orders; a silent one is taken over from"
 SIZE_HINT = "start a worker on a machine that has it, or set a smaller `memory_bytes`"
-LAST_HINT = "start one on a machine that nobody takes away, or `pyanamo retry` them, to run as any other"
+LAST_HINT = (
+    "start one on a machine that nobody takes away, or `pyanamo retry --state todo`, to leave them to all workers"
+)
 ADOPT_HINT = "`pyanamo table adopt` gives them their place in the queue"
 REMOVE_HINT = "`pyanamo doctor` with `remove` deletes it"
 

@@ -359,14 +359,14 @@ def test_what_waits_for_last_attempts_is_told_with_what_to_type(cli: Cli, folder
     assert "last attempts\t1" in cli("status").out
     sentence = "1 item waits for a worker with --last-attempts, and no living worker has that"
     told = cli("explain", item["itemID"])
-    assert (
-        "--last-attempts, and no living worker has that." in told.out,
-        "\n  pyanamo run --last-attempts  #" in told.out,
-    ) == (True, True)
+    assert "left to workers with --last-attempts, and no living worker has that." in told.out
+    assert "\n  pyanamo run --last-attempts  #" in told.out
     assert sentence in cli("doctor").out
     waits = on_terminal("wait", "--timeout", "0", stderr=True, status=75)
     assert f"{sentence}: pyanamo run --last-attempts\r\n" in waits
-    assert cli("retry", item["itemID"], "--yes").status == 0
+    off = "1 item still waits for one: pyanamo run --last-attempts runs it, pyanamo retry --state todo leaves it to all"
+    assert off in cli("table", "last-attempts", "--off").err
+    assert cli("retry", "--state", "todo", "--yes").status == 0
     assert cli("doctor").status == 0
 
 

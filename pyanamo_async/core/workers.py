@@ -26,6 +26,7 @@ MARGIN = timedelta(seconds=10)  # for scripts to end, and for clocks that run at
 NEVER = datetime.max.replace(tzinfo=UTC)  # a heartbeat that cannot be read: in the future, thus a suspect's
 STOPPED_WITHIN, CLEANED_UP_WITHIN = timedelta(seconds=29), timedelta(seconds=9)  # of the order, and of the grace's end
 CLOCK_IS_RIGHT_WITHIN = timedelta(seconds=60)  # requests to AWS are refused when a clock is wrong by five minutes
+STAMP_STEP = timedelta(milliseconds=1)  # as times are stored
 CREDIBLE = timedelta(seconds=10), timedelta(days=1)
 UNREACHABLE = "the table could not be reached for two thirds of the lease"
 STOOD_STILL = "this worker stood still for two thirds of the lease"
@@ -64,7 +65,7 @@ class Worker(Value):
     follows. `process` is a mark by which its own machine finds the process again; empty where there is none.
     With `last_attempts` it takes the items that are left to such workers.
     `stopped_by` tells what makes it end although work may be left, as `SIGTERM`. `platform` is where it runs. `waiting`
-    tells of the item that waits there for room, if one does.
+    names the item that waits there for room, or the last that did so in vain: it has not started under that claim.
 
     `problem` says why its row cannot be read. Such a worker may live, and must not lose its items for it, or it may be
     dead, and must lose them: its id, its state and its heartbeat are kept (`NEVER` if that cannot be read; `stamp` is
@@ -127,6 +128,14 @@ def is_later(heartbeat: datetime, sent: Worker) -> bool:
     return sent.heartbeat < heartbeat <= sent.heartbeat + sent.lease
 
 
+def next_heartbeat(now: datetime, *, last: datetime, lease: timedelta) -> datetime:
+    """Return the stamp of a heartbeat: later than that of the worker's last one, also if the clock was set back.
+
+    After one that is more than a lease ahead the clock counts, as it does in the table (`is_later`).
+    """
+    return max(now, last + STAMP_STEP) if last <= now + lease else now
+
+
 def clock_error(now: datetime, *, service_time: datetime) -> str:
     """Return how wrong a machine's clock is, in words; empty when it is right to the minute."""
     error = now - service_time
@@ -142,8 +151,12 @@ def ends_within(grace: timedelta) -> timedelta:
 
 
 class Orders(Value):
-    """What the reply to a heartbeat carries back; `release` are the tokens of claims to let go."""
+    """What the reply to a heartbeat carries back; `release` are the tokens of claims to let go.
+
+    `written` tells whether the row shows this heartbeat now, and not a later one.
+    """
 
     desired: Desired = Desired.RUN
     following: tuple[TaskRef, ...] = ()
     release: frozenset[str] = frozenset()
+    written: bool = True

@@ -30,7 +30,7 @@ from pyanamo_async.core.workers import (
     dead_after,
     is_suspect,
 )
-from pyanamo_async.fleet.reclaim import Taken, gone_holders, reclaim_from, reclaim_held
+from pyanamo_async.fleet.reclaim import WAITED, Taken, gone_holders, reclaim_from, reclaim_held
 from pyanamo_async.ports import Processes, Runtime, Store
 
 ORPHANS_EVERY = 1 / 15  # of the queries for suspects
@@ -183,4 +183,5 @@ class PeerMonitor:
     def _note(self, taken: Taken) -> None:
         self.taken += taken
         if taken:
-            self._runtime.event_log.note("items reclaimed", back=taken[State.TODO], failed=taken[State.FAILED])
+            said = {"back": taken[State.TODO], "failed": taken[State.FAILED], "waited": taken[WAITED] or None}
+            self._runtime.event_log.note("items reclaimed", **said)

@@ -13,7 +13,9 @@
    that it ended because it could send no heartbeats, were interrupted. Of another machine nobody can tell, unless
    whoever runs it says what happened to it.
 7. An item that lost its machine as often as the table's setting says is left to workers that take last attempts.
-8. An item whose row cannot be read is buried, and holds up no other. A worker whose row cannot be read is judged by its
+8. An item that the row names as waiting for room never started (`worker.room`): it is put back as it was, and charged
+   nothing. That the mark needs the heartbeat which names it makes this exact.
+9. An item whose row cannot be read is buried, and holds up no other. A worker whose row cannot be read is judged by its
    heartbeat, as any other.
 """
 
@@ -27,12 +29,15 @@ from datetime import datetime
 from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
+from pyanamo_async.core.memory.room_wait import reclaim_waiting
 from pyanamo_async.core.queue_lanes import left_to_last_attempts
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.errors import BadRow, Fenced, RowTooLarge
 from pyanamo_async.ports import Processes, Store
 
-Taken = Counter[State]  # how many items were put into which state: back to todo, or failed
+WAITED = "waited"
+Taken = Counter[str]
+"""How many items were put into which state, back to todo or failed, and how many of them had only `WAITED` for room."""
 
 STOOD_STILL = "stood still or was cut off"
 NOTHING_KNOWN: Mapping[str, str] = {}
@@ -52,7 +57,7 @@ async def reclaim_from(
         interrupted = STOOD_STILL
     if not await processes.end_scripts(dead):
         return None
-    taken = await _take(store, dead.worker_id, now=now, policy=policy, seen=dead.heartbeat, interrupted=interrupted)
+    taken = await _take(store, dead.worker_id, dead, now=now, policy=policy, interrupted=interrupted)
     await store.forget(dead.worker_id)
     return taken
 
@@ -70,16 +75,15 @@ async def reclaim_held(
     rows = {each.worker_id: each for each in await store.workers(of=holders)} if holders else {}
     for holder in holders:
         row = rows.get(holder)
-        seen, known = row.heartbeat if row else None, interrupted.get(holder, "")
-        known = STOOD_STILL if row and row.fenced_itself else known
-        taken += await _take(store, holder, now=now, policy=policy, seen=seen, interrupted=known)
+        known = STOOD_STILL if row and row.fenced_itself else interrupted.get(holder, "")
+        taken += await _take(store, holder, row, now=now, policy=policy, interrupted=known)
     return taken
 
 
 async def _take(
-    store: Store, holder: str, *, now: datetime, policy: FailurePolicy, seen: datetime | None, interrupted: str
+    store: Store, holder: str, row: Worker | None, *, now: datetime, policy: FailurePolicy, interrupted: str
 ) -> Taken:
-    """Put back, or bury, what a holder holds that was seen last at a time, if that is known."""
+    """Put back, or bury, what a holder holds; its last heartbeat stands in `row`, if there is one."""
     taken: Taken = Counter()
     held = await store.held(holder)
     limit = await store.last_attempts_after() if held else None
@@ -87,11 +91,15 @@ async def _take(
         if isinstance(item, BadRow):
             taken[State.FAILED] += await store.bury(item, now=now)
             continue
-        reclaimed = transitions.reclaim(item, now=now, policy=policy, seen=seen, interrupted=interrupted)
-        after = left_to_last_attempts(reclaimed, limit)
+        after = unstarted = reclaim_waiting(item, row.waiting) if row else None
+        if after is None:
+            seen = row.heartbeat if row else None
+            reclaimed = transitions.reclaim(item, now=now, policy=policy, seen=seen, interrupted=interrupted)
+            after = left_to_last_attempts(reclaimed, limit)
         with suppress(Fenced, RowTooLarge):  # settled or taken over meanwhile; or it costs itself alone
             await store.save(item, after)
             taken[after.state] += 1
+            taken[WAITED] += unstarted is not None
     if taken[State.TODO]:
         await store.notify(now=now)
     return taken

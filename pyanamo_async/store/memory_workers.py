@@ -49,10 +49,10 @@ class MemoryWorkers(WorkerRegistry, OutputTails):
         if (known is None and registered) or (known is not None and known.state is WorkerState.DEAD):
             raise Fenced(f"worker {worker.worker_id} was given up for dead")
         desired = known.desired if known else Desired.RUN
-        if known is None or not is_later(known.heartbeat, worker):
+        if written := known is None or not is_later(known.heartbeat, worker):
             self._table.workers[worker.worker_id] = replace(worker, desired=desired, following=())
         released = frozenset(self._table.releases[worker.worker_id])
-        return Orders(desired, self._followed(worker.worker_id, worker.heartbeat), released)
+        return Orders(desired, self._followed(worker.worker_id, worker.heartbeat), released, written)
 
     async def mark_dead(self, worker: Worker) -> bool:
         known = self._table.workers.get(worker.worker_id)

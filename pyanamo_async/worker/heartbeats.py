@@ -6,12 +6,14 @@
    stands still, its guard ends the scripts: each heartbeat tells the guard how long the lease holds.
 3. Every heartbeat but the first needs the worker's row, unmarked; a worker that was given up for dead is fenced.
 4. A heartbeat waits for nothing but the store.
+5. Each heartbeat has a later stamp than the one before: the latest that was sent is what the row shows.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -24,6 +26,7 @@ from pyanamo_async.core.workers import (
     Orders,
     Worker,
     WorkerState,
+    next_heartbeat,
 )
 from pyanamo_async.errors import Fenced, PyanamoError, TableReplaced
 from pyanamo_async.host.retry import RetrySchedule, retry
@@ -61,7 +64,7 @@ class Heartbeats:
         self._lease_until = plan.lease_until
         self._every_s = plan.heartbeat.total_seconds()
         self._fence_after_s = plan.worker.lease.total_seconds() * SHARE_OF_LEASE
-        self._last_s = self._clock.boottime()
+        self._last_s, self._stamp = self._clock.boottime(), datetime.min.replace(tzinfo=UTC)
         self._due, self._is_ending = asyncio.Event(), False
         self._sender: asyncio.Task[None] | None = None
         self._is_registered = self._is_failing = self._told_of_work = False
@@ -162,8 +165,9 @@ class Heartbeats:
         return True
 
     def _row(self) -> Worker:
-        heartbeat = self._registry.service_time(now=self._clock.now())
-        return self._describe(replace(self._worker, heartbeat=heartbeat))
+        now = self._registry.service_time(now=self._clock.now())
+        self._stamp = next_heartbeat(now, last=self._stamp, lease=self._worker.lease)
+        return self._describe(replace(self._worker, heartbeat=self._stamp))
 
     def _left_s(self) -> float:
         return max(0.0, self._last_s + self._fence_after_s - self._clock.boottime())

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from pyanamo_async.core.items import Item
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.text.byte_sizes import show_size
+from pyanamo_async.core.workers import Orders
 from pyanamo_async.worker.attempt import Attempt
 from pyanamo_async.worker.context import AttemptContext, Plan
 from pyanamo_async.worker.room import Room
@@ -49,6 +50,11 @@ class MemoryWatch:
         if gate is not None:
             self._note("item waits for room", item=item.item_id)
         return gate
+
+    def heard(self, orders: Orders) -> None:
+        """Let an item start that waited and has room, if the reply says that the worker's row does not name it."""
+        if orders.written and self.room.heartbeat_written():
+            self.look_again()
 
     def leave(self, attempt: Attempt) -> None:
         """Give back the room of an attempt whose scripts have ended."""

@@ -45,10 +45,8 @@ class Pilot:
 
     def __init__(self, plan: Plan, context: AttemptContext, going_home: GoingHome, stop: Stop) -> None:
         self._plan, self._context, self._going_home, self._stop = plan, context, going_home, stop
-        self._note = context.runtime.event_log.note
-        self._summary = RunSummary()
-        self._attempts: set[Attempt] = set()
-        self._is_suspended = False
+        self._note, self._summary = context.runtime.event_log.note, RunSummary()
+        self._attempts, self._is_suspended = set[Attempt](), False
         self._halting = Halting(plan, context, stop, attempts=self._attempts)
         self._releases = ReleaseOrders(context, self._attempts)
         self._memory = MemoryWatch(plan, context, self._attempts)
@@ -58,6 +56,7 @@ class Pilot:
         self._publisher = Publisher(context, self._attempts)
         fenced = partial(self._end, InterruptReason.FENCED, at_once=True)
         self._heartbeats = Heartbeats(plan, context, stop, describe=self._describe, ordered=self._heard, fenced=fenced)
+        self._memory.room.send_heartbeat = self._heartbeats.hasten
 
     async def run(self) -> RunSummary:
         """Work until nothing is left, or told to stop, or fenced.
@@ -86,6 +85,7 @@ class Pilot:
             self._signal_scripts(signal.SIGCONT)
         self._publisher.follow_anew(orders)
         self._releases.obey(orders)
+        self._memory.heard(orders)
 
     def _signal_scripts(self, number: int) -> None:
         for attempt in self._attempts:
@@ -99,7 +99,7 @@ class Pilot:
             done=self._summary.settled[State.DONE],
             rss_bytes=self._plan.rss_bytes(),
             stopped_by=self._stop.reason,
-            waiting=self._memory.room.wait,
+            waiting=self._memory.room.name_wait(),
         )
 
     async def _run(self) -> RunSummary:

@@ -5,6 +5,8 @@
 1. An item enters when it is claimed, and leaves when its scripts have ended.
 2. At most one item waits. One that is claimed meanwhile and does not fit either is to be put back.
 3. Without a budget of memory, and with as many CPUs as slots, everything fits.
+4. An item that a heartbeat named as waiting starts only after a heartbeat was written that does not name it. So what
+   the row of a dead worker names has not started, and whoever takes it over charges it nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import asyncio
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from pyanamo_async.core.items import Item, TaskRecord
@@ -35,6 +38,20 @@ class Entry(Enum):
     REFUSED = auto()
 
 
+@dataclass(slots=True)
+class Waiting:
+    """The item that waits, since when, and the event that lets it start.
+
+    One that `was_named` by a heartbeat and `has_room` starts when another heartbeat was written.
+    """
+
+    item: Item
+    since_s: float
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    was_named: bool = False
+    has_room: bool = False
+
+
 class Room:
     """The room of one worker, which runs `nests` tasks of an item; an unknown need counts as `share_bytes` at first."""
 
@@ -44,8 +61,10 @@ class Room:
         self._running: dict[str, Occupant] = {}  # by token
         self._takes: dict[str, Need] = {}  # what each of these takes, as was last seen
         self._taken = NOTHING  # by all together
-        self._waiting: tuple[Item, float] | None = None  # since when
-        self._gate = asyncio.Event()  # of the item that waits
+        self._waiting: Waiting | None = None
+        self._unstarted = ""  # token of the item that left its place to wait last, and never started
+        self._named = ""  # token in the latest heartbeat that was sent
+        self.send_heartbeat: Callable[[], None] = lambda: None  # now, because an item that was named has room
         self._needs: deque[Need] = deque()
         self._counts = Counter[Need]()  # most are alike
         self._starts = 0
@@ -69,9 +88,9 @@ class Room:
     @property
     def wait(self) -> RoomWait:
         """Return what the waiting item lacks, if one waits."""
-        if self._waiting is None:
+        if self._waiting is None or self._waiting.has_room:
             return NOTHING_WAITS
-        item, taken, budget_bytes = self._waiting[0], self._taken, self._budget.memory_bytes
+        item, taken, budget_bytes = self._waiting.item, self._taken, self._budget.memory_bytes
         need, wait = need_of(item, self._peaks, nests=self._nests), RoomWait(item.token)
         if need.cpus > (free_cpus := self._budget.cpus - taken.cpus):
             wait = replace(wait, cpus=need.cpus, free_cpus=max(0, free_cpus))
@@ -81,6 +100,28 @@ class Room:
         more_bytes = self._peaks.expected_bytes(taken + need) - taken_bytes
         return replace(wait, memory_bytes=more_bytes, free_bytes=max(0, budget_bytes - taken_bytes))
 
+    def name_wait(self) -> RoomWait:
+        """Return what a heartbeat that is about to be sent names: the item that waits, or the last that never started.
+
+        The latter may be lost to this worker, and held in its name still.
+        """
+        wait = self.wait
+        if wait is NOTHING_WAITS:
+            wait = RoomWait(self._unstarted)
+        elif self._waiting is not None:
+            self._waiting.was_named = True
+        self._named = wait.token
+        return wait
+
+    def heartbeat_written(self) -> bool:
+        """Let an item start that has room, if the heartbeat sent last does not name it; return whether one may."""
+        waiting = self._waiting
+        if waiting is None or not waiting.has_room or waiting.item.token == self._named:
+            return False
+        self._waiting = None
+        waiting.gate.set()
+        return True
+
     def enter(self, item: Item) -> Entry:
         """Take room for a claimed item, or the place to wait; nothing is kept of an item that is refused."""
         need = need_of(item, self._peaks, nests=self._nests)
@@ -89,7 +130,7 @@ class Room:
             self._start(item.token, need)
             return Entry.STARTS
         if self._waiting is None:
-            self._waiting, self._gate = (item, self._monotonic()), asyncio.Event()
+            self._waiting = Waiting(item, self._monotonic())
             return Entry.WAITS
         self._refused_s = self._monotonic()
         return Entry.REFUSED
@@ -100,12 +141,12 @@ class Room:
 
     def gate(self, item: Item) -> asyncio.Event | None:
         """Return the event that lets a waiting item start; None when it need not wait."""
-        return self._gate if self._waiting is not None and self._waiting[0] is item else None
+        return self._waiting.gate if self._waiting is not None and self._waiting.item is item else None
 
     def leave(self, item: Item) -> bool:
         """Give back what an item took, or its place to wait; return whether it always ran alone."""
-        if self._waiting is not None and self._waiting[0].token == item.token:
-            self._waiting = None
+        if self._waiting is not None and self._waiting.item.token == item.token:
+            self._waiting, self._unstarted = None, item.token
         if self._running.pop(item.token, None) is not None:
             self._taken -= self._takes.pop(item.token)
         self._refused_s = None
@@ -134,15 +175,19 @@ class Room:
         return [token for token, each in self._running.items() if each in ending]
 
     def _admit(self) -> None:
-        """Let the item that waits start if there is room."""
-        if self._waiting is None:
+        """Let the item that waits take room if there is enough, and start, unless the worker's row may name it."""
+        if (waiting := self._waiting) is None or waiting.has_room:
             return
-        item = self._waiting[0]
-        need = need_of(item, self._peaks, nests=self._nests)
-        if self._budget.fits(need, self._taken, self._peaks):
+        need = need_of(waiting.item, self._peaks, nests=self._nests)
+        if not self._budget.fits(need, self._taken, self._peaks):
+            return
+        self._start(waiting.item.token, need)
+        waiting.has_room = True
+        if waiting.was_named:
+            self.send_heartbeat()
+        else:
             self._waiting = None
-            self._start(item.token, need)
-            self._gate.set()
+            waiting.gate.set()
 
     def _start(self, token: str, need: Need) -> None:
         self._starts += 1
@@ -152,7 +197,7 @@ class Room:
         self._taken += need
 
     def _may_start(self, need: Need) -> bool:
-        waiting_s = None if self._waiting is None else self._monotonic() - self._waiting[1]
+        waiting_s = None if self._waiting is None else self._monotonic() - self._waiting.since_s
         if self._refused_s is not None and self._monotonic() - self._refused_s < NO_ROOM_S:
             return False
         return self._budget.may_start(need, self._taken, self._peaks, waiting_s=waiting_s)

@@ -1,14 +1,19 @@
 """What a claimed item lacks that waits for room in its worker; in each worker at most one item waits.
 
-The worker writes it with its heartbeats, so that commands can tell such an item from one that runs without a request.
+1. The worker writes it with its heartbeats, so that commands can tell such an item from one that runs without a
+   request.
+2. What the last heartbeat names has not started (`worker.room`). When its worker dies, it is charged nothing.
 """
 
 from __future__ import annotations
 
+from pyanamo_async.core.items import Item
+from pyanamo_async.core.reasons import with_reason
 from pyanamo_async.core.stored.columns import Column, Columns, byte_count, count, mapping, text
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.plural import plural
-from pyanamo_async.core.values import Value
+from pyanamo_async.core.transitions import release_unused
+from pyanamo_async.core.values import Value, replace
 
 
 class RoomWait(Value):
@@ -38,6 +43,17 @@ _COLUMNS = Columns(
     *(Column(name, name, count) for name in ("cpus", "free_cpus")),
 )
 FIELDS = _COLUMNS.names
+
+
+def reclaim_waiting(item: Item, wait: RoomWait) -> Item | None:
+    """Take an item from a vanished worker that named it as waiting; None if it may have started.
+
+    The token is cleared, as when it may have: a late write of the old holder is refused.
+    """
+    if not item.token or item.token != wait.token:
+        return None
+    unused = replace(release_unused(item), token="")
+    return with_reason(unused, f"its worker {item.worker} vanished while it waited there for room")
 
 
 def encode_wait(wait: RoomWait) -> dict[str, object]:

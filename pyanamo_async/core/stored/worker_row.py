@@ -107,7 +107,7 @@ def heartbeat_at(stamp: object) -> datetime:
     return (time_in(stamp) if isinstance(stamp, str) else None) or NEVER
 
 
-def read_orders(desired: object, following: Iterable[str], release: object = ()) -> Orders:
+def read_orders(desired: object, following: Iterable[str], release: object = (), *, written: bool = True) -> Orders:
     """Return a worker's orders, without those that cannot be read: a worker must not end because of them."""
     tasks = []
     for each in following:
@@ -121,4 +121,5 @@ def read_orders(desired: object, following: Iterable[str], release: object = ())
         Desired(str(desired)) if known else Desired.RUN,
         tuple(sorted(tasks)),
         frozenset(token for token in tokens if isinstance(token, str)),
+        written,
     )

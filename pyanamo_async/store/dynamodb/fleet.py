@@ -41,16 +41,16 @@ class DynamoWorkers(OpenedTable, WorkerRegistry):
 
     async def heartbeat(self, worker: Worker, *, registered: bool = False) -> Orders:
         await self._open()
-        known = await self._send_heartbeat(worker, CONDITIONS[registered])
+        known, stamp = await self._send_heartbeat(worker, CONDITIONS[registered]), format_time(worker.heartbeat)
         if known and _state(known) is not WorkerState.DEAD:
             seen = known.get("Queue_Key")
-            if seen != format_time(worker.heartbeat) and not is_later(heartbeat_at(seen), worker):
+            if seen != stamp and not is_later(heartbeat_at(seen), worker):
                 is_there = "#Queue_Key = :seen" if seen else "attribute_not_exists(#Queue_Key)"
                 known = await self._send_heartbeat(worker, f"{UNMARKED} AND {is_there}", seen=seen)
         if known is None or _state(known) is WorkerState.DEAD:
             raise Fenced(f"worker '{worker.worker_id}' was given up for dead in {self._table.what}")
-        following = following_of(known, format_time(worker.heartbeat))
-        return read_orders(known.get("Desired", Desired.RUN), following, known.get(RELEASE, ()))
+        following, written = following_of(known, stamp), known.get("Queue_Key") == stamp
+        return read_orders(known.get("Desired", Desired.RUN), following, known.get(RELEASE, ()), written=written)
 
     async def _send_heartbeat(self, worker: Worker, condition: str, *, seen: str | None = None) -> Row | None:
         """Write a heartbeat; return the row as it is then, or as it is because the condition is not met."""

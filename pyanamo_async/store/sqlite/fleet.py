@@ -79,11 +79,11 @@ class SqliteWorkers(WorkerRegistry, OutputTails):
             state, desired, stamp = connection.execute(query, (worker.worker_id,)).fetchone() or (None, Desired.RUN, "")
             if state == WorkerState.DEAD or (state is None and registered):
                 raise Fenced(f"worker {worker.worker_id} was given up for dead")
-            if state is None or not is_later(heartbeat_at(stamp), worker):
+            if written := state is None or not is_later(heartbeat_at(stamp), worker):
                 connection.execute(HEARTBEAT, values)
             released = [token for [token] in connection.execute(RELEASED, (worker.worker_id,))]
             followed = _followed(connection, worker.worker_id, format_time(worker.heartbeat))
-            return read_orders(desired, followed, released)
+            return read_orders(desired, followed, released, written=written)
 
         return await self._engine.write(work)
 

@@ -20,7 +20,8 @@ from pyanamo_async.fleet.going_home import IdlePolicy
 from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew, FakeProcesses
-from simulation.laws import Broken, Laws, Life
+from simulation.laws import Broken, Laws
+from simulation.lives import Life
 from simulation.member import Guard, Member, ObservedLauncher, ObservedNotes
 from simulation.network import NETWORK, Client
 from simulation.schedule import LARGE_GIB, Action, Event, Schedule

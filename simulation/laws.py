@@ -15,8 +15,10 @@
    of, nor what a claim won whose reply was lost. Left to the others is only a claim that took effect after the worker
    had begun to end, one that a slow index hid from its last looks, and those of a worker that says that it could not
    look, or fenced itself.
-9. In the end every item is done or failed, unless too many are failed: then every worker has gone home. A worker that
-   is cancelled ends (`fleet`).
+9. No item starts while its worker's row says that it waits for room, and only such an item is charged nothing when
+   its worker is dead (`charges`).
+10. In the end every item is done or failed, unless too many are failed: then every worker has gone home. A worker that
+    is cancelled ends (`fleet`).
 """
 
 from __future__ import annotations
@@ -27,14 +29,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.queue_lanes import EVERYBODY, TAKES_ALL, WorkerKind
+from pyanamo_async.core.queue_lanes import EVERYBODY
 from pyanamo_async.core.stored.queue_key import lane_in
 from pyanamo_async.core.stored.record import decode
 from pyanamo_async.store.dynamodb.codec import unmarshal_row
 from pyanamo_async.store.dynamodb.rows import WORKER_ROW
+from simulation.charges import Charges
 from simulation.index import RUNNING_WORKERS
 from simulation.language import Row
-from simulation.suspension import SuspendableLoop, SuspendableProcess
+from simulation.lives import Life, RunningScript
+from simulation.suspension import SuspendableLoop
 
 IN_TIME = 2 / 3  # of a lease: a worker whose heartbeats arrive at least so often is healthy
 UNSETTLED = frozenset({str(state) for state in State} - {State.DONE, State.FAILED})
@@ -45,30 +49,6 @@ LAST_SIGN_S = 60.0  # from the last heartbeat of a holder to the exit of a worke
 
 class Broken(AssertionError):
     """A law does not hold."""
-
-
-@dataclass
-class Life:
-    """One worker, as seen from outside: when its last heartbeat arrived, and the last that it knows to have arrived."""
-
-    process: SuspendableProcess
-    lease_s: float
-    arrived_s: float
-    answered_s: float
-    ended_s: float | None = None
-    said_goodbye: bool = False
-    drained_s: float | None = None
-    left_claims: bool = False
-    is_taken_for_dead: bool = False
-    kind: WorkerKind = TAKES_ALL
-
-
-@dataclass(frozen=True)
-class RunningScript:
-    """A script's worker, and what stands still when the script does."""
-
-    worker: SuspendableProcess
-    scripts: SuspendableProcess
 
 
 @dataclass
@@ -83,6 +63,7 @@ class Laws:
     finished: Counter[str] = field(default_factory=Counter)
     lives: dict[str, Life] = field(default_factory=dict)
     moved: dict[str, tuple[str, float]] = field(default_factory=dict)  # an item's last holder, and its last move
+    charges: Charges = field(default_factory=Charges)
     violations: list[str] = field(default_factory=list)  # kept: a worker survives what is raised in an attempt
     is_over: bool = False
 
@@ -103,6 +84,8 @@ class Laws:
             self.broken(f"{item_id} runs twice under attempt {attempt}")
         self.running[item_id][attempt] = script
         self.look(item_id)
+        if wrong := self.charges.started(item_id, attempt):
+            self.broken(wrong)
 
     def ended(self, item_id: str, attempt: str, *, well: bool) -> None:
         """Observe the end of a script."""
@@ -129,12 +112,15 @@ class Laws:
     def wrote(self, sender: str, key: str, old: Row | None, new: Row | None) -> None:
         """Observe a write that took effect. Called by the table, where nothing may be raised."""
         if key.startswith(WORKER_ROW):
+            self.charges.wrote_worker(key.removeprefix(WORKER_ROW), new)
             if sender != (worker := key.removeprefix(WORKER_ROW)) and not _is_order(old, new):
                 self._taken_for_dead(worker, by=sender, how="row written or deleted")
             elif new and _says_goodbye(new):
                 self.lives[worker].said_goodbye = True
         elif old and new and "ItemState" in new:
             self._moved(sender, old, new)
+            if wrong := self.charges.wrote_item(sender, old, new):
+                self.note(wrong)
 
     def _moved(self, sender: str, old: Row, new: Row) -> None:
         was, state, holder = old["ItemState"]["S"], new["ItemState"]["S"], old.get("InstanceID", {}).get("S", "")

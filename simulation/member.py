@@ -12,7 +12,8 @@ from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew, Notes
 from simulation.fake_launcher import FakeLauncher, FakeProcess
-from simulation.laws import Broken, Laws, RunningScript
+from simulation.laws import Broken, Laws
+from simulation.lives import RunningScript
 from simulation.network import NETWORK, Client
 from simulation.suspension import Machine, SuspendableLoop, SuspendableProcess
 

@@ -20,6 +20,7 @@ from simulation.network import Network
 HORIZON_S = 1200.0  # nothing is disturbed later
 SMALL_GIB, LARGE_GIB = 8, 64  # of memory
 WITH_SIZES = 0.3  # of schedules, and of their items
+WITH_CPUS, CPUS = 0.3, 2  # of schedules, half of whose items need all CPUs of a worker
 WITH_LAST_ATTEMPTS = 0.3  # of schedules, and of their places beside the first
 MEAN_PAUSE_S = 200.0  # between two events of a place, and of what lasts
 
@@ -86,7 +87,7 @@ class Place:
     """A machine on which a worker runs, and another whenever one was killed or left work behind.
 
     Its worker may use `memory_gib`, or nothing is known of it. One with as much as any item needs always has a worker.
-    With `last_attempts` its worker takes those.
+    With fewer `cpus` than slots, items wait for room. With `last_attempts` its worker takes those.
     """
 
     starts_s: float = 0.0
@@ -97,20 +98,21 @@ class Place:
     waits: bool = False
     halt_after: int | None = None
     memory_gib: int | None = None
+    cpus: int = NO_LIMIT.cpus
     last_attempts: bool = False
 
     @property
     def budget(self) -> Budget:
         """Return what its worker may use."""
-        return NO_LIMIT if self.memory_gib is None else Budget(self.memory_gib * GIB, NO_LIMIT.cpus)
+        return Budget(None if self.memory_gib is None else self.memory_gib * GIB, self.cpus)
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """Items, each of one script or several; places; and what disturbs them. `seed` is for what else is random.
 
-    Items whose numbers are in `large` need `LARGE_GIB` of memory. Items that lost their machines `last_attempts_after`
-    times are left to workers that take last attempts.
+    Items in `large`, by number, need `LARGE_GIB` of memory, those in `wide` all `CPUS`. Those that lost their machines
+    `last_attempts_after` times are left to workers that take last attempts.
     """
 
     items: tuple[tuple[str, ...], ...]
@@ -120,6 +122,7 @@ class Schedule:
     index: IndexLag = field(default_factory=IndexLag)
     max_failed: str | None = None
     large: frozenset[int] = frozenset()
+    wide: frozenset[int] = frozenset()
     last_attempts_after: int | None = None
     one_machine: bool = False  # workers can see each other's processes
     seed: int = 0
@@ -132,6 +135,7 @@ class Schedule:
                 script=scripts[0],
                 nested=scripts if len(scripts) > 1 else (),
                 memory_bytes=LARGE_GIB * GIB if number in self.large else None,
+                cpus=CPUS if number in self.wide else 1,
             )
             for number, scripts in enumerate(self.items)
         ]
@@ -160,11 +164,13 @@ def draw(seed: int, disturbances: Collection[Disturbance] = USUAL) -> Schedule:
     )
     items = tuple(_scripts(rng) for _ in range(rng.randint(1, 12)))
     places, large = _sizes(places, len(items), random.Random(seed + 1))
+    places, wide = _cpus(places, len(items), random.Random(f"{seed} cpus"))
     places, after = _last_attempts(places, random.Random(f"{seed} last attempts"))
     return Schedule(
         items=items,
         places=places,
         large=large,
+        wide=wide,
         last_attempts_after=after,
         events=_events(rng, len(places), disturbances),
         network=_network(rng, disturbances),
@@ -182,6 +188,14 @@ def _sizes(places: tuple[Place, ...], items: int, rng: random.Random) -> tuple[t
     sizes = [LARGE_GIB, *(rng.choice([SMALL_GIB, SMALL_GIB, LARGE_GIB]) for _ in places[1:])]
     sized = (replace(each, memory_gib=size) for each, size in zip(places, sizes, strict=True))
     return tuple(sized), frozenset(number for number in range(items) if rng.random() < WITH_SIZES)
+
+
+def _cpus(places: tuple[Place, ...], items: int, rng: random.Random) -> tuple[tuple[Place, ...], frozenset[int]]:
+    """Draw which items need all CPUs of a worker, and wait there while others run."""
+    if rng.random() > WITH_CPUS:
+        return places, frozenset()
+    few = tuple(replace(each, slots=each.slots + CPUS, cpus=CPUS) for each in places)
+    return few, frozenset(number for number in range(items) if rng.random() < 1 / 2)
 
 
 def _last_attempts(places: tuple[Place, ...], rng: random.Random) -> tuple[tuple[Place, ...], int | None]:
@@ -202,8 +216,7 @@ def _scripts(rng: random.Random) -> tuple[str, ...]:
 
 
 def _events(rng: random.Random, places: int, disturbances: Collection[Disturbance]) -> tuple[Event, ...]:
-    actions = [*DRAWN]
-    actions += [Action.SUSPEND] * (Disturbance.SUSPENSIONS in disturbances)
+    actions = [*DRAWN, *[Action.SUSPEND] * (Disturbance.SUSPENSIONS in disturbances)]
     actions += [Action.JUMP_CLOCK] * (Disturbance.CLOCK_JUMPS in disturbances)
     events = []
     for place in range(places):

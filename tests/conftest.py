@@ -54,7 +54,7 @@ SLOW = (
     "tests/entrypoint/test_entrypoint.py",
     *(
         f"tests/recovery/test_{name}.py"
-        for name in ("away", "cut_off", "odd_scripts", "poison", "standing", "stuck", "survival")
+        for name in ("away", "cut_off", "odd_scripts", "poison", "standing", "stuck", "survival", "waiting")
     ),
 )
 """Minutes on two cores: `make slow` runs them, and CI does."""

@@ -98,8 +98,7 @@ async def _take(
             after = left_to_last_attempts(reclaimed, limit)
         with suppress(Fenced, RowTooLarge):  # settled or taken over meanwhile; or it costs itself alone
             await store.save(item, after)
-            taken[after.state] += 1
-            taken[WAITED] += unstarted is not None
+            taken.update([after.state, *([WAITED] if unstarted else [])])
     if taken[State.TODO]:
         await store.notify(now=now)
     return taken

@@ -10,7 +10,8 @@ from pyanamo_async.core.transitions import claim
 from pyanamo_async.ports import Store
 from simulation.index import IndexLag
 from simulation.items import an_item
-from simulation.laws import Laws, Life
+from simulation.laws import Laws
+from simulation.lives import Life
 from simulation.network import Client, Network
 from simulation.service import Service
 from simulation.suspension import Machine, SuspendableLoop, SuspendableProcess

@@ -126,6 +126,8 @@ class Room:
         """Take room for a claimed item, or the place to wait; nothing is kept of an item that is refused."""
         need = need_of(item, self._peaks, nests=self._nests)
         self._remember(need)
+        if item.token == self._unstarted:  # it could not be put back, was found again, and may be named
+            return Entry.REFUSED
         if self._may_start(need):
             self._start(item.token, need)
             return Entry.STARTS

@@ -35,7 +35,7 @@ async def _take_over(store: Store, dead: Worker) -> dict[str, int]:
 async def test_what_only_waited_is_put_back_as_it_was(store: Store, state: WorkerState) -> None:
     """Its need, its evictions and its crashes are unchanged, and others find it at once; what ran is charged."""
     await store.leave_last_attempts(1)
-    await store.add([an_item("waits", priority=0, memory_need_bytes=2**33, evictions=1), an_item("runs")])
+    await store.add([an_item("waits", nested=("true", "true"), memory_need_bytes=2**33, evictions=1), an_item("runs")])
     held = {item.item_id: item for item in await claim(store, "dead", limit=2)}
     row = a_worker("dead", state=state, stopped_by=UNREACHABLE, waiting=RoomWait(held["waits"].token))
     await store.heartbeat(row)

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.memory.admission import Budget
+from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import UNREACHABLE, Orders, Worker, WorkerState, next_heartbeat
 from pyanamo_async.errors import Unavailable
 from pyanamo_async.fleet.reclaim import reclaim_held
 from pyanamo_async.store.memory import MemoryStore
+from pyanamo_async.worker.room import Entry, Room
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew
 from simulation.virtual_time import NOON, VirtualLoop, run
@@ -132,6 +134,19 @@ def test_a_drained_worker_starts_nothing_that_has_room_but_may_be_named() -> Non
     item, started = run(main)
 
     assert (item.state, started) == (State.TODO, 0)
+
+
+def test_a_claim_that_left_without_having_started_enters_no_more() -> None:
+    """Its put-back may be lost, and it be found again: the row may name it still. Its next claim is another."""
+    room = Room(BUDGET, nests=1, share_bytes=0, monotonic=lambda: 0.0)
+    runs, waits = (an_item(name, memory_bytes=3000, token=name) for name in ("runs", "waits"))
+    assert [room.enter(runs), room.enter(waits)] == [Entry.STARTS, Entry.WAITS]
+
+    room.leave(waits)
+    room.leave(runs)
+
+    assert room.name_wait().token == waits.token
+    assert [room.enter(waits), room.enter(replace(waits, token="another"))] == [Entry.REFUSED, Entry.STARTS]
 
 
 def test_each_heartbeat_is_later_than_the_one_before() -> None:

@@ -23,7 +23,12 @@ RETRY = {
         {"onReason": "*", "action": "EXIT"},
     ],
 }
-COMMON = {"type": "container", "retryStrategy": RETRY, "timeout": {"attemptDurationSeconds": 86400}}
+COMMON = {
+    "type": "container",
+    "platformCapabilities": ["FARGATE"],
+    "retryStrategy": RETRY,
+    "timeout": {"attemptDurationSeconds": 86400},
+}
 
 
 @contextmanager
@@ -75,10 +80,17 @@ def a_container(command: Sequence[str] = (), *, memory_mib: int = 16384) -> dict
 
 
 def define(
-    address: str, name: str, *, command: Sequence[str] = (), memory_mib: int = 16384, variables: Mapping[str, str] = {}
+    address: str,
+    name: str,
+    *,
+    command: Sequence[str] = (),
+    memory_mib: int = 16384,
+    variables: Mapping[str, str] = {},
+    platform: str = "FARGATE",
 ) -> None:
     """Register a definition of one container."""
     api: Any = client("batch", address)
     container = a_container(command, memory_mib=memory_mib)
     container["environment"] = [{"name": name, "value": value} for name, value in variables.items()]
-    api.register_job_definition(jobDefinitionName=name, containerProperties=container, **COMMON)
+    asked = {**COMMON, "platformCapabilities": [platform]}
+    api.register_job_definition(jobDefinitionName=name, containerProperties=container, **asked)

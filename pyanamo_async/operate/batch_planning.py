@@ -17,6 +17,7 @@ from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import UsageError
+from pyanamo_async.operate.job_checks import SAME_PLATFORM, mismatch
 from pyanamo_async.operate.status import Status
 from pyanamo_async.ports.jobs import JobOrder
 from pyanamo_async.ports.platform import JobDefinition, JobQueue, Platform
@@ -81,6 +82,9 @@ async def plan(
     """
     found, its = await _queue(platform, queue), await _definition(platform, definition)
     last = await _queue_for_last_attempts(platform, last_attempts_on, found) if last_attempts_on else None
+    for each in (found, last) if last else (found,):
+        if what := mismatch(each, its):
+            raise UsageError(f"Batch would start nothing: {what}", hint=SAME_PLATFORM)
     _check_share([found, last] if last else [found], share)
     told = {**its.environment, **{name: value for name, value in environment.items() if value}}
     if memory_class:

@@ -24,6 +24,7 @@ USUAL_STOP_TIMEOUT = timedelta(seconds=30)
 USUAL_GRACE = timedelta(seconds=20)  # of `run`
 LARGE_BYTES = 1 << 30
 ONE_ATTEMPT = 1
+SAME_PLATFORM = "give a definition and a queue of the same platform"
 RULES_HINT = "give the definition the five rules of the guide, in their order (docs/guide/aws.md, AWS Batch)"
 
 
@@ -130,12 +131,16 @@ def check_queue(queue: JobQueue, definition: JobDefinition | None) -> Iterator[F
     """Find a queue that starts nothing, or nothing of this definition."""
     if queue.problem:
         yield Finding(FindingKind.QUEUE, f"{queue.name}: {queue.problem}", None, "enable it, and mend what it names")
+    if definition and (what := mismatch(queue, definition)):
+        yield Finding(FindingKind.QUEUE, what, None, SAME_PLATFORM)
+
+
+def mismatch(queue: JobQueue, definition: JobDefinition) -> str:
+    """Return a sentence on a queue and a definition of different platforms; empty if they are of the same."""
     of_fargate = {*queue.kinds} <= {FARGATE, FARGATE_SPOT}
-    if definition and (FARGATE if of_fargate else "EC2") not in definition.platforms:
-        what = (
-            f"{queue.name} has {', '.join(queue.kinds)}, and {definition.name} is for {', '.join(definition.platforms)}"
-        )
-        yield Finding(FindingKind.QUEUE, what, None, "give a definition and a queue of the same platform")
+    if not queue.kinds or (FARGATE if of_fargate else "EC2") in definition.platforms:
+        return ""
+    return f"{queue.name} has {', '.join(queue.kinds)}, and {definition.name} is for {', '.join(definition.platforms)}"
 
 
 def check_quota(queue: JobQueue, kind: str, cpus: float | None) -> Iterator[Finding]:

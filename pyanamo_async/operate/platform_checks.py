@@ -38,7 +38,7 @@ REGION_HINT = (
 KEY_HINT = "allow kms:GenerateDataKey and kms:Decrypt on the bucket's key: without Decrypt only large output fails"
 LIFECYCLE_HINT = "give it a lifecycle rule that aborts them after 7 days (docs/guide/cleaning-up.md has one)"
 DEFINITION_HINT = "the stack makes two; `aws batch describe-job-definitions` lists them"
-QUEUE_HINT = "the stack makes three; `aws batch describe-job-queues` lists them"
+QUEUE_HINT = "the stack makes four; `aws batch describe-job-queues` lists them"
 
 
 class Scope(Value):

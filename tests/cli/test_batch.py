@@ -363,6 +363,17 @@ def test_last_attempts_need_a_queue_that_nobody_interrupts(batch: FakeBatch, cli
     assert batch.statuses() == []
 
 
+def test_a_definition_of_another_platform_than_a_queue_is_refused(batch: FakeBatch, cli: Cli) -> None:
+    """Batch would start none of its workers; nothing is submitted to the other queue either."""
+    define(os.environ["AWS_ENDPOINT_URL_BATCH"], "of-ec2", platform="EC2")
+
+    refused = cli("batch", "submit", "--queue", QUEUE, "--definition", "of-ec2", "--jobs", "2")
+
+    assert refused.status == 2
+    assert "spot has FARGATE_SPOT, and of-ec2:1 is for EC2. hint: give a definition and a queue" in refused.err
+    assert batch.statuses() == []
+
+
 def test_each_queue_gets_the_share_identifier_that_it_needs(batch: FakeBatch, cli: Cli) -> None:
     """The other refuses one."""
     batch.block(FAIR_ON_DEMAND_QUEUE)

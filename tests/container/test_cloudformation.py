@@ -80,7 +80,7 @@ def test_the_stack_can_be_deployed(moto_endpoint: str, table: str, parameters: d
     assert group["retentionInDays"] == 30
     queues = client("batch", moto_endpoint).describe_job_queues()["jobQueues"]
     ours = [each for each in queues if each["jobQueueName"].startswith(table)]
-    assert len(ours) == 4
+    assert len(ours) == 5
     assert {len(each["computeEnvironmentOrder"]) for each in ours} == {1}
 
 
@@ -133,7 +133,7 @@ def test_no_queue_mixes_kinds_of_capacity() -> None:
     kinds = {each["ComputeResources"]["Type"] for each in of_type("Batch::ComputeEnvironment").values()}
 
     assert sorted(environments) == sorted(of_type("Batch::ComputeEnvironment"))
-    assert kinds == {"SPOT", "FARGATE_SPOT", "FARGATE"}
+    assert kinds == {"SPOT", "EC2", "FARGATE_SPOT", "FARGATE"}
 
 
 def test_no_worker_may_write_where_scripts_lie() -> None:

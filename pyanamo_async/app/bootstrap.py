@@ -91,7 +91,7 @@ async def work(
             finding.cancel()
         asked = settings.running
         settings = replace(settings, running=within_limits(asked, me.platform, event_log))
-        room = room_for(settings.running, asked, me.platform)
+        room = room_for(settings.running, asked, me.platform, event_log)
         memory.budget_bytes = room.budget.memory_bytes
         launcher = await LOOKUPS.run(ShellLauncher, settings.running.shell, guard=guard, memory=memory)
         environment = await LOOKUPS.run(script_environment, settings, me.worker_id)

@@ -12,6 +12,7 @@ from pyanamo_async.app.settings import WorkerSettings
 from pyanamo_async.core.memory.admission import Budget
 from pyanamo_async.core.memory.budget import Auto, share_bytes
 from pyanamo_async.core.platforms import Platform
+from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.values import replace
 from pyanamo_async.execution import scripts_at_once
 from pyanamo_async.host.limits import usable_cpus, usable_memory
@@ -49,10 +50,16 @@ def within_limits(how: WorkerSettings, platform: Platform, event_log: EventLog) 
     return dataclasses.replace(how, items=items, nests=nests)
 
 
-def room_for(how: WorkerSettings, asked: WorkerSettings, platform: Platform) -> RoomSettings:
-    """Return the room of a worker that runs `how`, within limits, when this was `asked`."""
+def room_for(how: WorkerSettings, asked: WorkerSettings, platform: Platform, event_log: EventLog) -> RoomSettings:
+    """Return the room of a worker that runs `how`, within limits, when this was `asked`.
+
+    More memory than there is is noted: scripts may be killed for it, but that is no reason to do nothing.
+    """
     items = how.items if isinstance(how.items, int) else 1
     memory_bytes = how.memory_budget(platform.memory_bytes)
+    if memory_bytes and platform.memory_bytes and memory_bytes > platform.memory_bytes:
+        there_is, reason = show_size(platform.memory_bytes), "scripts may be killed when it runs out"
+        event_log.note("more memory than there is", memory=show_size(memory_bytes), there_is=there_is, reason=reason)
     at_once = items * how.nests
     share = share_bytes(memory_bytes, at_once=at_once, is_careful=isinstance(asked.items, Auto))
     return RoomSettings(items, Budget(memory_bytes, at_once), share)

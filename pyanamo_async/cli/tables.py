@@ -85,9 +85,7 @@ async def describe(table: Table, *, json: JsonOption = False) -> None:
     if json:
         say_json(views.description_row(seen, counts, table=table.address) | {"last_attempts_after": after})
         return
-    views.show_description(seen, counts, table=table.address)
-    if after is not None:
-        say(f"items that lost their machine {plural(after, 'time')} are left to workers with --last-attempts")
+    views.show_description(seen, counts, table=table.address, after=after)
 
 
 @app.command("adopt")
@@ -178,11 +176,7 @@ async def last_attempts(
     Other workers leave them alone, until they are done or a person puts them back.
     """
     waiting = await table.leave_last_attempts(None if off else after)
-    say(
-        "no more items are left to workers with --last-attempts"
-        if off
-        else f"items that lost their machine {plural(after, 'time')} are left to workers with --last-attempts"
-    )
+    say("no more items are left to workers with --last-attempts" if off else views.left_after(after))
     if waiting and off:
         takes, frees = (command_line(each, table.address) for each in ("run --last-attempts", "retry --state todo"))
         wait, them = ("waits", "it") if waiting == 1 else ("wait", "them")

@@ -14,6 +14,7 @@ from pyanamo_async.cli.listing import Column, Row
 from pyanamo_async.core.items import State, Summary
 from pyanamo_async.core.stored.queue_key import format_time
 from pyanamo_async.core.text.byte_sizes import show_size
+from pyanamo_async.core.text.plural import plural
 
 T = TypeVar("T")
 
@@ -97,9 +98,9 @@ def description_row(seen: Description, counts: Counts, *, table: str) -> dict[st
     return row | {"table": table, "created": created, "items": by_state(counts), "total": counts.total}
 
 
-def show_description(seen: Description, counts: Counts, *, table: str) -> None:
-    """Show a table's description."""
-    for name, value in _description_lines(seen, counts, table):
+def show_description(seen: Description, counts: Counts, *, table: str, after: int | None) -> None:
+    """Show a table's description, with its setting of last attempts."""
+    for name, value in (*_description_lines(seen, counts, table), *_last_attempts_lines(after)):
         say(f"{name:<9}{value}" if on_terminal() else f"{name}:\t{value}")
 
 
@@ -119,3 +120,13 @@ def _description_lines(seen: Description, counts: Counts, table: str) -> Iterato
     if seen.created:
         yield "created", format_time(seen.created)
     yield "items", ", ".join(f"{count} {state}" for state, count in by_state(counts).items())
+
+
+def _last_attempts_lines(after: int | None) -> Iterator[tuple[str, str]]:
+    if after is not None:
+        yield "last", left_after(after)
+
+
+def left_after(after: int) -> str:
+    """Return what the setting of last attempts means."""
+    return f"items that lost their machine {plural(after, 'time')} are left to workers with --last-attempts"

@@ -99,7 +99,8 @@ class OutOfReach(Value):
         least, most = show_size(self.least_bytes), show_size(self.most_bytes)
         if self.seen < self.items:
             return f"up to {show_size(self.class_bytes)}" + (f" (one of them {most})" if self.seen else "")
-        return most if least == most else f"{least} to {most}"
+        unit = most.rpartition(" ")[2]
+        return most if least == most else f"{least.removesuffix(f' {unit}')} to {most}"
 
     @property
     def class_bytes(self) -> int:

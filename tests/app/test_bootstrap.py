@@ -9,8 +9,8 @@ import pytest
 
 from pyanamo_async.app.bootstrap import work
 from pyanamo_async.app.identity import who
-from pyanamo_async.app.limits import with_own_limits
-from pyanamo_async.app.settings import make_settings
+from pyanamo_async.app.limits import room_for, with_own_limits
+from pyanamo_async.app.settings import WorkerSettings, make_settings
 from pyanamo_async.core.platforms import NOWHERE, Platform
 from pyanamo_async.core.workers import Orders, Worker
 from pyanamo_async.outputs.memory import MemoryObjects, MemoryOutputs
@@ -107,3 +107,13 @@ async def test_a_worker_tells_its_cpus_and_its_memory() -> None:
     small, own = Platform(cpus=0.5, memory_bytes=1), with_own_limits(NOWHERE)
     assert (worker.platform.cpus, worker.platform.memory_bytes) == (own.cpus, own.memory_bytes)
     assert with_own_limits(small) == small
+
+
+@pytest.mark.parametrize(("memory", "noted"), [("8G", False), (None, False), ("9G", True)])
+def test_more_memory_than_there_is_is_noted(memory: str | None, noted: bool) -> None:
+    """The kernel would kill scripts, and nobody would know why."""
+    how, notes = WorkerSettings(items=2, memory=memory) if memory else WorkerSettings(items=2), Notes()
+
+    room_for(how, how, Platform(cpus=2, memory_bytes=8 << 30), notes)
+
+    assert [each["there_is"] for each in notes.named("more memory than there is")] == ["8.0 GB"] * noted

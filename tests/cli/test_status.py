@@ -13,6 +13,8 @@ from pathlib import Path
 import orjson
 import pytest
 
+from pyanamo_async.core.memory.room_wait import RoomWait
+from pyanamo_async.core.workers import Worker
 from pyanamo_async.store.sqlite import SqliteStore
 from tests.cli.conftest import PYANAMO, Cli, process
 from tests.fakes import an_item
@@ -87,6 +89,28 @@ def test_show_tells_all_of_an_item(ran: Cli) -> None:
         "so far    1 failure\n",
     ):
         assert words in text
+
+
+def test_show_tells_what_an_item_waits_for_in_its_worker(cli: Cli, folder: Path) -> None:
+    """It looks like one that runs otherwise; of one that runs nothing of it is said, nor where no worker is known."""
+
+    async def hold() -> None:
+        store, now = SqliteStore(folder / "pyanamo.db"), datetime.now(UTC)
+        await store.create(shards=1)
+        await store.add([an_item("a"), an_item("b"), an_item("c")])
+        [waiting, _] = await store.claim("w", limit=2, now=now)
+        await store.claim("unknown", limit=1, now=now)
+        wait = RoomWait(waiting.token, memory_bytes=3 << 30, free_bytes=1 << 30)
+        await store.heartbeat(Worker("w", "h", now, now, timedelta(minutes=3), waiting=wait))
+        await store.close()
+
+    asyncio.run(hold())
+    shown = {item: cli("show", item).out for item in "abc"}
+
+    sentence = "waits     for room in its worker: it needs 3.0 GB of memory, of which 1.0 GB was free\n"
+    assert [sentence in text for text in shown.values()].count(True) == 1
+    assert ["for room" in text for text in shown.values()].count(True) == 1
+    assert "waiting for room\t1" in cli("status").out
 
 
 def test_show_tells_that_there_is_more(cli: Cli, folder: Path) -> None:

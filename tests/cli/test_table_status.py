@@ -375,7 +375,7 @@ def test_what_no_worker_has_the_memory_for_is_told_with_its_need(cli: Cli, folde
     (folder / "large.txt").write_text("itemID|TaskID|Memory|TaskScript\na|s|900G|true\nb|s|800G|true\n")
     cli("import", "large.txt")
     assert process("run", "--quiet", "--memory", "2M").status == 4
-    sentence = "2 items need 800 GB to 900 GB of memory, and no living worker has that"
+    sentence = "2 items need 800 to 900 GB of memory, and no living worker has that"
 
     told = on_terminal("wait", "--timeout", "0", stderr=True, status=75)
 

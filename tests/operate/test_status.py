@@ -121,6 +121,22 @@ async def test_few_of_many_items_are_read_for_what_they_need(store: CountedStore
     assert (left.items, left.seen, left.memory) == (51, 50, "up to 64 GB (one of them 50 GB)")
 
 
+async def test_who_may_read_no_rows_learns_the_class_of_what_is_too_large() -> None:
+    """The queue tells it: no item needs more."""
+
+    class Closed(MemoryStore):
+        async def in_lane(self, lane: Lane, *, most: int) -> list[Item]:
+            raise Denied(f"{most} of {lane}")
+
+    store = Closed()
+    await store.create(shards=1)
+    await store.add([an_item("a", memory_class=64, memory_bytes=50 * GIB)])
+
+    [left] = (await status(store, "t", [], now=NOON)).out_of_reach
+
+    assert str(left) == "1 item needs up to 64 GB of memory, and no living worker has that"
+
+
 async def test_status_counts_what_waits_for_room_in_living_workers(store: CountedStore) -> None:
     """As their heartbeats tell it: no request is made for it."""
     waiting = a_worker("w1", waiting=RoomWait("t")), a_worker("w2", waiting=RoomWait("u")), a_worker("w3")

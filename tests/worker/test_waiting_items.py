@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 
+import pytest
+
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.memory.admission import Budget
 from pyanamo_async.core.values import replace
@@ -28,11 +30,13 @@ class _Slow(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.loop, self.written, self.is_away = asyncio.get_running_loop(), list[tuple[float, str]](), False
-        self.sent = 0
+        self.sent, self.shows_later_ones = 0, False
 
     async def heartbeat(self, worker: Worker, *, registered: bool = False) -> Orders:
         self.sent += 1
         await asyncio.sleep(ANSWERED_S)
+        if self.is_away and self.shows_later_ones:
+            return Orders(written=False)
         if self.is_away:
             raise Unavailable("away")
         orders = await super().heartbeat(worker, registered=registered)
@@ -87,18 +91,20 @@ def test_what_waits_for_less_than_a_heartbeat_costs_none() -> None:
     assert run(main) <= 4  # the first, one that tells of work, and one for whoever waited just then
 
 
-def test_an_item_that_was_named_waits_while_no_heartbeat_can_be_written() -> None:
-    """Its worker would be fenced if that lasted; so it can never run, kill the worker and be let off."""
+@pytest.mark.parametrize("shows_later_ones", [False, True])
+def test_an_item_that_was_named_waits_while_no_heartbeat_is_written(shows_later_ones: bool) -> None:
+    """Be the table away, or the row another's: so it can never run, kill the worker and be let off."""
 
     async def main(loop: VirtualLoop) -> tuple[float, State]:
         crew, store = await _crew(loop, 50, 5, away_s=(45, 110))
+        store.shows_later_ones = shows_later_ones
         await crew.pilot().run()
         item = await store.read("i1")
         return _started_s(item), item.state
 
     started_s, state = run(main)
 
-    assert 110 < started_s < 120
+    assert 110 < started_s < 131
     assert state is State.DONE
 
 

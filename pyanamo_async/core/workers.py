@@ -105,7 +105,7 @@ class Worker(Value):
 
 
 def is_waiting(item: Item, holder: Worker) -> bool:
-    """Return whether an item waited for room in the worker that holds it when that sent its last heartbeat."""
+    """Return whether an item waited for room in its holder at the last heartbeat; if so, nothing of it has started."""
     return bool(item.token) and item.token == holder.waiting.token
 
 

@@ -31,7 +31,7 @@ from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import State
 from pyanamo_async.core.memory.room_wait import reclaim_waiting
 from pyanamo_async.core.queue_lanes import left_to_last_attempts
-from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
+from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState, is_waiting
 from pyanamo_async.errors import BadRow, Fenced, RowTooLarge
 from pyanamo_async.ports import Processes, Store
 
@@ -91,14 +91,15 @@ async def _take(
         if isinstance(item, BadRow):
             taken[State.FAILED] += await store.bury(item, now=now)
             continue
-        after = unstarted = reclaim_waiting(item, row.waiting) if row else None
-        if after is None:
+        if waited := row is not None and is_waiting(item, row):
+            after = reclaim_waiting(item)
+        else:
             seen = row.heartbeat if row else None
             reclaimed = transitions.reclaim(item, now=now, policy=policy, seen=seen, interrupted=interrupted)
             after = left_to_last_attempts(reclaimed, limit)
         with suppress(Fenced, RowTooLarge):  # settled or taken over meanwhile; or it costs itself alone
             await store.save(item, after)
-            taken.update([after.state, *([WAITED] if unstarted else [])])
+            taken.update([after.state, *[WAITED] * waited])
     if taken[State.TODO]:
         await store.notify(now=now)
     return taken

@@ -158,6 +158,8 @@ def _locked(item: Item, now: datetime, workers: Sequence[WorkerStatus]) -> Told:
             sentences.append(f"That worker died: {heartbeat}. {taken}.")
         case WorkerCondition.ENDED:
             sentences.append(f"That worker ended without giving it back. {taken}.")
+    if is_waiting(item, holder.worker):
+        sentences.append("Nothing of it ran: it waited there for room, so that it is charged no crash.")
     return sentences, [NextStep.RECLAIM, NextStep.RUN]
 
 

@@ -10,7 +10,7 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.holding import hold, unhold
 from pyanamo_async.core.items import Item, Output, State, Summary, TaskRecord
-from pyanamo_async.core.memory.room_wait import RoomWait, reclaim_waiting
+from pyanamo_async.core.memory.room_wait import reclaim_waiting
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, Succeeded
 from pyanamo_async.core.stored.queue_key import shard_of
 from pyanamo_async.core.workers import Worker
@@ -61,7 +61,7 @@ WAYS_BACK: dict[str, Callable[[Item], Item]] = {
     "wall time": lambda item: settled(item, Interrupted(InterruptReason.WALL_TIME), ended=InterruptReason.WALL_TIME),
     "unused": lambda item: transitions.release_unused(item, until=NOON),
     "reclaim": reclaimed,
-    "reclaim of what waits": lambda item: reclaim_waiting(item, RoomWait(item.token)) or item,
+    "reclaim of what waits": reclaim_waiting,
     "internal error": lambda item: transitions.settle_internal_error(item, "bug", now=NOON, policy=POLICY),
     "unhold": lambda item: unhold(hold(failed(item), now=NOON), token="t"),
 }

@@ -113,6 +113,12 @@ CASES = [
         NextStep.SHOW,
     ),
     (LOCKED, [a_worker(waiting=RoomWait("t"))], "waited there for room, and there was enough. ", NextStep.SHOW),
+    (
+        LOCKED,
+        [a_worker(WorkerCondition.DIED, waiting=RoomWait("t"))],
+        "waited there for room, so that it is charged no crash.",
+        NextStep.RECLAIM,
+    ),
     (LOCKED, [a_worker(waiting=RoomWait("of another"))], "1m ago, on node-7. ", NextStep.FOLLOW),
     (LOCKED, [a_worker(desired=Desired.STOP)], "It was told to stop.", NextStep.FOLLOW),
     (

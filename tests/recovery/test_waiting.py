@@ -15,7 +15,7 @@ LARGE = ("-i", "2", "--memory", "1G", *SHORT_LEASE)
 def _killed_while_it_waits(site: Site, item: str) -> Worker:
     """Start a worker, and kill it once its row says that an item waits there."""
     worker = site.start(*LARGE)
-    until(lambda: "waited there for room" in site.program("explain", item))
+    until(lambda: "Nothing of it ran then" in site.program("explain", item))
     worker.signal(signal.SIGKILL)
     worker.exit()
     return worker

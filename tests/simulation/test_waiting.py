@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from pyanamo_async.core.items import Item
-from pyanamo_async.core.memory.room_wait import RoomWait
-from pyanamo_async.core.transitions import release_unused
 from pyanamo_async.fleet import reclaim
 from pyanamo_async.worker.room import Room
 from simulation.fleet import simulate
@@ -29,17 +25,17 @@ def test_a_death_costs_nothing_what_only_waited() -> None:
 
 
 @pytest.mark.parametrize(
-    ("put_back", "law"),
+    ("waits", "law"),
     [
-        (lambda _, __: None, "is charged, and only waited for room in 0-w1"),
-        (lambda item, _: release_unused(item), "is charged nothing, and may have run in 0-w1"),
+        (False, "is charged, and only waited for room in 0-w1"),
+        (True, "is charged nothing, and may have run in 0-w1"),
     ],
 )
 def test_whom_a_death_costs_too_much_or_nothing_is_noticed(
-    put_back: Callable[[Item, RoomWait], Item | None], law: str, monkeypatch: pytest.MonkeyPatch
+    waits: bool, law: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether nobody is let off when the worker is killed, or everybody."""
-    monkeypatch.setattr(reclaim, "reclaim_waiting", put_back)
+    monkeypatch.setattr(reclaim, "is_waiting", lambda _, __: waits)
 
     with pytest.raises(Broken, match=law):
         simulate(WAITS)

@@ -45,13 +45,11 @@ _COLUMNS = Columns(
 FIELDS = _COLUMNS.names
 
 
-def reclaim_waiting(item: Item, wait: RoomWait) -> Item | None:
-    """Take an item from a vanished worker that named it as waiting; None if it may have started.
+def reclaim_waiting(item: Item) -> Item:
+    """Take an item from a vanished worker in which it waited for room, and charge it nothing.
 
-    The token is cleared, as when it may have: a late write of the old holder is refused.
+    The token is cleared, so that a late write of the old holder is refused.
     """
-    if not item.token or item.token != wait.token:
-        return None
     unused = replace(release_unused(item), token="")
     return with_reason(unused, f"its worker {item.worker} vanished while it waited there for room")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.batch import FakeBatch
 from harness.batch.jobs import ENDED, Job
-from harness.program import PYANAMO, Program, until
+from harness.program import PATIENCE_S, PYANAMO, Program, until
 from tests.batch import DEFINITION, ON_DEMAND_QUEUE, QUEUE, a_batch, define
 from tests.memory.control_groups import a_control_group
 from tests.recovery.processes import Witness
@@ -46,7 +46,7 @@ def test_what_small_workers_on_spot_leave_is_done_by_others(on_aws: Program, tmp
         batch.block(ON_DEMAND_QUEUE)  # such machines may be scarce, too
         spot, on_demand = json.loads(pyanamo(*SUBMIT, QUEUE, *SMALL, *LAST))["job_ids"]
 
-        lost = [take_worker_of("long", pyanamo, batch, kill_after_s=kill_after_s) for kill_after_s in (30, 0)]
+        lost = [take_worker_of("long", pyanamo, batch, kill_after_s=kill_after_s) for kill_after_s in (PATIENCE_S, 0)]
         batch.wait(lambda: batch.job(spot).status in ENDED)
 
         codes = [code for job in batch.job(spot).children for code in exit_codes(job)]

@@ -41,14 +41,14 @@ class Status:
     """A table's progress at a time: counts of items and tasks, living workers, how fast they are, and what failed.
 
     `recent` and `last_hour` are how many items were settled of late. `time_left` is None when the pace is unknown, when
-    no worker lives, nothing is left, or all that is left runs or is retrying: then no pace tells. `waits_until` is the
-    latest time until which a retrying item waits. `failures` are groups of the `failures_examined` oldest failed items,
-    and of retrying ones, which are all of them unless there are very many. `halted` are workers that ended of late
-    because too much failed, the latest first. `memory` is what tasks used of it that were settled last; None if that is
-    not known of enough of them. `out_of_reach` are the items in `todo` that no living worker takes: none has the memory
-    for them, or they wait for one that takes last attempts. `waiting_for_room` are items that workers hold and have no
-    room for, as of their last heartbeats. `last_settled` is when an item was last done or failed; None while a table is
-    watched.
+    no worker lives, nothing is left, or all that living workers take runs or is retrying: then no pace tells.
+    `waits_until` is the latest time until which a retrying item waits. `failures` are groups of the `failures_examined`
+    oldest failed items, and of retrying ones, which are all of them unless there are very many. `halted` are workers
+    that ended of late because too much failed, the latest first. `memory` is what tasks used of it that were settled
+    last; None if that is not known of enough of them. `out_of_reach` are the items in `todo` that no living worker
+    takes: none has the memory for them, or they wait for one that takes last attempts. `waiting_for_room` are items
+    that workers hold and have no room for, as of their last heartbeats. `last_settled` is when an item was last done or
+    failed; None while a table is watched.
     """
 
     table: str
@@ -165,11 +165,12 @@ def _status(table: str, seen: _Seen, *, now: datetime) -> Status:
     last_hour = Pace(in_hour, now - _began(seen, seen.at - LONG))
     recent = Pace(of_late, now - _began(seen, seen.at - RECENT))
     pace = best_pace([recent, last_hour, _since_start(alive)])
-    left = time_left(counts.left, pace)
-    if counts.total_nested and (pace is None or pace.settled < ENOUGH):  # their tasks tell more
+    reachable = max(0, counts.left - sum(each.items for each in seen.out_of_reach))
+    left = time_left(reachable, pace)
+    if reachable and counts.total_nested and (pace is None or pace.settled < ENOUGH):  # their tasks tell more
         by_tasks = _of_tasks(seen, now=now)
         left = time_left(counts.tasks_left, by_tasks) if by_tasks.settled else left
-    elif counts.items[State.LOCKED] + counts.retrying >= counts.left:
+    elif counts.items[State.LOCKED] + counts.retrying >= reachable:
         left = None  # what runs or waits takes as long as it takes, at any pace
     until = seen.waits_until if counts.retrying else None
     if left and until:

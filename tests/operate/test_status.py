@@ -17,7 +17,7 @@ from pyanamo_async.core.memory.advice import MemoryUse, Reserved
 from pyanamo_async.core.memory.room_wait import RoomWait
 from pyanamo_async.core.pace import Pace
 from pyanamo_async.core.platforms import Platform
-from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS, Lane, OutOfReach
+from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS, Lane, OutOfReach, WorkerKind
 from pyanamo_async.core.text.byte_sizes import GIB
 from pyanamo_async.core.values import replace
 from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
@@ -110,6 +110,22 @@ async def test_status_tells_what_no_living_worker_has_the_memory_for(store: Coun
         large,
     )
     assert (await status(store, "t", [small, a_worker("unknown")], now=NOON)).out_of_reach == ()
+
+
+async def test_what_no_living_worker_takes_takes_no_time(store: CountedStore) -> None:
+    """It does not run at any pace; what else is left does."""
+    await store.add([an_item(f"{number}", memory_class=64 if number < 5 else 0) for number in range(25)])
+    store.kind = WorkerKind(largest_class=16)
+    small = a_worker(done=10, platform=Platform(budget_bytes=16 * GIB))
+    await settle(store, 10, at=NOON)
+
+    some = await status(store, "t", [small], now=NOON)
+    await settle(store, 10, at=NOON)
+    none = await status(store, "t", [small], now=NOON)
+
+    assert some.time_left
+    assert some.time_left.likely == timedelta(seconds=10)
+    assert (none.counts.left, none.time_left) == (5, None)
 
 
 async def test_few_of_many_items_are_read_for_what_they_need(store: CountedStore) -> None:

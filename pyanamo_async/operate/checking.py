@@ -25,7 +25,6 @@ from pyanamo_async.errors import TaskFileInvalid, UsageError
 from pyanamo_async.operate.task_files import TaskFile, open_task_file
 
 SHOWN_PROBLEMS = 50
-CORRECT = "correct them and import again"
 CONVERT = "convert a file of a spreadsheet or of Windows: `iconv -f WINDOWS-1252 -t UTF-8 FILE | pyanamo import -`"
 
 
@@ -154,7 +153,7 @@ def _plain(value: object) -> str:
 def _check(
     name: str, rows: Callable[[], Iterator[Item | Problem]], unit: str, *, may_be_empty: bool = False
 ) -> CheckedItems:
-    items, tasks, bad, hint = 0, 0, 0, CORRECT
+    items, tasks, bad, hint = 0, 0, 0, ""
     problems: list[str] = []
     oversized: list[str] = []
     for row in rows():
@@ -172,7 +171,7 @@ def _check(
         problems.append(f"... and {bad - SHOWN_PROBLEMS} more")
     if bad:
         what = f"{name} has {plural(bad, f'bad {unit}')}; nothing was imported"
-        raise TaskFileInvalid(what, problems, hint=hint)
+        raise TaskFileInvalid(what, problems, hint=hint or f"correct {'it' if bad == 1 else 'them'} and import again")
     if not items and not may_be_empty:
         hint = "a task file has a header like itemID|TaskID|TaskScript, then rows"
         raise TaskFileInvalid(f"{name} has no items", [], hint=hint)

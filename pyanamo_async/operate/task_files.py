@@ -118,5 +118,9 @@ def _refuse_binary(name: str, file: BinaryIO) -> None:
     file.seek(0)
     start = file.read(4096)
     kind = next((hint for magic, hint in _MAGIC.items() if start.startswith(magic)), "") or _unmarked(start)
-    if kind or b"\0" in start:
-        raise UsageError(f"{name} is not a text file", hint=f"it looks like {kind}" if kind else "UTF-8 is expected")
+    if kind:
+        raise UsageError(f"{name} is not a text file", hint=f"it looks like {kind}")
+    before, found, _ = start.partition(b"\0")
+    if found:
+        line = len((before + found).splitlines())
+        raise UsageError(f"{name} is not a text file: line {line} has a NUL byte", hint="UTF-8 is expected")

@@ -105,6 +105,7 @@ TRIED = [
         look=_samples,
         sees=["S1", "S1", "S 2", "Ümlaut-3"],
     ),
+    Case("two_tables.txt", says="line 3: this is the header of another table"),
 ]
 
 

@@ -239,3 +239,46 @@ def test_parts_of_an_item_meet_no_other_item() -> None:
     text = "itemID|TaskID|TaskScript|TaskArgs\na-1|s|x|1\na|s|x|1,2\n"
 
     assert "itemID 'a-1' is already on line 2" in reason(text, Format(split=1))
+
+
+SAME, OTHER = "this is the header once more", "this is the header of another table"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("itemID|TaskID|TaskScript\na|s|x\nitemID|TaskID|TaskScript\nb|s|y\n", f"line 3: {SAME}"),
+        ("itemID,TaskID,TaskScript\na,s,x\n\ufeffitem_id,taskid,taskscript\nb,s,y\n", f"line 3: {SAME}"),
+        ('itemID\tTaskID\tTaskScript\na\ts\tx\n"itemID"\t"TaskID"\t"TaskScript"\n', f"line 3: {SAME}"),
+        ("itemID|TaskID|TaskScript\nitemID|TaskID|TaskScript|TaskArgs\nb|s|true|1,2\n", f"line 2: {OTHER}"),
+        ("itemID|TaskID|TaskScript|TaskArgs\na|s|x|1\nitemID|TaskID|TaskScript\nb|s|y\n", f"line 3: {OTHER}"),
+        ("itemID,TaskID,TaskScript\na,s,x\nTaskScript;itemID;TaskID\ny;b;s\n", f"line 3: {OTHER}"),
+        ("#itemID|TaskID|TaskScript\na|s|x\n#itemID|TaskID|TaskScript|TaskArgs\nb|s|y|1\n", f"line 3: {OTHER}"),
+        ("itemID|TaskID|TaskScript\na|s|xitemID|TaskID|TaskScript\nb|s|y\n", "line 2: the header stands once more"),
+        ("echo 1\nitemID|TaskID|TaskScript\n", "line 2: this is a header, and would run as a command"),
+    ],
+)
+def test_a_second_header_is_no_item(text: str, says: str) -> None:
+    """Two files in one: whether their columns are equal or not, an error names the line and says what to do."""
+    assert reason(text).startswith(says)
+
+
+def test_a_header_is_no_item_of_a_file_without_one() -> None:
+    """Whatever the person says of the file."""
+    assert "leave out `no_header`" in reason("a|s|x\nitemID|TaskID|TaskScript\n", Format(header=False))
+
+
+def test_a_comment_that_repeats_the_header_or_keeps_an_older_one_is_a_comment() -> None:
+    """What stands behind `#` is no header where nothing below it would be read otherwise."""
+    text = "itemID|TaskID|TaskScript\n#itemID|TaskID|TaskScript|TaskArgs\na|s|x\n#itemID|TaskID|TaskScript\nb|s|y\n"
+
+    assert scripts(text) == {"a": "x", "b": "y"}
+
+
+@pytest.mark.parametrize("row", ["s,t", "S,other", "t,s", "\ufeffs,t"])
+def test_a_second_header_of_a_parameter_table_is_no_item(row: str) -> None:
+    """The names of columns where their values should be."""
+    form = Format(template=ItemTemplate(id="{s}", script="x {t}"))
+
+    assert reason(f"s,t\nA,x\n{row}\nB,y\n", form).startswith("line 3: this is a header once more; remove this line")
+    assert scripts("s,t\nA,s\nB,t\n", form) == {"A": "x s", "B": "x t"}

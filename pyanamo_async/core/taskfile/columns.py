@@ -9,14 +9,17 @@ r"""Read items from columns below a header.
    therefore its own, unless a spreadsheet had reason to write them: a delimiter, a quote or a line end between them, or
    a header in quotes.
 5. Empty columns at the end, and rows of nothing but delimiters, are what spreadsheets leave behind.
+6. A header further down is an error, never a row: after `cat` of two files its words would run as a script, and the
+   rows below it would be read by the columns of the first.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
-from pyanamo_async.core.taskfile.lines import InvalidLine, Lines, to_text, unix_lines
+from pyanamo_async.core.taskfile.lines import InvalidLine, Lines, begins_record, to_text, unix_lines
 from pyanamo_async.core.values import Value
 
 ITEM_ID, TASK_ID, SCRIPT, ARGS = "itemID", "TaskID", "TaskScript", "TaskArgs"
@@ -30,6 +33,13 @@ NAMES = f"itemID, TaskID, TaskScript and, optionally, {', '.join(OPTIONAL)}"
 USUAL_DELIMITERS = ("|", "\t", ",", ";")
 QUOTING_DELIMITERS = (",", ";", "\t")
 MAX_FIELD = 1 << 20  # characters: what has no closing quote until then has none
+SAME_HEADER = "this is the header once more; remove this line"
+OTHER_HEADER = "this is the header of another table; import the lines from here on as a file of their own"
+HEADER_AS_ITEM = (
+    "this is a header, and with `no_header` it would be an item; remove this line, or leave out `no_header`"
+)
+HEADER_BEHIND_ROW = "the header stands once more at the end of this line; end the row, and remove the header"
+_FIRST_WORD = re.compile(rb'[#"\s]*(\w+)')
 _FIRST_TWO_WORDS = re.compile(r'["\s]*\w+(?P<between>\W+)\w')
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 _SEPARATOR_LINE = re.compile(r'"?sep=([^\r\n"])"?', re.IGNORECASE)
@@ -67,19 +77,27 @@ def _known(name: str) -> str | None:
 
 
 class Layout(Value):
-    """The names of the columns, the delimiter between them, and whether the quotes around a script are CSV's."""
+    """The names of the columns, the delimiter between them, and whether the quotes around a script are CSV's.
+
+    `header` is the line that names the columns, empty if none does.
+    """
 
     columns: tuple[str, ...]
     delimiter: str
     empty_columns: int = 0
     quotes_scripts: bool = False
+    header: str = ""
 
     def rows(self, lines: Lines) -> Iterator[tuple[int, dict[str, str] | InvalidLine]]:
-        """Yield the number and the fields of each row, or why it has none."""
-        for line in lines.records():
-            number = lines.number
-            row = self._row(lines, line)
-            if row:
+        """Yield the number and the fields of each row, or why it has none; nothing below another table's header."""
+        begun = False
+        for line in lines:
+            number, second, is_record = lines.number, header_of(line, self.delimiter), begins_record(line)
+            if second and self.header and not self._has_columns_of(second) and (begun or is_record):
+                yield number, InvalidLine(OTHER_HEADER)
+                return
+            if is_record and (row := self._header_in(line, second) or self._row(lines, line)):
+                begun = True
                 yield number, row
 
     def split(self, line: str) -> dict[str, str]:
@@ -106,6 +124,16 @@ class Layout(Value):
                 "make TaskScript the last column or choose another delimiter"
             )
         return dict(zip(self.columns, stripped, strict=True))
+
+    def _has_columns_of(self, second: Layout) -> bool:
+        return (self.columns, self.delimiter) == (second.columns, second.delimiter)
+
+    def _header_in(self, line: bytes, second: Layout | None) -> InvalidLine | None:
+        """Return what is wrong with a row that is a header, or ends with that of another file."""
+        if second:
+            return InvalidLine(SAME_HEADER if self.header else HEADER_AS_ITEM)
+        header = self.header.encode()
+        return InvalidLine(HEADER_BEHIND_ROW) if header and line.rstrip().endswith(header) else None
 
     def _row(self, lines: Lines, line: bytes) -> dict[str, str] | InvalidLine:
         try:
@@ -179,7 +207,19 @@ def from_header(line: str, delimiter: str) -> Layout:
     for name in REQUIRED:
         if name not in columns:
             raise InvalidLine(f"missing column {name}; a header is like itemID|TaskID|TaskScript")
-    return Layout(columns, found, given - len(names), quotes_scripts=all('"' in name for name in names))
+    quotes = all('"' in name for name in names)
+    return Layout(columns, found, given - len(names), quotes_scripts=quotes, header=line.strip())
+
+
+def header_of(line: bytes, delimiter: str = "") -> Layout | None:
+    """Return the layout that a line describes if it is a header, behind `#` or not; `delimiter` is one it may have."""
+    first = _FIRST_WORD.match(line)
+    if first is None or _known(first[1].decode()) is None:
+        return None
+    for each in dict.fromkeys(("", delimiter)):
+        with suppress(InvalidLine):
+            return from_header(to_text(line), each)
+    return None
 
 
 def without_header(first_line: str, delimiter: str, *, nested: bool) -> Layout:

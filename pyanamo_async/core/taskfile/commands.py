@@ -38,6 +38,8 @@ def command_rows(lines: Lines) -> Iterator[tuple[int, dict[str, str] | InvalidLi
 
 def _command(line: bytes) -> str:
     command = to_text(line).strip()
+    if col.header_of(line):
+        raise InvalidLine("this is a header, and would run as a command; import its table as a file of its own")
     if command.endswith("\\"):
         raise InvalidLine("the command ends with a backslash; write all of it in one line")
     return command

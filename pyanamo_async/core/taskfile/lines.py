@@ -4,6 +4,7 @@
    piece is passed on, and it is too long still.
 2. A record begins at a line that is neither blank nor a comment (`#`). Its reader may take the lines after it too: a
    field in quotes may span several, blank ones included.
+3. A byte order mark is no content, also further down: `cat` leaves it there.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Lines:
             line = next(self.pieces)
         self._is_cut = len(line) > MAX_LINE_BYTES and not line.endswith(b"\n")
         self.number += 1
-        return line.removeprefix(BYTE_ORDER_MARK) if self.number == 1 else line
+        return line.removeprefix(BYTE_ORDER_MARK)
 
     def take_back(self, line: bytes) -> None:
         """Give the latest line once more."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 from pyanamo_async.core.taskfile import columns as col
 from pyanamo_async.core.taskfile import template
@@ -15,6 +16,10 @@ from pyanamo_async.core.taskfile.json_rows import is_json, is_json_array
 from pyanamo_async.core.taskfile.lines import COMMENT, InvalidLine, Lines, begins_record, to_text
 from pyanamo_async.core.values import Value
 
+SECOND_HEADER = (
+    "this is a header once more; remove this line, or, if its columns are others, import the lines from here on as a "
+    "file of their own"
+)
 DELIMITERS = ",\t;|"  # of equally frequent ones in a header the first
 
 
@@ -48,16 +53,18 @@ def parameter_rows(
     script = template.parse_script(items.script, columns, what="script")
     item_id = template.parse_text(items.id, columns, what="id")
     sample = template.parse_text(items.sample or items.id, columns, what="sample")
-    used = {part.column for part in (*script, *item_id, *sample) if isinstance(part, template.Placeholder)}
-    for name in used:
+    for name in _columns_in(script, item_id, sample):
         if columns.count(name) > 1:
             raise InvalidLine(f"column {name} is there twice")
+    of_id = _columns_in(item_id)
     args = {col.ARGS: [template.quote(arg) for arg in items.args]} if items.args else {}
 
     def fields(cells: list[str]) -> Mapping[str, object]:
         if len(cells) > len(columns) and any(cells[len(columns) :]):
             raise InvalidLine(f"{len(cells)} cells for {len(columns)} columns; put those with '{delimiter}' in quotes")
         row = dict(zip(columns, cells, strict=False))
+        if _is_header(row, of_id):
+            raise InvalidLine(SECOND_HEADER)
         return {
             col.ITEM_ID: template.fill(item_id, row),
             col.TASK_ID: template.fill(sample, row),
@@ -73,6 +80,19 @@ def parameter_rows(
                 yield source.number, error
 
     return rows()
+
+
+def _columns_in(*templates: template.Parts) -> set[str]:
+    return {part.column for parts in templates for part in parts if isinstance(part, template.Placeholder)}
+
+
+def _is_header(row: Mapping[str, str], of_id: AbstractSet[str]) -> bool:
+    """Return whether cells are the names of their columns: those that make the id, or several; or of all, in any order.
+
+    That is the header of a second table, perhaps one of other columns.
+    """
+    named = {name for name, cell in row.items() if cell.casefold() == name.casefold()}
+    return (of_id != set() and of_id <= named) or len(named) > 1 or {*row.values()} == {*row}
 
 
 class _Source:

@@ -15,7 +15,7 @@ from pyanamo_async.core.items import Item
 from pyanamo_async.core.taskfile import columns as col
 from pyanamo_async.core.taskfile.commands import command_rows, refuse_rows
 from pyanamo_async.core.taskfile.json_rows import is_json, is_json_array, json_array, json_lines
-from pyanamo_async.core.taskfile.lines import COMMENT, InvalidLine, Lines, begins_record, to_text
+from pyanamo_async.core.taskfile.lines import InvalidLine, Lines, begins_record, to_text
 from pyanamo_async.core.taskfile.parameters import ItemTemplate, parameter_rows
 from pyanamo_async.core.taskfile.row import split_item, to_item
 from pyanamo_async.core.values import Value, replace
@@ -136,7 +136,8 @@ def _open(lines: Lines, form: Format) -> tuple[Kind, Rows]:
 def _kind(first: str, form: Format) -> Kind:
     """Return what a file with this first line is."""
     if form.lines:
-        _refuse_header(first)
+        if col.header_of(first.encode()):
+            raise InvalidLine("this is a header, and with `lines` it would run as a command; leave out `lines`")
         return Kind.COMMANDS
     if form.header and not form.delimiter and is_json(first):
         return Kind.JSON_LINES
@@ -149,22 +150,9 @@ def _kind(first: str, form: Format) -> Kind:
 def _first(lines: Lines) -> bytes:
     """Return the line that tells what the file is: the first that is no comment, or names our columns behind a `#`."""
     for line in lines:
-        if begins_record(line) or (line.startswith(COMMENT) and _is_header(line)):
+        if begins_record(line) or col.header_of(line):
             return line
     return b""
-
-
-def _is_header(line: bytes) -> bool:
-    try:
-        col.from_header(to_text(line), "")
-    except InvalidLine:
-        return False
-    return True
-
-
-def _refuse_header(line: str) -> None:
-    if _is_header(line.encode()):
-        raise InvalidLine("this is a header, and with `lines` it would run as a command; leave out `lines`")
 
 
 def _layout(line: str, delimiter: str) -> col.Layout:

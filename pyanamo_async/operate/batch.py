@@ -33,8 +33,17 @@ class CancelledJobs(Value):
 
 
 async def submit(fleet: FleetJobs, planned: BatchPlan) -> list[str]:
-    """Submit what was planned, and return the ids of jobs and arrays."""
-    return [await fleet.submit(order) for order in planned.all_orders]
+    """Submit what was planned, and return the ids of jobs and arrays; an error names those that were submitted."""
+    job_ids: list[str] = []
+    for order in planned.all_orders:
+        try:
+            job_ids.append(await fleet.submit(order))
+        except PyanamoError as error:
+            if job_ids:
+                told = f"submitted before that: {', '.join(job_ids)}; `pyanamo batch cancel` ends them"
+                error.hint = "; ".join(filter(None, (error.hint, told)))
+            raise
+    return job_ids
 
 
 async def list_jobs(

@@ -350,6 +350,18 @@ def test_one_more_worker_takes_last_attempts_on_demand(batch: FakeBatch, cli: Cl
     assert cli("table", "last-attempts", "--off").status == 0
 
 
+def test_a_submission_that_is_refused_in_part_names_what_was_submitted(batch: FakeBatch, cli: Cli) -> None:
+    """Otherwise whoever submits again has twice the workers; no item is left to a worker that does not come."""
+    batch.update_job_queue({"jobQueue": ON_DEMAND_QUEUE, "state": "DISABLED"})
+
+    refused = cli(*LAST, ON_DEMAND_QUEUE)
+
+    [submitted] = cli("batch", "list", "--json").json()
+    assert refused.status == 1
+    assert f"submitted before that: {submitted['job']}; `pyanamo batch cancel` ends them" in refused.err
+    assert cli("table", "describe", "--json").json()["last_attempts_after"] is None
+
+
 def test_last_attempts_need_a_queue_that_nobody_interrupts(batch: FakeBatch, cli: Cli) -> None:
     """Neither the same, nor another on Spot, nor one that is missing: nothing is submitted, and each is said."""
     for queue, why in (

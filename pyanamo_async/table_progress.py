@@ -38,7 +38,7 @@ class TableProgress(TableReader):
 
         It has items and tasks by state, nested items by how far they are, living workers, how many items were settled
         in the last minutes and in the last hour, how long the rest takes, and why items failed. With `memory` it has
-        what a few tasks used of it, too, for which it reads their rows.
+        what a few tasks used of it, too, and what items need that no living worker has; for that it reads their rows.
         """
         from pyanamo_async.operate.status import status
 

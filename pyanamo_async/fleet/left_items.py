@@ -14,9 +14,13 @@ from pyanamo_async.ports import LaneReader
 LOOKED_AT = 50  # items; on DynamoDB about a read unit for each
 
 
-async def left_items(store: LaneReader, kinds: Iterable[WorkerKind]) -> list[OutOfReach]:
-    """Return the items that workers of these kinds leave: last attempts, then by memory class, the smallest first."""
-    return await described(store, left_by(await store.lane_counts(), kinds))
+async def left_items(store: LaneReader, kinds: Iterable[WorkerKind], *, needs: bool = True) -> list[OutOfReach]:
+    """Return the items that workers of these kinds leave: last attempts, then by memory class, the smallest first.
+
+    Without `needs` only their classes are known, and no row is read.
+    """
+    left = left_by(await store.lane_counts(), kinds)
+    return await described(store, left) if needs else [out_of_reach(*each) for each in left.items()]
 
 
 async def described(store: LaneReader, counted: Mapping[Lane, int]) -> list[OutOfReach]:

@@ -150,7 +150,8 @@ async def _count(store: Store, workers: Iterable[WorkerStatus], *, now: datetime
     until = max((each.not_before for each in retrying if each.not_before), default=None)
     latest = await store.last_settled(most=MOST_ITEMS) if counts.settled else []
     used = await memory_use(store, latest, reserved_by(each.worker for each in workers)) if memory else None
-    left = await left_items(store, [each.kind for each in living(workers)]) if counts.items[State.TODO] else []
+    kinds = [each.kind for each in living(workers)]
+    left = await left_items(store, kinds, needs=memory) if counts.items[State.TODO] else []
     return _Seen(now, counts, workers, tuple(groups), until, tuple(latest), used, tuple(left))
 
 

@@ -139,9 +139,11 @@ async def test_few_of_many_items_are_read_for_what_they_need(store: CountedStore
 
 async def test_who_may_read_no_rows_learns_the_class_of_what_is_too_large() -> None:
     """The queue tells it: no item needs more."""
+    asked = list[Lane]()
 
     class Closed(MemoryStore):
         async def in_lane(self, lane: Lane, *, most: int) -> list[Item]:
+            asked.append(lane)
             raise Denied(f"{most} of {lane}")
 
     store = Closed()
@@ -151,6 +153,8 @@ async def test_who_may_read_no_rows_learns_the_class_of_what_is_too_large() -> N
     [left] = (await status(store, "t", [], now=NOON)).out_of_reach
 
     assert str(left) == "1 item needs up to 64 GB of memory, and no living worker has that"
+    assert (await status(store, "t", [], now=NOON, memory=False)).out_of_reach == (left,)
+    assert asked == [Lane(64)]  # once: without memory no row is read
 
 
 async def test_status_counts_what_waits_for_room_in_living_workers(store: CountedStore) -> None:

@@ -41,6 +41,6 @@ class TableFiles(TableResults):
         """
         from pyanamo_async.operate.result_files import save_files
 
-        found, umask = self.files(selection), self._resources.settings.umask
-        async for path in save_files(found, self._resources.objects, Path(folder), umask=umask):
+        found = self.files(selection)
+        async for path in save_files(found, self._resources.objects, Path(folder)):
             yield path

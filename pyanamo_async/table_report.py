@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyanamo_async.app.settings import DEFAULT_UMASK
 from pyanamo_async.errors import PyanamoError, Unavailable
 from pyanamo_async.table_files import TableFiles
 
 if TYPE_CHECKING:
+    from pyanamo_async.operate.exporting.files import Writable
     from pyanamo_async.operate.reporting.report import ReportResult
     from pyanamo_async.ports import Store
 
@@ -24,7 +24,7 @@ class TableReport(TableFiles):
     """One table of items, and its report."""
 
     async def report(
-        self, to: str | Path, *, scripts: bool = True, price_per_hour: float | None = None
+        self, to: str | Path | Writable, *, scripts: bool = True, price_per_hour: float | None = None
     ) -> ReportResult:
         """Write what became of all tasks as one page, which needs no network; `write_report` takes several tables.
 
@@ -38,7 +38,7 @@ class TableReport(TableFiles):
         """
         return await write_report([self], to, scripts=scripts, price_per_hour=price_per_hour)
 
-    async def perfetto(self, to: str | Path) -> int:
+    async def perfetto(self, to: str | Path | Writable) -> int:
         """Write the last attempts of all tasks in Chrome's trace event format, and return how many there are.
 
         Raises:
@@ -51,9 +51,14 @@ class TableReport(TableFiles):
 
 
 async def write_report(
-    tables: Sequence[TableReport], to: str | Path, *, scripts: bool = True, price_per_hour: float | None = None
+    tables: Sequence[TableReport],
+    to: str | Path | Writable,
+    *,
+    scripts: bool = True,
+    price_per_hour: float | None = None,
 ) -> ReportResult:
     """Write one report of several steps: a table is a step. Otherwise as `Table.report`."""
+    from pyanamo_async.operate.exporting.files import path_or_file
     from pyanamo_async.operate.reporting import report
     from pyanamo_async.operate.reporting.plots import require_bokeh
 
@@ -61,7 +66,7 @@ async def write_report(
     require_bokeh()
     stores = await _stores(tables)
     return await report.write_report(
-        stores, Path(to), scripts=scripts, price=price_per_hour, at=datetime.now(UTC), umask=_umask(tables)
+        stores, path_or_file(to), scripts=scripts, price=price_per_hour, at=datetime.now(UTC)
     )
 
 
@@ -119,16 +124,13 @@ async def serve_report(
         raise errors.exceptions[0] from None
 
 
-async def write_perfetto(tables: Sequence[TableReport], to: str | Path) -> int:
+async def write_perfetto(tables: Sequence[TableReport], to: str | Path | Writable) -> int:
     """Write one trace of several steps. Otherwise as `Table.perfetto`."""
+    from pyanamo_async.operate.exporting.files import path_or_file
     from pyanamo_async.operate.reporting import report
 
-    return await report.write_perfetto(await _stores(tables), Path(to), umask=_umask(tables))
+    return await report.write_perfetto(await _stores(tables), path_or_file(to))
 
 
 async def _stores(tables: Sequence[TableReport]) -> list[tuple[str, Store]]:
     return [await table._store_by_step() for table in tables]  # noqa: SLF001 - its own
-
-
-def _umask(tables: Sequence[TableReport]) -> int:
-    return tables[0]._resources.settings.umask if tables else DEFAULT_UMASK  # noqa: SLF001 - its own

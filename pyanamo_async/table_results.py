@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pyanamo_async.core.selection import Selection
     from pyanamo_async.core.tags import Cell, Misfit
     from pyanamo_async.operate.exporting.export import ExportResult
+    from pyanamo_async.operate.exporting.files import Writable
     from pyanamo_async.operate.many_logs import FoundLog
 
 
@@ -131,7 +132,7 @@ class TableResults(TableProgress):
 
     async def export(
         self,
-        to: str | Path,
+        to: str | Path | Writable,
         selection: Selection | None = None,
         *,
         tag_names: str | Iterable[str] | None = None,
@@ -145,7 +146,7 @@ class TableResults(TableProgress):
         The end of the name `to` says how: `.db`, `.sqlite` and `.sqlite3` are a SQLite database, in which `name` is the
         table; repeated, the export replaces rows that changed, adds those that are new, and removes those of tasks that
         an exported item no longer has. Rows of deleted items stay. `.tsv`, `.jsonl` and `.parquet` (with the extra
-        `[parquet]`) are written anew, and replace a file when they are complete.
+        `[parquet]`) are written anew, and replace a file when they are complete. An open file for bytes gets TSV.
 
         Results are those of tasks that are done; `tag_names` and `wide` are as for `results`. With names and without
         `wide`, a task that is done has one line. What does not fit goes to `on_misfit`, and is listed apart: in the
@@ -158,6 +159,7 @@ class TableResults(TableProgress):
         """
         from pyanamo_async.core.tags import parse_tag_names
         from pyanamo_async.operate.exporting.export import Export, export
+        from pyanamo_async.operate.exporting.files import path_or_file
         from pyanamo_async.operate.exporting.rows import FIXED
 
         columns = None if tag_names is None else parse_tag_names(tag_names, taken=FIXED)
@@ -172,7 +174,7 @@ class TableResults(TableProgress):
             on_misfit=on_misfit,
             progress=progress,
         )
-        return await export(what, Path(to), name, umask=self._resources.settings.umask)
+        return await export(what, path_or_file(to), name)
 
     async def all_logs(
         self, selection: Selection, *, streams: Sequence[str] = ("stdout",), tail: int | None = None
@@ -215,8 +217,7 @@ class TableResults(TableProgress):
         from pyanamo_async.operate.many_logs import save_logs
 
         found = self.all_logs(selection, streams=streams, tail=tail)
-        umask = self._resources.settings.umask
-        async for path in save_logs(found, Path(folder), umask=umask, unreadable=unreadable or _fail):
+        async for path in save_logs(found, Path(folder), unreadable=unreadable or _fail):
             yield path
 
 

@@ -171,7 +171,7 @@ def _drawn(renderable: RenderableType) -> str:
 
 
 class OutputWriter:
-    """Writes what scripts printed to stdout: byte for byte, but visible on a terminal."""
+    """Writes bytes to stdout, as scripts printed them: as they are, but visible on a terminal."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace") if on_terminal() else None
@@ -183,6 +183,10 @@ class OutputWriter:
         else:
             _write_text(visible(self._decoder.decode(data, final=last)))
         flush()
+
+    def flush(self) -> None:
+        """Write what a terminal may still lack: the bytes of half a character."""
+        self.write(b"", last=True)
 
 
 def _write_text(text: str) -> None:

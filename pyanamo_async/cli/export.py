@@ -10,23 +10,26 @@ import typer
 
 from pyanamo_async import Selection, Table
 from pyanamo_async.cli import misfits
-from pyanamo_async.cli.console import say
 from pyanamo_async.cli.misfits import Misfits, TagNames
-from pyanamo_async.cli.options import on_new_files
+from pyanamo_async.cli.options import on_table
 from pyanamo_async.cli.reading import counter
 from pyanamo_async.cli.selecting import note_scan, selects_items
+from pyanamo_async.cli.written_file import file_or_stdout, told
 from pyanamo_async.core.text.plural import plural
 
 EPILOG = misfits.EPILOG
 
 
-@on_new_files
+@on_table
 @selects_items(all=True)
 async def export(
     table: Table,
     *,
     selection: Selection,
-    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="A .db (SQLite), .tsv, .jsonl or .parquet file.")],
+    to: Annotated[
+        Path,
+        typer.Option("--to", metavar="FILE", help="A .db (SQLite), .tsv, .jsonl or .parquet file; - is TSV on stdout."),
+    ],
     tag_names: TagNames = None,
     wide: Annotated[bool, typer.Option("--wide", help="A task may have several lines, which have columns.")] = False,
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="The table in a SQLite database.")] = "tasks",
@@ -37,12 +40,12 @@ async def export(
     what is new, and loses tasks that an item no longer has; a file is written anew. What does not fit is listed apart:
     in the table NAME_misfits, or in a file beside it.
     """
-    unfit = Misfits()
+    unfit, file = Misfits(), file_or_stdout(to)
 
     await note_scan(table, selection, whole=True)
     with counter(prints=False) as count:
         result = await table.export(
-            to,
+            file,
             selection,
             tag_names=tag_names,
             wide=wide,
@@ -51,6 +54,8 @@ async def export(
             progress=partial(count.__setitem__, 0),
         )
     removed = f", {result.removed} of tasks that are gone removed" if result.removed else ""
-    say(f"{plural(result.rows, 'row')} written to {to}{removed}")
+    told(f"{plural(result.rows, 'row')} written to {to}{removed}", to=file)
     unfit.number = result.misfits
-    unfit.tell(f"{result.misfits_in} lists them" if result.misfits else "")
+    unfit.tell(
+        f"{result.misfits_in} lists them" if result.misfits_in else "a file, not stdout, has a list of all beside it"
+    )

@@ -11,9 +11,10 @@ import typer
 from pyanamo_async import Selection, Table
 from pyanamo_async.cli.console import flush, note, on_terminal, say_json_list
 from pyanamo_async.cli.listing import Column, Row, say_table
-from pyanamo_async.cli.options import JsonOption, on_new_files
+from pyanamo_async.cli.options import JsonOption, on_table
 from pyanamo_async.cli.reading import counter
 from pyanamo_async.cli.selecting import note_scan, selects_items
+from pyanamo_async.cli.written_file import no_stdout
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.plural import plural
 
@@ -21,14 +22,14 @@ COLUMNS = (Column("itemID"), Column("task", rank=2), Column("file", cut=True), C
 IN_A_PIPE = tuple(map(Column, ("itemID", "Task", "Path", "Bytes", "Location")))
 
 
-@on_new_files
+@on_table
 @selects_items(all=True)
 async def files(
     table: Table,
     *,
     selection: Selection,
     into: Annotated[
-        Path | None, typer.Option("--into", metavar="DIR", help="Fetch the files into this folder.")
+        Path | None, typer.Option("--into", metavar="DIR", parser=no_stdout, help="Fetch the files into this folder.")
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -16,6 +16,7 @@ from pyanamo_async.cli.options import on_table
 from pyanamo_async.cli.reading import counter
 from pyanamo_async.cli.run_async import ended_by
 from pyanamo_async.cli.selecting import may_select_items, note_scan
+from pyanamo_async.cli.written_file import no_stdout
 from pyanamo_async.core.text.plural import plural
 
 BOTH = ("stdout", "stderr")
@@ -50,7 +51,8 @@ async def logs(
         typer.Option("-f", "--follow", help="Follow a running task; exit with 0 if it succeeds, else with 3."),
     ] = False,
     into: Annotated[
-        Path | None, typer.Option("--into", metavar="DIR", help="Write a file for each task into this folder.")
+        Path | None,
+        typer.Option("--into", metavar="DIR", parser=no_stdout, help="Write a file for each task into this folder."),
     ] = None,
 ) -> None:
     """Print what a task printed, or all tasks of a selection.

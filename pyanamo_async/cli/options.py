@@ -99,17 +99,6 @@ def _open_several(
     return _all_of(arguments, options, bucket=bucket, bucket_key=bucket_key, region=region)
 
 
-def _open_several_to_write(  # noqa: PLR0917 - typer passes them by name
-    arguments: TablesArgument = None,
-    options: TablesOption = None,
-    bucket: BucketOption = None,
-    bucket_key: KeyOption = DEFAULT_KEY,
-    region: RegionOption = None,
-    umask: UmaskOption = f"{DEFAULT_UMASK:03o}",  # type: ignore[assignment]  # parsed as any other text
-) -> list[Table]:
-    return _all_of(arguments, options, bucket=bucket, bucket_key=bucket_key, region=region, umask=umask)
-
-
 def _all_of(arguments: list[str] | None, options: list[str] | None, **settings: Any) -> list[Table]:  # noqa: ANN401 - of `open_table`
     names = dict.fromkeys((*(arguments or ()), *(options or ())))
     chosen = names or [os.environ.get(TABLE_VARIABLE) or DEFAULT_TABLE]
@@ -157,13 +146,8 @@ def on_tables(command: Command) -> Command:
 
 
 def on_new_files(command: Command) -> Command:
-    """Do as `on_table`, for a command that makes files: with an option for their permissions."""
+    """Do as `on_table`, for a command that makes a table or output: with an option for their permissions."""
     return _passing("table", _open_to_create, _run_to_its_end(command))
-
-
-def on_new_files_of_tables(command: Command) -> Command:
-    """Do as `on_new_files`, for a command that takes any number of `tables`."""
-    return _passing("tables", _open_several_to_write, command)
 
 
 def _run_to_its_end(command: Command) -> Command:

@@ -10,18 +10,21 @@ from typing import Annotated
 import typer
 
 from pyanamo_async import PyanamoError, Selection, Table, UsageError, serve_report, write_perfetto, write_report
-from pyanamo_async.cli.console import flush, note, say
-from pyanamo_async.cli.options import on_new_files_of_tables
+from pyanamo_async.cli.console import OutputWriter, flush, note, say
+from pyanamo_async.cli.options import on_tables
 from pyanamo_async.cli.run_async import ended_by, with_tables
 from pyanamo_async.cli.selecting import note_scan
+from pyanamo_async.cli.written_file import file_or_stdout, told
 from pyanamo_async.core.text.plural import plural
 
 
-@on_new_files_of_tables
+@on_tables
 def report(
     tables: Sequence[Table],
     *,
-    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="The page to write, as report.html.")] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="The page to write, as report.html; - is stdout.")
+    ] = None,
     no_scripts: Annotated[bool, typer.Option("--no-scripts", help="Leave commands out of the page.")] = False,
     price_per_hour: Annotated[
         float | None,
@@ -31,7 +34,9 @@ def report(
     ] = None,
     perfetto: Annotated[
         Path | None,
-        typer.Option("--perfetto", metavar="FILE", help="Write a trace for Perfetto and chrome://tracing, too."),
+        typer.Option(
+            "--perfetto", metavar="FILE", help="Write a trace for Perfetto and chrome://tracing, too; - is stdout."
+        ),
     ] = None,
     serve: Annotated[
         bool, typer.Option("--serve", help="Serve the page to this machine, redrawn as tables change, until Ctrl-C.")
@@ -47,17 +52,20 @@ def report(
     """
     if to is None and perfetto is None and not serve:
         raise UsageError("no file to write", hint="give --to report.html, --perfetto trace.json or --serve")
+    page = None if to is None else file_or_stdout(to)
+    spans = None if perfetto is None else file_or_stdout(perfetto)
+    if len([each for each in (page, spans) if isinstance(each, OutputWriter)]) + serve > 1:
+        raise UsageError("stdout cannot hold two things", hint="write one of them to a file")
 
     async def work(tables: Sequence[Table]) -> None:
         for table in tables:
             await note_scan(table, Selection(all=True), whole=True, hint="")
-        if to is not None:
-            result = await write_report(tables, to, scripts=not no_scripts, price_per_hour=price_per_hour)
+        if page is not None:
+            result = await write_report(tables, page, scripts=not no_scripts, price_per_hour=price_per_hour)
             less = f"; {result.listed:,} of them listed" if result.listed < result.attempts else ""
-            say(f"{plural(result.attempts, 'attempt')} reported in {to}{less}")
-        if perfetto is not None:
-            say(f"{plural(await write_perfetto(tables, perfetto), 'attempt')} written to {perfetto}")
-
+            told(f"{plural(result.attempts, 'attempt')} reported in {to}{less}", to=page)
+        if spans is not None:
+            told(f"{plural(await write_perfetto(tables, spans), 'attempt')} written to {perfetto}", to=spans)
         if serve:
             with ended_by(SIGTERM, SIGHUP):
                 await serve_report(

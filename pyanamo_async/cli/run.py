@@ -37,6 +37,7 @@ from pyanamo_async.cli.main import report
 from pyanamo_async.cli.options import on_new_files, takes
 from pyanamo_async.cli.run_ending import Failures, Quiet, ending
 from pyanamo_async.cli.run_options import RunCommand, failure_policy, output_settings, worker_settings
+from pyanamo_async.cli.written_file import no_stdout
 from pyanamo_async.core.workers import ends_within
 from pyanamo_async.host.pid1 import fork_from_pid1
 from pyanamo_async.host.watchdog import Watchdog
@@ -78,6 +79,7 @@ def run(
         typer.Option(
             "--prometheus",
             metavar="FILE",
+            parser=no_stdout,
             envvar="PYANAMO_PROMETHEUS",
             help="Write this worker's metrics here each minute, for the textfile collector of node_exporter.",
         ),

@@ -31,20 +31,20 @@ def usable_umask(umask: int | None) -> int:
     return umask
 
 
-def create_file(path: Path, umask: int) -> None:
-    """Create an empty file; one that exists is left as it is."""
+def create_file(path: Path, umask: int | None) -> None:
+    """Create an empty file; one that exists is left as it is. Without a umask that of this process holds."""
     with suppress(FileExistsError):
         os.close(open_new(path, umask))
 
 
-def open_new(path: str | Path, umask: int) -> int:
-    """Create a file and return its descriptor, for writing and reading.
+def open_new(path: str | Path, umask: int | None) -> int:
+    """Create a file and return its descriptor, for writing and reading. Without a umask that of this process holds.
 
     Raises:
         FileExistsError: there is such a file.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 & ~umask)
-    if os.fstat(descriptor).st_mode & 0o777 != 0o666 & ~umask:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 & ~(umask or 0))
+    if umask is not None and os.fstat(descriptor).st_mode & 0o777 != 0o666 & ~umask:
         with suppress(OSError):  # file systems without permissions
             os.fchmod(descriptor, 0o666 & ~umask)
     return descriptor

@@ -43,7 +43,7 @@ async def find_logs(
 
 
 def save_logs(
-    found: AsyncIterator[FoundLog], folder: Path, *, umask: int, unreadable: Callable[[FoundLog, OutputError], None]
+    found: AsyncIterator[FoundLog], folder: Path, *, unreadable: Callable[[FoundLog, OutputError], None]
 ) -> AsyncIterator[Path]:
     """Write each stream into a file of the folder, and yield its path; the folder is made if it is missing.
 
@@ -53,7 +53,7 @@ def save_logs(
 
     async def save(each: FoundLog, path: Path) -> bool:
         try:
-            await save_file(each.log, path, umask)
+            await save_file(each.log, path)
         except OutputError as error:
             unreadable(each, error)
             return False

@@ -23,7 +23,7 @@ from pathlib import Path
 from pyanamo_async.core.counts import Ledgers
 from pyanamo_async.core.items import State
 from pyanamo_async.core.values import Value
-from pyanamo_async.operate.exporting.files import new_file
+from pyanamo_async.operate.exporting.files import named_file
 from pyanamo_async.operate.status import Status
 from pyanamo_async.ports import EventLog
 
@@ -127,7 +127,7 @@ class WorkerMetrics:
         Raises:
             UsageError: it cannot be written.
         """
-        with new_file(path, READABLE, argument="prometheus") as file:
+        with named_file(path, umask=READABLE, argument="prometheus", may_wait=False) as file:
             file.write(self.prometheus().encode())
 
     def _gauges(self) -> Iterator[Metric]:

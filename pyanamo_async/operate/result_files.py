@@ -48,9 +48,7 @@ async def find_files(store: Store, open_at: OpenObjects, selection: Selection) -
                     yield _file(item, task, each, at)
 
 
-def save_files(
-    found: AsyncIterator[TaskFile], open_at: OpenObjects, folder: Path, *, umask: int
-) -> AsyncIterator[Path]:
+def save_files(found: AsyncIterator[TaskFile], open_at: OpenObjects, folder: Path) -> AsyncIterator[Path]:
     """Fetch files into a folder, which is made if it is missing, and yield their paths.
 
     Raises:
@@ -58,7 +56,7 @@ def save_files(
     """
 
     async def save(file: TaskFile, path: Path) -> bool:
-        await save_file(_whole(await open_at(file.location), file), path, umask)
+        await save_file(_whole(await open_at(file.location), file), path)
         return True
 
     return save_all(found, lambda file: folder / _path(file), save)

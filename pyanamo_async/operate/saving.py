@@ -1,17 +1,15 @@
-"""Write files for a person: one under its own name is complete, and one that exists is replaced."""
+"""Write files for a person into a folder."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from pyanamo_async.errors import OutputError
-from pyanamo_async.host.modes import make_folder, open_new
+from pyanamo_async.host.new_file import new_file
 from pyanamo_async.operate.batches import batches
 
 T = TypeVar("T")
@@ -40,22 +38,10 @@ async def save_all(
                 yield path
 
 
-async def save_file(chunks: AsyncIterable[bytes], path: Path, umask: int) -> None:
+async def save_file(chunks: AsyncIterable[bytes], path: Path) -> None:
     """Write a file, and make the folders that it needs; raises `OSError` when it cannot be written."""
-    _make_folders(path.parent, umask)
-    partial = path.with_name(f".{secrets.token_hex(8)}")
-    descriptor = open_new(partial, umask)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            async for chunk in chunks:
-                await asyncio.to_thread(file.write, chunk)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _make_folders(folder: Path, umask: int) -> None:
-    if not folder.is_dir():
-        _make_folders(folder.parent, umask)
-        with suppress(FileExistsError):  # made meanwhile, or a file, which the next step tells
-            make_folder(folder, umask)
+    with suppress(FileExistsError):  # it is a file, which the next step tells
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with new_file(path) as file:
+        async for chunk in chunks:
+            await asyncio.to_thread(file.write, chunk)

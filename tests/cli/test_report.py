@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, process
 
 WITHOUT_BOKEH = """
 import sys
@@ -18,13 +19,53 @@ sys.exit(run(sys.argv[1:]))
 
 
 def test_a_report_and_a_trace_are_written(ran: Cli, folder: Path) -> None:
-    """Both are their owner's alone, unless asked otherwise."""
-    said = ran("report", "--to", "report.html", "--perfetto", "trace.json", "--umask", "022")
+    """Links lead to where they are written."""
+    (folder / "link.html").symlink_to("report.html")
+    said = ran("report", "--to", "link.html", "--perfetto", "trace.json")
 
     assert (said.status, said.err) == (0, "")
-    assert said.out == "4 attempts reported in report.html\n4 attempts written to trace.json\n"
-    assert (folder / "report.html").stat().st_mode & 0o777 == 0o644
+    assert said.out == "4 attempts reported in link.html\n4 attempts written to trace.json\n"
+    assert (folder / "link.html").is_symlink()
+    assert "<html" in (folder / "report.html").read_text()
     assert len(json.loads((folder / "trace.json").read_text())["traceEvents"]) == 5
+
+
+def test_data_that_goes_to_stdout_stands_alone_there(ran: Cli, folder: Path) -> None:
+    """By `-`, or by another name of it; what was done is said on stderr. A file that is stdout is appended to."""
+    (folder / "out").symlink_to("/proc/self/fd/1")
+    for name in ("-", "out"):
+        trace, rows = ran("report", "--perfetto", name), ran("export", "--to", name)
+        assert len(json.loads(trace.out)["traceEvents"]) == 5
+        assert trace.err == f"4 attempts written to {name}\n"
+        assert [line.split("\t")[0] for line in rows.out.splitlines()][:2] == ["taskID", "s1"]
+        assert rows.err == f"4 rows written to {name}\n"
+    assert (folder / "out").is_symlink()
+
+    with (folder / "all.txt").open("w+") as file:
+        file.write("before\n")
+        file.flush()
+        process("export", "--to", "out", "--limit", "1", stdout=file, stderr=subprocess.PIPE, capture_output=False)
+
+    assert [line.split("\t")[0] for line in (folder / "all.txt").read_text().splitlines()] == ["before", "taskID", "s1"]
+
+
+def test_stdout_is_refused_where_it_makes_no_sense(cli: Cli, folder: Path) -> None:
+    """Two things at once, folders, and what is written again and again; the error says so."""
+    assert "stdout cannot hold two things" in cli("report", "--to", "-", "--perfetto", "-").err
+    for argv in (("logs", "--all", "--into"), ("files", "--into"), ("run", "--prometheus")):
+        said = cli(*argv, "-")
+        assert (said.status, "cannot go to stdout" in " ".join(said.err.split())) == (2, True), said.err
+    assert not (folder / "-").exists()
+
+
+def test_a_database_is_exported_into_a_file_alone(cli: Cli, folder: Path) -> None:
+    """A FIFO is refused, and stays."""
+    os.mkfifo(folder / "f.db")
+    cli("import", "single.txt")
+    said = cli("export", "--to", "f.db")
+
+    assert (said.status, "is no regular file" in said.err) == (2, True)
+    assert (folder / "f.db").is_fifo()
 
 
 def test_a_report_needs_a_file_and_a_price(ran: Cli) -> None:

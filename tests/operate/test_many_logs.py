@@ -27,14 +27,13 @@ async def test_each_task_has_a_file_of_its_own(tmp_path: Path) -> None:
     """Whatever its item is called: within the folder, and none differs from another in case alone."""
     store = await a_store(*(done(an_item(name), small(name)) for name in NAMES), an_item("never ran"))
     found = find_logs(store, a_reader(MemoryOutputs()), EVERYTHING, ["stdout", "stderr"], tail=None)
-    paths = [path async for path in save_logs(found, tmp_path / "x" / "y", umask=0o077, unreadable=never)]
+    paths = [path async for path in save_logs(found, tmp_path / "x" / "y", unreadable=never)]
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
 
     assert sorted(paths) == sorted(files)
     assert {path.parent for path in files} == {tmp_path / "x" / "y"}
     assert len({str(path).casefold() for path in files}) == len(files) == 2 * len(NAMES)
     assert sorted(path.read_text() for path in files if path.suffix == ".stdout") == sorted(NAMES)
-    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
 
 
 async def test_output_that_cannot_be_read_costs_its_own_task_alone(tmp_path: Path) -> None:
@@ -45,7 +44,7 @@ async def test_output_that_cannot_be_read_costs_its_own_task_alone(tmp_path: Pat
     (tmp_path / "gone.stdout").write_text("older")
     (tmp_path / "00.stdout").write_text("older")
     found = find_logs(store, a_reader(MemoryOutputs()), EVERYTHING, ["stdout"], tail=None)
-    paths = save_logs(found, tmp_path, umask=0o022, unreadable=lambda each, _: told.append(each.item_id))
+    paths = save_logs(found, tmp_path, unreadable=lambda each, _: told.append(each.item_id))
 
     assert len([path async for path in paths]) == AT_ONCE
     assert told == ["gone"]
@@ -63,4 +62,4 @@ async def test_a_folder_that_is_none_is_an_error(tmp_path: Path) -> None:
     found = find_logs(store, a_reader(MemoryOutputs()), EVERYTHING, ["stdout"], tail=None)
 
     with pytest.raises(OutputError, match=r"file/a\.stdout cannot be written: Not a directory"):
-        [path async for path in save_logs(found, tmp_path / "file", umask=0o022, unreadable=never)]
+        [path async for path in save_logs(found, tmp_path / "file", unreadable=never)]

@@ -84,7 +84,7 @@ class Markup(HTMLParser):
 
 
 async def written(path: Path, *stores: tuple[str, MemoryStore], scripts: bool = True) -> Markup:
-    await write_report(stores, path, scripts=scripts, price=0.05, at=NOON, umask=0o077)
+    await write_report(stores, path, scripts=scripts, price=0.05, at=NOON)
     markup = Markup()
     markup.feed(path.read_text())
     return markup
@@ -122,7 +122,7 @@ async def test_a_task_costs_as_much_as_the_cpus_that_it_holds(tmp_path: Path) ->
     store = MemoryStore()
     await store.create(shards=1)
     await store.add([replace(ended(number), cpus=4, seconds_lost=900.0) for number in range(2)])
-    await write_report([("step", store)], tmp_path / "report.html", scripts=False, price=3600, at=NOON, umask=0o077)
+    await write_report([("step", store)], tmp_path / "report.html", scripts=False, price=3600, at=NOON)
     page = (tmp_path / "report.html").read_text()
 
     costs = re.findall(r"<td[^>]*>([^<]*)</td>", page[page.index("<h2>Cost</h2>") :].partition("</table>")[0])
@@ -139,7 +139,7 @@ async def test_workers_are_listed_with_where_they_ran(tmp_path: Path) -> None:
         at = NOON + timedelta(seconds=number)
         row = Worker(f"pilot{number}", "h", NOON, at, timedelta(minutes=3), stopped_by=reason, platform=platform)
         await store.heartbeat(row)
-    await write_report([("step", store)], tmp_path / "report.html", scripts=False, price=0.05, at=NOON, umask=0o077)
+    await write_report([("step", store)], tmp_path / "report.html", scripts=False, price=0.05, at=NOON)
     page = (tmp_path / "report.html").read_text()
 
     assert page.index("pilot1") < page.index("ecs t1 in c") < page.index("i-00000001") < page.index("pilot0")
@@ -192,7 +192,7 @@ async def test_small_tables_have_a_report(tmp_path: Path, number: int) -> None:
 
 async def test_a_trace_has_every_attempt_on_a_slot_of_its_worker(tmp_path: Path) -> None:
     """Two that ran at once are on two threads of one process."""
-    number = await write_perfetto([("step", await a_store(6, text=EVIL))], tmp_path / "t.json", umask=0o077)
+    number = await write_perfetto([("step", await a_store(6, text=EVIL))], tmp_path / "t.json")
     events = json.loads((tmp_path / "t.json").read_text())["traceEvents"]
     spans = [each for each in events if each["ph"] == "X"]
 

@@ -22,6 +22,7 @@ from pyanamo_async.core.items import Item
 from pyanamo_async.core.tags import Misfit, TagKind, kind_of
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.modes import create_file
+from pyanamo_async.host.new_file import is_replaced
 from pyanamo_async.operate.exporting.files import misfit_row
 from pyanamo_async.operate.exporting.rows import FIXED, Exported, Row
 from pyanamo_async.operate.results import Columns
@@ -165,7 +166,7 @@ class ExportDatabase:
 
 
 @contextmanager
-def open_database(path: Path, name: str, columns: Columns, *, umask: int) -> Iterator[ExportDatabase]:
+def open_database(path: Path, name: str, columns: Columns) -> Iterator[ExportDatabase]:
     """Open a database for an export, and create it if it is missing.
 
     Raises:
@@ -175,7 +176,9 @@ def open_database(path: Path, name: str, columns: Columns, *, umask: int) -> Ite
     if not name.isprintable() or not name.strip() or name.casefold().startswith(("sqlite_", EXPORTS)):
         raise UsageError(f"`name` is {name!r}", hint="give letters and digits")
     try:
-        create_file(path, umask)
+        if not is_replaced(path):
+            raise UsageError(f"`to` {path} is no regular file", hint="a database needs one")
+        create_file(path, umask=None)
         with closing(sqlite3.connect(path, timeout=BUSY_S)) as connection:
             [application] = connection.execute("PRAGMA application_id").fetchone()
             if application == APPLICATION_ID:

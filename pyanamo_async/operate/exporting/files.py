@@ -1,47 +1,60 @@
-"""Files that are exported: written anew each time, under another name until they are complete."""
+"""Files that a person names for a page, a trace or rows: written anew each time."""
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 import orjson
 
 from pyanamo_async.core.tags import Misfit
 from pyanamo_async.errors import UsageError
-from pyanamo_async.host.modes import open_new
+from pyanamo_async.host.new_file import new_file
 from pyanamo_async.operate.exporting.rows import Row
 
 
+class Writable(Protocol):
+    """A file that is open for bytes."""
+
+    def write(self, data: bytes, /) -> object:
+        """Write bytes."""
+        ...
+
+    def flush(self) -> object:
+        """Write what is still held back."""
+        ...
+
+
+def path_or_file(to: str | Path | Writable) -> Path | Writable:
+    """Return where an argument says that something is to be written."""
+    return Path(to) if isinstance(to, str) else to
+
+
 @contextmanager
-def new_file(path: Path, umask: int, *, argument: str = "to") -> Iterator[IO[bytes]]:
-    """Open a file that replaces the one of this name when it is complete, and leaves that alone if anything fails.
+def named_file(
+    to: Path | Writable, *, argument: str = "to", umask: int | None = None, may_wait: bool = True
+) -> Iterator[Writable]:
+    """Open a file as `host.new_file` does, or take one that is open and stays so.
 
     Raises:
         UsageError: it cannot be written; `argument` is what gave it.
     """
-    partial = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}")
+    if not isinstance(to, Path):
+        yield to
+        to.flush()
+        return
     try:
-        descriptor = open_new(partial, umask)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with new_file(to, umask=umask, durable=True, may_wait=may_wait) as file:
+            yield file
     except OSError as error:
         raise UsageError(
-            f"`{argument}` {path} cannot be written: {error.strerror}", hint="choose another file"
+            f"`{argument}` {to} cannot be written: {error.strerror}", hint="choose another file"
         ) from error
 
 
-async def write_tsv(rows: AsyncIterator[Row], columns: Sequence[str], file: IO[bytes]) -> None:
+async def write_tsv(rows: AsyncIterator[Row], columns: Sequence[str], file: Writable) -> None:
     """Write tab-separated lines below a header; rows that have more columns than `columns` all have the same."""
     first = await anext(rows, None)
     file.write(_line(list(first or columns)))
@@ -51,7 +64,7 @@ async def write_tsv(rows: AsyncIterator[Row], columns: Sequence[str], file: IO[b
         file.write(_line(row.values()))
 
 
-async def write_jsonl(rows: AsyncIterator[Row], file: IO[bytes]) -> None:
+async def write_jsonl(rows: AsyncIterator[Row], file: Writable) -> None:
     """Write JSON Lines."""
     async for row in rows:
         file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
@@ -62,7 +75,7 @@ def misfits_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.misfits.jsonl")
 
 
-def write_misfit(misfit: Misfit, file: IO[bytes]) -> None:
+def write_misfit(misfit: Misfit, file: Writable) -> None:
     """Write a misfit as a line of JSON."""
     file.write(orjson.dumps(misfit_row(misfit), option=orjson.OPT_APPEND_NEWLINE))
 

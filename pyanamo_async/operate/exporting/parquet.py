@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from importlib.util import find_spec
-from typing import IO, Any
+from typing import Any
 
 from pyanamo_async.core.stored.queue_key import parse_time
 from pyanamo_async.core.tags import TagKind
 from pyanamo_async.errors import UsageError
+from pyanamo_async.operate.exporting.files import Writable
 from pyanamo_async.operate.exporting.rows import TIMES, Row
 
 BATCH = 10_000  # rows of a row group
@@ -22,7 +23,7 @@ def require_pyarrow() -> None:
         )
 
 
-async def write_parquet(rows: AsyncIterator[Row], columns: Mapping[str, type | TagKind], file: IO[bytes]) -> None:
+async def write_parquet(rows: AsyncIterator[Row], columns: Mapping[str, type | TagKind], file: Writable) -> None:
     """Write rows in groups; columns that are not in `columns` hold text, and all rows have the same."""
     import pyarrow as pa
     from pyarrow import parquet

@@ -6,7 +6,7 @@ A worker is a process, and each of its slots a thread. Source: the "Trace Event 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import IO, Any
+from typing import Any
 
 import orjson
 
@@ -14,6 +14,7 @@ from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.stored.queue_key import parse_time
 from pyanamo_async.core.text.visible import field
 from pyanamo_async.core.timeline_lanes import TimelineLanes
+from pyanamo_async.operate.exporting.files import Writable
 from pyanamo_async.operate.tracing import trace
 from pyanamo_async.ports import Store
 
@@ -31,7 +32,7 @@ ARGUMENTS = ("taskID", "Attempt", "Status", "Exit_Code", "Signal", "Reason", "CP
 Event = dict[str, Any]
 
 
-async def write_trace(stores: Sequence[tuple[str, Store]], file: IO[bytes]) -> int:
+async def write_trace(stores: Sequence[tuple[str, Store]], file: Writable) -> int:
     """Write an event for each attempt of some tables, by name, and return how many there are."""
     file.write(b'{"displayTimeUnit":"ms","traceEvents":[')
     number, separator = 0, b"\n"

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pyanamo_async.errors import UsageError
-from pyanamo_async.operate.exporting.files import new_file
+from pyanamo_async.operate.exporting.files import Writable, named_file
 from pyanamo_async.operate.reporting.collect import Attempt, Collected
 from pyanamo_async.operate.reporting.page import page
 from pyanamo_async.operate.reporting.perfetto import write_trace
@@ -27,14 +27,14 @@ class ReportResult:
 
 
 async def write_report(
-    stores: Sequence[tuple[str, Store]], to: Path, *, scripts: bool, price: float | None, at: datetime, umask: int
+    stores: Sequence[tuple[str, Store]], to: Path | Writable, *, scripts: bool, price: float | None, at: datetime
 ) -> ReportResult:
-    """Write the report of some tables, by name, into a file that is replaced when the report is complete.
+    """Write the report of some tables, by name, into a file.
 
     Raises:
         UsageError: the file cannot be written.
     """
-    with new_file(to, umask) as file:
+    with named_file(to) as file:
         collected = await _collect(stores, scripts=scripts)
         attempts = collected.attempts()
         for part in _drawn(collected, attempts, at=at, price=price):
@@ -68,13 +68,13 @@ def _drawn(
     yield from page(collected, attempts, plots(collected, attempts), library(), at=at, price=price, version=version)
 
 
-async def write_perfetto(stores: Sequence[tuple[str, Store]], to: Path, *, umask: int) -> int:
+async def write_perfetto(stores: Sequence[tuple[str, Store]], to: Path | Writable) -> int:
     """Write all attempts of some tables as a trace into a file, and return how many there are.
 
     Raises:
         UsageError: the file cannot be written.
     """
-    with new_file(to, umask) as file:
+    with named_file(to) as file:
         return await write_trace(stores, file)
 
 

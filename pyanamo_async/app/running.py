@@ -23,7 +23,8 @@ class RunResult:
 
     `exit_status` is 0 when nothing is left and nothing failed, 3 when nothing is left but items failed, 4 when only
     items are left that no living worker takes (they need more memory, or a worker with `last_attempts`), 75 when the
-    worker was interrupted with work left, and 1 when the worker itself had errors.
+    worker was interrupted with work left, and 1 when the worker itself had errors. `trouble` says, in a sentence, what
+    those were, or why it lost its claims. `out_of_reach` is how many items are left that no living worker takes.
     """
 
     exit_status: int
@@ -31,6 +32,8 @@ class RunResult:
     failed: int = 0
     put_back: int = 0
     wall_time_exceeded: int = 0
+    out_of_reach: int = 0
+    trouble: str = ""
 
 
 def run_on_loop(main: Coroutine[Any, Any, T]) -> T:
@@ -83,6 +86,8 @@ async def run_worker(
         failed=settled[State.FAILED],
         put_back=settled[State.TODO],
         wall_time_exceeded=settled[State.WALL_TIME_EXCEEDED],
+        out_of_reach=summary.out_of_reach,
+        trouble=summary.trouble,
     )
 
 

@@ -35,7 +35,7 @@ from pyanamo_async.cli.event_log import LogLines
 from pyanamo_async.cli.flags import name_flags
 from pyanamo_async.cli.main import report
 from pyanamo_async.cli.options import on_new_files, takes
-from pyanamo_async.cli.run_ending import Failures, Quiet, ending
+from pyanamo_async.cli.run_ending import Failures, Quiet, ending, free_counts, trouble
 from pyanamo_async.cli.run_options import RunCommand, failure_policy, output_settings, worker_settings
 from pyanamo_async.cli.written_file import no_stdout
 from pyanamo_async.core.workers import ends_within
@@ -46,13 +46,14 @@ CLOSED_WITHIN_S = 10.0
 COMMAND = RunCommand
 EPILOG = """\b
 Exit status:
-  0   nothing is left, and nothing this worker ran failed
-  3   nothing is left, but items failed (0 with --exit-zero)
+  0   nothing is left, and nothing that this worker ran ended failed
+  3   nothing is left, but items that it ran ended failed (0 with --exit-zero)
   4   only items are left that no living worker takes: they need more memory,
       or a worker with --last-attempts
   75  interrupted, with work left
   2   invalid usage
-  1   the worker itself failed
+  1   the worker itself failed, or too much fails; the last line on stderr says why
+  (`pyanamo wait` has the status of the whole table, whoever ran what)
 """
 EVERY_S = 60.0  # as often as CloudWatch keeps metrics of normal resolution, and Prometheus usually scrapes
 
@@ -121,7 +122,7 @@ async def _run(
         watchdog.exit_within(within.total_seconds(), os.EX_TEMPFAIL)
 
     run_worker = partial(table.run, worker, output, handle_signals=True, on_stop=on_stop)
-    failures, counts = None, None
+    failures, counts = None, None  # None: not to be told, not known
     async with table:
         if quiet:
             log = Quiet()
@@ -133,6 +134,7 @@ async def _run(
             failures = Failures(LogLines(stderr.put))
             async with metrics(failures) as counting:
                 result = await run_worker(event_log=counting)
+            counts = await free_counts(table)
         else:
             from pyanamo_async.cli.run_bar import counting_bar
 
@@ -144,6 +146,8 @@ async def _run(
     if failures is not None:
         for line in ending(result, failures.first, counts, address=table.address):
             note(line)
+    for line in trouble(result, address=table.address):
+        note(line)
     watchdog.exit_within(CLOSED_WITHIN_S, result.exit_status)  # threads that hang are not waited for
     return result
 

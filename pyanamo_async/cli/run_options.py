@@ -62,7 +62,7 @@ worker_settings = settings(
             envvar="PYANAMO_STAGGER",
             help="Wait a random part of this before the first claim, so that many workers do not start at once.",
         ),
-        "exit_zero": typer.Option("--exit-zero", help="Exit with 0, not 3, when items failed."),
+        "exit_zero": typer.Option("--exit-zero", help="Exit with 0, not 3, when items that this worker ran failed."),
         "heartbeat": _duration("--heartbeat", help="Time between heartbeats."),
         "heartbeat_file": typer.Option(
             "--heartbeat-file",

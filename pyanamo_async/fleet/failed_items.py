@@ -2,7 +2,10 @@
 
 1. A worker looks before its first claim, and after items of its own failed, so the cost grows with what fails. Only a
    limit in percent needs a count of all items, and only once something has failed.
-2. A worker that finds the limit reached orders all living workers to drain. Those that start later find it themselves.
+2. A host that is broken fails a table within seconds. So a worker looks at once when what it failed since its last look
+   would reach the limit with what it saw then; and each time as much failed here again as before, because others fail
+   beside it. So many looks cost the logarithm of the limit.
+3. A worker that finds the limit reached orders all living workers to drain. Those that start later find it themselves.
 """
 
 from __future__ import annotations
@@ -24,21 +27,36 @@ class FailedItems:
         self._store, self._limit = store, limit
         self._clock, self._processes = clock, processes
         self._total: int | None = None
+        self._rest = 1  # how many more may fail before a look, as far as the last one told
+        self._own = self._own_seen = 0  # items that failed here, in all and when the last look began
+
+    def failed_here(self) -> bool:
+        """Count an item that failed here; return whether to look at the table at once."""
+        self._own += 1
+        return self._own - self._own_seen >= min(self._rest, self._own_seen)
 
     async def too_many(self) -> str:
         """Return why nothing more is to be claimed; empty while the limit is not reached."""
+        self._own_seen = self._own  # what fails during the look counts as later
+        failed, least = await self._failed()
+        self._rest = least - failed
+        return failed_reason(failed, self._total) if self._rest <= 0 else ""
+
+    async def _failed(self) -> tuple[int, int]:
+        """Return how many items are failed, as far as that matters, and how many are too many."""
         if not await self._count(1):
-            return ""
+            return 0, self._limit.least(self._total or 0)
         if self._limit.percent is None:
             least = self._limit.least(0)
-            return failed_reason(least, None) if await self._count(least) == least else ""
+            return await self._count(least), least
         if self._total is None:
             self._total = (await self._store.counts()).total
-        if await self._count(least := self._limit.least(self._total)) < least:
-            return ""
+        least = self._limit.least(self._total)
+        if (failed := await self._count(least)) < least:
+            return failed, least
         counts = await self._store.counts()  # items may have come since
-        self._total, failed = counts.total, counts.items[State.FAILED]
-        return failed_reason(failed, counts.total) if failed >= self._limit.least(counts.total) else ""
+        self._total = counts.total
+        return counts.items[State.FAILED], self._limit.least(counts.total)
 
     async def drain_all(self) -> None:
         """Order all workers that live to drain."""

@@ -10,20 +10,21 @@ from pyanamo_async.core.halting import FailureStreak, streak_reason
 from pyanamo_async.core.items import Item, State, TaskRecord
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.errors import Unavailable
+from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.worker.attempt import Attempt
 from pyanamo_async.worker.context import AttemptContext, Plan
 from pyanamo_async.worker.stop import Level, Stop
 
 
 class Halting:
-    """Watches what fails, here and in the table; `halted` tells whether this worker found that too much does."""
+    """Watches what fails, here and in the table; `reason` says why this worker halted, if it did."""
 
     def __init__(self, plan: Plan, context: AttemptContext, stop: Stop, *, attempts: Collection[Attempt]) -> None:
         self._failed_items, self._every_s = plan.failed_items, plan.heartbeat.total_seconds()
         self._policy, self._stop = context.tasks.failure_policy, stop
-        self._attempts, self.halted = attempts, False
+        self._attempts, self.reason = attempts, ""
         self._streak = FailureStreak(plan.halt_after)
-        self._item_failed = asyncio.Event()
+        self._item_failed, self._look_now = asyncio.Event(), asyncio.Event()
 
     def task_ended(self, item: Item, record: TaskRecord) -> None:
         """Count how a task ended, and halt after too many failures in a row."""
@@ -33,8 +34,10 @@ class Halting:
 
     def settled(self, item: Item) -> None:
         """Have the table looked at if an item failed for good."""
-        if item.state is State.FAILED:
+        if item.state is State.FAILED and self._failed_items is not None:
             self._item_failed.set()
+            if self._failed_items.failed_here():
+                self._look_now.set()
 
     async def look(self) -> None:
         """Halt, and order all workers to drain, if too many items of the table are failed."""
@@ -45,17 +48,18 @@ class Halting:
                     await self._failed_items.drain_all()
 
     async def watch(self) -> None:
-        """Look again after items failed here, at most once a heartbeat."""
+        """Look again after items failed here: once a heartbeat, or at once when those may be too many."""
         while self._failed_items is not None:
             await self._item_failed.wait()
             self._item_failed.clear()
+            self._look_now.clear()
             await self.look()
-            await asyncio.sleep(self._every_s)
+            await elapsed(self._look_now, self._every_s)
 
     def _halt(self, reason: str) -> None:
         """Claim nothing more and start no further task; what runs comes to its own end."""
         if not self._stop.draining:
-            self.halted = True
+            self.reason = reason
             self._stop.request(Level.DRAIN, reason)
         for attempt in self._attempts:
             attempt.start_no_more(InterruptReason.HALT)

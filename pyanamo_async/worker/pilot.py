@@ -22,7 +22,7 @@ from pyanamo_async.core.items import CLAIMABLE, Item, State, TaskRecord
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import Orders, Worker
-from pyanamo_async.errors import Fenced, PyanamoError, TableReplaced, Unavailable, first_of_ours
+from pyanamo_async.errors import PyanamoError, TableReplaced, Unavailable, first_of_ours
 from pyanamo_async.fleet.going_home import GoingHome
 from pyanamo_async.host.waiting import elapsed, shielded
 from pyanamo_async.worker.attempt import Attempt
@@ -129,8 +129,7 @@ class Pilot:
 
     async def _finish(self) -> None:
         summary = self._summary
-        summary.stopped = self._stop.reason
-        summary.errors += self._halting.halted
+        summary.ended(self._stop.reason, halted=self._halting.reason, is_fenced=self._heartbeats.is_fenced)
         summary.put_back += self._claimer.put_back
         if self._stop.draining:
             if summary.put_back:
@@ -155,9 +154,7 @@ class Pilot:
         try:
             after = await self._settled(attempt)
         except PyanamoError as lost:  # what ran is not written down; others take the item over when we are gone
-            summary.lost += 1
-            summary.errors += not isinstance(lost, Fenced | Unavailable)
-            reason = "the table was replaced" if isinstance(lost, TableReplaced) else str(lost)
+            reason = summary.claim_lost(item.item_id, lost)
             self._note("item lost", item=item.item_id, attempt=item.attempt, reason=reason)
         else:
             summary.settled[after.state] += 1
@@ -167,8 +164,10 @@ class Pilot:
             said = {"item": after.item_id, "attempt": after.attempt, "state": after.state, "reason": after.reason}
             self._note("item settled", **said, retrying=after.is_retrying or None)
             if why := self._claimer.launched(attempt.refusal):
-                summary.errors += not self._stop.draining
-                self._stop.request(Level.DRAIN, f"this machine cannot start scripts: {why}")
+                why = f"this machine cannot start scripts: {why}"
+                if not self._stop.draining:
+                    summary.failed(why)
+                self._stop.request(Level.DRAIN, why)
         finally:
             await attempt.clean_up()
             self._attempts.discard(attempt)
@@ -185,7 +184,7 @@ class Pilot:
         except PyanamoError:
             raise
         except Exception as exc:  # noqa: BLE001 - one of the two borders: our own fault must not cost the others
-            self._summary.errors += 1
+            self._summary.failed(f"item '{attempt.item.item_id}' was put back after our own fault: {exc!r}")
             self._note("attempt broke", item=attempt.item.item_id, error=repr(exc), exc=exc)
             return await shielded(attempt.give_up(f"our own fault: {exc!r}"), grace_s=SETTLED_WITHIN_S)
 

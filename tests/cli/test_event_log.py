@@ -13,7 +13,8 @@ from pyanamo_async import Counts, RunResult, State
 from pyanamo_async.cli.event_log import LogLines
 from pyanamo_async.cli.progress import CLEAR_LINE, Bar
 from pyanamo_async.cli.run_bar import RunBar, remark
-from pyanamo_async.cli.run_ending import ending
+from pyanamo_async.cli.run_ending import ending, trouble
+from pyanamo_async.core.workers import STOOD_STILL
 from tests.cli.conftest import Cli, process
 
 
@@ -144,7 +145,7 @@ def test_what_others_run_is_not_left_to_do() -> None:
     assert said(locked=1) == ["1 item is being run by another worker"]
     assert said(locked=2, todo=1)[0] == "2 items are being run by other workers"
     assert said(locked=2, todo=1)[1].startswith("1 item is left: pyanamo run")
-    assert said(4, todo=2)[0].startswith("2 items are left that no living worker takes: pyanamo status")
+    assert said(4, todo=2) == []  # `trouble` says so
 
 
 def test_a_quiet_run_says_nothing_but_errors(cli: Cli) -> None:
@@ -156,3 +157,45 @@ def test_a_quiet_run_says_nothing_but_errors(cli: Cli) -> None:
     assert (ran.status, ran.out, ran.err) == (3, "", "")
     assert failed.status == 1
     assert failed.err.startswith("pyanamo: ")
+
+
+def test_a_quiet_run_that_halts_says_why(cli: Cli) -> None:
+    """In one line, and what to type: whoever finds exit status 1 reads the last line on stderr."""
+    cli("import", "single.txt")
+
+    ran = process("run", "-q", "-i", "1", "--max-failures", "1", "--max-failed", "1")
+
+    assert (ran.status, ran.out) == (1, "")
+    assert re.fullmatch(r"pyanamo: halted.*: .* hint: pyanamo failures says why\n", ran.err)
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (RunResult(1, trouble="item 'a' was lost: denied.\nhint: see `max_failed`"), "pyanamo: item 'a' was lost"),
+        (RunResult(75, trouble=STOOD_STILL), "pyanamo: this worker stood still"),
+        (RunResult(4, out_of_reach=2), "2 items are left that no living worker takes: pyanamo status says"),
+    ],
+)
+def test_every_ending_that_nobody_asked_for_says_why_in_one_line(result: RunResult, said: str) -> None:
+    """Those that were asked for say nothing: all is done, items failed, a signal came."""
+    [line] = trouble(result, address="sqlite:pyanamo.db")
+    nothing = [each for status in (0, 3, 75) for each in trouble(RunResult(status), address="sqlite:pyanamo.db")]
+
+    assert line.startswith(said)
+    assert "\n" not in line
+    assert nothing == []
+
+
+def test_a_worker_that_leaves_failed_items_of_others_says_so(cli: Cli) -> None:
+    """Its exit status is about what it ran itself; `wait` has that of the whole table."""
+    cli("import", "single.txt")
+    process("run", "--max-failures", "1")
+
+    ran, waited = process("run"), process("wait")
+
+    assert (ran.status, waited.status) == (0, 3)
+    assert ran.err.splitlines()[-2:] == [
+        "1 item is failed: pyanamo failures says why, pyanamo retry runs it again",
+        "it failed before, or in other workers: this one exits with 0, pyanamo wait with 3",
+    ]

@@ -8,6 +8,7 @@ import pytest
 
 from pyanamo_async.app.bootstrap import OUR_FAILURE, exit_status
 from pyanamo_async.core.failure_policy import FailurePolicy
+from pyanamo_async.core.halting import parse_failed_limit
 from pyanamo_async.core.items import State
 from pyanamo_async.core.workers import Desired
 from pyanamo_async.store.memory import MemoryStore
@@ -36,6 +37,7 @@ def test_a_broken_host_stops_itself_and_buries_no_table() -> None:
         [row] = await store.workers()
 
         assert (summary.settled[State.FAILED], summary.work_left) == (5, True)
+        assert summary.trouble.startswith("halted after 5 failures in a row")
         assert exit_status(summary, exit_zero=True) == OUR_FAILURE
         assert row.stopped_by.startswith("halted after 5 failures in a row, the last: i")
         assert row.stopped_by.endswith("exit status 127")
@@ -118,6 +120,49 @@ def test_a_worker_that_starts_when_too_many_are_failed_claims_nothing() -> None:
         summary = await late.pilot().run()
 
         assert (summary.errors, summary.settled, late.launcher.started) == (1, {}, {})
+
+    run(main)
+
+
+@pytest.mark.parametrize(("limit", "before"), [("5", 0), ("20", 11), ("10%", 0), ("50%", 11)])
+def test_items_that_fail_fast_are_stopped_at_the_limit(limit: str, before: int) -> None:
+    """However many are failed already: a broken host fails a table within one heartbeat."""
+
+    async def main(loop: VirtualLoop) -> None:
+        store = await a_table(*["exit 1"] * 60)
+        if before:
+            await Crew(loop, name="earlier", store=store, policy=ONCE, slots=1, halt_after=before).pilot().run()
+        summary = await Crew(loop, store=store, policy=ONCE, slots=1, max_failed=limit).pilot().run()
+        failed, most = (await store.counts()).items[State.FAILED], parse_failed_limit(limit).least(60)
+
+        assert exit_status(summary, exit_zero=False) == OUR_FAILURE
+        assert most <= failed <= most + 2
+
+    run(main)
+
+
+def test_workers_that_fail_fast_together_stop_soon_after_the_limit() -> None:
+    """Each looks when as much failed there as before its last look; a long table costs each no more looks than that."""
+
+    class Watched(MemoryStore):
+        looks = 0
+
+        async def summaries(self, **which):  # type: ignore[no-untyped-def] # noqa: ANN003, ANN202
+            self.looks += 1
+            async for each in super().summaries(**which):
+                yield each
+
+    async def main(loop: VirtualLoop) -> None:
+        store, workers, limit = Watched(), 10, 100
+        await store.create(shards=1)
+        await store.add([an_item(f"i{number:04}", script="exit 1") for number in range(1500)])
+        crews = [
+            Crew(loop, name=f"w{n}", store=store, policy=ONCE, slots=1, max_failed=str(limit)) for n in range(workers)
+        ]
+        await asyncio.gather(*(crew.pilot().run() for crew in crews))
+
+        assert limit <= (await store.counts()).items[State.FAILED] < 2 * limit
+        assert store.looks < workers * 2 * 8
 
     run(main)
 

@@ -213,6 +213,7 @@ def test_a_machine_that_can_start_nothing_goes_home() -> None:
 
         assert (tally.errors, tally.work_left) == (1, True)
         assert "cannot start scripts: no more processes" in tally.stopped
+        assert tally.trouble == tally.stopped
         assert counts.items[State.TODO] == 2
         assert 30 < loop.time() < 600
 
@@ -232,6 +233,7 @@ def test_a_refused_write_costs_its_item_alone() -> None:
         assert (await crew.store.read("long")).state is State.DONE
         assert (tally.errors, tally.settled[State.DONE]) == (1, 1)
         assert crew.notes.named("item lost")[0]["reason"] == "this row is refused"
+        assert tally.trouble == "item 'bad' was lost: this row is refused"
 
     run(main)
 
@@ -318,6 +320,7 @@ def test_a_fault_of_ours_runs_no_finished_task_again(after_s: float) -> None:
         item = await crew.store.read("a")
 
         assert summary.errors == 1
+        assert summary.trouble.startswith("item 'a' was put back after our own fault: ")
         assert item.crashes == 1
         assert [task.attempts for task in item.tasks] == [1, 2, 1]
         assert [task.state for task in item.tasks] == [TaskState.DONE, TaskState.FAILED, TaskState.DONE]

@@ -1,4 +1,4 @@
-"""`pyanamo alive`: a probe of the worker beside it."""
+"""`pyanamo alive`: a health probe for a worker on the same machine."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ def alive(
         typer.Option("--within", metavar="DURATION", parser=duration, help="How old the last heartbeat may be."),
     ] = "90s",  # type: ignore[assignment]  # parsed as any other text
 ) -> None:
-    """Tell whether the worker that touches a file sent a heartbeat of late.
+    """Tell whether the worker that touches a file sent a heartbeat recently.
 
-    For probes, as livenessProbe of Kubernetes: it asks neither the table nor for credentials.
+    This is for health probes, such as a livenessProbe of Kubernetes. It needs neither the table nor credentials.
     """
     try:
         found = file.stat()
     except OSError as error:
         raise PyanamoError(f"there was no heartbeat yet: {error.strerror}: {file}") from error
     if not stat.S_ISREG(found.st_mode):
-        raise PyanamoError(f"{file} is no file", hint="give the one that `run --heartbeat-file` touches")
+        raise PyanamoError(f"{file} is not a file", hint="give the one that `run --heartbeat-file` touches")
     age = timedelta(seconds=round(time.time() - found.st_mtime))
-    if age < -within:  # of a clock that was set back: it would look alive until then
+    if age < -within:  # the clock was set back: the worker would look alive until then
         raise PyanamoError(f"the last heartbeat is {show_duration(-age)} ahead of the clock")
     age = max(age, timedelta())
     if age > within:

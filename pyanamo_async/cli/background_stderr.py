@@ -1,10 +1,10 @@
-"""Write to stderr from a thread: who reads it slowly, or not at all, never holds up the program.
+"""Write to stderr from a thread, so that a slow or missing reader never blocks the program.
 
 1. Writing only appends a value to a queue. What does not fit is dropped, counted, and reported: "412 lines dropped".
 2. The thread alone turns values into text and writes it: at most 4,096 bytes at a time, once stderr takes them.
-3. A reader that is gone (EPIPE; EIO of a closed terminal) ends the output, never the program. A full disk costs the
-   lines that it does not take.
-4. Meanwhile this stands in the place of `sys.stderr`: logging, warnings and tracebacks take the same way.
+3. If the reader is gone (EPIPE, or EIO of a closed terminal), the output ends, not the program. If the disk is full,
+   the lines for which it has no room are lost.
+4. Meanwhile `sys.stderr` is replaced: logging, warnings and tracebacks are written in the same way.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.text.visible import visible
 
 QUEUED = 4096  # values: half a megabyte of log lines
-CHUNK_BYTES = 4096  # a pipe of which `poll` says that it takes bytes takes as many without blocking (PIPE_BUF)
-GATHER_S = 0.1  # lines that come close together share a write: waking the thread for each costs a tenth of an item
+CHUNK_BYTES = 4096  # a pipe that `poll` reports as writable takes as many without blocking (PIPE_BUF)
+GATHER_S = 0.1  # close lines share a write: to wake the thread for each takes a tenth of the CPU of an item
 LAST_WORDS_S = 1.0
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class Display(Protocol):
-    """How values look; used in the thread only."""
+    """How values are shown; used in the thread only."""
 
     @property
     def redraw_s(self) -> float | None:
-        """Return the seconds after which it is drawn anew by itself."""
+        """Return after how many seconds it is redrawn although no value came; None for never."""
         ...
 
     def render(self, values: Sequence[object], *, last: bool) -> str:
@@ -45,7 +45,7 @@ class Display(Protocol):
 
 
 class PlainText:
-    """Every value as its text."""
+    """Shows every value as its text."""
 
     redraw_s: float | None = None
 
@@ -65,7 +65,7 @@ class BackgroundStderr:
     """Takes text, and values whose `str` is text, for a thread to write to a duplicate of the descriptor `fd`."""
 
     def __init__(self, fd: int, *, encoding: str = "utf-8") -> None:
-        self._fd = os.dup(fd)  # nothing that is done to stderr later meets the thread
+        self._fd = os.dup(fd)  # what is done to stderr later does not affect the thread
         self.encoding = encoding
         self._is_terminal = os.isatty(fd)
         self._queue: SimpleQueue[object] = SimpleQueue()  # appends even in a finaliser that interrupts an append
@@ -76,14 +76,14 @@ class BackgroundStderr:
         self._thread.start()
 
     def put(self, value: object) -> None:
-        """Have a value written, unless too many are waiting; never waits."""
+        """Queue a value to be written, unless too many are waiting; never block."""
         if self._queue.qsize() < QUEUED:
             self._queue.put(value)
         else:
             self._dropped += _lines(value)
 
     def write(self, text: str, /) -> int:
-        """Have text written; never waits."""
+        """Queue text to be written; never block."""
         self.put(text)
         return len(text)
 
@@ -95,18 +95,18 @@ class BackgroundStderr:
         return self._is_terminal
 
     def show(self, display: Display) -> None:
-        """Show what is put from now on like this."""
+        """Use this display for what is put from now on."""
         self._queue.put(_Next(display))
 
     def end(self) -> bool:
-        """Have the rest written, for a second at most; return whether it was."""
+        """Wait for at most a second until the rest is written; return whether it was."""
         self._ended.set()
         self._queue.put(_Next(None))
         self._thread.join(LAST_WORDS_S)
         return self._is_written
 
     def _run(self) -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # SIGTTOU stops those who write in background
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # SIGTTOU stops writers in the background
         poll = select.poll()
         poll.register(self._fd, select.POLLOUT)
         display: Display | None = PlainText()
@@ -119,7 +119,7 @@ class BackgroundStderr:
         os.close(self._fd)
 
     def _take(self, display: Display) -> tuple[list[object], Display | None]:
-        """Wait for a value, or the time to redraw; return all that wait for this display, and the one that follows."""
+        """Wait for a value, or the time to redraw; return all values for this display, and the display that follows."""
         values: list[object] = []
         after: Display | None = display
         with suppress(Empty):
@@ -152,7 +152,7 @@ class BackgroundStderr:
 
 @contextmanager
 def background_stderr(display: Display | None = None) -> Iterator[BackgroundStderr]:
-    """Write to stderr in the background until the block ends, or to the exit if stderr takes nothing by then."""
+    """Write to stderr in the background until the block ends, or until the exit if stderr is blocked by then."""
     before = sys.stderr
     ours = BackgroundStderr(before.fileno(), encoding=before.encoding)
     sys.stderr = cast("TextIO", ours)

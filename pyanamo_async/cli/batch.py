@@ -45,7 +45,7 @@ async def submit(
     table: Table,
     *,
     ctx: typer.Context,
-    worker: WorkerSettings,  # noqa: ARG001 - checked; what was typed is handed on
+    worker: WorkerSettings,  # noqa: ARG001 - checked here; what was typed is passed on
     policy: FailurePolicy,  # noqa: ARG001 - as above
     output: OutputSettings,
     queue: QueueOption,
@@ -56,13 +56,16 @@ async def submit(
     within: Annotated[
         timedelta | None,
         typer.Option(
-            "--for", metavar="DURATION", parser=duration, help="As many workers as get what is left done in this time."
+            "--for",
+            metavar="DURATION",
+            parser=duration,
+            help="As many workers as can finish what is left in this time.",
         ),
     ] = None,
     seconds_per_item: Annotated[
         float | None,
         typer.Option(
-            "--seconds-per-item", metavar="SECONDS", help="How long an item takes, with --for. [default: as measured]"
+            "--seconds-per-item", metavar="SECONDS", help="With --for: how long an item takes. [default: as measured]"
         ),
     ] = None,
     share: Annotated[
@@ -82,8 +85,8 @@ async def submit(
         typer.Option(
             "--last-attempts-on",
             metavar="QUEUE",
-            help="One more worker on this queue of on-demand machines, for items that lost theirs too often. The table "
-            "keeps that until `pyanamo table last-attempts --off`.",
+            help="One more worker on this queue of on-demand machines, for items that lost their machine too often. "
+            "The table keeps that until `pyanamo table last-attempts --off`.",
         ),
     ] = "",
     last_attempts_after: Annotated[
@@ -106,8 +109,8 @@ async def submit(
 ) -> None:
     """Start workers of this table as jobs of AWS Batch.
 
-    Options of `pyanamo run` are handed on to them as variables of their containers. Many workers are array jobs of up
-    to 10,000; above 100 it asks first.
+    Options of `pyanamo run` are passed to them as environment variables of their containers. Several workers are array
+    jobs of up to 10,000. Above 100 workers the command asks first.
     """
     own_group = output.cloudwatch == ""  # an empty variable counts as none
     plan = await table.plan_batch(
@@ -149,7 +152,7 @@ async def list_jobs(
     table: Table,
     *,
     queue: OfQueue = None,
-    everything: Annotated[bool, typer.Option("--all", help="Jobs that have ended, too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also list jobs that have ended.")] = False,
     json: JsonOption = False,
 ) -> None:
     """List the jobs of AWS Batch that are workers of this table, the newest first."""
@@ -173,18 +176,21 @@ async def cancel(
             "--drain-for",
             metavar="DURATION",
             parser=duration,
-            help="How long workers may finish what they run; what still runs then is ended, and its items go back.",
+            help="How long workers may take to finish what they run; what still runs then is ended and put back.",
         ),
     ] = "10m",  # type: ignore[assignment]  # parsed as any other text
     now: Annotated[bool, typer.Option("--now", help="The same as --drain-for 0.")] = False,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for those who look at the jobs.")] = "",
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="The reason, for those who look at the jobs.")
+    ] = "",
     yes: Yes = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the jobs.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Cancel the jobs that are workers of this table.
 
-    All workers are told to drain, and what waits is cancelled; then what still runs is terminated.
+    All workers are told to drain, and jobs that have not started are cancelled. Jobs that still run after --drain-for
+    are terminated.
     """
     found = await table.batch_jobs(job or (), queue=queue)
     if dry_run and json:

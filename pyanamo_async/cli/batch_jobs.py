@@ -15,7 +15,7 @@ def _state(job: FleetJob) -> str:
 
 COLUMNS = (
     Column("job", show=lambda job: job.job_id),
-    Column("jobs", rank=5, right=True, show=lambda job: f"{job.size:,}"),  # an array's states tell it, too
+    Column("jobs", rank=5, right=True, show=lambda job: f"{job.size:,}"),  # the states of an array show it, too
     Column("state", rank=1, cut=True, show=_state),
     Column("submitted", rank=4, show=lambda job: (short_time if on_terminal() else clock_time)(job.created)),
     Column("queue", rank=3, show=lambda job: job.queue),

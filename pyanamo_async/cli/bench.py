@@ -25,7 +25,7 @@ def bench(
     items: Annotated[int, typer.Option("--items", metavar="N", min=1, max=MAX_ITEMS, help="Items to run.")] = 200,
     concurrency: Annotated[
         int,
-        typer.Option("-i", "--concurrency", metavar="N", min=1, max=MAX_AT_ONCE, help="Items at a time, as of `run`."),
+        typer.Option("-i", "--concurrency", metavar="N", min=1, max=MAX_AT_ONCE, help="Items at a time, as for `run`."),
     ] = 8,
     output: Annotated[
         int, typer.Option("--output", metavar="SIZE", parser=size_flag, help="How much output to store as one stream.")
@@ -34,9 +34,9 @@ def bench(
 ) -> None:
     """Measure the table and its output: rates, and what an item costs.
 
-    It creates a table of its own beside yours, called like yours with -bench, with the same shards and indexes, and
-    removes it at the end with everything stored. Workers on your table are left alone. What a killed bench leaves
-    behind is removed by the next one, or by `pyanamo table delete`.
+    It creates a table of its own, named like yours with -bench at the end, with the same shards and indexes. At the end
+    it removes that table and everything that it stored. Workers on your table are not affected. What a killed bench
+    leaves is removed by the next one, or by `pyanamo table delete`.
     """
 
     async def measure() -> BenchReport:

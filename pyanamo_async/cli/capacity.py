@@ -37,19 +37,19 @@ SCALING_COLUMNS = (
 async def provision(
     table: Table,
     *,
-    read: Annotated[int, typer.Option("--read", metavar="N", help="Read units a second.")],
-    write: Annotated[int, typer.Option("--write", metavar="N", help="Write units a second.")],
+    read: Annotated[int, typer.Option("--read", metavar="N", help="Read units per second.")],
+    write: Annotated[int, typer.Option("--write", metavar="N", help="Write units per second.")],
 ) -> None:
-    """Provision units a second for a DynamoDB table, and as many for each of its indexes.
+    """Provision units per second for a DynamoDB table, and as many for each of its indexes.
 
-    It is billed by them from then on.
+    From then on the table is billed for them, used or not.
     """
     await _show_change(table, changed=await table.provision(read=read, write=write))
 
 
 @on_table
 async def on_demand(table: Table) -> None:
-    """Let a DynamoDB table be billed by request; DynamoDB allows this at most four times in 24 hours."""
+    """Bill a DynamoDB table by request; DynamoDB allows this at most four times in 24 hours."""
     changed = await table.bill_on_demand()
     if changed:
         note(SWITCHES)
@@ -60,10 +60,10 @@ async def on_demand(table: Table) -> None:
 async def warm(
     table: Table,
     *,
-    write: Annotated[int, typer.Option("--write", metavar="N", help="Write units a second.")] = 0,
-    read: Annotated[int, typer.Option("--read", metavar="N", help="Read units a second.")] = 0,
+    write: Annotated[int, typer.Option("--write", metavar="N", help="Write units per second.")] = 0,
+    read: Annotated[int, typer.Option("--read", metavar="N", help="Read units per second.")] = 0,
 ) -> None:
-    """Let a DynamoDB table and its indexes take this much at once, before a large run.
+    """Prepare a DynamoDB table and its indexes for this much load, before a large run.
 
     DynamoDB charges for the increase once, and never lowers it.
     """
@@ -74,24 +74,31 @@ async def warm(
 async def autoscale(
     table: Table,
     *,
-    max_capacity: Annotated[int, typer.Option("--max", metavar="N", help="Provision at most so many units.")],
-    min_capacity: Annotated[int, typer.Option("--min", metavar="N", help="Provision at least so many units.")] = 1,
+    max_capacity: Annotated[int, typer.Option("--max", metavar="N", help="The most units to provision.")],
+    min_capacity: Annotated[int, typer.Option("--min", metavar="N", help="The fewest units to provision.")] = 1,
     target: Annotated[
-        float, typer.Option("--target", metavar="PERCENT", help="How much of it is to be in use: 20 to 90.")
+        float,
+        typer.Option(
+            "--target", metavar="PERCENT", help="How much of the provisioned units should be in use: 20 to 90."
+        ),
     ] = 70,
     in_cooldown: Annotated[
         timedelta,
-        typer.Option("--in-cooldown", parser=duration, metavar="DURATION", help="The wait after units are taken away."),
+        typer.Option(
+            "--in-cooldown", parser=duration, metavar="DURATION", help="How long to wait after units were removed."
+        ),
     ] = "60s",  # type: ignore[assignment]  # parsed as any other text
     out_cooldown: Annotated[
         timedelta,
-        typer.Option("--out-cooldown", parser=duration, metavar="DURATION", help="The wait after units are added."),
+        typer.Option(
+            "--out-cooldown", parser=duration, metavar="DURATION", help="How long to wait after units were added."
+        ),
     ] = "60s",  # type: ignore[assignment]  # as above
     json: JsonOption = False,
 ) -> None:
     """Let AWS scale the reads and writes that are provisioned for a DynamoDB table and each of its indexes.
 
-    It shows what is registered then; repeated, it changes what differs.
+    It shows the policies that are registered afterwards. Repeat it to change them.
     """
     registered = await table.autoscale(
         min_capacity=min_capacity,
@@ -121,10 +128,10 @@ async def export_template(
 
 async def _show_change(table: Table, *, changed: bool) -> None:
     seen = await table.capacity()
-    billing = "on demand" if seen.on_demand else "by what is provisioned"
+    billing = "on demand" if seen.on_demand else "by provisioned capacity"
     note(f"table {seen.table} is billed {billing}" + ("" if changed else "; nothing was changed"))
     if seen.is_changing:
-        note("DynamoDB carries the change out within minutes; the table works on meanwhile")
+        note("DynamoDB carries the change out within minutes; meanwhile the table can be used")
     await say_table(CAPACITY_COLUMNS, rows_of(CAPACITY_COLUMNS, seen.parts))
 
 

@@ -16,9 +16,7 @@ from pyanamo_async.cli.ordering import How, Wording, carry_out
 from pyanamo_async.cli.selecting import selects_items
 
 EPILOG = ordering.EPILOG
-Outputs = Annotated[
-    bool, typer.Option("--outputs", help="Delete their stored output, too; it stays where it is otherwise.")
-]
+Outputs = Annotated[bool, typer.Option("--outputs", help="Also delete their stored output, which otherwise stays.")]
 AGAIN = Wording(
     "run {} again",
     "running items again",
@@ -34,7 +32,7 @@ HOLD = Wording(
 )
 UNHOLD = Wording("let {} go", "letting items go", "letting go", "{} let go", "{} would be let go", "{} not held")
 CANCEL = Wording(
-    "cancel {}, and end what runs of them",
+    "cancel {}, and end those that run",
     "cancelling items",
     "cancelling",
     "{} cancelled",
@@ -51,7 +49,9 @@ DELETE_TASKS = Wording(
     "the task of {} would be deleted",
     "{} had no such task",
 )
-SET = Wording("change {}", "changing items", "changing", "{} changed", "{} would be changed", "{} already so")
+SET = Wording(
+    "change {}", "changing items", "changing", "{} changed", "{} would be changed", "{} already had these values"
+)
 
 
 @on_table
@@ -60,8 +60,8 @@ SET = Wording("change {}", "changing items", "changing", "{} changed", "{} would
 def retry(table: Table, *, selection: Selection, how: How) -> None:
     """Run again what did not succeed.
 
-    That is all failed items, or those of a selection. Finished tasks of nested items stay finished, and items that are
-    held stay so. Failures count from zero again.
+    By default these are all failed items. Finished tasks of nested items stay finished, and held items stay held.
+    Failures count from zero again.
     """
     carry_out(table, Table.retry, selection, how, AGAIN)
 
@@ -75,12 +75,12 @@ def reset(
     selection: Selection,
     how: How,
     clear: Annotated[
-        bool, typer.Option("--clear", help="From the beginning, not from checkpoints of what did not succeed.")
+        bool, typer.Option("--clear", help="Begin anew, not from the checkpoints of tasks that did not succeed.")
     ] = False,
 ) -> None:
-    """Run everything of the selected items again.
+    """Run all tasks of the selected items again.
 
-    Also what is done, and what is held.
+    That includes tasks that are done, and items that are held.
     """
     carry_out(table, partial(Table.reset, clear=clear), selection, how, AGAIN)
 
@@ -91,7 +91,7 @@ def reset(
 def hold(table: Table, *, selection: Selection, how: How) -> None:
     """Hold the selected items: no worker takes them.
 
-    They are Pending, until unhold lets them go. What is done stays done.
+    They are Pending until unhold lets them go. Items that are done stay done.
     """
     carry_out(table, Table.hold, selection, how, HOLD)
 
@@ -102,7 +102,7 @@ def hold(table: Table, *, selection: Selection, how: How) -> None:
 def unhold(table: Table, *, selection: Selection, how: How) -> None:
     """Let selected items go that are held.
 
-    Each is again what it was before.
+    Each returns to the state that it had before.
     """
     carry_out(table, Table.unhold, selection, how, UNHOLD)
 
@@ -113,8 +113,8 @@ def unhold(table: Table, *, selection: Selection, how: How) -> None:
 def cancel(table: Table, *, selection: Selection, how: How) -> None:
     """Withdraw the selected items, and end those that run.
 
-    They are held, for the reason that --reason gives, and retry leaves them alone; unhold or reset bring them back.
-    What is done stays done.
+    They are held, with the reason that --reason gives. retry leaves them alone; unhold or reset brings them back. Items
+    that are done stay done.
     """
     carry_out(table, Table.cancel, selection, how, CANCEL)
 
@@ -134,7 +134,7 @@ def delete(
 
 
 def delete_items(table: Table, selection: Selection, how: How, *, outputs: bool) -> None:
-    """Delete items, or a task of them, and say what becomes of their output."""
+    """Delete items, or a task of them, and with `outputs` their output."""
     words = DELETE if selection.task is None else DELETE_TASKS
     carry_out(table, Table.delete, selection, how, words, outputs=outputs)
 
@@ -148,7 +148,7 @@ def set_items(
     selection: Selection,
     how: How,
     priority: Annotated[
-        int | None, typer.Option("--priority", metavar="0-9", help="Items of a lower number run first.")
+        int | None, typer.Option("--priority", metavar="0-9", help="Items with a lower number run first.")
     ] = None,
     max_failures: Annotated[
         int | None, typer.Option("--max-failures", metavar="N", help="How often a task may fail before it is given up.")
@@ -159,16 +159,17 @@ def set_items(
     ] = None,
     memory: Annotated[
         int | None,
-        typer.Option("--memory", parser=size, metavar="SIZE", help="What each task needs of it, as 12G."),
+        typer.Option("--memory", parser=size, metavar="SIZE", help="How much memory each task needs, as 12G."),
     ] = None,
     cpus: Annotated[int | None, typer.Option("--cpus", metavar="N", help="How many CPUs each task needs.")] = None,
     script: Annotated[
-        str | None, typer.Option("--script", metavar="SCRIPT", help="What the selected tasks run; they run again.")
+        str | None,
+        typer.Option("--script", metavar="SCRIPT", help="The new script of the selected tasks, which run again."),
     ] = None,
 ) -> None:
     """Set limits, needs, priority or script of the selected items.
 
-    Otherwise they stay as they are.
+    What is not given stays as it is.
     """
     values = {"priority": priority, "max_failures": max_failures, "timeout": timeout, "script": script}
     values |= {"memory_bytes": memory, "cpus": cpus}

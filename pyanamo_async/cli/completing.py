@@ -1,7 +1,7 @@
-"""What a shell completes: states of items, and the ids of a table.
+"""Complete states of items and ids of a table for a shell.
 
-1. A shell that completes hears of no error: where ids cannot be read, or not at once, there are none.
-2. Only ids that a shell takes as they are: some shells evaluate what they are offered, and an id is anybody's text.
+1. Completion reports no error: if ids cannot be read, or not within a second, it offers none.
+2. It offers only ids that need no quotes: some shells evaluate what they are offered, and an id may be any text.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ PLAIN_ID = re.compile(r"[A-Za-z0-9_.@%+=,/][A-Za-z0-9_.@%+=,/:-]*")
 
 
 def complete_states(incomplete: str) -> list[str]:
-    """Return the states that begin so, in any case, which stays as typed; several may stand behind commas."""
+    """Return the states that begin like this, whatever the case; commas may separate several."""
     last = incomplete.rpartition(",")[2]
     return [incomplete + state[len(last) :] for state in State if state.casefold().startswith(last.casefold())]
 
 
 def complete_items(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Return ids that begin so, of the table that the command line or the environment names."""
+    """Return ids that begin like this, from the table that the command line or the environment names."""
     try:
         table = open_table(ctx.params["table"], region=ctx.params.get("region"))
         return asyncio.run(_ids(table, incomplete))

@@ -1,9 +1,9 @@
 """Write to stdout and stderr.
 
-1. Text from a table, a file, a script or a service reaches neither as it is, but through `core.text.visible`: it
-   controls no terminal and forges no line. JSON holds escapes, so that its values stay exact.
-2. A reader that goes away (`| head`) ends a command quietly, as SIGPIPE ends `cat`.
-3. Who reads stderr, or no longer does, never fails a command.
+1. Text from a table, a file, a script or a service is never written raw, but through `core.text.visible`, so that it
+   cannot control a terminal or forge a line. In JSON it is escaped, so that values stay exact.
+2. If the reader of stdout goes away (`| head`), the command ends quietly, as `cat` does by SIGPIPE.
+3. If the reader of stderr goes away, the command goes on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 SIGPIPE_STATUS = 141
-OTHER_SCREEN, OWN_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"  # and without the cursor
+OTHER_SCREEN, OWN_SCREEN = "\x1b[?1049h\x1b[?25l", "\x1b[?25h\x1b[?1049l"  # also hides and shows the cursor
 HOME, CLEAR_LINE_END, CLEAR_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
 
 
@@ -33,10 +33,10 @@ class PipeClosed(Exception):
 
 
 class VisibleStderr(TextIOWrapper):
-    """A `sys.stderr` on which warnings, tracebacks and what typer says of arguments is visible, too."""
+    """A `sys.stderr` that shows control characters visibly, also in warnings, tracebacks and messages of typer."""
 
     def write(self, text: str, /) -> int:
-        """Write text; a stderr that is closed takes it all, and forgets it."""
+        """Write text, or discard it if stderr is closed."""
         try:
             return super().write(visible(text))
         except OSError:
@@ -46,7 +46,7 @@ class VisibleStderr(TextIOWrapper):
 
 @contextmanager
 def visible_streams() -> Iterator[None]:
-    """Make what is written to stderr visible, and write to terminals in their own encoding."""
+    """Show control characters on stderr visibly, and write to terminals in their own encoding."""
     for stream in (sys.stdout, sys.stderr):
         if stream.isatty() and isinstance(stream, TextIOWrapper):
             stream.reconfigure(encoding=_terminal_encoding(), errors="backslashreplace")
@@ -62,7 +62,7 @@ def visible_streams() -> Iterator[None]:
 
 
 def _terminal_encoding() -> str:
-    """Return the encoding of the locale; a locale without one (C) says nothing of the terminal."""
+    """Return the encoding of the locale, or UTF-8 if the locale names none (C)."""
     encoding = codecs.lookup(locale.getencoding()).name
     return "utf-8" if encoding == "ascii" else encoding
 
@@ -107,7 +107,7 @@ def say_exactly(line: str) -> None:
 
 
 def note(line: str, *, on_new_line: bool = False) -> None:
-    """Write a line that is no data to stderr; if stderr is closed, the command goes on as if it were not."""
+    """Write a line that is not data to stderr; if stderr is closed, discard it and go on."""
     try:
         sys.stderr.write(f"{chr(10) * on_new_line}{one_line(line)}\n")
         sys.stderr.flush()
@@ -141,9 +141,9 @@ def draw(renderable: RenderableType) -> None:
 
 @contextmanager
 def screen() -> Iterator[Callable[[RenderableType], None]]:
-    """Draw rich objects, each in place of the one before, on a screen of their own; then the terminal is as before.
+    """Draw rich objects, each in place of the one before, on the alternate screen; then restore the terminal.
 
-    What has more lines than the terminal is cut off.
+    Lines that do not fit on the terminal are cut off.
     """
     from rich.console import Console
 
@@ -171,13 +171,13 @@ def _drawn(renderable: RenderableType) -> str:
 
 
 class OutputWriter:
-    """Writes bytes to stdout, as scripts printed them: as they are, but visible on a terminal."""
+    """Writes to stdout what scripts printed: byte for byte, or visibly on a terminal."""
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace") if on_terminal() else None
 
     def write(self, data: bytes, *, last: bool = False) -> None:
-        """Write a part of it at once; raises as `flush` does."""
+        """Write a part of the output at once; raises as `flush` does."""
         if self._decoder is None:
             write(data)
         else:

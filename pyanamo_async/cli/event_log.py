@@ -23,13 +23,13 @@ class Event:
 
 
 class LogLines:
-    """Puts a line for each event."""
+    """An event log that writes a line for each event."""
 
     def __init__(self, put: Callable[[object], None]) -> None:
         self._put = put
 
     def note(self, event: str, /, **fields: object) -> None:
-        """Put the line."""
+        """Write the line of an event."""
         self._put(Event(event, fields))
 
 

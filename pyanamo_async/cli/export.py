@@ -31,14 +31,16 @@ async def export(
         typer.Option("--to", metavar="FILE", help="A .db (SQLite), .tsv, .jsonl or .parquet file; - is TSV on stdout."),
     ],
     tag_names: TagNames = None,
-    wide: Annotated[bool, typer.Option("--wide", help="A task may have several lines, which have columns.")] = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="A task may have several lines, each with columns of its own.")
+    ] = False,
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="The table in a SQLite database.")] = "tasks",
 ) -> None:
     """Export tasks into a database or file.
 
-    It has a row for each task, with its record and what its script reported. Repeated, a database gets what changed and
-    what is new, and loses tasks that an item no longer has; a file is written anew. What does not fit is listed apart:
-    in the table NAME_misfits, or in a file beside it.
+    There is a row for each task, with its record and what its script reported. In a database that exists, new rows are
+    added, rows that changed are replaced, and rows of tasks that an item no longer has are removed. A file is written
+    anew. Results that do not fit are listed in the table NAME_misfits, or in a file beside the first.
     """
     unfit, file = Misfits(), file_or_stdout(to)
 
@@ -53,7 +55,7 @@ async def export(
             on_misfit=unfit.add,
             progress=partial(count.__setitem__, 0),
         )
-    removed = f", {result.removed} of tasks that are gone removed" if result.removed else ""
+    removed = f", {result.removed} removed, of tasks that no longer exist" if result.removed else ""
     told(f"{plural(result.rows, 'row')} written to {to}{removed}", to=file)
     unfit.number = result.misfits
     unfit.tell(

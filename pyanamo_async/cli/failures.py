@@ -1,4 +1,4 @@
-"""`pyanamo failures`: what failed, grouped by why."""
+"""`pyanamo failures`: what failed, grouped by reason."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REASON = (Column("state", rank=3), Column("reason", rank=1, cut=True))
 SUCH_AS, LOOK_AT_ONE = (
     "such as",
     "look at one",
-)  # a terminal leaves its room to the reason: a command is said once, below
+)  # on a terminal the reason gets the room, and one command is shown below
 
 
 @on_table
@@ -26,12 +26,14 @@ async def failures(
     table: Table,
     *,
     sample: SampleOption = None,
-    tasks: Annotated[bool, typer.Option("--tasks", help="Group the failed tasks: reads failed items whole.")] = False,
+    tasks: Annotated[
+        bool, typer.Option("--tasks", help="Group failed tasks, not items; this reads failed items whole.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Show what failed or is retrying, grouped by why.
+    """Show what failed or is retrying, grouped by reason.
 
-    That is the reason and the last line of stderr. Numbers that differ from item to item are left out, as #.
+    A reason includes the last line of stderr. Numbers that differ from item to item are shown as #.
     """
     what = "task" if tasks else "item"
     groups = await table.failures(sample=sample, tasks=tasks)

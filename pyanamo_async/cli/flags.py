@@ -47,7 +47,7 @@ FLAGS = {
     "wall_time": "--wall-time (PYANAMO_WALL_TIME)",
     "within": "--for",
 }
-"""The arguments whose flags are called otherwise, or have a variable."""
+"""Arguments whose flag has another name, or a variable that an error should mention."""
 
 
 def name_flags(text: str) -> str:
@@ -72,7 +72,7 @@ def items(text: str) -> int | Auto:
     try:
         return int(text)
     except ValueError:
-        raise typer.BadParameter(f"'{text}' is no whole number, nor {Auto.AUTO}") from None
+        raise typer.BadParameter(f"'{text}' is neither a whole number nor {Auto.AUTO}") from None
 
 
 def umask(text: str) -> int | None:
@@ -80,7 +80,7 @@ def umask(text: str) -> int | None:
     try:
         return None if text == INHERIT else int(text, 8)
     except ValueError:
-        raise typer.BadParameter(f"'{text}' is no umask like 022, nor {INHERIT}") from None
+        raise typer.BadParameter(f"'{text}' is neither a umask like 022 nor {INHERIT}") from None
 
 
 def tags(texts: Iterable[str]) -> dict[str, str]:
@@ -93,7 +93,7 @@ def tags(texts: Iterable[str]) -> dict[str, str]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not (key and equals):
-            raise typer.BadParameter(f"'{text}' is no tag like project=genomes", param_hint="--tag")
+            raise typer.BadParameter(f"'{text}' is not a tag like project=genomes", param_hint="--tag")
         found[key] = value
     return found
 
@@ -120,9 +120,9 @@ def _parse(parse: Callable[[str], T], text: str) -> T:
 
 
 def standing_alone(*flags: str, without: str, takes: Callable[[str], bool]) -> type[TyperCommand]:
-    """Return commands in which an option, called by any of `flags`, may stand alone: its value is `without` then.
+    """Return a class of commands in which the option `flags` may have no value; it is `without` then.
 
-    What follows it is its value if `takes` says so of the word.
+    The word that follows the option is its value if `takes` returns True for it.
     """
 
     class Command(TyperCommand):

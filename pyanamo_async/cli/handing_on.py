@@ -1,7 +1,7 @@
-"""Hand options of `pyanamo run` on to workers elsewhere, as the variables that a worker reads.
+"""Pass options of `pyanamo run` on to workers elsewhere, as the environment variables that a worker reads.
 
-What was typed is handed on as it was typed, after it was parsed here as `run` parses it. What stands in this shell's
-environment is not: it is about this machine.
+Options are passed on as they were typed, after they were parsed here as `run` parses them. Variables of this shell are
+not passed on, because they are about this machine.
 """
 
 from __future__ import annotations

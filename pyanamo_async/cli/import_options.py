@@ -20,7 +20,7 @@ FileOption = Annotated[
 Delimiter = Annotated[
     str,
     typer.Option(
-        "-d", "--delimiter", metavar="TEXT", help=r"What separates fields, \t for a tab. Found in the header."
+        "-d", "--delimiter", metavar="TEXT", help=r"What separates fields; \t is a tab. [default: found in the header]"
     ),
 ]
 Nested = Annotated[
@@ -29,29 +29,39 @@ Nested = Annotated[
         "-n",
         "--nested",
         metavar="[DELIMITER]",
-        help="Every row has TaskArgs: one task for each argument. A comma separates them, or up to three characters of "
-        r"punctuation or blanks, or \t.",
+        help="Every row has TaskArgs, and one task for each argument. A comma separates arguments, or DELIMITER: up to "
+        r"three characters of punctuation or blanks, or \t.",
     ),
 ]
-NoHeader = Annotated[bool, typer.Option("--no-header", help="The first line is an item; columns in the usual order.")]
+NoHeader = Annotated[
+    bool, typer.Option("--no-header", help="The first line is an item; the columns are in the usual order.")
+]
 LinesOption = Annotated[
-    bool, typer.Option("--lines", help="Each line is a command, # begins a comment. Found in a file without a header.")
+    bool,
+    typer.Option(
+        "--lines",
+        help="Each line is a command, and # begins a comment. A file without a header is read like this, too.",
+    ),
 ]
 Script = Annotated[
     str,
     typer.Option(
         "--script",
         metavar="TEXT",
-        help="Each row of a table with any columns is an item: its script, with {column} for a value, quoted.",
+        help="Each row of a table with any columns is an item with this script; {column} becomes its value, quoted.",
     ),
 ]
 ItemId = Annotated[str, typer.Option("--id", metavar="TEXT", help="With --script: the itemID, as '{sample}-{lane}'.")]
 Sample = Annotated[
-    str, typer.Option("--sample", metavar="TEXT", help="With --script: the TaskID. Without it, the itemID.")
+    str, typer.Option("--sample", metavar="TEXT", help="With --script: the TaskID. [default: the itemID]")
 ]
 Args = Annotated[
     str,
-    typer.Option("--args", metavar="A,B,...", help="With --script: one task for each of these, put behind the script."),
+    typer.Option(
+        "--args",
+        metavar="A,B,...",
+        help="With --script: one task for each of these arguments, which is appended to the script.",
+    ),
 ]
 ArgsFrom = Annotated[
     typer.FileBinaryRead | None,
@@ -60,21 +70,21 @@ ArgsFrom = Annotated[
 Split = Annotated[
     int | None,
     typer.Option(
-        "--split", metavar="N", min=1, help="Make several items, ID-1, ID-2, ..., of one with more than N tasks."
+        "--split", metavar="N", min=1, help="Split an item with more than N tasks into several: ID-1, ID-2, and so on."
     ),
 ]
 
 
 def is_args_delimiter(text: str) -> bool:
-    """Return whether a word behind `--nested` is what separates arguments, and not the next argument."""
+    """Return whether a word behind `--nested` is a delimiter, and not the next argument of the command."""
     return _ARGS_DELIMITER.fullmatch(text) is not None and text not in _NOT_DELIMITERS
 
 
 def one_file(argument: str | None, option: str | None) -> str:
-    """Return the task file that one of the two names.
+    """Return the task file, which is named by either the argument or the option.
 
     Raises:
-        UsageError: neither or both do.
+        UsageError: it is named by neither or by both.
     """
     if argument is not None and option is not None:
         raise UsageError("FILE and --input both name a task file", hint="leave out one")
@@ -85,7 +95,7 @@ def one_file(argument: str | None, option: str | None) -> str:
 
 
 def tab(text: str) -> str:
-    r"""Return a delimiter, of which a shell passes on `\t` as two characters."""
+    r"""Return a delimiter with a tab for `\t`, which a shell passes on as two characters."""
     return text.replace("\\t", "\t")
 
 

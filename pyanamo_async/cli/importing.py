@@ -41,7 +41,7 @@ def import_file(
     args_from: option.ArgsFrom = None,
     split: option.Split = None,
     on_exists: Annotated[
-        OnExists, typer.Option("--on-exists", help="What becomes of items that exist already.")
+        OnExists, typer.Option("--on-exists", help="What to do with items that exist already.")
     ] = OnExists.SKIP,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and count; write nothing.")] = False,
     json: JsonOption = False,
@@ -112,7 +112,7 @@ def _names(examples: Sequence[str], *, of: int) -> str:
 
 @contextmanager
 def _progress(checked: CheckedItems, address: str) -> Iterator[Callable[[ImportResult], None]]:
-    """Note what becomes of the table, draw a bar, and when interrupted note how far the import came."""
+    """Say if the table was created, draw a bar, and if interrupted say how far the import came."""
     import asyncio
 
     written = 0

@@ -28,7 +28,7 @@ async def list_items(
     selection: Selection,
     columns: Annotated[
         str | None,
-        typer.Option("--columns", metavar="NAMES", help="These stored fields, as itemID,Priority,Failures."),
+        typer.Option("--columns", metavar="NAMES", help="Show these stored fields, as itemID,Priority,Failures."),
     ] = None,
     sort: SortOption = None,
     reverse: ReverseOption = False,
@@ -39,7 +39,7 @@ async def list_items(
 ) -> None:
     """List items: all, or those of a selection.
 
-    They are in the order of their states, and then of time, or as --sort says.
+    They are sorted by state and then by time, or as --sort says.
     """
     if count + tsv + json + jsonl > 1:
         raise UsageError("--count, --tsv, --json and --jsonl are four formats", hint="choose one")

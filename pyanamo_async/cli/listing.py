@@ -1,8 +1,8 @@
 """Tables of any length on stdout, page by page.
 
 1. In a pipe they are lines of tab-separated fields below a header, for `cut`, `awk` and spreadsheets.
-2. On a terminal they are drawn as wide as it is. Columns that do not fit are left out, the least telling first; no line
-   is folded, unless an id alone is wider than the terminal: an id that is cut off cannot be copied.
+2. On a terminal they are drawn to its width. Columns that do not fit are left out, the least important first. No line
+   is wrapped, unless an id alone is wider than the terminal: an id that is cut off cannot be copied.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from pyanamo_async.core.text.visible import field
 
 PAGE = 500  # rows laid out together
 GAP = 2  # cells between columns
-CUT_TO = 16  # cells of a text that is cut where it does not fit
+CUT_TO = 16  # the least width, in cells, of a column that may be cut
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: of those that do not fit, the one with the highest `rank` goes first, and rank 0 never.
+    """A column. If not all fit, the one with the highest `rank` is left out first, and one of rank 0 never.
 
-    A `cut` one takes what the others leave, and ends in an ellipsis. One that says something `even_empty` is left out
-    only for want of room. `show` says what stands in it of a value.
+    A `cut` column gets the width that the others leave, and its texts end in an ellipsis. A column without any text is
+    left out unless it is `even_empty`. `show` returns the text of a value.
     """
 
     name: str
@@ -59,7 +59,7 @@ async def say_table(
 ) -> None:
     """Write a table of any length; nothing is written if reading the first page fails.
 
-    With `plain`, a terminal gets what a pipe gets. A table without rows is a header, or nothing unless `even_empty`.
+    With `plain`, a terminal gets what a pipe gets. Without rows only the header is written, and only if `even_empty`.
     """
     show = _Drawing(columns).show if on_terminal() and not plain else _say_page
     page: list[Row] = []
@@ -121,7 +121,7 @@ def fitting(
 ) -> dict[int, int]:
     """Return the columns that fit into `width` cells, by index, and how wide each is.
 
-    Empty ones are left out, too, unless nothing may be dropped.
+    Empty columns are left out, too, unless no column may be dropped.
     """
     from rich.cells import cell_len
 
@@ -136,7 +136,7 @@ def fitting(
     }
     least = {
         index: min(each, CUT_TO if columns[index].cut else width // 2 if columns[index].rank == 0 else each)
-        for index, each in widest.items()  # half of it for what is never left out, or one long id would hide all else
+        for index, each in widest.items()  # at most half for rank 0, or one long id would hide the others
     }
     while sum(least.values()) + GAP * (len(least) - 1) > width:
         last = max(least, key=lambda index: columns[index].rank)

@@ -21,7 +21,7 @@ from pyanamo_async.core.text.plural import plural
 
 BOTH = ("stdout", "stderr")
 NO_SUCCESS_STATUS = 3  # the followed task did not succeed; `run` exits with the same
-SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # would leave the worker publishing for nobody; Ctrl-C does not
+SIGNALS = (signal.SIGTERM, signal.SIGHUP)  # alone they would leave the worker publishing for nobody
 
 
 @on_table
@@ -40,10 +40,11 @@ async def logs(
             metavar="[TASK]", help="A task of a nested item: Task_3, its number, or its argument.", show_default=False
         ),
     ] = None,
-    stderr: Annotated[bool, typer.Option("--stderr", help="Print what went to stderr.")] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="Print stderr, not stdout.")] = False,
     both: Annotated[bool, typer.Option("--both", help="Print stdout, then stderr, each below a heading.")] = False,
     attempt: Annotated[
-        int | None, typer.Option("--attempt", metavar="N", min=1, help="An older attempt, if it was stored.")
+        int | None,
+        typer.Option("--attempt", metavar="N", min=1, help="Print an older attempt, if its output was stored."),
     ] = None,
     tail: Annotated[int | None, typer.Option("--tail", metavar="N", min=0, help="Only the last N lines.")] = None,
     follow: Annotated[
@@ -57,9 +58,9 @@ async def logs(
 ) -> None:
     """Print what a task printed, or all tasks of a selection.
 
-    Several tasks stand below headings, or go into files. All that the last attempt wrote to stdout, or with --stderr to
-    stderr, wherever it is stored. A terminal shows control characters, and does not obey them; a pipe or file gets
-    every byte as it was written.
+    That is all that its last attempt wrote to stdout, or with --stderr to stderr, wherever it is stored. Several tasks
+    are printed below headings, or with --into written to files. On a terminal control characters are only shown; a pipe
+    or file gets every byte as it was written.
     """
     if stderr and both:
         raise UsageError("--stderr and --both exclude each other", hint="--both includes stderr")
@@ -72,7 +73,7 @@ async def logs(
         await many_logs(table, selection, streams, tail=tail, into=into)
         return
     if selection is not None or into is not None:
-        raise UsageError("flags that select, and --into, are for several items", hint="leave ITEM out, or them")
+        raise UsageError("flags that select, and --into, are for several items", hint="leave out ITEM, or these flags")
     if follow:
         if attempt is not None or tail is not None:
             raise UsageError("--follow shows the running attempt from now on", hint="leave --attempt and --tail out")
@@ -144,7 +145,7 @@ async def many_logs(
 ) -> None:
     """Print what the selected tasks printed below headings like those of `head`, or write a file for each.
 
-    What cannot be read is noted; the others are there. Then an error says so.
+    If some output cannot be read, a note says so, and the rest is printed. An error follows at the end.
     """
     errors: list[OutputError] = []
 
@@ -183,12 +184,12 @@ def _head(found: FoundLog, *, first: bool, stream: str) -> None:
 
 
 async def print_log(log: TaskLog) -> bool:
-    """Print it as it comes; tell whether there was anything."""
+    """Print a log as it arrives; return whether there was anything to print."""
     printed, output = False, OutputWriter()
     async for chunk in log:
         output.write(chunk)
         printed = printed or bool(chunk)
     output.write(b"", last=True)
     if log.incomplete:
-        note(f"pyanamo: this is not all of it: {log.incomplete}")
+        note(f"pyanamo: the output is incomplete: {log.incomplete}")
     return printed

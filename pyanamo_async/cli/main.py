@@ -1,4 +1,4 @@
-"""The entry point `pyanamo`: every error becomes one line on stderr, every ending an exit status.
+"""The entry point `pyanamo`: every error becomes one line on stderr, and every end an exit status.
 
 There is never a traceback, unless `PYANAMO_DEBUG` asks for it.
 """
@@ -17,7 +17,7 @@ from pyanamo_async.errors import PyanamoError, TaskFileInvalid, UsageError
 
 DEBUG = "PYANAMO_DEBUG"
 SIGINT_STATUS = 130
-GARBAGE_AFTER = 20_000  # new objects; Python's 700 would collect again and again while modules are imported
+GARBAGE_AFTER = 20_000  # new objects; with Python's 700, importing modules would collect garbage many times
 ITEM_COMMANDS = {"list", "show", "explain", "logs", "retry", "reset"}
 
 
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def _use_utf8() -> None:
-    """Start anew in Python's UTF-8 mode where the locale has another encoding: ids and names of files are bytes."""
+    """Restart in Python's UTF-8 mode if the locale has another encoding, because ids and names of files are bytes."""
     if sys.getfilesystemencoding() != "utf-8" and sys.executable:
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - this program
 
@@ -73,14 +73,14 @@ def _run(argv: Sequence[str]) -> int:
 
 
 def invalid_usage() -> type[Exception]:
-    """Return the base of what typer raises for arguments, which it does not export."""
+    """Return the base class of typer's errors about arguments, which typer does not export."""
     import typer
 
     return next(each for each in typer.BadParameter.__mro__ if each.__base__ is Exception)
 
 
 def _show_usage(error: Any) -> None:  # noqa: ANN401 - see above
-    """Let typer show its error, in which no argument forges a line."""
+    """Let typer show its error, on one line whatever the arguments contain."""
     if not error.message.startswith("Usage: "):  # the help, where there were no arguments
         error.message = one_line(error.message)
     error.show()
@@ -89,11 +89,11 @@ def _show_usage(error: Any) -> None:  # noqa: ANN401 - see above
 def _hint_at_ids(argv: Sequence[str]) -> None:
     """Explain how to name an item that was taken for a flag."""
     if {*argv[:1]} & ITEM_COMMANDS and any(each.startswith("-") for each in argv[1:]):
-        note(f"hint: write an item whose id begins with - behind --, as in `pyanamo {argv[0]} -- -x`")
+        note(f"hint: write -- before an item whose id begins with -, as in `pyanamo {argv[0]} -- -x`")
 
 
 def _open_closed_streams() -> None:
-    """Open /dev/null where a standard stream is closed: the next file opened would be taken for that stream."""
+    """Open /dev/null for each standard stream that is closed: the next file opened would be taken for it."""
     for number in range(3):
         try:
             os.fstat(number)

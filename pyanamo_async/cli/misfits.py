@@ -25,20 +25,20 @@ TagNames = Annotated[
     typer.Option(
         "--tag-names",
         metavar="NAMES",
-        help="What the fields of a line are called, and hold: SampleID,chromosome:int,depth:float.",
+        help="Names of the fields of a line, with types: SampleID,chromosome:int,depth:float.",
     ),
 ]
 
 
 class Misfits:
-    """Counts what does not fit, and names the first few."""
+    """Counts results that do not fit, and keeps the first few."""
 
     def __init__(self) -> None:
         self._first: list[Misfit] = []
         self.number = 0
 
     def add(self, misfit: Misfit) -> None:
-        """Take one."""
+        """Count one."""
         self.number += 1
         if self.number <= NAMED:
             self._first.append(misfit)

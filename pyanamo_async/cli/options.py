@@ -34,7 +34,7 @@ TablesOption = Annotated[
         "-t",
         "--table",
         metavar="TABLE",
-        help=f"The same as an argument. Without any it is ${TABLE_VARIABLE}, or {DEFAULT_TABLE}.",
+        help=f"The same as TABLE. [default: ${TABLE_VARIABLE}, or {DEFAULT_TABLE}]",
         show_default=False,
     ),
 ]
@@ -46,7 +46,7 @@ BucketOption = Annotated[
         envvar="S3_BUCKET",
         metavar="BUCKET",
         help="Where output goes: a bucket, s3://bucket/prefix, or file:DIR. The default is file:pyanamo-logs for a "
-        "SQLite table; a DynamoDB table has none.",
+        "SQLite table; there is none for a DynamoDB table.",
     ),
 ]
 KeyOption = Annotated[
@@ -66,8 +66,8 @@ UmaskOption = Annotated[
         envvar="PYANAMO_UMASK",
         metavar="MASK",
         parser=parse_umask,
-        help="What new files and folders do not permit, as umask takes it: 022 lets others read, 007 a group work, "
-        "inherit is this shell's own.",
+        help="Permissions that new files and folders do not get: 022 lets others read, 007 lets a group write, inherit "
+        "takes the umask of this shell.",
     ),
 ]
 ItemArgument = Annotated[str, typer.Argument(metavar="ITEM", help="An itemID.", autocompletion=complete_items)]
@@ -118,7 +118,7 @@ def _refuse_bytes(options: Mapping[str, object]) -> None:
 
 
 def flag_of(address: str) -> str:
-    """Return the flag that names a table, behind a blank; nothing for the table that is meant without it."""
+    """Return the flag that names a table, after a space; empty for the table that is the default."""
     return "" if address == os.environ.get(TABLE_VARIABLE, DEFAULT_TABLE) else f" -t {shlex.quote(address)}"
 
 
@@ -133,9 +133,9 @@ def _open_to_create(
 
 
 def on_table(command: Command) -> Command:
-    """Give a command the options that say where table and output are, behind its own, and pass it the `table`.
+    """Give a command, after its own options, those that say where table and output are, and pass it the `table`.
 
-    A coroutine runs to its end, and the table is closed.
+    If the command is a coroutine, it is run to its end, and the table is closed.
     """
     return _passing("table", _open, _run_to_its_end(command))
 
@@ -161,7 +161,7 @@ def _run_to_its_end(command: Command) -> Command:
 
 
 def takes(argument: str, make: Callable[..., object]) -> Callable[[Command], Command]:
-    """Give a command the options of `make`, before its own, and pass it what that makes of them."""
+    """Give a command the options of `make`, before its own, and pass it what `make` returns."""
     return partial(_passing, argument, make, comes_first=True)
 
 

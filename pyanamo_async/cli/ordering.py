@@ -1,4 +1,4 @@
-"""Orders to change items: their flags, the question, the bar, and what is said of the result."""
+"""Orders to change items: their flags, the question, the bar, and the report on the result."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Wording:
     done: str
     would: str
     unchanged: str
-    held: str = ""  # of the unchanged, those that are held, where that makes a difference
+    held: str = ""  # for unchanged items that are held, if that makes a difference
     needs_workers: bool = False  # what is changed waits for a worker
 
 
@@ -55,14 +55,17 @@ class How:
 
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list the items that would be changed.")]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the history of the items.")]
-Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for those who find them later.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, for the history of the items.")]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="The reason, for those who find the items later.")]
 Force = Annotated[
-    bool, typer.Option("--force", help="End what runs of the items, too, and wait until their workers let them go.")
+    bool, typer.Option("--force", help="Also end items that run, and wait until their workers let them go.")
 ]
 Now = Annotated[
     bool,
-    typer.Option("--now", help="Do not wait for workers. What runs may run on until they hear of it, 20 s by default."),
+    typer.Option(
+        "--now",
+        help="Do not wait for workers. Items that run may go on until their workers see the order, 20 s by default.",
+    ),
 ]
 
 
@@ -91,7 +94,7 @@ def _withdrawing(
 
 
 notes, forces, withdraws = (takes("how", make) for make in (_noted, _forcing, _withdrawing))
-"""Give a command the flags of an order, of three kinds, and pass it `how` they say it is carried out."""
+"""Three decorators: each gives a command the flags of one kind of order, and passes them to it as `how`."""
 
 
 def carry_out(
@@ -133,7 +136,7 @@ def carry_out(
     else:
         _show(result, words, dry_run=how.dry_run, may_force=how.options.get("force") is False)
     if how.options.get("wait") is False and how.options.get("force", True) and not how.dry_run:
-        note("what ran of the items may run on until its worker hears of it, with its next heartbeat")
+        note("items that run may go on until their workers see the order, with the next heartbeat")
     if not has_workers:
         note("no worker is alive to run them: pyanamo run")
     has_task = bool(result.selected) or selection.task is None
@@ -144,7 +147,7 @@ def carry_out(
 
 
 class _Progress:
-    """How far a change is."""
+    """How far a change has come."""
 
     def __init__(self) -> None:
         self.changed = 0
@@ -157,7 +160,7 @@ class _Progress:
         self.draw(result.seen)
         if result.waiting and not self._has_waited:
             self._has_waited = True
-            note(f"waiting until workers let {_items(result.waiting)} go, mostly within 20 s")
+            note(f"waiting until workers let {_items(result.waiting)} go, usually within 20 s")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What other programs call our commands: whoever types such a word is told ours."""
+"""Names that other programs have for our commands: if one is typed, the error names our command."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ OTHER_WORDS = {
     "workers list": "workers",
     "workers ls": "workers",
 }
-"""The words below a group stand behind its name."""
+"""A word within a group is written after the name of the group."""
 
 
 class Group(TyperGroup):
-    """A group of commands that knows them by other words, too."""
+    """A group of commands that also knows the words of other programs for them."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - the types are private to typer
-        """Find the command; name ours where a word of another program stands."""
+        """Find the command; if the word is another program's, fail and name our command."""
         words = " ".join([*ctx.command_path.split()[1:], *args[:1]])
         if words in OTHER_WORDS and args[0] not in self.commands:
             ctx.fail(f"No such command '{args[0]}'. hint: pyanamo {OTHER_WORDS[words]}")

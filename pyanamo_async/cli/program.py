@@ -1,7 +1,7 @@
 """The program: its commands, and the text above them in `--help`.
 
-Only the command that is asked for is imported. Without one, or with an unknown one, all are: then they are listed, or
-the nearest is suggested, or what `other_words` has for it. A shell that completes names none, either.
+Only the command that is asked for is imported. Without a command, or with an unknown one, all are imported: to list
+them, or to suggest the nearest one or the one that `other_words` has. Shell completion names no command, either.
 """
 
 from __future__ import annotations

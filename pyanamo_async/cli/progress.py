@@ -1,7 +1,7 @@
-"""A progress bar on stderr, and above it what is out of the ordinary.
+"""A progress bar on stderr, and above it lines for unusual events.
 
-The thread that writes to stderr draws, five times a second at most; rich only lays the text out. On a terminal that
-moves no cursor (TERM=dumb) the bar is drawn once, at the end.
+The thread that writes to stderr draws it, at most five times a second; rich only lays out the text. On a terminal that
+cannot move the cursor (TERM=dumb) the bar is drawn once, at the end.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Remark:
 
 
 class Bar:
-    """A display of how many of `total` items are dealt with, and of the lines above."""
+    """A display of how many of `total` items have ended, and of the lines above the bar."""
 
     redraw_s = REDRAW_S
 
@@ -45,11 +45,11 @@ class Bar:
         self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
     def words(self) -> Iterator[str]:
-        """Yield what else is told, the most important first."""
+        """Yield further words beside the bar, the most important first."""
         yield from ()
 
     def render(self, values: Sequence[object], *, last: bool) -> str:
-        """Return the control characters and text that put lines above the bar, and the bar anew."""
+        """Return the control characters and text that write lines above the bar and redraw it."""
         moves = not self._console.is_dumb_terminal
         with self._console.capture() as above:
             for value in values:
@@ -63,11 +63,11 @@ class Bar:
         return f"{CLEAR_LINE * moves}{above.get()}{bar}{chr(10) * (last and bar != '')}"
 
     def leave_out(self) -> None:
-        """Leave no bar behind at the end: what it counts is not known any more."""
+        """Leave no bar on the terminal at the end, because its count is outdated."""
         self._is_outdated = True
 
     def start_with(self, ended: int) -> None:
-        """Reckon the time left by what ends from now on."""
+        """Estimate the time left from what ends from now on."""
         self.ended = self._began_with = ended
 
     def _print(self, value: object) -> None:
@@ -80,7 +80,7 @@ class Bar:
             self._console.print(visible(each), soft_wrap=True)
 
     def _bar(self) -> str:
-        """Return one line: a second one could not be taken back. What does not fit is left out."""
+        """Return one line, because a second one could not be erased. What does not fit is left out."""
         width = self._console.width - 1  # some terminals go to the next line behind the last cell
         text = f"{self.ended:,}/{self.total:,}"
         for word in (*self.words(), *self._times()):
@@ -106,9 +106,9 @@ class Bar:
 
 
 class ReadCount:
-    """A display of how many rows were read; `count` holds the number. It is gone at the end.
+    """A display of how many rows were read; `count` holds the number. It disappears at the end.
 
-    A terminal that moves no cursor is not shown it.
+    It is not shown on a terminal that cannot move the cursor.
     """
 
     redraw_s = REDRAW_S

@@ -1,4 +1,4 @@
-"""Long work: how far it is, told on stderr, and how far it goes."""
+"""Long work: show its progress on stderr, and limit it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from pyanamo_async.cli.console import on_terminal
 
 SortOption = Annotated[
     str | None,
-    typer.Option("--sort", metavar="COLUMN", help="By this: the largest numbers first, texts and times in order."),
+    typer.Option(
+        "--sort", metavar="COLUMN", help="Sort by this: the largest numbers first, texts and times in ascending order."
+    ),
 ]
-ReverseOption = Annotated[bool, typer.Option("--reverse", help="Sorted the other way round.")]
+ReverseOption = Annotated[bool, typer.Option("--reverse", help="Sort the other way round.")]
 
 T = TypeVar("T")
 SHOWN_FROM = 1000  # items; fewer are done before a bar is drawn
@@ -37,7 +39,7 @@ async def limited(rows: AsyncIterator[T], limit: int | None) -> AsyncIterator[T]
 
 @contextmanager
 def counter(*, prints: bool = True) -> Iterator[list[int]]:
-    """Show on stderr the number in the list; not where a command `prints` its data on the same terminal."""
+    """Show the number in the list on stderr, unless the command `prints` its data on the same terminal."""
     count = [0]
     if (prints and on_terminal()) or not sys.stderr.isatty():
         yield count
@@ -51,7 +53,7 @@ def counter(*, prints: bool = True) -> Iterator[list[int]]:
 
 @contextmanager
 def counting_bar(doing: str, items: int) -> Iterator[Callable[[int], None]]:
-    """Draw a bar on a terminal; what is yielded takes how many items are done."""
+    """Draw a bar on a terminal; yield a function to call with the number of items done."""
     if items < SHOWN_FROM or not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -29,7 +29,9 @@ def report(
     price_per_hour: Annotated[
         float | None,
         typer.Option(
-            "--price-per-hour", metavar="NUMBER", help="What an hour of one CPU of a running task costs: show costs."
+            "--price-per-hour",
+            metavar="NUMBER",
+            help="Show costs, at this price for an hour of one CPU of a running task.",
         ),
     ] = None,
     perfetto: Annotated[
@@ -42,7 +44,7 @@ def report(
         bool, typer.Option("--serve", help="Serve the page to this machine, redrawn as tables change, until Ctrl-C.")
     ] = False,
     port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, max=65535, help="With --serve: where; 0 is any that is free.")
+        int, typer.Option("--port", metavar="N", min=0, max=65535, help="With --serve: the port; 0 is any free one.")
     ] = 0,
 ) -> None:
     """Report what became of all tasks, as one page that needs no network.

@@ -21,7 +21,7 @@ FIXED = ("taskID", "itemID", "Task", "Argument")
 RANKS = {"taskID": 2, "itemID": 0, "Task": 4, "Argument": 3}
 EPILOG = misfits.EPILOG
 
-Wide = Annotated[bool, typer.Option("--wide", help="One row for a task, also if it printed several lines.")]
+Wide = Annotated[bool, typer.Option("--wide", help="One row for each task, even if it printed several lines.")]
 
 
 @on_table
@@ -37,8 +37,8 @@ async def results(
 ) -> None:
     """Show what scripts reported, as one table.
 
-    It has a row for each of their lines that begin with PyAnamo: and a tab, of all tasks that are done.
-    Give --state, --where or --all for what others printed.
+    There is a row for each line that begins with PyAnamo: and a tab, of all tasks that are done.
+    Give --state, --where or --all to see what other tasks printed.
     """
     if tsv and jsonl:
         raise UsageError("--tsv and --jsonl are two formats", hint="choose one")
@@ -69,7 +69,7 @@ async def _say_json_lines(rows: AsyncIterator[Mapping[str, Any]]) -> int:
 
 
 async def _say_table(rows: AsyncIterator[Mapping[str, Any]], columns: Sequence[str], *, drawn: bool) -> int:
-    """Write rows that all have the same columns: without any, these."""
+    """Write rows that all have the same columns; if there are no rows, write a header of these `columns`."""
     first = await anext(rows, None)
     names = tuple(first or columns)
     number = 0

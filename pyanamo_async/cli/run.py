@@ -1,7 +1,7 @@
-"""`pyanamo run`: a worker, and what it tells monitoring, now and then and at its end.
+"""`pyanamo run`: a worker, and the metrics that it reports each minute and at its end.
 
-Lines for CloudWatch go to stderr, between those of the log: a worker's stderr is written by a thread and never waits
-for whoever reads it, and the log driver of a container takes both streams.
+Metrics for CloudWatch go to stderr, between the lines of the log. A thread writes to stderr, so that a slow reader does
+not block the worker, and the log driver of a container collects stdout and stderr.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def run(
     no_task_credentials: Annotated[
         bool,
         typer.Option(
-            "--no-task-credentials", help="Nothing in a script's environment leads to this worker's AWS credentials."
+            "--no-task-credentials",
+            help="Keep what leads to this worker's AWS credentials out of the environment of scripts.",
         ),
     ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
@@ -82,7 +83,7 @@ def run(
             metavar="FILE",
             parser=no_stdout,
             envvar="PYANAMO_PROMETHEUS",
-            help="Write this worker's metrics here each minute, for the textfile collector of node_exporter.",
+            help="Write this worker's metrics to this file each minute, for the textfile collector of node_exporter.",
         ),
     ] = None,
     emf: Annotated[
@@ -95,7 +96,8 @@ def run(
     """Run a worker until nothing is left.
 
     It claims items, runs their scripts and stores their output. Any number of workers may run on one table. SIGTERM or
-    Ctrl-C stops one within --grace and puts its items back; a second one stops it at once. SIGUSR1 drains it.
+    Ctrl-C stops a worker within --grace and puts its items back; a second signal stops it at once. SIGUSR1 drains it:
+    it finishes what it runs, and claims nothing more.
     """
     fork_from_pid1(ends_within_s=ends_within(worker.grace).total_seconds())  # while there is one thread
     worker = replace(worker, policy=policy, task_credentials=not no_task_credentials)
@@ -161,7 +163,7 @@ async def told_metrics(
     prometheus: Path | None,
     every_s: float = EVERY_S,
 ) -> AsyncIterator[EventLog]:
-    """Yield an event log that counts; tell what it counted every minute and at the end, if anybody is to hear it."""
+    """Yield an event log that counts; write its counts every minute and at the end, to `emf` and `prometheus`."""
     if emf is None and prometheus is None:
         yield log
         return
@@ -189,5 +191,5 @@ async def _tell(metrics: WorkerMetrics, emf: Callable[[str], None] | None, prome
     if prometheus is not None:
         try:
             await asyncio.to_thread(metrics.write, prometheus)
-        except PyanamoError as error:  # monitoring that is ill ends no worker
+        except PyanamoError as error:  # a fault of monitoring must not end a worker
             note(f"pyanamo: {name_flags(str(error))}")

@@ -40,7 +40,7 @@ def with_tables(tables: Sequence[Table], work: Callable[[Sequence[Table]], Await
 
 @contextmanager
 def ended_by(*signals: Signals) -> Iterator[None]:
-    """Cancel what is entered when one of these signals comes, and exit with the status that shells report for it.
+    """Cancel the block when one of these signals comes, and exit with the status that shells report for it.
 
     An ignored signal stays ignored, as `nohup` promises.
     """

@@ -1,7 +1,7 @@
-"""The bar of `run`: it counts the table, whatever workers work on it.
+"""The bar of `run`, which counts the items of the table, whichever workers run them.
 
-It shows the table as it was counted last, with what this worker did since. Counting a large table of DynamoDB reads
-much: the pauses between two counts are as long as a hundred take.
+It shows the last count of the table, with what this worker has done since. To count a large table of DynamoDB takes
+many reads, so the pause between two counts is a hundred times as long as a count.
 """
 
 from __future__ import annotations
@@ -114,6 +114,6 @@ async def _count(table: Table, bar: RunBar) -> None:
     while True:
         await asyncio.sleep(pause_s)
         began_s = clock()
-        with suppress(PyanamoError):  # the worker says what there is to say of a table that is away
+        with suppress(PyanamoError):  # the worker itself reports that the table is unavailable
             bar.counted(await table.counts())
         pause_s = max(LEAST_PAUSE_S, PAUSE_PER_COUNT * (clock() - began_s))

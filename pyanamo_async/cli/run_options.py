@@ -46,9 +46,9 @@ worker_settings = settings(
             "-w",
             "--wall-time",
             envvar="PYANAMO_WALL_TIME",
-            help="How long this worker may run: seconds, or like 90m, 48h, 1h30m.",
+            help="How long this worker may run: in seconds, or as 90m, 48h or 1h30m.",
         ),
-        "min_remaining": _duration("--min-remaining", help="Wall time that must be left for anything to start."),
+        "min_remaining": _duration("--min-remaining", help="How much wall time must be left for an item to start."),
         "timeout": _duration("--timeout", help="How long each task may take."),
         "last_attempts": typer.Option(
             "--last-attempts",
@@ -56,7 +56,7 @@ worker_settings = settings(
             help="Take items that lost their machines too often, and these first; for machines that nobody takes away.",
         ),
         "wait": typer.Option("--wait", help="Keep looking for new work when none is left."),
-        "idle_exit": _duration("--idle-exit", help="Like --wait, but end after so long without work."),
+        "idle_exit": _duration("--idle-exit", help="Like --wait, but exit after so long without work."),
         "stagger": _duration(
             "--stagger",
             envvar="PYANAMO_STAGGER",
@@ -70,11 +70,13 @@ worker_settings = settings(
             envvar="PYANAMO_HEARTBEAT_FILE",
             help="Touch this file with each heartbeat, for probes that run `pyanamo alive`.",
         ),
-        "lease": _duration("--lease", help="Silence after which others take over; 3 heartbeats to 1 day."),
+        "lease": _duration(
+            "--lease", help="Time without a heartbeat after which others take over; 3 heartbeats to 1 day."
+        ),
         "shell": typer.Option(
             "--shell",
             metavar="COMMAND",
-            help="What runs scripts, with -c; as 'bash -euo pipefail'. [default: bash, else sh]",
+            help="The shell that runs scripts, with -c; as 'bash -euo pipefail'. [default: bash, else sh]",
             show_default=False,
         ),
         "grace": _duration("--grace", help="Time that running scripts get when the worker is stopped."),
@@ -87,25 +89,25 @@ worker_settings = settings(
             "--max-failed",
             metavar="N|N%",
             envvar="PYANAMO_MAX_FAILED",
-            help="Failed items in the table with which all workers drain: a number, or a share like 5%.",
+            help="All workers drain when so many items of the table have failed: a number, or a share like 5%.",
         ),
         "folders": typer.Option(
             "--folders",
             metavar="LIST",
             envvar="PYANAMO_FOLDERS",
-            help="Folders for every task, beside those that its script names: checkpoint, results, scratch.",
+            help="Folders for every task, besides those that its script names: checkpoint, results, scratch.",
         ),
         "checkpoint_every": _duration(
             "--checkpoint-every",
             envvar="PYANAMO_CHECKPOINT_EVERY",
-            help="How often what is in PYANAMO_CHECKPOINT is stored; no more is lost with a machine.",
+            help="How often files in PYANAMO_CHECKPOINT are stored: no more time than that is lost with a machine.",
         ),
         "scratch": typer.Option(
             "--scratch",
             envvar="PYANAMO_SCRATCH",
-            help="Start each attempt in a new folder on the fastest disk, TMPDIR inside it, and remove it afterwards.",
+            help="Start each attempt in a new folder on the fastest disk, with TMPDIR in it, and remove it afterwards.",
         ),
-        "linger": _duration("--linger", help="Time to read output after a script's own exit."),
+        "linger": _duration("--linger", help="How long output is read after the script itself has exited."),
     },
 )
 
@@ -116,14 +118,14 @@ output_settings = settings(
             "--spool-memory",
             metavar="SIZE",
             parser=size,
-            help="Memory of this worker for output under way; more goes to TMPDIR. [default: 64MiB]",
+            help="Memory for output that is not stored yet; more goes to TMPDIR. [default: 64MiB]",
             show_default=False,
         ),
         "max_output_bytes": typer.Option(
             "--max-output",
             metavar="SIZE",
             parser=size,
-            help="How much of each stream of a task is stored; more is cut and counted. [default: all]",
+            help="How much of each stream of a task is stored; the rest is counted and dropped. [default: all]",
             show_default=False,
         ),
         "sse": typer.Option(
@@ -132,7 +134,7 @@ output_settings = settings(
         "cloudwatch": typer.Option(
             "--cloudwatch",
             metavar="[GROUP]",
-            help="Output from 2 KB to 10 MB goes to CloudWatch Logs, to /PyAnamo/TABLE unless a group is named.",
+            help="Store output from 2 KB to 10 MB in CloudWatch Logs, in /PyAnamo/TABLE unless a group is named.",
         ),
         "cloudwatch_retention": _duration(
             "--cloudwatch-retention", help="How long a new log group keeps events, as 30d. [default: for ever]"
@@ -179,11 +181,11 @@ def failure_policy(
         typer.Option(
             "--fail-on-tag",
             metavar="REGEX",
-            help="A task whose 'PyAnamo:' lines match has failed, although it exits with 0; the line is the reason.",
+            help="A task with a matching 'PyAnamo:' line fails, even with exit status 0; the line is the reason.",
         ),
     ] = "",
 ) -> FailurePolicy:
-    """Return what flags say of failures."""
+    """Return the failure policy that flags describe."""
     return FailurePolicy(
         max_failures=max_failures,
         crash_limit=crash_limit,
@@ -204,7 +206,7 @@ def variable(opts: Sequence[str]) -> str:
 
 
 class RunCommand(LogGroupMayBeLeftOut):  # type: ignore[misc] # it is made by a function
-    """Each of its flags has a variable: a container gets those."""
+    """A command whose flags all have an environment variable, for containers."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - typer's
         super().__init__(*args, **kwargs)

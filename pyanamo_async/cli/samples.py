@@ -26,7 +26,7 @@ NotThrough = Annotated[
     typer.Option(
         "--not-through",
         metavar="STEP",
-        help="Only samples that have no items in this table, or not all done. The table may be missing yet.",
+        help="Only samples that have no items in this table, or not all done. The table need not exist yet.",
     ),
 ]
 FailedIn = Annotated[
@@ -35,7 +35,7 @@ FailedIn = Annotated[
 Tsv = Annotated[
     bool, typer.Option("--tsv", help="Print one word for each step, tab-separated: a table for `import -`.")
 ]
-Names = Annotated[bool, typer.Option("--names", help="Print the names of samples alone, a line each.")]
+Names = Annotated[bool, typer.Option("--names", help="Print only the names of samples, one on each line.")]
 
 
 @on_tables
@@ -88,7 +88,7 @@ def _row(row: SampleRow, *, words: bool) -> Row:
 
 
 def _quoted(sample: str) -> str:
-    """Return a cell that a reader of CSV takes for this text, and `import` not for a comment."""
+    """Return a cell that a reader of CSV reads as this text, and that `import` does not take for a comment."""
     return f'"{sample.replace(chr(34), chr(34) * 2)}"' if '"' in sample or sample.startswith("#") else sample
 
 

@@ -48,16 +48,16 @@ TaskName = Annotated[
 ]
 Where = Annotated[
     str | None,
-    typer.Option("--where", metavar="EXPRESSION", help="Only tasks of which it is true, as 'exit == 137'."),
+    typer.Option("--where", metavar="EXPRESSION", help="Only tasks for which this is true, as 'exit == 137'."),
 ]
-Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="At most N items; of `trace`, N rows.")]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", help="At most N items, or N rows of `trace`.")]
 All = Annotated[bool, typer.Option("--all", help="All items of the table.")]
 
 
 def selects_items(**by_default: object) -> Callable[[Command], Command]:
     """Give a command the flags of a selection, and pass it the `selection`.
 
-    `by_default` are criteria for when no flag names any; without them that is an error.
+    `by_default` are the criteria if no flag gives any; without `by_default` that is an error.
     """
 
     @wraps(_criteria)
@@ -70,7 +70,7 @@ def selects_items(**by_default: object) -> Callable[[Command], Command]:
 
 
 def may_select_items(command: Command) -> Command:
-    """Give a command the flags of a selection but ids, and pass it the `selection`; None if no flag names any."""
+    """Give a command the flags of a selection except ids, and pass it the `selection`; None if no flag gives any."""
     signature = inspect.signature(_criteria, eval_str=True)
 
     def select(**flags: Any) -> Selection | None:  # noqa: ANN401 - as above
@@ -84,9 +84,9 @@ def may_select_items(command: Command) -> Command:
 
 
 async def note_scan(table: Table, selection: Selection, *, whole: bool = False, hint: str = BY_STATE) -> None:
-    """Warn that the whole table will be read, where reading costs money, with an estimate of how much is read.
+    """Warn that the whole table will be read, if reading costs money, with an estimate of how much.
 
-    `whole` says that items are read whole, whatever the selection asks of them.
+    `whole` means that items are read whole, whatever the selection needs.
     """
     if not (whole and selection.ids is None and selection.states is None) and not selection.needs_whole_table:
         return
@@ -111,7 +111,7 @@ def _criteria(
     limit: Limit = None,  # noqa: ARG001 # no criterion
     everything: All = False,
 ) -> dict[str, object]:
-    """Return what is named by flags, under the names of the API."""
+    """Return the criteria that flags give, under the names of the API."""
     states = [each.strip() for text in state for each in text.split(",")] if state else None
     if ids and from_file is not None:
         raise UsageError("ITEM and --from exclude each other", hint="give one of them")

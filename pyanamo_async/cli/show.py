@@ -1,4 +1,4 @@
-"""`pyanamo show`: what is known of one item."""
+"""`pyanamo show`: everything known about one item."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Line = tuple[str, str]  # a text, and its style on a terminal
 
 @on_table
 async def show(table: Table, *, item: ItemArgument, json: JsonOption = False) -> None:
-    """Show everything known of one item.
+    """Show everything known about one item.
 
-    Its scripts, how their last attempts ended, what they used and what they printed.
+    That is its scripts, how their last attempts ended, what they used and what they printed.
     """
     found = await table.item(item)
     if json:

@@ -40,7 +40,7 @@ async def create(
         typer.Option(
             "--shards",
             metavar="N",
-            help="Parts of the queue of a DynamoDB table: 16 unless given, 64 for thousands of workers.",
+            help="Parts of the queue of a DynamoDB table; 64 for thousands of workers. [default: 16]",
         ),
     ] = None,
     indexes: Annotated[
@@ -59,12 +59,12 @@ async def create(
         bool, typer.Option("--point-in-time-recovery", help="Keep the history of a DynamoDB table for 35 days.")
     ] = False,
     deletion_protection: Annotated[
-        bool, typer.Option("--deletion-protection", help="Let nobody delete a DynamoDB table by mistake.")
+        bool, typer.Option("--deletion-protection", help="Protect a DynamoDB table from being deleted by mistake.")
     ] = False,
 ) -> None:
     """Create the table, and wait until it is usable.
 
-    One of ours that exists already is left as it is.
+    A table of pyanamo that exists already is left as it is.
     """
     created = await table.create(
         shards=shards,
@@ -94,15 +94,18 @@ async def adopt(
     table: Table,
     *,
     locked: Annotated[
-        bool, typer.Option("--locked", help="Also what the original locked: none of its workers may run any more.")
+        bool,
+        typer.Option(
+            "--locked", help="Also items that the original locked; none of its workers may be running any more."
+        ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the items.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Give items that another program imported or moved their place in the queue.
+    """Put items into the queue that another program imported or moved.
 
-    That is what the original PyAnamo and its manager write. Nothing runs, and nothing is listed, without a place. Exits
-    with 3 if items were left alone.
+    The original PyAnamo and its manager write such items. They are neither run nor listed until they are in the queue.
+    Exits with 3 if items were left alone.
     """
     result = await table.adopt(locked=locked, dry_run=dry_run)
     if json:
@@ -136,7 +139,7 @@ def _show_adopted(result: AdoptResult, *, dry_run: bool) -> None:
 def clear(table: Table, *, how: ordering.How, outputs: Outputs = False) -> None:
     """Delete all items, and keep the table.
 
-    What workers hold is left alone, and named, unless --force ends it.
+    Items that workers hold are left alone and named, unless --force ends them.
     """
     delete_items(table, Selection(all=True), how, outputs=outputs)
 
@@ -147,7 +150,7 @@ async def delete(
     table: Table,
     *,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Delete without asking.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Delete it even while workers work on it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Delete it even while workers use it.")] = False,
 ) -> None:
     """Delete the table with all its items.
 

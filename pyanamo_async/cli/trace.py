@@ -52,17 +52,17 @@ async def trace(
     tsv: Annotated[bool, typer.Option("--tsv", help="Tab-separated, on a terminal too.")] = False,
     json: JsonOption = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="JSON Lines: an object for each row.")] = False,
-    joblog: Annotated[bool, typer.Option("--joblog", help="Like the joblog of GNU parallel.")] = False,
+    joblog: Annotated[bool, typer.Option("--joblog", help="Print the format of the joblog of GNU parallel.")] = False,
 ) -> None:
     """Show how attempts ended and what they used.
 
-    One row for each task's last attempt that ended, in no order unless --sort names a column; --limit counts rows.
-    `pyanamo show` has the reasons of older attempts.
+    There is a row for the last attempt at each task that has ended. Rows are in no order unless --sort names a column;
+    --limit counts rows. `pyanamo show` has the reasons of older attempts.
     """
     if tsv + json + jsonl + joblog > 1:
         raise UsageError("--tsv, --json, --jsonl and --joblog are four formats", hint="choose one")
     if joblog and sort is not None:
-        raise UsageError("--joblog is in no order", hint="leave --sort out, or take --tsv")
+        raise UsageError("--joblog cannot be sorted", hint="leave out --sort, or use --tsv")
     limit, chosen = selection.limit, replace(selection, limit=None)
     await note_scan(table, selection, whole=True)
     if joblog:

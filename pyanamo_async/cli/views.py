@@ -58,12 +58,12 @@ def list_row(each: Summary) -> Row:
 
 
 def shown_creation(creation: Creation | None, address: str) -> str:
-    """Return what became of a table that was to be there; nothing if it was."""
+    """Return what was done so that a table is ready; empty if nothing was."""
     match creation:
         case Creation.CREATED:
             return f"created table {address}"
         case Creation.COMPLETED:
-            return f"made table {address} ready, which was there and empty"
+            return f"made table {address} ready, which existed and was empty"
         case Creation.FOUND | None:
             return ""
 
@@ -74,7 +74,7 @@ def by_state(counts: Counts) -> dict[str, int]:
 
 
 async def one_by_one(values: Iterable[T]) -> AsyncIterator[T]:
-    """Yield what is there already, for what takes things as they come."""
+    """Yield values one by one, for functions that take an async iterator."""
     for value in values:
         yield value
 
@@ -85,7 +85,7 @@ def clock_time(time: datetime) -> str:
 
 
 def short_time(time: datetime) -> str:
-    """Format a time as short as it is plain: of the last hours without its day, of an earlier day without its hour."""
+    """Format a time briefly: the time of day if it is recent, else the date."""
     is_recent = abs(datetime.now(UTC) - time) < RECENT
     return f"{time.astimezone(UTC):%H:%M:%SZ}" if is_recent else f"{time.astimezone(UTC):%Y-%m-%d}"
 

@@ -19,11 +19,11 @@ COLUMNS = (
     Column("started", rank=6, show=lambda pair: _when(pair[0].run.started)),
     Column("worker", rank=5, show=lambda pair: pair[0].worker_id),
 )
-NO_JOB = "no job"  # of Batch's: a worker elsewhere
+NO_JOB = "no job"  # the worker does not run on AWS Batch
 
 
 async def show_jobs(table: Table, *, json: bool) -> None:
-    """Show them, an item a line; as JSON a worker with its items."""
+    """Show the jobs, with a line for each item; as JSON, with an object for each worker."""
     listed = await table.worker_jobs()
     if json:
         await say_json_list(one_by_one(map(_json, listed)))

@@ -66,7 +66,9 @@ async def workers(
     table: Table,
     *,
     ctx: typer.Context,
-    stale: Annotated[bool, typer.Option("--stale", help="Only workers that died, or were silent too long.")] = False,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="Only workers that died, or sent no heartbeat for too long.")
+    ] = False,
     jobs: Annotated[
         bool, typer.Option("--jobs", help="Workers that hold items, and what AWS Batch says of their jobs.")
     ] = False,
@@ -99,7 +101,7 @@ def _refuse_flags_before(ctx: typer.Context, subcommand: str) -> None:
         if source is not None and source.name == "COMMANDLINE":
             flag = each.opts[-1]
             raise UsageError(
-                f"{flag} stands before {subcommand}, which does not see it",
+                f"{flag} stands before {subcommand}, where it has no effect",
                 hint=f"write `pyanamo workers {subcommand} ... {flag} ...`",
             )
 
@@ -127,7 +129,7 @@ async def reclaim(
         int, typer.Option("--crash-limit", min=1, help="How many workers may vanish with an item before it fails.")
     ] = FailurePolicy().crash_limit,
     jobs: Annotated[
-        bool, typer.Option("--jobs", help="Also those whose job of AWS Batch stopped more than 150 s ago.")
+        bool, typer.Option("--jobs", help="Also those of workers whose job of AWS Batch stopped more than 150 s ago.")
     ] = False,
     json: JsonOption = False,
 ) -> None:

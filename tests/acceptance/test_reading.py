@@ -105,7 +105,7 @@ def test_a_storage_that_fails_for_good_changes_no_outcome(on_aws: Program) -> No
     assert row["Log"]["stdout"].endswith("99999\n100000\n")
     said = on_aws.run("logs", "a")
     assert said.stdout.endswith("99999\n100000\n")
-    assert "this is not all of it: not stored" in said.stderr
+    assert "the output is incomplete: not stored" in said.stderr
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="the peak of a child's memory is measured as Linux has it")
@@ -191,7 +191,7 @@ def test_output_beyond_the_limit_is_cut_and_said(pyanamo: Program) -> None:
     assert "Log_Status" not in row["b"]["Log"]
     shown = pyanamo.run("logs", "a")
     assert (shown.returncode, len(shown.stdout), shown.stdout[:6]) == (0, 10_000, "1\n2\n3\n")
-    assert "this is not all of it: cut: 10,000 of 588,895" in shown.stderr
+    assert "the output is incomplete: cut: 10,000 of 588,895" in shown.stderr
 
 
 def test_new_files_are_private_unless_asked_otherwise(on_sqlite: Program) -> None:

@@ -36,7 +36,7 @@ def test_what_no_worker_touched_of_late_is_no_heartbeat(cli: Cli, folder: Path) 
     ahead, of_folder = cli("alive", str(file)), cli("alive", str(folder))
 
     assert (ahead.status, "ahead of the clock" in ahead.err) == (1, True)
-    assert (of_folder.status, "is no file" in of_folder.err) == (1, True)
+    assert (of_folder.status, "is not a file" in of_folder.err) == (1, True)
 
 
 def test_a_heartbeat_file_that_cannot_be_written_ends_no_worker(cli: Cli, folder: Path) -> None:

@@ -178,7 +178,7 @@ def test_a_locked_item_is_named(failed: Cli) -> None:
 @pytest.mark.parametrize(
     ("argv", "says"),
     [
-        (["retry"], "running items again needs confirmation, and there is no terminal. hint: give --yes or --dry-run"),
+        (["retry"], "running items again needs confirmation, but there is no terminal. hint: give --yes or --dry-run"),
         (["reset", "--yes"], "nothing is selected. hint: give ITEM, --state, --sample"),
         (["reset", "--yes", "--limit", "3"], "nothing is selected"),
         (["retry", "--yes", "nosuch"], "the table has no item nosuch"),

@@ -96,7 +96,7 @@ def test_a_table_is_cleared(failed: Cli) -> None:
     assert states(failed) == {"x1": "locked"}
     said = failed("table", "clear", "--yes", "--now")
     assert (said.status, said.out) == (0, "1 item deleted\n")
-    assert "may run on" in said.err
+    assert "may go on" in said.err
     assert failed("list", "--count").out == "0\n"
 
 
@@ -108,7 +108,7 @@ def test_a_worker_that_is_gone_keeps_nobody_waiting(failed: Cli) -> None:
 
     assert (said.status, said.out) == (0, "1 item will run again\n")
     waits, ends = said.err.splitlines()
-    assert waits == "waiting until workers let 1 item go, mostly within 20 s"
+    assert waits == "waiting until workers let 1 item go, usually within 20 s"
     assert ends == "no worker is alive to run them: pyanamo run"
     assert states(failed)["x1"] == "todo"
 
@@ -123,7 +123,7 @@ def test_limits_are_set(failed: Cli) -> None:
     row = failed("show", "x1", "--json").json()
     assert (row["Priority"], row["Timeout"], row["MaxFailures"], row["ItemState"]) == (0, 5400.0, 9, "failed")
     assert (row["Memory"], row["Cpus"]) == (3 << 29, 4)
-    assert failed("set", "x1", "--priority", "0", "--yes").err == "1 item already so\n"
+    assert failed("set", "x1", "--priority", "0", "--yes").err == "1 item already had these values\n"
     assert failed("set", "x1", "--script", "true", "--yes").out == "1 item changed\n"
     assert states(failed)["x1"] == "todo"
 

@@ -308,5 +308,5 @@ def test_a_table_that_the_stack_made_is_not_called_created(
 
     made, found = (cli("import", "-t", table, "single.txt") for _ in range(2))
 
-    assert made.err == f"made table {table} ready, which was there and empty\n"
+    assert made.err == f"made table {table} ready, which existed and was empty\n"
     assert (found.status, found.err) == (0, "")

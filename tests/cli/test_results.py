@@ -160,7 +160,7 @@ def test_a_repeated_export_loses_tasks_that_an_item_lost(reported: Cli, folder: 
     assert process("delete", "--yes", "small").status == 0
 
     said = reported(*export, "--task", "0")
-    assert said.out == "0 rows written to results.db, 1 of tasks that are gone removed\n"
+    assert said.out == "0 rows written to results.db, 1 removed, of tasks that no longer exist\n"
     assert exported(folder, "nest") == [("Task_0", "chr2"), ("Task_2", "7"), ("Task_3", "X")]
     assert "Task_1" not in misfits(folder, "nest")
     assert exported(folder, "small") == [("Task_0", None)]

@@ -146,7 +146,7 @@ def test_a_tag_has_a_key_and_a_value(cli: Cli, tag: str) -> None:
     """Others are refused before anything is asked."""
     said = cli("table", "create", "-t", "some-table", "--tag", tag)
 
-    assert (said.status, "is no tag like project=genomes" in said.err) == (2, True)
+    assert (said.status, "is not a tag like project=genomes" in said.err) == (2, True)
 
 
 def test_indexes_are_for_dynamodb(cli: Cli, folder: Path) -> None:

@@ -10,10 +10,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 from pyanamo_async.core.items import Item, State
-from pyanamo_async.core.memory.classes import EVERY_CLASS, class_of
+from pyanamo_async.core.memory.classes import EVERY_CLASS, class_of, least_budget
 from pyanamo_async.core.memory.needs import known_need_bytes
 from pyanamo_async.core.text.byte_sizes import GIB, show_size
 from pyanamo_async.core.text.plural import plural
@@ -91,11 +92,15 @@ class OutOfReach(Value):
                 f"{plural(self.items, 'item')} {wait} for a worker with `last_attempts`, and no living worker has that"
             )
         need = "needs" if self.items == 1 else "need"
-        return f"{plural(self.items, 'item')} {need} {self.memory} of memory, and no living worker has that"
+        return f"{plural(self.items, 'item')} {need} {self.memory}, and no living worker has that"
 
     @property
     def memory(self) -> str:
         """Return how much memory they need: exactly, if all were seen, or else at most."""
+        return show_need(self._sizes, self.most_bytes, self.lane.memory_class)
+
+    @property
+    def _sizes(self) -> str:
         least, most = show_size(self.least_bytes), show_size(self.most_bytes)
         if self.seen < self.items:
             return f"up to {show_size(self.class_bytes)}" + (f" (one of them {most})" if self.seen else "")
@@ -106,6 +111,13 @@ class OutOfReach(Value):
     def class_bytes(self) -> int:
         """Return the most that an item of the lane's memory class needs."""
         return self.lane.memory_class * GIB
+
+
+def show_need(sizes: str, most_bytes: int, memory_class: int) -> str:
+    """Return how much memory items need, and how much a worker has to have to take their class, where that is more."""
+    gigabytes = math.ceil(least_budget(memory_class) / GIB)
+    more = f" (a worker with {gigabytes:,} GB or more)" if 0 < most_bytes < least_budget(memory_class) else ""
+    return f"{sizes} of memory{more}"
 
 
 def out_of_reach(lane: Lane, items: int, seen: Iterable[Item] = ()) -> OutOfReach:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from pyanamo_async.core.halting import is_halted
 from pyanamo_async.core.items import Item
-from pyanamo_async.core.queue_lanes import EVERYBODY, LAST_ATTEMPTS, Lane, worker_need_bytes
+from pyanamo_async.core.queue_lanes import EVERYBODY, LAST_ATTEMPTS, Lane, show_need, worker_need_bytes
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.text.plural import plural
@@ -84,7 +84,8 @@ def left_to(item: Item, lane: Lane, *, is_taken: bool) -> str:
             f"Its machine was lost {plural(item.evictions, 'time')}, so that it is left to workers with `last_attempts`"
         )
         return f"{why}." if is_taken else f"{why}, and no living worker has that."
-    need = f"It needs {show_size(worker_need_bytes(item))} of memory"
+    need_bytes = worker_need_bytes(item)
+    need = f"It needs {show_need(show_size(need_bytes), need_bytes, item.memory_class)}"
     return (
         f"{need}, and is left to workers that have so much." if is_taken else f"{need}, and no living worker has that."
     )

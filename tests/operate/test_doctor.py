@@ -147,13 +147,13 @@ async def test_items_that_no_living_worker_has_the_memory_for_are_found() -> Non
     await ward.work(a_worker("w", platform=Platform(budget_bytes=16 << 30)))
     sizes = [(each, number) for each in (16, 64) for number in range(3)]
     await ward.store.add(
-        [an_item(f"{each}-{number}", memory_class=each, memory_need_bytes=50 << 30) for each, number in sizes]
+        [an_item(f"{each}-{number}", memory_class=each, memory_need_bytes=60 << 30) for each, number in sizes]
     )
 
     [found] = await ward.find()
 
     assert found.kind is FindingKind.TOO_LARGE
-    assert found.what == "3 items need 50 GB of memory, and no living worker has that"
+    assert found.what == "3 items need 60 GB of memory, and no living worker has that"
 
 
 async def test_items_that_wait_for_last_attempts_are_found() -> None:

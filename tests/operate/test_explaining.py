@@ -61,7 +61,8 @@ LOCKED = replace(WAITING, state=State.LOCKED, worker="w", token="t", attempt=2, 
 OUT_OF_TIME = replace(WAITING, state=State.WALL_TIME_EXCEEDED, done_at=NOON - MINUTE, wall_time_kills=2)
 HELD = hold(WAITING, now=NOON - MINUTE, why="withdrawn")
 NESTED = an_item("n", nested=["x", "y"])
-TOO_LARGE = replace(WAITING, memory_class=64, memory_bytes=50 << 30)
+TOO_LARGE = replace(WAITING, memory_class=64, memory_bytes=60 << 30)
+SMALL_FOR_ITS_CLASS = replace(TOO_LARGE, memory_bytes=50 << 30)
 LARGE_TOGETHER = replace(TOO_LARGE, memory_bytes=20 << 30)
 LAST = replace(WAITING, evictions=3, last_attempts=True)
 CASES = [
@@ -148,7 +149,8 @@ CASES = [
     ),
     (failed(an_item("n", nested=["x", "y"]), Failed(exit_code=1)), [], "not Task_0, Task_1", NextStep.RETRY),
     (OUT_OF_TIME, [a_worker()], "ended it 2 times without progress; after 5 it fails", NextStep.RUN_LONGER),
-    (TOO_LARGE, [a_worker(platform=SMALL)], "It needs 50 GB of memory, and no living worker has that.", NextStep.SET),
+    (TOO_LARGE, [a_worker(platform=SMALL)], "It needs 60 GB of memory, and no living worker has that.", NextStep.SET),
+    (SMALL_FOR_ITS_CLASS, [], "It needs 50 GB of memory (a worker with 55 GB or more), and no", NextStep.RUN_LARGER),
     (LARGE_TOGETHER, [a_worker(platform=SMALL)], "It needs 64 GB of memory, and no living", NextStep.RUN_LARGER),
     (TOO_LARGE, [a_worker(WorkerCondition.ENDED)], "no living worker has that", NextStep.RUN_LARGER),
     (

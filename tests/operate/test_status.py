@@ -130,11 +130,11 @@ async def test_what_no_living_worker_takes_takes_no_time(store: CountedStore) ->
 
 async def test_few_of_many_items_are_read_for_what_they_need(store: CountedStore) -> None:
     """The class says what the others need at most."""
-    await store.add([an_item(f"{number}", memory_class=64, memory_bytes=50 * GIB) for number in range(51)])
+    await store.add([an_item(f"{number}", memory_class=64, memory_bytes=60 * GIB) for number in range(51)])
 
     [left] = (await status(store, "t", [], now=NOON)).out_of_reach
 
-    assert (left.items, left.seen, left.memory) == (51, 50, "up to 64 GB (one of them 50 GB)")
+    assert (left.items, left.seen, left.memory) == (51, 50, "up to 64 GB (one of them 60 GB) of memory")
 
 
 async def test_who_may_read_no_rows_learns_the_class_of_what_is_too_large() -> None:

@@ -30,7 +30,12 @@ def largest_class(budget_bytes: int | None) -> int:
     """Return the largest class that a worker takes, in GiB; 0 for one that is too small for any."""
     if budget_bytes is None:
         return EVERY_CLASS
-    return max((each for each in CLASSES if each * GIB * OFFERED <= budget_bytes), default=0)
+    return max((each for each in CLASSES if least_budget(each) <= budget_bytes), default=0)
+
+
+def least_budget(memory_class: int) -> float:
+    """Return how many bytes a worker has to offer at least to take a class."""
+    return memory_class * GIB * OFFERED
 
 
 def class_above(budget_bytes: int) -> int:

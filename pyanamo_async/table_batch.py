@@ -51,7 +51,7 @@ class TableBatch(TableCapacity):
         Then the table's own pace says how long an item takes, unless `seconds_per_item` does. `environment` are further
         variables of the workers, like PYANAMO_ITEMS; those that lead to this table and its output are among them. Jobs
         have the `tags`, and the ECS tasks they become. `share` is the identifier that a queue with a fair-share policy
-        wants. Nothing is submitted yet: see `submit_batch`.
+        wants. What such workers do not take does not count as left. Nothing is submitted yet: see `submit_batch`.
 
         With `memory_class_bytes` the workers are for items whose tasks need so much. They are to be large enough for
         its memory class, and what is left are the items of the classes up to that.
@@ -84,11 +84,9 @@ class TableBatch(TableCapacity):
         await store.describe()
         if last_attempts_after < 1:
             raise UsageError(f"`last_attempts_after` is {last_attempts_after}", hint="give 1 or more")
-        memory_class, items = class_of(memory_class_bytes) if memory_class_bytes else 0, None
-        if memory_class and within is not None:
-            counted = (await store.lane_counts()).items()
-            items = sum(count for lane, count in counted if 0 < lane.memory_class <= memory_class)
-        number = batch_planning.Deadline(within, seconds_per_item, items) if within is not None else jobs or 0
+        number: int | batch_planning.Deadline = jobs or 0
+        if within is not None:
+            number = batch_planning.Deadline(within, seconds_per_item, await store.lane_counts())
         return await batch_planning.plan(
             await self._resources.platform(),
             table=name,
@@ -99,7 +97,7 @@ class TableBatch(TableCapacity):
             environment=environment,
             tags=tags or {},
             share=share,
-            memory_class=memory_class,
+            memory_class=class_of(memory_class_bytes) if memory_class_bytes else 0,
             last_attempts_on=last_attempts_on,
             last_attempts_after=last_attempts_after,
         )

@@ -12,7 +12,7 @@ from functools import partial
 from pyanamo_async.core.batch import job_name, jobs_needed, split
 from pyanamo_async.core.memory.budget import USABLE, parse_budget
 from pyanamo_async.core.memory.classes import largest_class
-from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS_AFTER
+from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS_AFTER, Lane, WorkerKind, left_by
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import Value
@@ -23,6 +23,7 @@ from pyanamo_async.ports.jobs import JobOrder
 from pyanamo_async.ports.platform import JobDefinition, JobQueue, Platform
 
 ITEMS, MEMORY, LAST_ATTEMPTS = "PYANAMO_ITEMS", "PYANAMO_MEMORY", "PYANAMO_LAST_ATTEMPTS"
+USUAL_BUDGET = f"{USABLE:.0%}"
 ENOUGH_MEASURED = 10
 
 
@@ -48,13 +49,13 @@ class BatchPlan(Value):
 class Deadline(Value):
     """The time in which the backlog is to be done.
 
-    `seconds_per_item` is how long an item takes, if that is not to be measured. `items` is how many are in the backlog,
-    if it is not all that is left.
+    `seconds_per_item` is how long an item takes, if that is not to be measured. `lanes` are the items that
+    wait for some workers only.
     """
 
     within: timedelta
     seconds_per_item: float | None = None
-    items: int | None = None
+    lanes: Mapping[Lane, int] = {}
 
 
 async def plan(
@@ -88,12 +89,13 @@ async def plan(
     _check_share([found, last] if last else [found], share)
     told = {**its.environment, **{name: value for name, value in environment.items() if value}}
     if memory_class:
-        _check_memory(its, told.get(MEMORY) or f"{USABLE:.0%}", memory_class)
+        _check_memory(its, told.get(MEMORY) or USUAL_BUDGET, memory_class)
     because, number = "", jobs
     if isinstance(jobs, Deadline):
-        number, because = _number(
-            jobs, await status(), at_once=_at_once(told.get(ITEMS, ""), its), memory_class=memory_class
-        )
+        budget_bytes = parse_budget(told.get(MEMORY) or USUAL_BUDGET, its.memory_bytes)
+        kind = WorkerKind(largest_class(budget_bytes), last_attempts=bool(last or told.get(LAST_ATTEMPTS)))
+        seen, at_once = await status(), _at_once(told.get(ITEMS, ""), its)
+        number, because = _number(jobs, seen, at_once=at_once, kind=kind, memory_class=memory_class)
     if not isinstance(number, int) or number < 1:
         raise UsageError(f"`jobs` is {number}", hint="give 1 or more")
     order = partial(JobOrder, job_name(table), definition=definition, tags=tags, container=its.container)
@@ -106,24 +108,20 @@ async def plan(
     return BatchPlan(number, orders, because, one_more, last_attempts_after)
 
 
-def _number(deadline: Deadline, status: Status, *, at_once: int, memory_class: int) -> tuple[int, str]:
+def _number(
+    deadline: Deadline, status: Status, *, at_once: int, kind: WorkerKind, memory_class: int
+) -> tuple[int, str]:
     """Return how many workers get the backlog done in time, and how that came about.
 
     Raises:
         UsageError: nothing is left, or nothing tells how long an item takes.
     """
-    left = status.counts.left if deadline.items is None else deadline.items
+    left = _backlog(status, deadline.lanes, kind=kind, memory_class=memory_class)
     seconds = deadline.seconds_per_item
     if deadline.within <= timedelta():
         raise UsageError("`within` is not positive", hint="give a duration like 2h")
-    if not left and memory_class:
-        raise UsageError(
-            f"no item waits for a larger worker in the memory class of {memory_class} GiB or a lower one",
-            hint="`pyanamo status` says what items need, once a smaller worker has claimed them; "
-            "or give `jobs`, how many workers there are",
-        )
     if not left:
-        raise UsageError("nothing is left to run", hint="import items, or put some back")
+        raise _nothing_left(status, memory_class=memory_class)
     at_once = at_once or (status.slots // status.workers if status.workers else 0) or 1
     if seconds is None:
         measured = status.recent.settled >= ENOUGH_MEASURED or status.last_hour.settled >= ENOUGH_MEASURED
@@ -134,6 +132,26 @@ def _number(deadline: Deadline, status: Status, *, at_once: int, memory_class: i
     number = jobs_needed(left, seconds_per_item=seconds, within=deadline.within, items_at_once=at_once)
     which = f" in memory classes up to {memory_class} GiB" if memory_class else ""
     return number, f"{plural(left, 'item')}{which}, {seconds:.3g} s an item, {at_once} at once in a worker"
+
+
+def _backlog(status: Status, lanes: Mapping[Lane, int], *, kind: WorkerKind, memory_class: int) -> int:
+    """Return how many items are left that such workers take, or with a class, that wait for larger ones up to it."""
+    if memory_class:
+        return sum(items for lane, items in lanes.items() if 0 < lane.memory_class <= memory_class)
+    return max(0, status.counts.left - sum(left_by(lanes, [kind]).values()))
+
+
+def _nothing_left(status: Status, *, memory_class: int) -> UsageError:
+    if memory_class:
+        return UsageError(
+            f"no item waits for a larger worker in the memory class of {memory_class} GiB or a lower one",
+            hint="`pyanamo status` says what items need, once a smaller worker has claimed them; "
+            "or give `jobs`, how many workers there are",
+        )
+    if status.counts.left:
+        hint = "`pyanamo status` says for what they wait; see `memory_class` and `last_attempts_on`"
+        return UsageError("only items are left that such workers do not take", hint=hint)
+    return UsageError("nothing is left to run", hint="import items, or put some back")
 
 
 def _at_once(items: str, definition: JobDefinition) -> int:

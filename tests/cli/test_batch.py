@@ -321,12 +321,16 @@ def test_the_backlog_of_a_memory_class_is_what_waits_in_it(cli: Cli, tmp_path: P
     cli("import", str(tasks))
     assert cli("run", "--memory", "1G", "--bucket", f"file:{tmp_path}").status == 4
 
-    planned = (*SUBMIT, "--for", "1h", "--seconds-per-item", "60", "--dry-run", "--memory-class")
-    told, none = cli(*planned, "12G"), cli(*planned, "8G")
+    planned = (*SUBMIT, "--for", "1h", "--seconds-per-item", "60", "--dry-run")
+    told, none = (cli(*planned, "--memory-class", each) for each in ("12G", "8G"))
 
     assert "2 items in memory classes up to 12 GiB, 60 s an item" in told.err
     assert (none.status, "no item waits for a larger worker" in none.err) == (2, True)
     assert "--jobs" in none.err
+    assert "2 items, 60 s an item" in cli(*planned).err  # those of 12 GB: its workers have 16
+    small = cli(*planned, "--memory", "4G")
+    assert (small.status, "only items are left that such workers do not take" in small.err) == (2, True)
+    assert "--memory-class" in small.err
 
 
 LAST = (*SUBMIT, "--jobs", "2", "--last-attempts-on")

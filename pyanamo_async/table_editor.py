@@ -37,7 +37,7 @@ class TableEditor(TableReport):
     """One table of items, and how a person corrects them.
 
     Each order takes `OrderOptions`: a reason, `dry_run`, and what becomes of items that workers hold. Ids that the
-    table does not have are named in the result; when it has none of the items that are named, `ItemMissing` is raised.
+    table does not have are named in the result.
     """
 
     async def retry(self, selection: Selection | None = None, **options: Unpack[OrderOptions]) -> ChangeResult:

@@ -13,9 +13,9 @@ from pyanamo_async.cli import import_options as option
 from pyanamo_async.cli.console import note, say, say_json
 from pyanamo_async.cli.flags import standing_alone
 from pyanamo_async.cli.options import JsonOption, on_new_files
-from pyanamo_async.cli.ordering import INCOMPLETE, NAMED
 from pyanamo_async.cli.reading import counting_bar
 from pyanamo_async.cli.run_async import with_table
+from pyanamo_async.cli.selecting import INCOMPLETE, NAMED
 from pyanamo_async.cli.views import shown_creation
 from pyanamo_async.core.taskfile.parser import Kind
 from pyanamo_async.core.text.plural import plural

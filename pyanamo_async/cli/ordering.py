@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -15,10 +15,8 @@ from pyanamo_async.cli.console import flush, note, say, say_json
 from pyanamo_async.cli.options import JsonOption, takes
 from pyanamo_async.cli.reading import counting_bar
 from pyanamo_async.cli.run_async import with_table
-from pyanamo_async.cli.selecting import note_scan
+from pyanamo_async.cli.selecting import INCOMPLETE, note_scan, shown_ids
 
-INCOMPLETE = 3  # the exit status when not every selected item is as ordered
-NAMED = 5  # ids in a line for people
 LIVING = {WorkerCondition.ALIVE, WorkerCondition.STANDING}
 
 EPILOG = """\b
@@ -139,7 +137,7 @@ def carry_out(
         note("items that run may go on until their workers see the order, with the next heartbeat")
     if not has_workers:
         note("no worker is alive to run them: pyanamo run")
-    has_task = bool(result.selected) or selection.task is None
+    has_task = bool(result.selected or result.missing) or selection.task is None
     if not has_task:
         note(f"no item that is selected has a task {selection.task}")
     if not (result.complete and has_task):
@@ -200,18 +198,13 @@ def _show(result: ChangeResult, words: Wording, *, dry_run: bool, may_force: boo
     if result.locked:
         hint = ". hint: --force ends what runs" if may_force else ""
         holds = "a worker holds it" if len(result.locked) == 1 else "workers hold them"
-        note(f"{_items(len(result.locked))} left alone, because {holds}: {_names(result.locked)}{hint}")
+        note(f"{_items(len(result.locked))} left alone, because {holds}: {shown_ids(result.locked)}{hint}")
     if left := result.no_longer_matching + result.fenced:
         note(f"{_items(left)} left alone, because {'it' if left == 1 else 'they'} changed meanwhile")
     if result.failed:
         note(f"{_items(result.failed)} could not be changed: {result.problem}")
     if result.missing:
-        note(f"the table has no item {_names(result.missing)}")
-
-
-def _names(ids: Sequence[str]) -> str:
-    more = f" and {len(ids) - NAMED:,} more" if len(ids) > NAMED else ""
-    return ", ".join(ids[:NAMED]) + more
+        note(f"the table has no item {shown_ids(result.missing)}")
 
 
 def _items(count: int) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Annotated, Any
 
@@ -11,10 +12,12 @@ import typer
 
 from pyanamo_async import Selection, Table, UsageError, read_ids
 from pyanamo_async.cli.completing import complete_items, complete_states
-from pyanamo_async.cli.console import note
+from pyanamo_async.cli.console import flush, note
 from pyanamo_async.cli.options import Command, takes
 from pyanamo_async.core.text.byte_sizes import show_size
 
+INCOMPLETE = 3  # the exit status when not every selected item is shown, or as ordered
+NAMED = 5  # ids in a line for people
 READ_UNIT_BYTES = 4096  # of a consistent read
 BY_STATE = "with --state only items in that state are read"
 
@@ -57,7 +60,8 @@ All = Annotated[bool, typer.Option("--all", help="All items of the table.")]
 def selects_items(**by_default: object) -> Callable[[Command], Command]:
     """Give a command the flags of a selection, and pass it the `selection`.
 
-    `by_default` are the criteria if no flag gives any; without `by_default` that is an error.
+    `by_default` are the criteria if no flag gives any; without `by_default` that is an error. Ids that the table does
+    not have are reported on stderr after the others, and in the exit status.
     """
 
     @wraps(_criteria)
@@ -66,7 +70,7 @@ def selects_items(**by_default: object) -> Callable[[Command], Command]:
         criteria: dict[str, Any] = _criteria(**flags) or by_default
         return Selection(**criteria, limit=limit)
 
-    return takes("selection", select)
+    return lambda command: takes("selection", select)(_telling_missing(command))
 
 
 def may_select_items(command: Command) -> Command:
@@ -80,7 +84,38 @@ def may_select_items(command: Command) -> Command:
 
     own = [each for name, each in signature.parameters.items() if name != "ids"]
     select.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]  # `takes` reads it
-    return takes("selection", select)(command)
+    return takes("selection", select)(_telling_missing(command))
+
+
+def _telling_missing(command: Command) -> Command:
+    """Let a command that reads go on without the items that the table does not have, and tell them at its end."""
+
+    @wraps(command)
+    def run(**options: Any) -> Awaitable[None] | None:  # noqa: ANN401 - typer passes what the signature says
+        missing: list[str] = []
+        if selection := options["selection"]:
+            options["selection"] = replace(selection, on_missing=missing.extend)
+        running = command(**options)
+        return None if running is None else _tell_at_end(running, missing)
+
+    return run
+
+
+async def _tell_at_end(running: Awaitable[None], missing: Sequence[str]) -> None:
+    try:
+        await running
+    finally:
+        if missing:
+            flush()  # what was found comes first, also where both go to one terminal
+            note(f"the table has no item {shown_ids(missing)}")
+    if missing:
+        raise typer.Exit(INCOMPLETE)
+
+
+def shown_ids(ids: Sequence[str]) -> str:
+    """Return the first few of these ids, and how many more there are."""
+    more = f" and {len(ids) - NAMED:,} more" if len(ids) > NAMED else ""
+    return ", ".join(ids[:NAMED]) + more
 
 
 async def note_scan(table: Table, selection: Selection, *, whole: bool = False, hint: str = BY_STATE) -> None:

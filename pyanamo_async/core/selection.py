@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -34,7 +34,8 @@ class Selection:
     `states` are states of items, in any case; `worker` holds the item or ran the task last; `task` is a name like
     `Task_3`, its number, or an argument; `where` is an expression, evaluated for each task. `limit` is the most
     items that are wanted: whoever reads items stops there, `matches` knows nothing of it. `hosts` are the machines of
-    workers by their ids; whoever reads a table fills them in.
+    workers by their ids; whoever reads a table fills them in. Ids that the table does not have go to `on_missing`, once
+    the others were read; without it they are an `ItemMissing`.
 
     Raises:
         UsageError: nothing is named, a value is empty or invalid, or `all` stands beside a criterion. Later, when an
@@ -50,6 +51,7 @@ class Selection:
     limit: int | None = None
     all: bool = False
     hosts: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    on_missing: Callable[[Sequence[str]], None] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("ids", "states"):

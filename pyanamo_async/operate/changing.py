@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypedDict
 
 from pyanamo_async.core.items import CLAIMABLE, Item, State
 from pyanamo_async.core.selection import Selection
-from pyanamo_async.errors import Fenced, ItemMissing, SchemaMismatch, StoreError, TableMissing
+from pyanamo_async.errors import Fenced, SchemaMismatch, StoreError, TableMissing
 from pyanamo_async.operate.selecting import pages, select, with_hosts
 from pyanamo_async.operate.spool import SpooledIds
 from pyanamo_async.ports import Clock, Store
@@ -135,22 +135,13 @@ async def change(
     confirm: Callable[[int], bool] = lambda _: True,
     progress: Callable[[ChangeResult], None] = lambda _: None,
 ) -> ChangeResult:
-    """Change the selected items, unless `confirm`, which takes their number, says no.
-
-    Raises:
-        ItemMissing: ids are named, and the table has none of the items that are meant.
-    """
-    selection = await with_hosts(writer.store, selection)
+    """Change the selected items, unless `confirm`, which takes their number, says no."""
+    missing: list[str] = []
+    selection = replace(await with_hosts(writer.store, selection), on_missing=missing.extend)
     held: dict[str, Collection[str]] = {}
     with SpooledIds() as ids:
-        missing: Sequence[str] = ()
-        try:
-            async for summary in select(writer.store, selection):
-                ids.add(summary.item_id)
-        except ItemMissing as some:
-            if not ids:
-                raise
-            missing = some.item_ids
+        async for summary in select(writer.store, selection):
+            ids.add(summary.item_id)
         result = ChangeResult(selected=len(ids), missing=missing)
         result.confirmed = not result.selected or dry_run or confirm(result.selected)
         if not result.confirmed:

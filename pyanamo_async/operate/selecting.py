@@ -30,7 +30,8 @@ async def select(store: Store, selection: Selection) -> AsyncIterator[Summary]:
     """Yield the selected items in summary, up to the selection's limit.
 
     Raises:
-        ItemMissing: ids are named that the table does not have; items that it has are yielded before.
+        ItemMissing: ids are named that the table does not have, and the selection has no `on_missing`; items that it
+            has are yielded before.
     """
     if selection.ids is not None or selection.names_tasks:
         async for item in select_items(store, selection):
@@ -80,13 +81,13 @@ async def _listed(store: Store, selection: Selection) -> AsyncIterator[Summary]:
 
 
 async def _matching(store: Store, selection: Selection) -> AsyncIterator[Item]:
-    found = _whole(store, selection) if selection.ids is None else _by_id(store, selection.ids)
+    found = _whole(store, selection) if selection.ids is None else _by_id(store, selection, selection.ids)
     async for item in found:
         if selection.matches(item):
             yield item
 
 
-async def _by_id(store: Store, ids: Iterable[str]) -> AsyncIterator[Item]:
+async def _by_id(store: Store, selection: Selection, ids: Iterable[str]) -> AsyncIterator[Item]:
     missing: list[str] = []
     for page in pages(ids):
         found = {item.item_id: item for item in await store.read_many(page)}
@@ -97,7 +98,9 @@ async def _by_id(store: Store, ids: Iterable[str]) -> AsyncIterator[Item]:
                 missing.append(item_id)
     unreadable = await store.existing(missing) if missing else set()
     missing = [item_id for item_id in missing if item_id not in unreadable]
-    if missing:
+    if missing and selection.on_missing:
+        selection.on_missing(missing)
+    elif missing:
         named = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
         raise ItemMissing(f"the table has no item {named}", item_ids=missing, hint="`pyanamo list` shows the items")
 

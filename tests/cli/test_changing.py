@@ -181,8 +181,6 @@ def test_a_locked_item_is_named(failed: Cli) -> None:
         (["retry"], "running items again needs confirmation, but there is no terminal. hint: give --yes or --dry-run"),
         (["reset", "--yes"], "nothing is selected. hint: give ITEM, --state, --sample"),
         (["reset", "--yes", "--limit", "3"], "nothing is selected"),
-        (["retry", "--yes", "nosuch"], "the table has no item nosuch"),
-        (["list", "nosuch"], "the table has no item nosuch"),
         (["list", ""], "ITEM is empty"),
         (["list", "--state", ""], "--state is empty"),
         (["list", "--state", "faild"], "did you mean failed?"),
@@ -202,6 +200,30 @@ def test_a_selection_that_says_nothing_is_refused(failed: Cli, argv: list[str], 
     assert (said.status != 0, said.out) == (True, "")
     assert says in said.err
     assert sorted(states(failed).values()) == ["done", "failed", "failed", "failed"]
+
+
+def test_an_order_that_names_a_missing_item_is_incomplete(failed: Cli) -> None:
+    """Whether the table has others that are named, or none."""
+    for order in ("retry --dry-run", "retry -y", "hold -y", "set -y --cpus 2", "cancel -y --reason no", "delete -y"):
+        alone, beside = failed(*order.split(), "nosuch"), failed(*order.split(), "nosuch", "x1")
+
+        assert (order, alone.status, beside.status) == (order, 3, 3)
+        assert alone.err.endswith("the table has no item nosuch\n")
+        assert beside.err.endswith("the table has no item nosuch\n")
+    assert "x1" not in states(failed)
+
+
+def test_what_is_read_of_named_items_is_shown_beside_a_missing_one(failed: Cli, folder: Path) -> None:
+    """The missing one is named on stderr, and the exit status says so."""
+    both = ["list", "list --json", "list --sort state", "trace --sort took", "results", "files", "export --to a.tsv"]
+    for command in (*both, "logs --stderr"):
+        (folder / "ids").write_text("x1\nx2\n")
+        whole = failed(*command.split(), "--from", "ids")
+        (folder / "ids").write_text("x1\nnosuch\nx2\n")
+        said = failed(*command.split(), "--from", "ids")
+
+        assert (command, whole.status, said.status) == (command, 0, 3)
+        assert (said.out, said.err) == (whole.out, f"{whole.err}the table has no item nosuch\n")
 
 
 def test_list_takes_a_selection(failed: Cli) -> None:

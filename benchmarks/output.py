@@ -26,7 +26,7 @@ from pyanamo_async.core.capture import Capture
 from pyanamo_async.execution.launcher import ShellLauncher, find_shell
 from pyanamo_async.execution.runner import run
 from pyanamo_async.outputs.compression import Compressor
-from pyanamo_async.outputs.s3 import S3Outputs
+from pyanamo_async.outputs.s3 import S3Outputs, open_bucket
 from pyanamo_async.outputs.upload import part_bytes
 from pyanamo_async.ports import Command, OutputKey
 from pyanamo_async.worker.recorder import Recorder
@@ -88,7 +88,7 @@ async def throughput(file: Path, rounds: int) -> None:
     ours, bare = [], []
     async with Aws() as aws:
         client = await aws.s3()
-        store = S3Outputs(client, BUCKET)
+        store = S3Outputs(open_bucket(client, BUCKET))
         for number in range(rounds):
             began = time.perf_counter()
             await carry(store, f"cat {file}", f"round {number}")
@@ -106,7 +106,7 @@ async def throughput(file: Path, rounds: int) -> None:
 async def memory(file: Path, tasks: int, megabytes: int) -> None:
     """Print what so many tasks at once, that print so much each, need above idle."""
     async with Aws(concurrency=64) as aws:
-        store = S3Outputs(await aws.s3(), BUCKET)
+        store = S3Outputs(open_bucket(await aws.s3(), BUCKET))
         await carry(store, f"head -c 1000000 {file}", "warm")
         idle = memory_of_status("VmRSS")
         script = f"while cat {file}; do :; done | head -c {megabytes}000000"

@@ -150,12 +150,12 @@ class Resources:
 
                 outputs = FileOutputs(path, key, umask=self.settings.umask)
             case Bucket(name=name, prefix=prefix):
-                from pyanamo_async.outputs.s3 import S3Outputs
+                from pyanamo_async.outputs.s3 import S3Outputs, open_bucket
+                from pyanamo_async.outputs.spool import Spool
 
-                storing = self.settings.storing
-                client = await (await self._aws()).s3()
-                outputs = S3Outputs(client, name, prefix, sse=storing.sse, spool_bytes=storing.spool_bytes)
-                self._spool = outputs.spool
+                client, storing = await (await self._aws()).s3(), self.settings.storing
+                self._spool = Spool(storing.spool_bytes)
+                outputs = S3Outputs(open_bucket(client, name, sse=storing.sse), prefix, spool=self._spool)
             case Memory():
                 from pyanamo_async.outputs.memory import MemoryOutputs
 
@@ -175,10 +175,10 @@ class Resources:
 
                 return FileObjects(path, key, umask=self.settings.umask)
             case Bucket(name=name, prefix=prefix):
-                from pyanamo_async.outputs.s3 import S3Objects
+                from pyanamo_async.outputs.s3 import S3Objects, open_bucket
 
-                client = await (await self._aws()).s3()
-                return S3Objects(client, name, prefix, sse=self.settings.storing.sse, spool=self._spool)
+                bucket = open_bucket(await (await self._aws()).s3(), name, sse=self.settings.storing.sse)
+                return S3Objects(bucket, prefix, spool=self._spool)
         from pyanamo_async.outputs.memory import MemoryObjects
 
         objects: MemoryObjects = self._memory.setdefault(MemoryObjects, MemoryObjects())

@@ -11,6 +11,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pyanamo_async.aws.errors import translated
@@ -35,42 +36,37 @@ KMS, DOUBLE_KMS = "aws:kms", "aws:kms:dsse"
 READ_BYTES = 256 * 1024
 
 
-class S3Outputs:
-    """An `OutputStore` in `bucket`, below the path `prefix`.
+def open_bucket(client: S3Client, name: str, *, sse: str = "", schedule: RetrySchedule = WRITE_SCHEDULE) -> Bucket:
+    """Return a bucket for the stores below.
 
-    `sse` is `AES256`, `aws:kms` or `aws:kms:dsse`, the latter two alone or with `:KEY`, the id or ARN of a
-    key. All sinks share `spool_bytes` of memory for the parts they gather, in `spool`.
+    `sse` is `AES256`, `aws:kms` or `aws:kms:dsse`, the latter two alone or with `:KEY`, the id or ARN of a key.
     """
+    return Bucket(client, name, asyncio.Semaphore(PARTS_AT_ONCE), schedule, encryption(sse))
 
-    def __init__(
-        self,
-        client: S3Client,
-        bucket: str,
-        prefix: str = "",
-        *,
-        sse: str = "",
-        spool_bytes: int = SPOOL_BYTES,
-        schedule: RetrySchedule = WRITE_SCHEDULE,
-    ) -> None:
-        self._client = client
+
+class S3Outputs:
+    """An `OutputStore` in `bucket`, below the path `prefix`; all its sinks gather parts in `spool`."""
+
+    def __init__(self, bucket: Bucket, prefix: str = "", *, spool: Spool | None = None) -> None:
+        self._bucket = replace(bucket, properties={**_TEXT, **bucket.properties})
         self._prefix = prefix.strip("/")
-        self.spool = Spool(spool_bytes, schedule)
-        self._bucket = Bucket(client, bucket, asyncio.Semaphore(PARTS_AT_ONCE), schedule, _TEXT | encryption(sse))
+        self.spool = spool or Spool(SPOOL_BYTES, bucket.schedule)
 
     async def check(self) -> None:
         """Start an upload, send a part and abort it: this needs the rights of a sink and leaves nothing behind.
 
         Without the part it would not show that `kms:Decrypt` is missing, which only output of several parts needs.
         """
-        bucket, key = self._bucket.name, self._key(f"{CHECK}{uuid.uuid4().hex}")
+        client, bucket = self._bucket.client, self._bucket.name
+        key = self._key(f"{CHECK}{uuid.uuid4().hex}")
         already_aborted = suppress(OutputMissing)  # by a request whose response was lost
         with already_aborted, translated(f"bucket '{bucket}'", otherwise=OutputError):
-            upload = await self._client.create_multipart_upload(Bucket=bucket, Key=key, **self._bucket.properties)
+            upload = await client.create_multipart_upload(Bucket=bucket, Key=key, **self._bucket.properties)
             where: Any = {"Bucket": bucket, "Key": key, "UploadId": upload["UploadId"]}
             try:
-                await self._client.upload_part(**where, PartNumber=1, Body=b"check")
+                await client.upload_part(**where, PartNumber=1, Body=b"check")
             finally:
-                await self._client.abort_multipart_upload(**where)
+                await client.abort_multipart_upload(**where)
 
     def open(self, key: OutputKey) -> GzipSink:
         return GzipSink(Upload(self._bucket, self._key(output_path(key)), self.spool))
@@ -80,7 +76,7 @@ class S3Outputs:
 
     async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
         """Stream the output at a location, in any bucket."""
-        async for chunk in decompressed(download(self._client, *bucket_and_key(location)), start=start):
+        async for chunk in decompressed(download(self._bucket.client, *bucket_and_key(location)), start=start):
             yield chunk
 
     async def unfinished(self, table: str) -> AsyncIterator[UnfinishedOutput]:
@@ -111,7 +107,7 @@ def bucket_and_key(location: str) -> tuple[str, str]:
 
 
 def encryption(sse: str) -> dict[str, Any]:
-    """Return what is set on every object to encrypt it as asked: see `S3Outputs`."""
+    """Return what is set on every object to encrypt it as asked: see `open_bucket`."""
     properties: dict[str, Any] = {}
     if f"{sse}:".startswith(f"{DOUBLE_KMS}:"):
         method = DOUBLE_KMS
@@ -128,22 +124,12 @@ def encryption(sse: str) -> dict[str, Any]:
 
 
 class S3Objects:
-    """An `ObjectStore` in `bucket`, below the path `prefix`; `sse` and `spool` are as for `S3Outputs`."""
+    """An `ObjectStore` in `bucket`, below the path `prefix`; all its sinks gather parts in `spool`."""
 
-    def __init__(
-        self,
-        client: S3Client,
-        bucket: str,
-        prefix: str = "",
-        *,
-        sse: str = "",
-        spool: Spool | None = None,
-        schedule: RetrySchedule = WRITE_SCHEDULE,
-    ) -> None:
-        self._client, self._schedule = client, schedule
+    def __init__(self, bucket: Bucket, prefix: str = "", *, spool: Spool | None = None) -> None:
+        self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/".lstrip("/")
-        self._spool = spool or Spool(SPOOL_BYTES, schedule)
-        self._bucket = Bucket(client, bucket, asyncio.Semaphore(PARTS_AT_ONCE), schedule, encryption(sse))
+        self._spool = spool or Spool(SPOOL_BYTES, bucket.schedule)
 
     def open(self, key: ObjectKey) -> PlainSink:
         return PlainSink(Upload(self._bucket, self._key(key), self._spool))
@@ -153,8 +139,9 @@ class S3Objects:
 
     async def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
         """Stream the object at a location, in any bucket."""
-        bucket, key = bucket_and_key(location)
-        async for chunk in download(self._client, bucket, key, start=start, schedule=self._schedule):
+        name, key = bucket_and_key(location)
+        client, schedule = self._bucket.client, self._bucket.schedule
+        async for chunk in download(client, name, key, start=start, schedule=schedule):
             yield chunk
 
     def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:

@@ -12,7 +12,7 @@ from pyanamo_async.core.values import replace
 from pyanamo_async.errors import OutputMissing
 from pyanamo_async.outputs.files import FileObjects
 from pyanamo_async.outputs.memory import MemoryObjects
-from pyanamo_async.outputs.s3 import S3Objects
+from pyanamo_async.outputs.s3 import S3Objects, open_bucket
 from pyanamo_async.ports import ObjectKey, ObjectStore
 from tests.outputs.stores import s3_client
 
@@ -30,7 +30,7 @@ async def objects(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
             yield FileObjects(tmp_path / "new", "PyAnamo")
         case "s3":
             async with s3_client(request.getfixturevalue("moto_endpoint")) as client:
-                yield S3Objects(client, request.getfixturevalue("bucket"), "PyAnamo")
+                yield S3Objects(open_bucket(client, request.getfixturevalue("bucket")), "PyAnamo")
 
 
 async def put(objects: ObjectStore, key: ObjectKey, content: bytes) -> str:

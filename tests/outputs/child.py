@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from pyanamo_async.aws.session import Aws
-from pyanamo_async.outputs.s3 import S3Outputs
+from pyanamo_async.outputs.s3 import S3Outputs, open_bucket
 from pyanamo_async.ports import OutputKey
 from tests.outputs.text import text
 
@@ -18,7 +18,7 @@ from tests.outputs.text import text
 async def main(bucket: str, sinks: int, megabytes: int) -> None:
     """Warm up, measure, write, measure."""
     async with Aws() as aws:
-        store = S3Outputs(await aws.s3(), bucket)
+        store = S3Outputs(open_bucket(await aws.s3(), bucket))
         await write(store, 0, 1)
         idle = memory("VmRSS")
         locations = await asyncio.gather(*(write(store, number, megabytes) for number in range(1, sinks + 1)))

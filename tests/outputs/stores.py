@@ -16,7 +16,7 @@ from pyanamo_async.outputs.cloudwatch import CloudWatchOutputs
 from pyanamo_async.outputs.compression import CHUNK_BYTES
 from pyanamo_async.outputs.files import FileOutputs
 from pyanamo_async.outputs.memory import MemoryOutputs
-from pyanamo_async.outputs.s3 import S3Outputs
+from pyanamo_async.outputs.s3 import S3Outputs, open_bucket
 from pyanamo_async.outputs.spool import Spool
 from pyanamo_async.ports import Clock, OutputKey, OutputStore
 
@@ -61,7 +61,7 @@ def s3(client: S3Client, bucket: str) -> Kept:
         uploads = await client.list_multipart_uploads(Bucket=bucket)
         return [thing["Key"] for thing in (*objects.get("Contents", []), *uploads.get("Uploads", []))]
 
-    return Kept(S3Outputs(client, bucket, "Pyanamo/logs"), traces)
+    return Kept(S3Outputs(open_bucket(client, bucket), "Pyanamo/logs"), traces)
 
 
 def logs(client: CloudWatchLogsClient, group: str, fallback: Kept, clock: Clock) -> Kept:

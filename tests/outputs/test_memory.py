@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.servers.running import environment
-from pyanamo_async.outputs.s3 import S3Outputs
+from pyanamo_async.outputs.s3 import S3Outputs, open_bucket
 from tests.outputs.stores import s3_client
 from tests.outputs.text import text
 
@@ -28,7 +28,7 @@ async def test_memory_is_bounded(moto_endpoint: str, bucket: str, sinks: int, me
     assert int(above_idle) <= most_mib
     expected = hashlib.sha256(b"".join(text(megabytes))).hexdigest()
     async with s3_client(moto_endpoint) as client:
-        store = S3Outputs(client, bucket)
+        store = S3Outputs(open_bucket(client, bucket))
         assert {await checksum_at(store, location) for location in locations} == {expected}
 
 

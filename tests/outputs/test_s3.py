@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from pyanamo_async.errors import BucketMissing, Denied, OutputError, Unavailable
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.retrying import ONCE
-from pyanamo_async.outputs.s3 import S3Outputs
-from pyanamo_async.outputs.spool import SPOOL_BYTES
+from pyanamo_async.outputs.s3 import S3Outputs, open_bucket
+from pyanamo_async.outputs.spool import SPOOL_BYTES, Spool
 from pyanamo_async.outputs.upload import MIB, PARTS_IN_FLIGHT, part_bytes
 from pyanamo_async.ports import OutputKey, Sink
 from tests.outputs.proxy import Proxy, proxied
@@ -42,7 +42,8 @@ class Bench:
     bucket: str
 
     def store(self, *, schedule: RetrySchedule = QUICK, sse: str = "", spool_bytes: int = SPOOL_BYTES) -> S3Outputs:
-        return S3Outputs(self.client, self.bucket, "logs", schedule=schedule, sse=sse, spool_bytes=spool_bytes)
+        bucket = open_bucket(self.client, self.bucket, schedule=schedule, sse=sse)
+        return S3Outputs(bucket, "logs", spool=Spool(spool_bytes, schedule))
 
     async def traces(self) -> list[str]:
         return await s3(self.outside, self.bucket).traces()
@@ -127,7 +128,7 @@ async def test_encryption_by_kms_is_asked_for_with_a_bucket_key(
 ) -> None:
     """Which saves a call of KMS for each object; S3 has none for encryption in two layers."""
     client = _Impostor(bench.client, every=1)
-    await write_all(S3Outputs(cast("S3Client", client), bench.bucket, "logs", sse=sse), KEY, chunks)
+    await write_all(S3Outputs(open_bucket(cast("S3Client", client), bench.bucket, sse=sse), "logs"), KEY, chunks)
     objects = [each for each in client.asked if "ContentType" in each]
 
     encryption = {"ServerSideEncryption", "BucketKeyEnabled", "SSEKMSKeyId"}
@@ -262,7 +263,7 @@ async def test_reading_survives_broken_connections(bench: Bench) -> None:
 
 async def test_a_bucket_that_is_not_there_is_named(bench: Bench) -> None:
     """The check and every sink say so at once, with a hint."""
-    store = S3Outputs(bench.client, "no-such-bucket")
+    store = S3Outputs(open_bucket(bench.client, "no-such-bucket"))
 
     with pytest.raises(BucketMissing, match=r"bucket 'no-such-bucket' does not exist. hint:"):
         await store.check()
@@ -290,7 +291,7 @@ async def test_a_check_without_a_network_fails(bench: Bench) -> None:
 async def test_a_response_that_is_not_a_buckets_is_not_believed(bench: Bench, chunks: list[bytes]) -> None:
     """Somebody in between answers every other request with 200 and no content: nothing counts as stored for that."""
     client = _Impostor(bench.client)
-    store = S3Outputs(cast("S3Client", client), bench.bucket, "logs", schedule=QUICK)
+    store = S3Outputs(open_bucket(cast("S3Client", client), bench.bucket, schedule=QUICK), "logs")
     location = await write_all(store, KEY, chunks)
 
     assert client.answered > 0
@@ -333,7 +334,7 @@ async def test_the_check_finds_that_parts_may_not_be_sent(bench: Bench) -> None:
 
     client = cast("S3Client", Forbidding())
     with pytest.raises(Denied, match="kms:Decrypt"):
-        await S3Outputs(client, bench.bucket, "logs", sse="aws:kms").check()
+        await S3Outputs(open_bucket(client, bench.bucket, sse="aws:kms"), "logs").check()
 
     assert await bench.traces() == []
     assert [line.split()[0] for line in bench.proxy.requests] == ["POST", "DELETE"]

@@ -17,7 +17,7 @@ import asyncio, os, sys
 from pathlib import Path
 from aiobotocore.session import get_session
 from pyanamo_async.outputs.files import FileObjects
-from pyanamo_async.outputs.s3 import S3Objects
+from pyanamo_async.outputs.s3 import S3Objects, open_bucket
 from pyanamo_async.ports import ObjectKey
 from pyanamo_async.worker.checkpoints import Checkpoints
 
@@ -25,7 +25,7 @@ async def main(root):
     if not (bucket := os.environ.get("BUCKET")):
         return await work(root, FileObjects(root / "logs"))
     async with get_session().create_client("s3") as client:
-        await work(root, S3Objects(client, bucket))
+        await work(root, S3Objects(open_bucket(client, bucket)))
 
 async def work(root, objects):
     key = ObjectKey("table", "item", "Task_0", "")

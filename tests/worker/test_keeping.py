@@ -39,10 +39,12 @@ class HangingObjects(MemoryObjects):
     """A storage that takes everything and never says that it is stored."""
 
     def open(self, key: ObjectKey) -> Sink:
-        return _HangingSink(super().open(key))
+        return HangingSink(super().open(key))
 
 
-class _HangingSink:
+class HangingSink:
+    """Takes everything, and never says that it is stored."""
+
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 

@@ -16,7 +16,7 @@ from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew
 from simulation.virtual_time import NOON, VirtualLoop, run
 from tests.fakes import an_item
-from tests.worker.test_keeping import LeavingLauncher, no_threads
+from tests.worker.test_keeping import HangingSink, LeavingLauncher, no_threads
 from tests.worker.test_output import LONG
 
 __all__ = ["no_threads"]  # a fixture
@@ -25,18 +25,12 @@ ABORTED_AFTER_S, SETTLED_WITHIN_S = 100.0, 30.0
 SCRIPT = f"print {LONG};exit 0;PYANAMO_RESULTS"
 
 
-class LateSink:
-    """Never stores anything; minutes after it was aborted, what has its name is removed, whosever it is."""
+class LateSink(HangingSink):
+    """Minutes after it was aborted, what has its name is removed, whichever attempt stored it."""
 
     def __init__(self, sink: Sink, kept: dict[str, bytes], location: str, aborted: list[str]) -> None:
-        self._sink, self._kept, self._location, self._aborted = sink, kept, location, aborted
-
-    async def write(self, chunk: bytes) -> None:
-        await self._sink.write(chunk)
-
-    async def close(self) -> str:
-        await asyncio.sleep(1e6)
-        return await self._sink.close()
+        super().__init__(sink)
+        self._kept, self._location, self._aborted = kept, location, aborted
 
     async def abort(self) -> None:
         await asyncio.sleep(ABORTED_AFTER_S)

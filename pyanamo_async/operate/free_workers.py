@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from pyanamo_async.core.halting import is_halted
 from pyanamo_async.core.items import Item
+from pyanamo_async.core.memory.room_wait import NOTHING_WAITS
 from pyanamo_async.core.queue_lanes import EVERYBODY, LAST_ATTEMPTS, Lane, show_need, worker_need_bytes
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration
@@ -56,10 +57,16 @@ def at_work(now: datetime, workers: Sequence[WorkerStatus], *, not_before: datet
     if not_before and not_before > now:
         return [f"{_workers(len(willing))} alive: when that wait is over, it may start."], [NextStep.LIST_WORKERS]
     running, slots = sum(each.running for each in willing), sum(each.slots for each in willing)
-    if running < slots:
+    waiting = sum(each.waiting != NOTHING_WAITS for each in willing)
+    if running < slots and waiting == len(willing):
+        sentence = (
+            f"{_workers(len(willing))} alive, with {slots - running} of {slots} places free, but little room: an item "
+            f"that {'it holds waits' if len(willing) == 1 else 'each holds waits'} there for memory or CPUs."
+        )
+    elif running < slots:
         sentence = (
             f"{_workers(len(willing))} alive, with {slots - running} of {slots} places free: it should start soon, "
-            "unless their wall time is nearly over (`wall_time`, `min_remaining`)."
+            "unless their memory or CPUs are taken, or their wall time is nearly over (`wall_time`, `min_remaining`)."
         )
     else:
         ago = show_span(now - min(each.heartbeat for each in willing))

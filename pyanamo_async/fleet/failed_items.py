@@ -1,10 +1,11 @@
 """Let all workers drain when too many items of the table are failed.
 
-1. A worker looks before its first claim, and after items of its own failed, so the cost grows with what fails. Only a
-   limit in percent needs a count of all items, and only once something has failed.
-2. A host that is broken fails a table within seconds. So a worker looks at once when what it failed since its last look
-   would reach the limit with what it saw then; and each time as much failed here again as before, because others fail
-   beside it. So many looks cost the logarithm of the limit.
+1. A worker looks before its first claim and after its own items failed, so the cost grows with the number of failures.
+   Only a limit in percent needs a count of all items, and only once an item has failed.
+2. On a broken host all items of a table may fail within seconds. So a worker looks at once when its failures since the
+   last look, together with the number seen then, would reach the limit. It also looks each time the number of its own
+   failures has doubled, because items fail on other workers, too. The number of looks grows with the logarithm of the
+   limit.
 3. A worker that finds the limit reached orders all living workers to drain. Those that start later find it themselves.
 """
 
@@ -27,7 +28,7 @@ class FailedItems:
         self._store, self._limit = store, limit
         self._clock, self._processes = clock, processes
         self._total: int | None = None
-        self._rest = 1  # how many more may fail before a look, as far as the last one told
+        self._rest = 1  # how many more may fail before a look, according to the last one
         self._own = self._own_seen = 0  # items that failed here, in all and when the last look began
 
     def failed_here(self) -> bool:
@@ -36,14 +37,14 @@ class FailedItems:
         return self._own - self._own_seen >= min(self._rest, self._own_seen)
 
     async def too_many(self) -> str:
-        """Return why nothing more is to be claimed; empty while the limit is not reached."""
+        """Return why no more items should be claimed; empty while the limit is not reached."""
         self._own_seen = self._own  # what fails during the look counts as later
         failed, least = await self._failed()
         self._rest = least - failed
         return failed_reason(failed, self._total) if self._rest <= 0 else ""
 
     async def _failed(self) -> tuple[int, int]:
-        """Return how many items are failed, as far as that matters, and how many are too many."""
+        """Return how many items have failed, counted up to the limit, and how many are too many."""
         if not await self._count(1):
             return 0, self._limit.least(self._total or 0)
         if self._limit.percent is None:
@@ -59,7 +60,7 @@ class FailedItems:
         return counts.items[State.FAILED], self._limit.least(counts.total)
 
     async def drain_all(self) -> None:
-        """Order all workers that live to drain."""
+        """Order all living workers to drain."""
         for worker in living(await list_workers(self._store, now=self._clock.now(), processes=self._processes)):
             with suppress(ItemMissing):  # it has gone meanwhile
                 await self._store.order(worker.worker_id, Desired.DRAIN)

@@ -1,36 +1,36 @@
-"""Decide when a worker that finds nothing to claim goes home: the whole rule, and why each clause is in it.
+"""Decide when a worker that finds nothing to claim goes home (exits): the whole rule, with a reason for each clause.
 
-A worker goes home when two looks at the table, `index_lag` apart, find all of this. Where nothing lags, one look is
-enough.
+A worker goes home when two looks at the table, `index_lag` apart, find that all of the following holds. If the index
+does not lag, one look is enough.
 
 1. Nothing can be claimed now or later, in `todo` or `Wall_Time_Exceeded`: a retry that is due in an hour is work too.
-2. No holder is without a row, and none has a row that says that it ended: nobody will ever settle what such holders
-   hold, so it has to be taken over. (Without this clause 15 of 50 simulated schedules left an item.)
-3. This worker has no claim that has been unanswered for less than `INDEX_LAG_AT_MOST`, and is no holder after an older
-   one: a claim whose reply was lost may have been won, and the index shows it late. (On SQLite it shows it at once.)
-   (An item that it still holds although every claim was answered is one whose settle was refused. Others take it over
-   once this worker's row says that it ended.)
-4. Every holder has sent a heartbeat since the look that first showed it as holder and is no suspect, or is a living
-   process of this machine: one that died must not be taken for alive because of what it wrote before. (Without this
-   clause 12 of 150 small fleets left an item.)
+2. Every holder has a row, and no row says that the holder has ended: nobody would ever settle the items of such a
+   holder, so they have to be taken over. (Without this clause 15 of 50 simulated schedules left an item.)
+3. This worker has no claim that has been unanswered for less than `INDEX_LAG_AT_MOST`. If it has an older one, it is
+   not a holder: a claim whose reply was lost may have been won, and the index shows it late. (On SQLite it shows it at
+   once.) If every claim was answered and this worker is still a holder, a settle was refused. Others take the item over
+   once the row of this worker says that it ended.
+4. Every holder is a living process of this machine, or is no suspect and has sent a heartbeat since the look that first
+   showed it as a holder: what a worker wrote before it died must not make it look alive. (Without this clause 12 of 150
+   small fleets left an item.)
 5. No notification came between a consistent read before the first look and one after the last, and none was read less
    than `index_lag` before the first look. While an index lags, an item that is put back may show
    neither as held nor as claimable. It may be put back during one look and claimed during the other, by a worker that
    then loses its network. More looks do not rule that out. But a worker that is stopped and puts an item back sends a
    notification, and notifications are read consistently. (Without this clause 2 of 1,500 fleets left an item.)
 
-Holders are looked at before what can be claimed: an item that is put back in between is seen twice rather than never.
-Heartbeats carry the service's time, so one query of the index shows who has sent one since; however late the index is,
-what it shows was written.
+Holders are read before claimable items, so that an item that is put back in between is seen twice rather than never.
+Heartbeats carry the service's time, so one query of the index shows which workers have sent one since. The index may be
+late, but what it shows was written.
 
-Items in lanes that this worker does not take are nothing that it could run. If no living worker takes them either, it
-exits with a status of its own, which tells whoever started it that starting it again would not help.
+Items in lanes that this worker does not take do not keep it. If no living worker takes them either, it exits with a
+status of its own, which says that starting it again would not help.
 
-A worker that takes last attempts stays while others hold items that may become such, where the table has that setting:
-the others could not run them.
+If the table leaves last attempts to some workers, such a worker stays while others hold items that may become last
+attempts: the others could not run them.
 
-Exit 0 promises nothing about items that living workers hold: a worker that puts something back because it is stopped
-exits with 75, so that AWS Batch, or whoever started it, starts another.
+Exit status 0 does not mean that items held by living workers are done. A worker that puts an item back because it is
+stopped exits with 75, so that AWS Batch, or whoever started it, starts another.
 """
 
 from __future__ import annotations
@@ -48,19 +48,19 @@ from pyanamo_async.fleet.notifications import TableNotifications
 from pyanamo_async.fleet.peers import PeerMonitor
 from pyanamo_async.ports import INDEX_LAG_AT_MOST, Runtime, Store
 
-STAMP_ERROR = timedelta(seconds=5)  # how far two heartbeats' idea of the service's time may be apart
-TICK_S = 0.001  # more than a clock is wrong by
+STAMP_ERROR = timedelta(seconds=5)  # how far the service's time may differ between two heartbeats
+TICK_S = 0.001  # more than the error of a monotonic clock
 
 
 @dataclass(frozen=True, slots=True)
 class IdlePolicy:
-    """How long to look for work: until nothing is left, for ever (`wait`), or until `idle_exit` passed without any."""
+    """How long to look for work: until nothing is left, for ever (`wait`), or for `idle_exit` without any."""
 
     wait: bool = False
     idle_exit: timedelta | None = None
 
     def decision(self, idle: timedelta) -> bool | None:
-        """Return whether a worker that found nothing for so long goes home; None when the table decides."""
+        """Return whether a worker that found no work for `idle` goes home; None if the table decides."""
         if self.idle_exit is not None:
             return idle >= self.idle_exit
         return False if self.wait else None
@@ -91,7 +91,7 @@ class GoingHome:
         self._took_over = self._is_waiting = self.holds_unknown_item = False
 
     def found_work(self) -> None:
-        """Note that there is work, or will be: what was learned while idle no longer counts."""
+        """Note that there is work, or will be: what earlier looks found no longer counts."""
         self._idle_since_s = self._first_look = None
         self._first_seen = {}
 
@@ -113,7 +113,7 @@ class GoingHome:
         return await self._look_again(has_unanswered=unanswered_claim_s is not None)
 
     def pause_s(self) -> float | None:
-        """Return in how many seconds to ask again; None when any pause will do."""
+        """Return in how many seconds to ask again; None for any pause."""
         took_over, self._took_over = self._took_over, False
         if took_over:  # what was taken over can be claimed
             return 0.0
@@ -191,7 +191,7 @@ class GoingHome:
     async def _all_holders_live(self, *, has_unanswered: bool) -> bool:
         """Apply clauses 2 to 4 to all holders.
 
-        There may be many holders: a look ends at the first that it knows and has not heard of since.
+        There may be many holders: a look ends at the first known one that has sent no heartbeat since.
         """
         self.holds_unknown_item = False
         known, heard = self._first_seen, await self._heard_since_seen()

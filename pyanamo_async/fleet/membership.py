@@ -1,4 +1,4 @@
-"""The workers of a table, as a person sees them."""
+"""The workers of a table and their condition, as people see them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyanamo_async.ports import Processes, Store
 
 
 class WorkerCondition(StrEnum):
-    """How a worker is, as far as its row and this machine tell."""
+    """The condition of a worker, according to its row and to this machine."""
 
     ALIVE = "alive"
     STANDING = "standing"  # its process was stopped on this machine, and may go on
@@ -31,14 +31,14 @@ class WorkerStatus:
 
     @property
     def vanished(self) -> bool:
-        """Whether others may take its items: it died, or its lease has expired, and it did not say that it ended."""
+        """Whether others may take its items: it died or its lease has expired, and its row does not say it ended."""
         return self.condition is WorkerCondition.DIED or (
             self.is_silent and self.condition is not WorkerCondition.ENDED
         )
 
 
 def describe_worker(worker: Worker, *, now: datetime, process_status: ProcessStatus) -> WorkerStatus:
-    """Return how a worker is: it ended, or died, or stands still, or has been silent for its lease, or it lives."""
+    """Return the condition of a worker, from its row and the status of its process on this machine."""
     is_silent = now - worker.heartbeat > worker.lease
     if worker.state is WorkerState.ENDED:
         condition = WorkerCondition.ENDED
@@ -56,8 +56,8 @@ async def list_workers(
 ) -> list[WorkerStatus]:
     """List the workers, by last heartbeat; with `of`, those with these ids.
 
-    Those whose rows cannot be read are left out, and noted in `bad_rows`. Heartbeats are in the service's time, which
-    this machine knows only after a reply: the rows are read first.
+    Workers whose rows cannot be read are left out, and noted in `bad_rows`. The rows are read first: heartbeats are in
+    the service's time, which this machine knows only after a reply.
     """
     workers = await store.workers(of=of)
     now = store.service_time(now=now)
@@ -69,15 +69,15 @@ async def list_workers(
 
 
 def living(workers: Iterable[WorkerStatus]) -> list[Worker]:
-    """Return the workers that live, as far as anybody can know; one that stands still does until its lease is over."""
+    """Return the workers that are alive, or stopped with a lease that has not expired."""
     there = {WorkerCondition.ALIVE, WorkerCondition.STANDING}
     return [each.worker for each in workers if each.condition in there and not each.vanished]
 
 
 async def largest_living_budget(store: Store, *, now: datetime) -> int | None:
-    """Return how much memory the largest worker lets its scripts use, in bytes, of those heard of within their lease.
+    """Return how much memory scripts may use in the largest worker whose lease has not expired, in bytes.
 
-    None when it is unknown of one of them, or of all.
+    None when it is unknown for one of these workers, or when there are none.
     """
     workers = await store.workers(of=[*await store.heartbeats()])
     now = store.service_time(now=now)

@@ -1,9 +1,10 @@
 """Notifications that items were added or put back, as one worker sends and reads them.
 
-1. While a worker waits, a notification is noticed within seconds; without an answer it goes on looking by itself.
-2. Before a worker goes home it reads them consistently, and an error is an error: an index may show nowhere what has
-   just been put back.
-3. Each notification is counted once, whoever asked: one that was read in a pause also counts for going home.
+1. A waiting worker notices a notification within seconds. If the store does not answer, the worker goes on looking for
+   work by itself.
+2. Before a worker goes home it reads notifications consistently, and errors are raised: an item that has just been put
+   back may not be in the index yet.
+3. Each notification is counted once: one that was read in a pause also counts for going home.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ class TableNotifications:
         self.every_s = table.notifications_every_s
 
     async def poll(self) -> bool:
-        """Return whether a notification came, as far as is known within seconds."""
+        """Return whether a notification came; False if the store does not answer within seconds."""
         with suppress(PyanamoError, TimeoutError):
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return await self._read(consistent=False)
         return False
 
     async def count(self) -> int:
-        """Return how many notifications were read so far, this moment's included."""
+        """Read consistently, and return how many notifications were read so far."""
         await self._read(consistent=True)
         return self._count
 
@@ -43,7 +44,7 @@ class TableNotifications:
         return self._last_s
 
     async def notify(self) -> None:
-        """Notify other workers, within seconds or not at all."""
+        """Notify other workers; give up after some seconds, or if the store fails."""
         with suppress(PyanamoError, TimeoutError):
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 await self._table.notify(now=self._clock.now())

@@ -1,16 +1,18 @@
 """Look after the other workers: find those that died, and take over what they hold.
 
 1. Suspects come from one query of the index: workers whose last heartbeat is older than a third of the lease, or in the
-   future. One worker asks for all, the one whose heartbeat is the latest: about one in each heartbeat, however many
-   workers there are.
-2. A worker with a suspect keeps looking at its row until it is resolved: it sent a heartbeat, ended, was forgotten, or
-   died.
-3. A suspect died when consistent reads show the same heartbeat for two thirds of its lease and a margin, by this
-   machine's own clock, which goes on while it is suspended. No two clocks are compared; memory is O(suspects).
-4. A process of this very machine that died, with nothing left of what it started, is dead at once. Two
-   workers may share a machine only when their ids differ in nothing but the nonce.
+   future. Only the worker with the latest heartbeat sends the query: about one worker in each heartbeat interval,
+   however many workers there are.
+2. A worker reads the row of its suspect again and again until the suspect has sent a heartbeat, has ended, was
+   forgotten, or has died.
+3. A suspect has died when consistent reads show the same heartbeat for two thirds of its lease and a margin. The time
+   is measured by this machine's own clock, which goes on while the machine is suspended. No two clocks are compared;
+   memory is O(suspects).
+4. A process of this machine that died, with nothing left of what it started, is dead at once. Two workers may share a
+   machine only if their ids differ in nothing but the nonce.
 5. Before a worker takes over from a process of its own machine, it ends what that process started.
-6. Where every read of what is held costs, neighbours are looked for when the worker begins and before it goes home.
+6. If reads of held items are charged, workers of the same machine are looked for only when a worker begins and before
+   it goes home.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ ORPHANS_EVERY = 1 / 15  # of the queries for suspects
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """The heartbeat that a suspect shows, and since when, by our own clock."""
+    """The heartbeat in the row of a suspect, and since when it has been there, by the clock of this machine."""
 
     heartbeat: datetime
     since_s: float
@@ -65,7 +67,7 @@ class PeerMonitor:
         self.taken: Taken = Counter()
 
     async def look_after(self) -> Taken:
-        """Find suspects when it is our turn, resolve ours, and take over what dead workers hold."""
+        """Find suspects if it is this worker's turn, resolve its own, and take over what dead workers hold."""
         before = self.taken.copy()
         if await self._is_my_turn():
             await self._find_suspects()
@@ -78,7 +80,7 @@ class PeerMonitor:
         return self.taken - before
 
     def is_near(self, worker_id: str) -> bool:
-        """Return whether a worker may be a process of this machine, by its id."""
+        """Return whether a worker may be a process of this machine, judging by its id."""
         return worker_id.rpartition("-")[0] == self.me.rpartition("-")[0]
 
     async def living_neighbours(self, holders: Collection[str]) -> set[str]:
@@ -90,7 +92,7 @@ class PeerMonitor:
         }
 
     async def examine(self, holders: Collection[str]) -> bool:
-        """Look at holders that show no heartbeat: take over from those that are gone, and suspect the silent.
+        """Look at holders without a recent heartbeat: take over from those that are gone, and suspect the others.
 
         Return whether items were taken over.
         """
@@ -115,7 +117,7 @@ class PeerMonitor:
         return near
 
     async def _is_my_turn(self) -> bool:
-        """Return whether of all workers' heartbeats ours is the latest; one in the future does not count."""
+        """Return whether this worker has the latest heartbeat of all; one in the future does not count."""
         now = self.now()
         latest = await self._store.heartbeats(most=1)
         return all(worker_id == self.me or heartbeat > now for worker_id, heartbeat in latest.items())
@@ -172,7 +174,7 @@ class PeerMonitor:
         self._note(await reclaim_held(self._store, holders, now=self.now(), policy=self._policy))
 
     async def _neighbours(self, holders: Collection[str]) -> Collection[Worker]:
-        """Read the rows of those that may be processes of this machine."""
+        """Read the rows of the holders that may be processes of this machine."""
         near = {holder for holder in holders if self.is_near(holder)} - {self.me}
         return await self._store.workers(of=near) if near else ()
 

@@ -214,10 +214,11 @@ class Table(TableBatch):
         definition: str = "",
         note: Callable[[str], None] = lambda _: None,
     ) -> AsyncIterator[Finding]:
-        """Find what would keep workers from working on AWS, and what killed ones left behind.
+        """Find what would keep workers from working, and what killed ones left behind.
 
-        The former is credentials (`note` is told whose), table, row, index, bucket, key, lifecycle and rights, tried by
-        calls that change nothing; of AWS Batch's job `queue` and `definition` rules, time limits, image and quota.
+        The former is a file or folder that cannot be written; on AWS credentials (`note` is told whose), table, row,
+        index, bucket, key, lifecycle and rights; and of AWS Batch's job `queue` and `definition` rules, time limits,
+        image and quota. All is tried by calls that change nothing.
 
         The latter is items of workers that are gone, rows that cannot be read, and unfinished output that is older than
         `older_than`, which `remove` deletes.

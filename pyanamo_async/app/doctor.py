@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
-from pyanamo_async.app.locations import Bucket, DynamoTable
+from pyanamo_async.app.locations import Bucket, DynamoTable, Folder, SqliteTable
 from pyanamo_async.app.resources import Resources
 from pyanamo_async.errors import RegionMissing
 from pyanamo_async.host.liveness import LocalProcesses
@@ -16,6 +16,7 @@ from pyanamo_async.operate.findings import Finding, FindingKind
 from pyanamo_async.operate.leftovers import left_behind
 from pyanamo_async.operate.orphaned_checkpoints import orphaned_checkpoints
 from pyanamo_async.operate.platform_checks import Scope, check_platform
+from pyanamo_async.operate.writing_checks import check_output_writable, check_table_writable
 
 ENDS_IT = {
     FindingKind.REGION,
@@ -41,7 +42,8 @@ async def examination(
 ) -> AsyncIterator[Finding]:
     """Examine a table, its output, and on AWS what they and their workers stand on."""
     of_table = isinstance(resources.settings.table, DynamoTable)
-    of_bucket = isinstance(resources.settings.need_output(), Bucket)
+    output = resources.settings.need_output()
+    of_bucket = isinstance(output, Bucket)
     scope = Scope(of_table, of_bucket, queue, definition)
     try:
         store, outputs = await resources.store(), await resources.outputs()
@@ -55,6 +57,12 @@ async def examination(
             yield finding
     if kinds & ENDS_IT:
         return
+    if isinstance(resources.settings.table, SqliteTable):
+        async for finding in check_table_writable(store):
+            yield finding
+    if isinstance(output, Folder):
+        async for finding in check_output_writable(outputs):
+            yield finding
     async for finding in left_behind(
         store, outputs, older_than=older_than, remove=remove, now=now, processes=LocalProcesses()
     ):

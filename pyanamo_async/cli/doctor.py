@@ -44,9 +44,10 @@ async def doctor(
 ) -> None:
     """Find what keeps workers from working, and what killed ones left behind.
 
-    On AWS it looks at credentials, rights, table, bucket, key, and of AWS Batch at the retry rules, time limits, image
-    and quota. Left behind are items, uploads, files, and rows that cannot be read or that another program moved. Exits
-    with 0 when all is well, with 3 when something is found; each finding says what to do.
+    It tries whether a file and a folder can be written. On AWS it looks at credentials, rights, table, bucket, key, and
+    of AWS Batch at the retry rules, time limits, image and quota. Left behind are items, uploads, files, and rows that
+    cannot be read or that another program moved. Exits with 0 when all is well, with 3 when something is found; each
+    finding says what to do.
     """
     left, below = 0, dict[str, None]()
 

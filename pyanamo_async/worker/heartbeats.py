@@ -33,6 +33,7 @@ from pyanamo_async.host.retry import RetrySchedule, retry
 from pyanamo_async.host.waiting import elapsed
 from pyanamo_async.worker.context import AttemptContext, Plan
 from pyanamo_async.worker.stop import Level, Stop
+from pyanamo_async.worker.trouble_log import TroubleLog
 
 LAST_WITHIN_S = 5.0
 SHARE_OF_LEASE = FENCED_SHARE
@@ -67,6 +68,7 @@ class Heartbeats:
         self._last_s, self._stamp = self._clock.boottime(), datetime.min.replace(tzinfo=UTC)
         self._due, self._is_ending = asyncio.Event(), False
         self._sender: asyncio.Task[None] | None = None
+        self._trouble = TroubleLog(self._event_log, "heartbeat failed")  # of the first one, which is tried again
         self._is_registered = self._is_failing = self._told_of_work = False
         self.is_fenced = False
         self.trouble: PyanamoError | None = None  # why there will be no further heartbeat
@@ -76,7 +78,7 @@ class Heartbeats:
             self._send,
             RetrySchedule(limit_s=self._fence_after_s, longest_pause_s=self._every_s / 4),
             give_up=self._stop.drain,
-            on_failure=lambda trouble, _: self._event_log.note("heartbeat failed", trouble=str(trouble)),
+            on_failure=lambda trouble, _: self._trouble.note(trouble),
             random=self._runtime.rng.random,
             monotonic=self._clock.monotonic,
         )

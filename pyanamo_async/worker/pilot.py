@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from contextlib import suppress
 from functools import partial
 
 from pyanamo_async.core import values
@@ -22,7 +21,7 @@ from pyanamo_async.core.items import CLAIMABLE, Item, State, TaskRecord
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import Orders, Worker
-from pyanamo_async.errors import PyanamoError, TableReplaced, Unavailable, first_of_ours
+from pyanamo_async.errors import PyanamoError, TableReplaced, first_of_ours
 from pyanamo_async.fleet.going_home import GoingHome
 from pyanamo_async.host.waiting import elapsed, shielded
 from pyanamo_async.worker.attempt import Attempt
@@ -36,6 +35,7 @@ from pyanamo_async.worker.releases import ReleaseOrders
 from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.staggering import stagger
 from pyanamo_async.worker.stop import Level, Stop
+from pyanamo_async.worker.trouble_log import TroubleLog
 
 SETTLED_WITHIN_S = 10.0  # when the worker is cancelled
 
@@ -236,14 +236,13 @@ class Pilot:
     async def _watch_peers(self) -> None:
         """Look after the other workers: at once, then about once a heartbeat."""
         runtime, every_s = self._context.runtime, self._plan.heartbeat.total_seconds()
+        trouble = TroubleLog(runtime.event_log, "reclaim failed")
         while True:
             try:
-                with suppress(Unavailable):  # the heartbeats say that the store is away
+                with trouble.noted():
                     if await self._going_home.peers.look_after():
                         self._claimer.look_again()
                     await self._releases.withdraw_obsolete()
             except TableReplaced:
                 return
-            except PyanamoError as trouble:
-                runtime.event_log.note("reclaim failed", trouble=str(trouble))
             await asyncio.sleep(every_s * (0.5 + runtime.rng.random()))  # scattered among workers

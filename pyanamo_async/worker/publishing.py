@@ -2,7 +2,7 @@
 
 1. Without followers nothing is kept and nothing is asked of a store where asking costs.
 2. A new follower is noticed with the next heartbeat, sooner where the store can say between heartbeats.
-3. Trouble with publishing costs followers alone.
+3. Trouble with publishing costs followers alone, and is said once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pyanamo_async.core.workers import Orders
 from pyanamo_async.errors import PyanamoError, TableReplaced
 from pyanamo_async.worker.attempt import Attempt
 from pyanamo_async.worker.context import AttemptContext
+from pyanamo_async.worker.trouble_log import TroubleLog
 
 PAUSE_S = 1.0
 NOTHING = OutputTail()
@@ -25,7 +26,8 @@ class Publisher:
 
     def __init__(self, context: AttemptContext, attempts: Collection[Attempt]) -> None:
         self._worker, self._tails, self._attempts = context.worker, context.adapters.store, attempts
-        self._clock, self._event_log = context.runtime.clock, context.runtime.event_log
+        self._clock = context.runtime.clock
+        self._trouble = TroubleLog(context.runtime.event_log, "publishing failed")
         self._followed: set[TaskRef] = set()
         self._published: dict[TaskRef, OutputTail] = {}
 
@@ -42,23 +44,25 @@ class Publisher:
                 followed = await self._tails.followed(self._worker, now=self._clock.now()) if self._attempts else None
                 if followed is not None:
                     self._follow(followed)
-                for task in sorted(self._followed):
-                    await self._publish(task)
+                if any([await self._publish(task) for task in sorted(self._followed)]):
+                    self._trouble.over()
             except TableReplaced:  # the heartbeats say so
                 return
             except PyanamoError as trouble:
-                self._event_log.note("publishing failed", trouble=str(trouble))
+                self._trouble.note(trouble)
                 self._follow(())  # until the next heartbeat
             await asyncio.sleep(PAUSE_S)
 
-    async def _publish(self, task: TaskRef) -> None:
+    async def _publish(self, task: TaskRef) -> bool:
+        """Publish what is new of a task; return whether there was something."""
         tail = self._tail(task)
         if tail is None or tail == self._published.get(task, NOTHING):
-            return
+            return False
         if await self._tails.publish(task, tail, now=self._clock.now()):
             self._published[task] = tail
         else:
             self._follow(self._followed - {task})
+        return True
 
     def _tail(self, task: TaskRef) -> OutputTail | None:
         for attempt in self._attempts:

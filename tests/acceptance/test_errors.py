@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from contextlib import closing
@@ -208,6 +209,27 @@ def test_a_table_that_may_not_be_written(on_sqlite: Program) -> None:
         complaint(on_sqlite.run("table", "create", obeys_modes=True), code=1, naming="step.db")
     finally:
         on_sqlite.folder.chmod(0o755)
+
+
+def test_the_doctor_finds_what_may_not_be_written(on_sqlite: Program) -> None:
+    """A worker would fail at once; neither look leaves anything behind."""
+    on_sqlite.import_rows("a|s|true")
+    paths = [on_sqlite.sqlite_file(), on_sqlite.folder]
+    before = sorted(on_sqlite.folder.iterdir())
+    for path in paths:
+        path.chmod(0o555)
+    try:
+        found = on_sqlite.run("doctor", "--json", obeys_modes=True)
+    finally:
+        for path in paths:
+            path.chmod(0o755)
+
+    assert (found.returncode, [each["finding"] for each in json.loads(found.stdout)]) == (
+        3,
+        ["table not writable", "output not writable"],
+    )
+    assert json.loads(on_sqlite("doctor", "--json")) == []
+    assert sorted(on_sqlite.folder.iterdir()) == before
 
 
 def test_an_item_too_large_for_dynamodb_is_refused_with_what_to_type(on_aws: Program) -> None:

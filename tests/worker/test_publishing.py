@@ -166,7 +166,7 @@ def test_trouble_with_publishing_costs_followers_alone() -> None:
         tally = await crew.pilot().run()
 
         assert tally.settled[State.DONE] == 1
-        assert len(crew.notes.named("publishing failed")) == len(table.published_at) <= 6
+        assert len(crew.notes.named("publishing failed")) == 1 < len(table.published_at) <= 6
 
     run(main)
 

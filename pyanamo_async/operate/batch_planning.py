@@ -88,11 +88,12 @@ async def plan(
             raise UsageError(f"Batch would start nothing: {what}", hint=SAME_PLATFORM)
     _check_share([found, last] if last else [found], share)
     told = {**its.environment, **{name: value for name, value in environment.items() if value}}
+    memory = told.get(MEMORY) or USUAL_BUDGET
     if memory_class:
-        _check_memory(its, told.get(MEMORY) or USUAL_BUDGET, memory_class)
+        _check_memory(its, memory, memory_class)
     because, number = "", jobs
     if isinstance(jobs, Deadline):
-        budget_bytes = parse_budget(told.get(MEMORY) or USUAL_BUDGET, its.memory_bytes)
+        budget_bytes = parse_budget(memory, its.memory_bytes)
         kind = WorkerKind(largest_class(budget_bytes), last_attempts=bool(last or told.get(LAST_ATTEMPTS)))
         seen, at_once = await status(), _at_once(told.get(ITEMS, ""), its)
         number, because = _number(jobs, seen, at_once=at_once, kind=kind, memory_class=memory_class)
@@ -210,5 +211,6 @@ def _check_memory(definition: JobDefinition, memory: str, memory_class: int) -> 
     its = f"{show_size(definition.memory_bytes)} of memory, and its workers use up to {show_size(budget_bytes or 0)}"
     raise UsageError(
         f"`definition` {definition.name} has {its}: too little for items of the class of {memory_class} GiB",
-        hint=f"give one whose workers have {memory_class} GiB",
+        hint=f"give one whose workers have {memory_class} GiB"
+        + (", or leave out `memory`" if memory != USUAL_BUDGET else ""),
     )

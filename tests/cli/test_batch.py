@@ -308,6 +308,7 @@ def test_workers_for_a_memory_class_come_from_a_definition_that_is_large_enough(
     assert "the class of 24 GiB" in refused.err
     assert "--memory-class is 16. hint: give a size of 1 MiB or more, as 64G" in no_unit.err
     assert "use up to 8.0 GB: too little for items of the class of 16 GiB" in halved.err
+    assert ("leave out --memory" in halved.err, "leave out" in refused.err) == (True, False)
     assert [each["jobs"] for each in cli("batch", "list", "--json").json()] == [2]
 
 

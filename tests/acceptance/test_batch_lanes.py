@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.batch import FakeBatch
 from harness.batch.jobs import ENDED, Job
-from harness.program import PATIENCE_S, PYANAMO, Program, until
+from harness.program import PATIENCE_S, PYANAMO, Program, Row, until
 from tests.batch import DEFINITION, ON_DEMAND_QUEUE, QUEUE, a_batch, define
 from tests.memory.control_groups import a_control_group
 from tests.recovery.processes import Witness
@@ -46,7 +46,7 @@ def test_what_small_workers_on_spot_leave_is_done_by_others(on_aws: Program, tmp
         batch.block(ON_DEMAND_QUEUE)  # such machines may be scarce, too
         spot, on_demand = json.loads(pyanamo(*SUBMIT, QUEUE, *SMALL, *LAST))["job_ids"]
 
-        lost = [take_worker_of("long", pyanamo, batch, kill_after_s=kill_after_s) for kill_after_s in (PATIENCE_S, 0)]
+        lost = [take_worker_of("long", pyanamo, witness, batch, kill_after_s=each) for each in (PATIENCE_S, 0)]
         batch.wait(lambda: batch.job(spot).status in ENDED)
 
         codes = [code for job in batch.job(spot).children for code in exit_codes(job)]
@@ -115,13 +115,19 @@ def test_an_item_that_ran_out_of_memory_in_a_small_container_is_done_in_a_large_
     assert pyanamo("logs", "hungry") == "fed\n"
 
 
-def take_worker_of(item: str, pyanamo: Program, batch: FakeBatch, *, kill_after_s: float) -> str:
+def take_worker_of(item: str, pyanamo: Program, witness: Witness, batch: FakeBatch, *, kill_after_s: float) -> str:
     """Take the machine of the worker that runs an item, wait until the item has counted it, and return the job."""
-    until(lambda: pyanamo.rows()[item]["ItemState"] == "locked")
+    until(lambda: runs(pyanamo.rows()[item], witness))
     row = pyanamo.rows()[item]
     [job] = batch.take_capacity([row["InstanceID"].rpartition("-")[0]], kill_after_s=kill_after_s)
     until(lambda: bool(pyanamo.rows()[item].get("Evictions", 0) > row.get("Evictions", 0)))
     return job
+
+
+def runs(row: Row, witness: Witness) -> bool:
+    """Return whether the script of an item has begun: before, its machine is no loss to it."""
+    begun = {(run.item, run.attempt) for run in witness.runs()}
+    return row["ItemState"] == "locked" and (row["itemID"], row["Attempt"]) in begun
 
 
 def exit_codes(job: Job) -> list[int]:

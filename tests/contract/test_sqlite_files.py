@@ -7,9 +7,8 @@ import os
 import resource
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,18 +17,12 @@ from pyanamo_async.errors import SchemaMismatch, StoreError, TableMissing, Unava
 from pyanamo_async.ports import Creation
 from pyanamo_async.store.sqlite import SqliteStore
 from tests.contract.steps import a_worker, claim_one, settled
+from tests.contract.test_sqlite import store
 from tests.fakes import NOON, an_item
 
+__all__ = ["store"]  # a fixture
+
 NOBODY = 65534
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
-    """A created store that waits a twentieth of a second for locks."""
-    store = SqliteStore(tmp_path / "table.db", busy_timeout=timedelta(milliseconds=50))
-    await store.create(shards=1)
-    yield store
-    await store.close()
 
 
 async def test_a_lock_that_stays_is_named(store: SqliteStore) -> None:

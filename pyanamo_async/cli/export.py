@@ -58,6 +58,4 @@ async def export(
     removed = f", {result.removed} removed, of tasks that no longer exist" if result.removed else ""
     told(f"{plural(result.rows, 'row')} written to {to}{removed}", to=file)
     unfit.number = result.misfits
-    unfit.tell(
-        f"{result.misfits_in} lists them" if result.misfits_in else "a file, not stdout, has a list of all beside it"
-    )
+    unfit.tell(f"{result.misfits_in} lists them" if result.misfits_in else "--to FILE also writes a list of them all")

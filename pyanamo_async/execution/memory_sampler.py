@@ -5,8 +5,8 @@
    read from a small file, ten times a second.
 2. Between two samples the kernel keeps the peak of each process (`VmHWM`). The largest rise of one process is added to
    what all of them use.
-3. If processes share memory, it is read page by page (PSS), as far as that too costs no more than half a percent of a
-   core, and so hardly slows the scripts. Until the next reading, as much is taken to be shared as at the last one.
+3. If processes share memory, it is read page by page (PSS). That, too, may cost half a percent of a core, so it hardly
+   slows the scripts. Until the next reading, the amount of shared memory is assumed to be the same.
 4. When memory runs out, the kernel kills a process of a script rather than the worker: each process is marked for that
    when it is first seen. Marking it when it starts would slow short scripts by 5 %.
 5. An internal error ends the sampling, not the worker. Peaks are then those that `wait4` reports.

@@ -20,7 +20,7 @@ MAX_PIPE_BYTES = 1 << 20  # the most to which a program may enlarge it (/proc/sy
 
 
 class OutputPipe:
-    """A pipe. `write_end` is for the script; whoever starts that must close it in this process afterwards."""
+    """A pipe. `write_end` is for the script; the launcher closes it in this process once the script has started."""
 
     __slots__ = ("_backlog_bytes", "_changed", "_fd", "_is_paused", "_loop", "_receiver", "write_end")
 

@@ -1,22 +1,22 @@
 """Take over the items of workers that died.
 
-1. A worker is marked dead before its items are touched, on condition of its last heartbeat: one that is alive after all
-   is fenced with its next heartbeat, and one that has just sent a heartbeat keeps its items.
-2. The mark comes first, then the items, then the row: if the reclaiming worker dies in between, the
-   marked row shows others what is left to do.
-3. What a dead worker of this machine started is ended before its items are taken: it may stand still, and its scripts
-   run on. Elsewhere its guard has ended them.
+1. A worker is marked dead before its items are touched, on the condition that it has sent no further heartbeat. So a
+   worker that has just sent one keeps its items, and a worker that is alive after all is fenced with its next one.
+2. The mark comes first, then the items, then the row: if the reclaiming worker dies in between, the marked row shows
+   others what is left to do.
+3. The scripts of a dead worker of this machine are ended before its items are taken: if its process was only stopped,
+   they still run. On other machines the guard of the worker has ended them.
 4. A reclaim never undoes a settle that came first: it passes the same fence.
 5. A holder without a row, or whose row says that it ended, is gone for good: the row is written before the first claim
    and ends after the last settle. Rows are read as last written, so its items are taken at once.
-6. What stood still is no crash: items of a process that this machine shows as stopped, and of a worker whose row says
-   that it ended because it could send no heartbeats, were interrupted. Of another machine nobody can tell, unless
-   whoever runs it says what happened to it.
+6. Items of a process that this machine shows as stopped are charged an interruption and no crash. So are items of a
+   worker whose row says that it ended because it could send no heartbeats. For other machines this is not known, unless
+   the caller knows what happened to the worker (`interrupted`).
 7. An item that lost its machine as often as the table's setting says is left to workers that take last attempts.
 8. An item that the row names as waiting for room never started (`worker.room`): it is put back as it was, and charged
-   nothing. That the mark needs the heartbeat which names it makes this exact.
-9. An item whose row cannot be read is buried, and holds up no other. A worker whose row cannot be read is judged by its
-   heartbeat, as any other.
+   nothing. This is exact, because the worker is marked dead only if the heartbeat that names the item is its latest.
+9. An item whose row cannot be read is buried, and the others are taken over. A worker whose row cannot be read is
+   judged by its heartbeat, as any other.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ async def reclaim_from(
 ) -> Taken | None:
     """Put back, or bury, what a worker holds, and forget it; one that has sent a heartbeat since is left alone.
 
-    `interrupted` says what is known to have happened to it, if no item is to blame for that. Return None when its
-    scripts could not be ended: then it holds its items still.
+    `interrupted` says what happened to the worker, if that is known and no item is to blame. Return None if its scripts
+    could not be ended: it then still holds its items.
     """
     if not await store.mark_dead(dead):
         return Counter()
@@ -70,7 +70,7 @@ async def reclaim_held(
     policy: FailurePolicy,
     interrupted: Mapping[str, str] = NOTHING_KNOWN,
 ) -> Taken:
-    """Put back, or bury, what these holders hold, which are gone for good; `interrupted` as in `reclaim_from`."""
+    """Put back, or bury, the items of holders that are gone for good; `interrupted` is as in `reclaim_from`."""
     taken: Taken = Counter()
     rows = {each.worker_id: each for each in await store.workers(of=holders)} if holders else {}
     for holder in holders:
@@ -83,7 +83,7 @@ async def reclaim_held(
 async def _take(
     store: Store, holder: str, row: Worker | None, *, now: datetime, policy: FailurePolicy, interrupted: str
 ) -> Taken:
-    """Put back, or bury, what a holder holds; its last heartbeat stands in `row`, if there is one."""
+    """Put back, or bury, what a holder holds; `row` is its row with the last heartbeat, if there is one."""
     taken: Taken = Counter()
     held = await store.held(holder)
     limit = await store.last_attempts_after() if held else None
@@ -97,7 +97,7 @@ async def _take(
             seen = row.heartbeat if row else None
             reclaimed = transitions.reclaim(item, now=now, policy=policy, seen=seen, interrupted=interrupted)
             after = left_to_last_attempts(reclaimed, limit)
-        with suppress(Fenced, RowTooLarge):  # settled or taken over meanwhile; or it costs itself alone
+        with suppress(Fenced, RowTooLarge):  # settled or taken over meanwhile; or too large to be written
             await store.save(item, after)
             taken.update([after.state, *[WAITED] * waited])
     if taken[State.TODO]:

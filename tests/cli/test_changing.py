@@ -32,7 +32,7 @@ def failed(cli: Cli, folder: Path) -> Cli:
     """A table of which one item is done and three failed."""
     (folder / "tasks.txt").write_text(FAILING)
     assert cli("import", "tasks.txt").status == 0
-    assert process("run", "--max-failures", "1", "-q").status == 3
+    assert process("run", "-i", "1", "--max-failures", "1", "-q").status == 3
     return cli
 
 

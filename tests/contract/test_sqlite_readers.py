@@ -1,18 +1,19 @@
-"""Reading needs no write access, and shows what a running worker has written."""
+"""Reading needs no write access and no room on the disk, and shows what a running worker has written."""
 
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from pyanamo_async.errors import StoreError
+from pyanamo_async.errors import StoreError, Unavailable
 from pyanamo_async.store.sqlite import SqliteStore
 from tests.contract.steps import claim_one
 from tests.fakes import NOON, an_item
@@ -108,6 +109,35 @@ async def test_a_reader_sees_what_a_killed_worker_left(store: SqliteStore, folde
 
     assert await _read(archive / "table.db") == 2
     assert {file.name for file in archive.iterdir()} == {f"table.db{suffix}" for suffix in ("", *beside)}
+
+
+@pytest.mark.parametrize("room_bytes", [0, 1000])
+async def test_a_reader_needs_no_room(store: SqliteStore, folder: Path, room_bytes: int) -> None:
+    """On a full disk as a killed worker left it, the log cannot get an index; whoever writes waits for room."""
+    copied = folder / "copied"
+    copied.mkdir()
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{store.path}{suffix}", copied)
+    other = SqliteStore(copied / "table.db")
+    with no_room(room_bytes):
+        assert await _read(other.path) == 2
+        with pytest.raises(Unavailable, match="no space is left for the table"):
+            await other.add([an_item("c")])
+
+    await other.add([an_item("c")])
+    assert (await other.counts()).total == 3
+    await other.close()
+
+
+@contextmanager
+def no_room(room_bytes: int) -> Iterator[None]:
+    """Limit the files that this process may write, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 async def test_a_log_that_cannot_be_read_is_said(store: SqliteStore, folder: Path) -> None:

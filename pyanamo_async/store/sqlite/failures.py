@@ -16,13 +16,16 @@ _UNWRITABLE = (
     "the table {path} cannot be opened or written: {error}",
     "the file and its folder must be writable: SQLite keeps its log beside the file",
 )
+NO_ROOM_FOR_INDEX = {sqlite3.SQLITE_IOERR_SHMOPEN, sqlite3.SQLITE_IOERR_SHMSIZE}  # of the log; extended codes
+NO_SPACE = "no space is left for the table {path}", "make room on its disk"
 _KNOWN: dict[int, tuple[type[PyanamoError], str, str]] = {
     sqlite3.SQLITE_BUSY: (
         Unavailable,
         "the table {path} is locked: another program holds a transaction open",
         "workers hold one for milliseconds only; close what else has it open, such as a notebook or the sqlite3 shell",
     ),
-    sqlite3.SQLITE_FULL: (Unavailable, "no space is left for the table {path}", "make room on its disk"),
+    sqlite3.SQLITE_FULL: (Unavailable, *NO_SPACE),
+    **dict.fromkeys(NO_ROOM_FOR_INDEX, (Unavailable, *NO_SPACE)),
     sqlite3.SQLITE_IOERR: (
         Unavailable,
         "the disk of the table {path} failed: {error}",
@@ -49,6 +52,8 @@ _OF_SYSTEM = {  # making the file
 
 def explained(error: Failure, path: Path) -> PyanamoError:
     """Return our error for a failure, with the table's path and a hint."""
-    code = getattr(error, "sqlite_errorcode", _OF_SYSTEM.get(getattr(error, "errno", 0), 0)) & PRIMARY
-    kind, what, hint = _KNOWN.get(code, (StoreError, "the table {path} failed: {error}", ""))
+    code = getattr(error, "sqlite_errorcode", _OF_SYSTEM.get(getattr(error, "errno", 0), 0))
+    kind, what, hint = _KNOWN.get(code) or _KNOWN.get(
+        code & PRIMARY, (StoreError, "the table {path} failed: {error}", "")
+    )
     return kind(what.format(path=path, error=error), hint=hint.format(path=path))

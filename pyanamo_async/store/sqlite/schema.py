@@ -5,7 +5,7 @@
 3. `QueueIndex` also holds what counting needs, so neither claiming nor counting reads rows: finished items do not slow
    down the queue, and large rows do not slow down the counts. `LedgerIndex` holds the few items that lost something.
 4. Only a file of ours is opened (`store.sqlite.recognition`).
-5. A file that can be read but not written is read (`store.sqlite.at_rest`).
+5. A file that can be read but not written, if only for want of room, is read (`store.sqlite.at_rest`).
 6. On a network file system no table is created or written: SQLite's log is shared memory, which ends at the machine.
 """
 
@@ -26,8 +26,8 @@ from pyanamo_async.errors import SchemaMismatch, StoreError
 from pyanamo_async.host.file_systems import network_file_system
 from pyanamo_async.host.modes import create_file
 from pyanamo_async.ports import Description, Index
-from pyanamo_async.store.sqlite.at_rest import is_at_rest, on_network, open_at_rest
-from pyanamo_async.store.sqlite.failures import PRIMARY
+from pyanamo_async.store.sqlite.at_rest import has_index, is_at_rest, on_network, open_at_rest
+from pyanamo_async.store.sqlite.failures import NO_ROOM_FOR_INDEX, PRIMARY
 from pyanamo_async.store.sqlite.recognition import APPLICATION_ID, SCHEMA_VERSION, is_ours, missing, require_ours
 from pyanamo_async.store.sqlite.rows import COLUMNS, WORKER_COLUMNS
 
@@ -97,9 +97,10 @@ def open_table(
     try:
         return _checked(_connect(path, busy_timeout, mode="rw"), path)  # or read-only, where that is all we may
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & PRIMARY not in _NO_INDEX or not path.is_file():
+        is_full = error.sqlite_errorcode in NO_ROOM_FOR_INDEX and not has_index(path)
+        if not is_full and (error.sqlite_errorcode & PRIMARY not in _NO_INDEX or not path.is_file()):
             raise
-        return _checked(open_at_rest(path), path)
+        return _checked(open_at_rest(path, is_full=is_full), path)
 
 
 def create_table(

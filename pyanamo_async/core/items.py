@@ -70,7 +70,10 @@ class Output(Value):
 
 
 class TaskRecord(Value):
-    """What the table keeps of one attempt at one task."""
+    """What the table keeps of one attempt at one task.
+
+    Only the worker that ran it knows `at_most_bytes`: what its memory did not exceed, where the peak is unknown.
+    """
 
     outcome: Outcome
     started: datetime
@@ -85,6 +88,12 @@ class TaskRecord(Value):
     stderr: Output = Output()
     results: Results = Results()
     checkpoint: CheckpointUse = CheckpointUse()
+    at_most_bytes: int | None = None
+
+    @property
+    def most_bytes(self) -> int:
+        """Return its peak memory, or what that did not exceed; 0 if neither is known."""
+        return self.max_rss_bytes or self.at_most_bytes or 0
 
     @property
     def reason(self) -> str:

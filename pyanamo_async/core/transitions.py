@@ -190,15 +190,15 @@ def _reached_bytes(results: TaskRecords) -> int:
     needs = [0]
     for each in results.values():
         if each.outcome == Interrupted(InterruptReason.MEMORY):
-            needs.append(each.max_rss_bytes or 0)
+            needs.append(each.most_bytes)
         elif isinstance(each.outcome, OutOfMemory):
-            needs.append(MORE_AFTER_OOM * (each.max_rss_bytes or 0))
+            needs.append(MORE_AFTER_OOM * each.most_bytes)
     return max(needs)
 
 
 def _out_of_memory(item: Item, results: TaskRecords, now: datetime, policy: FailurePolicy) -> Item | None:
     """Bury an item that ran out of memory too often, or put it back with a larger need; None if a task failed, too."""
-    peaks = (each.max_rss_bytes or 0 for each in results.values() if isinstance(each.outcome, OutOfMemory))
+    peaks = (each.most_bytes for each in results.values() if isinstance(each.outcome, OutOfMemory))
     had = show_size(max(peaks))
     if item.oom_kills >= policy.oom_limit:
         return _bury(item, f"ran out of memory {plural(item.oom_kills, 'time')}, at last with {had}", now)

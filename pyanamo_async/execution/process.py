@@ -15,6 +15,7 @@ from resource import RUSAGE_SELF, getrusage, struct_rusage
 from signal import SIGKILL
 
 from pyanamo_async.core.memory.measure import best_peak
+from pyanamo_async.core.values import replace
 from pyanamo_async.execution.group import kill_leftovers, signal_group, signal_leftovers
 from pyanamo_async.execution.guard import Guard
 from pyanamo_async.execution.memory_sampler import MemorySampler, TreeMemory
@@ -98,13 +99,19 @@ class ShellProcess:
             killed_for_memory = (signal == SIGKILL or code == KILLED_CHILD) and self._memory.ran_out(
                 since_s=seen.since_s
             )
-        if usage is None:
-            return Exit(code, signal, seen.peak_bytes or None, measure=seen.measure, out_of_memory=killed_for_memory)
+        at_most_bytes = None if usage is None else usage.ru_maxrss * KIB
         peak = best_peak(
             seen.peak,
-            usage.ru_maxrss * KIB,
+            at_most_bytes,
             file_bytes=seen.file_bytes,
             worker_bytes=getrusage(RUSAGE_SELF).ru_maxrss * KIB,
         )
-        cpu_seconds = round(usage.ru_utime + usage.ru_stime, 6)  # the kernel counts microseconds
-        return Exit(code, signal, peak.size_bytes, cpu_seconds, peak.measure, killed_for_memory)
+        ended = Exit(
+            code,
+            signal,
+            cpu_seconds=None if usage is None else round(usage.ru_utime + usage.ru_stime, 6),  # as the kernel counts
+            out_of_memory=killed_for_memory,
+        )
+        if peak is None:
+            return replace(ended, at_most_bytes=at_most_bytes)
+        return replace(ended, max_rss_bytes=peak.size_bytes, measure=peak.measure)

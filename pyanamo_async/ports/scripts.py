@@ -22,7 +22,8 @@ class Exit(Value):
     """How a process ended (`code` or `signal`; the other is None) and what it used; None where that is unknown.
 
     `out_of_memory` tells that the kernel ended it, or a process of it, because memory ran out.
-    `max_rss_bytes` is its peak memory, and `measure` what that is the peak of (`core.memory.measure`).
+    `max_rss_bytes` is its peak memory, and `measure` what that is the peak of (`core.memory.measure`). Where that is
+    unknown, `at_most_bytes` is what it did not exceed.
     """
 
     code: int | None
@@ -31,6 +32,7 @@ class Exit(Value):
     cpu_seconds: float | None = None
     measure: Measure = Measure.PROCESS
     out_of_memory: bool = False
+    at_most_bytes: int | None = None
 
 
 class Receiver(Protocol):

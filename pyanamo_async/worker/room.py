@@ -158,10 +158,13 @@ class Room:
         return was_alone
 
     def observe(self, item: Item, record: TaskRecord) -> None:
-        """Learn from a task that came to its own end, or was ended because memory ran short."""
+        """Learn from a task that came to its own end, or was ended because memory ran short.
+
+        Of a task whose peak is unknown, what it did not exceed is learnt: others like it never get less than they need.
+        """
         is_told = not isinstance(record.outcome, Interrupted) or record.outcome.reason is InterruptReason.MEMORY
-        if record.max_rss_bytes and item.memory_bytes is None and is_told:
-            self._peaks.observe(record.max_rss_bytes)
+        if record.most_bytes and item.memory_bytes is None and is_told:
+            self._peaks.observe(record.most_bytes)
 
     def update(self, used_bytes: Mapping[str, int]) -> list[str]:
         """Learn what runs uses now, by token; return the tokens of what has to end because memory runs short."""

@@ -130,6 +130,7 @@ class Script:
             worker=self._context.worker,
             max_rss_bytes=used.max_rss_bytes,
             max_rss_by=used.measure,
+            at_most_bytes=used.at_most_bytes,
             cpu_seconds=used.cpu_seconds,
             stdout=stdout,
             stderr=stderr,

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.program import Program
 
-USAGE = {"Status", "Started", "Finished", "Seconds", "Max_RSS", "CPU_Seconds", "Worker", "Attempt"}
+USAGE = {"Status", "Started", "Finished", "Seconds", "CPU_Seconds", "Worker", "Attempt"}
 
 
 def test_a_trace_tells_what_stands_in_the_records(pyanamo: Program) -> None:

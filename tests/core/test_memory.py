@@ -283,17 +283,19 @@ def test_an_item_that_found_no_room_comes_back_after_a_while() -> None:
 @pytest.mark.parametrize(
     ("sampled", "largest", "files", "expected"),
     [
-        (None, None, 0, Peak(0)),
-        (None, 50, 0, Peak(50)),
+        (None, None, 0, None),
+        (None, 50, 0, None),  # less than the worker's own: it says nothing
+        (None, 100, 0, None),
+        (None, 150, 0, Peak(150)),
         (Peak(30, Measure.RSS), None, 0, Peak(30, Measure.RSS)),
-        (Peak(30, Measure.RSS), 90, 0, Peak(30, Measure.RSS)),  # less than the worker's own: it says nothing
+        (Peak(30, Measure.RSS), 90, 0, Peak(30, Measure.RSS)),
         (Peak(30, Measure.RSS), 150, 0, Peak(150)),
         (Peak(30, Measure.RSS), 150, 125, Peak(30, Measure.RSS)),
         (Peak(400, Measure.PSS), 150, 0, Peak(400, Measure.PSS)),
     ],
 )
 def test_the_larger_of_two_measures_counts(
-    sampled: Peak | None, largest: int | None, files: int, expected: Peak
+    sampled: Peak | None, largest: int | None, files: int, expected: Peak | None
 ) -> None:
     """Of that of the kernel only what tells something of the script."""
     assert best_peak(sampled, largest, file_bytes=files, worker_bytes=100) == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import shlex
 import sys
 import threading
@@ -126,14 +127,17 @@ def test_peak_is_that_of_all_processes(case: Case, tmp_path: Path, idle_bytes: i
     assert ended.measure is case.measure
 
 
-def test_a_script_that_ends_between_samples_has_the_peak_of_its_largest_process() -> None:
-    """That is what the kernel tells at the exit; the record says so."""
+@pytest.mark.parametrize("is_large", [True, False])
+def test_a_script_that_ends_between_samples_has_the_peak_of_its_largest_process(*, is_large: bool) -> None:
+    """That is what the kernel tells at the exit; of one smaller than the worker it tells only a bound."""
+    more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 + 20 * MIB
+    script = f"{shlex.quote(sys.executable)} -S -c 'b = b\"x\" * {more}'; exit 0" if is_large else "true"
 
     async def quick() -> Exit:
         sampler = MemorySampler()
         launcher = ShellLauncher(memory=sampler)
         sampler.close()  # before its first sample
-        process = await launcher.start(Command("true", os.environ), stdout=Lines(), stderr=Lines())
+        process = await launcher.start(Command(script, os.environ), stdout=Lines(), stderr=Lines())
         ended = await process.wait()
         await process.finish(linger=timedelta(seconds=10))
         return ended
@@ -141,7 +145,11 @@ def test_a_script_that_ends_between_samples_has_the_peak_of_its_largest_process(
     ended = run(quick())
 
     assert ended.measure is Measure.PROCESS
-    assert (ended.max_rss_bytes or 0) > 0
+    if is_large:
+        assert (ended.max_rss_bytes or 0) > more
+    else:
+        assert ended.max_rss_bytes is None
+        assert 0 < (ended.at_most_bytes or 0) < more
 
 
 def test_a_fall_of_free_memory_that_may_fill_the_budget_is_reason_to_look_at_once() -> None:

@@ -9,15 +9,19 @@ from datetime import timedelta
 
 import pytest
 
+from pyanamo_async.core import transitions
 from pyanamo_async.core.items import Item, State
 from pyanamo_async.core.memory.admission import RESERVES_AFTER_S, Budget
 from pyanamo_async.core.memory.room_wait import NOTHING_WAITS, RoomWait
+from pyanamo_async.core.outcomes import Succeeded
 from pyanamo_async.core.values import replace
+from pyanamo_async.worker.room import Room
 from pyanamo_async.worker.run_summary import RunSummary
 from pyanamo_async.worker.stop import Level
 from simulation.crew import Crew
 from simulation.virtual_time import VirtualLoop, run
-from tests.fakes import an_item
+from tests.contract.steps import a_record
+from tests.fakes import NOON, an_item
 
 BUDGET = 4000
 MANY_CPUS = 1000
@@ -245,3 +249,16 @@ def test_large_items_that_run_for_long_do_not_stop_small_ones() -> None:
         return [(await crew.store.read(item.item_id)).state for item in small]
 
     assert set(run(main)) == {State.DONE}
+
+
+def test_a_peak_that_is_unknown_counts_as_what_it_did_not_exceed() -> None:
+    """So others like it get no less than they need, and many that end at once may run at a time."""
+    room = Room(Budget(BUDGET, MANY_CPUS), nests=1, share_bytes=BUDGET // 4, monotonic=lambda: 0.0)
+    item = transitions.claim(an_item("a"), worker="w", token="t", now=NOON)
+    ended = replace(a_record(Succeeded(), item), max_rss_bytes=None, at_most_bytes=40)
+
+    before = room.places(100)
+    for _ in range(3):
+        room.observe(item, ended)
+
+    assert (before, room.places(100)) == (4, BUDGET // 44)

@@ -33,7 +33,8 @@ Timeout = Annotated[
 async def wait(table: Table, *, timeout: Timeout = None) -> None:
     """Wait until nothing is left to run.
 
-    On a terminal, stderr says what it waits for. Held items are not waited for.
+    Its exit status is that of the whole table, whoever ran what; `pyanamo run` answers for what it ran itself. On a
+    terminal, stderr says what it waits for. Held items are not waited for.
     """
 
     def tell(counts: Counts, workers: int, out_of_reach: Sequence[OutOfReach]) -> None:

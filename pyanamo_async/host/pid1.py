@@ -15,6 +15,8 @@ import os
 import signal
 import time
 
+from pyanamo_async.host.watchdog import NOT_ENDED, say_now
+
 PASSED_ON = {
     signal.SIGTERM,
     signal.SIGINT,
@@ -58,6 +60,7 @@ def _supervise(child: int, ends_within_s: float) -> None:
     while (status := _reap(child)) is None:
         number = _next_signal({*passed_on, signal.SIGCHLD}, deadline)
         if number is None:
+            say_now(NOT_ENDED)
             os._exit(os.EX_TEMPFAIL)
         if number in STOP and deadline is None:
             deadline = time.monotonic() + ends_within_s

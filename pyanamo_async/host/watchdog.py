@@ -14,6 +14,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
 STDERR = 2
+NOT_ENDED = "pyanamo: the worker did not end in time, and is ended now\n"
 
 
 class Watchdog:
@@ -48,11 +49,11 @@ class Watchdog:
             if order is None:
                 return
             deadline, status = min((deadline, status), order)
-        _say("pyanamo: the worker did not end in time, and is ended now\n")
+        say_now(NOT_ENDED)
         self._exit_now(status)
 
 
-def _say(line: str) -> None:
+def say_now(line: str) -> None:
     """Write to stderr, unless that would have to wait."""
     poll = select.poll()
     poll.register(STDERR, select.POLLOUT)

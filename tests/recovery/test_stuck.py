@@ -69,7 +69,7 @@ def test_a_thread_that_hangs_does_not_keep_a_worker_that_is_done(site: Site) -> 
 
 @pytest.mark.skipif(not can_be_alone(), reason="needs namespaces of processes (unshare)")
 def test_the_first_process_of_a_container_does_not_wait_for_a_worker_that_stands_still(site: Site) -> None:
-    """It cannot end itself: the container ends with 75 before the platform kills it."""
+    """It cannot end itself: the container ends with 75 before the platform kills it, and says why."""
     site.items(f"a|s|{site.witness.script('sleep 3000')}")
     container = start(site, "--grace", "0s")
     until(lambda: site.witness.begun() == 1)
@@ -78,6 +78,7 @@ def test_the_first_process_of_a_container_does_not_wait_for_a_worker_that_stands
     worker.suspend()
 
     first.terminate()
-    container.communicate()
+    _, said = container.communicate()
     assert container.returncode == os.EX_TEMPFAIL
+    assert said.splitlines()[-1] == "pyanamo: the worker did not end in time, and is ended now"
     until(lambda: site.processes() == [])

@@ -28,6 +28,13 @@ COMMANDS = {
     NextStep.RECLAIM: "reclaim",
     NextStep.LIST_WORKERS: "workers",
 }
+ON_BATCH = {
+    NextStep.RUN: "--jobs 1",
+    NextStep.RUN_LARGER: "--memory-class SIZE",
+    NextStep.RUN_LAST: "--jobs 1 --last-attempts",
+    NextStep.RUN_LONGER: "--jobs 1 --wall-time 48h",
+}
+"""Options of `batch submit`, for whoever names a queue."""
 OF_A_TASK = {NextStep.SEE_OUTPUT, NextStep.SEE_ERRORS, NextStep.FOLLOW}
 WAITS = {State.TODO, State.WALL_TIME_EXCEEDED}
 NOBODY_TAKES_IT = {NextStep.RUN, NextStep.RUN_LARGER, NextStep.RUN_LAST}
@@ -44,7 +51,8 @@ async def explain(
         typer.Option(
             "--queue",
             metavar="QUEUE",
-            help="The job queue of AWS Batch: if nobody takes the item up, tell why no job there starts.",
+            help="The job queue of AWS Batch for workers: if nobody takes the item up, tell why no job there starts, "
+            "and how to submit one.",
         ),
     ] = None,
     json: JsonOption = False,
@@ -59,7 +67,7 @@ async def explain(
         because += await table.explain_batch(queue=queue)
     steps = [
         (
-            command_line(COMMANDS[each], table.address, "" if each in OF_THE_TABLE else told.item_id)
+            command_line(_command(each, queue), table.address, "" if each in OF_THE_TABLE else told.item_id)
             + (f" {shlex.quote(told.task)}" if told.task and each in OF_A_TASK else ""),
             str(each),
         )
@@ -75,3 +83,9 @@ async def explain(
     say("next:")
     for command, purpose in steps:
         say(f"  {command}  # {purpose}")
+
+
+def _command(step: NextStep, queue: str | None) -> str:
+    if queue and step in ON_BATCH:
+        return f"batch submit --queue {shlex.quote(queue)} --definition DEFINITION {ON_BATCH[step]}"
+    return COMMANDS[step]

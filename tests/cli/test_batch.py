@@ -272,13 +272,17 @@ def test_an_item_that_waits_for_jobs_is_explained_by_what_these_wait_for(cli: Cl
     cli(*SUBMIT, "--jobs", "3")
     why = cli("batch", "why", "--json").json()["because"]
 
-    told = cli("explain", item["itemID"], "--queue", QUEUE, "--json").json()["because"]
+    explained = cli("explain", item["itemID"], "--queue", QUEUE, "--json").json()
 
-    assert told[-len(why) :] == why
+    assert explained["because"][-len(why) :] == why
+    following = f"pyanamo batch submit --queue {QUEUE} --definition DEFINITION"
+    assert explained["next"][0]["command"].startswith(f"{following} --jobs 1")
     assert "AWS" not in cli("explain", item["itemID"]).out
     cli("set", "--all", "--memory", "1T", "--yes")
     assert process("run", "--memory", "1G", "--bucket", "file:logs", "--quiet").status == 4
-    assert cli("explain", item["itemID"], "--queue", QUEUE, "--json").json()["because"][-len(why) :] == why
+    too_large = cli("explain", item["itemID"], "--queue", QUEUE, "--json").json()
+    assert too_large["because"][-len(why) :] == why
+    assert too_large["next"][0]["command"].startswith(f"{following} --memory-class SIZE")
 
 
 def test_a_file_and_a_folder_are_out_of_reach(cli: Cli) -> None:

@@ -58,10 +58,10 @@ def open_table(
     """Return a table, to be used in an `async with` block, which closes its connections.
 
     `table` is the name of a DynamoDB table, `sqlite:PATH`, or `memory:`. Output goes below the path `bucket_key` of
-    `bucket`: its name, `s3://bucket/prefix`, or `file:DIR`; by default to the folder `pyanamo-logs` for a SQLite table,
-    and to memory for one in memory. `region` is an AWS region; without it boto3 finds one. New files and folders are
-    their owner's alone: `umask` says what they do not permit, None that this process's umask does. No environment
-    variables of the command line are read, and nothing is created or contacted yet.
+    `bucket`: its name, `s3://bucket/prefix`, or `file:DIR`; by default to the folder `pyanamo-logs` beside a SQLite
+    table, and to memory for one in memory. `region` is an AWS region; without it boto3 finds one. New tables and
+    output are their owner's alone: `umask` says what they do not permit, None that this process's umask does. No
+    environment variables of the command line are read, and nothing is created or contacted yet.
 
     Raises:
         UsageError: an address is invalid.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -200,9 +201,11 @@ class TableReader:
 
     async def _log_reader(self) -> LogReader:
         from pyanamo_async.operate.logs import LogReader
+        from pyanamo_async.outputs.keys import OUTPUT_DEPTH
 
         namespace = (await self.describe()).output_namespace
-        return LogReader(namespace, self._resources.outputs, self._resources.in_logs)
+        places = partial(self._resources.settings.places, depth=OUTPUT_DEPTH)
+        return LogReader(namespace, self._resources.outputs, self._resources.in_logs, places)
 
 
 def one_selection(

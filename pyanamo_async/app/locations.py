@@ -13,6 +13,7 @@ from pathlib import Path
 from pyanamo_async.errors import UsageError
 
 SQLITE, FOLDER, S3, LOGS, MEMORY = "sqlite:", "file:", "s3://", "logs://", "memory:"
+DEFAULT_FOLDER = "pyanamo-logs"
 _SUFFIXES = (".db", ".sqlite", ".sqlite3")
 _MAGIC = b"SQLite format 3\0"
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")
@@ -110,6 +111,31 @@ def parse_table(text: str) -> TableAddress:
     )
 
 
+def default_output(table: TableAddress, *, key: str) -> OutputAddress | None:
+    """Return where the output of a table goes when nobody says: beside a SQLite file, whatever the current folder is.
+
+    None for a DynamoDB table.
+    """
+    match table:
+        case SqliteTable(path=path):
+            file = path.resolve() if path.is_symlink() else path  # as SQLite keeps its log
+            return parse_output(f"{FOLDER}{file.parent / DEFAULT_FOLDER}", key=key)
+        case Memory():
+            return Memory()
+    return None
+
+
+def root_of(output: OutputAddress) -> str:
+    """Return the location below which output is stored there, without a slash at its end."""
+    match output:
+        case Folder(path=path, key=key):
+            return f"{FOLDER}{path.absolute() / key}"
+        case Bucket(name=name, prefix=prefix):
+            return f"{S3}{name}/{prefix}".rstrip("/")
+        case Memory():
+            return MEMORY
+
+
 def parse_output(text: str, *, key: str) -> OutputAddress:
     """Parse where output goes; `key` is the path below it.
 
@@ -122,8 +148,9 @@ def parse_output(text: str, *, key: str) -> OutputAddress:
         raise UsageError(f"`bucket_key` '{key}' leads out of the bucket", hint="give a path below it, without . and ..")
     if text.startswith(FOLDER):
         if not text.removeprefix(FOLDER):
-            raise UsageError(f"`bucket` '{text}' names no folder", hint="write it like file:pyanamo-logs")
-        return Folder(_path(text, FOLDER), key.strip("/"))
+            raise UsageError(f"`bucket` '{text}' names no folder", hint=f"write it like {FOLDER}{DEFAULT_FOLDER}")
+        path = _path(text, FOLDER)
+        return Folder(path.resolve() if ".." in path.parts else path, key.strip("/"))  # records name no way around
     name, _, prefix = text.removeprefix(S3).partition("/")
     if _BUCKET_NAME.fullmatch(name) and (text.startswith(S3) or not prefix):
         return Bucket(name, "/".join(part for part in (prefix.strip("/"), key.strip("/")) if part))

@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from pyanamo_async.app.locations import (
-    MEMORY,
+    FOLDER,
+    S3,
     Folder,
-    Memory,
     OutputAddress,
     SqliteTable,
     TableAddress,
+    default_output,
     parse_output,
     parse_table,
+    root_of,
 )
 from pyanamo_async.app.output_settings import OutputSettings, check_log_group
 from pyanamo_async.core.arguments import check_fields, check_type
@@ -32,7 +34,6 @@ from pyanamo_async.host.modes import PRIVATE, usable_umask
 from pyanamo_async.host.shell import shell_words
 
 DEFAULT_TABLE = "sqlite:pyanamo.db"
-DEFAULT_FOLDER = "file:pyanamo-logs"
 DEFAULT_KEY = "PyAnamo"
 DEFAULT_UMASK = PRIVATE
 DEFAULT_MEMORY = f"{USABLE:.0%}"
@@ -154,11 +155,13 @@ class WorkerSettings:
 class Settings:
     """Where the table is, where output goes, and how a worker runs.
 
-    `output` is None for a DynamoDB table without a bucket. `umask` is what new files and folders do not permit.
+    `output` is None for a DynamoDB table without a bucket; `output_given` says that somebody named it. `umask` is what
+    new files and folders do not permit.
     """
 
     table: TableAddress
     output: OutputAddress | None
+    output_given: bool = False
     region: str | None = None
     umask: int = DEFAULT_UMASK
     running: WorkerSettings = field(default_factory=lambda: WorkerSettings(items=1))
@@ -183,6 +186,19 @@ class Settings:
     def log_group(self) -> str:
         """Return the group in CloudWatch Logs that output goes to; empty for none."""
         return self.own_log_group if self.storing.cloudwatch == "" else self.storing.cloudwatch or ""
+
+    def places(self, location: str, *, depth: int) -> list[str]:
+        """Return where what was stored at a location may be now, likeliest first; `depth` names are below its root.
+
+        Output may have been moved since: to where the caller says that output is, who knows that best, or with a SQLite
+        file to another folder.
+        """
+        output, names = self.output, location.split("/")
+        inside = "/".join(names[-depth:])
+        if output is None or not location.startswith((FOLDER, S3)) or len(names) <= depth:
+            return [location]
+        own = f"{root_of(output)}/{inside}"
+        return list(dict.fromkeys([own, location] if self.output_given else [location, own]))
 
     def need_output(self) -> OutputAddress:
         """Return where output goes.
@@ -217,11 +233,10 @@ def make_settings(
     check_type("region", region, str | None)
     check_type("umask", umask, int | None)
     address = parse_table(table)
-    if not bucket:
-        bucket = {SqliteTable: DEFAULT_FOLDER, Memory: MEMORY}.get(type(address))
     return Settings(
         table=address,
-        output=parse_output(bucket, key=bucket_key) if bucket else None,
+        output=parse_output(bucket, key=bucket_key) if bucket else default_output(address, key=bucket_key),
+        output_given=bool(bucket),
         region=region or None,
         umask=usable_umask(umask),
     )

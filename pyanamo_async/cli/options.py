@@ -45,8 +45,8 @@ BucketOption = Annotated[
         "--bucket",
         envvar="S3_BUCKET",
         metavar="BUCKET",
-        help="Where output goes: a bucket, s3://bucket/prefix, or file:DIR. The default is file:pyanamo-logs for a "
-        "SQLite table; there is none for a DynamoDB table.",
+        help="Where output goes: a bucket, s3://bucket/prefix, or file:DIR. The default of a SQLite table is "
+        "the folder pyanamo-logs beside it; there is none for a DynamoDB table.",
     ),
 ]
 KeyOption = Annotated[

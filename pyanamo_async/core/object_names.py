@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 
 CHECKPOINTS = "checkpoint"
+RESULTS_DEPTH = 6  # names in the path of a folder of results below its root, with that behind its last slash
 _UNSAFE = re.compile(r"^\.|[\x00-\x1f\x7f\\]|=(?=x[0-9A-F]{2})")
 
 

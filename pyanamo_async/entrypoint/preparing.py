@@ -30,7 +30,6 @@ from pyanamo_async.errors import OutputError, PyanamoError
 from pyanamo_async.host.retry import RetrySchedule, retry
 
 CONFIGURATION = "job-conf.sh"
-DEFAULT_OUTPUT = "pyanamo-logs"
 LIMITS = Limits()
 SCHEDULE = RetrySchedule(limit_s=60.0)  # thousands may start at once
 CHUNK_BYTES = 1 << 20
@@ -157,7 +156,6 @@ def _absolute(environment: Mapping[str, str]) -> dict[str, str]:
     changed = {}
     if table.startswith(SQLITE):
         changed["PYANAMO_TABLE"] = SQLITE + str(Path(table.removeprefix(SQLITE)).expanduser().absolute())
-        output = output or f"{FOLDER}{DEFAULT_OUTPUT}"
     if output.startswith(FOLDER):
         changed["S3_BUCKET"] = FOLDER + str(Path(output.removeprefix(FOLDER)).expanduser().absolute())
     return {**environment, **changed}

@@ -9,17 +9,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol, TypeVar
 
 from pyanamo_async.core.items import Item, Output, State, Task
 from pyanamo_async.core.selection import tasks_called
 from pyanamo_async.core.text.plural import plural
 from pyanamo_async.errors import Denied, OutputError, OutputMissing, UsageError
+from pyanamo_async.outputs.keys import beside_output
 from pyanamo_async.ports import OutputKey, OutputStore
 
+T = TypeVar("T")
 STREAMS = STDOUT, STDERR = "stdout", "stderr"
 SHOWN_NAMES = 5
 
@@ -28,12 +31,14 @@ SHOWN_NAMES = 5
 class LogReader:
     """Reads the output of one table; `open_at` opens what holds a location, or, if empty, where new output goes.
 
-    `in_logs` returns where in CloudWatch Logs an output may be, given the locations of another attempt's.
+    `in_logs` returns where in CloudWatch Logs an output may be, given the locations of another attempt's. `places`
+    returns where what was stored at a location may be now, likeliest first.
     """
 
     output_namespace: str
     open_at: Callable[[str], Awaitable[OutputStore]]
     in_logs: Callable[[OutputKey, Collection[str]], str] = lambda *_: ""
+    places: Callable[[str], Sequence[str]] = lambda location: [location]
 
     async def find(
         self, item: Item, task: Task, stream: str, *, attempt: int | None = None, tail: int | None = None
@@ -57,9 +62,10 @@ class LogReader:
             raise OutputMissing(f"attempt {attempt} of {title} has not ended", hint="wait for it")
         key = OutputKey(self.output_namespace, item.item_id, task.name, attempt, stream, item.mark)
         others = [record.stdout.at, record.stderr.at] if record else []
-        locations = (await self.open_at("")).location(key), self.in_logs(key, others)
+        beside = [beside_output(each, key) for each in others]
+        locations = (await self.open_at("")).location(key), *beside, self.in_logs(key, others)
         title = f"{stream} of attempt {attempt} of {title}"
-        return TaskLog(self, Output(), tail, title=title, locations=[each for each in locations if each])
+        return TaskLog(self, Output(), tail, title=title, locations=list(dict.fromkeys(filter(None, locations))))
 
     async def read_whole(self, output: Output, *, start: int = 0) -> AsyncGenerator[bytes, None]:
         """Stream an output from byte `start` on.
@@ -84,8 +90,8 @@ class LogReader:
         if not output.at:
             yield output.text.encode()[start:]
             return
-        outputs = await self.open_at(output.at)
-        async for chunk in outputs.read(output.at, start=start):
+        _, chunks = await find_stored(dict.fromkeys(self.places(output.at)), self.open_at, start=start)
+        async for chunk in chunks:
             yield chunk
 
 
@@ -142,6 +148,46 @@ class TaskLog:
             hint="output of up to 2 KB is kept in the record of the last attempt only; "
             "`pyanamo show` has the reasons of older ones",
         )
+
+
+class Readable(Protocol):
+    """What holds a location."""
+
+    def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
+        """Stream what is at a location; raise `OutputMissing` where there is nothing."""
+        ...
+
+
+async def find_stored(
+    places: Mapping[str, T], open_at: Callable[[str], Awaitable[Readable]], *, start: int = 0
+) -> tuple[T, AsyncIterator[bytes]]:
+    """Return the first of these locations that holds something, by what it stands for, and the stream of that.
+
+    Raises:
+        OutputMissing: none does.
+    """
+    denied: Denied | None = None
+    for location, place in places.items():
+        chunks = aiter((await open_at(location)).read(location, start=start))
+        try:
+            first = await anext(chunks, b"")
+        except OutputMissing:
+            continue
+        except Denied as error:
+            denied = error
+            continue
+        return place, _again(first, chunks)
+    if denied:
+        raise denied
+    raise OutputMissing(
+        f"there is no output at {' or '.join(places)}", hint="if it was moved, `bucket` says where it is"
+    )
+
+
+async def _again(first: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in chunks:
+        yield chunk
 
 
 async def last_lines(

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 from pyanamo_async.core.items import Item, Task
@@ -16,6 +16,7 @@ from pyanamo_async.core.results import ResultFile, decode_results
 from pyanamo_async.core.selection import Selection
 from pyanamo_async.core.values import Value
 from pyanamo_async.errors import OutputError
+from pyanamo_async.operate.logs import find_stored
 from pyanamo_async.operate.saving import save_all, save_file
 from pyanamo_async.operate.selecting import select_tasks
 from pyanamo_async.outputs.keys import folder_name
@@ -35,8 +36,10 @@ class TaskFile(Value):
     location: str
 
 
-async def find_files(store: Store, open_at: OpenObjects, selection: Selection) -> AsyncIterator[TaskFile]:
-    """Yield the files of all selected tasks.
+async def find_files(
+    store: Store, open_at: OpenObjects, places: Callable[[str], Sequence[str]], selection: Selection
+) -> AsyncIterator[TaskFile]:
+    """Yield the files of all selected tasks; `places` returns where a folder of results may be, likeliest first.
 
     Raises:
         OutputError: a list of files cannot be read.
@@ -44,8 +47,9 @@ async def find_files(store: Store, open_at: OpenObjects, selection: Selection) -
     async for item, tasks in select_tasks(store, selection):
         for task in tasks:
             if task.record and (at := task.record.results.at):
-                for each in await _listed(await open_at(at), at):
-                    yield _file(item, task, each, at)
+                found_at, files = await _listed(open_at, places(at))
+                for each in files:
+                    yield _file(item, task, each, found_at)
 
 
 def save_files(found: AsyncIterator[TaskFile], open_at: OpenObjects, folder: Path) -> AsyncIterator[Path]:
@@ -67,11 +71,13 @@ def _file(item: Item, task: Task, file: ResultFile, at: str) -> TaskFile:
     return TaskFile(item.item_id, name, file.path, file.size_bytes, at + object_path(file.path))
 
 
-async def _listed(objects: ObjectStore, at: str) -> list[ResultFile]:
+async def _listed(open_at: OpenObjects, places: Sequence[str]) -> tuple[str, list[ResultFile]]:
+    """Return which of these places has the list of results, and what it lists."""
+    place, chunks = await find_stored({results_index(each): each for each in places}, open_at)
     try:
-        return decode_results(b"".join([chunk async for chunk in objects.read(results_index(at))]))
+        return place, decode_results(b"".join([chunk async for chunk in chunks]))
     except ValueError as error:
-        raise OutputError(f"{results_index(at)} is damaged: {error}") from error
+        raise OutputError(f"{results_index(place)} is damaged: {error}") from error
 
 
 def _path(file: TaskFile) -> Path:

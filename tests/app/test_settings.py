@@ -66,6 +66,15 @@ def test_what_is_no_output_is_refused(text: str) -> None:
         parse_output(text, key="PyAnamo")
 
 
+def test_output_of_sqlite_stands_beside_the_file(tmp_path: Path) -> None:
+    """Wherever a command is run from; beside the file itself, where its name is a link, and without a way around."""
+    (tmp_path / "link.db").symlink_to("there/x.db")
+    beside = Folder(tmp_path / "there" / "pyanamo-logs", "PyAnamo")
+
+    for name in ("there/x.db", "link.db", "here/../there/x.db"):
+        assert make_settings(table=f"sqlite:{tmp_path / name}").need_output() == beside
+
+
 def test_sqlite_comes_with_a_folder_and_dynamodb_wants_a_bucket() -> None:
     """A container's own disk forgets; but only what touches output needs to know."""
     assert make_settings().need_output() == Folder(Path("pyanamo-logs"), "PyAnamo")

@@ -23,8 +23,9 @@ class RunResult:
 
     `exit_status` is 0 when nothing is left and nothing that it ran failed, 3 when nothing is left but items of those
     failed, 4 when only items are left that no living worker takes (they need more memory, or a worker with
-    `last_attempts`), 75 when the worker was interrupted with work left, and 1 when the worker itself had errors. `trouble` says, in a sentence, what
-    those were, or why it lost its claims. `out_of_reach` is how many items are left that no living worker takes.
+    `last_attempts`), 75 when the worker was interrupted with work left, and 1 when the worker itself had errors.
+    `trouble` says, in a sentence, what those were, or why it lost its claims. `out_of_reach` is how many items are left
+    that no living worker takes.
     """
 
     exit_status: int

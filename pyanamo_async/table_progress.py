@@ -51,7 +51,8 @@ class TableProgress(TableReader):
         """Yield the table's progress, at once and then after each pause of `every`, for ever.
 
         All items, workers and failures are counted once a minute, and in between only what moves: a large table costs
-        little to watch. A look that fails because the table does not answer is left out, and told to `missed`.
+        little to watch. A look that fails because the table does not answer is left out; the first of several in a
+        row is told to `missed`.
 
         Raises:
             UsageError: `every` is not positive.
@@ -106,7 +107,7 @@ class TableProgress(TableReader):
         It costs little: while workers hold items, only the first of them is looked for. `tell` hears what the table
         holds, how many workers live, and the items that none of these takes, at once and then each minute;
         without it nothing is counted before the end.
-        `missed` hears of looks that failed because the table does not answer.
+        `missed` hears when the table does not answer: of the first look of several in a row.
 
         Raises:
             UsageError: `timeout` is negative.

@@ -11,16 +11,23 @@ def touching(
 ) -> Callable[[float], None]:
     """Return what touches a file, if there is one, and then calls `then`.
 
-    A file that cannot be written is told of by `missed`, and ends no worker: a probe finds it old.
+    That it cannot be written is told to `missed`, once until it can be, and ends no worker: a probe finds the file old.
     """
     if file is None:
         return then
 
+    is_missed = False
+
     def touch(until: float) -> None:
+        nonlocal is_missed
         try:
             Path(file).touch()
         except OSError as trouble:
-            missed(str(trouble))
+            if not is_missed:
+                missed(str(trouble))
+            is_missed = True
+        else:
+            is_missed = False
         then(until)
 
     return touch

@@ -104,8 +104,9 @@ async def watch(
 ) -> AsyncGenerator[Status, None]:
     """Yield the table's progress again and again, at once and then after each pause of `every`.
 
-    A look that fails because the table does not answer is left out, and told to `missed`.
+    A look that fails because the table does not answer is left out; the first of several in a row is told to `missed`.
     """
+    is_away = False
     latest: tuple[_Seen, Counts, datetime] | None = None
     while True:
         try:
@@ -118,9 +119,12 @@ async def watch(
                 seen, before, since = latest
                 counts = moved(seen.counts, before=before, after=await store.moving_counts(since=since))
                 seen = replace(seen, counts=counts)
+            is_away = False
             yield _status(table, seen, now=now)
         except Unavailable as error:
-            missed(error)
+            if not is_away:
+                missed(error)
+            is_away = True
         await asyncio.sleep(every.total_seconds())
 
 

@@ -49,10 +49,10 @@ async def wait(
 ) -> WaitResult:
     """Wait until nothing is left, for at most `timeout`; `tell` hears at once, and each minute, what the table holds.
 
-    A look that fails because the table does not answer is told to `missed`, and repeated.
+    A look that fails because the table does not answer is repeated; the first of several in a row is told to `missed`.
     """
     deadline_s = float("inf") if timeout is None else clock.monotonic() + timeout.total_seconds()
-    told_s = float("-inf")
+    told_s, is_away = float("-inf"), False
     while True:
         is_last = clock.monotonic() >= deadline_s
         try:
@@ -63,10 +63,13 @@ async def wait(
                 counts = await store.counts()
                 if is_last or not counts.left:
                     return WaitResult(counts.left, counts.items[State.FAILED])
+            is_away = False
         except Unavailable as error:
             if is_last:
                 raise
-            missed(error)
+            if not is_away:
+                missed(error)
+            is_away = True
         await asyncio.sleep(max(0.0, min(store.notifications_every_s, deadline_s - clock.monotonic())))
 
 

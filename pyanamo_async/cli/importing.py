@@ -12,10 +12,11 @@ from pyanamo_async import CheckedItems, ImportResult, OnExists, Table, check_tas
 from pyanamo_async.cli import import_options as option
 from pyanamo_async.cli.console import note, say, say_json
 from pyanamo_async.cli.flags import standing_alone
+from pyanamo_async.cli.locked_items import held_by_vanished, note_locked
 from pyanamo_async.cli.options import JsonOption, on_new_files
 from pyanamo_async.cli.reading import counting_bar
 from pyanamo_async.cli.run_async import with_table
-from pyanamo_async.cli.selecting import INCOMPLETE, NAMED
+from pyanamo_async.cli.selecting import INCOMPLETE
 from pyanamo_async.cli.views import shown_creation
 from pyanamo_async.core.taskfile.parser import Kind
 from pyanamo_async.core.text.plural import plural
@@ -74,8 +75,15 @@ def import_file(
             with _progress(checked, table.address) as progress:
                 return await table.import_file(checked, on_exists=on_exists, progress=progress)
 
-        result = with_table(table, work)
+        async def work_and_look(table: Table) -> tuple[ImportResult, set[str]]:
+            result = await work(table)
+            return result, await held_by_vanished(table, result.locked_ids)
+
+        result, vanished = with_table(table, work_and_look)
         _show(result, json=json, dry_run=dry_run)
+        if not json:
+            what, hint = "would stay" if dry_run else "stayed", "import again when they are done"
+            note_locked(result.locked_ids, vanished, what=what, hint=hint, address=table.address)
         if result.locked and on_exists is OnExists.UPDATE:
             raise typer.Exit(INCOMPLETE)
 
@@ -100,10 +108,6 @@ def _show(result: ImportResult, *, json: bool, dry_run: bool) -> None:
             f"the rows of {plural(result.unreadable, 'item')} in the table cannot be read: {names}. hint: `pyanamo "
             "doctor` says why; --on-exists replace overwrites them"
         )
-    if result.locked:
-        stayed = "would stay" if dry_run else "stayed"
-        names = ", ".join(result.locked_ids[:NAMED]) + (", ..." if result.locked > NAMED else "")
-        note(f"{plural(result.locked, 'item')} {stayed}: workers hold them: {names}. hint: import when they are done")
 
 
 def _names(examples: Sequence[str], *, of: int) -> str:

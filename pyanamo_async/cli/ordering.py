@@ -12,6 +12,7 @@ import typer
 from pyanamo_async import ChangeOptions, ChangeResult, Selection, Table, UsageError, WorkerCondition
 from pyanamo_async.cli.asking import ask, need_terminal
 from pyanamo_async.cli.console import flush, note, say, say_json
+from pyanamo_async.cli.locked_items import held_by_vanished, note_locked
 from pyanamo_async.cli.options import JsonOption, takes
 from pyanamo_async.cli.reading import counting_bar
 from pyanamo_async.cli.run_async import with_table
@@ -120,19 +121,22 @@ def carry_out(
             asking = ChangeOptions(dry_run=how.dry_run, confirm=confirm, progress=progress.advance)
             return await order(table, selection, **asking, **how.options, **more)
 
-    async def work_and_look(table: Table) -> tuple[ChangeResult, bool]:
+    async def work_and_look(table: Table) -> tuple[ChangeResult, set[str], bool]:
         result = await work(table)
+        vanished = await held_by_vanished(table, result.locked)
         looks = words.needs_workers and how.options.get("force") and result.changed and not how.dry_run
-        return result, not looks or any(each.condition in LIVING for each in await table.workers())
+        return result, vanished, not looks or any(each.condition in LIVING for each in await table.workers())
 
-    result, has_workers = with_table(table, work_and_look)
+    result, vanished, has_workers = with_table(table, work_and_look)
     if not result.confirmed:
         note("nothing was changed")
         raise typer.Exit(1)
     if how.json:
         say_json(_json(result, dry_run=how.dry_run))
     else:
-        _show(result, words, dry_run=how.dry_run, may_force=how.options.get("force") is False)
+        _show(result, words, dry_run=how.dry_run)
+        hint = "--force ends what runs" if how.options.get("force") is False else ""
+        note_locked(result.locked, vanished, what="left alone", hint=hint, address=table.address)
     if how.options.get("wait") is False and how.options.get("force", True) and not how.dry_run:
         note("items that run may go on until their workers see the order, with the next heartbeat")
     if not has_workers:
@@ -185,7 +189,7 @@ def _json(result: ChangeResult, *, dry_run: bool) -> dict[str, object]:
     }
 
 
-def _show(result: ChangeResult, words: Wording, *, dry_run: bool, may_force: bool) -> None:
+def _show(result: ChangeResult, words: Wording, *, dry_run: bool) -> None:
     for item_id in result.item_ids:
         say(item_id)
     flush()  # ids come first, also where both go to one terminal
@@ -195,10 +199,6 @@ def _show(result: ChangeResult, words: Wording, *, dry_run: bool, may_force: boo
         note(words.unchanged.format(_items(unchanged)))
     if held:
         note(words.held.format(_items(held)))
-    if result.locked:
-        hint = ". hint: --force ends what runs" if may_force else ""
-        holds = "a worker holds it" if len(result.locked) == 1 else "workers hold them"
-        note(f"{_items(len(result.locked))} left alone, because {holds}: {shown_ids(result.locked)}{hint}")
     if left := result.no_longer_matching + result.fenced:
         note(f"{_items(left)} left alone, because {'it' if left == 1 else 'they'} changed meanwhile")
     if result.failed:

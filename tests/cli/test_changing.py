@@ -8,11 +8,13 @@ import pty
 import signal
 import subprocess
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from pyanamo_async.core.transitions import claim
+from pyanamo_async.core.workers import Worker
 from pyanamo_async.store.sqlite import SqliteStore
 from tests.cli.conftest import PYANAMO, Cli, process
 from tests.cli.test_main import on_terminal
@@ -167,12 +169,27 @@ def test_a_dry_run_lists(failed: Cli) -> None:
 
 def test_a_locked_item_is_named(failed: Cli) -> None:
     """The exit status says that not all is as ordered."""
-    lock("x1")
+    lock("x1", "w", living=True)
 
     said = failed("reset", "x1", "x2", "--yes")
 
     assert (said.status, said.out) == (3, "1 item will run again\n")
     assert said.err == "1 item left alone, because a worker holds it: x1. hint: --force ends what runs\n"
+
+
+def test_an_item_of_a_worker_that_vanished_has_a_way_back(failed: Cli) -> None:
+    """To force anything would end nothing: it is to be reclaimed."""
+    lock("x1", "w", living=True)
+    lock("x2")
+
+    said = failed("reset", "x1", "x2", "--yes")
+
+    assert said.err == (
+        "1 item left alone, because a worker holds it: x1. hint: --force ends what runs\n"
+        "1 item left alone, because a worker that vanished holds it: x2. "
+        "hint: `pyanamo reclaim` puts such items back\n"
+    )
+    assert failed("reclaim").out == "1 item went back\n"
 
 
 @pytest.mark.parametrize(
@@ -291,13 +308,16 @@ def has_open(pid: int, name: str) -> bool:
     return False
 
 
-def lock(item_id: str) -> None:
-    """Let a worker hold an item."""
+def lock(item_id: str, worker: str = "gone", *, living: bool = False) -> None:
+    """Let a worker hold an item: one that is gone, or one that has just sent a heartbeat."""
 
     async def hold() -> None:
         store = SqliteStore(Path("pyanamo.db"))
+        if living:
+            now = datetime.now(UTC)
+            await store.heartbeat(Worker(worker, "elsewhere", now, now, timedelta(days=1)))
         item = await store.read(item_id)
-        await store.save(item, claim(item, worker="w", token="t", now=NOON))
+        await store.save(item, claim(item, worker=worker, token="t", now=NOON))
         await store.close()
 
     asyncio.run(hold())

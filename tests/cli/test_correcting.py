@@ -196,7 +196,7 @@ def test_an_import_brings_items_in_line(nested: Cli, folder: Path) -> None:
     (folder / "tasks.txt").write_text(NESTED)
     said = nested("import", "tasks.txt", "--on-exists", "update")
     assert (said.status, said.out) == (3, "0 added, 0 skipped, 0 replaced, 1 locked\n")
-    assert said.err.startswith("1 item stayed: workers hold them: n.")
+    assert said.err.startswith("1 item stayed, because a worker that vanished holds it: n.")
 
 
 def test_a_listing_selects_what_it_lists(failed: Cli, folder: Path) -> None:

@@ -1,7 +1,8 @@
 """Group failed and retrying items, or failed tasks, by their reason.
 
 The reason is how the first task that failed ended, and its last line of stderr. For items the queue index knows it; for
-tasks the failed items are read whole. Numbers that differ from one to the other are left out.
+tasks the failed items are read whole. Numbers that differ from one to the other are left out; those that are the same
+in all of them stay.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ NO_FAILURES = (Checkpointed.reason, "interrupted: ", "out of memory with ")  # a
 Failure = tuple[str, str, str, bool]  # a reason, the id of the item, the name of its task if known, whether it retries
 
 _ORIGIN = re.compile(r"(attempt \d+: )?(Task_\d+: )?")
-_NUMBER = re.compile(r"(?<!exit status )(?<!killed by signal )\b\w*\d\w*")
+_NUMBER = re.compile(r"((?<!exit status )(?<!killed by signal )\b\w*\d\w*)")
 
 
 class FailureGroup(Value):
@@ -41,9 +42,31 @@ class FailureGroup(Value):
     retrying: bool = False
 
 
-def generalise(reason: str) -> str:
-    """Return a reason without the numbers that make it one item's own; exit statuses stay."""
-    return _NUMBER.sub("#", _ORIGIN.sub("", reason, count=1))
+Key = tuple[tuple[str, ...], bool]
+
+
+class CommonReasons:
+    """The reasons of many failures: those that differ in numbers only are one, which keeps the numbers that all have.
+
+    Exit statuses and signals are no such numbers. After `MAX_GROUPS` reasons all others are one.
+    """
+
+    def __init__(self) -> None:
+        self._parts: dict[Key, list[str]] = {}
+
+    def add(self, reason: str, *, retrying: bool = False) -> Key:
+        """Add the reason of a failure; return the key of the common one, of which there is another for retries."""
+        parts = _NUMBER.split(_ORIGIN.sub("", reason, count=1))  # every other one is a number
+        key = (tuple(parts[::2]), retrying)
+        if key not in self._parts and len(self._parts) >= MAX_GROUPS:
+            parts, key = [OTHERS], ((OTHERS,), retrying)
+        common = self._parts.setdefault(key, parts)
+        if common != parts:
+            self._parts[key] = [one if one == other else "#" for one, other in zip(common, parts, strict=True)]
+        return key
+
+    def __getitem__(self, key: Key) -> str:
+        return "".join(self._parts[key])
 
 
 def task_of(reason: str) -> str:
@@ -63,8 +86,8 @@ async def failures(failed: AsyncIterator[Summary]) -> list[FailureGroup]:
 
 def _has_failed(each: Summary) -> bool:
     """Return whether a failure is what an item waits for; others wait for room, or go on from a checkpoint."""
-    reason = generalise(each.reason)
-    return each.state is State.FAILED or (bool(reason) and not reason.startswith(NO_FAILURES))
+    reason = _ORIGIN.sub("", each.reason, count=1)
+    return each.state is State.FAILED or (reason != "" and not reason.startswith(NO_FAILURES))
 
 
 async def failed_and_retrying(store: Store, sample: str | None) -> AsyncIterator[Summary]:
@@ -90,11 +113,11 @@ async def _failed_tasks(store: Store, selection: Selection) -> AsyncIterator[Fai
 
 
 async def _grouped(failed: AsyncIterator[Failure]) -> list[FailureGroup]:
-    groups: dict[tuple[str, bool], FailureGroup] = {}
-    async for own_reason, item_id, task, retrying in failed:
-        reason = generalise(own_reason)
-        if (reason, retrying) not in groups and len(groups) >= MAX_GROUPS:
-            reason = OTHERS
-        group = groups.get((reason, retrying)) or FailureGroup(reason, 0, item_id, own_reason, task, retrying)
-        groups[reason, retrying] = replace(group, count=group.count + 1)
-    return sorted(groups.values(), key=lambda group: (group.retrying, -group.count))
+    reasons = CommonReasons()
+    groups: dict[Key, FailureGroup] = {}
+    async for reason, item_id, task, retrying in failed:
+        key = reasons.add(reason, retrying=retrying)
+        group = groups.get(key) or FailureGroup("", 0, item_id, reason, task, retrying)
+        groups[key] = replace(group, count=group.count + 1)
+    found = [replace(group, reason=reasons[key]) for key, group in groups.items()]
+    return sorted(found, key=lambda group: (group.retrying, -group.count))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterable
 
 import pytest
 
 from pyanamo_async.core.items import State, Summary
 from pyanamo_async.operate import failures as grouping
-from pyanamo_async.operate.failures import FailureGroup, failures, generalise
+from pyanamo_async.operate.failures import CommonReasons, FailureGroup, failures
 from tests.fakes import NOON
 
 
@@ -29,7 +30,21 @@ from tests.fakes import NOON
 )
 def test_numbers_of_one_item_are_left_out(reason: str, general: str) -> None:
     """Exit statuses and signals stay: they are the reason."""
-    assert general == generalise(reason)
+    reasons = CommonReasons()
+    key = reasons.add(reason)
+
+    assert reasons.add(re.sub(r"(?<!status )(?<!signal )\b(?!Task)\w*\d", "0", reason)) == key
+    assert reasons[key] == general
+
+
+async def test_numbers_that_all_have_stay() -> None:
+    """Seven items of one limit name it; of failed and retrying ones each group for itself."""
+    same = [f"ran longer than its limit of 2 s on node{number}" for number in range(7)]
+
+    [group] = await failures(_failed(same))
+    assert group.reason == "ran longer than its limit of 2 s on #"
+    [retried, *_] = await failures(_failed([*same, "ran longer than its limit of 3 s on node7"]))
+    assert retried.reason == "ran longer than its limit of # s on #"
 
 
 async def test_failures_are_grouped() -> None:

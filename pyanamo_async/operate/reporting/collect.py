@@ -23,12 +23,12 @@ from pyanamo_async.core.memory.needs import PERCENTILE
 from pyanamo_async.core.outcomes import Checkpointed, Failed, Succeeded, TimedOut
 from pyanamo_async.core.values import Value
 from pyanamo_async.core.workers import Worker
-from pyanamo_async.operate.failures import OTHERS, generalise
+from pyanamo_async.operate.failures import OTHERS, CommonReasons, Key
 from pyanamo_async.ports import Store
 
 MOST_ATTEMPTS = 50_000  # whose page a browser opens within seconds
 SAMPLED = 10_000  # of more: a page of a few MB
-MOST_NAMES = 10_000  # of reasons, hosts and samples
+MOST_NAMES = 10_000  # of hosts and samples
 MOST_LOSERS = 10
 MOST_WORKERS = 200  # of each step: those that were heard of last
 SHORTEST_S = 0.01  # of which a share of a CPU can be told
@@ -105,13 +105,14 @@ class Collected:
     sampled: int = SAMPLED
     steps: list[Step] = field(default_factory=list)
     times: TimeBins = field(default_factory=TimeBins)
-    reasons: Counter[str] = field(default_factory=Counter)
     hosts: Counter[str] = field(default_factory=Counter)
     samples: Counter[str] = field(default_factory=Counter)
     losers: list[tuple[float, str, str, int, int]] = field(default_factory=list)
     workers: list[tuple[str, Worker]] = field(default_factory=list)  # with their steps, by last heartbeat
     total: int = 0
     _kept: list[Attempt] = field(default_factory=list)
+    _reasons: CommonReasons = field(default_factory=CommonReasons)
+    _failures: Counter[Key] = field(default_factory=Counter)
 
     async def read(self, store: Store, name: str) -> None:
         """Add a table."""
@@ -138,6 +139,11 @@ class Collected:
     def is_sampled(self) -> bool:
         """Return whether there are more attempts than the page lists."""
         return self.total > self.most
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Return how many attempts failed for which reason."""
+        return Counter({self._reasons[key]: number for key, number in self._failures.items()})
 
     def worst(self) -> list[tuple[float, str, str, int, int]]:
         """Return the items that lost most: seconds, step, id, interruptions and crashes."""
@@ -174,7 +180,7 @@ class Collected:
         self.times.add(record.started.timestamp(), STARTED)
         self.times.add(record.finished.timestamp(), outcome.status)
         if isinstance(outcome, Failed | TimedOut):
-            _count(self.reasons, generalise(record.reason))
+            self._failures[self._reasons.add(record.reason)] += 1
             _count(self.hosts, hosts.get(record.worker, record.worker))
             _count(self.samples, item.sample)
         place = len(self._kept) if len(self._kept) < self.most else self.dice.randrange(self.total)

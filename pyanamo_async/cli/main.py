@@ -122,6 +122,9 @@ def report(error: Exception) -> int:
         case FileNotFoundError() if not _has_folder():
             note("pyanamo: the current folder is gone. hint: change to one that exists")
             return 1
+        case OSError(strerror=str(reason), filename=str() | bytes() as file):
+            note(f"pyanamo: {_one_line(os.fsdecode(file))}: {reason}. hint: {DEBUG}=1 shows what it was needed for")
+            return 1
         case unknown:
             name, what = type(unknown).__name__, _one_line(str(unknown))
             note(f"pyanamo: {name}: {what}. hint: {DEBUG}=1 shows where it happened")

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import Any, TypeVar
 
+from pyanamo_async.core.text.system_errors import why
 from pyanamo_async.host.threads import Threads
 
 WORKER_FILES = 64  # connections, tables, standard streams
@@ -62,7 +63,7 @@ def missing_for_fast() -> str:
     try:
         os.close(os.pidfd_open(os.getpid()))
     except (AttributeError, OSError) as exc:  # not Linux, a kernel before 5.3, or a container's seccomp profile
-        return f"there is no pidfd ({exc})"
+        return f"there is no pidfd ({why(exc)})"
     return ""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from pyanamo_async.core.text.system_errors import why
+
 
 def touching(
     file: str | None, then: Callable[[float], None], *, missed: Callable[[str], None]
@@ -24,7 +26,7 @@ def touching(
             Path(file).touch()
         except OSError as trouble:
             if not is_missed:
-                missed(str(trouble))
+                missed(f"{file}: {why(trouble)}")
             is_missed = True
         else:
             is_missed = False

@@ -82,7 +82,7 @@ def test_failures_as_json(failed: Cli) -> None:
         {
             "items": 1,
             "retrying": False,
-            "reason": "exit status 7: no file #.bam",
+            "reason": "exit status 7: no file x1.bam",
             "example": "x1",
             "example_reason": "attempt 1: exit status 7: no file x1.bam",
         }

@@ -20,6 +20,7 @@ from pyanamo_async.core.arguments import check_type
 from pyanamo_async.core.expressions.view import TaskView
 from pyanamo_async.core.items import Item
 from pyanamo_async.core.tags import Misfit, TagKind, kind_of
+from pyanamo_async.core.text.system_errors import why
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.modes import create_file
 from pyanamo_async.host.new_file import is_replaced
@@ -185,7 +186,7 @@ def open_database(path: Path, name: str, columns: Columns) -> Iterator[ExportDat
                 raise UsageError(f"`to` {path} is a table of pyanamo itself", hint="choose another file")
             yield ExportDatabase(connection, name, columns)
     except (OSError, sqlite3.Error) as error:
-        raise UsageError(f"`to` {path} cannot be written: {error}", hint="choose another file") from error
+        raise UsageError(f"`to` {path} cannot be written: {why(error)}", hint="choose another file") from error
 
 
 def how(columns: Columns, *, wide: bool) -> str:

@@ -6,6 +6,7 @@ import errno
 import sqlite3
 from pathlib import Path
 
+from pyanamo_async.core.text.system_errors import why
 from pyanamo_async.errors import PyanamoError, SchemaMismatch, StoreError, Unavailable
 
 PRIMARY = 0xFF  # the low byte of an extended result code
@@ -56,4 +57,4 @@ def explained(error: Failure, path: Path) -> PyanamoError:
     kind, what, hint = _KNOWN.get(code) or _KNOWN.get(
         code & PRIMARY, (StoreError, "the table {path} failed: {error}", "")
     )
-    return kind(what.format(path=path, error=error), hint=hint.format(path=path))
+    return kind(what.format(path=path, error=why(error)), hint=hint.format(path=path))

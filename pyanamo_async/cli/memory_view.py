@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pyanamo_async import OutOfReach
-from pyanamo_async.core.memory.advice import MemoryUse, memory_advice, memory_used, what_fits
+from pyanamo_async.core.memory.advice import memory_advice, memory_used, what_fits
 from pyanamo_async.core.memory.machines import Machine
+from pyanamo_async.core.memory.use import Asked, MemoryUse, Peaks
 
 RUN = "-i {items} --memory {memory}"
 
@@ -15,15 +16,14 @@ def memory_row(use: MemoryUse) -> dict[str, object]:
     """Return it for JSON."""
     fit = what_fits(use)
     return {
-        "tasks": use.tasks,
-        "asked_bytes": use.asked_bytes,
-        "used_bytes": use.typical_bytes,
-        "largest_bytes": use.largest_bytes,
+        **_used(use.used),
+        "asked": use.asked and _asked(use.asked),
+        "others": use.others and _used(use.others),
         "reserved_bytes": use.reserved_bytes,
         "fitting": {
             "items": fit.items,
             "memory_bytes": fit.memory_bytes,
-            "memory_of_tasks_bytes": fit.memory_of_tasks,
+            "memory_of_tasks": [{**_asked(each), "need_bytes": each.used.need_bytes} for each in fit.asked_badly],
             "instance": fit.instance and {"name": fit.instance.name, **_size(fit.instance)},
             "fargate": fit.fargate and _size(fit.fargate),
         },
@@ -34,9 +34,11 @@ def memory_lines(use: MemoryUse | None) -> Iterator[str]:
     """Yield lines of a name, a tab and a value, in bytes where they are sizes; whatever is unknown is empty."""
     fit = use and what_fits(use)
     values = {
-        "memory asked": use and use.asked_bytes,
-        "memory used": use and use.typical_bytes,
-        "memory largest": use and use.largest_bytes,
+        "memory asked least": use and use.asked and use.asked.least_bytes,
+        "memory asked": use and use.asked and use.asked.most_bytes,
+        "memory asked used": use and use.asked and use.asked.used.typical_bytes,
+        "memory used": use and use.used.typical_bytes,
+        "memory largest": use and use.used.largest_bytes,
         "memory reserved": use and use.reserved_bytes,
         "fitting items": fit and fit.items,
         "fitting memory": fit and fit.memory_bytes,
@@ -72,6 +74,14 @@ def out_of_reach_lines(left: Sequence[OutOfReach]) -> Iterator[str]:
             yield f"last attempts\t{each.items}"
         else:
             yield f"too large\t{each.items}\t{each.most_bytes or each.class_bytes}"
+
+
+def _used(used: Peaks) -> dict[str, object]:
+    return {"tasks": used.tasks, "used_bytes": used.typical_bytes, "largest_bytes": used.largest_bytes}
+
+
+def _asked(asked: Asked) -> dict[str, object]:
+    return {"least_bytes": asked.least_bytes, "most_bytes": asked.most_bytes, **_used(asked.used)}
 
 
 def _size(machine: Machine) -> dict[str, object]:

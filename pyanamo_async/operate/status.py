@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 
 from pyanamo_async.core.counts import Counts, Quarter, moved, quarter
 from pyanamo_async.core.items import State, Summary, TaskState
-from pyanamo_async.core.memory.advice import MemoryUse, reserved_by
 from pyanamo_async.core.memory.room_wait import NOTHING_WAITS
+from pyanamo_async.core.memory.use import MemoryUse
 from pyanamo_async.core.pace import ENOUGH, LONG, RECENT, Pace, TimeLeft, best_pace, time_left
 from pyanamo_async.core.queue_lanes import OutOfReach
 from pyanamo_async.core.workers import Worker
@@ -153,7 +153,7 @@ async def _count(store: Store, workers: Iterable[WorkerStatus], *, now: datetime
     groups += await failures(_each(retrying))
     until = max((each.not_before for each in retrying if each.not_before), default=None)
     latest = await store.last_settled(most=MOST_ITEMS) if counts.settled else []
-    used = await memory_use(store, latest, reserved_by(each.worker for each in workers)) if memory else None
+    used = await memory_use(store, latest, [each.worker for each in workers]) if memory else None
     kinds = [each.kind for each in living(workers)]
     left = await left_items(store, kinds, needs=memory) if counts.items[State.TODO] else []
     return _Seen(now, counts, workers, tuple(groups), until, tuple(latest), used, tuple(left))

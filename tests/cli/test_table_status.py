@@ -16,7 +16,7 @@ from harness.program import until
 from pyanamo_async.cli.explaining import COMMANDS, OF_THE_TABLE
 from pyanamo_async.cli.listing import Column, fitting
 from pyanamo_async.cli.memory_view import memory_lines, memory_row, memory_words
-from pyanamo_async.core.memory.advice import MemoryUse, Reserved
+from pyanamo_async.core.memory.use import Asked, MemoryUse, Peaks, Reserved
 from pyanamo_async.core.text.byte_sizes import GIB
 from tests.cli.conftest import PYANAMO, Cli, process
 from tests.cli.test_main import on_terminal
@@ -325,7 +325,9 @@ def test_a_step_that_is_none_of_the_tables_is_named(cohort: Cli) -> None:
 
 def test_what_tasks_used_of_memory_is_shown() -> None:
     """For people with the flags of a worker, for a pipe in bytes, and as JSON."""
-    use = MemoryUse(50, 3 * GIB, 4 * GIB, 12 * GIB, busy_cpus=0.9, reserved=Reserved(8, 32 * GIB, 2))
+    peaks = Peaks(50, 3 * GIB, 4 * GIB)
+    asked = Asked(12 * GIB, 12 * GIB, peaks)
+    use = MemoryUse(peaks, asked, (asked,), busy_cpus=0.9, reserved=Reserved(8, 32 * GIB, 2))
 
     used, fits = memory_words(use)
     lines = dict(line.split("\t") for line in memory_lines(use))
@@ -340,7 +342,7 @@ def test_what_tasks_used_of_memory_is_shown() -> None:
     assert [line.partition("\t")[0] for line in memory_lines(None)] == [*lines]
     assert {line.partition("\t")[2] for line in memory_lines(None)} == {""}
     jsonschema.validate(memory_row(use), MEMORY)
-    jsonschema.validate(memory_row(MemoryUse(3, 1 << 50, 1 << 50)), MEMORY)
+    jsonschema.validate(memory_row(MemoryUse(large := Peaks(3, 1 << 50, 1 << 50), others=large)), MEMORY)
 
 
 def test_what_waits_for_last_attempts_is_told_with_what_to_type(cli: Cli, folder: Path) -> None:

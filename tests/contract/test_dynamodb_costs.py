@@ -125,5 +125,5 @@ async def test_what_tasks_used_of_memory_costs_a_few_rows(metered: tuple[DynamoS
     seen = await status(store, "t", [], now=NOON)
 
     assert seen.memory is not None
-    assert seen.memory.tasks == MOST_ITEMS
+    assert seen.memory.used.tasks == MOST_ITEMS
     assert meter.units.read - before <= counting + 1.2 * MOST_ITEMS + 10

@@ -12,24 +12,12 @@ from pyanamo_async.core import transitions
 from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.items import Item, State, TaskRecord
 from pyanamo_async.core.memory.admission import RESERVES_AFTER_S, Budget, Occupant
-from pyanamo_async.core.memory.advice import (
-    MemoryUse,
-    Reserved,
-    memory_advice,
-    memory_used,
-    reserved_by,
-    size_flag,
-    what_fits,
-)
-from pyanamo_async.core.memory.budget import USABLE, parse_budget, share_bytes
+from pyanamo_async.core.memory.budget import parse_budget, share_bytes
 from pyanamo_async.core.memory.measure import Measure, Peak, best_peak
 from pyanamo_async.core.memory.needs import ENOUGH, NOTHING, RECENT, Need, PeakHistory, need_of
 from pyanamo_async.core.orders import reset
 from pyanamo_async.core.outcomes import Failed, Interrupted, InterruptReason, Outcome, OutOfMemory
-from pyanamo_async.core.platforms import Platform
-from pyanamo_async.core.text.byte_sizes import parse_size
 from pyanamo_async.core.values import replace
-from pyanamo_async.core.workers import Worker
 from pyanamo_async.errors import UsageError
 from tests.fakes import NOON, an_item
 
@@ -299,104 +287,3 @@ def test_the_larger_of_two_measures_counts(
 ) -> None:
     """Of that of the kernel only what tells something of the script."""
     assert best_peak(sampled, largest, file_bytes=files, worker_bytes=100) == expected
-
-
-USED = MemoryUse(tasks=50, typical_bytes=3 * GB, largest_bytes=3 * GB, busy_cpus=0.9)
-LARGE = Reserved(cpus=8, memory_bytes=32 * GB, items=2)  # with the reserve, of a larger machine
-
-
-@pytest.mark.parametrize(
-    ("use", "items", "memory_gb", "instance", "fargate"),
-    [
-        (USED, None, None, "m large", (2, 7)),
-        (replace(USED, reserved=LARGE), 8, 27, "m 2xlarge", (8, 28)),
-        (replace(USED, reserved=replace(LARGE, memory_bytes=16 * GB)), 4, 14, "m 2xlarge", (8, 28)),
-        (replace(USED, reserved=replace(LARGE, memory_bytes=GB)), 1, 4, "m 2xlarge", (8, 28)),
-        (replace(USED, reserved=LARGE, cpus=4), 2, 7, "c 2xlarge", (8, 16)),
-        (replace(USED, reserved=LARGE, busy_cpus=3.5), 2, 7, "c 2xlarge", (8, 16)),
-        (replace(USED, reserved=replace(LARGE, items=8), busy_cpus=0.1), 9, 30, "r 4xlarge", (16, 112)),
-        (replace(USED, reserved=LARGE, busy_cpus=0.1, cpus=2), 4, 14, "c 2xlarge", (8, 16)),
-        (replace(USED, typical_bytes=30 * GB, reserved=LARGE), 1, 33, "r 12xlarge", None),
-        (replace(USED, typical_bytes=300 * GB, reserved=LARGE), 1, 330, None, None),
-    ],
-    ids=[
-        *("size unknown", "room for all CPUs", "half", "too small", "many CPUs asked", "many CPUs busy"),
-        *("mostly waiting", "CPUs asked in vain", "large", "too large for all"),
-    ],
-)
-def test_what_tasks_used_tells_what_would_have_fitted(
-    use: MemoryUse, items: int | None, memory_gb: int | None, instance: str | None, fargate: tuple[int, int] | None
-) -> None:
-    """How many at a time, with how much memory, on which machine."""
-    fit = what_fits(use)
-
-    assert (fit.items, fit.memory_bytes) == (items, memory_gb and memory_gb * GB)
-    assert (fit.instance and fit.instance.name) == instance
-    assert (fit.fargate and (fit.fargate.cpus, fit.fargate.gigabytes)) == fargate
-
-
-@given(
-    need=st.integers(1, 1 << 45),
-    cpus=st.integers(1, 200),
-    memory=st.integers(1, 1 << 42),
-    slots=st.integers(1, 500),
-    each=st.floats(0.25, 64),
-)
-def test_what_is_said_to_fit_fits(need: int, cpus: int, memory: int, slots: int, each: float) -> None:
-    """More than one at a time fit into the worker, and each machine has the CPUs of the worker and room for as many."""
-    use = replace(USED, typical_bytes=need, busy_cpus=each, reserved=Reserved(cpus, memory, slots))
-
-    fit = what_fits(use)
-
-    assert fit.items is not None
-    assert fit.items == 1 or fit.items * use.need_bytes <= memory
-    for machine in filter(None, (fit.instance, fit.fargate)):
-        assert machine.cpus >= cpus
-        assert machine.gigabytes * GB * USABLE >= use.need_bytes * (1 - 1e-9)
-
-
-@pytest.mark.parametrize(
-    ("asked", "told"),
-    [
-        (12 * GB, "a lower Memory, 3.3G, "),
-        (2 * GB, "a higher Memory, 3.3G, "),
-        (4 * GB, "8 at a time "),
-        (None, "8 at a time "),
-    ],
-)
-def test_a_memory_that_is_far_off_is_named(asked: int | None, told: str) -> None:
-    """What is asked for should be what is needed, or not much more."""
-    assert memory_advice(replace(USED, asked_bytes=asked, reserved=LARGE)).startswith(told)
-
-
-def test_memory_is_told_in_words() -> None:
-    """Asked, used and reserved; what would have fitted, and that a few are large."""
-    use = replace(USED, asked_bytes=12 * GB, largest_bytes=30 * GB, reserved=LARGE)
-
-    assert memory_used(use) == (
-        "asked for 12 GB, used up to 3.0 GB (95 % of 50 tasks; the largest 30 GB), reserved 16 GB for each item"
-    )
-    assert memory_advice(use) == (
-        "a lower Memory, 3.3G, 8 at a time within 27G, a machine of 8 CPUs with 32 GB (m 2xlarge on EC2) or "
-        "8 CPUs with 28 GB on Fargate, a Memory of its own for each of the few large ones"
-    )
-
-
-@given(st.integers(1, 1 << 50))
-def test_a_size_as_a_flag_is_no_less(size: int) -> None:
-    """And little more: what is typed again fits."""
-    read = parse_size(size_flag(size))
-
-    assert size <= read + 1  # a tenth of a GiB is no whole number of bytes
-    assert read <= max(size + (1 << 20), 1.11 * size)
-
-
-def test_the_worker_that_was_heard_of_last_tells_what_was_reserved() -> None:
-    """Of those whose size is known: the budget that it was given, or its machine less the reserve."""
-    old = Worker("w", "h", NOON, NOON, timedelta(seconds=60), slots=2)
-    sized = replace(old, platform=Platform(cpus=8, memory_bytes=100 * GB))
-    limited = replace(sized, platform=replace(sized.platform, budget_bytes=32 * GB))
-
-    assert reserved_by([]) is reserved_by([old]) is None
-    assert reserved_by([replace(limited, slots=4), limited, old]) == LARGE
-    assert reserved_by([limited, sized]) == replace(LARGE, memory_bytes=95 * GB)

@@ -111,18 +111,25 @@ SECONDS_LEFT = an_object(
     "null where it is not known", likely=a("number"), least=a("number"), most=a("number?", "null: no bound")
 )
 BYTES_OR_NULL, SIZE = a("integer?"), {"cpus": a("integer"), "gigabytes": a("integer")}
+USED = {
+    "tasks": a("integer", "that were looked at"),
+    "used_bytes": a("integer", "what 95 % of them stayed below"),
+    "largest_bytes": a("integer"),
+}
+ASKED = {"least_bytes": a("integer"), "most_bytes": a("integer"), **USED}
 MEMORY = an_object(
     "what tasks that were settled last used; null where too few tell",
-    tasks=a("integer", "that were looked at"),
-    asked_bytes=BYTES_OR_NULL | {"description": "by the column Memory, on average"},
-    used_bytes=a("integer", "what 95 % of them stayed below"),
-    largest_bytes=a("integer"),
-    reserved_bytes=BYTES_OR_NULL | {"description": "what the latest worker had for each item at a time"},
+    **USED,
+    asked=an_object("those that asked for some by the column Memory", **ASKED) | {"type": ["object", "null"]},
+    others=an_object("the others", **USED) | {"type": ["object", "null"]},
+    reserved_bytes=BYTES_OR_NULL | {"description": "what the worker that ran most of them had for each item at a time"},
     fitting=an_object(
         "what would have fitted",
         items=a("integer?", "`run -i`"),
         memory_bytes=a("integer?", "`run --memory`"),
-        memory_of_tasks_bytes=a("integer?", "the column Memory; null where it is right, or not given"),
+        memory_of_tasks=a_list(
+            an_object(**ASKED, need_bytes=a("integer")), "those that asked for far more or less than they need"
+        ),
         instance=an_object("of EC2", name=a("string"), **SIZE) | {"type": ["object", "null"]},
         fargate=an_object("a task size", **SIZE) | {"type": ["object", "null"]},
     ),

@@ -211,12 +211,18 @@ async def test_advice_of_a_report_is_what_the_tasks_used_within_a_hundredth() ->
         item = ended(number)
         [task] = item.tasks
         assert task.record
-        await store.add([replace(item, tasks=(replace(task, record=replace(task.record, max_rss_bytes=size)),))])
+        await store.add(
+            [
+                replace(
+                    item, tasks=(replace(task, record=replace(task.record, max_rss_bytes=size, outcome=Succeeded())),)
+                )
+            ]
+        )
     collected = Collected(random.Random(1))
 
     await collected.read(store, "t")
 
     [step] = collected.steps
     assert step.memory_use
-    assert step.memory_use.typical_bytes == pytest.approx(sizes[47], rel=0.01)
-    assert step.memory_use.largest_bytes == sizes[-1]
+    assert step.memory_use.used.typical_bytes == pytest.approx(sizes[47], rel=0.01)
+    assert step.memory_use.used.largest_bytes == sizes[-1]

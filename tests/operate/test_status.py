@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -13,8 +14,8 @@ import pytest
 from pyanamo_async.core.counts import Counts, Quarter
 from pyanamo_async.core.holding import hold
 from pyanamo_async.core.items import Item, State, TaskRecord
-from pyanamo_async.core.memory.advice import MemoryUse, Reserved
 from pyanamo_async.core.memory.room_wait import RoomWait
+from pyanamo_async.core.memory.use import Asked, MemoryUse, Peaks, Reserved
 from pyanamo_async.core.pace import Pace
 from pyanamo_async.core.platforms import Platform
 from pyanamo_async.core.queue_lanes import LAST_ATTEMPTS, Lane, OutOfReach, WorkerKind
@@ -24,6 +25,7 @@ from pyanamo_async.core.workers import ProcessStatus, Worker, WorkerState
 from pyanamo_async.errors import Denied, Unavailable
 from pyanamo_async.fleet.membership import WorkerCondition, WorkerStatus, list_workers
 from pyanamo_async.operate.memory_use import MOST_ITEMS
+from pyanamo_async.operate.reporting.collect import Collected
 from pyanamo_async.operate.status import OVERLAP, RECOUNT, nested_items, status, watch
 from pyanamo_async.store.memory import MemoryStore
 from simulation.crew import FakeProcesses
@@ -369,17 +371,26 @@ def ran(item: Item, *, peak_bytes: int, at: datetime = NOON, ran_s: float = 60.0
 
 
 async def test_status_tells_what_tasks_used_of_memory(store: CountedStore) -> None:
-    """Beside what they asked for and what the latest worker had; the rest is told by both."""
+    """Beside what they asked for and what their worker had; a report of the same tasks tells the same."""
     asking = [replace(an_item(f"i{number}"), memory_bytes=8 * GIB) for number in range(20)]
     await store.add(asking)
     for number, item in enumerate(await claim(store, limit=20)):
         await store.save(item, ran(item, peak_bytes=(number + 1) * GIB))
-    sized = a_worker(slots=2, platform=Platform(cpus=4, memory_bytes=64 * GIB, budget_bytes=32 * GIB))
+    sized = a_worker("w1", slots=2, platform=Platform(cpus=4, memory_bytes=64 * GIB, budget_bytes=32 * GIB))
+    workers = [a_worker("other"), sized, a_worker("idle", slots=1, platform=sized.worker.platform)]
+    for each in workers:
+        await store.heartbeat(each.worker)
 
-    seen = (await status(store, "t", [a_worker("other"), sized], now=NOON)).memory
+    seen = (await status(store, "t", workers, now=NOON)).memory
+    await (collected := Collected(random.Random(1))).read(store, "t")
 
     reserved = Reserved(4, 32 * GIB, 2)
-    assert seen == MemoryUse(20, 19 * GIB, 20 * GIB, 8 * GIB, cpus=1.0, busy_cpus=1.0, reserved=reserved)
+    assert seen
+    assert seen.used.typical_bytes == pytest.approx(19 * GIB, rel=0.01)
+    peaks = Peaks(20, seen.used.typical_bytes, 20 * GIB)
+    asked = Asked(8 * GIB, 8 * GIB, peaks)
+    assert seen == MemoryUse(peaks, asked, (asked,), cpus=1.0, busy_cpus=1.0, reserved=reserved)
+    assert [step.memory_use for step in collected.steps] == [seen]
 
 
 async def test_what_tells_nothing_of_memory_is_left_out(store: CountedStore) -> None:

@@ -7,5 +7,6 @@ classes    which memory class an item waits in, and which classes a worker takes
 room_wait  what an item lacks that was claimed and waits for room
 measure    how a peak was measured
 budget     `--memory` and `-i` as a person gives them
-advice     what a step used, and which machine would have fitted, from the sizes in `machines`
+use        what the tasks of a step used
+advice     that in words, and which machine would have fitted, from the sizes in `machines`
 """

@@ -1,4 +1,4 @@
-"""How much memory the tasks of a step asked for, used and had reserved, and what would have fitted.
+"""Say what the tasks of a step asked for, used and had reserved of memory, and what would have fitted.
 
 1. A task needs what 95 % of the tasks stay below, and a tenth more: workers that learn needs use the same figures.
 2. It takes as many CPUs as its column `Cpus` says, or as it kept busy if those are more. Where half of a worker's CPUs
@@ -7,103 +7,69 @@
    of its memory, less the reserve.
 4. A machine that fits has the CPUs of the worker, or at least those that one task takes, and memory for all tasks that
    those CPUs can run. Where no machine has so much memory for each CPU, a machine with more CPUs fits.
+5. Worker and machine hold the largest task, and what a task asks for unless another `Memory` is advised.
+6. What tasks asked for is judged by what those used that asked for as much, if there are three or more of them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from pyanamo_async.core.memory.budget import USABLE
 from pyanamo_async.core.memory.machines import SIZES, Machine, smallest_fargate, smallest_instance
-from pyanamo_async.core.memory.needs import MARGIN
+from pyanamo_async.core.memory.needs import ENOUGH, MARGIN
+from pyanamo_async.core.memory.use import Asked, MemoryUse, Peaks
 from pyanamo_async.core.text.byte_sizes import GIB, show_size
+from pyanamo_async.core.text.plural import plural
 from pyanamo_async.core.values import Value
-from pyanamo_async.core.workers import Worker
 
 MIB, TEN_GIB = 1 << 20, 10 * GIB
 TOO_MUCH_ASKED = 1.5  # times what is needed
 FAR_LARGER = 2.0  # times what is needed: such a task wants a `Memory` of its own
 IDLE = 0.5  # of the CPUs of a worker
 LEAST_CPUS = 0.25
-
-
-class Reserved(Value):
-    """The CPUs of a worker, the memory that its scripts may use together, and how many items run at a time at most."""
-
-    cpus: float
-    memory_bytes: int
-    items: int
-
-
-class MemoryUse(Value):
-    """What tasks used: `tasks` of them were looked at, and 95 % of their peaks were below `typical_bytes`.
-
-    On average they asked for `asked_bytes` (None: no task did) and `cpus`, and kept `busy_cpus` busy. `reserved` is
-    what a worker that ran them had: its CPUs, its memory, and how many items it ran at a time.
-    """
-
-    tasks: int
-    typical_bytes: int
-    largest_bytes: int
-    asked_bytes: int | None = None
-    cpus: float = 1.0
-    busy_cpus: float | None = None
-    reserved: Reserved | None = None
-
-    @property
-    def need_bytes(self) -> int:
-        """Return what such a task needs."""
-        return max(1, round(MARGIN * self.typical_bytes))
-
-    @property
-    def reserved_bytes(self) -> int | None:
-        """Return the memory that a worker had for each item that ran at a time; None if that is unknown."""
-        return self.reserved.memory_bytes // self.reserved.items if self.reserved else None
+MOST_NAMED = 3  # sizes that were asked for
 
 
 class Fit(Value):
     """What would have fitted: items at a time and their memory (None where the worker is unknown), and machines.
 
-    `memory_of_tasks` is what to ask for with the column `Memory`, when what was asked is far from what is needed.
+    `asked_badly` are the tasks that should ask for what they need, because what they asked for is far from it.
     """
 
     items: int | None
     memory_bytes: int | None
-    memory_of_tasks: int | None
+    asked_badly: tuple[Asked, ...]
     instance: Machine | None
     fargate: Machine | None
 
 
-def reserved_by(workers: Iterable[Worker]) -> Reserved | None:
-    """Return what the last of these workers reserved whose size is known; they are ordered by last heartbeat."""
-    found = None
-    for each in workers:
-        cpus, budget_bytes, memory_bytes = each.platform.cpus, each.platform.budget_bytes, each.platform.memory_bytes
-        usable_bytes = budget_bytes or int((memory_bytes or 0) * USABLE)
-        if cpus and usable_bytes and each.slots:
-            found = Reserved(cpus, usable_bytes, each.slots)
-    return found
-
-
 def what_fits(use: MemoryUse) -> Fit:
     """Return what would have fitted tasks that used so much."""
-    need, cpus, worker = use.need_bytes, _cpus_each(use), use.reserved
+    need, cpus, worker = use.used.need_bytes, _cpus_each(use), use.reserved
+    asked_badly = tuple(each for each in use.groups if _asks_badly(each))
+    kept = [each.most_bytes for each in use.groups if each not in asked_badly]
+    largest = max(math.ceil(MARGIN * use.used.largest_bytes), *kept, need)
     wanted_cpus = worker.cpus if worker else max(cpus, min(SIZES))
     at_once = max(1, int(wanted_cpus / cpus))
-    of_all = at_once * need / USABLE
+    of_all = max(at_once * need, largest) / USABLE
     items = memory_bytes = None
     if worker:
         items = max(1, min(at_once, int(worker.memory_bytes / need)))
-        memory_bytes = GIB * math.ceil(items * need / GIB)
-    asks_badly = use.asked_bytes is not None and not use.typical_bytes <= use.asked_bytes <= TOO_MUCH_ASKED * need
+        memory_bytes = GIB * math.ceil(max(items * need, largest) / GIB)
     return Fit(
         items,
         memory_bytes,
-        need if asks_badly else None,
+        asked_badly,
         smallest_instance(wanted_cpus, of_all),
         smallest_fargate(wanted_cpus, of_all),
     )
+
+
+def _asks_badly(group: Asked) -> bool:
+    used, asked_bytes = group.used, group.most_bytes
+    return used.tasks >= ENOUGH and not used.typical_bytes <= asked_bytes <= TOO_MUCH_ASKED * used.need_bytes
 
 
 def _cpus_each(use: MemoryUse) -> float:
@@ -115,29 +81,49 @@ def _cpus_each(use: MemoryUse) -> float:
 
 
 def memory_used(use: MemoryUse) -> str:
-    """Return what a task asked for, used and had reserved, in words."""
-    largest = f"; the largest {show_size(use.largest_bytes)}" if use.largest_bytes > use.typical_bytes else ""
-    told = [
-        f"asked for {show_size(use.asked_bytes)}" if use.asked_bytes is not None else "",
-        f"used up to {show_size(use.typical_bytes)} (95 % of {use.tasks:,} tasks{largest})",
-        f"reserved {show_size(use.reserved_bytes)} for each item" if use.reserved_bytes is not None else "",
-    ]
-    return ", ".join(filter(None, told))
+    """Return what tasks asked for, used and had reserved, in words: those that asked for memory, then the others."""
+    told = []
+    if use.asked:
+        told.append(f"asked for {_asked_for(use.asked)}, used up to {_used(use.asked.used)}")
+    if use.others:
+        told.append(f"{'without Memory' if use.asked else 'used'} up to {_used(use.others)}")
+    if use.reserved_bytes is not None:
+        told.append(f"reserved {show_size(use.reserved_bytes)} for each item")
+    return ", ".join(told)
+
+
+def _asked_for(asked: Asked) -> str:
+    least, most = show_size(asked.least_bytes), show_size(asked.most_bytes)
+    return most if least == most else f"{least} to {most}"
+
+
+def _used(used: Peaks) -> str:
+    largest = f"; the largest {show_size(used.largest_bytes)}" if used.largest_bytes > used.typical_bytes else ""
+    return f"{show_size(used.typical_bytes)} (95 % of {plural(used.tasks, 'task')}{largest})"
 
 
 def memory_advice(use: MemoryUse, *, run: str = "{items} at a time within {memory}") -> str:
     """Return what would have fitted, in words; `run` is the template of what is said about a worker."""
     fit = what_fits(use)
-    told = []
-    if fit.memory_of_tasks is not None:
-        direction = "lower" if use.asked_bytes and use.asked_bytes > fit.memory_of_tasks else "higher"
-        told.append(f"a {direction} Memory, {size_flag(fit.memory_of_tasks)}")
+    told = [*_other_memory(use, fit)]
     if fit.items is not None and fit.memory_bytes is not None:
         told.append(run.format(items=fit.items, memory=size_flag(fit.memory_bytes)))
     told.append(_machines(fit))
-    if use.largest_bytes > FAR_LARGER * use.need_bytes:
+    alike = [*(each.used for each in use.groups), *([use.others] if use.others else [])]
+    if any(each.largest_bytes > FAR_LARGER * each.need_bytes for each in alike):
         told.append("a Memory of its own for each of the few large ones")
-    return ", ".join(filter(None, told))
+    return ", ".join(told)
+
+
+def _other_memory(use: MemoryUse, fit: Fit) -> Iterator[str]:
+    """Yield what to ask for instead; of many sizes those that most tasks asked for."""
+    by_tasks = sorted(fit.asked_badly, key=lambda each: -each.used.tasks)
+    for each in by_tasks[:MOST_NAMED]:
+        need_bytes = each.used.need_bytes
+        of_what = f" in place of {size_flag(each.most_bytes)}" if len(use.groups) > 1 else ""
+        yield f"a {'lower' if each.most_bytes > need_bytes else 'higher'} Memory, {size_flag(need_bytes)}{of_what}"
+    if more := by_tasks[MOST_NAMED:]:
+        yield f"another Memory in place of {plural(len(more), 'other size')}"
 
 
 def _machines(fit: Fit) -> str:

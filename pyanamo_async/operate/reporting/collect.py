@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from heapq import heappush, heappushpop
@@ -18,8 +18,7 @@ from pyanamo_async.core.bins import Histogram, TimeBins, by_magnitude, by_percen
 from pyanamo_async.core.counts import Ledgers
 from pyanamo_async.core.folders import CHECKPOINT_EXIT
 from pyanamo_async.core.items import Item, State, Task, TaskRecord, TaskState
-from pyanamo_async.core.memory.advice import MemoryUse, Reserved, reserved_by
-from pyanamo_async.core.memory.needs import PERCENTILE
+from pyanamo_async.core.memory.use import PER_DECADE, MemoryCount, MemoryUse
 from pyanamo_async.core.outcomes import Checkpointed, Failed, Succeeded, TimedOut
 from pyanamo_async.core.values import Value
 from pyanamo_async.core.workers import Worker
@@ -32,7 +31,6 @@ MOST_NAMES = 10_000  # of hosts and samples
 MOST_LOSERS = 10
 MOST_WORKERS = 200  # of each step: those that were heard of last
 SHORTEST_S = 0.01  # of which a share of a CPU can be told
-PEAKS_PER_DECADE = 240  # bins of 1 %
 STARTED, ADDED = "started", "added"
 
 
@@ -60,19 +58,14 @@ class Step:
     """What a report tells of one table."""
 
     name: str
+    workers: Sequence[Worker] = ()
     items: Counter[State] = field(default_factory=Counter)
     tasks: Counter[TaskState] = field(default_factory=Counter)
     attempts: Counter[str] = field(default_factory=Counter)  # by how they ended
     seconds: Histogram = field(default_factory=by_magnitude)
     memory: Histogram = field(default_factory=by_magnitude)
-    peaks: Histogram = field(default_factory=partial(by_magnitude, PEAKS_PER_DECADE))  # the same, to tell one
-    largest_bytes: int = 0
-    asked_bytes: int = 0  # of memory, by those attempts that
-    asking: int = 0  # asked for some
-    cpus: int = 0  # that attempts asked for, together
-    cpu_seconds: float = 0.0  # of those attempts
-    timed_seconds: float = 0.0  # that took so long
-    reserved: Reserved | None = None
+    peaks: Histogram = field(default_factory=partial(by_magnitude, PER_DECADE))  # the same, to tell one
+    used: MemoryCount = field(default_factory=MemoryCount)
     efficiency: Histogram = field(default_factory=by_percent)
     seconds_run: float = 0.0
     cpu_seconds_held: float = 0.0  # times that attempts took, each times the CPUs that it asked for
@@ -80,19 +73,8 @@ class Step:
 
     @property
     def memory_use(self) -> MemoryUse | None:
-        """Return what the attempts used of memory; None if that is not known of any."""
-        attempts, typical = sum(self.attempts.values()), self.peaks.quantile(PERCENTILE)
-        if typical is None:
-            return None
-        return MemoryUse(
-            tasks=self.memory.total,
-            typical_bytes=min(round(typical), self.largest_bytes),
-            largest_bytes=self.largest_bytes,
-            asked_bytes=self.asked_bytes // self.asking if self.asking else None,
-            cpus=self.cpus / attempts,
-            busy_cpus=self.cpu_seconds / self.timed_seconds if self.timed_seconds else None,
-            reserved=self.reserved,
-        )
+        """Return what the attempts used of memory; None if too few tell."""
+        return self.used.use(self.workers)
 
 
 @dataclass(slots=True)
@@ -117,7 +99,7 @@ class Collected:
     async def read(self, store: Store, name: str) -> None:
         """Add a table."""
         workers = await store.workers()
-        step = Step(name, reserved=reserved_by(workers))
+        step = Step(name, workers)
         self.steps.append(step)
         hosts = {each.worker_id: each.host for each in workers if each.host}
         self.workers += [(name, each) for each in workers if not each.problem][-MOST_WORKERS:]
@@ -169,13 +151,8 @@ class Collected:
         if record.max_rss_bytes is not None:
             step.memory.add(record.max_rss_bytes)
             step.peaks.add(record.max_rss_bytes)
-            step.largest_bytes = max(step.largest_bytes, record.max_rss_bytes)
-        if item.memory_bytes is not None:
-            step.asked_bytes, step.asking = step.asked_bytes + item.memory_bytes, step.asking + 1
-        step.cpus += item.cpus
+        step.used.add(item, record)
         if record.cpu_seconds is not None and record.seconds >= SHORTEST_S:
-            step.cpu_seconds += record.cpu_seconds
-            step.timed_seconds += record.seconds
             step.efficiency.add(100 * record.cpu_seconds / record.seconds)
         self.times.add(record.started.timestamp(), STARTED)
         self.times.add(record.finished.timestamp(), outcome.status)

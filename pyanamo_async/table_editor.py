@@ -130,22 +130,25 @@ class TableEditor(TableReport):
     ) -> ChangeResult:
         """Delete the selected items; of a selection that names a `task`, that task of nested items only.
 
-        Their stored output stays where it is, unless `outputs` deletes it too, of all attempts.
+        Their stored output stays where it is, unless `outputs` deletes it too, of all attempts: where output goes now,
+        and where the records say. The result has what was not found, or could not be removed.
 
         Raises:
             UsageError: `outputs`, and no bucket was given.
         """
+        from pyanamo_async.app.removing import output_remover
         from pyanamo_async.core.orders import drop_tasks
-        from pyanamo_async.operate.deleting import OutputRemover
 
         namespace = (await self.describe()).output_namespace
-        stores = self._resources
-        remover = OutputRemover(await stores.outputs(), await stores.objects(), namespace) if outputs else None
+        remover = await output_remover(self._resources, namespace) if outputs else None
 
         def drop(item: Item, tasks: Collection[str], order: Order) -> Item | None:
             return None if selection.task is None else drop_tasks(item, tasks, now=order.now, token=order.token)
 
-        return await self._change(selection, drop, options, written=remover)
+        result = await self._change(selection, drop, options, written=remover)
+        if remover:
+            result.outputs_not_found, result.outputs_not_removed = remover.not_found, remover.not_removed
+        return result
 
     async def set(
         self,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +25,9 @@ class TableFiles(TableResults):
             ItemMissing: the selection names ids that the table does not have; the others are found before.
             OutputError: a list of files cannot be read.
         """
-        from pyanamo_async.core.object_names import RESULTS_DEPTH
         from pyanamo_async.operate.result_files import find_files
 
-        places = partial(self._resources.settings.places, depth=RESULTS_DEPTH)
+        places = self._resources.settings.places
         async for each in find_files(await self._open(), self._resources.objects, places, selection):
             yield each
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -201,11 +200,10 @@ class TableReader:
 
     async def _log_reader(self) -> LogReader:
         from pyanamo_async.operate.logs import LogReader
-        from pyanamo_async.outputs.keys import OUTPUT_DEPTH
 
         namespace = (await self.describe()).output_namespace
-        places = partial(self._resources.settings.places, depth=OUTPUT_DEPTH)
-        return LogReader(namespace, self._resources.outputs, self._resources.in_logs, places)
+        resources = self._resources
+        return LogReader(namespace, resources.outputs, resources.in_logs, resources.settings.places)
 
 
 def one_selection(

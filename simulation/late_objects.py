@@ -42,8 +42,8 @@ class Sender:
     def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
         return self.store.objects.read(location, start=start)
 
-    def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
-        return self.store.objects.below(key)
+    def below(self, location: str) -> AsyncIterator[StoredObject]:
+        return self.store.objects.below(location)
 
     def of_table(self, table: str) -> AsyncIterator[StoredObject]:
         return self.store.objects.of_table(table)

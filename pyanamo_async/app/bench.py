@@ -120,7 +120,7 @@ async def _remove(store: Store, outputs: OutputStore) -> None:
     async for each in outputs.unfinished(key.table):
         if each.location == outputs.location(key):
             await outputs.discard(each)
-    await outputs.remove(key)
+    await outputs.remove(outputs.location(key))
     await store.drop()
 
 

@@ -184,6 +184,11 @@ def _is_file(text: str) -> bool:
         return False
 
 
+def root_above(task_folder: str) -> OutputAddress:
+    """Return the folder or bucket below which the folder of a task is stored, given its location."""
+    return parse_output("/".join(task_folder.split("/")[:-4]) + "/", key="")  # the table, the item, the task, and ""
+
+
 def address_of(location: str) -> OutputAddress:
     """Return the folder or bucket that holds a location like `file:/logs/a.gz` or `s3://bucket/key`."""
     if location.startswith(MEMORY):

@@ -17,6 +17,7 @@ from pyanamo_async.app.locations import (
     DynamoTable,
     Folder,
     Memory,
+    OutputAddress,
     SqliteTable,
     address_of,
 )
@@ -134,15 +135,15 @@ class Resources:
         """Return the request units charged for tables so far; None where there is no charge, or no meter."""
         return self._meter.units if self._meter and isinstance(self.settings.table, DynamoTable) else None
 
-    async def outputs(self, location: str = "") -> OutputStore:
-        """Open where new output goes, or, given the location of stored output, what holds that.
+    async def outputs(self, location: str = "", *, at: OutputAddress | None = None) -> OutputStore:
+        """Open where new output goes, or what holds the stored output at a location, or what is `at` an address.
 
         Raises:
             UsageError: no bucket was given.
         """
         if location.startswith(LOGS):
             return await self._logs("", "", behind=await self.outputs(FOLDER))
-        address = address_of(location) if location else self.settings.need_output()
+        address = at or (address_of(location) if location else self.settings.need_output())
         outputs: OutputStore
         match address:
             case Folder(path=path, key=key):
@@ -162,13 +163,13 @@ class Resources:
                 outputs = self._memory.setdefault(MemoryOutputs, MemoryOutputs())
         return outputs
 
-    async def objects(self, location: str = "") -> ObjectStore:
-        """Open where new files of tasks go, or, given the location of stored ones, what holds those.
+    async def objects(self, location: str = "", *, at: OutputAddress | None = None) -> ObjectStore:
+        """Open where new files of tasks go, or what holds the stored ones at a location, or what is `at` an address.
 
         Raises:
             UsageError: no bucket was given.
         """
-        address = address_of(location) if location else self.settings.need_output()
+        address = at or (address_of(location) if location else self.settings.need_output())
         match address:
             case Folder(path=path, key=key):
                 from pyanamo_async.outputs.files import FileObjects

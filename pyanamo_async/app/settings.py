@@ -27,11 +27,13 @@ from pyanamo_async.core.failure_policy import FailurePolicy
 from pyanamo_async.core.folders import parse_folders
 from pyanamo_async.core.halting import parse_failed_limit
 from pyanamo_async.core.memory.budget import USABLE, Auto, parse_budget
+from pyanamo_async.core.object_names import RESULTS_DEPTH
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import CREDIBLE
 from pyanamo_async.errors import UsageError
 from pyanamo_async.host.modes import PRIVATE, usable_umask
 from pyanamo_async.host.shell import shell_words
+from pyanamo_async.outputs.keys import OUTPUT_DEPTH
 
 DEFAULT_TABLE = "sqlite:pyanamo.db"
 DEFAULT_KEY = "PyAnamo"
@@ -187,13 +189,14 @@ class Settings:
         """Return the group in CloudWatch Logs that output goes to; empty for none."""
         return self.own_log_group if self.storing.cloudwatch == "" else self.storing.cloudwatch or ""
 
-    def places(self, location: str, *, depth: int) -> list[str]:
-        """Return where what was stored at a location may be now, likeliest first; `depth` names are below its root.
+    def places(self, location: str) -> list[str]:
+        """Return where an output, or a folder of results, that was stored at a location may be now, likeliest first.
 
         Output may have been moved since: to where the caller says that output is, who knows that best, or with a SQLite
         file to another folder.
         """
         output, names = self.output, location.split("/")
+        depth = RESULTS_DEPTH if location.endswith("/") else OUTPUT_DEPTH
         inside = "/".join(names[-depth:])
         if output is None or not location.startswith((FOLDER, S3)) or len(names) <= depth:
             return [location]

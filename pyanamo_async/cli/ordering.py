@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -24,7 +24,8 @@ EPILOG = """\b
 Exit status:
   0   every selected item is as ordered
   3   some were left as they are: workers hold them, or others changed them, or
-      the table has no such items or tasks
+      the table has no such items or tasks; or output that was to be deleted, too,
+      was not found or not removed
 """
 
 
@@ -185,6 +186,8 @@ def _json(result: ChangeResult, *, dry_run: bool) -> dict[str, object]:
         **row,
         "locked": result.locked,
         "missing": [*result.missing],
+        "outputs_not_found": [*result.outputs_not_found],
+        "outputs_not_removed": [*result.outputs_not_removed],
         **({"item_ids": result.item_ids} if dry_run else {}),
     }
 
@@ -205,6 +208,14 @@ def _show(result: ChangeResult, words: Wording, *, dry_run: bool) -> None:
         note(f"{_items(result.failed)} could not be changed: {result.problem}")
     if result.missing:
         note(f"the table has no item {shown_ids(result.missing)}")
+    _show_outputs(result.outputs_not_found, "not found", "if it was moved, delete it there")
+    _show_outputs(result.outputs_not_removed, "not removed", "delete it with the tools of its storage")
+
+
+def _show_outputs(locations: Sequence[str], what: str, hint: str) -> None:
+    if locations:
+        was = f"output{' was' if len(locations) == 1 else 's were'}"
+        note(f"{len(locations):,} {was} {what} at {shown_ids(locations)}. hint: {hint}")
 
 
 def _items(count: int) -> str:

@@ -36,7 +36,8 @@ class ChangeResult:
     they were read again, `fenced` those that changed at that very moment, and `failed` those that the table refused:
     `problem` says why it refused the first. `locked` are the ids of those that workers hold, `waiting` says how many of
     them are to be let go. `missing` are ids that the table does not have; `held` says how many of the unchanged are
-    held. After a dry run `item_ids` are those that would be changed.
+    held. After a dry run `item_ids` are those that would be changed. Of output that was to be deleted, too,
+    `outputs_not_found` are locations in records where nothing was, and `outputs_not_removed` what may still be there.
     """
 
     selected: int = 0
@@ -52,6 +53,8 @@ class ChangeResult:
     locked: list[str] = field(default_factory=list)
     missing: Sequence[str] = ()
     item_ids: list[str] = field(default_factory=list)
+    outputs_not_found: Sequence[str] = ()
+    outputs_not_removed: Sequence[str] = ()
 
     @property
     def seen(self) -> int:
@@ -62,7 +65,8 @@ class ChangeResult:
     @property
     def complete(self) -> bool:
         """Whether every selected item is now as ordered."""
-        return self.confirmed and not self.missing and self.changed + self.unchanged == self.selected
+        is_gone = not (self.outputs_not_found or self.outputs_not_removed)
+        return self.confirmed and not self.missing and is_gone and self.changed + self.unchanged == self.selected
 
 
 class ChangeOptions(TypedDict, total=False):

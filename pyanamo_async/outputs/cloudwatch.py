@@ -104,9 +104,9 @@ class CloudWatchOutputs:
         """Discard it in the fallback store."""
         await self._fallback.discard(unfinished)
 
-    async def remove(self, key: OutputKey) -> None:
+    async def remove(self, location: str) -> None:
         """Remove it from the fallback store; events in Logs go when the retention of their group ends."""
-        await self._fallback.remove(key)
+        await self._fallback.remove(location)
 
     async def _joined(self, location: str) -> AsyncIterator[bytes]:
         where = LogLocation.parse(location)

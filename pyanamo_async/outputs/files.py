@@ -20,7 +20,7 @@ from pyanamo_async.host.modes import PRIVATE
 from pyanamo_async.host.retry import RetrySchedule
 from pyanamo_async.outputs.compression import GzipSink, PlainSink, decompressed
 from pyanamo_async.outputs.disk import FILES, translated
-from pyanamo_async.outputs.keys import CHECK, folder_name, folder_path
+from pyanamo_async.outputs.keys import CHECK, OUTPUT_DEPTH, folder_name, folder_path
 from pyanamo_async.outputs.partial_file import SCHEME, PartialFile, discard_partial_file, find_partial_files
 from pyanamo_async.outputs.retrying import WRITE_SCHEDULE
 from pyanamo_async.ports import ObjectKey, OutputKey, StoredObject, UnfinishedOutput
@@ -74,14 +74,14 @@ class FileOutputs(_InFolder):
         with translated(unfinished.name):
             await FILES.run(discard_partial_file, Path(unfinished.name))
 
-    async def remove(self, key: OutputKey) -> None:
+    async def remove(self, location: str) -> None:
         """Remove the file, and empty folders: up to the table's, and those that a check had to make."""
-        with translated(self.location(key)):
-            await FILES.run(self._unlink, folder_path(key))
+        with translated(location):
+            await FILES.run(self._unlink, Path(location.removeprefix(SCHEME)))
 
-    def _unlink(self, file: str) -> None:
-        (self._folder / file).unlink(missing_ok=True)
-        for folder in (*(self._folder / parent for parent in Path(file).parents[:-1]), *reversed(self._made)):
+    def _unlink(self, file: Path) -> None:
+        file.unlink(missing_ok=True)
+        for folder in (*file.parents[: OUTPUT_DEPTH - 1], *reversed(self._made)):
             with suppress(OSError):  # others have something there
                 folder.rmdir()
 
@@ -115,8 +115,8 @@ class FileObjects(_InFolder):
     def read(self, location: str, *, start: int = 0) -> AsyncIterator[bytes]:
         return file_chunks(location, start=start)
 
-    def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
-        return self._listed(self._path(key))
+    def below(self, location: str) -> AsyncIterator[StoredObject]:
+        return self._listed(location.removeprefix(SCHEME))
 
     def of_table(self, table: str) -> AsyncIterator[StoredObject]:
         return self._listed(f"{self._folder}/{folder_name(table)}/")

@@ -20,7 +20,7 @@ NAME_LENGTH = 200  # of the 255 a file name may have, and of the 1,024 an S3 key
 _UNSAFE = re.compile(rb"^\.|[^A-Za-z0-9._-]")
 _HASH_LENGTH = 32
 _HASHED = "=h"  # quoting never writes it, nor `=u`
-_NAMED_BY_KEY = (".stdout.gz", ".stderr.gz")
+NAMED_BY_KEY = (".stdout.gz", ".stderr.gz")
 OUTPUT_DEPTH = 4  # names in the path of an output below its root
 _USUAL = re.compile(r"Task_\d+")  # needs no mark, so that the paths of most outputs are easy to type
 
@@ -43,7 +43,7 @@ def run_name(key: OutputKey) -> str:
 
 def beside_output(location: str, key: OutputKey) -> str:
     """Return the location of an output beside another of its task; empty if that is none that is named by its key."""
-    return f"{location.rpartition('/')[0]}/{run_name(key)}.gz" if location.endswith(_NAMED_BY_KEY) else ""
+    return f"{location.rpartition('/')[0]}/{run_name(key)}.gz" if location.endswith(NAMED_BY_KEY) else ""
 
 
 def folder_name(identifier: str) -> str:

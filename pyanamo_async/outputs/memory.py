@@ -40,8 +40,8 @@ class MemoryOutputs:
     async def discard(self, unfinished: UnfinishedOutput) -> None:
         """Do nothing: there is never any unfinished output."""
 
-    async def remove(self, key: OutputKey) -> None:
-        self.kept.pop(self.location(key), None)
+    async def remove(self, location: str) -> None:
+        self.kept.pop(location, None)
 
 
 class MemoryObjects:
@@ -61,8 +61,8 @@ class MemoryObjects:
             raise OutputMissing(f"there is nothing at {location}")
         yield self.kept[location][start:]
 
-    async def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
-        for each in self._listed(self.location(key)):
+    async def below(self, location: str) -> AsyncIterator[StoredObject]:
+        for each in self._listed(location):
             yield each
 
     async def of_table(self, table: str) -> AsyncIterator[StoredObject]:

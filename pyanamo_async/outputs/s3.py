@@ -87,8 +87,9 @@ class S3Outputs:
     async def discard(self, unfinished: UnfinishedOutput) -> None:
         await self._bucket.abort_upload(unfinished.location.removeprefix(self._bucket.location("")), unfinished.name)
 
-    async def remove(self, key: OutputKey) -> None:
-        await self._bucket.delete(self._key(output_path(key)))
+    async def remove(self, location: str) -> None:
+        _, key = bucket_and_key(location)
+        await self._bucket.delete(key)
 
     def _key(self, path: str) -> str:
         return f"{self._prefix}/{path}" if self._prefix else path
@@ -144,8 +145,9 @@ class S3Objects:
         async for chunk in download(client, name, key, start=start, schedule=schedule):
             yield chunk
 
-    def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
-        return self._listed(self._key(key))
+    def below(self, location: str) -> AsyncIterator[StoredObject]:
+        _, prefix = bucket_and_key(location)
+        return self._listed(prefix)
 
     def of_table(self, table: str) -> AsyncIterator[StoredObject]:
         return self._listed(f"{self._prefix}{safe_name(table)}/")

@@ -89,8 +89,8 @@ class OutputStore(Protocol):
         """Remove unfinished output; harmless when it is gone. A sink that still writes to it fails."""
         ...
 
-    async def remove(self, key: OutputKey) -> None:
-        """Remove the stored output of a key, with folders that become empty; harmless when it is gone."""
+    async def remove(self, location: str) -> None:
+        """Remove the output at a location, with folders that become empty; harmless when it is gone."""
         ...
 
 
@@ -131,8 +131,8 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
-        """Yield all objects whose path begins with that of `key`, which ends in `/`.
+    def below(self, location: str) -> AsyncIterator[StoredObject]:
+        """Yield all objects whose location begins with this one, which ends in `/`; paths are relative to it.
 
         All are there whose sink was closed before the call.
         """

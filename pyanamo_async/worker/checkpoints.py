@@ -80,7 +80,7 @@ class Checkpoints:
             return
         try:
             for rest in reversed(range(TRIES)):
-                self._paths = {each.path async for each in self._objects.below(self._key)}
+                self._paths = {each.path async for each in self._objects.below(self._objects.location(self._key))}
                 position = newest(self._paths, before=self._attempt, since=self._since)
                 if position is None:
                     return
@@ -158,7 +158,7 @@ class Checkpoints:
     async def remove_all(self) -> None:
         """Remove all checkpoints of the task; call it when the task is done, and the table says so."""
         if self._attempt > 1 or self._sequence:
-            await self._remove([each.path async for each in self._objects.below(self._key)])
+            await self._remove([each.path async for each in self._objects.below(self._objects.location(self._key))])
 
     async def _restored(self, position: Position) -> Manifest:
         manifest = decode_manifest(await self._read(f"{position}/{MANIFEST}"))

@@ -162,6 +162,8 @@ def test_a_dry_run_lists(failed: Cli) -> None:
         "failed": 0,
         "locked": [],
         "missing": [],
+        "outputs_not_found": [],
+        "outputs_not_removed": [],
         "item_ids": ["x1"],
     }
     assert states(failed)["x1"] == "failed"

@@ -45,7 +45,9 @@ async def read(objects: ObjectStore, location: str, start: int = 0) -> bytes:
 
 
 async def paths(objects: ObjectStore, path: str) -> list[tuple[str, int]]:
-    return sorted([(each.path, each.size_bytes) async for each in objects.below(replace(KEY, path=path))])
+    return sorted(
+        [(each.path, each.size_bytes) async for each in objects.below(objects.location(replace(KEY, path=path)))]
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"x", NOISE])

@@ -97,10 +97,10 @@ async def test_removed_output_leaves_nothing(kept: Kept) -> None:
     await kept.store.check()  # as workers do: it sees what is not there yet
     for key in (KEY, other):
         await write_all(kept.store, key, [NOISE] * 4)  # too large for Logs
-    await kept.store.remove(KEY)
+    await kept.store.remove(kept.store.location(KEY))
     assert await read_all(kept.store, kept.store.location(other)) == NOISE * 4
-    await kept.store.remove(other)
-    await kept.store.remove(other)
+    await kept.store.remove(kept.store.location(other))
+    await kept.store.remove(kept.store.location(other))
 
     assert await kept.traces() == []
 

@@ -101,6 +101,8 @@ CHANGE = an_object(
     failed=COUNT,
     locked=a_list(a("string"), "itemIDs, left alone: workers hold them"),
     missing=a_list(a("string"), "itemIDs that the table does not have"),
+    outputs_not_found=a_list(a("string"), "locations in records, where nothing was"),
+    outputs_not_removed=a_list(a("string"), "locations of what may still be there"),
     item_ids=a_list(a("string"), "itemIDs, with dry_run alone"),
 )
 

@@ -107,11 +107,11 @@ class UnlistedObjects(MemoryObjects):
         super().__init__()
         self.asked, self.has_right = 0, False
 
-    async def below(self, key: ObjectKey) -> AsyncIterator[StoredObject]:
+    async def below(self, location: str) -> AsyncIterator[StoredObject]:
         self.asked += 1
         if not self.has_right:
             raise Denied("ListObjectsV2 on the bucket is denied")
-        async for each in super().below(key):
+        async for each in super().below(location):
             yield each
 
 

@@ -61,7 +61,7 @@ class TableProgress(TableReader):
         from pyanamo_async.operate.status import watch
 
         if every <= timedelta():
-            raise UsageError(f"`every` is {every}", hint="give a positive duration")
+            raise UsageError(f"`every` is {'below ' if every else ''}zero", hint="give a positive duration")
         store = await self._open()
         async for seen in watch(store, self.address, self.workers, every=every, clock=SystemClock(), missed=missed):
             yield seen

@@ -22,7 +22,7 @@ from pyanamo_async.app.locations import (
     address_of,
 )
 from pyanamo_async.app.settings import Settings
-from pyanamo_async.errors import UsageError
+from pyanamo_async.errors import RegionMissing, UsageError
 from pyanamo_async.ports import (
     CapacityAdmin,
     FleetJobs,
@@ -81,7 +81,10 @@ class Resources:
                 from pyanamo_async.store.dynamodb import DynamoStore
 
                 aws = await self._aws()
-                client, urgent_client = await aws.dynamodb(), await aws.urgent() if urgent else None
+                try:
+                    client, urgent_client = await aws.dynamodb(), await aws.urgent() if urgent else None
+                except RegionMissing as error:  # more often it is no name of a table at all
+                    raise RegionMissing(f"no AWS region is known for the table {name}", hint=error.hint) from error
                 store = DynamoStore(name, client, urgent_client, service_time=aws.service_clock.time)
             case Memory():
                 from pyanamo_async.store.memory import MemoryStore

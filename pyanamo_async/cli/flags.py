@@ -108,7 +108,9 @@ class Range:
 
 def duration_range(text: str) -> Range:
     """Parse a range of durations like `1s..10m`."""
-    least, _, most = text.partition("..")
+    least, dots, most = (part.strip() for part in text.partition(".."))
+    if not (least and dots and most):
+        raise typer.BadParameter(f"'{text}' is no range of durations: write MIN..MAX, as 1s..10m")
     return Range(duration(least), duration(most))
 
 

@@ -18,7 +18,8 @@ from pyanamo_async.errors import PyanamoError, TaskFileInvalid, UsageError
 DEBUG = "PYANAMO_DEBUG"
 SIGINT_STATUS = 130
 GARBAGE_AFTER = 20_000  # new objects; with Python's 700, importing modules would collect garbage many times
-ITEM_COMMANDS = {"list", "show", "explain", "logs", "retry", "reset"}
+ITEM_COMMANDS = {"list", "show", "explain", "logs", "trace", "files", "results", "export"}
+ITEM_COMMANDS |= {"retry", "reset", "hold", "unhold", "cancel", "delete", "set"}
 
 
 def main() -> None:
@@ -67,7 +68,8 @@ def _run(argv: Sequence[str]) -> int:
         return 1
     except invalid_usage() as error:
         _show_usage(error)
-        _hint_at_ids(argv)
+        if hasattr(error, "possibilities"):  # no such option, of which typer exports no type either
+            _hint_at_ids(argv)
         return UsageError.exit_code
     return status if isinstance(status, int) else 0
 

@@ -86,10 +86,10 @@ def _forcing(
 
 
 def _withdrawing(
-    *, reason: Why = "", now: Now = False, dry_run: DryRun = False, yes: Yes = False, json: JsonOption = False
+    *, reason: Why, now: Now = False, dry_run: DryRun = False, yes: Yes = False, json: JsonOption = False
 ) -> How:
     if not reason.strip():
-        raise UsageError("--reason is missing", hint="say why, for those who find the items later")
+        raise UsageError("--reason is empty", hint="say why, for those who find the items later")
     return How(dry_run, yes, json, {"reason": reason, "wait": not now})
 
 

@@ -168,6 +168,8 @@ async def told_metrics(
         yield log
         return
     metrics = WorkerMetrics(log, table)
+    if prometheus is not None:
+        await asyncio.to_thread(metrics.write, prometheus)  # a file that cannot be written is invalid usage
     telling = asyncio.create_task(_tell_on(metrics, emf, prometheus, every_s), name="metrics")
     try:
         yield metrics

@@ -120,8 +120,14 @@ async def _watch(tables: Sequence[Table], *, every: timedelta, times: int | None
                 if last:
                     draw(_group(last))
         else:
-            say("\t".join(SERIES))
-            await _look(tables, every, times, _say_lines)
+            header = ["\t".join(SERIES)]
+
+            def below_header(seen: Sequence[Status]) -> None:  # none of a table that cannot be read
+                while header:
+                    say(header.pop())
+                _say_lines(seen)
+
+            await _look(tables, every, times, below_header)
 
 
 async def _look(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async import Counts, NextStep, OutOfReach, PyanamoError, State, Table
+from pyanamo_async import Counts, NextStep, OutOfReach, PyanamoError, State, Table, WaitResult
 from pyanamo_async.cli.console import note
 from pyanamo_async.cli.explaining import COMMANDS
 from pyanamo_async.cli.flags import duration, name_flags
@@ -47,8 +47,20 @@ async def wait(table: Table, *, timeout: Timeout = None) -> None:
     def missed(error: PyanamoError) -> None:
         note(f"pyanamo: {error}")
 
-    result = await table.wait(timeout=timeout, tell=tell if sys.stderr.isatty() else None, missed=missed)
+    on_terminal = sys.stderr.isatty()
+    result = await table.wait(timeout=timeout, tell=tell if on_terminal else None, missed=missed)
+    if on_terminal and (ending := _ending(result, table.address)):
+        note(ending)
     raise typer.Exit(result.exit_status)
+
+
+def _ending(result: WaitResult, address: str) -> str:
+    """Return why the exit status is not 0; empty if it is."""
+    if result.left:
+        return f"the timeout is over, and {plural(result.left, 'item')} {'is' if result.left == 1 else 'are'} left"
+    if result.failed:
+        return f"{plural(result.failed, 'item')} failed; {command_line('failures', address)} says why"
+    return ""
 
 
 def _left(counts: Counts) -> str:

@@ -64,7 +64,9 @@ class FailurePolicy(Value):
             raise UsageError(
                 f"`on_exit` {self.on_exit!r} is no rule", hint="parse_on_exit('75=retry') makes one of text"
             )
-
+        for ending, verdict in self.on_exit:
+            if verdict is not dict(self.on_exit)[ending]:
+                raise UsageError(f"`on_exit` says both retry and fail of {ending}", hint="leave one out")
         try:
             _ = self.failing_tags
         except (re.error, OverflowError, RecursionError) as error:

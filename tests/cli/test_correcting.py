@@ -43,7 +43,7 @@ def test_what_is_held_is_not_claimed_until_it_is_let_go(failed: Cli) -> None:
 
 def test_what_is_cancelled_comes_back_only_when_it_is_asked_for(failed: Cli) -> None:
     """With its reason; neither a bare retry nor one that names it restarts it."""
-    assert failed("cancel", "--sample", "s1", "-y").err.startswith("pyanamo: --reason is missing")
+    assert failed("cancel", "--sample", "s1", "-y").status == 2
     said = failed("cancel", "--sample", "s1", "--reason", "withdrawn", "-y")
 
     assert (said.out, said.err) == ("1 item cancelled\n", "1 item done already\n")
@@ -142,7 +142,7 @@ def test_limits_are_set(failed: Cli) -> None:
         (["set", "--yes", "--priority", "1"], "nothing is selected"),
         (["hold", "--yes"], "nothing is selected"),
         (["delete", "x1"], "deleting items needs confirmation"),
-        (["cancel", "x1", "--yes", "--reason", " "], "--reason is missing"),
+        (["cancel", "x1", "--yes", "--reason", " "], "--reason is empty"),
         (["hold", "--yes", "--from", "nosuch"], "nosuch cannot be read: No such file or directory"),
         (["hold", "--yes", "--from", "empty"], "empty names no items"),
         (["hold", "--yes", "--from", "latin"], "line 2 of latin is not UTF-8"),

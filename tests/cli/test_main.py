@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.program import program
 from pyanamo_async import __version__
+from pyanamo_async.app.settings import DEFAULT_TABLE
 from pyanamo_async.cli import main
 from pyanamo_async.errors import Denied, Unavailable, UsageError
 from tests.cli.conftest import PYANAMO, Cli, process
@@ -164,6 +166,34 @@ def test_tables_are_drawn_on_a_terminal(ran: Cli) -> None:
     for words in ("attempt 1: exit status 3", "─────"):
         assert words in listed
     assert "exit status 3" in shown
+
+
+def test_what_the_system_refuses_is_said_in_words(cli: Cli, folder: Path) -> None:
+    """What could not be read or written and why, without numbers of errors."""
+    (folder / "tasks.txt").write_text("true\n")
+    cli("import", "tasks.txt")
+    (folder / "shut").mkdir(mode=0o500)
+    run = program(folder, table=DEFAULT_TABLE, bucket="", env={}).run
+    table = f"the table {folder}/shut/x.db cannot be opened or written: Permission denied. hint: "
+    for argv, says in (
+        (["import", "tasks.txt", "-t", "sqlite:shut/x.db"], table),
+        (["export", "--to", "shut/x.db"], "--to shut/x.db cannot be written: Permission denied. hint: "),
+        (["export", "--to", "shut/x.tsv"], "--to shut/x.tsv cannot be written: Permission denied. hint: "),
+        (["run", "--heartbeat-file", "shut/x"], "heartbeat file not touched trouble='shut/x: Permission denied'"),
+    ):
+        said = run(*argv, obeys_modes=True).stderr
+        assert (says in said, "Errno" in said) == (True, False), said
+
+
+def test_only_an_option_that_there_is_not_may_be_an_id(cli: Cli) -> None:
+    """Of a value that is no number, nothing is to be written behind `--`."""
+    hint = "hint: write -- before an item whose id begins with -, as in `pyanamo {} -- -x`"
+
+    assert hint.format("logs") in cli("logs", "-x").err
+    assert hint.format("hold") in cli("hold", "-x").err
+    for number in ("abc", "-1"):
+        said = cli("logs", "x", "--tail", number)
+        assert ("--tail" in said.err, "hint" in said.err) == (True, False)
 
 
 def on_terminal(*argv: str, stderr: bool = False, columns: int = 100, status: int = 0) -> str:

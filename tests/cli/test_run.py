@@ -81,9 +81,16 @@ def test_metrics_of_a_worker_and_of_its_table_are_told(cli: Cli, folder: Path) -
 
 
 def test_a_file_of_metrics_that_cannot_be_written_ends_no_worker(cli: Cli, folder: Path) -> None:
-    """It is said, and the work is done."""
+    """It is said, and the work is done; unless it cannot be written from the start."""
+    (folder / "single.txt").write_text("rm -r metrics\n")
     cli("import", "single.txt")
-    said = cli("run", "--prometheus", str(folder / "nowhere" / "w.prom"), "--exit-zero", "--max-failures", "1")
+    refused = cli("run", "--prometheus", "metrics/w.prom")
+    (folder / "metrics").mkdir()
+    said = cli("run", "--prometheus", "metrics/w.prom")
 
-    assert said.status == 0
-    assert "cannot be written" in said.err
+    assert (refused.status, said.status) == (2, 0)
+    assert (
+        refused.err == "pyanamo: --prometheus metrics/w.prom cannot be written: No such file or directory. "
+        "hint: choose another file\n"
+    )
+    assert "--prometheus metrics/w.prom cannot be written" in said.err

@@ -127,7 +127,10 @@ def test_watch_stands_alone_or_before_seconds(ran: Cli) -> None:
     """What follows and is no duration is a table."""
     assert len(ran("status", "--watch", TABLE, "--times", "1").out.splitlines()) == 2
     assert len(ran("status", "--times", "1", "--watch").out.splitlines()) == 2
-    assert ran("status", "--watch", "0").status == 2
+    refused, missing = ran("status", "--watch", "0"), ran("status", "--watch", "sqlite:nosuch.db")
+    assert (refused.status, refused.out, refused.err[:26]) == (2, "", "pyanamo: --watch is zero. ")
+    assert (missing.status, missing.out) == (1, "")
+    assert "no AWS region is known for the table abc. hint: " in ran("status", "--watch", "abc").err
     assert ran("status", "--times", "2").status == 2
 
 
@@ -163,6 +166,7 @@ def _read(terminal: int) -> bytes:
 def test_wait_exits_as_run_does(ran: Cli) -> None:
     """3 when something failed, 75 when the time is over with work left, 0 when all is done."""
     assert ran("wait").status == 3
+    assert "1 item failed; pyanamo failures says why" in on_terminal("wait", stderr=True, status=3)
     ran("import", "single.txt", "-t", "sqlite:other.db")
     assert ran("wait", "-t", "sqlite:other.db", "--timeout", "0").status == 75
     ran("import", "nested.txt", "-n", "-t", "sqlite:good.db")

@@ -268,7 +268,8 @@ def test_invalid_json_rows_are_refused(row: str, reason: str) -> None:
     [
         ("Seq_Test_1|Task_1|seq 3", "set `no_header`"),
         ("itemID|TaskScript", "missing column TaskID"),
-        ("itemID|TaskID|TaskScript|Colour", "unknown column 'Colour'"),
+        ("itemID|TaskID|TaskScript|Colour", "unknown column 'Colour'; the columns are"),
+        ("itemID|TaskID|Task_Scrpt", "unknown column 'Task_Scrpt'; did you mean TaskScript? the columns are"),
         ("itemID|TaskID|TaskScript|ItemID", "column itemID is there twice"),
         ("itemID", "missing column TaskID"),
         ('itemID"TaskID"TaskScript', "unknown column"),

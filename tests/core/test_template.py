@@ -95,7 +95,10 @@ def test_a_value_goes_in_quoted_or_raw() -> None:
         ("x[ {n} ]=1", "cannot be followed beyond '['"),
         ("x=([{n}]=1)", "cannot be followed beyond '['"),
         ('echo "$(case x in a) echo "{sample}";; esac)"', "cannot be followed beyond 'case'"),
-        ("echo {smaple}", "{smaple} in `script` names no column; the columns are sample, fastq 1, n, a"),
+        (
+            "echo {smaple}",
+            "{smaple} in `script` names no column; did you mean sample? the columns are sample, fastq 1, n, a",
+        ),
         ("echo {smaple:raw}", "names no column"),
         ("echo {fastq (R2)}", "names no column"),
         ("echo {größe.mm}", "names no column"),

@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
+from pyanamo_async.core.names import did_you_mean
 from pyanamo_async.core.taskfile.lines import InvalidLine, Lines, begins_record, to_text, unix_lines
 from pyanamo_async.core.values import Value
 
@@ -57,7 +58,8 @@ def column_name(name: str) -> str:
     """
     known = _known(name.strip().strip('"'))
     if known is None:
-        raise InvalidLine(f"unknown column '{name.strip()}'; the columns are {NAMES}")
+        meant = did_you_mean(name.strip('" _'), KNOWN)
+        raise InvalidLine(f"unknown column '{name.strip()}'; {meant}the columns are {NAMES}")
     return known
 
 

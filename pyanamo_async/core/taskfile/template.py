@@ -14,6 +14,7 @@ import re
 import shlex
 from collections.abc import Collection, Mapping
 
+from pyanamo_async.core.names import did_you_mean
 from pyanamo_async.core.taskfile.lines import InvalidLine
 from pyanamo_async.core.values import Value
 
@@ -126,8 +127,9 @@ def _is_column(found: re.Match[str], columns: Collection[str], what: str) -> boo
     if _NAME.fullmatch(name):
         several = "" if len(columns) > 1 else ", and no others: set `delimiter` if it holds several"
         brace = "; for the shell's own braces write \\{" if what == "script" else ""
+        meant = did_you_mean(name, {column.casefold(): column for column in columns})
         raise InvalidLine(
-            f"{{{name}}} in `{what}` names no column; the columns are {', '.join(columns)}{several}{brace}"
+            f"{{{name}}} in `{what}` names no column; {meant}the columns are {', '.join(columns)}{several}{brace}"
         )
     return False
 

@@ -60,9 +60,7 @@ def ending(result: RunResult, failed_ids: Sequence[str], counts: Counts | None, 
     left = counts.left if counts else 0
     if failed:
         names = ", ".join(failed_ids) + (", ..." if failed > len(failed_ids) > 0 else "")
-        why, again = _command("failures", address), _command("retry", address)
-        them = "it" if failed == 1 else "them"
-        yield f"{_are(failed)} failed{f' ({names})' if names else ''}: {why} says why, {again} runs {them} again"
+        yield failed_items(failed, address, names=names)
         if result.exit_status == 0 and not result.failed:
             they, step = "it" if failed == 1 else "they", _command("wait", address)
             yield f"{they} failed before, or in other workers: this one exits with 0, {step} with 3"
@@ -73,6 +71,13 @@ def ending(result: RunResult, failed_ids: Sequence[str], counts: Counts | None, 
         yield f"{_are(running)} being run by {'another worker' if running == 1 else 'other workers'}"
     if left > running and result.exit_status != OUT_OF_REACH:
         yield f"{_are(left - running)} left: {_command('run', address)}"
+
+
+def failed_items(failed: int, address: str, *, names: str = "") -> str:
+    """Return how many items are failed, and what to type about them."""
+    why, again = _command("failures", address), _command("retry", address)
+    them = "it" if failed == 1 else "them"
+    return f"{_are(failed)} failed{f' ({names})' if names else ''}: {why} says why, {again} runs {them} again"
 
 
 def trouble(result: RunResult, *, address: str) -> Iterator[str]:

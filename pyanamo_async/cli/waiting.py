@@ -14,6 +14,7 @@ from pyanamo_async.cli.console import note
 from pyanamo_async.cli.explaining import COMMANDS
 from pyanamo_async.cli.flags import duration, name_flags
 from pyanamo_async.cli.options import command_line, on_table
+from pyanamo_async.cli.run_ending import failed_items
 from pyanamo_async.core.text.plural import plural
 
 EPILOG = """\b
@@ -59,7 +60,7 @@ def _ending(result: WaitResult, address: str) -> str:
     if result.left:
         return f"the timeout is over, and {plural(result.left, 'item')} {'is' if result.left == 1 else 'are'} left"
     if result.failed:
-        return f"{plural(result.failed, 'item')} failed; {command_line('failures', address)} says why"
+        return failed_items(result.failed, address)
     return ""
 
 

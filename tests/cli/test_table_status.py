@@ -166,7 +166,7 @@ def _read(terminal: int) -> bytes:
 def test_wait_exits_as_run_does(ran: Cli) -> None:
     """3 when something failed, 75 when the time is over with work left, 0 when all is done."""
     assert ran("wait").status == 3
-    assert "1 item failed; pyanamo failures says why" in on_terminal("wait", stderr=True, status=3)
+    assert "1 item is failed: pyanamo failures says why" in on_terminal("wait", stderr=True, status=3)
     ran("import", "single.txt", "-t", "sqlite:other.db")
     assert ran("wait", "-t", "sqlite:other.db", "--timeout", "0").status == 75
     ran("import", "nested.txt", "-n", "-t", "sqlite:good.db")

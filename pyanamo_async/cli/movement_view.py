@@ -15,7 +15,7 @@ MINUTE = timedelta(minutes=1)
 def movement_words(seen: Status) -> Iterator[str]:
     """Yield lines on workers, pace and the time left, as long as something is left."""
     if seen.workers:
-        waits = f", {seen.waiting_for_room:,} of these waiting for room" if seen.waiting_for_room else ""
+        waits = f", {seen.waiting_for_room:,} more waiting for room" if seen.waiting_for_room else ""
         yield f"workers: {seen.workers:,}, running {seen.running:,} of {seen.slots:,} at a time{waits}"
     if not seen.counts.left:
         return

@@ -19,7 +19,7 @@ from pyanamo_async.cli.progress import Bar, Remark
 from pyanamo_async.cli.views import RETRYING
 from pyanamo_async.core.text.plural import plural
 
-SHOWN_BY_THE_BAR = frozenset({"item claimed", "item waits for room", "worker started"})
+SHOWN_BY_THE_BAR = frozenset({"item claimed", "item waits for room", "item has room", "worker started"})
 AGAIN = {"SIGINT": "; Ctrl-C again stops now", "SIGTERM": "; a second SIGTERM stops now"}
 LEAST_PAUSE_S, PAUSE_PER_COUNT = 1.0, 100
 LAST_COUNT_S = 5.0
@@ -49,6 +49,7 @@ class RunBar(Bar):
         super().__init__(counts.total)
         self._put = put
         self._since: Counter[State] = Counter()
+        self._waiting = set[object]()  # ids of items that this worker holds and has no room for
         self.counts = counts
         self._sum_up()
         self.start_with(self.ended)
@@ -66,6 +67,10 @@ class RunBar(Bar):
             self._since[State.LOCKED] += 1
         elif event in {"item settled", "item lost"}:
             self._since[State.LOCKED] -= 1
+        if event == "item waits for room":
+            self._waiting.add(fields["item"])
+        else:
+            self._waiting.discard(fields.get("item"))
         if isinstance(state, State):
             self._since[state] += 1
         self._sum_up()
@@ -73,8 +78,10 @@ class RunBar(Bar):
             self._put(remark(event, fields))
 
     def words(self) -> Iterator[str]:
-        """Yield what runs, retries and failed."""
-        yield f"{max(0, self._now(State.LOCKED)):,} running"
+        """Yield what runs, waits for room in this worker, retries and failed."""
+        yield f"{max(0, self._now(State.LOCKED) - len(self._waiting)):,} running"
+        if self._waiting:
+            yield f"{len(self._waiting):,} waiting for room"
         if failed := self._now(State.FAILED):
             yield f"{failed:,} failed"
         if self.counts.retrying:

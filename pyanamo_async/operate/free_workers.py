@@ -56,16 +56,16 @@ def at_work(now: datetime, workers: Sequence[WorkerStatus], *, not_before: datet
         return [sentence, *halted], [NextStep.RUN, NextStep.LIST_WORKERS]
     if not_before and not_before > now:
         return [f"{_workers(len(willing))} alive: when that wait is over, it may start."], [NextStep.LIST_WORKERS]
-    running, slots = sum(each.running for each in willing), sum(each.slots for each in willing)
     waiting = sum(each.waiting != NOTHING_WAITS for each in willing)
-    if running < slots and waiting == len(willing):
+    taken, slots = sum(each.running for each in willing) + waiting, sum(each.slots for each in willing)
+    if taken < slots and waiting == len(willing):
         sentence = (
-            f"{_workers(len(willing))} alive, with {slots - running} of {slots} places free, but little room: an item "
+            f"{_workers(len(willing))} alive, with {slots - taken} of {slots} places free, but little room: an item "
             f"that {'it holds waits' if len(willing) == 1 else 'each holds waits'} there for memory or CPUs."
         )
-    elif running < slots:
+    elif taken < slots:
         sentence = (
-            f"{_workers(len(willing))} alive, with {slots - running} of {slots} places free: it should start soon, "
+            f"{_workers(len(willing))} alive, with {slots - taken} of {slots} places free: it should start soon, "
             "unless their memory or CPUs are taken, or their wall time is nearly over (`wall_time`, `min_remaining`)."
         )
     else:

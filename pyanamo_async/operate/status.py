@@ -47,8 +47,8 @@ class Status:
     that ended of late because too much failed, the latest first. `memory` is what tasks used of it that were settled
     last; None if that is not known of enough of them. `out_of_reach` are the items in `todo` that no living worker
     takes: none has the memory for them, or they wait for one that takes last attempts. `waiting_for_room` are items
-    that workers hold and have no room for, as of their last heartbeats. `last_settled` is when an item was last done or
-    failed; None while a table is watched.
+    that workers hold beside those that are `running`, and have no room for, as of their last heartbeats. `last_settled`
+    is when an item was last done or failed; None while a table is watched.
     """
 
     table: str

@@ -112,6 +112,8 @@ class Attempt:
         """Wait for room, then run the tasks that are still to run, as many at a time as nested tasks may."""
         if self._gate is not None:
             await self._gate.wait()
+            if self._end_reason is None:
+                self._note("item has room", item=self.item.item_id)
         tasks, nests = self.item.todo, self._context.tasks.nests
         if len(tasks) == 1:
             await self._run_task(tasks[0], 0)

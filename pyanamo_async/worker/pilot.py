@@ -18,6 +18,7 @@ from functools import partial
 
 from pyanamo_async.core import values
 from pyanamo_async.core.items import CLAIMABLE, Item, State, TaskRecord
+from pyanamo_async.core.memory.room_wait import NOTHING_WAITS
 from pyanamo_async.core.outcomes import InterruptReason
 from pyanamo_async.core.text.durations import show_duration
 from pyanamo_async.core.workers import Orders, Worker
@@ -95,7 +96,7 @@ class Pilot:
         """Complete the worker's row with what it is doing now."""
         return values.replace(
             row,
-            running=len(self._attempts),
+            running=len(self._attempts) - (self._memory.room.wait != NOTHING_WAITS),
             done=self._summary.settled[State.DONE],
             rss_bytes=self._plan.rss_bytes(),
             stopped_by=self._stop.reason,

@@ -98,6 +98,23 @@ def test_the_bar_takes_a_new_count_of_the_table() -> None:
     assert "7/14, 2 running" in bar.render([], last=True)
 
 
+@pytest.mark.parametrize(
+    "then", [("item has room", None), ("item settled", State.TODO), ("item lost", None)], ids=lambda then: then[0]
+)
+def test_what_waits_for_room_does_not_count_as_running(then: tuple[str, State | None]) -> None:
+    """Until it has room, is put back, or is lost."""
+    bar, (event, state) = RunBar(lambda _: None, Counts({State.TODO: 2}, {})), then
+    for item in "ab":
+        bar.note("item claimed", item=item, attempt=1)
+    bar.note("item waits for room", item="b")
+    waiting = bar.render([], last=True)
+    bar.note(event, item="b", **({"state": state, "reason": ""} if state else {}))
+
+    assert "0/2, 1 running, 1 waiting for room" in waiting
+    assert f"0/2, {2 if event == 'item has room' else 1} running" in bar.render([], last=True)
+    assert "waiting" not in bar.render([], last=True)
+
+
 @pytest.mark.parametrize("columns", [140, 80, 40, 20])
 def test_the_bar_is_one_line(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     """On a terminal of any width: words that do not fit are left out."""

@@ -81,7 +81,7 @@ CASES = [
     (
         WAITING,
         [a_worker(running=1, waiting=RoomWait("t"))],
-        "free, but little room: an item that it holds waits",
+        "2 of 4 places free, but little room: an item that it holds waits",
         NextStep.LIST_WORKERS,
     ),
     (WAITING, [a_worker(desired=Desired.DRAIN)], "all were told to drain or stop", NextStep.RUN),

@@ -74,13 +74,13 @@ def test_an_item_that_waits_for_room_is_named() -> None:
     said = [event for event, fields in done.crew.notes.taken if fields.get("item") == waiting["item"]]
 
     assert waiting["item"] in {"i0000", "i0001"}
-    assert said == ["item claimed", "item waits for room", "item settled"]
+    assert said == ["item claimed", "item waits for room", "item has room", "item settled"]
 
 
 def test_a_heartbeat_tells_what_waits_for_room_and_what_it_lacks() -> None:
-    """So that it can be told from what runs, at no request of its own; once it runs nothing is said of it."""
+    """So that it can be told from what runs, at no request of its own; once it runs nothing is said of it but that."""
 
-    async def main(loop: VirtualLoop) -> tuple[set[str], list[RoomWait]]:
+    async def main(loop: VirtualLoop) -> tuple[set[str], list[tuple[int, RoomWait]]]:
         crew = Crew(loop, budget=Budget(BUDGET, 4))
         await crew.store.create(shards=1)
         await crew.store.add(
@@ -90,13 +90,14 @@ def test_a_heartbeat_tells_what_waits_for_room_and_what_it_lacks() -> None:
         for at_s in (45, 85):
             await asyncio.sleep(at_s - loop.time())
             [row] = await crew.store.workers()
-            seen.append(row.waiting)
+            seen.append((row.running, row.waiting))
         tokens = {(await crew.store.read(name)).token for name in ("i0000", "i0001")}
         await working
         return tokens, seen
 
-    tokens, [waits, later] = run(main)
+    tokens, [(running, waits), (running_later, later)] = run(main)
 
+    assert (running, running_later) == (1, 1)
     assert waits.token in tokens
     assert waits == RoomWait(waits.token, memory_bytes=3000, free_bytes=BUDGET - 3000, cpus=3, free_cpus=1)
     assert later == NOTHING_WAITS

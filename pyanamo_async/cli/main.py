@@ -68,7 +68,7 @@ def _run(argv: Sequence[str]) -> int:
         return 1
     except invalid_usage() as error:
         _show_usage(error)
-        if hasattr(error, "possibilities"):  # no such option, of which typer exports no type either
+        if not getattr(error, "possibilities", True):  # no such option, nor one like it; typer exports no type for that
             _hint_at_ids(argv)
         return UsageError.exit_code
     return status if isinstance(status, int) else 0

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+SHOWN_PROBLEMS = 3
+
 
 class PyanamoError(Exception):
     """The base of all errors: `what` failed, and a `hint` how to go on."""
@@ -38,6 +40,13 @@ class TaskFileInvalid(UsageError):
     def __init__(self, what: str, problems: list[str], *, hint: str = "") -> None:
         super().__init__(what, hint=hint)
         self.problems = problems
+
+    def __str__(self) -> str:
+        """Say what is wrong with the first few; whoever lists `problems` has the rest in `what` and `hint`."""
+        named = "; ".join(self.problems[:SHOWN_PROBLEMS])
+        more = f"; and {len(self.problems) - SHOWN_PROBLEMS} more" if len(self.problems) > SHOWN_PROBLEMS else ""
+        what = f"{self.what}: {named}{more}" if named else self.what
+        return f"{what}. hint: {self.hint}" if self.hint else what
 
 
 class StoreError(PyanamoError):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pyanamo_async.app.locations import distinct_names
 from pyanamo_async.errors import PyanamoError, Unavailable
 from pyanamo_async.table_files import TableFiles
 
@@ -46,9 +47,6 @@ class TableReport(TableFiles):
         """
         return await write_perfetto([self], to)
 
-    async def _store_by_step(self) -> tuple[str, Store]:
-        return self.step, await self._open()
-
 
 async def write_report(
     tables: Sequence[TableReport],
@@ -57,7 +55,10 @@ async def write_report(
     scripts: bool = True,
     price_per_hour: float | None = None,
 ) -> ReportResult:
-    """Write one report of several steps: a table is a step. Otherwise as `Table.report`."""
+    """Write one report of several steps: a table is a step, called after it. Otherwise as `Table.report`.
+
+    Files of one name are told apart by their folders, as in `align/pyanamo, call/pyanamo`.
+    """
     from pyanamo_async.operate.exporting.files import path_or_file
     from pyanamo_async.operate.reporting import report
     from pyanamo_async.operate.reporting.plots import require_bokeh
@@ -133,4 +134,5 @@ async def write_perfetto(tables: Sequence[TableReport], to: str | Path | Writabl
 
 
 async def _stores(tables: Sequence[TableReport]) -> list[tuple[str, Store]]:
-    return [await table._store_by_step() for table in tables]  # noqa: SLF001 - its own
+    names = distinct_names([table._resources.settings.table for table in tables])  # noqa: SLF001 - its own
+    return [(name, await table._open()) for name, table in zip(names, tables, strict=True)]  # noqa: SLF001

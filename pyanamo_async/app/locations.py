@@ -7,6 +7,8 @@ A table is the name of a DynamoDB table, `sqlite:PATH`, or `memory:`; output goe
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,6 +125,29 @@ def default_output(table: TableAddress, *, key: str) -> OutputAddress | None:
         case Memory():
             return Memory()
     return None
+
+
+def distinct_names(tables: Sequence[TableAddress]) -> list[str]:
+    """Return a short name of each table: a file's without its ending, behind as many folders as tell it from others."""
+    names = [_names(table) for table in tables]
+    chosen = [0] * len(names)
+    while True:
+        current = [each[number] for each, number in zip(names, chosen, strict=True)]
+        times = Counter(current)
+        same = [at for at, name in enumerate(current) if times[name] > 1 and chosen[at] + 1 < len(names[at])]
+        if not same:
+            return current
+        for at in same:
+            chosen[at] += 1
+
+
+def _names(table: TableAddress) -> list[str]:
+    """Return the names of a table, the shortest first."""
+    if not isinstance(table, SqliteTable):
+        return [str(table)]
+    *folders, _ = table.path.resolve().parts
+    shortest = table.path.stem
+    return [shortest, *("/".join([*folders[-depth:], shortest]) for depth in range(1, len(folders))), str(table)]
 
 
 def root_of(output: OutputAddress) -> str:

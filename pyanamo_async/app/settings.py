@@ -48,8 +48,8 @@ class WorkerSettings:
     """How a worker runs.
 
     How much at once: `items` (None: the CPUs that this process may use), and `nests` tasks of one nested item, as far
-    as they have room in `memory`: a size like `12G`, or a share like `90%` of what this process may use. With `items`
-    "auto", the first few get a quarter of that each, until it is known what they need.
+    as they have room in `memory`: bytes, text like `12G`, or a share like `90%` of what this process may use. With
+    `items` "auto", the first few get a quarter of that each, until it is known what they need.
 
     How long: `wall_time` for the worker, `timeout` for each task, None for no limit. Nothing starts with less than
     `min_remaining` of the wall time left. `wait` keeps the worker looking for new work when none is left, and
@@ -81,7 +81,7 @@ class WorkerSettings:
 
     items: int | Auto | None = None
     nests: int = 1
-    memory: str = DEFAULT_MEMORY
+    memory: str | int = DEFAULT_MEMORY
     wall_time: timedelta | None = None
     last_attempts: bool = False
     wait: bool = False

@@ -117,7 +117,7 @@ def report(error: Exception) -> int:
 
     match _cause(error):
         case PyanamoError() as known:
-            note(f"pyanamo: {_one_line(name_flags(str(known)))}")
+            note(f"pyanamo: {_one_line(name_flags(PyanamoError.__str__(known)))}")  # problems have lines of their own
             for problem in known.problems if isinstance(known, TaskFileInvalid) else ():
                 note(f"  {_one_line(name_flags(problem))}")
             return known.exit_code

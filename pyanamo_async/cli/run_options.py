@@ -38,6 +38,7 @@ worker_settings = settings(
         "memory": typer.Option(
             "--memory",
             metavar="SIZE|SHARE",
+            parser=str,
             envvar="PYANAMO_MEMORY",
             help="Memory of all scripts together: like 12G, or 90% of what this process may use.",
         ),

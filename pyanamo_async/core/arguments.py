@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import StrEnum
 from numbers import Real
 from types import NoneType, UnionType
 from typing import get_args, get_origin, get_type_hints
@@ -28,5 +29,10 @@ def check_type(name: str, value: object, annotation: type | UnionType) -> None:
     is_right = type(value) is bool if kind is bool else isinstance(value, kinds) and not isinstance(value, bool)
     optional = NoneType in rest
     if not is_right and not (optional and value is None):
-        expected = NAMES.get(kind, f"a {kind.__name__}")
+        expected = " or ".join(map(_called, kinds))
         raise UsageError(f"`{name}` is {value!r}", hint=f"give {expected}{', or None' if optional else ''}")
+
+
+def _called(kind: type) -> str:
+    choices = " or ".join(repr(str(each)) for each in kind) if issubclass(kind, StrEnum) else ""
+    return choices or NAMES.get(kind, f"a {kind.__name__}")

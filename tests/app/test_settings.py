@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from pyanamo_async.app.locations import Bucket, DynamoTable, Folder, SqliteTable, beside, parse_output, parse_table
+from pyanamo_async.app.locations import (
+    Bucket,
+    DynamoTable,
+    Folder,
+    SqliteTable,
+    beside,
+    distinct_names,
+    parse_output,
+    parse_table,
+)
 from pyanamo_async.app.output_settings import OutputSettings
 from pyanamo_async.app.settings import (
     WorkerSettings,
@@ -64,6 +73,31 @@ def test_what_is_no_output_is_refused(text: str) -> None:
     """A prefix wants `s3://`, so that a path is never taken for a bucket."""
     with pytest.raises(UsageError, match="`bucket`"):
         parse_output(text, key="PyAnamo")
+
+
+def test_tables_of_one_name_are_told_apart_by_their_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By as few as it takes, whatever the addresses look like; the same table twice has one name."""
+    (tmp_path / "b" / "align").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "b" / "align")
+
+    def names(*addresses: str) -> list[str]:
+        return distinct_names([parse_table(each) for each in addresses])
+
+    assert names("sqlite:pyanamo.db", "sqlite:call.db", "Step") == ["pyanamo", "call", "Step"]
+    assert names("sqlite:pyanamo.db", "sqlite:../call/pyanamo.db") == ["align/pyanamo", "call/pyanamo"]
+    assert names("sqlite:pyanamo.db", f"sqlite:{tmp_path}/a/align/pyanamo.db") == ["b/align/pyanamo", "a/align/pyanamo"]
+    assert names("sqlite:Step.db", "Step") == ["align/Step", "Step"]
+    assert names("sqlite:x.db", "sqlite:x.sqlite") == ["sqlite:x.db", "sqlite:x.sqlite"]
+    assert len({*names("sqlite:x.db", f"sqlite:{tmp_path}/b/align/x.db")}) <= 2
+
+
+def test_memory_is_bytes_or_text() -> None:
+    """As all sizes are in Python; what is neither is refused with what would do."""
+    assert WorkerSettings(memory=2**30).memory_budget(None) == 2**30
+    assert WorkerSettings(memory="50%").memory_budget(2**30) == 2**29
+    for wrong, says in ((30, "give a size like 12G"), (2.5, "give text or a whole number"), (True, "give text")):
+        with pytest.raises(UsageError, match=f"`memory` is.*{says}"):
+            WorkerSettings(memory=wrong)  # type: ignore[arg-type]
 
 
 def test_output_of_sqlite_stands_beside_the_file(tmp_path: Path) -> None:

@@ -29,6 +29,13 @@ def test_a_report_and_a_trace_are_written(ran: Cli, folder: Path) -> None:
     assert "<html" in (folder / "report.html").read_text()
     assert len(json.loads((folder / "trace.json").read_text())["traceEvents"]) == 5
 
+    (folder / "other").mkdir()
+    (folder / "other" / "pyanamo.db").write_bytes((folder / "pyanamo.db").read_bytes())
+    ran("report", "sqlite:pyanamo.db", "sqlite:other/pyanamo.db", "--perfetto", "both.json")
+    both = json.loads((folder / "both.json").read_text())["traceEvents"]
+    named = {each["args"]["name"].partition(":")[0] for each in both if each["ph"] == "M"}
+    assert named == {f"{folder.name}/pyanamo", "other/pyanamo"}
+
 
 def test_data_that_goes_to_stdout_stands_alone_there(ran: Cli, folder: Path) -> None:
     """By `-`, or by another name of it; what was done is said on stderr. A file that is stdout is appended to."""

@@ -470,6 +470,9 @@ def test_bad_rows_are_listed_by_number() -> None:
 
     with pytest.raises(TaskFileInvalid, match="the list of rows has 2 bad rows") as raised:
         check_rows(rows)
+    assert "2 bad rows; nothing was imported: row 2: missing field TaskScript; row 3: unknown column" in str(
+        raised.value
+    )
     assert raised.value.problems[0] == "row 2: missing field TaskScript"
     assert raised.value.problems[1].startswith("row 3: unknown column 'Colour'")
     with pytest.raises(TaskFileInvalid, match="no items"):

@@ -21,15 +21,15 @@ class Auto(StrEnum):
     AUTO = "auto"
 
 
-def parse_budget(text: str, usable_bytes: int | None) -> int | None:
-    """Return a size like `12G`, or a share like `90%` of what is usable; None for a share of what is unknown.
+def parse_budget(text: str | int, usable_bytes: int | None) -> int | None:
+    """Return a size, in bytes or like `12G`, or a share like `90%` of what is usable; None for one of the unknown.
 
     Raises:
         UsageError: it is neither, or less than 1 MiB.
     """
-    share = _SHARE.fullmatch(text.strip())
+    share = None if isinstance(text, int) else _SHARE.fullmatch(text.strip())
     try:
-        size = float(share[1]) if share else parse_size(text)
+        size = text if isinstance(text, int) else float(share[1]) if share else parse_size(text)
     except ValueError:
         size = 0
     if not 0 < size <= WHOLE if share else size < LEAST_BYTES:

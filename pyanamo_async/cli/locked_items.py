@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
-from pyanamo_async import Table
+from pyanamo_async import PyanamoError, Table
 from pyanamo_async.cli.console import note
 from pyanamo_async.cli.options import command_line
 from pyanamo_async.cli.selecting import shown_ids
@@ -13,7 +14,10 @@ from pyanamo_async.core.text.plural import plural
 
 async def held_by_vanished(table: Table, locked: Collection[str]) -> set[str]:
     """Return the items among these whose workers are known to have died: those that `pyanamo reclaim` puts back."""
-    return {*locked}.intersection((await table.reclaim(dry_run=True)).item_ids) if locked else set()
+    if locked:
+        with suppress(PyanamoError):  # for the sake of a hint, no order fails that was carried out
+            return {*locked}.intersection((await table.reclaim(dry_run=True)).item_ids)
+    return set()
 
 
 def note_locked(locked: Sequence[str], vanished: Collection[str], *, what: str, hint: str, address: str) -> None:

@@ -46,7 +46,7 @@ def test_failures_are_told_by_reason(failed: Cli) -> None:
     """With what to type to look at one, and to run them again."""
     said = failed("failures")
 
-    assert said.out.splitlines() == [
+    assert said.out.replace("x2", "x1").splitlines() == [  # either may have failed first
         "items\tstate\treason\tlook at one",
         "2\tfailed\texit status 7: no file #.bam\tpyanamo logs --stderr x1",
         "1\tfailed\tkilled by SIGKILL\tpyanamo logs --stderr -- -k",

@@ -215,14 +215,16 @@ def test_new_files_are_private_unless_asked_otherwise(on_sqlite: Program) -> Non
 
 
 def test_a_table_that_cannot_be_written_is_read(on_sqlite: Program) -> None:
-    """Every command that only shows: of a file and a folder without write access, as in an archive."""
+    """Every command that only shows: of a file and a folder without write access, as in an archive; doctor says so."""
     on_sqlite.import_rows("a|s|seq 1000")
     on_sqlite("run")
     on_sqlite.sqlite_file().chmod(0o444)
     on_sqlite.folder.chmod(0o555)
     try:
-        for command in (("status",), ("list",), ("show", "a"), ("logs", "a"), ("trace",), ("workers",), ("doctor",)):
+        for command in (("status",), ("list",), ("show", "a"), ("logs", "a"), ("trace",), ("workers",)):
             done = on_sqlite.run(*command, obeys_modes=True)
             assert done.returncode == 0, (command, done.stderr)
+        found = on_sqlite.run("doctor", obeys_modes=True)
+        assert (found.returncode, "table not writable" in found.stdout) == (3, True)
     finally:
         on_sqlite.folder.chmod(0o755)

@@ -160,20 +160,22 @@ class TableEditor(TableReport):
         memory_bytes: int | None = None,
         cpus: int | None = None,
         script: str | None = None,
+        forget_memory: bool = False,
         **options: Unpack[OrderOptions],
     ) -> ChangeResult:
         """Set limits, needs or the priority of the selected items, or the script of their selected tasks.
 
         Priority is 0 (first) to 9. Each task is to have `memory_bytes`, whatever it was found to need before, and
-        `cpus`. Each item keeps its state. A task whose script changes is to run again, and its
-        record goes. Items that workers hold are left alone, unless the order is forced: then they begin anew.
+        `cpus`; `forget_memory` takes away both what it was to have and what it was found to need. Each item keeps its
+        state. A task whose script changes is to run again, and its record goes. Items that workers hold are left
+        alone, unless the order is forced: then they begin anew.
 
         Raises:
             UsageError: nothing is to be set, or a value is invalid.
         """
         from pyanamo_async.core.editing import Edits, check_edits, edit
 
-        edits = Edits(priority, max_failures, timeout, memory_bytes, cpus, script)
+        edits = Edits(priority, max_failures, timeout, memory_bytes, cpus, script, forget_memory)
         check_edits(edits)
 
         def change(item: Item, tasks: Collection[str], order: Order) -> Item:

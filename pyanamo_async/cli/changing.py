@@ -10,7 +10,7 @@ import typer
 
 from pyanamo_async import Selection, State, Table
 from pyanamo_async.cli import ordering
-from pyanamo_async.cli.flags import duration, size
+from pyanamo_async.cli.flags import KnownSize, duration, known_size
 from pyanamo_async.cli.options import on_table
 from pyanamo_async.cli.ordering import How, Wording, carry_out
 from pyanamo_async.cli.selecting import selects_items
@@ -158,8 +158,13 @@ def set_items(
         typer.Option("--timeout", parser=duration, metavar="DURATION", help="How long a task may run, as 90m."),
     ] = None,
     memory: Annotated[
-        int | None,
-        typer.Option("--memory", parser=size, metavar="SIZE", help="How much memory each task needs, as 12G."),
+        KnownSize | None,
+        typer.Option(
+            "--memory",
+            parser=known_size,
+            metavar="SIZE",
+            help="How much memory each task needs, as 12G; `none` forgets it, and what was found.",
+        ),
     ] = None,
     cpus: Annotated[int | None, typer.Option("--cpus", metavar="N", help="How many CPUs each task needs.")] = None,
     script: Annotated[
@@ -172,5 +177,5 @@ def set_items(
     What is not given stays as it is.
     """
     values = {"priority": priority, "max_failures": max_failures, "timeout": timeout, "script": script}
-    values |= {"memory_bytes": memory, "cpus": cpus}
-    carry_out(table, Table.set, selection, how, SET, **values)
+    values |= {"memory_bytes": memory.count if memory else None, "cpus": cpus}
+    carry_out(table, Table.set, selection, how, SET, forget_memory=memory == KnownSize(None), **values)

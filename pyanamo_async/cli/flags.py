@@ -19,7 +19,7 @@ from pyanamo_async.core.text.byte_sizes import parse_size
 from pyanamo_async.core.text.durations import parse_duration
 
 T = TypeVar("T")
-INHERIT = "inherit"
+INHERIT, NONE = "inherit", "none"
 
 FLAGS = {
     "all_workers": "--all",
@@ -28,6 +28,7 @@ FLAGS = {
     "backoff_min": "--backoff",
     "bucket": "--bucket (S3_BUCKET)",
     "every": "--watch",
+    "forget_memory": "--memory none",
     "heartbeat_file": "--heartbeat-file (PYANAMO_HEARTBEAT_FILE)",
     "ids": "ITEM",
     "items": "--items (PYANAMO_ITEMS)",
@@ -63,6 +64,18 @@ def duration(text: str) -> timedelta:
 def size(text: str) -> int:
     """Parse the size of a flag, in bytes."""
     return _parse(parse_size, text)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSize:
+    """A size that is known, in bytes, or None for one that is not."""
+
+    count: int | None
+
+
+def known_size(text: str) -> KnownSize:
+    """Parse the size of a flag, or `none`."""
+    return KnownSize(None if text == NONE else size(text))
 
 
 def items(text: str) -> int | Auto:

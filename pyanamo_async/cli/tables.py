@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pyanamo_async import AdoptResult, Selection, Table
+from pyanamo_async import AdoptResult, Selection, Table, UsageError
 from pyanamo_async.cli import capacity, ordering, views
 from pyanamo_async.cli.asking import ask, need_terminal
 from pyanamo_async.cli.changing import Outputs, delete_items
@@ -170,16 +170,26 @@ async def last_attempts(
     table: Table,
     *,
     after: Annotated[
-        int, typer.Option("--after", metavar="N", min=1, help="How often an item may lose its machine.")
-    ] = LAST_ATTEMPTS_AFTER,
+        int | None,
+        typer.Option(
+            "--after",
+            metavar="N",
+            min=1,
+            help="How often an item may lose its machine.",
+            show_default=str(LAST_ATTEMPTS_AFTER),
+        ),
+    ] = None,
     off: Annotated[bool, typer.Option("--off", help="Leave no more items to such workers.")] = False,
 ) -> None:
     """Leave items that lost their machines too often, as on Spot, to workers with --last-attempts.
 
     Other workers leave them alone, until they are done or a person puts them back.
     """
-    waiting = await table.leave_last_attempts(None if off else after)
-    say("no more items are left to workers with --last-attempts" if off else views.left_after(after))
+    if off and after is not None:
+        raise UsageError("--after and --off contradict each other", hint="leave out one")
+    times = after or LAST_ATTEMPTS_AFTER
+    waiting = await table.leave_last_attempts(None if off else times)
+    say("no more items are left to workers with --last-attempts" if off else views.left_after(times))
     if waiting and off:
         takes, frees = (command_line(each, table.address) for each in ("run --last-attempts", "retry --state todo"))
         wait, them = ("waits", "it") if waiting == 1 else ("wait", "them")

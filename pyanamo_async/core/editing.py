@@ -26,7 +26,8 @@ EDITABLE = "`priority`, `max_failures`, `timeout`, `memory_bytes`, `cpus` or `sc
 class Edits(Value):
     """What to change about items; None leaves it as it is.
 
-    `memory_bytes` also replaces what an item was found to need.
+    `memory_bytes` also replaces what an item was found to need. `forget_memory` takes both away, so that
+    its worker goes by what other tasks used.
     """
 
     priority: int | None = None
@@ -35,6 +36,12 @@ class Edits(Value):
     memory_bytes: int | None = None
     cpus: int | None = None
     script: str | None = None
+    forget_memory: bool = False
+
+    @property
+    def sets_memory(self) -> bool:
+        """Return whether what the item needs of memory is no longer what it was."""
+        return self.forget_memory or self.memory_bytes is not None
 
 
 def check_edits(edits: Edits) -> None:
@@ -53,6 +60,8 @@ def check_edits(edits: Edits) -> None:
     ):
         if value is not None and value not in allowed:
             raise UsageError(f"`{name}` is {value}", hint=f"give {allowed[0]} to {allowed[-1]}")
+    if edits.forget_memory and edits.memory_bytes is not None:
+        raise UsageError("`memory_bytes` and `forget_memory` contradict each other", hint="leave out one")
     if edits.memory_bytes is not None and edits.memory_bytes not in MEMORY:
         raise UsageError(f"`memory_bytes` is {edits.memory_bytes}", hint="give a size from 1 MiB to 1 PiB, as 4G")
     if edits.timeout == timedelta():
@@ -72,9 +81,9 @@ def edit(item: Item, tasks: Collection[str], edits: Edits, *, now: datetime, tok
         priority=item.priority if edits.priority is None else edits.priority,
         max_failures=item.max_failures if edits.max_failures is None else edits.max_failures,
         timeout=item.timeout if edits.timeout is None else edits.timeout,
-        memory_bytes=item.memory_bytes if edits.memory_bytes is None else edits.memory_bytes,
-        memory_need_bytes=item.memory_need_bytes if edits.memory_bytes is None else 0,
-        memory_class=item.memory_class if edits.memory_bytes is None else 0,
+        memory_bytes=edits.memory_bytes if edits.sets_memory else item.memory_bytes,
+        memory_need_bytes=0 if edits.sets_memory else item.memory_need_bytes,
+        memory_class=0 if edits.sets_memory else item.memory_class,
         cpus=item.cpus if edits.cpus is None else edits.cpus,
         tasks=tuple(
             task

@@ -123,6 +123,9 @@ def test_limits_are_set(failed: Cli) -> None:
     row = failed("show", "x1", "--json").json()
     assert (row["Priority"], row["Timeout"], row["MaxFailures"], row["ItemState"]) == (0, 5400.0, 9, "failed")
     assert (row["Memory"], row["Cpus"]) == (3 << 29, 4)
+    assert failed("set", "x1", "--memory", "none", "--yes").out == "1 item changed\n"
+    row = failed("show", "x1", "--json").json()
+    assert (row.get("Memory"), row["Cpus"]) == (None, 4)
     assert failed("set", "x1", "--priority", "0", "--yes").err == "1 item already had these values\n"
     assert failed("set", "x1", "--script", "true", "--yes").out == "1 item changed\n"
     assert states(failed)["x1"] == "todo"

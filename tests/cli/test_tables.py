@@ -50,6 +50,12 @@ def test_last_attempts_are_turned_on_and_off(cli: Cli) -> None:
     assert said == "items that lost their machine 2 times are left to workers with --last-attempts\n"
     assert f"last:\t{said}" in cli("table", "describe").out
     assert cli("table", "last-attempts", "--after", "0").status == 2
+    refused = cli("table", "last-attempts", "--after", "3", "--off")
+    assert (refused.status, refused.err) == (
+        2,
+        "pyanamo: --after and --off contradict each other. hint: leave out one\n",
+    )
+    assert cli("table", "describe", "--json").json()["last_attempts_after"] == 2
     assert cli("table", "last-attempts", "--off").out == "no more items are left to workers with --last-attempts\n"
     assert cli("table", "describe", "--json").json()["last_attempts_after"] is None
 

@@ -151,6 +151,10 @@ def test_memory_that_is_set_takes_the_place_of_what_an_item_was_found_to_need() 
         edit(waiting, [], Edits(memory_bytes=9), now=NOON, token="t"),
     ):
         assert (changed.memory_bytes, changed.memory_need_bytes, changed.memory_class, changed.reason) == (9, 0, 0, "")
+    forgot = edit(waiting, [], Edits(forget_memory=True), now=NOON, token="t")
+    assert (forgot.memory_bytes, forgot.memory_need_bytes, forgot.memory_class, forgot.reason) == (None, 0, 0, "")
+    with pytest.raises(UsageError, match="contradict"):
+        check_edits(Edits(memory_bytes=1 << 30, forget_memory=True))
 
 
 def test_a_task_whose_script_is_set_is_to_run_again() -> None:

@@ -13,7 +13,7 @@ from pyanamo_async.core.items import Item, TaskRecord
 from pyanamo_async.core.memory.advice import memory_advice, memory_used, size_flag, what_fits
 from pyanamo_async.core.memory.budget import USABLE
 from pyanamo_async.core.memory.needs import quantile
-from pyanamo_async.core.memory.use import Asked, MemoryCount, MemoryUse, Peaks, Reserved, reserved_by
+from pyanamo_async.core.memory.use import MOST_GROUPS, Asked, MemoryCount, MemoryUse, Peaks, Reserved, reserved_by
 from pyanamo_async.core.outcomes import Interrupted, InterruptReason, Succeeded
 from pyanamo_async.core.platforms import Platform
 from pyanamo_async.core.text.byte_sizes import parse_size
@@ -191,6 +191,21 @@ def test_what_is_said_to_fit_holds_what_tasks_go_on_to_ask_for() -> None:
     assert fit.memory_bytes == 40 * GB
     assert fit.instance
     assert fit.instance.gigabytes * USABLE >= 40
+
+
+def test_more_sizes_than_are_judged_are_told_all_the_same() -> None:
+    """And the largest still fits."""
+    count = MemoryCount()
+    for number in range(1, MOST_GROUPS + 10):
+        count.add(*a_task(number * MIB, number * GB))
+
+    use = count.use([])
+
+    assert use
+    assert use.asked
+    assert (len(use.groups), use.asked.most_bytes) == (MOST_GROUPS, (MOST_GROUPS + 9) * GB)
+    assert (fit := what_fits(use)).instance
+    assert fit.instance.gigabytes * USABLE >= MOST_GROUPS + 9
 
 
 @given(kinds=st.lists(st.tuples(st.integers(1, 1 << 42), st.none() | st.integers(1 << 20, 1 << 42)), min_size=3))

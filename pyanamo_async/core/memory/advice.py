@@ -50,6 +50,8 @@ def what_fits(use: MemoryUse) -> Fit:
     need, cpus, worker = use.used.need_bytes, _cpus_each(use), use.reserved
     asked_badly = tuple(each for each in use.groups if _asks_badly(each))
     kept = [each.most_bytes for each in use.groups if each not in asked_badly]
+    if use.asked and use.asked.most_bytes not in (each.most_bytes for each in asked_badly):
+        kept.append(use.asked.most_bytes)  # of which there may be no group
     largest = max(math.ceil(MARGIN * use.used.largest_bytes), *kept, need)
     wanted_cpus = worker.cpus if worker else max(cpus, min(SIZES))
     at_once = max(1, int(wanted_cpus / cpus))

@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from pyanamo_async.core.halting import is_halted
 from pyanamo_async.core.items import Item
-from pyanamo_async.core.memory.room_wait import NOTHING_WAITS
 from pyanamo_async.core.queue_lanes import EVERYBODY, LAST_ATTEMPTS, Lane, show_need, worker_need_bytes
 from pyanamo_async.core.text.byte_sizes import show_size
 from pyanamo_async.core.text.durations import show_duration
@@ -56,7 +55,7 @@ def at_work(now: datetime, workers: Sequence[WorkerStatus], *, not_before: datet
         return [sentence, *halted], [NextStep.RUN, NextStep.LIST_WORKERS]
     if not_before and not_before > now:
         return [f"{_workers(len(willing))} alive: when that wait is over, it may start."], [NextStep.LIST_WORKERS]
-    waiting = sum(each.waiting != NOTHING_WAITS for each in willing)
+    waiting = sum(each.waiting.is_short for each in willing)
     taken, slots = sum(each.running for each in willing) + waiting, sum(each.slots for each in willing)
     if taken < slots and waiting == len(willing):
         sentence = (

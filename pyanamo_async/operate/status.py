@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 
 from pyanamo_async.core.counts import Counts, Quarter, moved, quarter
 from pyanamo_async.core.items import State, Summary, TaskState
-from pyanamo_async.core.memory.room_wait import NOTHING_WAITS
 from pyanamo_async.core.memory.use import MemoryUse
 from pyanamo_async.core.pace import ENOUGH, LONG, RECENT, Pace, TimeLeft, best_pace, time_left
 from pyanamo_async.core.queue_lanes import OutOfReach
@@ -196,7 +195,7 @@ def _status(table: str, seen: _Seen, *, now: datetime) -> Status:
         halted=tuple(halts(seen.workers, now=now)),
         memory=seen.memory,
         out_of_reach=seen.out_of_reach,
-        waiting_for_room=sum(each.waiting != NOTHING_WAITS for each in alive),
+        waiting_for_room=sum(each.waiting.is_short for each in alive),
         failures_examined=sum(each.count for each in seen.failures if not each.retrying),
     )
 

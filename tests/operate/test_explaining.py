@@ -80,7 +80,7 @@ CASES = [
     (WAITING, [a_worker(running=1)], "3 of 4 places free: it should start soon", NextStep.LIST_WORKERS),
     (
         WAITING,
-        [a_worker(running=1, waiting=RoomWait("t"))],
+        [a_worker(running=1, waiting=RoomWait("t", cpus=2))],
         "2 of 4 places free, but little room: an item that it holds waits",
         NextStep.LIST_WORKERS,
     ),

@@ -160,8 +160,9 @@ async def test_who_may_read_no_rows_learns_the_class_of_what_is_too_large() -> N
 
 
 async def test_status_counts_what_waits_for_room_in_living_workers(store: CountedStore) -> None:
-    """As their heartbeats tell it: no request is made for it."""
-    waiting = a_worker("w1", waiting=RoomWait("t")), a_worker("w2", waiting=RoomWait("u")), a_worker("w3")
+    """As heartbeats tell it, without a request. What left its place in vain is named there, and waits no more."""
+    waits = RoomWait("t", memory_bytes=2, free_bytes=1), RoomWait("u", cpus=2, free_cpus=1), RoomWait("v"), RoomWait()
+    waiting = [a_worker(f"w{number}", waiting=wait) for number, wait in enumerate(waits)]
 
     assert (await status(store, "t", waiting, now=NOON)).waiting_for_room == 2
 

@@ -25,6 +25,11 @@ class RoomWait(Value):
     cpus: int = 0
     free_cpus: int = 0
 
+    @property
+    def is_short(self) -> bool:
+        """Return whether it waits for something; the last that left its place in vain is named, but waits no more."""
+        return bool(self.memory_bytes or self.cpus)
+
     def show(self) -> str:
         """Return what it needs and did not find; empty when enough is free, so that it starts in a moment."""
         short = []

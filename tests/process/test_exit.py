@@ -78,10 +78,11 @@ async def test_peak_memory_and_cpu_time_are_told(launcher: ShellLauncher) -> Non
     if not tells_usage():
         assert ran.exit == Exit(0, None)
         return
-    assert ran.exit.max_rss_bytes is not None
+    ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # which hides a smaller peak: then there is a bound
+    peak = ran.exit.max_rss_bytes if ours < 200 * MIB else ran.exit.max_rss_bytes or ran.exit.at_most_bytes
+    assert peak is not None
     assert ran.exit.cpu_seconds is not None
-    ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # which it may include
-    assert 200 * MIB <= ran.exit.max_rss_bytes < max(300 * MIB, ours + MIB)
+    assert 200 * MIB <= peak < max(300 * MIB, ours + MIB)
     assert 0.02 < ran.exit.cpu_seconds < 60
     assert ran.exit.cpu_seconds == round(ran.exit.cpu_seconds, 6)  # microseconds, and no noise behind them to be stored
 

@@ -54,7 +54,17 @@ SLOW = (
     "tests/entrypoint/test_entrypoint.py",
     *(
         f"tests/recovery/test_{name}.py"
-        for name in ("away", "cut_off", "odd_scripts", "poison", "standing", "stuck", "survival", "waiting")
+        for name in (
+            "away",
+            "cut_off",
+            "odd_scripts",
+            "poison",
+            "standing",
+            "stuck",
+            "survival",
+            "waiting",
+            "wall_time",
+        )
     ),
 )
 """Minutes on two cores: `make slow` runs them, and CI does."""

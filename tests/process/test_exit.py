@@ -78,7 +78,7 @@ async def test_peak_memory_and_cpu_time_are_told(launcher: ShellLauncher) -> Non
     if not tells_usage():
         assert ran.exit == Exit(0, None)
         return
-    ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # which hides a smaller peak: then there is a bound
+    ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # a smaller peak is hidden: then there is a bound
     peak = ran.exit.max_rss_bytes if ours < 200 * MIB else ran.exit.max_rss_bytes or ran.exit.at_most_bytes
     assert peak is not None
     assert ran.exit.cpu_seconds is not None

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterator
 
 import psutil
 import pytest
 
 from pyanamo_async.execution import ShellLauncher, spawn_thread
 from pyanamo_async.execution.posix_spawn import PreparedSpawn
-from pyanamo_async.execution.spawn_thread import MAX_IDLE
+from pyanamo_async.execution.spawn_thread import MAX_IDLE, Started
 from tests.process.scripts import Children, run_script, spawn_threads, start, until
 
 pytestmark = pytest.mark.asyncio(loop_factories=["fast"])
@@ -60,35 +59,29 @@ async def test_a_fork_of_this_process_has_threads_of_its_own(launcher: ShellLaun
     assert os.waitstatus_to_exitcode(status) == 0
 
 
+@pytest.mark.parametrize("cancelled_first", [True, False])
 async def test_what_comes_through_as_its_waiter_is_cancelled_troubles_nobody(
-    launcher: ShellLauncher, monkeypatch: pytest.MonkeyPatch, children: Children
+    launcher: ShellLauncher, monkeypatch: pytest.MonkeyPatch, children: Children, *, cancelled_first: bool
 ) -> None:
     """The thread's word and the cancel may come in the same turn of the loop."""
-    begun, go_on, told, troubles = threading.Event(), threading.Event(), threading.Event(), list[object]()
-    set_result = Future.set_result
+    arrive, troubles, arrived = spawn_thread._arrive, list[object](), asyncio.Event()
 
-    def tell(future: Future[int], pid: int) -> None:
-        set_result(future, pid)
-        told.set()
+    def arrive_with_cancel(started: Started, result: int | OSError) -> None:
+        arrived.set()
+        if cancelled_first:
+            task.cancel()
+            arrive(started, result)
+        else:
+            arrive(started, result)
+            task.cancel()
 
-    def late(prepared: PreparedSpawn, outputs: Sequence[int]) -> int:
-        begun.set()
-        go_on.wait()
-        return spawn(prepared, outputs)
-
-    spawn = PreparedSpawn.spawn
-    monkeypatch.setattr(Future, "set_result", tell)
-    monkeypatch.setattr(PreparedSpawn, "spawn", late)
+    monkeypatch.setattr(spawn_thread, "_arrive", arrive_with_cancel)
     asyncio.get_running_loop().set_exception_handler(lambda _, trouble: troubles.append(trouble))
     task = asyncio.create_task(start(launcher, "sleep 600; exit"))
-    await until(begun.is_set)
-    go_on.set()
-    told.wait(30)  # while the loop stands still
-    task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert troubles == []
+    assert (arrived.is_set(), troubles) == (True, [])
     await until(lambda: not children())
 
 

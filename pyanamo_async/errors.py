@@ -42,7 +42,7 @@ class TaskFileInvalid(UsageError):
         self.problems = problems
 
     def __str__(self) -> str:
-        """Say what is wrong with the first few; whoever lists `problems` has the rest in `what` and `hint`."""
+        """Return the message with the first problems and how many more there are; `problems` has all of them."""
         named = "; ".join(self.problems[:SHOWN_PROBLEMS])
         more = f"; and {len(self.problems) - SHOWN_PROBLEMS} more" if len(self.problems) > SHOWN_PROBLEMS else ""
         what = f"{self.what}: {named}{more}" if named else self.what

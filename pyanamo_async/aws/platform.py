@@ -144,7 +144,7 @@ class AwsPlatform(BatchSetup, Platform):
 
 
 def _prefix(rule: Mapping[str, Any]) -> str:
-    """Return the prefix of the keys that a rule applies to; a rule for tags or sizes applies to none of ours."""
+    """Return the key prefix that a rule covers; for a rule that also asks for tags or sizes, one that no key has."""
     narrow = {*rule.get("Filter", ())} - {"Prefix"}
     return "/" if narrow else str(rule.get("Prefix") or rule.get("Filter", {}).get("Prefix") or "").rstrip("/")
 

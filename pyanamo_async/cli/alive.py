@@ -31,7 +31,7 @@ def alive(
         typer.Option("--within", metavar="DURATION", parser=duration, help="How old the last heartbeat may be."),
     ] = "90s",  # type: ignore[assignment]  # parsed as any other text
 ) -> None:
-    """Tell whether the worker that touches a file sent a heartbeat recently.
+    """Check by the age of its heartbeat file that a worker sent a heartbeat recently.
 
     This is for health probes, such as a livenessProbe of Kubernetes. It needs neither the table nor credentials.
     """

@@ -218,7 +218,7 @@ async def cancel(
 @app.command("why")
 @on_table
 async def why(table: Table, *, queue: OfQueue = None, json: JsonOption = False) -> None:
-    """Tell why jobs of this table do not start, or failed."""
+    """Explain why jobs of this table do not start, or why they failed."""
     sentences = await table.explain_batch(queue=queue)
     if json:
         say_json({"because": sentences})

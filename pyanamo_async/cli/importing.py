@@ -116,7 +116,7 @@ def _names(examples: Sequence[str], *, of: int) -> str:
 
 @contextmanager
 def _progress(checked: CheckedItems, address: str) -> Iterator[Callable[[ImportResult], None]]:
-    """Say if the table was created, draw a bar, and if interrupted say how far the import came."""
+    """Show progress: a note if the table was created, a bar, and after an interruption how much was imported."""
     import asyncio
 
     written = 0

@@ -21,7 +21,10 @@ async def held_by_vanished(table: Table, locked: Collection[str]) -> set[str]:
 
 
 def note_locked(locked: Sequence[str], vanished: Collection[str], *, what: str, hint: str, address: str) -> None:
-    """Say that locked items were left as they are; `what` follows their number, `hint` is for those that may run."""
+    """Note which locked items an order left alone, and why.
+
+    `what` says what was not done to them, after their number; `hint` is given for those whose workers may be alive.
+    """
     reclaim = f"`{command_line('reclaim', address)}` puts such items back"
     held = [each for each in locked if each not in vanished]
     left = [each for each in locked if each in vanished]

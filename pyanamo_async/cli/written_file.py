@@ -26,7 +26,7 @@ def file_or_stdout(path: Path) -> Path | OutputWriter:
 
 
 def told(line: str, *, to: Path | OutputWriter) -> None:
-    """Say what was written: on stderr, where the data went to stdout."""
+    """Print a line about what was written: on stdout, or on stderr if the data itself went to stdout."""
     (say if isinstance(to, Path) else note)(line)
 
 

@@ -72,7 +72,7 @@ def why_waiting(reason: str) -> Iterator[str]:
 
 
 def why_failed(job_id: str, exit_codes: Iterable[int]) -> Iterator[str]:
-    """Tell with which exit statuses a job or those of an array failed, the most frequent first, and what that means."""
+    """Yield a sentence for each exit status with which jobs failed and what it means, the most frequent first."""
     for code, number in Counter(exit_codes).most_common():
         meaning = ENDINGS.get(code, "the last lines of its log say why.")
         yield f"{plural(number, 'job')} of {job_id} ended with exit status {code}: {meaning}"

@@ -135,7 +135,7 @@ class Guard:
             self._free.append(slot)
 
     def lease_until(self, boottime_s: float) -> None:
-        """Say when the lease expires, by `CLOCK_BOOTTIME`: what still runs then is killed."""
+        """Tell the guard when the lease expires, in seconds of `CLOCK_BOOTTIME`: it kills what still runs then."""
         if self._uptime_s is None:
             return
         self._lease = b"%-7x\n" % math.ceil(boottime_s + self._uptime_s)

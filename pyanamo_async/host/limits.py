@@ -53,7 +53,7 @@ def _quotas(root: Path) -> Iterator[float]:
 
 
 def control_groups(controller: str, *, root: Path = ROOT) -> Iterator[list[Path]]:
-    """Yield the folders of each control group of ours that limits with `controller`: its own and its parents'."""
+    """Yield, for each control group of this process under `controller`, its folder and those of its parents."""
     top = root / "sys/fs/cgroup"
     for line in lines_of(root / "proc/self/cgroup") or ["0::/", f"1:{controller}:/"]:
         _, controllers, path = line.split(":", 2)

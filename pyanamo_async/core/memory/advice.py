@@ -1,4 +1,4 @@
-"""Say what the tasks of a step asked for, used and had reserved of memory, and what would have fitted.
+"""Compare the memory that tasks asked for, used and had reserved, and advise what would have fitted.
 
 1. A task needs what 95 % of the tasks stay below, and a tenth more: workers that learn needs use the same figures.
 2. It takes as many CPUs as its column `Cpus` says, or as it kept busy if those are more. Where half of a worker's CPUs
